@@ -1,0 +1,69 @@
+"""Who can train the network: the protocol of a contender, and the discovery of all of them.
+
+A file in this folder whose name has no leading underscore holds contenders; it imports its framework only
+inside its functions. It offers ``contenders()``, which returns its names, each with a :class:`Entry`.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+
+from nnkernels.contenders._protocol import Contender, Entry, TrainingData
+from nnkernels.errors import ContractError, MissingDependencyError, UnknownNameError
+
+__all__ = ["Contender", "Entry", "TrainingData", "create", "entry", "is_installed", "names"]
+
+
+@cache
+def _entries() -> dict[str, Entry]:
+    entries: dict[str, Entry] = {}
+    files = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    for file in ("ours", *(name for name in files if name != "ours")):
+        for name, found in import_module(f"{__name__}.{file}").contenders().items():
+            if name in entries:
+                raise ContractError(f"two contenders are called {name!r}; the second is in contenders/{file}.py")
+            entries[name] = found
+    return entries
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all contenders, ours first, installed or not."""
+    return tuple(_entries())
+
+
+def entry(name: str) -> Entry:
+    """Return what is known of a contender without importing its framework.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such contender.
+    """
+    if name not in _entries():
+        raise UnknownNameError("contender", name, names())
+    return _entries()[name]
+
+
+def is_installed(name: str) -> bool:
+    """Return whether the packages that a contender needs are installed."""
+    return all(find_spec(package) is not None for package in entry(name).packages)
+
+
+def create(name: str) -> Contender:
+    """Return a new contender, not yet prepared.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such contender.
+    MissingDependencyError
+        If a package that it needs is not installed.
+    """
+    found = entry(name)
+    for package in found.packages:
+        if find_spec(package) is None:
+            raise MissingDependencyError(f"the contender {name}", package, found.extra)
+    return found.create()

@@ -1,0 +1,96 @@
+"""What a contender is: anything that can train from given parameters, on given data, in a given order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from nnkernels.parameters import FloatArray, Parameters
+from nnkernels.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The training images, as every contender is given them.
+
+    Attributes
+    ----------
+    X : ndarray, shape (images, D)
+        uint8 pixels, whose features are ``X / 255``, or float features.
+    y : ndarray of uint8, shape (images,)
+    """
+
+    X: npt.NDArray[Any]
+    y: npt.NDArray[np.uint8]
+
+
+class Contender(Protocol):
+    """One way to train and run the network.
+
+    Attributes
+    ----------
+    whole_epochs_only : bool
+        Whether a short stretch would be charged an overhead that belongs to a whole epoch (Keras' ``fit``
+        starts anew at each call); it is then timed in whole epochs only.
+    """
+
+    whole_epochs_only: bool
+
+    def use_threads(self, threads: int) -> None:
+        """Limit the arithmetic to that many threads, and make sure of it.
+
+        Raises
+        ------
+        ConfigurationError
+            If the number cannot be set any more, or reads back as another.
+        """
+        ...
+
+    def prepare(self, parameters: Parameters, data: TrainingData, recipe: Recipe) -> None:
+        """Take the start: copy the parameters, bring the data into the contender's own form, reset the optimizer."""
+        ...
+
+    def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
+        """Train on the images ``order`` (M,), in batches of the recipe; the last may be shorter.
+
+        ``learning_rates`` has shape (ceil(M / batch_size),). The call returns when the work is done.
+        """
+        ...
+
+    def predict(self, X: npt.NDArray[Any]) -> FloatArray:
+        """Return the probabilities (N, C) of images (N, D), uint8 pixels or float features."""
+        ...
+
+    def parameters(self) -> Parameters:
+        """Return the parameters as they are now, float32."""
+        ...
+
+    def close(self) -> None:
+        """Free what was taken."""
+        ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a contender before anything of it is imported.
+
+    Attributes
+    ----------
+    create : callable
+        Makes the contender; imports its framework.
+    description : str
+        One line for lists and tables.
+    packages : tuple of str
+        Import names of the packages that it needs.
+    extra : str
+        The extra of nnkernels that installs them.
+    """
+
+    create: Callable[[], Contender]
+    description: str
+    packages: tuple[str, ...] = ()
+    extra: str = ""

@@ -1,0 +1,83 @@
+"""Our own contenders: one for each backend of the kernel contract, by the backend's name."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
+
+from nnkernels import kernels
+from nnkernels.contenders._protocol import Entry, TrainingData
+from nnkernels.errors import ConfigurationError
+from nnkernels.kernels.contract import initial_state, update_rule
+from nnkernels.kernels.stepwise import training_entry
+from nnkernels.parameters import FloatArray, Parameters, copy
+from nnkernels.recipes import Recipe
+from nnkernels.transforms import as_features, feature_scale
+
+
+def contenders() -> dict[str, Entry]:
+    """Return an entry for each backend."""
+    return {name: Entry(partial(KernelContender, name), f"from scratch, {name} kernels") for name in kernels.names()}
+
+
+class KernelContender:
+    """Trains with the kernels of one backend: its whole-stretch entry if it has one, else step by step."""
+
+    whole_epochs_only = False
+
+    def __init__(self, backend: str) -> None:
+        self.backend = kernels.load(backend)
+        self.train_inplace = training_entry(self.backend)
+
+    def use_threads(self, threads: int) -> None:
+        """Limit BLAS (NumPy's, and SciPy's, which Numba calls) and Numba's own threads."""
+        import scipy.linalg.cython_blas  # noqa: F401  (loads SciPy's BLAS, so that it can be limited)
+
+        ThreadpoolController().limit(limits=threads, user_api="blas")
+        for library in ThreadpoolController().info():
+            if library["user_api"] == "blas" and library["num_threads"] != threads:
+                raise ConfigurationError(
+                    f"{library['internal_api']} runs on {library['num_threads']} threads, not {threads}"
+                )
+        if numba := sys.modules.get("numba"):
+            numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+
+    def prepare(self, parameters: Parameters, data: TrainingData, recipe: Recipe) -> None:
+        """Copy the parameters; the images stay as they are, and each batch is scaled when it is fetched."""
+        self.params = copy(parameters)
+        self.state = initial_state(self.params)
+        self.batch_size = recipe.batch_size
+        self.rule = update_rule(recipe.optimizer)
+        self.X = np.ascontiguousarray(data.X)
+        self.y = data.y.astype(np.int64)
+        self.scale = feature_scale(self.X)
+
+    def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
+        """Train on a stretch of batches."""
+        self.train_inplace(
+            self.params,
+            self.state,
+            self.X,
+            self.y,
+            order,
+            learning_rates,
+            self.batch_size,
+            self.scale,
+            self.rule,
+        )
+
+    def predict(self, X: npt.NDArray[Any]) -> FloatArray:
+        """Return the probabilities (N, C)."""
+        return self.backend.forward(self.params, as_features(X, self.params.W1.dtype)).probs
+
+    def parameters(self) -> Parameters:
+        """Return a copy of the parameters."""
+        return copy(self.params)
+
+    def close(self) -> None:
+        """Do nothing: all that was taken is memory."""

@@ -1,0 +1,96 @@
+"""Reader and writer of IDX, the format MNIST was published in (plain or gzipped)."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from nnkernels.data.dataset import ByteArray
+from nnkernels.errors import DataError
+
+UNSIGNED_BYTE = 0x08
+GZIP_MAGIC = b"\x1f\x8b"
+MAX_BYTES = 2**31  # far above MNIST's 47 MB; a larger size in a header is a damaged header
+
+
+def read_idx(path: Path, dimensions: int) -> ByteArray:
+    """Read an IDX file of unsigned bytes.
+
+    The header is checked before anything is allocated, and never more than it announces is read.
+
+    Parameters
+    ----------
+    path : Path
+        The file; gzip is recognised by its content.
+    dimensions : int
+        3 for images, 1 for labels.
+
+    Returns
+    -------
+    ndarray of uint8, writable, of the shape that the header gives
+
+    Raises
+    ------
+    DataError
+        If the file is missing, unreadable, truncated, too long, or not IDX of unsigned bytes.
+
+    References
+    ----------
+    Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits", section "File formats".
+    """
+    try:
+        with open(path, "rb") as raw:
+            zipped = raw.read(2) == GZIP_MAGIC
+            raw.seek(0)
+            if not zipped:
+                return _read_stream(raw, path, dimensions)
+            with gzip.open(raw) as stream:
+                return _read_stream(stream, path, dimensions)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: damaged gzip file ({error}); fetch it again") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _read_stream(stream: IO[bytes], path: Path, dimensions: int) -> ByteArray:
+    header = stream.read(4)
+    if len(header) < 4:
+        raise DataError(f"{path}: {len(header)} bytes long; an IDX header alone has {4 + 4 * dimensions}")
+    if header[:2] != b"\0\0" or header[2] != UNSIGNED_BYTE:
+        raise DataError(f"{path}: starts with {header.hex()}; IDX of unsigned bytes starts with 000008")
+    if header[3] != dimensions:
+        raise DataError(f"{path}: has {header[3]} dimensions; expected {dimensions} (3 for images, 1 for labels)")
+    sizes = stream.read(4 * dimensions)
+    if len(sizes) < 4 * dimensions:
+        raise DataError(f"{path}: ends within its header")
+    shape = struct.unpack(f">{dimensions}I", sizes)
+    expected = math.prod(shape)
+    if expected > MAX_BYTES:
+        raise DataError(f"{path}: the header announces {shape}, {expected} bytes; the limit is {MAX_BYTES}")
+    values = np.empty(expected, np.uint8)
+    view, filled = memoryview(values), 0
+    while filled < expected and (chunk := stream.read(min(1 << 20, expected - filled))):
+        view[filled : filled + len(chunk)] = chunk
+        filled += len(chunk)
+    if filled < expected:
+        raise DataError(f"{path}: truncated, {filled} of the {expected} bytes that its header announces")
+    if stream.read(1):
+        raise DataError(f"{path}: longer than the {expected} bytes that its header announces")
+    return values.reshape(shape)
+
+
+def write_idx(path: Path, values: ByteArray) -> None:
+    """Write unsigned bytes as a plain IDX file, all or nothing."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    header = struct.pack(f">4B{values.ndim}I", 0, 0, UNSIGNED_BYTE, values.ndim, *values.shape)
+    with open(temporary, "wb") as stream:
+        stream.write(header)
+        stream.write(np.ascontiguousarray(values).data)
+    os.replace(temporary, path)

@@ -1,0 +1,47 @@
+"""The package's own exceptions: each says what was wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+
+class NNKernelsError(Exception):
+    """Base of every error that nnkernels raises on purpose."""
+
+
+class DataError(NNKernelsError):
+    """A data file or array that is missing, damaged or of the wrong form."""
+
+
+class ConfigurationError(NNKernelsError):
+    """An option, recipe or environment that cannot be carried out as asked."""
+
+
+class UnknownNameError(ConfigurationError):
+    """A backend, contender, recipe or data set that nobody has registered."""
+
+    def __init__(self, kind: str, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"unknown {kind} {name!r}; known are: {', '.join(known)}")
+
+
+class MissingDependencyError(NNKernelsError):
+    """An optional package that the requested work needs is not installed."""
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs {package}, which is not installed here: pip install 'nnkernels[{extra}]'"
+        )
+
+
+class ContractError(NNKernelsError):
+    """A backend or contender that does not keep the contract of its seam."""
+
+
+class GateError(NNKernelsError):
+    """A contender whose training departs from the float64 oracle; it may not be timed."""
+
+
+class MeasurementError(NNKernelsError):
+    """A benchmark run that failed or that cannot be recorded."""
+
+
+class ResultsError(NNKernelsError):
+    """A results folder that is empty, damaged or of an unknown version."""

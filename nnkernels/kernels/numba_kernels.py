@@ -1,0 +1,254 @@
+"""The same names as ``numpy_kernels``, compiled by Numba: matrix products by BLAS, everything else as loops.
+
+A loop replaces a chain of NumPy temporaries, and a whole stretch of batches runs in one call
+(:func:`train_inplace`), so that no time is lost between Python and the kernels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnkernels.jit import kernel
+from nnkernels.kernels.contract import MOMENTUM, SGD, Activations, OptimizerState, UpdateRule
+from nnkernels.parameters import FloatArray, Parameters
+
+
+@kernel
+def forward(params: Parameters, X: FloatArray) -> Activations:
+    """Compute the network's output; see ``numpy_kernels.forward``."""
+    Z1 = X @ params.W1
+    A1 = np.empty_like(Z1)
+    _add_bias_relu(Z1, params.b1, A1)
+    logits = A1 @ params.W2
+    probs = np.empty_like(logits)
+    _add_bias_softmax(logits, params.b2, probs)
+    return Activations(Z1, A1, logits, probs)
+
+
+@kernel
+def loss(logits: FloatArray, y: npt.NDArray[np.integer]) -> float:
+    """Return the mean categorical cross-entropy; see ``numpy_kernels.loss``."""
+    N, C = logits.shape
+    total = 0.0
+    for n in range(N):
+        row_max = _row_max(logits, n)
+        exponentials = logits.dtype.type(0)
+        for c in range(C):
+            exponentials += np.exp(logits[n, c] - row_max)
+        total += np.log(exponentials) - (logits[n, y[n]] - row_max)
+    return total / N  # 0 / 0 is NaN: the mean of an empty batch
+
+
+@kernel
+def backward(
+    params: Parameters, X: FloatArray, y: npt.NDArray[np.integer], activations: Activations
+) -> Parameters:
+    """Return the gradient in every parameter; see ``numpy_kernels.backward``."""
+    dlogits = activations.probs.copy()
+    _softmax_cross_entropy_gradient(dlogits, y)
+    dW2 = activations.A1.T @ dlogits
+    db2 = _column_sums(dlogits)
+    dZ1 = dlogits @ params.W2.T
+    _relu_gradient_inplace(dZ1, activations.Z1)
+    dW1 = X.T @ dZ1
+    db1 = _column_sums(dZ1)
+    return Parameters(dW1, db1, dW2, db2)
+
+
+@kernel
+def sgd_update_inplace(params: Parameters, grads: Parameters, state: OptimizerState, learning_rate: float) -> None:
+    """Take a step of gradient descent; see ``numpy_kernels.sgd_update_inplace``."""
+    state.step[0] += 1
+    _sgd(params.W1.ravel(), grads.W1.ravel(), learning_rate)
+    _sgd(params.b1, grads.b1, learning_rate)
+    _sgd(params.W2.ravel(), grads.W2.ravel(), learning_rate)
+    _sgd(params.b2, grads.b2, learning_rate)
+
+
+@kernel
+def momentum_update_inplace(
+    params: Parameters, grads: Parameters, state: OptimizerState, learning_rate: float, momentum: float
+) -> None:
+    """Take a step with momentum; see ``numpy_kernels.momentum_update_inplace``."""
+    state.step[0] += 1
+    first = state.first
+    _momentum(params.W1.ravel(), grads.W1.ravel(), first.W1.ravel(), learning_rate, momentum)
+    _momentum(params.b1, grads.b1, first.b1, learning_rate, momentum)
+    _momentum(params.W2.ravel(), grads.W2.ravel(), first.W2.ravel(), learning_rate, momentum)
+    _momentum(params.b2, grads.b2, first.b2, learning_rate, momentum)
+
+
+@kernel
+def adam_update_inplace(
+    params: Parameters,
+    grads: Parameters,
+    state: OptimizerState,
+    learning_rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None:
+    """Take a step of Adam; see ``numpy_kernels.adam_update_inplace``."""
+    state.step[0] += 1
+    t = state.step[0]
+    alpha = learning_rate * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+    m, v = state.first, state.second
+    _adam(params.W1.ravel(), grads.W1.ravel(), m.W1.ravel(), v.W1.ravel(), alpha, beta_1, beta_2, epsilon)
+    _adam(params.b1, grads.b1, m.b1, v.b1, alpha, beta_1, beta_2, epsilon)
+    _adam(params.W2.ravel(), grads.W2.ravel(), m.W2.ravel(), v.W2.ravel(), alpha, beta_1, beta_2, epsilon)
+    _adam(params.b2, grads.b2, m.b2, v.b2, alpha, beta_1, beta_2, epsilon)
+
+
+@kernel
+def train_inplace(
+    params: Parameters,
+    state: OptimizerState,
+    X: npt.NDArray[Any],
+    y: npt.NDArray[np.integer],
+    order: npt.NDArray[np.int64],
+    learning_rates: npt.NDArray[np.float32],
+    batch_size: int,
+    scale: float,
+    rule: UpdateRule,
+) -> None:
+    """Train on a stretch of batches in one call: the functions above, composed.
+
+    Mutates ``params`` and ``state``.
+
+    Parameters
+    ----------
+    X : ndarray, shape (images, D), uint8 or float
+        The features are ``X * scale``. Bytes are fetched in a quarter of the time that floats take.
+    y : ndarray of integers, shape (images,)
+    order : ndarray of int64, shape (M,)
+        Rows of ``X``, cut into batches of ``batch_size``; the last may be shorter.
+    learning_rates : ndarray, shape (ceil(M / batch_size),)
+    """
+    D = X.shape[1]
+    features = np.empty((batch_size, D), params.W1.dtype)
+    labels = np.empty(batch_size, y.dtype)
+    factor = params.W1.dtype.type(scale)
+    for batch in range(len(learning_rates)):
+        rows = order[batch * batch_size : (batch + 1) * batch_size]
+        N = len(rows)
+        for n in range(N):  # np.multiply(X[rows], scale, out=features)
+            row = rows[n]
+            labels[n] = y[row]
+            for d in range(D):
+                features[n, d] = X[row, d] * factor
+        activations = forward(params, features[:N])
+        grads = backward(params, features[:N], labels[:N], activations)
+        learning_rate = learning_rates[batch]
+        if rule.code == SGD:
+            sgd_update_inplace(params, grads, state, learning_rate)
+        elif rule.code == MOMENTUM:
+            momentum_update_inplace(params, grads, state, learning_rate, rule.momentum)
+        else:
+            adam_update_inplace(params, grads, state, learning_rate, rule.beta_1, rule.beta_2, rule.epsilon)
+
+
+@kernel
+def _add_bias_relu(Z1: FloatArray, b1: FloatArray, A1: FloatArray) -> None:
+    # Z1 += b1; A1 = np.maximum(Z1, 0), in one pass. NaN stays NaN, since it is not less than 0.
+    for n in range(Z1.shape[0]):
+        for h in range(Z1.shape[1]):
+            z = Z1[n, h] + b1[h]
+            Z1[n, h] = z
+            A1[n, h] = 0 if z < 0 else z
+
+
+@kernel
+def _row_max(values: FloatArray, n: int) -> float:
+    # values[n].max(), where a NaN wins as it does in NumPy
+    row_max = values[n, 0]
+    for c in range(1, values.shape[1]):
+        value = values[n, c]
+        if value > row_max or np.isnan(value):
+            row_max = value
+    return row_max  # type: ignore[no-any-return]
+
+
+@kernel
+def _add_bias_softmax(logits: FloatArray, b2: FloatArray, probs: FloatArray) -> None:
+    # logits += b2; probs = softmax(logits)
+    for n in range(logits.shape[0]):
+        for c in range(logits.shape[1]):
+            logits[n, c] += b2[c]
+        row_max = _row_max(logits, n)
+        total = logits.dtype.type(0)
+        for c in range(logits.shape[1]):
+            exponential = np.exp(logits[n, c] - row_max)
+            probs[n, c] = exponential
+            total += exponential
+        for c in range(logits.shape[1]):
+            probs[n, c] /= total
+
+
+@kernel
+def _softmax_cross_entropy_gradient(dlogits: FloatArray, y: npt.NDArray[np.integer]) -> None:
+    # From probs to (probs - onehot(y)) / N, in place.
+    N = dlogits.shape[0]
+    scale = dlogits.dtype.type(1 / max(N, 1))
+    for n in range(N):
+        dlogits[n, y[n]] -= 1
+        for c in range(dlogits.shape[1]):
+            dlogits[n, c] *= scale
+
+
+@kernel
+def _relu_gradient_inplace(dZ1: FloatArray, Z1: FloatArray) -> None:
+    # dZ1 *= Z1 > 0, as a product so that a NaN gradient stays visible where the unit was shut
+    for n in range(dZ1.shape[0]):
+        for h in range(dZ1.shape[1]):
+            dZ1[n, h] *= Z1[n, h] > 0
+
+
+@kernel
+def _column_sums(values: FloatArray) -> FloatArray:
+    # values.sum(axis=0)
+    sums = np.zeros(values.shape[1], values.dtype)
+    for n in range(values.shape[0]):
+        for c in range(values.shape[1]):
+            sums[c] += values[n, c]
+    return sums
+
+
+# The update rules on flat arrays. The hyper-parameters are rounded to the arrays' dtype first: a float64
+# scalar would turn every float32 operation into a float64 one.
+
+
+@kernel
+def _sgd(w: FloatArray, g: FloatArray, learning_rate: float) -> None:
+    lr = w.dtype.type(learning_rate)
+    for i in range(len(w)):
+        w[i] -= lr * g[i]
+
+
+@kernel
+def _momentum(w: FloatArray, g: FloatArray, v: FloatArray, learning_rate: float, momentum: float) -> None:
+    lr, rho = w.dtype.type(learning_rate), w.dtype.type(momentum)
+    for i in range(len(w)):
+        v[i] = rho * v[i] - lr * g[i]
+        w[i] += v[i]
+
+
+@kernel
+def _adam(
+    w: FloatArray,
+    g: FloatArray,
+    m: FloatArray,
+    v: FloatArray,
+    alpha: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None:
+    real = w.dtype.type
+    a, eps, one_minus_beta_1, one_minus_beta_2 = real(alpha), real(epsilon), real(1 - beta_1), real(1 - beta_2)
+    for i in range(len(w)):
+        m[i] += one_minus_beta_1 * (g[i] - m[i])
+        v[i] += one_minus_beta_2 * (g[i] * g[i] - v[i])
+        w[i] -= a * m[i] / (np.sqrt(v[i]) + eps)

@@ -1,0 +1,75 @@
+"""The oracle: the same training in float64, vectorised, written apart from every kernel that it judges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnkernels.parameters import Parameters
+from nnkernels.recipes import Recipe
+
+
+def train_float64(
+    start: Parameters,
+    X: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    recipe: Recipe,
+    learning_rates: npt.NDArray[Any],
+) -> Parameters:
+    """Train once through ``X`` in the order given and return the parameters, all in float64.
+
+    It shares with the kernels only the record of the parameters: gradients are taken through the
+    one-hot labels and the log-partition function, and Adam corrects its moments one by one.
+
+    Parameters
+    ----------
+    start : Parameters
+    X : ndarray, shape (M, D), features in float64
+    y : ndarray of integers, shape (M,)
+    recipe : Recipe
+        Its optimizer and batch size are used.
+    learning_rates : ndarray, shape (ceil(M / batch_size),)
+    """
+    weights = [np.asarray(array, np.float64).copy() for array in start]
+    slow = [np.zeros_like(w) for w in weights]
+    fast = [np.zeros_like(w) for w in weights]
+    targets = np.eye(weights[3].size)[y]
+    rule = recipe.optimizer
+    for t, learning_rate in enumerate(np.asarray(learning_rates, np.float64), start=1):
+        batch = slice((t - 1) * recipe.batch_size, t * recipe.batch_size)
+        gradients = _gradients(weights, X[batch], targets[batch])
+        for i, g in enumerate(gradients):
+            if rule.name == "sgd":
+                change = -learning_rate * g
+            elif rule.name == "momentum":
+                slow[i] = rule.momentum * slow[i] - learning_rate * g
+                change = slow[i]
+            else:
+                slow[i] = rule.beta_1 * slow[i] + (1 - rule.beta_1) * g
+                fast[i] = rule.beta_2 * fast[i] + (1 - rule.beta_2) * g**2
+                correction_1, correction_2 = 1 - rule.beta_1**t, 1 - rule.beta_2**t
+                epsilon = rule.epsilon / np.sqrt(correction_2)
+                change = -learning_rate * (slow[i] / correction_1) / (np.sqrt(fast[i] / correction_2) + epsilon)
+            weights[i] = weights[i] + change
+    return Parameters(*weights)
+
+
+def _gradients(
+    weights: list[npt.NDArray[np.float64]], X: npt.NDArray[Any], targets: npt.NDArray[np.float64]
+) -> list[npt.NDArray[np.float64]]:
+    W1, b1, W2, b2 = weights
+    before = np.einsum("nd,dh->nh", X, W1, optimize=True) + b1
+    hidden = np.where(before > 0, before, 0.0)
+    scores = np.einsum("nh,hc->nc", hidden, W2) + b2
+    top = scores.max(axis=1, keepdims=True)
+    log_partition = top + np.log(np.exp(scores - top).sum(axis=1, keepdims=True))
+    error = (np.exp(scores - log_partition) - targets) / len(X)
+    error_hidden = np.where(before > 0, np.einsum("nc,hc->nh", error, W2), 0.0)
+    return [
+        np.einsum("nd,nh->dh", X, error_hidden, optimize=True),
+        error_hidden.sum(axis=0),
+        np.einsum("nh,nc->hc", hidden, error),
+        error.sum(axis=0),
+    ]

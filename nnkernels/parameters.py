@@ -1,0 +1,97 @@
+"""The network's parameters as one NamedTuple, and their seeded initialisation."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nnkernels.errors import ConfigurationError
+
+FloatArray = npt.NDArray[Any]
+
+
+class Parameters(NamedTuple):
+    """Weights and biases of a D-H-C network (784-20-10 for MNIST); also the form of its gradients.
+
+    Attributes
+    ----------
+    W1 : ndarray, shape (D, H)
+    b1 : ndarray, shape (H,)
+    W2 : ndarray, shape (H, C)
+    b2 : ndarray, shape (C,)
+        All of one dtype, float32 or float64, C-contiguous.
+    """
+
+    W1: FloatArray
+    b1: FloatArray
+    W2: FloatArray
+    b2: FloatArray
+
+
+def initial_parameters(
+    seed: int,
+    inputs: int = 784,
+    hidden: int = 20,
+    classes: int = 10,
+    dtype: npt.DTypeLike = np.float32,
+) -> Parameters:
+    """Draw Glorot-uniform weights and zero biases, distributed as Keras' ``Dense`` draws its own.
+
+    ``W ~ U(-limit, limit)`` with ``limit = sqrt(6 / (fan_in + fan_out))``. The draw is made in
+    float64 and rounded, so float32 and float64 parameters of one seed agree to rounding.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of ``numpy.random.default_rng``; the same seed gives the same parameters everywhere.
+    inputs, hidden, classes : int
+        Widths of the layers; each at least 1.
+    dtype : dtype
+        float32 or float64.
+
+    Raises
+    ------
+    ConfigurationError
+        If a width is below 1 or the dtype is neither float32 nor float64.
+
+    References
+    ----------
+    X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", AISTATS 2010, equation 16.
+    """
+    for width_name, width in (("inputs", inputs), ("hidden", hidden), ("classes", classes)):
+        if width < 1:
+            raise ConfigurationError(f"{width_name} is {width}; a layer needs at least one unit")
+    if np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise ConfigurationError(f"dtype {np.dtype(dtype)} is not supported; use float32 or float64")
+    rng = np.random.default_rng(seed)
+
+    def glorot_uniform(fan_in: int, fan_out: int) -> FloatArray:
+        limit = np.sqrt(6.0 / (fan_in + fan_out))
+        return rng.uniform(-limit, limit, size=(fan_in, fan_out)).astype(dtype)
+
+    return Parameters(
+        W1=glorot_uniform(inputs, hidden),
+        b1=np.zeros(hidden, dtype),
+        W2=glorot_uniform(hidden, classes),
+        b2=np.zeros(classes, dtype),
+    )
+
+
+def zeros_like(params: Parameters) -> Parameters:
+    """Return parameters of the same shapes and dtype, all zero."""
+    return Parameters(*(np.zeros_like(array) for array in params))
+
+
+def copy(params: Parameters) -> Parameters:
+    """Return writable, C-contiguous copies of all four arrays."""
+    return Parameters(*(np.array(array, order="C", copy=True) for array in params))
+
+
+def max_abs_difference(left: Parameters, right: Parameters) -> float:
+    """Return the largest absolute difference of any entry; NaN if any entry of either is NaN."""
+    return float(
+        np.max([np.max(np.abs(np.subtract(a, b, dtype=np.float64))) for a, b in zip(left, right, strict=True)])
+    )
