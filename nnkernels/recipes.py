@@ -91,3 +91,16 @@ class Recipe:
     def with_changes(self, **changes: Any) -> Recipe:
         """Return a copy with some fields replaced."""
         return replace(self, **changes)
+
+
+# What every speed comparison trains by: plain stochastic gradient descent.
+SGD = Recipe("sgd")
+
+
+def accuracy_recipe(images: int) -> Recipe:
+    """Return the recipe of the accuracy benchmark: 60,000 images seen, whatever the size of the data set.
+
+    SGD in batches of 32, the learning rate falling from 0.3 to zero. Of 0.05 to 0.5, constant or falling, it had
+    the lowest error on MNIST's validation images (5.5 %, 6 seeds) and on those of the 5,000 embedded digits.
+    """
+    return Recipe("sgd-60k", epochs=max(1, round(60_000 / images)), learning_rate=0.3, schedule="linear")

@@ -31,6 +31,8 @@ def import_tensorflow() -> Any:
 class KerasContender:
     """A contender whose network is the Keras model of ``interchange``."""
 
+    threads_can_change = False
+
     def __init__(self) -> None:
         self.tf = import_tensorflow()
 

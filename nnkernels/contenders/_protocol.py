@@ -36,9 +36,12 @@ class Contender(Protocol):
     whole_epochs_only : bool
         Whether a short stretch would be charged an overhead that belongs to a whole epoch (Keras' ``fit``
         starts anew at each call); it is then timed in whole epochs only.
+    threads_can_change : bool
+        Whether :meth:`use_threads` may be called again with another number after the first work.
     """
 
     whole_epochs_only: bool
+    threads_can_change: bool
 
     def use_threads(self, threads: int) -> None:
         """Limit the arithmetic to that many threads, and make sure of it.

@@ -29,6 +29,7 @@ class KernelContender:
     """Trains with the kernels of one backend: its whole-stretch entry if it has one, else step by step."""
 
     whole_epochs_only = False
+    threads_can_change = True
 
     def __init__(self, backend: str) -> None:
         self.backend = kernels.load(backend)

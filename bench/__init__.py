@@ -1,0 +1,1 @@
+"""asv's benchmarks, one file a question."""

@@ -1,0 +1,63 @@
+"""What the benchmarks share: the parameter lists, the data, and contenders that have passed the gate."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from functools import cache
+
+from asv_runner.benchmarks.mark import SkipNotImplemented
+
+from nnkernels import contenders, kernels
+from nnkernels.contenders import Contender, TrainingData
+from nnkernels.data import Dataset, load_mnist
+from nnkernels.measure import gate
+from nnkernels.measure.threads import SETTINGS, thread_count
+from nnkernels.parameters import initial_parameters
+from nnkernels.recipes import SGD
+
+BACKENDS = kernels.names()
+CONTENDERS = contenders.names()
+THREADS = SETTINGS
+# The lists name everything everywhere: asv drops the history of a parameter that is no longer listed.
+DATASETS = ("mnist", "mnist-5k", *filter(None, [os.environ.get("NNKERNELS_BENCH_DATASET")]))
+DATASETS = tuple(dict.fromkeys(DATASETS))
+
+
+@cache
+def dataset_at_hand() -> Dataset:
+    """Return the data set that this machine has."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the name is in every result
+        return load_mnist()
+
+
+def dataset(name: str) -> Dataset:
+    """Return the data set at hand, or skip the benchmark if it is another than ``name``."""
+    if dataset_at_hand().name != name:
+        raise SkipNotImplemented(f"the data set at hand is {dataset_at_hand().name}, not {name}")
+    return dataset_at_hand()
+
+
+def installed(name: str) -> str:
+    """Return the contender's name, or skip the benchmark where its packages are not installed."""
+    if not contenders.is_installed(name):
+        raise SkipNotImplemented(f"{name} needs pip install 'nnkernels[{contenders.entry(name).extra}]'")
+    return name
+
+
+def selected_contenders() -> list[str]:
+    """Return the contenders of this run: those of ``NNKERNELS_BENCH_CONTENDERS``, or all that are installed."""
+    chosen = os.environ.get("NNKERNELS_BENCH_CONTENDERS")
+    return chosen.split(",") if chosen else [name for name in CONTENDERS if contenders.is_installed(name)]
+
+
+@cache
+def ready(name: str, threads: str, dataset_name: str) -> Contender:
+    """Return a contender on that many threads, past the gate and prepared to train on the whole data set."""
+    data = dataset(dataset_name)
+    contender = contenders.create(installed(name))
+    contender.use_threads(thread_count(threads))
+    gate.require(name, contender, data)
+    contender.prepare(initial_parameters(0), TrainingData(data.X_train, data.y_train), SGD)
+    return contender

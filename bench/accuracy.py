@@ -1,0 +1,78 @@
+"""How right is each contender after the same training?"""
+
+from __future__ import annotations
+
+import os
+
+from asv_runner.benchmarks.mark import SkipNotImplemented
+
+from nnkernels import contenders
+from nnkernels.errors import MeasurementError
+from nnkernels.measure.panel import failure_text
+from nnkernels.recipes import accuracy_recipe
+from nnkernels.training import train
+
+from ._common import CONTENDERS, DATASETS, dataset, dataset_at_hand, selected_contenders
+
+SEEDS = int(os.environ.get("NNKERNELS_BENCH_SEEDS", "10"))
+
+ErrorRates = dict[str, dict[str, list[float]]]
+
+
+class ErrorRate:
+    """After 60,000 images seen: SGD, batch 32, the learning rate falling to zero; one value a seed."""
+
+    params = (CONTENDERS, DATASETS)
+    param_names = ("contender", "dataset")
+    version = "1"
+    timeout = 60
+    unit = "error rate"
+
+    def setup_cache(self) -> tuple[ErrorRates, dict[str, str]]:
+        """Train every contender from the same starts on the same orders; return error rates and failures."""
+        data = dataset_at_hand()
+        recipe = accuracy_recipe(len(data.X_train))
+        error_rates: ErrorRates = {}
+        failures: dict[str, str] = {}
+        for name in selected_contenders():
+            try:
+                contender = contenders.create(name)
+                records = [
+                    train(name, contender, data, recipe, seed, evaluate_every_epoch=False).epochs[-1]
+                    for seed in range(SEEDS)
+                ]
+                contender.close()
+            except Exception as error:  # that contender's failure; the others go on
+                failures[name] = failure_text(error)
+                continue
+            error_rates[name] = {
+                "test": [record.test_error_rate for record in records],
+                "train": [record.train_error_rate for record in records],
+            }
+        return error_rates, failures
+
+    setup_cache.timeout = 1800  # type: ignore[attr-defined]
+
+    def track_test(
+        self, measured: tuple[ErrorRates, dict[str, str]], contender: str, dataset_name: str
+    ) -> dict[str, object]:
+        """Fraction of the test images that are classified wrongly."""
+        return _samples(measured, contender, dataset_name, "test")
+
+    def track_train(
+        self, measured: tuple[ErrorRates, dict[str, str]], contender: str, dataset_name: str
+    ) -> dict[str, object]:
+        """Fraction of the training images that are classified wrongly, at the end of the training."""
+        return _samples(measured, contender, dataset_name, "train")
+
+
+def _samples(
+    measured: tuple[ErrorRates, dict[str, str]], contender: str, dataset_name: str, part: str
+) -> dict[str, object]:
+    dataset(dataset_name)
+    error_rates, failures = measured
+    if contender in failures:
+        raise MeasurementError(f"{contender} has no error rate. {failures[contender]}")
+    if contender not in error_rates:
+        raise SkipNotImplemented(f"{contender} is not part of this run")
+    return {"samples": error_rates[contender][part], "number": 1}

@@ -1,0 +1,37 @@
+"""How long does an epoch of training take?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnkernels.recipes import SGD
+from nnkernels.training import batch_order
+
+from ._common import CONTENDERS, DATASETS, THREADS, dataset, ready
+
+
+class Epoch:
+    """One pass over all training images: SGD, batch 32, the shuffled images fetched inside the clock."""
+
+    params = (CONTENDERS, THREADS, DATASETS)
+    param_names = ("contender", "threads", "dataset")
+    version = "1"
+    timeout = 300
+    number = 1
+    rounds = 1
+    repeat = 3
+    warmup_time = 0
+
+    def setup(self, contender: str, threads: str, dataset_name: str) -> None:
+        """Pass the gate and prepare, once a process; asv repeats this before every sample."""
+        self.contender = ready(contender, threads, dataset_name)
+        images = len(dataset(dataset_name).X_train)
+        self.order = batch_order(0, 0, images)
+        self.learning_rates = SGD.learning_rates(0, images)
+        # The gate has compiled everything; a few batches bring the data set itself into reach.
+        if not self.contender.whole_epochs_only:
+            self.contender.advance(self.order[:320], np.full(10, SGD.learning_rate, np.float32))
+
+    def time_epoch(self, contender: str, threads: str, dataset_name: str) -> None:
+        """Train on the whole order."""
+        self.contender.advance(self.order, self.learning_rates)

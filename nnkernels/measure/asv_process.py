@@ -1,0 +1,130 @@
+"""asv as a child process: one pass over some benchmarks, its progress, and what failed in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnkernels.errors import MeasurementError
+from nnkernels.measure.checkout import CONFIG_NAME, Checkout
+
+# "[ 12.50%] ··· training.Epoch.time_epoch   5/8 failed" and "[  6.25%] ·· Setting up ratios:59"
+PROGRESS = re.compile(r"^\[\s*(?P<percent>[\d.]+)%\]\s*·*\s*(?P<what>\S.*)$")
+FAILURE = re.compile(r"^(?:[\w.]+\.)?(?P<error>\w*(?:Error|Exception|Interrupt)): (?P<text>.*)$")
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Where one pass of asv reads and writes."""
+
+    folder: Path
+    records: Path
+
+    @property
+    def log(self) -> Path:
+        """asv's whole output."""
+        return self.folder / "asv.log"
+
+
+def write_config(checkout: Checkout, folder: Path) -> Path:
+    """Write the configuration of one pass: the checkout's benchmarks, results into ``folder``."""
+    config = {
+        "version": 1,
+        "project": "nnkernels",
+        "repo": str(checkout.root),
+        "branches": ["HEAD"],
+        "environment_type": "existing",
+        "benchmark_dir": str(checkout.root / "bench"),
+        "env_dir": str(folder / "env"),
+        "results_dir": str(folder),
+        "html_dir": str(folder.parent / "html"),
+        "launch_method": "spawn",
+    }
+    path = folder / CONFIG_NAME
+    path.write_text(json.dumps(config), encoding="utf-8")
+    return path
+
+
+def run_pass(
+    checkout: Checkout,
+    machine: str,
+    patterns: Sequence[str],
+    where: Pass,
+    environment: Mapping[str, str],
+    progress: Callable[[float, str], None],
+) -> None:
+    """Run asv over the benchmarks that match, in this interpreter's environment.
+
+    Parameters
+    ----------
+    progress : callable
+        Is told the fraction done and what runs.
+
+    Raises
+    ------
+    MeasurementError
+        If a benchmark failed; it names each, with the reason.
+    """
+    where.folder.mkdir(parents=True)
+    where.records.mkdir(parents=True)
+    command = [sys.executable, "-m", "asv", "--config", str(write_config(checkout, where.folder)), "run"]
+    command += ["--environment", f"existing:{sys.executable}", "--set-commit-hash", checkout.commit]
+    command += ["--machine", machine, "--record-samples", "--show-stderr"]
+    for pattern in patterns:
+        command += ["--bench", pattern]
+    child_environment = {**os.environ, **environment, "NNKERNELS_BENCH_RECORDS": str(where.records)}
+    with open(where.log, "w", encoding="utf-8") as log:
+        child = subprocess.Popen(
+            command,
+            cwd=checkout.root,
+            env=child_environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        assert child.stdout is not None
+        try:
+            for line in child.stdout:
+                log.write(line)
+                if match := PROGRESS.match(line):
+                    progress(float(match["percent"]) / 100, match["what"].split("  ")[0])
+            status = child.wait()
+        except BaseException:
+            child.terminate()
+            child.wait()
+            raise
+    if status:
+        raise MeasurementError(_failures(where.log.read_text("utf-8"), status))
+
+
+def register_machine(name: str, information: Mapping[str, str]) -> None:
+    """Describe this machine to asv under ``name``, in asv's own machine file."""
+    command = [sys.executable, "-m", "asv", "machine", "--machine", name]
+    for key, value in information.items():
+        command += [f"--{key}", value]
+    answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        raise MeasurementError(f"asv machine failed: {(answer.stdout + answer.stderr).strip()}")
+
+
+def _failures(log: str, status: int) -> str:
+    reasons: list[str] = []
+    for line in log.splitlines():
+        match = FAILURE.match(line.strip())
+        if match and (reason := f"{match['error']}: {match['text']}") not in reasons:
+            reasons.append(reason)
+        elif "asv: benchmark timed out" in line and line.strip() not in reasons:
+            reasons.append(line.strip())
+    failed = re.findall(r"^\[.*?%\]\s*·+\s*(\S+)\s+(?:failed|\d+/\d+ failed)", log, re.MULTILINE)
+    if not failed and not reasons:
+        return f"asv ended with status {status}:\n" + "\n".join(log.splitlines()[-15:])
+    return f"failed: {', '.join(dict.fromkeys(failed))}\n" + "\n".join(f"  {reason}" for reason in reasons)
