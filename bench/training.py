@@ -19,7 +19,7 @@ class Epoch:
     timeout = 300
     number = 1
     rounds = 1
-    repeat = 3
+    repeat = 2
     warmup_time = 0
 
     def setup(self, contender: str, threads: str, dataset_name: str) -> None:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe
 
+Float64Array = npt.NDArray[np.float64]
+
 
 def train_float64(
     start: Parameters,
@@ -56,17 +58,25 @@ def train_float64(
     return Parameters(*weights)
 
 
-def _gradients(
-    weights: list[npt.NDArray[np.float64]], X: npt.NDArray[Any], targets: npt.NDArray[np.float64]
-) -> list[npt.NDArray[np.float64]]:
+def predict_float64(params: Parameters, X: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the probabilities (N, C) of features (N, D), in float64."""
+    _before, _hidden, log_probs = _forward([np.asarray(array, np.float64) for array in params], X)
+    return np.exp(log_probs)
+
+
+def _forward(weights: list[Float64Array], X: npt.NDArray[Any]) -> tuple[Float64Array, Float64Array, Float64Array]:
     W1, b1, W2, b2 = weights
     before = np.einsum("nd,dh->nh", X, W1, optimize=True) + b1
     hidden = np.where(before > 0, before, 0.0)
     scores = np.einsum("nh,hc->nc", hidden, W2) + b2
     top = scores.max(axis=1, keepdims=True)
-    log_partition = top + np.log(np.exp(scores - top).sum(axis=1, keepdims=True))
-    error = (np.exp(scores - log_partition) - targets) / len(X)
-    error_hidden = np.where(before > 0, np.einsum("nc,hc->nh", error, W2), 0.0)
+    return before, hidden, scores - top - np.log(np.exp(scores - top).sum(axis=1, keepdims=True))
+
+
+def _gradients(weights: list[Float64Array], X: npt.NDArray[Any], targets: Float64Array) -> list[Float64Array]:
+    before, hidden, log_probs = _forward(weights, X)
+    error = (np.exp(log_probs) - targets) / len(X)
+    error_hidden = np.where(before > 0, np.einsum("nc,hc->nh", error, weights[2]), 0.0)
     return [
         np.einsum("nd,nh->dh", X, error_hidden, optimize=True),
         error_hidden.sum(axis=0),

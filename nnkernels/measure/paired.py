@@ -30,12 +30,15 @@ class Task:
         Segments a round.
     before : callable
         Called before each segment, outside the clock (to set the number of threads).
+    warm_up : callable
+        Called once before all, outside the clock.
     """
 
     run: Callable[[], object]
     units: float
     segments: int = 1
     before: Callable[[], object] = lambda: None
+    warm_up: Callable[[], object] = lambda: None
 
 
 def alternate(tasks: Mapping[str, Task], rounds: int) -> SecondsByRound:

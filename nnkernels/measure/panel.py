@@ -71,9 +71,9 @@ def run_panel(names: Sequence[str], dataset: Dataset, recipe: Recipe, framework_
         for name, contender in ready.items():
             for setting in _settings(contender, framework_threads):
                 tasks[f"{name}@{setting}"] = makers[work](contender, dataset, recipe, thread_count(setting))
-        for task in tasks.values():  # warm up
+        for task in tasks.values():
             task.before()
-            task.run()
+            task.warm_up()
         seconds[work] = alternate(tasks, rounds)
     for contender in ready.values():
         contender.close()
@@ -115,7 +115,11 @@ def _epoch_tasks(contender: Contender, dataset: Dataset, recipe: Recipe, threads
         part = next(parts)
         contender.advance(part, np.full(recipe.batches(len(part)), recipe.learning_rate, np.float32))
 
-    return Task(run, 1 / segments, segments, partial(contender.use_threads, threads))
+    def warm_up() -> None:
+        few = order[: 10 * recipe.batch_size]
+        contender.advance(few, np.full(recipe.batches(len(few)), recipe.learning_rate, np.float32))
+
+    return Task(run, 1 / segments, segments, partial(contender.use_threads, threads), warm_up)
 
 
 def _one_image_tasks(contender: Contender, dataset: Dataset, recipe: Recipe, threads: int) -> Task:
@@ -137,4 +141,4 @@ def _predict_task(contender: Contender, X: Any, calls: int, threads: int) -> Tas
         for _ in range(calls):
             contender.predict(X)
 
-    return Task(run, calls, 3, partial(contender.use_threads, threads))
+    return Task(run, calls, 3, partial(contender.use_threads, threads), partial(contender.predict, X))

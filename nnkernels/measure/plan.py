@@ -13,9 +13,18 @@ RATIO_PASSES = 4  # fresh processes a paired ratio is taken over: rule 4 of the 
 
 @dataclass(frozen=True)
 class Plan:
-    """The passes of a run, as lists of asv's regular expressions over benchmarks with their parameters."""
+    """What a run measures.
+
+    Attributes
+    ----------
+    passes : tuple of tuple of str
+        For each pass, asv's regular expressions over benchmarks with their parameters.
+    rounds : int
+        Rounds of a panel, in each of which every contender trains for an epoch.
+    """
 
     passes: tuple[tuple[str, ...], ...]
+    rounds: int
 
 
 def quick_plan(contenders: Sequence[str], dataset: str) -> Plan:
@@ -37,7 +46,7 @@ def quick_plan(contenders: Sequence[str], dataset: str) -> Plan:
         _call("training.Epoch.time_epoch", contenders, ["1"], [dataset]),
         _call("kernels.Kernels.time_(forward|backward|step)", backends, [1, 32, 256, 2048], [dataset]),
     )
-    return Plan(((*singles, *ratios), *[ratios] * (RATIO_PASSES - 1 if ratios else 0)))
+    return Plan(((*singles, *ratios), *[ratios] * (RATIO_PASSES - 1 if ratios else 0)), rounds=1)
 
 
 def _call(benchmark: str, *parameters: Sequence[object]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ def load_panels(folder: Path) -> list[Panel]:
 
 def write_run(folder: Path, record: RunRecord, panels: list[Panel], asv_results: dict[str, Any]) -> None:
     """Write a run's three files: ``run.json`` last, so that a run without it is known to be incomplete."""
-    write_json(folder / "asv.json", asv_results)
+    write_json(folder / "asv.json", _without_nan(asv_results))
     write_json(folder / "panels.json", {"version": VERSION, "panels": [asdict(panel) for panel in panels]})
     write_json(folder / "run.json", {"version": VERSION, **asdict(record)})
 
@@ -94,3 +95,12 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ResultsError(f"{path}: damaged, expected a JSON object; restore it from git or delete its folder")
     return content
+
+
+def _without_nan(value: Any) -> Any:
+    # asv writes NaN for "not measured", which is not JSON; null says the same.
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -124,7 +123,7 @@ def _measure(
         "NNKERNELS_DATA": str(scratch / "data"),
         "NNKERNELS_BENCH_CONTENDERS": ",".join(names),
         "NNKERNELS_BENCH_DATASET": dataset.name,
-        "NNKERNELS_BENCH_ROUNDS": os.environ.get("NNKERNELS_BENCH_ROUNDS", "2"),
+        "NNKERNELS_BENCH_ROUNDS": str(plan.rounds),
     }
     complete: list[Pass] = []
     total = sum(len(patterns) for patterns in plan.passes)
