@@ -37,7 +37,7 @@ class Kernels:
     version = "1"
     timeout = 120
     rounds = 1
-    repeat = (5, 20, 0.3)
+    repeat = (5, 10, 0.15)
     sample_time = 0.01
     warmup_time = 0.05
 

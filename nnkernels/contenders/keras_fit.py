@@ -58,8 +58,10 @@ class KerasFit(KerasContender):
     def _rate_of_each_batch(self, learning_rates: npt.NDArray[np.float32]) -> Any:
         import keras
 
+        rates, rate = learning_rates.tolist(), self.optimizer.learning_rate
+
         def set_rate(batch: int, logs: object = None) -> None:
-            self.optimizer.learning_rate = float(learning_rates[batch])
+            rate.assign(rates[batch])
 
         callback = keras.callbacks.LambdaCallback()
         callback.on_train_batch_begin = set_rate

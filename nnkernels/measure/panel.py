@@ -141,4 +141,5 @@ def _predict_task(contender: Contender, X: Any, calls: int, threads: int) -> Tas
         for _ in range(calls):
             contender.predict(X)
 
-    return Task(run, calls, 3, partial(contender.use_threads, threads), partial(contender.predict, X))
+    segments = 1 if contender.whole_epochs_only else 3
+    return Task(run, calls, segments, partial(contender.use_threads, threads), partial(contender.predict, X))

@@ -36,13 +36,13 @@ def quick_plan(contenders: Sequence[str], dataset: str) -> Plan:
         for against in ("numpy", "keras-fit")
         if against in contenders
         for name in contenders
-        if name != against
+        if name != against and not (against == "numpy" and name == "keras-fit")
     )
     if len(contenders) == 1:  # nobody to compare with: the panel still gates and times it
         ratios = ()
     singles = (
         _call("accuracy.ErrorRate.track_(test|train)", contenders, [dataset]),
-        _call("inference.Predict.time_predict", contenders, [1, 10_000], ["1"], [dataset]),
+        _call("inference.Predict.time_predict", contenders, [1], ["1"], [dataset]),
         _call("training.Epoch.time_epoch", contenders, ["1"], [dataset]),
         _call("kernels.Kernels.time_(forward|backward|step)", backends, [1, 32, 256, 2048], [dataset]),
     )

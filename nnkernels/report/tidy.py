@@ -1,0 +1,154 @@
+"""A run as one tidy table: a row a benchmark, contender and set of parameters."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nnkernels.measure.paired import log_ratios
+from nnkernels.measure.panel import Panel
+from nnkernels.measure.threads import SETTINGS
+from nnkernels.report.runs import Run
+from nnkernels.report.statistics import Estimate, mean_over_seeds, median_over_processes
+
+COLUMNS = [
+    "benchmark",
+    "contender",
+    "parameters",
+    "threads",
+    "value",
+    "unit",
+    "ci_low",
+    "ci_high",
+    "samples",
+    "ratio_to_numpy",
+    "ratio_to_keras",
+    "dataset",
+    "commit",
+    "machine",
+    "recorded_at",
+]
+KEYS = ["benchmark", "parameters", "threads"]
+PAIRED = "ratios"
+WORK_UNITS = {"epoch": "seconds_per_epoch", "one image": "seconds_per_call", "10,000 images": "seconds_per_call"}
+ACCURACY_UNIT = "error_rate"
+
+
+def tidy(run: Run) -> pd.DataFrame:
+    """Return the run's table.
+
+    The rows of the benchmark ``ratios`` come from the panels: their ratios are paired, and against the faster
+    thread setting of the other. The ratios of all other rows are quotients of values from separate processes,
+    and so indicative. A ratio above 1 means better than the other; the Keras it is against is ``keras-fit``.
+    """
+    rows = pd.DataFrame([*_panel_rows(run.panels), *_asv_rows(run.asv_results)])
+    if rows.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    for baseline, column in (("numpy", "ratio_to_numpy"), ("keras-fit", "ratio_to_keras")):
+        values = rows[rows.contender == baseline].set_index(KEYS)["value"]
+        quotients = rows.join(values.rename("baseline"), on=KEYS)["baseline"] / rows["value"]
+        rows[column] = rows[column].where(rows.benchmark == PAIRED, quotients)
+    record = run.record
+    rows = rows.assign(
+        dataset=record.dataset, commit=record.commit, machine=record.machine, recorded_at=record.recorded_at
+    )
+    return rows[COLUMNS]
+
+
+def paired_ratio(panels: list[Panel], work: str, contender: str, threads: str, against: str) -> Estimate | None:
+    """Return how many times as fast a contender is as another, at the other's faster setting.
+
+    Both settings of the other that were measured in one process with the contender are looked at, and the one
+    that leaves the contender the smaller ratio counts. None if the two were never in one process.
+    """
+    label = f"{contender}@{threads}"
+    if contender == against:
+        settings = [threads]
+    else:
+        settings = [setting for setting in SETTINGS if any(f"{against}@{setting}" in p.seconds[work] for p in panels)]
+    estimates = []
+    for setting in settings:
+        other = f"{against}@{setting}"
+        processes = [
+            log_ratios(panel.seconds[work][other], panel.seconds[work][label])
+            for panel in panels
+            if label in panel.seconds[work] and other in panel.seconds[work]
+        ]
+        if processes:
+            estimates.append(median_over_processes(processes).exp())
+    return min(estimates, key=lambda estimate: estimate.value, default=None)
+
+
+def _panel_rows(panels: list[Panel]) -> Iterator[dict[str, Any]]:
+    for work, unit in WORK_UNITS.items():
+        labels = dict.fromkeys(label for panel in panels for label in panel.seconds[work])
+        for label in labels:
+            contender, threads = label.split("@")
+            processes = [
+                np.ravel(np.asarray(panel.seconds[work][label], np.float64))
+                for panel in panels
+                if label in panel.seconds[work]
+            ]
+            ratios = {
+                column: paired_ratio(panels, work, contender, threads, against)
+                for column, against in (("ratio_to_numpy", "numpy"), ("ratio_to_keras", "keras-fit"))
+            }
+            yield {
+                "benchmark": PAIRED,
+                "contender": contender,
+                "parameters": f"work={work}",
+                "threads": threads,
+                "unit": unit,
+                **_estimate_columns(median_over_processes(processes)),
+                **{column: ratio.value if ratio else np.nan for column, ratio in ratios.items()},
+            }
+
+
+def _asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for name, columns in results["results"].items():
+        of_benchmark = dict(zip(results["result_columns"], columns, strict=False))
+        if name.startswith("ratios.") or of_benchmark.get("result") is None:
+            continue
+        names = PARAMETER_NAMES[name.split(".")[0]]
+        samples = of_benchmark.get("samples") or itertools.repeat(None)
+        combinations = itertools.product(*of_benchmark["params"])
+        for combination, value, sample in zip(combinations, of_benchmark["result"], samples, strict=False):
+            if value is None:
+                continue
+            parameters = dict(zip(names, (text.strip("'") for text in combination), strict=True))
+            contender = parameters.pop("contender", None) or parameters.pop("backend")
+            parameters.pop("dataset")
+            accuracy = name.startswith("accuracy.")
+            estimate = mean_over_seeds(np.asarray(sample)) if accuracy else Estimate(value, np.nan, np.nan, 1)
+            yield {
+                "benchmark": name,
+                "contender": contender,
+                "threads": parameters.pop("threads", "1"),
+                "parameters": ", ".join(f"{key}={text}" for key, text in parameters.items()),
+                "unit": ACCURACY_UNIT if accuracy else "seconds",
+                **_estimate_columns(estimate),
+                "ratio_to_numpy": np.nan,
+                "ratio_to_keras": np.nan,
+            }
+
+
+# asv's result files name no parameters; its description of the benchmarks, which does, changes with the code.
+PARAMETER_NAMES = {
+    "accuracy": ("contender", "dataset"),
+    "inference": ("contender", "images", "threads", "dataset"),
+    "kernels": ("backend", "batch_size", "dataset"),
+    "training": ("contender", "threads", "dataset"),
+}
+
+
+def _estimate_columns(estimate: Estimate) -> dict[str, float | int]:
+    return {
+        "value": estimate.value,
+        "ci_low": estimate.low,
+        "ci_high": estimate.high,
+        "samples": estimate.samples,
+    }
