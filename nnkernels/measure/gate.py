@@ -39,6 +39,8 @@ class GateResult:
         What is allowed of it.
     prediction_difference : float
         Of any probability, both computed from the contender's own parameters.
+    error : str
+        Why there are no differences, if it broke down.
     """
 
     contender: str
@@ -47,6 +49,7 @@ class GateResult:
     max_abs_difference: float
     tolerance: float
     prediction_difference: float
+    error: str = ""
 
     @property
     def passed(self) -> bool:
@@ -108,17 +111,28 @@ def require(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | 
     return result
 
 
-def verify(names: Sequence[str], dataset: Dataset, recipe: Recipe | None = None) -> list[GateResult]:
-    """Measure several contenders against the oracle, without timing anything.
+def verify(name: str, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:
+    """Measure one contender against the oracle, without timing anything.
 
     Raises
     ------
     UnknownNameError, MissingDependencyError
-        If a contender is unknown or not installed.
+        If the contender is unknown or not installed.
     """
+    contender = contenders.create(name)
+    result = measure(name, contender, dataset, recipe)
+    contender.close()
+    return result
+
+
+def verify_all(names: Sequence[str], dataset: Dataset, recipe: Recipe | None = None) -> list[GateResult]:
+    """Measure several contenders; one that breaks down has failed, and says how, and the others go on."""
     results = []
     for name in names:
-        contender = contenders.create(name)
-        results.append(measure(name, contender, dataset, recipe))
-        contender.close()
+        try:
+            results.append(verify(name, dataset, recipe))
+        except Exception as error:
+            rule = (recipe or gate_recipe()).optimizer.name
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            results.append(GateResult(name, rule, 0, np.nan, TOLERANCES[rule], np.nan, reason))
     return results

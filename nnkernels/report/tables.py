@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from nnkernels.errors import ConfigurationError
+from nnkernels.measure.gate import IMAGES, PREDICTION_TOLERANCE, GateResult
 from nnkernels.report import formats
 from nnkernels.report.summary import Summary
 
@@ -69,17 +71,47 @@ def rows_table(rows: pd.DataFrame) -> Table:
     return table
 
 
+def gate_table(judged: list[GateResult], not_installed: dict[str, str], dataset: str) -> Table:
+    """Return the verdict on each contender."""
+    table = Table(
+        title=f"{IMAGES:,} images of {dataset} trained beside the float64 oracle (SGD, batch 32)",
+        caption="largest absolute differences; NaN fails",
+        box=box.SIMPLE_HEAVY,
+    )
+    table.add_column("contender", no_wrap=True)
+    for heading in ("parameters off by", "at most", "predictions off by", "at most"):
+        table.add_column(heading, justify="right")
+    table.add_column("verdict")
+    for result in judged:
+        table.add_row(
+            result.contender,
+            f"{result.max_abs_difference:.1e}",
+            f"{result.tolerance:.0e}",
+            f"{result.prediction_difference:.1e}",
+            f"{PREDICTION_TOLERANCE:.0e}",
+            "[green]passed[/]" if result.passed else f"[bold red]failed[/] {escape(result.error)}",
+        )
+    for name, command in not_installed.items():
+        table.add_row(name, "", "", "", "", f"not installed: {escape(command)}")
+    return table
+
+
+def check_format(format_name: str) -> None:
+    """Raise ConfigurationError for a format that :func:`export` does not know."""
+    if format_name not in FORMATS:
+        raise ConfigurationError(f"unknown format {format_name!r}; known are: {', '.join(FORMATS)}")
+
+
 def export(rows: pd.DataFrame, format_name: str) -> str:
     """Return the rows as ``json`` (a list of records), ``csv`` or ``md`` (a Markdown table)."""
+    check_format(format_name)
     if format_name == "json":
         return rows.to_json(orient="records", indent=1, double_precision=15)
     if format_name == "csv":
         return rows.to_csv(index=False).rstrip("\n")
-    if format_name == "md":
-        cells = [[_markdown(value) for value in row] for row in rows.itertuples(index=False)]
-        lines = [list(rows.columns), ["---"] * len(rows.columns), *cells]
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    raise ConfigurationError(f"unknown format {format_name!r}; known are: {', '.join(FORMATS)}")
+    cells = [[_markdown(value) for value in row] for row in rows.itertuples(index=False)]
+    lines = [list(rows.columns), ["---"] * len(rows.columns), *cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _markdown(value: object) -> str:

@@ -1,0 +1,103 @@
+"""The comparison page: one HTML file that needs nothing else, with pictures, tables and provenance."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from nnkernels import kernels, plots
+from nnkernels.report import formats
+from nnkernels.report.summary import ContenderSummary, Summary
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def render(summary: Summary, asv_page: str | None) -> str:
+    """Return the page of a run as HTML.
+
+    Parameters
+    ----------
+    asv_page : str or None
+        Relative address of asv's pages, if they were built.
+    """
+    environment = Environment(
+        loader=PackageLoader("nnkernels.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(duration=formats.duration, ratio=formats.ratio, percent=formats.percent)
+    rows = summary.rows.assign(
+        paired=summary.rows.benchmark == "ratios",
+        shown=[
+            f"{100 * row.value:.2f} %" if row.unit == "error_rate" else formats.duration(row.value)
+            for row in summary.rows.itertuples()
+        ],
+    )
+    return environment.get_template("page.html.j2").render(
+        summary=summary,
+        record=summary.run.record,
+        provenance=summary.run.record.provenance,
+        rows=rows.to_dict(orient="records"),
+        charts=[Markup(_svg(figure)) for figure in _charts(summary)],
+        asv_page=asv_page,
+        isnan=math.isnan,
+    )
+
+
+def _charts(summary: Summary) -> list[Figure]:
+    contenders = summary.contenders
+    charts = []
+    if contenders:
+        epochs = [contender.epoch_seconds for contender in contenders]
+        charts.append(
+            plots.horizontal_bars(
+                _labels(contenders),
+                [estimate.value for estimate in epochs],
+                [(estimate.low, estimate.high) for estimate in epochs],
+                [formats.duration(estimate.value) for estimate in epochs],
+                _ours(contenders),
+                "seconds an epoch, logarithmic (shorter is better)",
+                logarithmic=True,
+            )
+        )
+    judged = [contender for contender in contenders if contender.test_error]
+    if judged:
+        errors = [contender.test_error for contender in judged if contender.test_error]
+        charts.append(
+            plots.horizontal_bars(
+                _labels(judged),
+                [100 * estimate.value for estimate in errors],
+                [(100 * estimate.low, 100 * estimate.high) for estimate in errors],
+                [f"{100 * estimate.value:.2f} %" for estimate in errors],
+                _ours(judged),
+                "test error in percent, mean over seeds (shorter is better)",
+                logarithmic=False,
+            )
+        )
+    return charts
+
+
+def _labels(contenders: list[ContenderSummary]) -> list[str]:
+    return [contender.name for contender in contenders]
+
+
+def _ours(contenders: list[ContenderSummary]) -> list[bool]:
+    return [contender.name in kernels.names() for contender in contenders]
+
+
+def _svg(figure: Figure) -> str:
+    import matplotlib
+
+    # Text stays text: it scales, it can be searched, and the file is small.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "nnkernels", "font.family": "sans-serif"}):
+        stream = io.StringIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    text = stream.getvalue()
+    return text[text.index("<svg") :]
