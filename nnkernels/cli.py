@@ -30,7 +30,7 @@ DataOption = Annotated[
     typer.Option(
         "--data",
         metavar="SOURCE",
-        help="A folder of IDX files, an .npz, mnist or mnist-5k; else NNKERNELS_DATA, cache, download, embedded digits.",
+        help="A folder of IDX files, an .npz, mnist or mnist-5k; else NNKERNELS_DATA, cache, download, embedded.",
     ),
 ]
 
@@ -83,7 +83,7 @@ def bench(
     run = load_run(outcome.folder)
     page = publish_run(tree.root, run)
     summary = summarise(run)
-    out.print(summary_table(summary))
+    out.print(summary_table(summary, out.width))
     out.print(f"[bold]{summary.headline()}[/]", highlight=False)
     out.print(f"run   {outcome.folder}\npage  {page}", highlight=False, soft_wrap=True)
     if outcome.interrupted:
@@ -123,7 +123,7 @@ def publish() -> None:
 
 def main() -> None:
     """Run the command line: status 1 for our own errors, 130 after Ctrl-C."""
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         app()
     except NNKernelsError as error:

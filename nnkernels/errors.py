@@ -26,9 +26,7 @@ class MissingDependencyError(NNKernelsError):
     """An optional package that the requested work needs is not installed."""
 
     def __init__(self, what: str, package: str, extra: str) -> None:
-        super().__init__(
-            f"{what} needs {package}, which is not installed here: pip install 'nnkernels[{extra}]'"
-        )
+        super().__init__(f"{what} needs {package}, which is not installed here: pip install 'nnkernels[{extra}]'")
 
 
 class ContractError(NNKernelsError):

@@ -48,8 +48,8 @@ def from_keras(model: Any) -> Parameters:
     return Parameters(*(np.array(weights) for weights in model.get_weights()))
 
 
-def keras_optimizer(optimizer: Optimizer, learning_rate: float) -> Any:
-    """Return the Keras optimizer that an update rule describes."""
+def keras_optimizer(optimizer: Optimizer, learning_rate: Any) -> Any:
+    """Return the Keras optimizer that an update rule describes; the learning rate may be a Keras schedule."""
     import keras
 
     if optimizer.name == "adam":

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which colour-blind people tell apart too.
-OURS, FRAMEWORK, ACCENT = "#0072B2", "#E69F00", "#D55E00"
+OURS, FRAMEWORK = "#0072B2", "#E69F00"
 
 
-def horizontal_bars(
+def horizontal_comparison(
     labels: Sequence[str],
     values: Sequence[float],
     intervals: Sequence[tuple[float, float]],
@@ -21,16 +21,18 @@ def horizontal_bars(
     axis_label: str,
     logarithmic: bool,
 ) -> Figure:
-    """Draw a bar a contender with its interval, the number written at its end.
+    """Draw a row a contender with its value and interval, the number written beside it.
+
+    Bars from zero, or points on a logarithmic axis, which has no zero for a bar to start from.
 
     Parameters
     ----------
     intervals : sequence of (low, high)
         NaN where there is none.
     texts : sequence of str
-        What is written at each bar's end.
+        What is written beside each value.
     ours : sequence of bool
-        Whether a bar is one of our contenders; the others are drawn in the frameworks' colour.
+        Whether a row is one of our contenders; the others are drawn in the frameworks' colour.
     logarithmic : bool
         For values that differ by orders of magnitude.
     """
@@ -44,17 +46,23 @@ def horizontal_bars(
     lengths = np.asarray(values)
     low, high = np.asarray(intervals, float).reshape(-1, 2).T
     errors = np.nan_to_num(np.clip([lengths - low, high - lengths], 0, None))
-    axes.barh(places, lengths, color=[OURS if is_ours else FRAMEWORK for is_ours in ours], height=0.62)
+    colors = [OURS if is_ours else FRAMEWORK for is_ours in ours]
+    if logarithmic:
+        axes.scatter(lengths, places, color=colors, s=90, zorder=3)
+        axes.grid(axis="x", which="major", color="#dddddd")
+    else:
+        axes.barh(places, lengths, color=colors, height=0.62)
     axes.errorbar(lengths, places, xerr=errors, fmt="none", ecolor="#333333", elinewidth=1, capsize=3)
     ends = np.maximum(lengths, np.nan_to_num(high))
     for place, end, text in zip(places, ends, texts, strict=True):
-        axes.annotate(text, (end, place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9)
+        axes.annotate(text, (end, place), xytext=(9, 0), textcoords="offset points", va="center", fontsize=9)
     axes.set_yticks(places, labels)
-    axes.invert_yaxis()
+    axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_xlabel(axis_label)
     if logarithmic:
         axes.set_xscale("log")
-        axes.set_xlim(min(lengths) / 3, max(ends) * 8)
+        axes.set_xlim(min(lengths) / 2, max(ends) * 4)
+        axes.xaxis.set_major_formatter("{x:g}")
     else:
         axes.set_xlim(0, max(ends) * 1.25)
     axes.spines[["top", "right"]].set_visible(False)

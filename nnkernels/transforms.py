@@ -34,7 +34,8 @@ def as_features(X: npt.NDArray[Any], dtype: npt.DTypeLike = np.float32) -> npt.N
     if X.ndim != 2:
         raise DataError(f"images have shape {X.shape}; expected (N, D), one image a row")
     if X.dtype == np.uint8:
-        return np.multiply(X, PIXEL_SCALE, dtype=dtype)
+        features: npt.NDArray[Any] = np.multiply(X, PIXEL_SCALE, dtype=dtype)
+        return features
     if X.dtype.kind == "f":
         return np.ascontiguousarray(X, dtype=dtype)
     raise DataError(f"images have dtype {X.dtype}; expected uint8 pixels (0 to 255) or floats")

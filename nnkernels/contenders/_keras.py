@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from nnkernels.contenders._protocol import TrainingData
@@ -20,12 +23,27 @@ def import_tensorflow() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # CPU is what is compared
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    import keras
-    import tensorflow
+    with _silent_stderr():
+        import keras
+        import tensorflow
 
     if keras.backend.backend() != "tensorflow":
         raise ConfigurationError(f"Keras runs on {keras.backend.backend()}; set KERAS_BACKEND=tensorflow")
     return tensorflow
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    # TensorFlow's C++ writes to the descriptor itself, before its log level is read.
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "w") as devnull:
+            os.dup2(devnull.fileno(), 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
 class KerasContender:

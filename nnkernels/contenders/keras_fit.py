@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from nnkernels.contenders._keras import EXTRA, PACKAGES, KerasContender
 from nnkernels.contenders._protocol import Entry, TrainingData
+from nnkernels.errors import ConfigurationError
+from nnkernels.interchange import keras_optimizer
 from nnkernels.parameters import FloatArray, Parameters
 from nnkernels.recipes import Recipe
 from nnkernels.transforms import as_features
@@ -25,13 +27,15 @@ class KerasFit(KerasContender):
     whole_epochs_only = True
 
     def prepare(self, parameters: Parameters, data: TrainingData, recipe: Recipe) -> None:
-        """Build and compile the model."""
+        """Build and compile the model; a falling learning rate becomes a Keras schedule."""
         super().prepare(parameters, data, recipe)
         import keras
 
-        self.model.compile(
-            optimizer=self.optimizer, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        )
+        self.schedule = None
+        if recipe.schedule != "constant":
+            self.schedule = _given_rates(self.tf)
+            self.optimizer = keras_optimizer(recipe.optimizer, self.schedule)
+        self.model.compile(optimizer=self.optimizer, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 
     def convert(self, data: TrainingData) -> None:
         """Scale all images to float32 at once, as every tutorial does."""
@@ -40,11 +44,12 @@ class KerasFit(KerasContender):
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Run ``fit`` for one epoch over the images in the given order."""
-        callbacks = []
-        if np.all(learning_rates == learning_rates[0]):
+        if self.schedule is not None:
+            self.schedule.give(learning_rates, first_step=int(self.optimizer.iterations))
+        elif np.all(learning_rates == learning_rates[0]):
             self.optimizer.learning_rate = float(learning_rates[0])
         else:
-            callbacks.append(self._rate_of_each_batch(learning_rates))
+            raise ConfigurationError("keras-fit was prepared for a constant learning rate; prepare it with a schedule")
         self.model.fit(
             self.X[order],
             self.y[order],
@@ -52,23 +57,31 @@ class KerasFit(KerasContender):
             epochs=1,
             shuffle=False,
             verbose=0,
-            callbacks=callbacks,
         )
-
-    def _rate_of_each_batch(self, learning_rates: npt.NDArray[np.float32]) -> Any:
-        import keras
-
-        rates, rate = learning_rates.tolist(), self.optimizer.learning_rate
-
-        def set_rate(batch: int, logs: object = None) -> None:
-            rate.assign(rates[batch])
-
-        callback = keras.callbacks.LambdaCallback()
-        callback.on_train_batch_begin = set_rate
-        return callback
 
     def predict(self, X: npt.NDArray[Any]) -> FloatArray:
         """Run ``predict``, then softmax."""
         logits = self.model.predict(as_features(X), verbose=0)
         probs: FloatArray = self.tf.nn.softmax(logits).numpy()
         return probs
+
+
+def _given_rates(tf: Any) -> Any:
+    import keras
+
+    class GivenRates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+        """The learning rates of the next steps, one by one, as the training loop hands them out."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.rates = tf.Variable([0.0], shape=[None], trainable=False)
+            self.first_step = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+        def give(self, rates: npt.NDArray[np.float32], first_step: int) -> None:
+            self.rates.assign(rates)
+            self.first_step.assign(first_step)
+
+        def __call__(self, step: Any) -> Any:
+            return tf.gather(self.rates, tf.cast(step, tf.int64) - self.first_step)
+
+    return GivenRates()

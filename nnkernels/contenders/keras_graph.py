@@ -60,7 +60,7 @@ class KerasGraph(KerasContender):
             optimizer.learning_rate.assign(learning_rate)
             optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)])
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)])  # type: ignore[untyped-decorator]
         def train(order: Any, learning_rates: Any) -> None:
             images = tf.shape(order)[0]
             full_batches = images // batch_size
@@ -74,7 +74,7 @@ class KerasGraph(KerasContender):
     def _prediction_function(self) -> Any:
         tf, model = self.tf, self.model
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
         def predict(X: Any, scale: Any) -> Any:
             return tf.nn.softmax(model(tf.cast(X, tf.float32) * scale, training=False))
 

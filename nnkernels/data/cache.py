@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -46,10 +47,8 @@ def cached(name: str, fetch: Callable[[], Dataset]) -> Dataset:
         if (dataset := read_cached(name)) is not None:
             return dataset
         dataset = _verified(name, fetch())
-        try:
+        with contextlib.suppress(OSError):  # a full disk: this process has its data all the same
             write_npz(cache_folder() / f"{name}.npz", dataset)
-        except OSError:
-            pass  # a full disk: this process has its data all the same
         return dataset
     finally:
         lock.release()

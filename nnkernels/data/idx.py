@@ -59,7 +59,7 @@ def read_idx(path: Path, dimensions: int) -> ByteArray:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
-def _read_stream(stream: IO[bytes], path: Path, dimensions: int) -> ByteArray:
+def _read_stream(stream: IO[bytes] | gzip.GzipFile, path: Path, dimensions: int) -> ByteArray:
     header = stream.read(4)
     if len(header) < 4:
         raise DataError(f"{path}: {len(header)} bytes long; an IDX header alone has {4 + 4 * dimensions}")
@@ -75,7 +75,7 @@ def _read_stream(stream: IO[bytes], path: Path, dimensions: int) -> ByteArray:
     if expected > MAX_BYTES:
         raise DataError(f"{path}: the header announces {shape}, {expected} bytes; the limit is {MAX_BYTES}")
     values = np.empty(expected, np.uint8)
-    view, filled = memoryview(values), 0
+    view, filled = memoryview(values.data), 0
     while filled < expected and (chunk := stream.read(min(1 << 20, expected - filled))):
         view[filled : filled + len(chunk)] = chunk
         filled += len(chunk)

@@ -39,13 +39,11 @@ def loss(logits: FloatArray, y: npt.NDArray[np.integer]) -> float:
         for c in range(C):
             exponentials += np.exp(logits[n, c] - row_max)
         total += np.log(exponentials) - (logits[n, y[n]] - row_max)
-    return total / N  # 0 / 0 is NaN: the mean of an empty batch
+    return float(total / N)  # 0 / 0 is NaN: the mean of an empty batch
 
 
 @kernel
-def backward(
-    params: Parameters, X: FloatArray, y: npt.NDArray[np.integer], activations: Activations
-) -> Parameters:
+def backward(params: Parameters, X: FloatArray, y: npt.NDArray[np.integer], activations: Activations) -> Parameters:
     """Return the gradient in every parameter; see ``numpy_kernels.backward``."""
     dlogits = activations.probs.copy()
     _softmax_cross_entropy_gradient(dlogits, y)

@@ -74,9 +74,7 @@ def loss(logits: FloatArray, y: npt.NDArray[np.integer]) -> float:
     return float(np.mean(log_sum_exp - shifted[np.arange(len(y)), y], dtype=np.float64))
 
 
-def backward(
-    params: Parameters, X: FloatArray, y: npt.NDArray[np.integer], activations: Activations
-) -> Parameters:
+def backward(params: Parameters, X: FloatArray, y: npt.NDArray[np.integer], activations: Activations) -> Parameters:
     """Return the gradient of the mean cross-entropy in every parameter, by the chain rule from the back.
 
     ::
@@ -96,7 +94,7 @@ def backward(
 
     Returns
     -------
-    Parameters
+    gradients : Parameters
         dW1 (D, H), db1 (H,), dW2 (H, C), db2 (C,); all zero for an empty batch.
 
     References
@@ -185,4 +183,5 @@ def _softmax(logits: FloatArray) -> FloatArray:
         return logits.copy()
     with np.errstate(invalid="ignore"):  # inf - inf is NaN, on purpose
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return exponentials / exponentials.sum(axis=1, keepdims=True)
+        probs: FloatArray = exponentials / exponentials.sum(axis=1, keepdims=True)
+        return probs

@@ -10,7 +10,13 @@ from typing import Any
 
 from nnkernels.errors import MeasurementError
 
-VERSIONED = ("numpy", "numba", "keras", "tensorflow", "tensorflow-cpu")  # versions that start a new line in asv's graphs
+VERSIONED = (
+    "numpy",
+    "numba",
+    "keras",
+    "tensorflow",
+    "tensorflow-cpu",
+)  # versions that start a new line in asv's graphs
 
 
 def environment_of(provenance: dict[str, Any]) -> dict[str, str]:

@@ -28,7 +28,7 @@ class Pass:
 
     @property
     def log(self) -> Path:
-        """asv's whole output."""
+        """The whole output of asv."""
         return self.folder / "asv.log"
 
 

@@ -13,28 +13,38 @@ def duration(seconds: float) -> str:
         return "-"
     for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "us")):
         if seconds * factor >= 1:
-            return f"{_significant(seconds * factor)} {unit}"
-    return f"{_significant(seconds * 1e9)} ns"
+            return f"{significant(seconds * factor)} {unit}"
+    return f"{significant(seconds * 1e9)} ns"
 
 
-def ratio(estimate: Estimate | None) -> str:
-    """Return a ratio with its interval, where it has one."""
+def ratio(estimate: Estimate | None, interval: bool = True) -> str:
+    """Return a ratio with its interval, where it has one that is wanted."""
     if estimate is None:
         return "-"
-    text = f"{_significant(estimate.value)} x"
-    if math.isnan(estimate.low):
+    text = significant(estimate.value)
+    if not interval or math.isnan(estimate.low) or estimate.low == estimate.high:
         return text
-    return f"{text} [{_significant(estimate.low)}, {_significant(estimate.high)}]"
+    return f"{text} [{significant(estimate.low)}, {significant(estimate.high)}]"
 
 
-def percent(estimate: Estimate | None) -> str:
-    """Return a rate as a percentage with its interval, where it has one."""
+def percent(estimate: Estimate | None, interval: bool = True) -> str:
+    """Return a rate as a percentage with its interval, where it has one that is wanted."""
     if estimate is None:
         return "-"
-    text = f"{100 * estimate.value:.2f} %"
-    return text if math.isnan(estimate.low) else f"{text} [{100 * estimate.low:.2f}, {100 * estimate.high:.2f}]"
+    text = rate(estimate.value)
+    if not interval or math.isnan(estimate.low):
+        return text
+    return f"{text} [{100 * estimate.low:.2f}, {100 * estimate.high:.2f}]"
 
 
-def _significant(value: float) -> str:
-    digits = 2 - math.floor(math.log10(abs(value))) if value else 2
-    return f"{value:,.{max(0, digits)}f}"
+def rate(value: float) -> str:
+    """Return a fraction as a percentage with two decimals."""
+    return f"{100 * value:.2f} %"
+
+
+def significant(value: float) -> str:
+    """Return a number with three significant digits, and never fewer before the point."""
+    if not value or not math.isfinite(value):
+        return f"{value:.2f}"
+    rounded = float(f"{value:.3g}") if abs(value) < 1000 else value
+    return f"{rounded:,.{max(0, 2 - math.floor(math.log10(abs(rounded))))}f}"

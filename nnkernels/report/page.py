@@ -12,6 +12,7 @@ from markupsafe import Markup
 from nnkernels import kernels, plots
 from nnkernels.report import formats
 from nnkernels.report.summary import ContenderSummary, Summary
+from nnkernels.report.tidy import ACCURACY_UNIT, PAIRED, records
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,19 +33,22 @@ def render(summary: Summary, asv_page: str | None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=formats.duration, ratio=formats.ratio, percent=formats.percent)
-    rows = summary.rows.assign(
-        paired=summary.rows.benchmark == "ratios",
-        shown=[
-            f"{100 * row.value:.2f} %" if row.unit == "error_rate" else formats.duration(row.value)
-            for row in summary.rows.itertuples()
-        ],
+    environment.filters.update(
+        duration=formats.duration, ratio=formats.ratio, percent=formats.percent, significant=formats.significant
     )
+    rows = [
+        {
+            **row,
+            "paired": row["benchmark"] == PAIRED,
+            "shown": (formats.rate if row["unit"] == ACCURACY_UNIT else formats.duration)(row["value"]),
+        }
+        for row in records(summary.rows)
+    ]
     return environment.get_template("page.html.j2").render(
         summary=summary,
         record=summary.run.record,
         provenance=summary.run.record.provenance,
-        rows=rows.to_dict(orient="records"),
+        rows=rows,
         charts=[Markup(_svg(figure)) for figure in _charts(summary)],
         asv_page=asv_page,
         isnan=math.isnan,
@@ -57,13 +61,13 @@ def _charts(summary: Summary) -> list[Figure]:
     if contenders:
         epochs = [contender.epoch_seconds for contender in contenders]
         charts.append(
-            plots.horizontal_bars(
+            plots.horizontal_comparison(
                 _labels(contenders),
                 [estimate.value for estimate in epochs],
                 [(estimate.low, estimate.high) for estimate in epochs],
                 [formats.duration(estimate.value) for estimate in epochs],
                 _ours(contenders),
-                "seconds an epoch, logarithmic (shorter is better)",
+                "seconds an epoch, logarithmic (further left is better)",
                 logarithmic=True,
             )
         )
@@ -71,7 +75,7 @@ def _charts(summary: Summary) -> list[Figure]:
     if judged:
         errors = [contender.test_error for contender in judged if contender.test_error]
         charts.append(
-            plots.horizontal_bars(
+            plots.horizontal_comparison(
                 _labels(judged),
                 [100 * estimate.value for estimate in errors],
                 [(100 * estimate.low, 100 * estimate.high) for estimate in errors],

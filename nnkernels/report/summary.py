@@ -47,7 +47,7 @@ class ContenderSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """A run at a glance: its table, its contenders, slowest first, and the fastest form of Keras in it."""
+    """A run at a glance: its table, its contenders, fastest first, and the fastest form of Keras in it."""
 
     run: Run
     rows: pd.DataFrame
@@ -77,11 +77,11 @@ def summarise(run: Run) -> Summary:
     """Return the summary of a run."""
     rows = tidy(run)
     epochs = rows[(rows.benchmark == PAIRED) & (rows.parameters == "work=epoch")]
-    fastest = epochs.loc[epochs.groupby("contender")["value"].idxmin()] if len(epochs) else epochs
-    keras_forms = fastest[fastest.contender.str.startswith(KERAS_FORMS_PREFIX)]
-    best_keras = str(keras_forms.loc[keras_forms.value.idxmin(), "contender"]) if len(keras_forms) else None
+    fastest = epochs.sort_values("value").drop_duplicates("contender")
+    keras_forms = [str(name) for name in fastest.contender if str(name).startswith(KERAS_FORMS_PREFIX)]
+    best_keras = keras_forms[0] if keras_forms else None
     contenders = []
-    for row in fastest.sort_values("value", ascending=False).itertuples():
+    for row in fastest.itertuples():
         name, threads = str(row.contender), str(row.threads)
 
         def ratio(against: str, name: str = name, threads: str = threads) -> Estimate | None:

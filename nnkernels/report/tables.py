@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 from rich import box
 from rich.markup import escape
@@ -11,62 +13,63 @@ from nnkernels.errors import ConfigurationError
 from nnkernels.measure.gate import IMAGES, PREDICTION_TOLERANCE, GateResult
 from nnkernels.report import formats
 from nnkernels.report.summary import Summary
+from nnkernels.report.tidy import ACCURACY_UNIT, RATIO_COLUMNS, records
 
+WIDTH_FOR_INTERVALS = 120
 FORMATS = ("table", "json", "csv", "md")
 
 
-def summary_table(summary: Summary) -> Table:
-    """Return the table that ends `nnkernels bench`: a row a contender."""
+def summary_table(summary: Summary, width: int) -> Table:
+    """Return the table that ends `nnkernels bench`: a row a contender, with intervals where the terminal is wide."""
     record = summary.run.record
+    intervals = width >= WIDTH_FOR_INTERVALS
     table = Table(
-        title=f"One epoch of SGD, batch 32, on {record.dataset} ({_images(summary)} training images)",
-        caption="[] 95 % interval over processes or seeds; each contender on its faster thread setting",
+        title=f"An epoch of SGD, batch 32, on {record.dataset} ({_images(summary)} training images)",
+        caption="each contender on its faster number of threads, against the other's faster"
+        + ("; [] 95 % interval" if intervals else "; intervals: see the page"),
         box=box.SIMPLE_HEAVY,
+        collapse_padding=True,
+        pad_edge=False,
     )
     table.add_column("contender", no_wrap=True)
-    table.add_column("threads", justify="right")
-    for heading in ("epoch", "x NumPy", "x Keras fit", "x best Keras", "one image", "10,000 images", "test error"):
-        table.add_column(heading, justify="right")
+    for heading in ("threads", "epoch", "x NumPy", "x Keras\nfit", "x best\nKeras", "one\nimage", "test\nerror"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in summary.contenders:
         table.add_row(
             row.name,
             row.threads,
             formats.duration(row.epoch_seconds.value),
-            formats.ratio(row.to_numpy),
-            formats.ratio(row.to_keras),
-            formats.ratio(row.to_best_keras),
+            *(formats.ratio(ratio, intervals) for ratio in (row.to_numpy, row.to_keras, row.to_best_keras)),
             formats.duration(row.one_image_seconds),
-            formats.duration(row.ten_thousand_seconds),
-            formats.percent(row.test_error),
+            formats.percent(row.test_error, intervals),
         )
     for name, command in record.not_installed.items():
-        table.add_row(name, "", "not installed", command)
+        table.add_row(name, "", "not installed", escape(command))
     return table
 
 
 def rows_table(rows: pd.DataFrame) -> Table:
     """Return every row of a run, with what is the same in all of them as the caption."""
-    first = rows.iloc[0]
+    first = records(rows)[0]
     table = Table(
         box=box.SIMPLE_HEAVY,
-        caption=f"{first.dataset}, commit {first.commit[:8]}, {first.machine}, {first.recorded_at}",
+        collapse_padding=True,
+        pad_edge=False,
+        caption=f"{first['dataset']}, commit {first['commit'][:8]}, {first['machine']}, {first['recorded_at']}",
     )
-    headings = ("benchmark", "contender", "parameters", "threads", "value", "95 % interval", "samples", "x NumPy", "x Keras")
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading in headings[:3] else "right")
-    for row in rows.itertuples():
-        show = _as_percent if row.unit == "error_rate" else formats.duration
-        interval = "" if pd.isna(row.ci_low) else f"{show(row.ci_low)} to {show(row.ci_high)}"
+    for heading in ("benchmark", "contender", "parameters"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("threads", "value", "95 % interval", "samples", "x NumPy", "x Keras"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in records(rows):
+        show = formats.rate if row["unit"] == ACCURACY_UNIT else formats.duration
+        interval = "" if math.isnan(row["ci_low"]) else f"{show(row['ci_low'])} - {show(row['ci_high'])}"
         table.add_row(
-            str(row.benchmark),
-            str(row.contender),
-            str(row.parameters),
-            str(row.threads),
-            show(row.value),
+            *(row[column] for column in ("benchmark", "contender", "parameters", "threads")),
+            show(row["value"]),
             interval,
-            str(row.samples),
-            _plain_ratio(row.ratio_to_numpy),
-            _plain_ratio(row.ratio_to_keras),
+            str(row["samples"]),
+            *("" if math.isnan(row[column]) else formats.significant(row[column]) for column in RATIO_COLUMNS),
         )
     return table
 
@@ -116,16 +119,8 @@ def export(rows: pd.DataFrame, format_name: str) -> str:
 
 def _markdown(value: object) -> str:
     if isinstance(value, float):
-        return "" if pd.isna(value) else f"{value:.6g}"
+        return "" if math.isnan(value) else f"{value:.6g}"
     return str(value)
-
-
-def _as_percent(value: float) -> str:
-    return f"{100 * value:.2f} %"
-
-
-def _plain_ratio(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:.2f}"
 
 
 def _images(summary: Summary) -> str:

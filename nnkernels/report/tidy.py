@@ -32,6 +32,7 @@ COLUMNS = [
     "machine",
     "recorded_at",
 ]
+RATIO_COLUMNS = ["ratio_to_numpy", "ratio_to_keras"]
 KEYS = ["benchmark", "parameters", "threads"]
 PAIRED = "ratios"
 WORK_UNITS = {"epoch": "seconds_per_epoch", "one image": "seconds_per_call", "10,000 images": "seconds_per_call"}
@@ -57,6 +58,11 @@ def tidy(run: Run) -> pd.DataFrame:
         dataset=record.dataset, commit=record.commit, machine=record.machine, recorded_at=record.recorded_at
     )
     return rows[COLUMNS]
+
+
+def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as plain dictionaries."""
+    return [{str(column): value for column, value in row.items()} for row in rows.to_dict(orient="records")]
 
 
 def paired_ratio(panels: list[Panel], work: str, contender: str, threads: str, against: str) -> Estimate | None:
