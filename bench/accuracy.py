@@ -9,6 +9,7 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 from nnkernels import contenders
 from nnkernels.errors import MeasurementError
 from nnkernels.measure.panel import failure_text
+from nnkernels.measure.threads import thread_count
 from nnkernels.recipes import accuracy_recipe
 from nnkernels.training import train
 
@@ -37,6 +38,7 @@ class ErrorRate:
         for name in selected_contenders():
             try:
                 contender = contenders.create(name)
+                contender.use_threads(thread_count("all"))
                 records = [
                     train(name, contender, data, recipe, seed, evaluate_every_epoch=False).epochs[-1]
                     for seed in range(SEEDS)

@@ -78,8 +78,12 @@ def bench(
         err.print(f"[yellow]not recorded as history[/]: uncommitted changes in {escape(', '.join(tree.dirty[:5]))}")
     asked = [name.strip() for name in contenders.split(",") if name.strip()]
     dataset = load_mnist(data)
-    with bench_progress(err) as progress:
-        outcome = runner.run(tree, dataset, asked, progress, tree.root / UNRECORDED)
+    try:
+        with bench_progress(err) as progress:
+            outcome = runner.run(tree, dataset, asked, progress, tree.root / UNRECORDED)
+    except KeyboardInterrupt:
+        err.print("interrupted before the first pass was complete; nothing is kept")
+        raise typer.Exit(INTERRUPTED) from None
     run = load_run(outcome.folder)
     page = publish_run(tree.root, run)
     summary = summarise(run)

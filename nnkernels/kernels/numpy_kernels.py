@@ -68,7 +68,7 @@ def loss(logits: FloatArray, y: npt.NDArray[np.integer]) -> float:
     if len(logits) == 0:
         return float("nan")
     row_max = logits.max(axis=1)
-    with np.errstate(invalid="ignore"):  # inf - inf is NaN, on purpose
+    with np.errstate(over="ignore", invalid="ignore"):  # -inf and NaN (of inf - inf) are meant
         shifted = logits - row_max[:, np.newaxis]
     log_sum_exp = np.log(np.exp(shifted).sum(axis=1))
     return float(np.mean(log_sum_exp - shifted[np.arange(len(y)), y], dtype=np.float64))
@@ -181,7 +181,7 @@ def _softmax(logits: FloatArray) -> FloatArray:
     # Without the row's maximum, exp overflows in float32 from a logit of 89 on.
     if len(logits) == 0:
         return logits.copy()
-    with np.errstate(invalid="ignore"):  # inf - inf is NaN, on purpose
+    with np.errstate(over="ignore", invalid="ignore"):  # -inf and NaN (of inf - inf) are meant
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         probs: FloatArray = exponentials / exponentials.sum(axis=1, keepdims=True)
         return probs

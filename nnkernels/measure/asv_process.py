@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -78,7 +80,12 @@ def run_pass(
     command += ["--machine", machine, "--record-samples", "--show-stderr"]
     for pattern in patterns:
         command += ["--bench", pattern]
-    child_environment = {**os.environ, **environment, "NNKERNELS_BENCH_RECORDS": str(where.records)}
+    child_environment = {
+        **os.environ,
+        **environment,
+        "NNKERNELS_BENCH_RECORDS": str(where.records),
+        "ASV_PYTHONPATH": str(checkout.root),  # asv hides PYTHONPATH from its benchmarks, but for this
+    }
     with open(where.log, "w", encoding="utf-8") as log:
         child = subprocess.Popen(
             command,
@@ -90,6 +97,8 @@ def run_pass(
             text=True,
             encoding="utf-8",
             errors="replace",
+            # asv and its benchmark processes form a group of their own, so that none outlives an interrupted run.
+            start_new_session=os.name == "posix",
         )
         assert child.stdout is not None
         try:
@@ -99,8 +108,7 @@ def run_pass(
                     progress(float(match["percent"]) / 100, match["what"].split("  ")[0])
             status = child.wait()
         except BaseException:
-            child.terminate()
-            child.wait()
+            _end(child)
             raise
     if status:
         raise MeasurementError(_failures(where.log.read_text("utf-8"), status))
@@ -114,6 +122,15 @@ def register_machine(name: str, information: Mapping[str, str]) -> None:
     answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if answer.returncode:
         raise MeasurementError(f"asv machine failed: {(answer.stdout + answer.stderr).strip()}")
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    if os.name == "posix":
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+    else:
+        child.kill()
+    child.wait()
 
 
 def _failures(log: str, status: int) -> str:

@@ -51,8 +51,14 @@ def read_checkout(root: Path) -> Checkout:
     Raises
     ------
     ConfigurationError
-        If git is missing, or ``root`` is no checkout with at least one commit.
+        If git is missing, ``root`` is no checkout with at least one commit, or the nnkernels that runs is another:
+        its times would be recorded under a commit that they do not belong to.
     """
+    package = Path(__file__).resolve().parents[1]
+    if package != (root / "nnkernels").resolve():
+        raise ConfigurationError(
+            f"the nnkernels that runs is not the one of the checkout {root}: pip install -e . in the checkout"
+        )
     commit = _git(root, "rev-parse", "HEAD").strip()
     status = _git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--", ".", ":(exclude)results")
     return Checkout(root, commit, tuple(line[3:] for line in status.split("\0") if line))

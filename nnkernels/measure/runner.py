@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,28 @@ from nnkernels.measure.panel import Panel
 from nnkernels.measure.plan import Plan, quick_plan
 from nnkernels.measure.records import RunRecord
 
-Progress = Callable[[float, str], None]
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes
+    ----------
+    fraction : float
+        Of the whole run, 0 to 1.
+    pass_number, passes : int
+        The pass that runs, counted from 1, and how many there are.
+    what : str
+        What runs, in asv's words.
+    """
+
+    fraction: float
+    pass_number: int
+    passes: int
+    what: str
+
+
+ShowProgress = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -55,7 +75,7 @@ def choose_contenders(asked: Sequence[str]) -> tuple[list[str], dict[str, str]]:
 
 
 def run(
-    checkout: Checkout, dataset: Dataset, asked: Sequence[str], progress: Progress, unrecorded_folder: Path
+    checkout: Checkout, dataset: Dataset, asked: Sequence[str], progress: ShowProgress, unrecorded_folder: Path
 ) -> Outcome:
     """Measure the contenders in asv, pass by pass, and keep the results.
 
@@ -64,7 +84,7 @@ def run(
     asked : sequence of str
         Contenders; none: all that are installed.
     progress : callable
-        Is told the fraction of the whole run that is done, and what runs.
+        Is told how far the run is, whenever something new begins.
     unrecorded_folder : Path
         Takes the run's folder if the tree is dirty; it is then no part of the history.
 
@@ -115,7 +135,7 @@ def _measure(
     names: list[str],
     plan: Plan,
     scratch: Path,
-    progress: Progress,
+    progress: ShowProgress,
 ) -> tuple[list[Pass], bool]:
     # Unpacked once here, the data load in milliseconds in each of some sixty processes.
     write_folder(scratch / "data", dataset)
@@ -131,8 +151,9 @@ def _measure(
     for number, patterns in enumerate(plan.passes):
         where = Pass(scratch / f"pass-{number}", scratch / f"pass-{number}-records")
 
-        def pass_progress(fraction: float, what: str, done: int = done, share: int = len(patterns)) -> None:
-            progress((done + fraction * share) / total, what)
+        def pass_progress(fraction: float, what: str, number: int = number, done: int = done) -> None:
+            share = len(plan.passes[number])
+            progress(Progress((done + fraction * share) / total, number + 1, len(plan.passes), what))
 
         try:
             asv_process.run_pass(checkout, machine, patterns, where, environment, pass_progress)
@@ -163,8 +184,3 @@ def _machine_information(origin: dict[str, object]) -> dict[str, str]:
         "num_cpu": str(origin["cpus"]),
         "ram": f"{gibibytes} GiB",
     }
-
-
-def remove_unrecorded(folder: Path) -> None:
-    """Delete earlier unrecorded runs, so that only the newest is kept."""
-    shutil.rmtree(folder, ignore_errors=True)

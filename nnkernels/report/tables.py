@@ -15,7 +15,7 @@ from nnkernels.report import formats
 from nnkernels.report.summary import Summary
 from nnkernels.report.tidy import ACCURACY_UNIT, RATIO_COLUMNS, records
 
-WIDTH_FOR_INTERVALS = 120
+WIDTH_FOR_INTERVALS = 140
 FORMATS = ("table", "json", "csv", "md")
 
 
@@ -23,10 +23,14 @@ def summary_table(summary: Summary, width: int) -> Table:
     """Return the table that ends `nnkernels bench`: a row a contender, with intervals where the terminal is wide."""
     record = summary.run.record
     intervals = width >= WIDTH_FOR_INTERVALS
+    notes = [
+        "each contender on its faster number of threads, against the other's faster; "
+        + ("[] 95 % interval" if intervals else "intervals: see the page"),
+        *(f"{name} is not installed: {escape(command)}" for name, command in record.not_installed.items()),
+    ]
     table = Table(
         title=f"An epoch of SGD, batch 32, on {record.dataset} ({_images(summary)} training images)",
-        caption="each contender on its faster number of threads, against the other's faster"
-        + ("; [] 95 % interval" if intervals else "; intervals: see the page"),
+        caption="\n".join(notes),
         box=box.SIMPLE_HEAVY,
         collapse_padding=True,
         pad_edge=False,
@@ -43,8 +47,6 @@ def summary_table(summary: Summary, width: int) -> Table:
             formats.duration(row.one_image_seconds),
             formats.percent(row.test_error, intervals),
         )
-    for name, command in record.not_installed.items():
-        table.add_row(name, "", "not installed", escape(command))
     return table
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich import progress as rich_progress
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from nnkernels.measure.runner import Progress, ShowProgress
 
 BENCHMARK_WORDS = {
     "accuracy.": "accuracy: training every contender from ten starts",
@@ -20,16 +23,20 @@ BENCHMARK_WORDS = {
 
 
 @contextmanager
-def bench_progress(console: Console) -> Iterator[Callable[[float, str], None]]:
-    """Show a progress bar; yield the function that takes the fraction done and what runs, in asv's words."""
+def bench_progress(console: Console) -> Iterator[ShowProgress]:
+    """Show a progress bar; yield the function that moves it."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with rich_progress.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("discovering the benchmarks", total=1.0)
 
-        def show(fraction: float, what: str) -> None:
-            words = next((text for head, text in BENCHMARK_WORDS.items() if what.startswith(head)), None)
-            if words and not console.is_terminal and words != bar.tasks[task].description:
-                console.print(f"{100 * fraction:3.0f} %  {words}", highlight=False)
-            bar.update(task, completed=fraction, description=words or bar.tasks[task].description)
+        def show(progress: Progress) -> None:
+            description = bar.tasks[task].description
+            words = next((text for head, text in BENCHMARK_WORDS.items() if progress.what.startswith(head)), None)
+            if words:
+                description = f"pass {progress.pass_number} of {progress.passes}, {words}"
+            # A log gets a line whenever something new begins, instead of a bar.
+            if not console.is_terminal and description != bar.tasks[task].description:
+                console.print(f"{100 * progress.fraction:3.0f} %  {description}", highlight=False)
+            bar.update(task, completed=progress.fraction, description=description)
 
         yield show

@@ -72,12 +72,8 @@ def paired_ratio(panels: list[Panel], work: str, contender: str, threads: str, a
     that leaves the contender the smaller ratio counts. None if the two were never in one process.
     """
     label = f"{contender}@{threads}"
-    if contender == against:
-        settings = [threads]
-    else:
-        settings = [setting for setting in SETTINGS if any(f"{against}@{setting}" in p.seconds[work] for p in panels)]
     estimates = []
-    for setting in settings:
+    for setting in SETTINGS:
         other = f"{against}@{setting}"
         processes = [
             log_ratios(panel.seconds[work][other], panel.seconds[work][label])
@@ -133,7 +129,7 @@ def _asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {
                 "benchmark": name,
                 "contender": contender,
-                "threads": parameters.pop("threads", "1"),
+                "threads": parameters.pop("threads", "all" if accuracy else "1"),
                 "parameters": ", ".join(f"{key}={text}" for key, text in parameters.items()),
                 "unit": ACCURACY_UNIT if accuracy else "seconds",
                 **_estimate_columns(estimate),

@@ -1,0 +1,204 @@
+"""The command line as a user meets it: a child process, its output, its status, its files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nnkernels.data import Dataset
+from nnkernels.data.folder import write_folder
+
+ROOT = Path(__file__).parents[1]
+
+WRONG_SIGN = """
+from nnkernels.kernels.numpy_kernels import *
+from nnkernels.kernels import numpy_kernels
+
+def sgd_update_inplace(params, grads, state, learning_rate):
+    numpy_kernels.sgd_update_inplace(params, grads, state, -learning_rate)
+"""
+
+
+class Project:
+    """A copy of the project, as a git checkout of its own, with the backends that a test drops in."""
+
+    def __init__(self, root: Path, data: Path) -> None:
+        self.root = root
+        for name in ("nnkernels", "bench", "tests"):
+            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("asv.conf.json", "pyproject.toml", "README.md", ".gitignore"):
+            shutil.copyfile(ROOT / name, root / name)
+        home = root.parent / f"{root.name}-home"  # asv's machine file and the caches go here
+        home.mkdir()
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(root),
+            "NNKERNELS_DATA": str(data),
+            "HOME": str(home),
+            "USERPROFILE": str(home),
+            "COLUMNS": "150",
+        }
+
+    def add_backend(self, name: str, source: str) -> None:
+        (self.root / "nnkernels" / "kernels" / f"{name}_kernels.py").write_text(source, "utf-8")
+
+    def commit(self) -> None:
+        identity = ["-c", "user.name=test", "-c", "user.email=test@example.invalid"]
+        for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], [*identity, "commit", "-q", "-m", "test"]):
+            subprocess.run(["git", *arguments], cwd=self.root, check=True, capture_output=True)
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=self.root,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def data_folder(small_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("digits")
+    write_folder(folder, small_digits)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A checkout with two backends dropped in, one file each: a right one and one whose update has a wrong sign."""
+    made = Project(tmp_path_factory.mktemp("checkout"), data_folder)
+    made.add_backend("twin", "from nnkernels.kernels.numpy_kernels import *\n")
+    made.add_backend("wrong", WRONG_SIGN)
+    made.commit()
+    return made
+
+
+def test_help_shows_the_commands() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "nnkernels.cli", "--help"], capture_output=True, text=True, check=True
+    )
+    for word in ("Measure", "verify", "bench", "Publish", "results", "publish"):
+        assert word in answer.stdout
+
+
+def test_a_dropped_in_backend_is_found_verified_and_tested(project: Project) -> None:
+    answer = project.run("nnkernels.cli", "verify", "numpy", "twin")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.count("passed") == 2
+    tested = project.run("pytest", "-q", "-p", "no:xdist", "tests/test_kernels.py", "-k", "twin")
+    assert tested.returncode == 0, tested.stdout
+    assert " passed" in tested.stdout
+
+
+def test_a_dropped_in_backend_is_benchmarked(project: Project) -> None:
+    answer = project.run("nnkernels.cli", "bench", "--contenders", "numpy,twin")
+    assert answer.returncode == 0, answer.stderr + answer.stdout
+    assert "twin" in answer.stdout
+    assert (project.root / "results" / "html" / "index.html").is_file()
+    assert "../index.html" in (project.root / "results" / "html" / "asv" / "index.html").read_text("utf-8")
+    rows = json.loads(project.run("nnkernels.cli", "results", "--format", "json").stdout)
+    assert {row["contender"] for row in rows} == {"numpy", "twin"}
+    paired = [row for row in rows if row["benchmark"] == "ratios" and row["contender"] == "twin"]
+    assert all(row["ratio_to_numpy"] > 0 and row["samples"] == 8 for row in paired)
+    assert {row["benchmark"] for row in rows} >= {"kernels.Kernels.time_forward", "training.Epoch.time_epoch"}
+    # Nothing of this machine's paths goes into what is committed, and the history is asv's own form.
+    written = [path for path in (project.root / "results").rglob("*.json") if "html" not in path.parts]
+    assert len([path for path in written if path.parent.parent.name == "asv"]) == 2
+    for path in written:
+        text = path.read_text("utf-8")
+        assert str(project.root) not in text
+        assert sys.executable not in text
+
+
+def test_a_kernel_with_a_wrong_sign_gets_no_time(project: Project) -> None:
+    verdict = project.run("nnkernels.cli", "verify", "wrong")
+    assert verdict.returncode == 1
+    assert "failed" in verdict.stdout
+    before = sorted((project.root / "results").rglob("*"))
+    answer = project.run("nnkernels.cli", "bench", "--contenders", "numpy,wrong")
+    assert answer.returncode == 1
+    assert "wrong departs from the float64 oracle" in answer.stderr
+    assert sorted((project.root / "results").rglob("*")) == before
+
+
+def test_a_dirty_tree_is_measured_and_shown_but_not_recorded(data_folder: Path, tmp_path: Path) -> None:
+    project = Project(tmp_path / "dirty", data_folder) if (tmp_path / "dirty").mkdir() is None else None
+    assert project is not None
+    project.commit()
+    with open(project.root / "README.md", "a", encoding="utf-8") as readme:
+        readme.write("A change.\n")
+    answer = project.run("nnkernels.cli", "bench", "--contenders", "numpy")
+    assert answer.returncode == 0, answer.stderr
+    assert "not recorded as history" in answer.stderr
+    assert "README.md" in answer.stderr
+    assert "not recorded as history" in (project.root / "results" / "html" / "index.html").read_text("utf-8")
+    assert not (project.root / "results" / "asv").exists()
+    assert not (project.root / "results" / "runs").exists()
+    assert project.run("nnkernels.cli", "results").returncode == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
+@pytest.mark.parametrize(("wait_for", "kept"), [("pass 1 of 4", 0), ("pass 3 of 4", 2)])
+def test_ctrl_c_keeps_the_passes_that_are_complete(data_folder: Path, tmp_path: Path, wait_for: str, kept: int) -> None:
+    root = tmp_path / "interrupted"
+    root.mkdir()
+    project = Project(root, data_folder)
+    project.commit()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "nnkernels.cli", "bench", "--contenders", "numpy,numba"],
+        cwd=project.root,
+        env=project.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stderr is not None
+    assert any(wait_for in line for line in child.stderr)
+    child.send_signal(signal.SIGINT)
+    _output, rest = child.communicate(timeout=120)
+    assert child.returncode == 130
+    runs = list((project.root / "results").glob("runs/*/run.json"))
+    if kept:
+        assert f"kept the {kept} complete passes" in rest
+        assert json.loads(runs[0].read_text("utf-8"))["passes"] == kept
+    else:
+        assert "nothing is kept" in rest
+        assert not runs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["verify", "nobody"], "unknown contender 'nobody'"),
+        (["bench", "--contenders", "nobody"], "unknown contender 'nobody'"),
+        (["verify", "numpy", "--data", "no/such/place"], "no/such/place: no such file or folder"),
+        (["results", "--format", "xml"], "unknown format 'xml'"),
+    ],
+)
+def test_mistakes_get_one_clear_line(arguments: list[str], message: str) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "nnkernels.cli", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 1
+    assert message in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_asv_itself_accepts_the_benchmarks() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "asv", "check", "-E", f"existing:{sys.executable}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr

@@ -1,0 +1,51 @@
+"""The package as a whole: what importing it costs, and what the README promises of it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nnkernels
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_import_loads_neither_numba_nor_a_framework() -> None:
+    code = "import sys, nnkernels; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(answer.stdout.split())
+    assert "nnkernels" in loaded
+    heavy = {"numba", "llvmlite", "scipy", "pandas", "matplotlib", "keras", "tensorflow", "asv", "numpy"}
+    assert not loaded & heavy
+
+
+@pytest.mark.parametrize("name", [name for name in nnkernels.__all__ if name != "__version__"])
+def test_public_names_load_and_are_documented(name: str) -> None:
+    assert getattr(nnkernels, name).__doc__
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        nnkernels.nothing  # noqa: B018
+
+
+def test_readme_has_each_command_on_one_line_and_every_column_of_the_results() -> None:
+    from nnkernels.report.tidy import COLUMNS
+
+    readme = (ROOT / "README.md").read_text("utf-8")
+    commands = [line for line in readme.splitlines() if line.startswith("python3 -m venv")]
+    assert len(commands) == 2
+    assert commands[0].endswith("nnkernels bench")
+    assert "pytest" in commands[1]
+    for column in COLUMNS:
+        assert re.search(rf"\b{column}\b", readme), f"README does not explain {column}"
+
+
+def test_no_module_but_jit_names_compile_options() -> None:
+    for path in (ROOT / "nnkernels").rglob("*.py"):
+        if path.name != "jit.py":
+            assert "njit" not in path.read_text("utf-8"), path

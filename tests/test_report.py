@@ -1,0 +1,195 @@
+"""From a recorded run to rows, tables and the page."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from nnkernels.errors import ConfigurationError, ResultsError
+from nnkernels.measure.records import write_run
+from nnkernels.report import formats, tables
+from nnkernels.report.page import render
+from nnkernels.report.runs import load_run, newest_run
+from nnkernels.report.statistics import Estimate
+from nnkernels.report.summary import summarise
+from nnkernels.report.tidy import COLUMNS, paired_ratio, tidy
+from tests import synthetic
+
+
+def test_rows_have_the_documented_columns_and_one_row_a_measurement() -> None:
+    rows = tidy(synthetic.run())
+    assert list(rows.columns) == COLUMNS
+    assert not rows.duplicated(["benchmark", "contender", "parameters", "threads"]).any()
+    assert (rows.dataset == "mnist").all()
+    assert set(rows.contender) == {"numpy", "numba", "keras-fit", "keras-graph"}
+
+
+@pytest.mark.parametrize(
+    ("contender", "threads", "to_numpy", "to_keras"),
+    [
+        # Against the other's faster setting: NumPy's is all threads (0.16 s), keras-fit's too (2.0 s).
+        ("numba", "1", 0.16 / 0.10, 2.0 / 0.10),
+        ("numba", "all", 0.16 / 0.12, 2.0 / 0.12),
+        ("numpy", "1", 0.16 / 0.20, 2.0 / 0.20),
+        ("numpy", "all", 1.0, 2.0 / 0.16),
+        # A framework meets the other framework only at its own setting.
+        ("keras-graph", "1", 0.16 / 0.4, 4.0 / 0.4),
+        ("keras-fit", "1", 0.16 / 4.0, 1.0),
+    ],
+)
+def test_paired_ratios_are_against_the_faster_setting(
+    contender: str, threads: str, to_numpy: float, to_keras: float
+) -> None:
+    rows = tidy(synthetic.run()).set_index(["benchmark", "parameters", "contender", "threads"])
+    row = rows.loc[("ratios", "work=epoch", contender, threads)]
+    assert row.ratio_to_numpy == pytest.approx(to_numpy)
+    assert row.ratio_to_keras == pytest.approx(to_keras)
+
+
+def test_paired_ratio_does_not_see_how_fast_the_processes_were() -> None:
+    estimate = paired_ratio(synthetic.run().panels, "epoch", "numba", "1", "keras-fit")
+    assert estimate is not None
+    assert estimate.value == pytest.approx(20.0)
+    assert estimate.low == pytest.approx(20.0)  # the processes differ by 40 %, the ratios not at all
+    assert estimate.high == pytest.approx(20.0)
+    assert estimate.samples == 4
+    assert paired_ratio(synthetic.run().panels, "epoch", "numba", "1", "absent") is None
+
+
+def test_error_rates_are_means_and_their_ratio_says_who_is_better() -> None:
+    rows = tidy(synthetic.run())
+    errors = rows[rows.benchmark == "accuracy.ErrorRate.track_test"].set_index("contender")
+    assert errors.loc["numpy", "value"] == pytest.approx(0.05)
+    assert errors.loc["numpy", "ratio_to_keras"] == pytest.approx(2.0)
+    assert errors.loc["numpy", "samples"] == 2
+
+
+def test_what_was_not_measured_has_no_row() -> None:
+    rows = tidy(synthetic.run())
+    epochs = rows[rows.benchmark == "training.Epoch.time_epoch"]
+    assert sorted(epochs.contender) == ["keras-fit", "numpy"]
+    assert set(epochs.threads) == {"1"}
+
+
+@pytest.mark.parametrize("format_name", ["json", "csv", "md"])
+def test_exports_hold_every_row(format_name: str) -> None:
+    rows = tidy(synthetic.run())
+    text = tables.export(rows, format_name)
+    if format_name == "json":
+        parsed = pd.DataFrame(json.loads(text))
+    elif format_name == "csv":
+        parsed = pd.read_csv(io.StringIO(text))
+    else:
+        lines = [line.strip("| ").split(" | ") for line in text.splitlines()]
+        parsed = pd.DataFrame(lines[2:], columns=lines[0])
+    assert list(parsed.columns) == COLUMNS
+    assert len(parsed) == len(rows)
+    assert list(parsed.contender) == list(rows.contender)
+    assert pd.to_numeric(parsed.value).to_numpy() == pytest.approx(rows.value.to_numpy(), rel=1e-5)
+
+
+def test_unknown_format() -> None:
+    with pytest.raises(ConfigurationError, match="known are: table, json, csv, md"):
+        tables.export(tidy(synthetic.run()), "xml")
+
+
+@pytest.mark.parametrize("width", [80, 150])
+def test_summary_table_fits_and_says_it_all(width: int) -> None:
+    summary = summarise(synthetic.run(not_installed={"other": "pip install 'nnkernels[peers]'"}))
+    console = Console(width=width, file=io.StringIO(), record=True)
+    console.print(tables.summary_table(summary, width))
+    text = console.export_text()
+    assert "…" not in text
+    assert "is not installed" in text
+    assert max(len(line) for line in text.splitlines()) <= width
+    assert [line.split()[0] for line in text.splitlines() if re.match(r" (num|keras)", line)] == [
+        "numba",
+        "numpy",
+        "keras-graph",
+        "keras-fit",
+    ]
+    assert "nnkernels[peers]" in text
+
+
+def test_headline() -> None:
+    headline = summarise(synthetic.run()).headline()
+    assert "1.60 times as fast as NumPy" in headline
+    assert "20.0 times as fast as Keras' fit" in headline
+    assert "4.00 times as fast as the best Keras (keras-graph)" in headline
+
+
+def test_page_is_self_contained_and_names_what_it_shows() -> None:
+    page = render(summarise(synthetic.run()), "asv/index.html")
+    assert not re.search(r"(src|href)=[\"'](https?:)?//", page)
+    assert "<script" not in page
+    assert page.count("<svg") == 2
+    assert 'href="asv/index.html"' in page
+    for text in ("keras-graph", "20.0", "Some Processor", "clean tree"):
+        assert text in page
+    assert "not recorded as history" not in page
+
+
+def test_page_says_when_a_run_is_not_history_and_when_the_data_are_few() -> None:
+    page = render(summarise(synthetic.run(recorded=False, dataset="mnist-5k")), None)
+    assert "not recorded as history" in page
+    assert "5,000 embedded digits" in page
+    assert "asv/index.html" not in page
+
+
+def test_runs_are_read_as_written_and_the_newest_is_found(tmp_path: Path) -> None:
+    run = synthetic.run()
+    for run_id in ("20260101T000000Z-a", "20260102T000000Z-b"):
+        write_run(tmp_path / run_id, synthetic.record(run_id=run_id), run.panels, run.asv_results)
+    (tmp_path / "20260103T000000Z-incomplete").mkdir()
+    found = newest_run(tmp_path)
+    assert found.record.run_id == "20260102T000000Z-b"
+    assert found.panels == run.panels
+    pd.testing.assert_frame_equal(tidy(found), tidy(run))
+
+
+def test_no_run_yet(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="nnkernels bench"):
+        newest_run(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"version": 99}', '{"version": 1}', None])
+def test_damaged_runs_are_told(tmp_path: Path, damage: str | None) -> None:
+    run = synthetic.run()
+    write_run(tmp_path / "run", run.record, run.panels, run.asv_results)
+    if damage is None:
+        (tmp_path / "run" / "panels.json").unlink()
+    else:
+        (tmp_path / "run" / "run.json").write_text(damage)
+    with pytest.raises(ResultsError, match="run"):
+        load_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (2.5, "2.50 s"),
+        (0.0637, "63.7 ms"),
+        (6.86e-6, "6.86 us"),
+        (5e-9, "5.00 ns"),
+        (123.4, "123 s"),
+        (9.999e-3, "10.0 ms"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert formats.duration(seconds) == text
+
+
+def test_ratios_and_percentages() -> None:
+    estimate = Estimate(1.234, 1.1, 1.5, 4)
+    assert formats.ratio(estimate) == "1.23 [1.10, 1.50]"
+    assert formats.ratio(estimate, interval=False) == "1.23"
+    assert formats.ratio(None) == "-"
+    assert formats.percent(Estimate(0.0578, float("nan"), float("nan"), 1)) == "5.78 %"
+    assert formats.significant(0.99999) == "1.00"
+    assert formats.significant(12345.6) == "12,346"
