@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from nnkernels import kernels
-from nnkernels.kernels import initial_state
-from nnkernels.kernels.contract import Backend
-from nnkernels.parameters import Parameters, initial_parameters
+from nnkernels.kernels import Activations, Backend, OptimizerState, initial_state
+from nnkernels.parameters import FloatArray, Parameters, initial_parameters
 from nnkernels.transforms import as_features
 
-from ._common import BACKENDS, DATASETS, dataset, ready
+from ._common import BACKENDS, DATASETS, clock, dataset, ready
 
 BATCH_SIZES = (1, 32, 256, 2048)
+LEARNING_RATE = 1e-6  # thousands of steps on one batch go nowhere
+
+
+class Inputs(NamedTuple):
+    """What a kernel is called with."""
+
+    functions: Backend
+    params: Parameters
+    X: FloatArray
+    y: npt.NDArray[np.int64]
+    activations: Activations
+    grads: Parameters
+    state: OptimizerState
 
 
 @cache
-def _inputs(backend: str, batch_size: int, dataset_name: str) -> tuple[Backend, Any, ...]:
-    ready(backend, "1", dataset_name)  # past the gate, on one thread
-    functions = kernels.load(backend)
-    data = dataset(dataset_name)
-    X = as_features(np.resize(data.X_train[:2048], (batch_size, data.X_train.shape[1])))
-    y = np.resize(data.y_train[:2048], batch_size).astype(np.int64)
-    params: Parameters = initial_parameters(0)
-    return functions, params, X, y, functions.forward(params, X), initial_state(params)
+def _inputs(backend: str, batch_size: int, dataset_name: str) -> Inputs:
+    with clock.stopped():
+        ready(backend, "1", dataset_name)  # past the gate, on one thread
+        functions = kernels.load(backend)
+        data = dataset(dataset_name)
+        X = as_features(np.resize(data.X_train[:2048], (batch_size, data.X_train.shape[1])))
+        y = np.resize(data.y_train[:2048], batch_size).astype(np.int64)
+        params, state = initial_parameters(0), initial_state(initial_parameters(0))
+        activations = functions.forward(params, X)
+        grads = functions.backward(params, X, y, activations)
+        functions.sgd_update_inplace(params, grads, state, LEARNING_RATE)
+        return Inputs(functions, params, X, y, activations, grads, state)
 
 
 class Kernels:
-    """Forward, backward, and a whole step of SGD on real images, on one thread. No ``setup``: see inference."""
+    """Forward, backward, and a whole step of SGD on real images, on one thread."""
 
     params = (BACKENDS, BATCH_SIZES, DATASETS)
     param_names = ("backend", "batch_size", "dataset")
@@ -41,18 +58,20 @@ class Kernels:
     sample_time = 0.01
     warmup_time = 0.05
 
+    timer = clock
+
     def time_forward(self, backend: str, batch_size: int, dataset_name: str) -> None:
         """X to probabilities."""
-        functions, params, X, _y, _activations, _state = _inputs(backend, batch_size, dataset_name)
-        functions.forward(params, X)
+        given = _inputs(backend, batch_size, dataset_name)
+        given.functions.forward(given.params, given.X)
 
     def time_backward(self, backend: str, batch_size: int, dataset_name: str) -> None:
         """Activations to gradients."""
-        functions, params, X, y, activations, _state = _inputs(backend, batch_size, dataset_name)
-        functions.backward(params, X, y, activations)
+        given = _inputs(backend, batch_size, dataset_name)
+        given.functions.backward(given.params, given.X, given.y, given.activations)
 
     def time_step(self, backend: str, batch_size: int, dataset_name: str) -> None:
-        """Forward, backward and update; the learning rate is too small to go anywhere."""
-        functions, params, X, y, _activations, state = _inputs(backend, batch_size, dataset_name)
+        """Forward, backward and update."""
+        functions, params, X, y, _activations, _grads, state = _inputs(backend, batch_size, dataset_name)
         grads = functions.backward(params, X, y, functions.forward(params, X))
-        functions.sgd_update_inplace(params, grads, state, 1e-6)
+        functions.sgd_update_inplace(params, grads, state, LEARNING_RATE)
