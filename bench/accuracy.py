@@ -7,8 +7,7 @@ import os
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from nnkernels import contenders
-from nnkernels.errors import MeasurementError
-from nnkernels.measure.panel import failure_text
+from nnkernels.errors import MeasurementError, one_line
 from nnkernels.measure.threads import thread_count
 from nnkernels.recipes import accuracy_recipe
 from nnkernels.training import train
@@ -45,7 +44,7 @@ class ErrorRate:
                 ]
                 contender.close()
             except Exception as error:  # that contender's failure; the others go on
-                failures[name] = failure_text(error)
+                failures[name] = one_line(error)
                 continue
             error_rates[name] = {
                 "test": [record.test_error_rate for record in records],

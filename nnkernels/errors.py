@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def one_line(error: BaseException) -> str:
+    """Return the type and the message of an error in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 class NNKernelsError(Exception):
     """Base of every error that nnkernels raises on purpose."""
 

@@ -15,10 +15,23 @@ R = TypeVar("R")
 FASTMATH = {"contract", "reassoc", "nsz"}
 
 
+# Where a cancellation is meant, as in log(sum) - (logit - maximum), operations keep their order.
+ORDERED = {"contract", "nsz"}
+
+
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile ``function`` in nopython mode, cached on disk, without the GIL.
 
     ``error_model="numpy"``: a division by zero gives inf or NaN, as in NumPy, instead of an exception.
     """
-    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FASTMATH)(function)
+    return _compiled(function, FASTMATH)
+
+
+def ordered_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile ``function`` as :func:`kernel` does, but leave the order of its sums and differences as written."""
+    return _compiled(function, ORDERED)
+
+
+def _compiled(function: Callable[P, R], fastmath: set[str]) -> Callable[P, R]:
+    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath)(function)
     return cast("Callable[P, R]", compiled)

@@ -23,7 +23,7 @@ def main(threads: str) -> None:
     for module_name in MODULES:
         module = import_module(f"bench.{module_name}")
         for class_name, cls in inspect.getmembers(module, inspect.isclass):
-            if cls.__module__ != module.__name__ or class_name.startswith("_"):
+            if cls.__module__ != module.__name__ or class_name.startswith("_") or not hasattr(cls, "param_names"):
                 continue
             if module_name == "ratios" and class_name != {"1": "OneThread", "all": "AllThreads"}[threads]:
                 continue

@@ -84,8 +84,10 @@ class KerasContender:
         return from_keras(self.model)
 
     def close(self) -> None:
-        """Drop the model and Keras' global state."""
+        """Drop the model, the data and Keras' global state."""
         import keras
 
-        del self.model, self.optimizer
+        tf = self.tf
+        self.__dict__.clear()
+        self.tf = tf
         keras.backend.clear_session()

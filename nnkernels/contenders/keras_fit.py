@@ -44,6 +44,8 @@ class KerasFit(KerasContender):
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Run ``fit`` for one epoch over the images in the given order."""
+        if len(order) == 0:
+            return
         if self.schedule is not None:
             self.schedule.give(learning_rates, first_step=int(self.optimizer.iterations))
         elif np.all(learning_rates == learning_rates[0]):
@@ -61,6 +63,8 @@ class KerasFit(KerasContender):
 
     def predict(self, X: npt.NDArray[Any]) -> FloatArray:
         """Run ``predict``, then softmax."""
+        if len(X) == 0:
+            return np.empty((0, self.model.output_shape[-1]), np.float32)
         logits = self.model.predict(as_features(X), verbose=0)
         probs: FloatArray = self.tf.nn.softmax(logits).numpy()
         return probs

@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 
 from nnkernels import kernels
 from nnkernels.contenders._protocol import Entry, TrainingData
-from nnkernels.errors import ConfigurationError
+from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.kernels.contract import initial_state, update_rule
 from nnkernels.kernels.stepwise import training_entry
 from nnkernels.parameters import FloatArray, Parameters, copy
@@ -56,10 +56,14 @@ class KernelContender:
         self.rule = update_rule(recipe.optimizer)
         self.X = np.ascontiguousarray(data.X)
         self.y = data.y.astype(np.int64)
+        if len(self.y) and self.y.max() >= len(self.params.b2):
+            raise DataError(f"a label is {self.y.max()}; the network has {len(self.params.b2)} classes")
         self.scale = feature_scale(self.X)
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Train on a stretch of batches."""
+        if len(order) and not 0 <= order.min() <= order.max() < len(self.X):  # compiled code would not notice
+            raise DataError(f"order goes from {order.min()} to {order.max()}; there are {len(self.X)} images")
         self.train_inplace(
             self.params,
             self.state,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -67,9 +67,11 @@ class Dataset:
             if y.max() >= CLASSES:
                 where = int(np.argmax(y >= CLASSES))
                 raise DataError(f"{part} label {where} is {y[where]}; expected 0 to {CLASSES - 1}")
-        # Shared by many contenders in one process: nobody may change them.
-        for array in (self.X_train, self.y_train, self.X_test, self.y_test):
-            array.flags.writeable = False
+        # Shared by many contenders in one process: nobody may change them. The caller's own arrays stay as they are.
+        for field in fields(self):
+            shared = getattr(self, field.name).view()
+            shared.flags.writeable = False
+            object.__setattr__(self, field.name, shared)
 
     @cached_property
     def sha256(self) -> str:

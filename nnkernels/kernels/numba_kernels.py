@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.jit import kernel
+from nnkernels.jit import kernel, ordered_kernel
 from nnkernels.kernels.contract import MOMENTUM, SGD, Activations, OptimizerState, UpdateRule
 from nnkernels.parameters import FloatArray, Parameters
 
@@ -28,7 +28,7 @@ def forward(params: Parameters, X: FloatArray) -> Activations:
     return Activations(Z1, A1, logits, probs)
 
 
-@kernel
+@ordered_kernel
 def loss(logits: FloatArray, y: npt.NDArray[np.integer]) -> float:
     """Return the mean categorical cross-entropy; see ``numpy_kernels.loss``."""
     N, C = logits.shape
@@ -169,7 +169,7 @@ def _row_max(values: FloatArray, n: int) -> float:
     return row_max  # type: ignore[no-any-return]
 
 
-@kernel
+@ordered_kernel
 def _add_bias_softmax(logits: FloatArray, b2: FloatArray, probs: FloatArray) -> None:
     # logits += b2; probs = softmax(logits)
     for n in range(logits.shape[0]):

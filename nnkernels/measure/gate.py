@@ -10,7 +10,7 @@ import numpy as np
 from nnkernels import contenders
 from nnkernels.contenders import Contender, TrainingData
 from nnkernels.data import Dataset
-from nnkernels.errors import GateError
+from nnkernels.errors import GateError, one_line
 from nnkernels.measure.oracle import predict_float64, train_float64
 from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
@@ -102,8 +102,9 @@ def require(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | 
     """
     result = measure(name, contender, dataset, recipe)
     if not result.passed:
+        images = min(IMAGES, len(dataset.X_train))
         raise GateError(
-            f"{name} departs from the float64 oracle: after {IMAGES} images ({result.optimizer}, batch "
+            f"{name} departs from the float64 oracle: after {images} images ({result.optimizer}, batch "
             f"{result.batch_size}) its parameters are off by {result.max_abs_difference:.3g}, at most "
             f"{result.tolerance:.0e} is allowed; its predictions by {result.prediction_difference:.3g}, at most "
             f"{PREDICTION_TOLERANCE:.0e}. It is not timed: check its gradients, its update and its forward pass."
@@ -120,9 +121,10 @@ def verify(name: str, dataset: Dataset, recipe: Recipe | None = None) -> GateRes
         If the contender is unknown or not installed.
     """
     contender = contenders.create(name)
-    result = measure(name, contender, dataset, recipe)
-    contender.close()
-    return result
+    try:
+        return measure(name, contender, dataset, recipe)
+    finally:
+        contender.close()
 
 
 def verify_all(names: Sequence[str], dataset: Dataset, recipe: Recipe | None = None) -> list[GateResult]:
@@ -132,7 +134,8 @@ def verify_all(names: Sequence[str], dataset: Dataset, recipe: Recipe | None = N
         try:
             results.append(verify(name, dataset, recipe))
         except Exception as error:
-            rule = (recipe or gate_recipe()).optimizer.name
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            results.append(GateResult(name, rule, 0, np.nan, TOLERANCES[rule], np.nan, reason))
+            tried = recipe or gate_recipe()
+            rule = tried.optimizer.name
+            reason = one_line(error)
+            results.append(GateResult(name, rule, tried.batch_size, np.nan, TOLERANCES[rule], np.nan, reason))
     return results

@@ -13,6 +13,7 @@ import numpy as np
 from nnkernels import contenders
 from nnkernels.contenders import Contender, TrainingData
 from nnkernels.data import Dataset
+from nnkernels.errors import one_line
 from nnkernels.measure import gate
 from nnkernels.measure.paired import SecondsByRound, Task, alternate, log_ratios
 from nnkernels.measure.threads import thread_count
@@ -63,7 +64,7 @@ def run_panel(names: Sequence[str], dataset: Dataset, recipe: Recipe, framework_
         try:
             ready[name] = _ready(name, dataset, recipe, framework_threads)
         except Exception as error:  # whatever goes wrong in a contender is that contender's failure
-            failures[name] = failure_text(error)
+            failures[name] = one_line(error)
     makers = {"epoch": _epoch_tasks, "one image": _one_image_tasks, "10,000 images": _many_images_tasks}
     seconds = {}
     for work in WORKS:
@@ -78,11 +79,6 @@ def run_panel(names: Sequence[str], dataset: Dataset, recipe: Recipe, framework_
     for contender in ready.values():
         contender.close()
     return Panel(framework_threads, dataset.name, seconds, failures)
-
-
-def failure_text(error: Exception) -> str:
-    """Return what went wrong, in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _ready(name: str, dataset: Dataset, recipe: Recipe, framework_threads: str) -> Contender:

@@ -1,0 +1,56 @@
+"""What all tests share: real digits, the backends, TensorFlow, and Hypothesis' settings."""
+
+import os
+from importlib.util import find_spec
+
+# Before anything imports TensorFlow.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from nnkernels import Dataset, kernels, load_mnist
+from nnkernels.data.cache import read_cached
+
+# The same examples on every run and machine, and no clock: a slow machine fails nothing.
+settings.register_profile(
+    "nnkernels",
+    deadline=None,
+    derandomize=True,
+    max_examples=25,
+    database=None,
+    # `backend` and `tmp_path` are the same for all examples of a test, which none of our tests minds.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("nnkernels")
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    """Whole MNIST where it is at hand (``NNKERNELS_DATA`` or the cache), else mnist-5k; never from the network."""
+    if os.environ.get("NNKERNELS_DATA"):
+        return load_mnist()
+    return read_cached("mnist") or load_mnist("mnist-5k")
+
+
+@pytest.fixture(scope="session")
+def small_digits(digits: Dataset) -> Dataset:
+    """Real digits, few enough to train on in a moment and enough for the gate's 2,049 images."""
+    return Dataset(digits.X_train[:2304], digits.y_train[:2304], digits.X_test[:256], digits.y_test[:256])
+
+
+@pytest.fixture(params=kernels.names())
+def backend(request: pytest.FixtureRequest) -> kernels.Backend:
+    """Each backend in turn."""
+    return kernels.load(request.param)
+
+
+@pytest.fixture(scope="session")
+def tf():
+    """TensorFlow, without its start-up messages; what needs it is skipped where it or Keras is not installed."""
+    from nnkernels.contenders._keras import PACKAGES, import_tensorflow
+
+    for package in PACKAGES:
+        if find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    return import_tensorflow()

@@ -1,0 +1,145 @@
+"""The network once more, in float64 and in scalar loops over plain lists: slow, obvious, and nothing of nnkernels.
+
+Parameters are a tuple of lists (W1, b1, W2, b2): W1 is D lists of H numbers, W2 is H lists of C.
+"""
+
+import math
+
+NAN = float("nan")
+
+
+def forward(params, X):
+    """Return (Z1, A1, logits, probs), each a list of N rows."""
+    W1, b1, W2, b2 = params
+    Z1, A1, logits, probs = [], [], [], []
+    for x in X:
+        z = []
+        for h in range(len(b1)):
+            total = b1[h]
+            for d in range(len(x)):
+                total += x[d] * W1[d][h]
+            z.append(total)
+        a = [value if value > 0 else 0.0 for value in z]
+        row = []
+        for c in range(len(b2)):
+            total = b2[c]
+            for h in range(len(a)):
+                total += a[h] * W2[h][c]
+            row.append(total)
+        Z1.append(z)
+        A1.append(a)
+        logits.append(row)
+        probs.append(softmax(row))
+    return Z1, A1, logits, probs
+
+
+def softmax(row):
+    """Return exp(logit) / sum(exp(logits)); NaN throughout where that is not defined."""
+    if not _has_softmax(row):
+        return [NAN] * len(row)
+    top = max(row)
+    exponentials = [math.exp(value - top) for value in row]
+    total = math.fsum(exponentials)
+    return [value / total for value in exponentials]
+
+
+def loss(logits, y):
+    """Return the mean of log(sum(exp(logits))) - logit of the true class."""
+    if not logits:
+        return NAN
+    losses = []
+    for row, label in zip(logits, y, strict=True):
+        if _has_softmax(row):
+            top = max(row)
+            log_sum = math.log(math.fsum([math.exp(value - top) for value in row]))
+            losses.append(log_sum - (row[label] - top))
+        else:
+            losses.append(NAN)
+    return sum(losses) / len(losses)
+
+
+def backward(params, X, y):
+    """Return the gradients (dW1, db1, dW2, db2) of the mean loss."""
+    W1, b1, W2, b2 = params
+    D, H, C, N = len(W1), len(b1), len(b2), len(X)
+    dW1 = [[0.0] * H for _ in range(D)]
+    db1 = [0.0] * H
+    dW2 = [[0.0] * C for _ in range(H)]
+    db2 = [0.0] * C
+    Z1, A1, _logits, probs = forward(params, X)
+    for n in range(N):
+        dlogits = [(probs[n][c] - (1.0 if c == y[n] else 0.0)) / N for c in range(C)]
+        for c in range(C):
+            db2[c] += dlogits[c]
+        for h in range(H):
+            upstream = 0.0
+            for c in range(C):
+                dW2[h][c] += A1[n][h] * dlogits[c]
+                upstream += dlogits[c] * W2[h][c]
+            if Z1[n][h] > 0:
+                db1[h] += upstream
+                for d in range(D):
+                    dW1[d][h] += X[n][d] * upstream
+    return dW1, db1, dW2, db2
+
+
+# The update rules are elementwise, so they are written for one number; `w` may then be any of the parameters.
+
+
+def sgd_step(w, g, learning_rate):
+    """Return the new weight."""
+    return w - learning_rate * g
+
+
+def momentum_step(w, g, velocity, learning_rate, momentum):
+    """Return the new weight and velocity."""
+    velocity = momentum * velocity - learning_rate * g
+    return w + velocity, velocity
+
+
+def adam_step(w, g, m, v, t, learning_rate, beta_1, beta_2, epsilon):
+    """Return the new weight and moments; ``t`` counts the steps from 1."""
+    m = beta_1 * m + (1 - beta_1) * g
+    v = beta_2 * v + (1 - beta_2) * g * g
+    alpha = learning_rate * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+    return w - alpha * m / (math.sqrt(v) + epsilon), m, v
+
+
+def train(params, X, y, batch_size, learning_rates, step):
+    """Train once through ``X`` in its order and return the parameters.
+
+    ``step(w, g, memory, t, learning_rate)`` returns the new weight and what it remembers of it; ``memory`` is None
+    at first.
+    """
+    flat, rebuild = _flatten(params)
+    memories = [None] * len(flat)
+    for t, learning_rate in enumerate(learning_rates, start=1):
+        rows = slice((t - 1) * batch_size, t * batch_size)
+        grads, _ = _flatten(backward(rebuild(flat), X[rows], y[rows]))
+        for i, g in enumerate(grads):
+            flat[i], memories[i] = step(flat[i], g, memories[i], t, learning_rate)
+    return rebuild(flat)
+
+
+def _flatten(params):
+    # All numbers in one list, and the function that puts them back where they were.
+    W1, b1, W2, b2 = params
+    D, H, C = len(W1), len(b1), len(b2)
+    flat = [w for row in W1 for w in row] + list(b1) + [w for row in W2 for w in row] + list(b2)
+
+    def rebuild(numbers):
+        start_b1, start_W2, start_b2 = D * H, D * H + H, D * H + H + H * C
+        return (
+            [numbers[d * H : (d + 1) * H] for d in range(D)],
+            numbers[start_b1:start_W2],
+            [numbers[start_W2 + h * C : start_W2 + (h + 1) * C] for h in range(H)],
+            numbers[start_b2:],
+        )
+
+    return flat, rebuild
+
+
+def _has_softmax(row):
+    if any(math.isnan(value) or value == math.inf for value in row):
+        return False
+    return any(value != -math.inf for value in row)

@@ -1,0 +1,242 @@
+"""Every installed contender keeps the protocol, whatever it is made of."""
+
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from nnkernels import contenders, kernels
+from nnkernels.contenders import TrainingData, create
+from nnkernels.errors import MissingDependencyError, UnknownNameError
+from nnkernels.parameters import copy, initial_parameters, max_abs_difference
+from nnkernels.recipes import Optimizer, Recipe
+from nnkernels.transforms import as_features
+
+INSTALLED = [name for name in contenders.names() if contenders.is_installed(name)]
+
+IMAGES, BATCH_SIZE = 112, 32  # three full batches and a half one
+# A few float32 steps on the same numbers, in perhaps another order of summation.
+TOLERANCE = 2e-6
+RECIPE = Recipe("test", batch_size=BATCH_SIZE, hidden=8)
+# Keras' fit is told at `prepare` whether the learning rate will change.
+CHANGING = RECIPE.with_changes(schedule="linear")
+RATES = np.full(4, 0.1, np.float32)
+
+
+@pytest.fixture(scope="module")
+def data(small_digits):
+    return TrainingData(small_digits.X_train[:IMAGES], small_digits.y_train[:IMAGES])
+
+
+@pytest.fixture
+def start():
+    return initial_parameters(4, hidden=RECIPE.hidden)
+
+
+@pytest.fixture
+def order():
+    return np.random.default_rng(9).permutation(IMAGES)
+
+
+@pytest.fixture(params=INSTALLED)
+def contender(request):
+    """Each installed contender in turn, new and closed in the end; all use close() and so test it."""
+    with closing(create(request.param)) as made:
+        yield made
+
+
+def trained(contender, start, data, order, rates=RATES, recipe=RECIPE):
+    """Prepare, advance once, and return the parameters."""
+    contender.prepare(start, data, recipe)
+    contender.advance(order, rates)
+    return contender.parameters()
+
+
+def test_prepare_takes_the_start_as_it_is(contender, start, data):
+    contender.prepare(start, data, RECIPE)
+    found = contender.parameters()
+    for actual, expected in zip(found, start, strict=True):
+        assert actual.dtype == np.float32
+        np.testing.assert_array_equal(actual, expected)
+
+
+def test_nothing_that_is_given_is_changed(contender, start, data, order):
+    given_start, given_order, given_rates = copy(start), order.copy(), RATES.copy()
+    after = trained(contender, start, data, order)
+    assert max_abs_difference(after, start) > 1e-4
+    for array, before in zip(start, given_start, strict=True):
+        np.testing.assert_array_equal(array, before)
+    np.testing.assert_array_equal(order, given_order)
+    np.testing.assert_array_equal(RATES, given_rates)
+
+
+def test_read_only_input_is_accepted(contender, start, data, order):
+    rates = RATES.copy()
+    expected = trained(contender, start, data, order)
+    for array in (*start, order, rates):
+        array.flags.writeable = False
+    assert not data.X.flags.writeable
+    assert max_abs_difference(trained(contender, start, data, order, rates), expected) <= TOLERANCE
+
+
+def test_parameters_are_a_copy(contender, start, data, order):
+    first = trained(contender, start, data, order)
+    kept = copy(first)
+    for array in contender.parameters():
+        array += 1
+    assert max_abs_difference(contender.parameters(), kept) == 0
+    contender.advance(order, RATES)  # and further training leaves what was handed out
+    assert max_abs_difference(first, kept) == 0
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+def test_prepare_starts_anew(contender, start, data, order, optimizer):
+    # Also the optimizer's memory: leftover moments would show.
+    recipe = RECIPE.with_changes(optimizer=Optimizer(optimizer))
+    rates = np.full(4, 0.01, np.float32)
+    first = trained(contender, start, data, order, rates, recipe)
+    again = trained(contender, start, data, order, rates, recipe)
+    assert max_abs_difference(first, again) <= TOLERANCE
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+def test_two_stretches_equal_one(contender, start, data, order, optimizer):
+    recipe = RECIPE.with_changes(optimizer=Optimizer(optimizer))
+    rates = np.full(4, 0.01, np.float32)
+    whole = trained(contender, start, data, order, rates, recipe)
+    contender.prepare(start, data, recipe)
+    cut = 2
+    contender.advance(order[: cut * BATCH_SIZE], rates[:cut])
+    contender.advance(order[cut * BATCH_SIZE :], rates[cut:])
+    assert max_abs_difference(contender.parameters(), whole) <= TOLERANCE
+
+
+def test_order_is_respected(contender, start, data, order):
+    given = trained(contender, start, data, order)
+    # Storing the images in that order is the same training; taking them backwards is another.
+    stored = TrainingData(data.X[order], data.y[order])
+    assert max_abs_difference(trained(contender, start, stored, np.arange(IMAGES)), given) <= TOLERANCE
+    assert max_abs_difference(trained(contender, start, data, order[::-1].copy()), given) > 100 * TOLERANCE
+
+
+def test_only_the_images_of_the_order_are_trained_on(contender, start, data, order):
+    chosen = order[: 2 * BATCH_SIZE]
+    expected = trained(contender, start, TrainingData(data.X[chosen], data.y[chosen]), np.arange(64), RATES[:2])
+    assert max_abs_difference(trained(contender, start, data, chosen, RATES[:2]), expected) <= TOLERANCE
+
+
+def test_short_last_batch_is_trained_on(contender, start, data, order):
+    without = trained(contender, start, data, order[:96], RATES[:3])
+    contender.advance(order[96:], RATES[3:])
+    short = contender.parameters()
+    assert max_abs_difference(short, without) > 100 * TOLERANCE
+    assert max_abs_difference(trained(contender, start, data, order), short) <= TOLERANCE
+
+
+def test_each_batch_has_its_learning_rate(contender, start, data, order):
+    first_batch_only = trained(contender, start, data, order[:BATCH_SIZE], RATES[:1], CHANGING)
+    rates = np.array([0.1, 0, 0, 0], np.float32)
+    assert max_abs_difference(trained(contender, start, data, order, rates, CHANGING), first_batch_only) <= TOLERANCE
+    last_batch_only = trained(contender, start, data, order[96:], RATES[3:], CHANGING)
+    rates = np.array([0, 0, 0, 0.1], np.float32)
+    assert max_abs_difference(trained(contender, start, data, order, rates, CHANGING), last_batch_only) <= TOLERANCE
+
+
+def test_step_is_proportional_to_the_learning_rate(contender, start, data, order):
+    batch = order[:BATCH_SIZE]
+    single = trained(contender, start, data, batch, np.array([0.05], np.float32))
+    double = trained(contender, start, data, batch, np.array([0.1], np.float32))
+    for once, twice, origin in zip(single, double, start, strict=True):
+        np.testing.assert_allclose(twice - origin, 2 * (once - origin), rtol=0, atol=TOLERANCE)
+
+
+def test_learning_rates_of_later_stretches_are_taken(contender, start, data, order):
+    rates = CHANGING.with_changes(epochs=2).learning_rates(0, IMAGES)
+    whole = trained(contender, start, data, order, rates, CHANGING)
+    contender.prepare(start, data, CHANGING)
+    contender.advance(order[:64], rates[:2])
+    contender.advance(order[64:], rates[2:])
+    assert max_abs_difference(contender.parameters(), whole) <= TOLERANCE
+
+
+def test_predictions_are_probabilities_of_its_own_parameters(contender, start, data, order, small_digits):
+    trained(contender, start, data, order)
+    X = small_digits.X_test[:37]
+    probs = np.asarray(contender.predict(X))
+    assert probs.shape == (37, 10)
+    np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=0, atol=1e-5)
+    own = copy(contender.parameters())
+    expected = kernels.load("numpy").forward(own, as_features(X)).probs
+    np.testing.assert_allclose(probs, expected, rtol=0, atol=TOLERANCE)
+
+
+def test_predictions_of_bytes_and_of_features_agree(contender, start, data, small_digits):
+    contender.prepare(start, data, RECIPE)
+    X = small_digits.X_test[:37]
+    from_bytes = np.asarray(contender.predict(X))
+    np.testing.assert_allclose(contender.predict(as_features(X)), from_bytes, rtol=0, atol=TOLERANCE)
+    # One image is what a single request brings.
+    np.testing.assert_allclose(contender.predict(X[:1]), from_bytes[:1], rtol=0, atol=TOLERANCE)
+
+
+def test_training_on_bytes_and_on_features_agrees(contender, start, data, order):
+    from_bytes = trained(contender, start, data, order)
+    features = TrainingData(as_features(data.X), data.y)
+    assert max_abs_difference(trained(contender, start, features, order), from_bytes) <= TOLERANCE
+
+
+# Discovery
+
+
+def test_each_backend_is_a_contender_of_its_name():
+    assert contenders.names()[: len(kernels.names())] == kernels.names()
+
+
+@pytest.mark.parametrize("name", contenders.names())
+def test_each_contender_says_what_it_is(name):
+    found = contenders.entry(name)
+    assert found.description
+    assert bool(found.packages) == bool(found.extra), "who needs packages names the extra that installs them"
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_flags_are_stated(name):
+    found = create(name)
+    assert isinstance(found.whole_epochs_only, bool)
+    assert isinstance(found.threads_can_change, bool)
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_close_is_safe_at_any_time(name, start, data):
+    # Whoever cleans up after a failed `prepare` must not meet a second error.
+    create(name).close()
+    used = create(name)
+    used.prepare(start, data, RECIPE)
+    used.close()
+    used.close()
+
+
+@pytest.mark.parametrize("look_up", [contenders.create, contenders.entry, contenders.is_installed])
+def test_unknown_contender_is_named_with_those_that_are_known(look_up):
+    with pytest.raises(UnknownNameError, match=r"unknown contender 'pytorhc'; known are: numpy, "):
+        look_up("pytorhc")
+
+
+@pytest.mark.parametrize("name", [name for name in contenders.names() if contenders.entry(name).packages])
+def test_missing_package_is_named_with_the_remedy(name, monkeypatch):
+    found = contenders.entry(name)
+    monkeypatch.setattr(contenders, "find_spec", lambda package: None)
+    assert not contenders.is_installed(name)
+    with pytest.raises(MissingDependencyError) as caught:
+        contenders.create(name)
+    message = str(caught.value)
+    assert name in message
+    assert found.packages[0] in message
+    assert f"pip install 'nnkernels[{found.extra}]'" in message
+
+
+def test_ours_need_no_optional_package(monkeypatch):
+    monkeypatch.setattr(contenders, "find_spec", lambda package: None)
+    for name in kernels.names():
+        assert contenders.is_installed(name)
+        contenders.create(name).close()

@@ -1,0 +1,405 @@
+"""The gate lets the right ones through and nobody else; its oracle is judged by scalar loops."""
+
+from contextlib import closing
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from nnkernels import contenders, kernels
+from nnkernels.contenders.ours import KernelContender
+from nnkernels.errors import GateError, MissingDependencyError, UnknownNameError
+from nnkernels.kernels import numpy_kernels
+from nnkernels.kernels.contract import FUNCTIONS
+from nnkernels.kernels.stepwise import training_entry
+from nnkernels.measure import gate
+from nnkernels.measure.oracle import predict_float64, train_float64
+from nnkernels.parameters import Parameters, initial_parameters
+from nnkernels.recipes import Optimizer, Recipe
+from tests import reference
+
+INSTALLED = [name for name in contenders.names() if contenders.is_installed(name)]
+OPTIMIZERS = ("sgd", "momentum", "adam")
+
+
+# Who is right passes
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name", INSTALLED)
+def test_installed_contenders_pass(name, optimizer, small_digits):
+    with closing(contenders.create(name)) as contender:
+        result = gate.require(name, contender, small_digits, gate.gate_recipe(Optimizer(optimizer)))
+    assert result.passed
+    assert (result.contender, result.optimizer, result.batch_size) == (name, optimizer, 32)
+    assert 0 < result.max_abs_difference <= result.tolerance
+
+
+@pytest.mark.parametrize("batch_size", [1, 8, 256])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name", kernels.names())
+def test_ours_pass_at_other_batch_sizes(name, optimizer, batch_size, small_digits):
+    recipe = gate.gate_recipe(Optimizer(optimizer), batch_size)
+    assert gate.require(name, contenders.create(name), small_digits, recipe).batch_size == batch_size
+
+
+def test_verify_measures_by_name(small_digits):
+    result = gate.verify("numpy", small_digits)
+    assert result.passed
+    assert result.optimizer == "sgd"
+    with pytest.raises(UnknownNameError):
+        gate.verify("nympy", small_digits)
+
+
+def test_verify_all_goes_on_after_a_failure(small_digits, monkeypatch):
+    entries = {
+        "broken": contenders.Entry(lambda: Mutant(backward=crashing_backward), "raises an exception"),
+        "numpy": contenders.entry("numpy"),
+        "absent": contenders.Entry(lambda: None, "is not installed", ("no_such_package",), "nothing"),
+    }
+    monkeypatch.setattr(contenders, "_entries", lambda: entries)
+    broken, sound, absent = gate.verify_all(["broken", "numpy", "absent"], small_digits)
+    assert (broken.contender, broken.passed) == ("broken", False)
+    assert "FloatingPointError: on purpose" in broken.error
+    assert sound.passed
+    assert sound.error == ""
+    assert not absent.passed
+    assert MissingDependencyError.__name__ in absent.error
+
+
+# Who is wrong does not. Each mutant is the reference with one thing wrong.
+
+
+class Mutant(KernelContender):
+    """Our contender on the reference kernels, some of them replaced."""
+
+    def __init__(self, **replacements):
+        functions = {name: getattr(numpy_kernels, name) for name in FUNCTIONS}
+        self.backend = SimpleNamespace(**{**functions, **replacements})
+        self.train_inplace = training_entry(self.backend)
+
+
+def crashing_backward(params, X, y, activations):
+    raise FloatingPointError("on purpose")
+
+
+def wrong_sign(params, X, y, activations):
+    return Parameters(*(-grad for grad in numpy_kernels.backward(params, X, y, activations)))
+
+
+def sum_instead_of_mean(params, X, y, activations):
+    return Parameters(*(len(X) * grad for grad in numpy_kernels.backward(params, X, y, activations)))
+
+
+def mean_over_full_batches(params, X, y, activations):
+    # Right but in the short last batch, which it divides by 32 as well.
+    return Parameters(*(grad * np.float32(len(X) / 32) for grad in numpy_kernels.backward(params, X, y, activations)))
+
+
+def no_relu_mask(params, X, y, activations):
+    open_everywhere = activations._replace(Z1=np.ones_like(activations.Z1))
+    return numpy_kernels.backward(params, X, y, open_everywhere)
+
+
+def mask_by_inputs_sign_flipped(params, X, y, activations):
+    return numpy_kernels.backward(params, X, y, activations._replace(Z1=-activations.Z1))
+
+
+def without(field, params, X, y, activations):
+    grads = numpy_kernels.backward(params, X, y, activations)
+    return grads._replace(**{field: np.zeros_like(getattr(grads, field))})
+
+
+def rounded_to_float16(params, X, y, activations):
+    grads = numpy_kernels.backward(params, X, y, activations)
+    return Parameters(*(grad.astype(np.float16).astype(np.float32) for grad in grads))
+
+
+def labels_shifted(params, X, y, activations):
+    return numpy_kernels.backward(params, X, (y + 1) % 10, activations)
+
+
+def one_nan(params, X, y, activations):
+    grads = numpy_kernels.backward(params, X, y, activations)
+    grads.b2[3] = np.nan
+    return grads
+
+
+def no_softmax(params, X):
+    activations = numpy_kernels.forward(params, X)
+    return activations._replace(probs=activations.logits)
+
+
+def no_hidden_bias(params, X):
+    return numpy_kernels.forward(params._replace(b1=np.zeros_like(params.b1)), X)
+
+
+def no_update(params, grads, state, learning_rate):
+    state.step[0] += 1
+
+
+def half_learning_rate(params, grads, state, learning_rate):
+    numpy_kernels.sgd_update_inplace(params, grads, state, learning_rate / 2)
+
+
+SGD_MUTANTS = {
+    "wrong sign": {"backward": wrong_sign},
+    "missing 1/N": {"backward": sum_instead_of_mean},
+    "short batch divided by the full size": {"backward": mean_over_full_batches},
+    "no ReLU mask": {"backward": no_relu_mask},
+    "ReLU mask inverted": {"backward": mask_by_inputs_sign_flipped},
+    "no gradient of W1": {"backward": partial(without, "W1")},
+    "no gradient of b1": {"backward": partial(without, "b1")},
+    "no gradient of W2": {"backward": partial(without, "W2")},
+    "no gradient of b2": {"backward": partial(without, "b2")},
+    "gradients in float16": {"backward": rounded_to_float16},
+    "labels shifted": {"backward": labels_shifted},
+    "NaN": {"backward": one_nan},
+    "logits for probabilities": {"forward": no_softmax},
+    "hidden bias forgotten": {"forward": no_hidden_bias},
+    "no update": {"sgd_update_inplace": no_update},
+    "half the learning rate": {"sgd_update_inplace": half_learning_rate},
+}
+
+
+def refused(contender, dataset, recipe=None):
+    """Let the gate refuse a contender, and return the message."""
+    # A mutant may blow up on the way; what counts is the answer.
+    with np.errstate(all="ignore"), pytest.raises(GateError) as caught:
+        gate.require("suspect", contender, dataset, recipe)
+    message = str(caught.value)
+    assert message.startswith("suspect ")
+    return message
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_mutant_without_mutation_passes(optimizer, small_digits):
+    # Otherwise every refusal below would mean nothing.
+    assert gate.require("sound", Mutant(), small_digits, gate.gate_recipe(Optimizer(optimizer))).passed
+
+
+@pytest.mark.parametrize("mutation", SGD_MUTANTS)
+def test_wrong_gradients_and_updates_are_refused(mutation, small_digits):
+    refused(Mutant(**SGD_MUTANTS[mutation]), small_digits)
+
+
+def without_momentum(params, grads, state, learning_rate, momentum):
+    numpy_kernels.sgd_update_inplace(params, grads, state, learning_rate)
+
+
+def nesterov(params, grads, state, learning_rate, momentum):
+    state.step[0] += 1
+    for w, g, v in zip(params, grads, state.first, strict=True):
+        v *= v.dtype.type(momentum)
+        v -= v.dtype.type(learning_rate) * g
+        w += v.dtype.type(momentum) * v - v.dtype.type(learning_rate) * g
+
+
+def dampened(params, grads, state, learning_rate, momentum):
+    numpy_kernels.momentum_update_inplace(params, grads, state, learning_rate * (1 - momentum), momentum)
+
+
+MOMENTUM_MUTANTS = {"no momentum": without_momentum, "Nesterov's": nesterov, "dampened": dampened}
+
+
+@pytest.mark.parametrize("mutation", MOMENTUM_MUTANTS)
+def test_wrong_momentum_is_refused(mutation, small_digits):
+    mutant = Mutant(momentum_update_inplace=MOMENTUM_MUTANTS[mutation])
+    refused(mutant, small_digits, gate.gate_recipe(Optimizer("momentum")))
+
+
+def adam_variant(change, params, grads, state, learning_rate, beta_1, beta_2, epsilon):
+    """Step by Adam, in which one thing differs."""
+    state.step[0] += 1
+    t = int(state.step[0])
+    correction_1, correction_2 = 1 - beta_1**t, 1 - beta_2**t
+    if change == "no bias correction":
+        correction_1 = correction_2 = 1.0
+    if change == "no correction of the first moment":
+        correction_1 = 1.0
+    if change == "steps counted from zero":
+        correction_1, correction_2 = 1 - beta_1 ** max(t - 1, 1), 1 - beta_2 ** max(t - 1, 1)
+    if change == "betas exchanged":
+        beta_1, beta_2 = beta_2, beta_1
+    for w, g, m, v in zip(params, grads, state.first, state.second, strict=True):
+        real = w.dtype.type
+        m += real(1 - beta_1) * (g - m)
+        v += real(1 - beta_2) * (g * g - v)
+        alpha = real(learning_rate * np.sqrt(correction_2) / correction_1)
+        if change == "epsilon under the root":
+            w -= alpha * m / np.sqrt(v + real(epsilon))
+        elif change == "epsilon a hundred times as large":
+            w -= alpha * m / (np.sqrt(v) + real(100 * epsilon))
+        else:
+            w -= alpha * m / (np.sqrt(v) + real(epsilon))
+
+
+ADAM_MUTANTS = (
+    "no bias correction",
+    "no correction of the first moment",
+    "steps counted from zero",
+    "betas exchanged",
+    "epsilon under the root",
+    "epsilon a hundred times as large",
+)
+
+
+def test_the_adam_that_is_varied_passes(small_digits):
+    mutant = Mutant(adam_update_inplace=partial(adam_variant, "nothing"))
+    assert gate.require("sound", mutant, small_digits, gate.gate_recipe(Optimizer("adam"))).passed
+
+
+@pytest.mark.parametrize("change", ADAM_MUTANTS)
+def test_wrong_adam_is_refused(change, small_digits):
+    mutant = Mutant(adam_update_inplace=partial(adam_variant, change))
+    refused(mutant, small_digits, gate.gate_recipe(Optimizer("adam")))
+
+
+class IgnoresOrder(Mutant):
+    """Trains on the images as they are stored."""
+
+    def advance(self, order, learning_rates):
+        super().advance(np.arange(len(order)), learning_rates)
+
+
+class SwapsTwoBatches(Mutant):
+    """Takes the right images, the first two batches exchanged."""
+
+    def advance(self, order, learning_rates):
+        super().advance(np.concatenate([order[32:64], order[:32], order[64:]]), learning_rates)
+
+
+class SkipsShortBatch(Mutant):
+    """Drops the remainder, as many data loaders do by default."""
+
+    def advance(self, order, learning_rates):
+        full = len(order) // self.batch_size
+        super().advance(order[: full * self.batch_size], learning_rates[:full])
+
+
+class RoundsTheStart(Mutant):
+    """Begins from parameters of another precision."""
+
+    def prepare(self, parameters, data, recipe):
+        super().prepare(parameters, data, recipe)
+        for array in self.params:
+            array[:] = array.astype(np.float16)
+
+
+class DoesNotTrain(Mutant):
+    """Is very fast."""
+
+    def advance(self, order, learning_rates):
+        pass
+
+
+class PredictsLogits(Mutant):
+    """Trains well and forgets softmax when asked for probabilities."""
+
+    def predict(self, X):
+        return np.log(super().predict(X))
+
+
+class PredictsFromTheStart(Mutant):
+    """Trains well and predicts from parameters that it did not train."""
+
+    def prepare(self, parameters, data, recipe):
+        super().prepare(parameters, data, recipe)
+        self.old = Parameters(*(array.copy() for array in self.params))
+
+    def predict(self, X):
+        return numpy_kernels.forward(self.old, X / np.float32(255)).probs
+
+
+class PredictsUnscaled(Mutant):
+    """Takes bytes for features."""
+
+    def predict(self, X):
+        return super().predict(X.astype(np.float32))
+
+
+class PredictsNaN(Mutant):
+    """Answers one NaN."""
+
+    def predict(self, X):
+        probs = super().predict(X)
+        probs[-1, -1] = np.nan
+        return probs
+
+
+@pytest.mark.parametrize(
+    "mutant", [IgnoresOrder, SwapsTwoBatches, SkipsShortBatch, RoundsTheStart, DoesNotTrain], ids=lambda m: m.__name__
+)
+def test_wrong_training_is_refused(mutant, small_digits):
+    refused(mutant(), small_digits)
+
+
+@pytest.mark.parametrize(
+    "mutant", [PredictsLogits, PredictsFromTheStart, PredictsUnscaled, PredictsNaN], ids=lambda m: m.__name__
+)
+def test_wrong_predictions_of_right_parameters_are_refused(mutant, small_digits):
+    result = gate.measure("suspect", mutant(), small_digits)
+    assert result.max_abs_difference <= result.tolerance  # it is the predictions alone
+    assert "predictions" in refused(mutant(), small_digits)
+
+
+@pytest.mark.parametrize("differences", [(np.nan, 0.0), (0.0, np.nan), (np.inf, 0.0), (1e-4, 0.0), (0.0, 1e-4)])
+def test_nan_and_large_differences_fail(differences):
+    parameters, predictions = differences
+    assert not gate.GateResult("suspect", "sgd", 32, parameters, 1e-5, predictions).passed
+
+
+# The judge itself
+
+
+def small_problem():
+    rng = np.random.default_rng(11)
+    start = initial_parameters(11, 6, 4, 3, np.float64)
+    return start, rng.random((11, 6)), rng.integers(0, 3, 11)
+
+
+def scalar_step(optimizer):
+    """Return the scalar update rule in the form that ``reference.train`` takes."""
+    rule = Optimizer(optimizer)
+
+    def sgd(w, g, memory, t, learning_rate):
+        return reference.sgd_step(w, g, learning_rate), None
+
+    def momentum(w, g, memory, t, learning_rate):
+        return reference.momentum_step(w, g, memory or 0.0, learning_rate, rule.momentum)
+
+    def adam(w, g, memory, t, learning_rate):
+        m, v = memory or (0.0, 0.0)
+        w, m, v = reference.adam_step(w, g, m, v, t, learning_rate, rule.beta_1, rule.beta_2, rule.epsilon)
+        return w, (m, v)
+
+    return {"sgd": sgd, "momentum": momentum, "adam": adam}[optimizer]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_oracle_equals_scalar_loops(optimizer):
+    start, X, y = small_problem()
+    recipe = Recipe("tiny", Optimizer(optimizer), batch_size=4)  # two full batches and one of three
+    learning_rates = np.array([0.1, 0.05, 0.2])
+    actual = train_float64(start, X, y, recipe, learning_rates)
+    expected = reference.train(
+        tuple(array.tolist() for array in start), X.tolist(), y.tolist(), 4, learning_rates, scalar_step(optimizer)
+    )
+    for name, found, wanted in zip(start._fields, actual, expected, strict=True):
+        assert found.dtype == np.float64
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-13, err_msg=name)
+
+
+def test_oracle_predicts_as_scalar_loops_do():
+    start, X, _y = small_problem()
+    probs = reference.forward(tuple(array.tolist() for array in start), X.tolist())[3]
+    np.testing.assert_allclose(predict_float64(start, X), probs, rtol=0, atol=1e-14)
+
+
+def test_oracle_leaves_the_start_alone():
+    start, X, y = small_problem()
+    before = [array.copy() for array in start]
+    train_float64(start, X, y, Recipe("tiny", batch_size=4), np.full(3, 0.1))
+    for array, old in zip(start, before, strict=True):
+        np.testing.assert_array_equal(array, old)

@@ -1,0 +1,135 @@
+"""Recipes, their learning rates and what becomes of pixels."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from nnkernels.errors import ConfigurationError, DataError, UnknownNameError
+from nnkernels.recipes import SGD, Optimizer, Recipe, accuracy_recipe
+from nnkernels.transforms import as_features, feature_scale
+
+# Optimizers
+
+
+def test_optimizer_defaults_are_keras_defaults():
+    rule = Optimizer("adam")
+    assert (rule.beta_1, rule.beta_2, rule.epsilon) == (0.9, 0.999, 1e-7)
+
+
+@pytest.mark.parametrize("field", ["momentum", "beta_1", "beta_2"])
+@pytest.mark.parametrize("value", [-0.1, 1.0, 2.0, float("nan")])
+def test_rates_of_decay_lie_between_zero_and_one(field, value):
+    with pytest.raises(ConfigurationError, match=f"{field} is "):
+        Optimizer(**{field: value})
+    assert getattr(Optimizer(**{field: 0.0}), field) == 0
+
+
+@pytest.mark.parametrize("value", [0.0, -1e-7, float("nan")])
+def test_epsilon_is_positive(value):
+    with pytest.raises(ConfigurationError, match="epsilon is "):
+        Optimizer("adam", epsilon=value)
+
+
+def test_unknown_names_come_with_the_known_ones():
+    with pytest.raises(UnknownNameError, match="unknown optimizer 'adamw'; known are: sgd, momentum, adam"):
+        Optimizer("adamw")
+    with pytest.raises(UnknownNameError, match="unknown schedule 'cosine'; known are: constant, linear"):
+        Recipe("test", schedule="cosine")
+
+
+# Recipes
+
+
+@pytest.mark.parametrize("field", ["batch_size", "epochs", "hidden"])
+@pytest.mark.parametrize("value", [0, -1])
+def test_counts_are_at_least_one(field, value):
+    with pytest.raises(ConfigurationError, match=f"{field} is {value}"):
+        Recipe("test", **{field: value})
+
+
+@pytest.mark.parametrize("value", [0.0, -0.1, float("nan"), float("inf")])
+def test_learning_rate_is_positive_and_finite(value):
+    with pytest.raises(ConfigurationError, match="learning_rate is "):
+        Recipe("test", learning_rate=value)
+
+
+def test_recipes_do_not_change_and_copies_are_checked():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        SGD.batch_size = 64
+    changed = SGD.with_changes(batch_size=64)
+    assert (changed.batch_size, SGD.batch_size) == (64, 32)
+    with pytest.raises(ConfigurationError):
+        SGD.with_changes(batch_size=0)
+
+
+@pytest.mark.parametrize(("images", "batches"), [(1, 1), (31, 1), (32, 1), (33, 2), (64, 2), (60_000, 1875)])
+def test_the_last_batch_may_be_short(images, batches):
+    assert SGD.batches(images) == batches
+    assert len(SGD.learning_rates(0, images)) == batches
+
+
+def test_constant_learning_rate():
+    recipe = Recipe("test", learning_rate=0.25, epochs=3)
+    for epoch in range(3):
+        rates = recipe.learning_rates(epoch, 100)
+        assert rates.dtype == np.float32
+        np.testing.assert_array_equal(rates, [0.25] * 4)
+
+
+def test_linear_learning_rate_falls_by_the_same_amount_over_all_epochs():
+    recipe = Recipe("test", learning_rate=0.3, epochs=3, schedule="linear")
+    rates = np.concatenate([recipe.learning_rates(epoch, 100) for epoch in range(3)])  # 12 steps
+    assert rates.dtype == np.float32
+    # The step after the last would have the rate zero.
+    np.testing.assert_allclose(rates, [0.3 * (12 - step) / 12 for step in range(12)], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("images", "epochs"), [(60_000, 1), (50_000, 1), (4_000, 15), (2_304, 26), (200_000, 1)])
+def test_accuracy_recipe_sees_sixty_thousand_images(images, epochs):
+    recipe = accuracy_recipe(images)
+    assert recipe.epochs == epochs
+    assert recipe.schedule == "linear"
+    assert recipe.learning_rates(epochs - 1, images)[-1] > 0
+
+
+# Pixels
+
+
+def test_bytes_become_features_between_zero_and_one():
+    pixels = np.arange(256, dtype=np.uint8).reshape(2, 128)
+    for dtype in (np.float32, np.float64):
+        features = as_features(pixels, dtype)
+        assert features.dtype == dtype
+        assert features.flags.c_contiguous
+        np.testing.assert_allclose(features.ravel(), np.arange(256) / 255, rtol=2 * np.finfo(dtype).eps)
+        assert features.min() == 0
+        assert features.max() == 1
+    assert as_features(pixels).dtype == np.float32
+
+
+def test_features_stay_as_they_are_and_are_not_copied_without_need():
+    X = np.random.default_rng(0).random((3, 4), np.float32)
+    assert as_features(X) is X
+    np.testing.assert_array_equal(as_features(X, np.float64), X.astype(np.float64))
+    transposed = as_features(np.asfortranarray(X))
+    assert transposed.flags.c_contiguous
+    np.testing.assert_array_equal(transposed, X)
+
+
+def test_feature_scale_is_what_as_features_multiplies_by():
+    X = np.array([[51, 255]], np.uint8)
+    np.testing.assert_allclose(X * feature_scale(X), as_features(X), rtol=1e-7)
+    assert feature_scale(as_features(X)) == 1.0
+
+
+@pytest.mark.parametrize("shape", [(784,), (2, 28, 28), ()])
+def test_images_have_two_dimensions(shape):
+    with pytest.raises(DataError, match="one image a row"):
+        as_features(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, bool, object, complex])
+def test_images_are_bytes_or_floats(dtype):
+    with pytest.raises(DataError, match="expected uint8 pixels"):
+        as_features(np.zeros((2, 3), dtype))
