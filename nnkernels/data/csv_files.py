@@ -45,17 +45,19 @@ def read_csv(path: Path) -> tuple[ByteArray, ByteArray | None]:
         labelled = LABEL in header
         _check_header(path, header)
         # As floats, so that a missing or broken value is found here and can be named, not inside pandas.
+        first_row = 0
         for chunk in pd.read_csv(path, chunksize=ROWS_AT_A_TIME, dtype=np.float32):
-            images.append(_bytes(path, chunk[PIXEL_COLUMNS].to_numpy(), 255, "pixel", chunk.index[0]))
+            images.append(_bytes(path, chunk[PIXEL_COLUMNS].to_numpy(), 255, "pixel", first_row))
             if labelled:
-                labels.append(_bytes(path, chunk[LABEL].to_numpy(), CLASSES - 1, "label", chunk.index[0]))
+                labels.append(_bytes(path, chunk[LABEL].to_numpy(), CLASSES - 1, "label", first_row))
+            first_row += len(chunk)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     except pd.errors.EmptyDataError as error:
         raise DataError(f"{path}: empty; expected a header line {LABEL},pixel0,...,pixel{PIXELS - 1}") from error
     except (ValueError, pd.errors.ParserError) as error:
         raise DataError(f"{path}: not a CSV of numbers ({error})") from error
-    if not images:
+    if first_row == 0:
         raise DataError(f"{path}: a header and no images")
     return np.concatenate(images), np.concatenate(labels) if labelled else None
 
