@@ -70,7 +70,7 @@ class Summary:
         if not parts:
             return f"The Numba kernels train an epoch in {ours.epoch_seconds.value:.3f} s."
         joined = ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
-        return f"From scratch in Numba, an epoch of training is {joined}."
+        return f"From scratch in Numba, an epoch of training on {self.run.record.dataset} is {joined}."
 
 
 def summarise(run: Run) -> Summary:
