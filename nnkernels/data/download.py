@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import textwrap
 from pathlib import Path
 
 from nnkernels.data.dataset import Dataset
@@ -38,5 +39,6 @@ def download_mnist() -> Dataset:
                 downloader=pooch.HTTPDownloader(timeout=(CONNECT_SECONDS, READ_SECONDS)),
             )
         except (requests.RequestException, OSError, ValueError) as error:
-            raise DataError(f"MNIST cannot be downloaded from {URL} ({type(error).__name__})") from error
+            reason = textwrap.shorten(f"{type(error).__name__}: {error}", 160, placeholder=" ...")
+            raise DataError(f"MNIST cannot be downloaded from {URL} ({reason})") from error
         return read_npz(Path(path))
