@@ -70,7 +70,7 @@ def dataset(name: str) -> Dataset:
 def installed(name: str) -> str:
     """Return the contender's name, or skip the benchmark where its packages are not installed."""
     if not contenders.is_installed(name):
-        raise SkipNotImplemented(f"{name} needs pip install 'nnkernels[{contenders.entry(name).extra}]'")
+        raise SkipNotImplemented(f"{name} is not installed: {contenders.install_command(name)}")
     return name
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
-from pathlib import Path
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from nnkernels.errors import NNKernelsError
+from nnkernels.errors import Interruption, NNKernelsError
 
 app = typer.Typer(
     help="How fast, and how right, is a neural network written from scratch, against a framework?",
@@ -33,9 +34,6 @@ DataOption = Annotated[
         help="A folder of IDX files, an .npz, mnist or mnist-5k; else NNKERNELS_DATA, cache, download, embedded.",
     ),
 ]
-
-
-UNRECORDED = Path(".asv", "unrecorded")
 
 
 @app.command(rich_help_panel="Measure")
@@ -63,66 +61,131 @@ def bench(
         str, typer.Option("--contenders", metavar="A,B", help="Contenders; all that are installed, if none.")
     ] = "",
     data: DataOption = None,
+    profile: Annotated[str, typer.Option(help="quick (3 minutes), standard (15) or full (60, resumable).")] = "quick",
+    rounds: Annotated[
+        int | None, typer.Option(metavar="N", help="Fresh processes every paired ratio is taken over.")
+    ] = None,
+    threads: Annotated[str, typer.Option(metavar="1,all", help="Thread settings to measure.")] = "1,all",
+    machine: Annotated[str, typer.Option(help="Name of this machine in the results.")] = "",
 ) -> None:
     """Measure speed and accuracy by asv, record the run, and show who is how many times as fast."""
     from nnkernels.data import load_mnist
-    from nnkernels.measure import checkout, runner
+    from nnkernels.measure import checkout, plan, runner
     from nnkernels.report.publish import publish as publish_run
     from nnkernels.report.runs import load_run
     from nnkernels.report.summary import summarise
     from nnkernels.report.tables import summary_table
     from nnkernels.report.terminal import bench_progress
 
-    tree = checkout.read_checkout(checkout.find_root())
-    if tree.dirty:
-        err.print(f"[yellow]not recorded as history[/]: uncommitted changes in {escape(', '.join(tree.dirty[:5]))}")
-    asked = [name.strip() for name in contenders.split(",") if name.strip()]
+    chosen = plan.profile(profile)
+    if rounds is not None:
+        chosen = replace(chosen, ratio_passes=rounds)
+    request = runner.Request(_names(contenders), profile, chosen, _names(threads), machine)
+    workspace = checkout.open_workspace()
+    if workspace.unrecorded:
+        _note(f"not recorded as history: {workspace.unrecorded}")
     dataset = load_mnist(data)
-    try:
-        with bench_progress(err) as progress:
-            outcome = runner.run(tree, dataset, asked, progress, tree.root / UNRECORDED)
-    except KeyboardInterrupt:
-        err.print("interrupted before the first pass was complete; nothing is kept")
-        raise typer.Exit(INTERRUPTED) from None
+    with bench_progress(err) as progress:
+        outcome = runner.run(workspace, dataset, request, progress)
     run = load_run(outcome.folder)
-    page = publish_run(tree.root, run)
+    page, missing = publish_run(workspace.root, run)
     summary = summarise(run)
     out.print(summary_table(summary, out.width))
     out.print(f"[bold]{summary.headline()}[/]", highlight=False)
     out.print(f"run   {outcome.folder}\npage  {page}", highlight=False, soft_wrap=True)
+    if missing and not workspace.unrecorded:
+        _note(f"without asv's pages: {missing}")
     if outcome.interrupted:
-        err.print(f"interrupted; kept the {outcome.record.passes} complete passes")
+        _note(f"interrupted; kept the {outcome.record.passes} complete passes")
         raise typer.Exit(INTERRUPTED)
+
+
+@app.command("list", rich_help_panel="Measure")
+def list_() -> None:
+    """Show contenders, backends, recipes, profiles and benchmarks, and what of it is installed."""
+    from nnkernels.measure.checkout import benchmarks_folder
+    from nnkernels.report import inventory
+
+    for table in (
+        inventory.contenders_table(),
+        inventory.backends_table(),
+        inventory.recipes_table(),
+        inventory.profiles_table(),
+        inventory.benchmarks_table(benchmarks_folder()),
+    ):
+        out.print(table)
+
+
+@app.command(rich_help_panel="Measure")
+def env(data: DataOption = None) -> None:
+    """Print the provenance that a result measured here and now would carry, as JSON."""
+    from nnkernels.data import load_mnist
+    from nnkernels.measure import provenance
+
+    typer.echo(json.dumps(provenance.collect(load_mnist(data)), indent=1))
+
+
+RunOption = Annotated[str, typer.Option("--run", metavar="RUN", help="newest, published, or the head of a run's id.")]
 
 
 @app.command(rich_help_panel="Publish")
 def results(
+    run: RunOption = "newest",
+    against: Annotated[str, typer.Option(metavar="RUN", help="Another run to set beside it, ratios first.")] = "",
     format_name: Annotated[str, typer.Option("--format", help="table, json, csv or md.")] = "table",
 ) -> None:
-    """Print the newest run as a tidy table: a row a benchmark, contender and set of parameters."""
+    """Print a run as a tidy table: a row a benchmark, contender and set of parameters."""
     from nnkernels.measure.checkout import find_root
-    from nnkernels.report import tables
-    from nnkernels.report.runs import newest_run
+    from nnkernels.report import side_by_side, tables
+    from nnkernels.report.runs import find_run
     from nnkernels.report.tidy import tidy
 
     tables.check_format(format_name)
-    rows = tidy(newest_run(find_root() / "results" / "runs"))
-    if format_name == "table":
-        out.print(tables.rows_table(rows))
+    folder = find_root() / "results"
+    shown = find_run(folder, run)
+    if against:
+        other = find_run(folder, against)
+        if format_name == "table":
+            out.print(side_by_side.differences_table(shown, other))
+            out.print(side_by_side.rows_table(shown, other))
+        else:
+            for what, here, there in side_by_side.differences(shown, other):
+                _note(f"differs: {what}: {here} against {there}")
+            typer.echo(tables.export(side_by_side.side_by_side(shown, other), format_name))
+    elif format_name == "table":
+        out.print(tables.rows_table(tidy(shown)))
     else:
-        typer.echo(tables.export(rows, format_name))
+        typer.echo(tables.export(tidy(shown), format_name))
 
 
 @app.command(rich_help_panel="Publish")
-def publish() -> None:
+def publish(
+    run: RunOption = "newest",
+    pin: Annotated[str, typer.Option(metavar="RUN", help="Make this run the published one, README included.")] = "",
+) -> None:
     """Build the pages in results/html/ from the recorded results."""
     from nnkernels.measure.checkout import find_root
+    from nnkernels.report import readme, runs
     from nnkernels.report.publish import publish as publish_run
-    from nnkernels.report.runs import newest_run
+    from nnkernels.report.summary import summarise
 
     root = find_root()
-    page = publish_run(root, newest_run(root / "results" / "runs"))
+    shown = runs.find_run(root / "results", pin or run)
+    if pin:
+        readme.update(root / "README.md", summarise(shown))
+        runs.pin(root / "results", shown)
+    page, missing = publish_run(root, shown)
+    if missing:
+        _note(f"without asv's pages: {missing}")
     out.print(f"page  {page}", highlight=False, soft_wrap=True)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _note(text: str) -> None:
+    err.print(f"[yellow]note:[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 
 def main() -> None:
@@ -130,6 +193,9 @@ def main() -> None:
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         app()
+    except Interruption as error:
+        _note(str(error))
+        sys.exit(INTERRUPTED)
     except NNKernelsError as error:
         err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)

@@ -46,5 +46,9 @@ class MeasurementError(NNKernelsError):
     """A benchmark run that failed or that cannot be recorded."""
 
 
+class Interruption(NNKernelsError):  # noqa: N818  (it is no error)
+    """Ctrl-C in a long work that has nothing to show yet, or that can go on later."""
+
+
 class ResultsError(NNKernelsError):
     """A results folder that is empty, damaged or of an unknown version."""

@@ -33,5 +33,11 @@ def ordered_kernel(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _compiled(function: Callable[P, R], fastmath: set[str]) -> Callable[P, R]:
-    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath)(function)
+    def compile_with(cache: bool) -> object:
+        return numba.njit(cache=cache, nogil=True, error_model="numpy", fastmath=fastmath)(function)
+
+    try:
+        compiled = compile_with(cache=True)
+    except RuntimeError:  # neither the package nor the home folder can be written: compile anew in each process
+        compiled = compile_with(cache=False)
     return cast("Callable[P, R]", compiled)

@@ -26,14 +26,17 @@ def record(**changes: Any) -> RunRecord:
     """Return the description of the run."""
     fields: dict[str, Any] = {
         "run_id": "20260101T000000Z-0123abcd",
-        "recorded": True,
+        "unrecorded": "",
         "recorded_at": "2026-01-01T00:00:00Z",
         "commit": "0123abcd" * 5,
         "machine": "some-processor-2-cpus",
         "dataset": "mnist",
         "contenders": ["numpy", "numba", "keras-fit", "keras-graph"],
         "not_installed": {},
+        "profile": "quick",
+        "threads": ["1", "all"],
         "passes": 4,
+        "planned_passes": 4,
         "provenance": {
             "python": "3.11.7",
             "implementation": "CPython",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,9 +17,29 @@ import pytest
 from nnkernels import contenders, kernels
 from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
-from nnkernels.measure.plan import quick_plan
+from nnkernels.errors import ConfigurationError, UnknownNameError
+from nnkernels.measure import threads as threads_module
+from nnkernels.measure.plan import PROFILES, make_plan, profile
+from nnkernels.measure.runner import Request
+from nnkernels.measure.threads import SETTINGS, cgroup_quota, thread_count
 
 ROOT = Path(__file__).parents[1]
+
+# What every installed contender is measured by.
+ON_ANY_THREADS = (
+    "inference.Predict.time_predict",
+    "scaling.Threads.track_seconds_per_image",
+    "training.Epoch.time_epoch",
+)
+ON_THREADS = {
+    "1": [f"scaling.{name}.track_seconds_per_image" for name in ("BatchSize", "HiddenWidth", "Images")],
+    "all": [
+        "accuracy.ErrorRate.track_test",
+        "memory.Peak.track_beyond_import",
+        "memory.Peak.track_peak",
+        "startup.FirstCall.track_seconds",
+    ],
+}
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +59,7 @@ def test_every_benchmark_runs(threads: str, small_digits: Dataset, small_folder:
             "NNKERNELS_DATA": str(small_folder),
             "NNKERNELS_BENCH_DATASET": small_digits.name,
             "NNKERNELS_BENCH_ROUNDS": "1",
+            "NNKERNELS_BENCH_SAMPLES": "1",
             "NNKERNELS_BENCH_SEEDS": "1",
         },
         capture_output=True,
@@ -44,15 +68,17 @@ def test_every_benchmark_runs(threads: str, small_digits: Dataset, small_folder:
     )
     assert answer.returncode == 0, answer.stderr
     values = json.loads(answer.stdout.splitlines()[-1])
-    here = {label: value for label, value in values.items() if small_digits.name in label}
+    imports = {label: value for label, value in values.items() if label.startswith("startup.Import")}
+    assert len(imports) == (4 if threads == "all" else 0)
+    skipped = [label for label, value in imports.items() if value is None]
+    assert len(skipped) == (threads == "all" and find_spec("tensorflow") is None), skipped
+    here = {label: value for label, value in values.items() if small_digits.name in label or label in imports}
     # What is not at hand is skipped, never measured on something else under its name.
     assert all(value is None for label, value in values.items() if label not in here)
     measured = {label for label, value in here.items() if value is not None}
-    assert all(here[label] > 0 for label in measured)
+    assert all(0 < here[label] < math.inf for label in measured)
     for name in filter(contenders.is_installed, contenders.names()):
-        benchmarks = ["inference.Predict.time_predict", "training.Epoch.time_epoch"]
-        benchmarks += ["accuracy.ErrorRate.track_test"] if threads == "all" else []
-        for benchmark in benchmarks:
+        for benchmark in [*ON_ANY_THREADS, *ON_THREADS[threads]]:
             assert any(label.startswith(f"{benchmark}('{name}'") for label in measured), (benchmark, name)
     for backend in kernels.names():
         for kernel in ("forward", "backward", "step"):
@@ -60,17 +86,71 @@ def test_every_benchmark_runs(threads: str, small_digits: Dataset, small_folder:
     assert any("ratios" in label for label in measured)
 
 
+def selected(patterns: tuple[str, ...], call: str) -> bool:
+    return any(re.search(pattern, call) for pattern in patterns)
+
+
 def test_quick_plan_selects_calls_as_asv_writes_them() -> None:
-    plan = quick_plan(["numpy", "keras-fit"], "mnist")
-    everything, *again = plan.passes
+    everything, *again = make_plan(PROFILES["quick"], ["numpy", "keras-fit"], "mnist", SETTINGS).passes
     assert len(again) == 3  # with the first, four fresh processes of every paired ratio
+    assert selected(everything, "training.Epoch.time_epoch('keras-fit', '1', 'mnist')")
+    assert not selected(everything, "training.Epoch.time_epoch('keras-fit', '1', 'mnist-5k')")
+    assert not selected(everything, "training.Epoch.time_epoch('numba', '1', 'mnist')")
+    assert selected(everything, "kernels.Kernels.time_step('numpy', 2048, 'mnist')")
+    assert selected(everything, "ratios.AllThreads.track_relative_time('numpy', 'keras-fit', 'epoch', 'mnist')")
+    assert not selected(everything, "scaling.BatchSize.track_seconds_per_image('numpy', 1, 'mnist')")
+    assert all(pattern.startswith("^ratios") for patterns in again for pattern in patterns)
 
-    def selected(call: str) -> bool:
-        return any(re.search(pattern, call) for pattern in everything)
 
-    assert selected("training.Epoch.time_epoch('keras-fit', '1', 'mnist')")
-    assert not selected("training.Epoch.time_epoch('keras-fit', '1', 'mnist-5k')")
-    assert not selected("training.Epoch.time_epoch('numba', '1', 'mnist')")
-    assert selected("kernels.Kernels.time_step('numpy', 2048, 'mnist')")
-    assert selected("ratios.AllThreads.track_relative_time('numpy', 'keras-fit', 'epoch', 'mnist')")
-    assert all(pattern.startswith("^ratios") for passes in again for pattern in passes)
+def test_larger_plans_measure_more_and_train_for_accuracy_once() -> None:
+    for name in ("standard", "full"):
+        chosen = PROFILES[name]
+        passes = make_plan(chosen, ["numpy", "keras-fit"], "mnist", SETTINGS).passes
+        assert len(passes) == chosen.ratio_passes
+        epochs = [selected(patterns, "training.Epoch.time_epoch('numpy', 'all', 'mnist')") for patterns in passes]
+        assert sum(epochs) == chosen.single_passes
+        accuracy = [selected(patterns, "accuracy.ErrorRate.track_test('numpy', 'mnist')") for patterns in passes]
+        assert accuracy == [True] + [False] * (len(passes) - 1)
+        scaling = selected(passes[0], "scaling.BatchSize.track_seconds_per_image('numpy', 1, 'mnist')")
+        assert scaling == (name == "full")
+
+
+@pytest.mark.parametrize(("threads", "classes"), [(["1"], {"OneThread"}), (["all"], {"AllThreads"})])
+def test_one_thread_setting_alone(threads: list[str], classes: set[str]) -> None:
+    patterns = make_plan(PROFILES["quick"], ["numpy", "numba"], "mnist", threads).passes[0]
+    found = {name for name in ("OneThread", "AllThreads") if any(name in pattern for pattern in patterns)}
+    assert found == classes
+
+
+def test_what_cannot_be_planned() -> None:
+    with pytest.raises(UnknownNameError, match="known are: quick, standard, full"):
+        profile("huge")
+    for threads in ([], ["2"], ["1", "many"]):
+        with pytest.raises(ConfigurationError, match="expected 1, all or 1,all"):
+            Request([], "quick", PROFILES["quick"], threads)
+    with pytest.raises(ConfigurationError, match="at least 1"):
+        Request([], "quick", replace(PROFILES["quick"], ratio_passes=0))
+
+
+@pytest.mark.parametrize(
+    ("files", "quota"),
+    [
+        ({"cpu.max": "150000 100000"}, 1.5),
+        ({"cpu.max": "max 100000"}, None),
+        ({"cpu.max": "nonsense"}, None),
+        ({"cpu/cpu.cfs_quota_us": "50000", "cpu/cpu.cfs_period_us": "100000"}, 0.5),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
+        ({}, None),
+    ],
+)
+def test_cgroup_quota(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], quota: float | None
+) -> None:
+    (tmp_path / "cpu").mkdir()
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    assert cgroup_quota(tmp_path) == quota
+    monkeypatch.setattr(threads_module, "cgroup_quota", lambda: quota)
+    monkeypatch.setattr(threads_module, "affinity", lambda: 8)
+    assert thread_count("all") == {1.5: 2, 0.5: 1, None: 8}[quota]
+    assert thread_count("1") == 1

@@ -44,6 +44,7 @@ class Project:
             "HOME": str(home),
             "USERPROFILE": str(home),
             "COLUMNS": "150",
+            "NNKERNELS_BENCH_SEEDS": "2",
         }
 
     def add_backend(self, name: str, source: str) -> None:
@@ -131,8 +132,9 @@ def test_a_kernel_with_a_wrong_sign_gets_no_time(project: Project) -> None:
 
 
 def test_a_dirty_tree_is_measured_and_shown_but_not_recorded(data_folder: Path, tmp_path: Path) -> None:
-    project = Project(tmp_path / "dirty", data_folder) if (tmp_path / "dirty").mkdir() is None else None
-    assert project is not None
+    root = tmp_path / "dirty"
+    root.mkdir()
+    project = Project(root, data_folder)
     project.commit()
     with open(project.root / "README.md", "a", encoding="utf-8") as readme:
         readme.write("A change.\n")
@@ -143,11 +145,102 @@ def test_a_dirty_tree_is_measured_and_shown_but_not_recorded(data_folder: Path, 
     assert "not recorded as history" in (project.root / "results" / "html" / "index.html").read_text("utf-8")
     assert not (project.root / "results" / "asv").exists()
     assert not (project.root / "results" / "runs").exists()
+    assert list((project.root / ".asv" / "unrecorded").glob("*/run.json"))
     assert project.run("nnkernels.cli", "results").returncode == 1
 
 
+OUTSIDE = {
+    "pyproject.toml": """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[project]
+name = "outside"
+version = "1"
+[project.entry-points."nnkernels.kernels"]
+outside-kernels = "outside.kernels"
+[project.entry-points."nnkernels.contenders"]
+outside = "outside.contender"
+[tool.hatch.build.targets.wheel]
+packages = ["outside"]
+""",
+    "outside/__init__.py": "",
+    "outside/kernels.py": "from nnkernels.kernels.numpy_kernels import *\n",
+    "outside/contender.py": """
+from nnkernels.contenders import Entry
+from nnkernels.contenders.ours import KernelContender
+
+def contenders():
+    return {"outside-framework": Entry(lambda: KernelContender("numpy"), "a framework from elsewhere")}
+""",
+}
+
+
+def test_an_outside_package_takes_part_with_no_file_of_ours_edited(data_folder: Path, tmp_path: Path) -> None:
+    for name, content in OUTSIDE.items():
+        path = tmp_path / "source" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    site = tmp_path / "site"
+    options = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--target", str(site)]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, str(tmp_path / "source")], check=True)
+    root = tmp_path / "checkout"
+    root.mkdir()
+    project = Project(root, data_folder)
+    project.environment["PYTHONPATH"] += os.pathsep + str(site)
+    project.commit()
+    listed = project.run("nnkernels.cli", "list").stdout
+    assert "a framework from elsewhere" in listed
+    assert "outside-kernels" in listed
+    verified = project.run("nnkernels.cli", "verify", "outside-framework", "outside-kernels")
+    assert verified.returncode == 0, verified.stderr
+    answer = project.run(
+        "nnkernels.cli", "bench", "--rounds", "1", "--threads", "1", "--contenders", "outside-framework,outside-kernels"
+    )
+    assert answer.returncode == 0, answer.stderr
+    page = (root / "results" / "html" / "index.html").read_text("utf-8")
+    assert "outside-framework" in page
+    assert "outside-kernels" in page
+
+
+def test_two_runs_in_a_row_are_both_recorded_and_set_side_by_side(project: Project) -> None:
+    for machine in ("first", "second"):
+        arguments = ["--contenders", "numpy", "--rounds", "1", "--threads", "1", "--machine", machine]
+        answer = project.run("nnkernels.cli", "bench", *arguments)
+        assert answer.returncode == 0, answer.stderr
+    runs = sorted((project.root / "results" / "runs").glob("*/run.json"))
+    first, second = [path.parent.name for path in runs][-2:]
+    answer = project.run("nnkernels.cli", "results", "--run", second, "--against", first)
+    assert answer.returncode == 0, answer.stderr
+    assert "what differs" in answer.stdout
+    assert "machine" in answer.stdout
+    pinned = project.run("nnkernels.cli", "publish", "--pin", second)
+    assert pinned.returncode == 0, pinned.stderr
+    assert second in (project.root / "README.md").read_text("utf-8")
+    assert json.loads((project.root / "results" / "published.json").read_text("utf-8"))["run"] == second
+
+
+def test_outside_a_git_checkout_and_without_a_home_a_run_is_measured_and_not_recorded(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "unpacked-zip"
+    root.mkdir()
+    project = Project(root, data_folder)
+    nowhere = str(tmp_path / "README.md" / "home")  # below a file: no folder can be made there
+    (tmp_path / "README.md").touch()
+    arguments = ["bench", "--contenders", "numpy,numba", "--rounds", "1", "--threads", "1"]
+    answer = project.run("nnkernels.cli", *arguments, HOME=nowhere, USERPROFILE=nowhere, PATH=str(tmp_path))
+    assert answer.returncode == 0, answer.stderr
+    assert "not recorded as history: git is not installed" in answer.stderr
+    assert "numba" in answer.stdout
+    assert not (root / "results").exists()
+    page = Path(next(line.split()[1] for line in answer.stdout.splitlines() if line.startswith("page ")))
+    assert "not recorded as history" in page.read_text("utf-8")
+    shutil.rmtree(page.parents[2])
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
-@pytest.mark.parametrize(("wait_for", "kept"), [("pass 1 of 4", 0), ("pass 3 of 4", 2)])
+@pytest.mark.parametrize(("wait_for", "kept"), [("pass 1 of 4", 0), ("pass 2 of 4", 1)])
 def test_ctrl_c_keeps_the_passes_that_are_complete(data_folder: Path, tmp_path: Path, wait_for: str, kept: int) -> None:
     root = tmp_path / "interrupted"
     root.mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import platform
 import re
 from pathlib import Path
 
@@ -13,13 +14,16 @@ from rich.console import Console
 
 from nnkernels.errors import ConfigurationError, ResultsError
 from nnkernels.measure.records import write_run
-from nnkernels.report import formats, tables
+from nnkernels.report import formats, readme, side_by_side, tables
 from nnkernels.report.page import render
-from nnkernels.report.runs import load_run, newest_run
+from nnkernels.report.runs import find_run, load_run, pin
 from nnkernels.report.statistics import Estimate
 from nnkernels.report.summary import summarise
 from nnkernels.report.tidy import COLUMNS, paired_ratio, tidy
 from tests import synthetic
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def test_rows_have_the_documented_columns_and_one_row_a_measurement() -> None:
@@ -136,7 +140,7 @@ def test_page_is_self_contained_and_names_what_it_shows() -> None:
 
 
 def test_page_says_when_a_run_is_not_history_and_when_the_data_are_few() -> None:
-    page = render(summarise(synthetic.run(recorded=False, dataset="mnist-5k")), None)
+    page = render(summarise(synthetic.run(unrecorded="uncommitted changes in README.md", dataset="mnist-5k")), None)
     assert "not recorded as history" in page
     assert "5,000 embedded digits" in page
     assert "asv/index.html" not in page
@@ -145,17 +149,27 @@ def test_page_says_when_a_run_is_not_history_and_when_the_data_are_few() -> None
 def test_runs_are_read_as_written_and_the_newest_is_found(tmp_path: Path) -> None:
     run = synthetic.run()
     for run_id in ("20260101T000000Z-a", "20260102T000000Z-b"):
-        write_run(tmp_path / run_id, synthetic.record(run_id=run_id), run.panels, run.asv_results)
-    (tmp_path / "20260103T000000Z-incomplete").mkdir()
-    found = newest_run(tmp_path)
+        write_run(tmp_path / "runs" / run_id, synthetic.record(run_id=run_id), run.panels, run.asv_results)
+    (tmp_path / "runs" / "20260103T000000Z-incomplete").mkdir()
+    found = find_run(tmp_path)
     assert found.record.run_id == "20260102T000000Z-b"
     assert found.panels == run.panels
     pd.testing.assert_frame_equal(tidy(found), tidy(run))
+    assert find_run(tmp_path, "20260101").record.run_id == "20260101T000000Z-a"
+    with pytest.raises(ResultsError, match="2 runs begin with '2026'"):
+        find_run(tmp_path, "2026")
+    with pytest.raises(ResultsError, match="no run is published yet"):
+        find_run(tmp_path, "published")
+    pin(tmp_path, find_run(tmp_path, "20260101"))
+    assert find_run(tmp_path, "published").record.run_id == "20260101T000000Z-a"
+    (tmp_path / "published.json").write_text("{}")
+    with pytest.raises(ResultsError, match="damaged"):
+        find_run(tmp_path, "published")
 
 
 def test_no_run_yet(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="nnkernels bench"):
-        newest_run(tmp_path)
+        find_run(tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"version": 99}', '{"version": 1}', None])
@@ -193,3 +207,90 @@ def test_ratios_and_percentages() -> None:
     assert formats.percent(Estimate(0.0578, float("nan"), float("nan"), 1)) == "5.78 %"
     assert formats.significant(0.99999) == "1.00"
     assert formats.significant(12345.6) == "12,346"
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_runs_of_every_version_are_read(version: int) -> None:
+    # The files are as that version wrote them, of the made-up run of synthetic.py.
+    run = load_run(GOLDEN / f"version-{version}")
+    assert run.record.profile == "quick"
+    assert run.record.unrecorded == ""
+    assert run.record.planned_passes == run.record.passes == 4
+    rows = tidy(run).set_index(["benchmark", "parameters", "contender", "threads"])
+    assert rows.loc[("ratios", "work=epoch", "numba", "1"), "ratio_to_keras"] == pytest.approx(20.0)
+    assert rows.loc[("accuracy.ErrorRate.track_test", "", "numpy", "all"), "value"] == pytest.approx(0.05)
+
+
+def test_side_by_side_names_every_difference() -> None:
+    run = synthetic.run()
+    other = synthetic.run(threads=["1"], machine="other-machine")
+    other.record.provenance["packages"]["numpy"] = "2.5.0"
+    other.record.provenance["dataset"]["sha256"] = "ff00"
+    found = {what: (here, there) for what, here, there in side_by_side.differences(run, other)}
+    assert found == {
+        "threads": ("1, all", "1"),
+        "machine": ("some-processor-2-cpus", "other-machine"),
+        "packages.numpy": ("2.4.0", "2.5.0"),
+        "dataset.sha256": ("00ff", "ff00"),
+    }
+    assert side_by_side.differences(run, synthetic.run()) == []
+    joined = side_by_side.side_by_side(run, other)
+    assert len(joined) == len(tidy(run))
+    assert (joined.value == joined.value_against).all()
+
+
+def test_runs_on_other_data_never_share_a_line() -> None:
+    joined = side_by_side.side_by_side(synthetic.run(), synthetic.run(dataset="mnist-5k"))
+    assert len(joined) == 2 * len(tidy(synthetic.run()))
+    assert (joined.value.isna() ^ joined.value_against.isna()).all()
+
+
+def test_side_by_side_tables_fit() -> None:
+    console = Console(width=160, file=io.StringIO(), record=True)
+    console.print(side_by_side.differences_table(synthetic.run(), synthetic.run(machine="other")))
+    console.print(side_by_side.rows_table(synthetic.run(), synthetic.run(machine="other")))
+    text = console.export_text()
+    assert "other" in text
+    assert "+0.0 %" in text
+
+
+def test_readme_section_is_replaced_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "README.md"
+    path.write_text(f"before\n{readme.BEGIN}\nold\n{readme.END}\nafter\n")
+    readme.update(path, summarise(synthetic.run()))
+    text = path.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter\n")
+    assert "old" not in text
+    assert "| numba | 1 | 105 ms | 1.60" in text
+    path.write_text("no section")
+    with pytest.raises(ResultsError, match="lacks the lines"):
+        readme.update(path, summarise(synthetic.run()))
+
+
+def test_readme_shows_the_published_run() -> None:
+    _before, section, _after = readme.split((ROOT / "README.md").read_text("utf-8"))
+    published = find_run(ROOT / "results", "published")
+    assert section == readme.section(summarise(published)), "stale: run `nnkernels publish --pin RUN`"
+
+
+def test_committed_results_hold_no_path_and_no_name_of_a_host() -> None:
+    for path in (ROOT / "results").rglob("*"):
+        if path.suffix not in {".json", ".md", ".csv"} or "html" in path.parts:
+            continue
+        text = path.read_text("utf-8")
+        assert not re.search(r"[\"'\s=:](/(home|root|Users|tmp|usr|opt|work)/|[A-Z]:\\\\)", text), path
+        assert platform.node() not in text, path
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.5, "seconds_per_epoch", "500 ms"),
+        (0.05, "error_rate", "5.00 %"),
+        (321.5, "MiB", "322 MiB"),
+        (float("nan"), "MiB", ""),
+    ],
+)
+def test_quantities(value: float, unit: str, text: str) -> None:
+    assert formats.quantity(value, unit) == text

@@ -1,32 +1,43 @@
 """Who can train the network: the protocol of a contender, and the discovery of all of them.
 
 A file in this folder whose name has no leading underscore holds contenders; it imports its framework only
-inside its functions. It offers ``contenders()``, which returns its names, each with a :class:`Entry`.
+inside its functions. It offers ``contenders()``, which returns its names, each with a :class:`Entry`. A module of
+another package does the same through an entry point of the group ``nnkernels.contenders``.
 """
 
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 
 from nnkernels.contenders._protocol import Contender, Entry, TrainingData
 from nnkernels.errors import ContractError, MissingDependencyError, UnknownNameError
+from nnkernels.plugins import CONTENDERS_GROUP, installed_plugins
 
-__all__ = ["Contender", "Entry", "TrainingData", "create", "entry", "is_installed", "names"]
+__all__ = ["Contender", "Entry", "TrainingData", "create", "entry", "install_command", "is_installed", "names"]
 
 
 @cache
 def _entries() -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
-    files = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
-    for file in ("ours", *(name for name in files if name != "ours")):
-        for name, found in import_module(f"{__name__}.{file}").contenders().items():
+    for module in _modules():
+        for name, found in module.contenders().items():
             if name in entries:
-                raise ContractError(f"two contenders are called {name!r}; the second is in contenders/{file}.py")
+                raise ContractError(f"two contenders are called {name!r}; the second is in {module.__name__}")
             entries[name] = found
     return entries
+
+
+def _modules() -> Iterator[ModuleType]:
+    files = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    for file in ("ours", *(name for name in files if name != "ours")):
+        yield import_module(f"{__name__}.{file}")
+    for point in installed_plugins(CONTENDERS_GROUP).values():
+        yield point.load()
 
 
 def names() -> tuple[str, ...]:
@@ -50,6 +61,11 @@ def entry(name: str) -> Entry:
 def is_installed(name: str) -> bool:
     """Return whether the packages that a contender needs are installed."""
     return all(find_spec(package) is not None for package in entry(name).packages)
+
+
+def install_command(name: str) -> str:
+    """Return the command that installs what a contender needs."""
+    return f"pip install 'nnkernels[{entry(name).extra}]'" if entry(name).extra else "pip install nnkernels"
 
 
 def create(name: str) -> Contender:

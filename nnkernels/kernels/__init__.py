@@ -1,4 +1,7 @@
-"""The network's mathematics, one file a backend: ``<name>_kernels.py`` in this folder is the backend ``<name>``."""
+"""The network's mathematics, one file a backend: ``<name>_kernels.py`` in this folder is the backend ``<name>``.
+
+A module of another package becomes a backend by an entry point of the group ``nnkernels.kernels``.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from importlib import import_module
 
 from nnkernels.errors import UnknownNameError
 from nnkernels.kernels.contract import Activations, Backend, OptimizerState, checked, initial_state
+from nnkernels.plugins import KERNELS_GROUP, installed_plugins
 
 __all__ = ["Activations", "Backend", "OptimizerState", "initial_state", "load", "names"]
 
@@ -17,9 +21,12 @@ SUFFIX = "_kernels"
 @cache
 def names() -> tuple[str, ...]:
     """Return the names of all backends, the reference (``numpy``) first; imports none of them."""
+    return ("numpy", *sorted((_own() | set(installed_plugins(KERNELS_GROUP))) - {"numpy"}))
+
+
+def _own() -> set[str]:
     found = {module.name for module in pkgutil.iter_modules(__path__)}
-    backends = {name.removesuffix(SUFFIX) for name in found if name.endswith(SUFFIX)}
-    return ("numpy", *sorted(backends - {"numpy"}))
+    return {name.removesuffix(SUFFIX) for name in found if name.endswith(SUFFIX)}
 
 
 @cache
@@ -35,4 +42,6 @@ def load(name: str) -> Backend:
     """
     if name not in names():
         raise UnknownNameError("backend", name, names())
-    return checked(import_module(f"{__name__}.{name}{SUFFIX}"))
+    if name in _own():  # a plugin cannot take the place of one of ours
+        return checked(import_module(f"{__name__}.{name}{SUFFIX}"))
+    return checked(installed_plugins(KERNELS_GROUP)[name].load())

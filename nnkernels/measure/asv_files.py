@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,40 @@ VERSIONED = (
     "tensorflow",
     "tensorflow-cpu",
 )  # versions that start a new line in asv's graphs
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The results of all passes.
+
+    Attributes
+    ----------
+    results : asv.results.Results
+        With the samples of all passes.
+    processes : dict
+        By benchmark, for each combination of parameters, the value that each pass measured.
+    parameter_names : dict
+        By benchmark, the names of its parameters.
+    units : dict
+        By benchmark, its unit.
+    """
+
+    results: Any
+    processes: dict[str, list[list[float]]]
+    parameter_names: dict[str, list[str]]
+    units: dict[str, str]
+
+    def as_json(self, folder: Path) -> dict[str, Any]:
+        """Return asv's own form, with what it lacks beside it."""
+        (folder / self.results.params["machine"]).mkdir(parents=True, exist_ok=True)
+        self.results.save(str(folder))
+        content: dict[str, Any] = json.loads(only_result_file(folder).read_text("utf-8"))
+        return {
+            **content,
+            "processes": self.processes,
+            "parameter_names": self.parameter_names,
+            "units": self.units,
+        }
 
 
 def environment_of(provenance: dict[str, Any]) -> dict[str, str]:
@@ -39,19 +74,30 @@ def only_result_file(folder: Path) -> Path:
     return found[0]
 
 
-def merge_passes(folders: list[Path], provenance: dict[str, Any]) -> Any:
-    """Return one asv ``Results`` with the samples of all passes, under a name without paths."""
+def merge_passes(folders: list[Path], provenance: dict[str, Any]) -> Merged:
+    """Merge the passes under a name without paths."""
     from asv.results import Results
 
-    first = Results.load(str(only_result_file(folders[0])))
+    loaded = [Results.load(str(only_result_file(folder))) for folder in folders]
+    first = loaded[0]
     requirements = environment_of(provenance)
     python = ".".join(provenance["python"].split(".")[:2])
     name = "-".join(["existing-py" + python, *(f"{package}{version}" for package, version in requirements.items())])
     params = {**first.params, "python": python, **requirements}
     merged = Results(params, requirements, first.commit_hash, first.date, python, name, {})
-    for folder in folders:
-        add_measured(merged, Results.load(str(only_result_file(folder))), load_benchmarks(folder), append=True)
-    return merged
+    processes: dict[str, list[list[float]]] = {}
+    benchmarks = load_benchmarks(folders[0])
+    for results in loaded:
+        add_measured(merged, results, benchmarks, append=True)
+        for benchmark in results.get_all_result_keys():
+            values = results.get_result_value(benchmark, benchmarks[benchmark]["params"])
+            of_benchmark = processes.setdefault(benchmark, [[] for _ in values])
+            for of_parameters, value in zip(of_benchmark, values, strict=True):
+                if _is_number(value):
+                    of_parameters.append(value)
+    names = {benchmark: benchmarks[benchmark]["param_names"] for benchmark in processes}
+    units = {benchmark: benchmarks[benchmark]["unit"] for benchmark in processes}
+    return Merged(merged, processes, names, units)
 
 
 def add_measured(target: Any, source: Any, benchmarks: dict[str, Any], append: bool) -> None:
@@ -63,7 +109,7 @@ def add_measured(target: Any, source: Any, benchmarks: dict[str, Any], append: b
             continue
         benchmark = benchmarks[name]
         values = source.get_result_value(name, benchmark["params"])
-        measured = [i for i, value in enumerate(values) if value is not None and not math.isnan(value)]
+        measured = [i for i, value in enumerate(values) if _is_number(value)]
         if not measured:
             continue
         samples = source.get_result_samples(name, benchmark["params"])
@@ -79,23 +125,20 @@ def add_measured(target: Any, source: Any, benchmarks: dict[str, Any], append: b
         target.add_result(benchmark, result, record_samples=True, append_samples=append, selected_idx=set(measured))
 
 
-def record(merged: Any, last_pass: Path, machine: str, history: Path) -> None:
+def add_to_history(merged: Merged, last_pass: Path, machine: str, history: Path) -> None:
     """Put merged results into asv's history; what was measured earlier at the same commit stays beside them."""
     from asv.results import Results, get_filename
 
     history.mkdir(parents=True, exist_ok=True)
-    path = history / get_filename(machine, merged.commit_hash, merged.env_name)
-    target = merged
+    path = history / get_filename(machine, merged.results.commit_hash, merged.results.env_name)
+    target = merged.results
     if path.is_file():
         target = Results.load(str(path))
-        add_measured(target, merged, load_benchmarks(last_pass), append=False)
+        add_measured(target, merged.results, load_benchmarks(last_pass), append=False)
     target.save(str(history))
     shutil.copyfile(last_pass / machine / "machine.json", history / machine / "machine.json")
     shutil.copyfile(last_pass / "benchmarks.json", history / "benchmarks.json")
 
 
-def as_json(merged: Any, folder: Path) -> dict[str, Any]:
-    """Return merged results in the form of asv's result files."""
-    merged.save(str(folder))
-    content: dict[str, Any] = json.loads(only_result_file(folder).read_text("utf-8"))
-    return content
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not math.isnan(value)

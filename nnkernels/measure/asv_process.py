@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnkernels.errors import MeasurementError
-from nnkernels.measure.checkout import CONFIG_NAME, Checkout
+from nnkernels.measure.checkout import CONFIG_NAME, PACKAGE, Workspace
+
+COMPLETE = "complete"  # a file that a pass leaves in its folder at its end
+DVCS = "nnkernels"  # the name of our plugin's repository
+DATE_VARIABLE = "NNKERNELS_COMMIT_DATE"  # the commit's date, as a JavaScript time stamp
 
 # "[ 12.50%] ··· training.Epoch.time_epoch   5/8 failed" and "[  6.25%] ·· Setting up ratios:59"
 PROGRESS = re.compile(r"^\[\s*(?P<percent>[\d.]+)%\]\s*·*\s*(?P<what>\S.*)$")
@@ -33,16 +38,23 @@ class Pass:
         """The whole output of asv."""
         return self.folder / "asv.log"
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the pass has ended, and ended well."""
+        return (self.folder / COMPLETE).is_file()
 
-def write_config(checkout: Checkout, folder: Path) -> Path:
-    """Write the configuration of one pass: the checkout's benchmarks, results into ``folder``."""
+
+def write_config(workspace: Workspace, folder: Path) -> Path:
+    """Write the configuration of one pass: the workspace's benchmarks, results into ``folder``."""
     config = {
         "version": 1,
         "project": "nnkernels",
-        "repo": str(checkout.root),
+        "repo": str(workspace.root),
+        "dvcs": DVCS,
+        "plugins": [".nnkernels.measure.asv_plugin"],  # asv imports what begins with a dot by its full name
         "branches": ["HEAD"],
         "environment_type": "existing",
-        "benchmark_dir": str(checkout.root / "bench"),
+        "benchmark_dir": str(workspace.benchmarks),
         "env_dir": str(folder / "env"),
         "results_dir": str(folder),
         "html_dir": str(folder.parent / "html"),
@@ -54,7 +66,7 @@ def write_config(checkout: Checkout, folder: Path) -> Path:
 
 
 def run_pass(
-    checkout: Checkout,
+    workspace: Workspace,
     machine: str,
     patterns: Sequence[str],
     where: Pass,
@@ -73,10 +85,11 @@ def run_pass(
     MeasurementError
         If a benchmark failed; it names each, with the reason.
     """
-    where.folder.mkdir(parents=True)
-    where.records.mkdir(parents=True)
-    command = [sys.executable, "-m", "asv", "--config", str(write_config(checkout, where.folder)), "run"]
-    command += ["--environment", f"existing:{sys.executable}", "--set-commit-hash", checkout.commit]
+    for folder in (where.folder, where.records):
+        shutil.rmtree(folder, ignore_errors=True)  # what an interrupted pass left
+        folder.mkdir(parents=True)
+    command = [sys.executable, "-m", "asv", "--config", str(write_config(workspace, where.folder)), "run"]
+    command += ["--environment", f"existing:{sys.executable}", "--set-commit-hash", workspace.commit]
     command += ["--machine", machine, "--record-samples", "--show-stderr"]
     for pattern in patterns:
         command += ["--bench", pattern]
@@ -84,12 +97,14 @@ def run_pass(
         **os.environ,
         **environment,
         "NNKERNELS_BENCH_RECORDS": str(where.records),
-        "ASV_PYTHONPATH": str(checkout.root),  # asv hides PYTHONPATH from its benchmarks, but for this
+        DATE_VARIABLE: str(workspace.commit_date),
+        # asv hides PYTHONPATH from its benchmarks, but for this.
+        "ASV_PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")])),
     }
     with open(where.log, "w", encoding="utf-8") as log:
         child = subprocess.Popen(
             command,
-            cwd=checkout.root,
+            cwd=workspace.root,
             env=child_environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -112,16 +127,37 @@ def run_pass(
             raise
     if status:
         raise MeasurementError(_failures(where.log.read_text("utf-8"), status))
+    (where.folder / COMPLETE).touch()
 
 
-def register_machine(name: str, information: Mapping[str, str]) -> None:
-    """Describe this machine to asv under ``name``, in asv's own machine file."""
-    command = [sys.executable, "-m", "asv", "machine", "--machine", name]
+def register_machine(workspace: Workspace, name: str, information: Mapping[str, str], scratch: Path) -> dict[str, str]:
+    """Describe this machine to asv under ``name``, in asv's own machine file in the home folder.
+
+    Returns
+    -------
+    dict
+        Environment variables under which asv finds the description: none, or a home folder in ``scratch`` where the
+        user's cannot be written.
+    """
+    command = [sys.executable, "-m", "asv", "--config", str(write_config(workspace, scratch)), "machine"]
+    command += ["--machine", name]
     for key, value in information.items():
         command += [f"--{key}", value]
-    answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if answer.returncode:
-        raise MeasurementError(f"asv machine failed: {(answer.stdout + answer.stderr).strip()}")
+    own_home = {"HOME": str(scratch / "home"), "USERPROFILE": str(scratch / "home")}
+    (scratch / "home").mkdir(exist_ok=True)
+    for changes in ({}, own_home):
+        answer = subprocess.run(
+            command,
+            env={**os.environ, **changes},
+            cwd=scratch,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if answer.returncode == 0:
+            return changes
+    raise MeasurementError(f"asv machine failed: {(answer.stdout + answer.stderr).strip()}")
 
 
 def _end(child: subprocess.Popen[str]) -> None:

@@ -1,33 +1,49 @@
-"""The git checkout that is measured: where it is, at which commit, and whether it is clean."""
+"""What is measured: a git checkout of nnkernels at some commit, or a copy of it that has no history."""
 
 from __future__ import annotations
 
+import os
 import subprocess
+import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnkernels.errors import ConfigurationError
 
 CONFIG_NAME = "asv.conf.json"
+UNVERSIONED = "0" * 40
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
-class Checkout:
-    """A checkout of nnkernels.
+class Workspace:
+    """Where a run finds its benchmarks and leaves its results.
 
     Attributes
     ----------
     root : Path
-        The folder of ``asv.conf.json`` and ``bench/``.
+        ``results/`` lies in it: the checkout, or a temporary folder.
+    benchmarks : Path
+        The folder of asv's benchmarks.
     commit : str
-        The full hash of HEAD.
-    dirty : tuple of str
-        Files that differ from HEAD or are not in it; what lies in ``results/`` does not count.
+        The full hash of HEAD; zeros where there is no history.
+    commit_date : int
+        JavaScript time stamp of the commit, in milliseconds.
+    unrecorded : str
+        Why a run here is not recorded as history; empty if it is.
     """
 
     root: Path
+    benchmarks: Path
     commit: str
-    dirty: tuple[str, ...]
+    commit_date: int
+    unrecorded: str
+
+    @property
+    def runs(self) -> Path:
+        """The folder that a run's own folder goes to."""
+        return self.root / (Path(".asv", "unrecorded") if self.unrecorded else Path("results", "runs"))
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -39,36 +55,66 @@ def find_root(start: Path | None = None) -> Path:
         If there is none.
     """
     here = (start or Path.cwd()).resolve()
-    for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
-        if (folder / CONFIG_NAME).is_file() and (folder / "bench" / "ratios.py").is_file():
+    for folder in (here, *here.parents, PACKAGE.parent):
+        if _is_root(folder):
             return folder
     raise ConfigurationError(f"no nnkernels checkout around {here}: run this inside one (a clone of the repository)")
 
 
-def read_checkout(root: Path) -> Checkout:
-    """Ask git for the commit and the state of the tree.
+def benchmarks_folder() -> Path:
+    """Return the folder of asv's benchmarks: ``bench/`` of the checkout, or the copy in the installed package."""
+    return PACKAGE.parent / "bench" if _is_root(PACKAGE.parent) else PACKAGE / "_bench"
+
+
+def open_workspace() -> Workspace:
+    """Return the workspace of the nnkernels that runs: its checkout if it lies in one, else a temporary folder.
 
     Raises
     ------
     ConfigurationError
-        If git is missing, ``root`` is no checkout with at least one commit, or the nnkernels that runs is another:
-        its times would be recorded under a commit that they do not belong to.
+        If the current folder lies in another checkout than the nnkernels that runs: its times would seem to belong
+        to a commit that was never measured.
     """
-    package = Path(__file__).resolve().parents[1]
-    if package != (root / "nnkernels").resolve():
+    root = PACKAGE.parent
+    if not _is_root(root):
+        return _temporary(benchmarks_folder(), "nnkernels is installed as a package, outside a checkout")
+    here = Path.cwd().resolve()
+    around = next((folder for folder in (here, *here.parents) if _is_root(folder)), root)
+    if around != root:
         raise ConfigurationError(
-            f"the nnkernels that runs is not the one of the checkout {root}: pip install -e . in the checkout"
+            f"the nnkernels that runs lies in another checkout than the current folder, {around}: pip install -e . here"
         )
-    commit = _git(root, "rev-parse", "HEAD").strip()
-    status = _git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--", ".", ":(exclude)results")
-    return Checkout(root, commit, tuple(line[3:] for line in status.split("\0") if line))
+    benchmarks = benchmarks_folder()
+    try:
+        if Path(_git(root, "rev-parse", "--show-toplevel").strip()).resolve() != root:
+            return _temporary(benchmarks, "this copy is not a git checkout")
+        commit = _git(root, "rev-parse", "HEAD").strip()
+        seconds = int(_git(root, "show", "-s", "--format=%ct", "HEAD"))
+        status = _git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--", ".", ":(exclude)results")
+    except ConfigurationError as error:
+        return _temporary(benchmarks, str(error))
+    written = root / "results"
+    if not os.access(written if written.exists() else root, os.W_OK):
+        return _temporary(benchmarks, "the checkout cannot be written to")
+    dirty = [line[3:] for line in status.split("\0") if line]
+    reason = f"uncommitted changes in {', '.join(dirty[:5])}{' and more' if len(dirty) > 5 else ''}" if dirty else ""
+    return Workspace(root, benchmarks, commit, 1000 * seconds, reason)
+
+
+def _is_root(folder: Path) -> bool:
+    return (folder / CONFIG_NAME).is_file() and (folder / "bench" / "ratios.py").is_file()
+
+
+def _temporary(benchmarks: Path, reason: str) -> Workspace:
+    root = Path(tempfile.mkdtemp(prefix="nnkernels-"))
+    return Workspace(root, benchmarks, UNVERSIONED, 1000 * int(time.time()), reason)
 
 
 def _git(root: Path, *arguments: str) -> str:
     try:
         answer = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
     except OSError as error:
-        raise ConfigurationError("git is not installed, and the commit that is measured must be known") from error
+        raise ConfigurationError("git is not installed, so the commit is not known") from error
     if answer.returncode:
-        raise ConfigurationError(f"git {arguments[0]} failed: {answer.stderr.strip()}")
+        raise ConfigurationError("this copy is not a git checkout with a commit")
     return answer.stdout

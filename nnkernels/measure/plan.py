@@ -7,8 +7,45 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nnkernels import kernels
+from nnkernels.errors import UnknownNameError
 
-RATIO_PASSES = 4  # fresh processes a paired ratio is taken over: rule 4 of the measuring rules
+
+@dataclass(frozen=True)
+class Profile:
+    """How much is measured.
+
+    Attributes
+    ----------
+    ratio_passes : int
+        Fresh processes that every paired ratio is taken over; at least 4 by the measuring rules.
+    single_passes : int
+        Fresh processes of everything else.
+    rounds : int
+        Rounds of a panel, in each of which every contender trains for an epoch.
+    minutes : int
+        About how long it takes on two cores, for the display.
+    everything : bool
+        Whether start-up, memory and scaling are measured, all batch sizes, and both thread settings.
+    scaling : bool
+        Whether scaling is.
+    resumable : bool
+        Whether an interrupted run goes on where it was.
+    """
+
+    ratio_passes: int
+    single_passes: int
+    rounds: int
+    minutes: int
+    everything: bool = True
+    scaling: bool = True
+    resumable: bool = False
+
+
+PROFILES = {
+    "quick": Profile(ratio_passes=4, single_passes=1, rounds=1, minutes=3, everything=False, scaling=False),
+    "standard": Profile(ratio_passes=6, single_passes=2, rounds=2, minutes=15, scaling=False),
+    "full": Profile(ratio_passes=10, single_passes=3, rounds=3, minutes=60, resumable=True),
+}
 
 
 @dataclass(frozen=True)
@@ -20,33 +57,72 @@ class Plan:
     passes : tuple of tuple of str
         For each pass, asv's regular expressions over benchmarks with their parameters.
     rounds : int
-        Rounds of a panel, in each of which every contender trains for an epoch.
+        Rounds of a panel.
     """
 
     passes: tuple[tuple[str, ...], ...]
     rounds: int
 
 
-def quick_plan(contenders: Sequence[str], dataset: str) -> Plan:
-    """Return the plan that takes three minutes on two cores: everything once, the paired ratios four times."""
-    backends = [name for name in contenders if name in kernels.names()]
-    ratios = tuple(
-        _call(f"ratios.{setting}.track_relative_time", [name], [against], ["epoch"], [dataset])
-        for setting in ("OneThread", "AllThreads")
+def profile(name: str) -> Profile:
+    """Return a profile by name; raises UnknownNameError if there is none."""
+    if name not in PROFILES:
+        raise UnknownNameError("profile", name, tuple(PROFILES))
+    return PROFILES[name]
+
+
+def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> Plan:
+    """Return the plan of a profile for these contenders, this data set and these thread settings."""
+    ratios = _ratios(contenders, dataset, threads)
+    singles = _singles(chosen, contenders, dataset, threads)
+    # Training again from the same seeds would give the same error rates: once is enough.
+    accuracy = _call("accuracy.ErrorRate.track_(test|train)", contenders, [dataset])
+    passes = [
+        (
+            *((accuracy,) if number == 0 else ()),
+            *(singles if number < chosen.single_passes else ()),
+            *(ratios if number < chosen.ratio_passes else ()),
+        )
+        for number in range(max(chosen.single_passes, chosen.ratio_passes))
+    ]
+    return Plan(tuple(passes), chosen.rounds)
+
+
+def _ratios(contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> tuple[str, ...]:
+    # What asv keeps of a panel: each contender against the two baselines. The records keep all of it.
+    classes = [{"1": "OneThread", "all": "AllThreads"}[setting] for setting in threads]
+    pairs = [
+        (contender, against)
         for against in ("numpy", "keras-fit")
         if against in contenders
-        for name in contenders
-        if name != against and not (against == "numpy" and name == "keras-fit")
+        for contender in contenders
+        if contender != against and (against, contender) != ("numpy", "keras-fit")
+    ]
+    # One contender has nobody to be compared with; the panel gates and times it all the same.
+    return tuple(
+        _call(f"ratios.{name}.track_relative_time", [contender], [against], ["epoch"], [dataset])
+        for name in classes
+        for contender, against in pairs or [(contenders[0], "numpy")]
     )
-    if len(contenders) == 1:  # nobody to compare with: the panel still gates and times it
-        ratios = ()
-    singles = (
-        _call("accuracy.ErrorRate.track_(test|train)", contenders, [dataset]),
-        _call("inference.Predict.time_predict", contenders, [1], ["1"], [dataset]),
-        _call("training.Epoch.time_epoch", contenders, ["1"], [dataset]),
-        _call("kernels.Kernels.time_(forward|backward|step)", backends, [1, 32, 256, 2048], [dataset]),
-    )
-    return Plan(((*singles, *ratios), *[ratios] * (RATIO_PASSES - 1 if ratios else 0)), rounds=1)
+
+
+def _singles(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> tuple[str, ...]:
+    backends = [name for name in contenders if name in kernels.names()]
+    settings = threads if chosen.everything else threads[:1]
+    images = [1, 10_000] if chosen.everything else [1]
+    patterns = [
+        _call("inference.Predict.time_predict", contenders, images, settings, [dataset]),
+        _call("training.Epoch.time_epoch", contenders, settings, [dataset]),
+    ]
+    if backends:
+        batches = [1, 32, 256, 2048]
+        patterns.append(_call("kernels.Kernels.time_(forward|backward|step)", backends, batches, [dataset]))
+    named = f"({'|'.join(re.escape(repr(name)) for name in contenders)})"
+    if chosen.everything:
+        patterns += [r"^startup[.]Import[.]", rf"^(startup[.]FirstCall|memory)[.].*{named}.*{re.escape(repr(dataset))}"]
+    if chosen.scaling:
+        patterns.append(rf"^scaling[.].*{named}.*{re.escape(repr(dataset))}")
+    return tuple(patterns)
 
 
 def _call(benchmark: str, *parameters: Sequence[object]) -> str:

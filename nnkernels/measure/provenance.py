@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nnkernels.data import Dataset
-from nnkernels.measure.threads import available_cpus
+from nnkernels.measure.threads import available_cpus, pinning
 
 PACKAGES = ("nnkernels", "numpy", "scipy", "numba", "llvmlite", "keras", "tensorflow", "tensorflow-cpu", "asv")
 
@@ -26,6 +26,7 @@ def collect(dataset: Dataset) -> dict[str, Any]:
         "cpu": cpu_name(),
         "microarchitecture": microarchitecture(),
         "cpus": available_cpus(),
+        "pinning": pinning(),
         "blas": blas_libraries(),
         "dataset": {
             "name": dataset.name,

@@ -1,10 +1,11 @@
-"""Panels and run records as JSON files: what asv's own files cannot hold."""
+"""Panels and run records as JSON files, versioned: what asv's own files cannot hold."""
 
 from __future__ import annotations
 
 import json
 import math
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from nnkernels.errors import ResultsError
 from nnkernels.files import write_json
 from nnkernels.measure.panel import Panel
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -24,28 +25,53 @@ class RunRecord:
     ----------
     run_id : str
         UTC time of its start and head of the commit; runs sort by it.
-    recorded : bool
-        Whether it is part of the history (the tree was clean), or only shown.
+    unrecorded : str
+        Why it is no part of the history, only shown; empty if it is.
     contenders : list of str
         Those that were measured.
     not_installed : dict
         Contenders that are known and not installed, each with the command that installs it.
+    profile : str
+        ``quick``, ``standard`` or ``full``.
+    threads : list of str
+        Thread settings that were measured, of ``1`` and ``all``.
     passes : int
         Complete passes; each is a fresh process of every benchmark in it.
+    planned_passes : int
+        Passes that were planned; more than ``passes`` if the run was interrupted.
     provenance : dict
         See ``nnkernels.measure.provenance``.
     """
 
     run_id: str
-    recorded: bool
+    unrecorded: str
     recorded_at: str
     commit: str
     machine: str
     dataset: str
     contenders: list[str]
     not_installed: dict[str, str]
+    profile: str
+    threads: list[str]
     passes: int
+    planned_passes: int
     provenance: dict[str, Any]
+
+
+def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:
+    # Version 1 knew one profile, both settings, and a reason only for a dirty tree.
+    recorded = content.pop("recorded")
+    return {
+        **content,
+        "unrecorded": "" if recorded else "uncommitted changes",
+        "profile": "quick",
+        "threads": ["1", "all"],
+        "planned_passes": content["passes"],
+    }
+
+
+# How a record of each old version becomes one of the next.
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_version_1}
 
 
 def save_panel(panel: Panel, folder: str | Path) -> None:
@@ -60,26 +86,26 @@ def load_panels(folder: Path) -> list[Panel]:
 
 def write_run(folder: Path, record: RunRecord, panels: list[Panel], asv_results: dict[str, Any]) -> None:
     """Write a run's three files: ``run.json`` last, so that a run without it is known to be incomplete."""
-    write_json(folder / "asv.json", _without_nan(asv_results))
+    write_json(folder / "asv.json", _finite(asv_results))
     write_json(folder / "panels.json", {"version": VERSION, "panels": [asdict(panel) for panel in panels]})
     write_json(folder / "run.json", {"version": VERSION, **asdict(record)})
 
 
 def read_run(folder: Path) -> tuple[RunRecord, list[Panel], dict[str, Any]]:
-    """Read what :func:`write_run` wrote.
+    """Read what :func:`write_run` wrote, of this version or an older one.
 
     Raises
     ------
     ResultsError
         If a file is missing, damaged, or of a version that this nnkernels does not know.
     """
-    record = _read(folder / "run.json")
-    panels = _read(folder / "panels.json")
-    asv_results = _read(folder / "asv.json")
-    for content in (record, panels):
-        if (version := content.pop("version", None)) != VERSION:
-            raise ResultsError(f"{folder}: has version {version}; this nnkernels reads version {VERSION}: upgrade it")
+    record, panels, asv_results = (_read(folder / name) for name in ("run.json", "panels.json", "asv.json"))
     try:
+        version = record.pop("version")
+        if version != VERSION and version not in UPGRADES:
+            raise ResultsError(f"{folder}: has version {version}; this nnkernels reads 1 to {VERSION}: upgrade it")
+        for old in range(version, VERSION):
+            record = UPGRADES[old](record)
         return RunRecord(**record), [Panel(**panel) for panel in panels["panels"]], asv_results
     except (TypeError, KeyError) as error:
         raise ResultsError(f"{folder}: damaged, {error}; restore it from git or delete the folder") from error
@@ -97,10 +123,10 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _without_nan(value: Any) -> Any:
-    # asv writes NaN for "not measured", which is not JSON; null says the same.
+def _finite(value: Any) -> Any:
+    # asv writes NaN for "not measured" and infinities for "unbounded", which are not JSON; null says the same.
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,13 +15,42 @@ from nnkernels import contenders
 from nnkernels.contenders import is_installed
 from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
-from nnkernels.errors import MeasurementError, MissingDependencyError
+from nnkernels.errors import ConfigurationError, Interruption, MeasurementError, MissingDependencyError
 from nnkernels.measure import asv_files, asv_process, provenance, records
 from nnkernels.measure.asv_process import Pass
-from nnkernels.measure.checkout import Checkout
+from nnkernels.measure.checkout import Workspace
 from nnkernels.measure.panel import Panel
-from nnkernels.measure.plan import Plan, quick_plan
+from nnkernels.measure.plan import Plan, Profile, make_plan
 from nnkernels.measure.records import RunRecord
+from nnkernels.measure.threads import SETTINGS
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is asked for.
+
+    Attributes
+    ----------
+    contenders : sequence of str
+        None: all that are installed.
+    profile_name, profile : str, Profile
+    threads : sequence of str
+        Of ``1`` and ``all``.
+    machine : str
+        Name of the machine in the results; empty: one made from the processor.
+    """
+
+    contenders: Sequence[str]
+    profile_name: str
+    profile: Profile
+    threads: Sequence[str] = SETTINGS
+    machine: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.threads or set(self.threads) - set(SETTINGS):
+            raise ConfigurationError(f"threads are {','.join(self.threads)!r}; expected 1, all or 1,all")
+        if self.profile.ratio_passes < 1:
+            raise ConfigurationError("rounds must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -46,11 +78,15 @@ ShowProgress = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that was measured: where it lies, and why it ended before its last pass, if it did."""
+    """A run that was measured, and where it lies."""
 
     folder: Path
     record: RunRecord
-    interrupted: bool
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it ended before its last pass."""
+        return self.record.passes < self.record.planned_passes
 
 
 def choose_contenders(asked: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -68,78 +104,92 @@ def choose_contenders(asked: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     if asked:
         return list(dict.fromkeys(asked)), {}
     names = contenders.names()
-    missing = {
-        name: f"pip install 'nnkernels[{contenders.entry(name).extra}]'" for name in names if not is_installed(name)
-    }
+    missing = {name: contenders.install_command(name) for name in names if not is_installed(name)}
     return [name for name in names if name not in missing], missing
 
 
-def run(
-    checkout: Checkout, dataset: Dataset, asked: Sequence[str], progress: ShowProgress, unrecorded_folder: Path
-) -> Outcome:
+def run(workspace: Workspace, dataset: Dataset, request: Request, progress: ShowProgress) -> Outcome:
     """Measure the contenders in asv, pass by pass, and keep the results.
 
     Parameters
     ----------
-    asked : sequence of str
-        Contenders; none: all that are installed.
     progress : callable
         Is told how far the run is, whenever something new begins.
-    unrecorded_folder : Path
-        Takes the run's folder if the tree is dirty; it is then no part of the history.
 
     Raises
     ------
     MeasurementError
         If a benchmark fails: nothing is kept of the run then.
-    KeyboardInterrupt
-        If interrupted before the first pass is complete; later, the complete passes are kept.
+    Interruption
+        After Ctrl-C, if no pass is complete or the profile can be resumed; else the complete passes are kept.
     """
-    names, not_installed = choose_contenders(asked)
-    plan = quick_plan(names, dataset.name)
+    names, not_installed = choose_contenders(request.contenders)
+    plan = make_plan(request.profile, names, dataset.name, request.threads)
     started = datetime.now(UTC)
-    machine = provenance.machine_name()
     origin = provenance.collect(dataset)
-    asv_process.register_machine(machine, _machine_information(origin))
-    with tempfile.TemporaryDirectory(prefix="nnkernels-bench-") as scratch:
-        passes, interrupted = _measure(checkout, machine, dataset, names, plan, Path(scratch), progress)
+    machine = request.machine or provenance.machine_name()
+    with _scratch(workspace, request, names, dataset, machine) as scratch:
+        environment = asv_process.register_machine(workspace, machine, _machine_information(origin), scratch)
+        passes = _measure(workspace, machine, dataset, names, plan, scratch, environment, progress, request.profile)
         panels = [panel for where in passes for panel in records.load_panels(where.records)]
         _check_panels(panels)
         record = RunRecord(
-            run_id=f"{started:%Y%m%dT%H%M%SZ}-{checkout.commit[:8]}",
-            recorded=not checkout.dirty,
+            run_id=f"{started:%Y%m%dT%H%M%SZ}-{workspace.commit[:8]}",
+            unrecorded=workspace.unrecorded,
             recorded_at=f"{started:%Y-%m-%dT%H:%M:%SZ}",
-            commit=checkout.commit,
+            commit=workspace.commit,
             machine=machine,
             dataset=dataset.name,
             contenders=names,
             not_installed=not_installed,
+            profile=request.profile_name,
+            threads=list(request.threads),
             passes=len(passes),
-            provenance={**origin, "tree": "dirty" if checkout.dirty else "clean"},
+            planned_passes=len(plan.passes),
+            provenance={**origin, "tree": "not recorded" if workspace.unrecorded else "clean"},
         )
         merged = asv_files.merge_passes([where.folder for where in passes], origin)
-        results = checkout.root / "results"
-        runs = results / "runs" if record.recorded else unrecorded_folder
-        merged_folder = Path(scratch, "merged")
-        (merged_folder / machine).mkdir(parents=True)
-        records.write_run(runs / record.run_id, record, panels, asv_files.as_json(merged, merged_folder))
-        if record.recorded:
-            asv_files.record(merged, passes[0].folder, machine, results / "asv")
-    return Outcome(runs / record.run_id, record, interrupted)
+        folder = workspace.runs / record.run_id
+        records.write_run(folder, record, panels, merged.as_json(scratch / "merged"))
+        if not workspace.unrecorded:
+            asv_files.add_to_history(merged, passes[0].folder, machine, workspace.root / "results" / "asv")
+    return Outcome(folder, record)
+
+
+@contextmanager
+def _scratch(
+    workspace: Workspace, request: Request, names: list[str], dataset: Dataset, machine: str
+) -> Iterator[Path]:
+    """Yield the folder of the passes; that of a resumable run stays until the run is complete."""
+    if not request.profile.resumable:
+        with tempfile.TemporaryDirectory(prefix="nnkernels-bench-") as folder:
+            yield Path(folder)
+        return
+    asked = "|".join([workspace.commit, machine, dataset.sha256, request.profile_name, *request.threads, *names])
+    # Passes of another commit, or of other versions of anything, are never mixed with these.
+    versions = "|".join(f"{name}{version}" for name, version in provenance.package_versions().items())
+    key = hashlib.sha256(f"{asked}|{versions}|{request.profile}|{workspace.unrecorded}".encode()).hexdigest()[:16]
+    kept = workspace.root / ".asv" / "resumable" / key
+    kept.mkdir(parents=True, exist_ok=True)
+    yield kept
+    shutil.rmtree(kept)
 
 
 def _measure(
-    checkout: Checkout,
+    workspace: Workspace,
     machine: str,
     dataset: Dataset,
     names: list[str],
     plan: Plan,
     scratch: Path,
+    environment: dict[str, str],
     progress: ShowProgress,
-) -> tuple[list[Pass], bool]:
+    profile: Profile,
+) -> list[Pass]:
     # Unpacked once here, the data load in milliseconds in each of some sixty processes.
     write_folder(scratch / "data", dataset)
     environment = {
+        **environment,
         "NNKERNELS_DATA": str(scratch / "data"),
         "NNKERNELS_BENCH_CONTENDERS": ",".join(names),
         "NNKERNELS_BENCH_DATASET": dataset.name,
@@ -156,14 +206,20 @@ def _measure(
             progress(Progress((done + fraction * share) / total, number + 1, len(plan.passes), what))
 
         try:
-            asv_process.run_pass(checkout, machine, patterns, where, environment, pass_progress)
+            if not where.is_complete:
+                asv_process.run_pass(workspace, machine, patterns, where, environment, pass_progress)
         except KeyboardInterrupt:
+            if profile.resumable:
+                raise Interruption(
+                    f"interrupted; {len(complete)} of {len(plan.passes)} passes are kept: "
+                    "the same command goes on there"
+                ) from None
             if not complete:
-                raise
-            return complete, True
+                raise Interruption("interrupted before the first pass was complete; nothing is kept") from None
+            return complete
         complete.append(where)
         done += len(patterns)
-    return complete, False
+    return complete
 
 
 def _check_panels(panels: list[Panel]) -> None:

@@ -37,6 +37,17 @@ def percent(estimate: Estimate | None, interval: bool = True) -> str:
     return f"{text} [{100 * estimate.low:.2f}, {100 * estimate.high:.2f}]"
 
 
+def quantity(value: float, unit: str) -> str:
+    """Return a value of a tidy row with its unit; an empty text for NaN."""
+    if math.isnan(value):
+        return ""
+    if unit.startswith("seconds"):
+        return duration(value)
+    if unit == "error_rate":
+        return rate(value)
+    return f"{significant(value)} {unit}"
+
+
 def rate(value: float) -> str:
     """Return a fraction as a percentage with two decimals."""
     return f"{100 * value:.2f} %"

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from nnkernels import kernels, plots
 from nnkernels.report import formats
 from nnkernels.report.summary import ContenderSummary, Summary
-from nnkernels.report.tidy import ACCURACY_UNIT, PAIRED, records
+from nnkernels.report.tidy import PAIRED, records
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +40,7 @@ def render(summary: Summary, asv_page: str | None) -> str:
         {
             **row,
             "paired": row["benchmark"] == PAIRED,
-            "shown": (formats.rate if row["unit"] == ACCURACY_UNIT else formats.duration)(row["value"]),
+            "shown": formats.quantity(row["value"], row["unit"]),
         }
         for row in records(summary.rows)
     ]

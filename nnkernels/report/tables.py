@@ -13,7 +13,7 @@ from nnkernels.errors import ConfigurationError
 from nnkernels.measure.gate import IMAGES, PREDICTION_TOLERANCE, GateResult
 from nnkernels.report import formats
 from nnkernels.report.summary import Summary
-from nnkernels.report.tidy import ACCURACY_UNIT, RATIO_COLUMNS, records
+from nnkernels.report.tidy import RATIO_COLUMNS, records
 
 WIDTH_FOR_INTERVALS = 140
 FORMATS = ("table", "json", "csv", "md")
@@ -64,12 +64,11 @@ def rows_table(rows: pd.DataFrame) -> Table:
     for heading in ("threads", "value", "95 % interval", "samples", "x NumPy", "x Keras"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in records(rows):
-        show = formats.rate if row["unit"] == ACCURACY_UNIT else formats.duration
-        interval = "" if math.isnan(row["ci_low"]) else f"{show(row['ci_low'])} - {show(row['ci_high'])}"
+        low, high = (formats.quantity(row[bound], row["unit"]) for bound in ("ci_low", "ci_high"))
         table.add_row(
             *(row[column] for column in ("benchmark", "contender", "parameters", "threads")),
-            show(row["value"]),
-            interval,
+            formats.quantity(row["value"], row["unit"]),
+            f"{low} - {high}" if low else "",
             str(row["samples"]),
             *("" if math.isnan(row[column]) else formats.significant(row[column]) for column in RATIO_COLUMNS),
         )

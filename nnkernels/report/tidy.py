@@ -115,31 +115,41 @@ def _asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
         of_benchmark = dict(zip(results["result_columns"], columns, strict=False))
         if name.startswith("ratios.") or of_benchmark.get("result") is None:
             continue
-        names = PARAMETER_NAMES[name.split(".")[0]]
-        samples = of_benchmark.get("samples") or itertools.repeat(None)
-        combinations = itertools.product(*of_benchmark["params"])
-        for combination, value, sample in zip(combinations, of_benchmark["result"], samples, strict=False):
+        names = results.get("parameter_names", {}).get(name) or VERSION_1_PARAMETERS[name.split(".")[0]]
+        unit = results.get("units", {}).get(name, "seconds")
+        combinations = list(itertools.product(*of_benchmark["params"]))
+        samples = of_benchmark.get("samples") or [None] * len(combinations)
+        processes = results.get("processes", {}).get(name) or [[value] for value in of_benchmark["result"]]
+        for combination, value, sample, of_processes in zip(
+            combinations, of_benchmark["result"], samples, processes, strict=True
+        ):
             if value is None:
                 continue
             parameters = dict(zip(names, (text.strip("'") for text in combination), strict=True))
-            contender = parameters.pop("contender", None) or parameters.pop("backend")
-            parameters.pop("dataset")
+            contender = next((parameters.pop(key) for key in SUBJECTS if key in parameters), "")
+            parameters.pop("dataset", None)
             accuracy = name.startswith("accuracy.")
-            estimate = mean_over_seeds(np.asarray(sample)) if accuracy else Estimate(value, np.nan, np.nan, 1)
+            estimate = (
+                mean_over_seeds(np.asarray(sample))
+                if accuracy
+                else median_over_processes([np.array([measured]) for measured in of_processes])
+            )
             yield {
                 "benchmark": name,
                 "contender": contender,
                 "threads": parameters.pop("threads", "all" if accuracy else "1"),
                 "parameters": ", ".join(f"{key}={text}" for key, text in parameters.items()),
-                "unit": ACCURACY_UNIT if accuracy else "seconds",
+                "unit": ACCURACY_UNIT if accuracy else unit,
                 **_estimate_columns(estimate),
                 "ratio_to_numpy": np.nan,
                 "ratio_to_keras": np.nan,
             }
 
 
-# asv's result files name no parameters; its description of the benchmarks, which does, changes with the code.
-PARAMETER_NAMES = {
+SUBJECTS = ("contender", "backend", "module")
+
+# Files of version 1 do not name the parameters.
+VERSION_1_PARAMETERS = {
     "accuracy": ("contender", "dataset"),
     "inference": ("contender", "images", "threads", "dataset"),
     "kernels": ("backend", "batch_size", "dataset"),

@@ -1,0 +1,28 @@
+"""Backends and contenders of other packages, found through entry points."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+
+from nnkernels.errors import ContractError
+
+KERNELS_GROUP = "nnkernels.kernels"
+CONTENDERS_GROUP = "nnkernels.contenders"
+
+
+def installed_plugins(group: str) -> dict[str, EntryPoint]:
+    """Return the entry points of a group by name; loads none of them.
+
+    Raises
+    ------
+    ContractError
+        If two packages offer the same name.
+    """
+    found: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=group)):
+        if point.name in found and found[point.name].value != point.value:
+            raise ContractError(
+                f"two packages offer {point.name!r} in {group}: {found[point.name].value}, {point.value}"
+            )
+        found[point.name] = point
+    return found

@@ -1,0 +1,72 @@
+"""What there is to measure, and what of it is installed here."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import fields
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+
+from nnkernels import contenders, kernels, recipes
+from nnkernels.measure.plan import PROFILES
+
+
+def contenders_table() -> Table:
+    """Return a row a contender."""
+    table = _table("contenders", "name", "what it is", "installed")
+    for name in contenders.names():
+        installed = "yes" if contenders.is_installed(name) else f"no: {contenders.install_command(name)}"
+        table.add_row(name, contenders.entry(name).description, installed.replace("[", "\\["))
+    return table
+
+
+def backends_table() -> Table:
+    """Return a row a backend of the kernel contract."""
+    table = _table("backends", "name", "whole stretches in one call")
+    for name in kernels.names():
+        table.add_row(name, "yes" if hasattr(kernels.load(name), "train_inplace") else "no, step by step")
+    return table
+
+
+def recipes_table() -> Table:
+    """Return a row a recipe."""
+    names = [field.name for field in fields(recipes.Recipe)]
+    table = _table("recipes", *names)
+    for recipe in (recipes.SGD, recipes.accuracy_recipe(60_000)):
+        values = [getattr(recipe, name) for name in names]
+        table.add_row(*(value.name if isinstance(value, recipes.Optimizer) else str(value) for value in values))
+    return table
+
+
+def profiles_table() -> Table:
+    """Return a row a profile of `nnkernels bench`."""
+    table = _table("profiles", "name", "minutes on two cores", "processes a ratio", "resumable")
+    for name, profile in PROFILES.items():
+        table.add_row(name, str(profile.minutes), str(profile.ratio_passes), "yes" if profile.resumable else "no")
+    return table
+
+
+def benchmarks_table(folder: Path) -> Table:
+    """Return a row a benchmark file, with the question that its first line asks."""
+    table = _table("benchmarks", "file", "question", "benchmarks")
+    for path in sorted(folder.glob("[!_]*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        question = (ast.get_docstring(tree) or "").split("\n")[0]
+        functions = [
+            f"{node.name}.{item.name}"
+            for node in tree.body
+            if isinstance(node, ast.ClassDef)
+            for item in node.body
+            if isinstance(item, ast.FunctionDef) and item.name.startswith(("time_", "track_"))
+        ]
+        table.add_row(path.stem, question, ", ".join(functions))
+    return table
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAVY, collapse_padding=True, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
