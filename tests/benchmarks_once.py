@@ -1,6 +1,8 @@
 """Call every benchmark once, on the data set at hand, at one thread setting; print what each gave as JSON.
 
 A program of its own, because the number of a framework's threads is fixed for the life of a process.
+The benchmarks of scaling, each of whose calls prepares and passes a gate of its own, give one value a contender:
+that of the last of their parameters that is to be had.
 """
 
 from __future__ import annotations
@@ -8,13 +10,25 @@ from __future__ import annotations
 import inspect
 import itertools
 import json
+import subprocess
 import sys
 import time
 from importlib import import_module
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-MODULES = ("accuracy", "inference", "kernels", "ratios", "training")
+MODULES = ("accuracy", "inference", "kernels", "memory", "ratios", "scaling", "startup", "training")
+# What is always on all threads, and what is always on one.
+FIXED_THREADS = {
+    "accuracy": "all",
+    "memory": "all",
+    "startup": "all",
+    "ratios.AllThreads": "all",
+    "ratios.OneThread": "1",
+    "scaling.BatchSize": "1",
+    "scaling.HiddenWidth": "1",
+    "scaling.Images": "1",
+}
 
 
 def main(threads: str) -> None:
@@ -25,26 +39,28 @@ def main(threads: str) -> None:
         for class_name, cls in inspect.getmembers(module, inspect.isclass):
             if cls.__module__ != module.__name__ or class_name.startswith("_") or not hasattr(cls, "param_names"):
                 continue
-            if module_name == "ratios" and class_name != {"1": "OneThread", "all": "AllThreads"}[threads]:
-                continue
-            if module_name == "accuracy" and threads == "1":  # it always runs on all threads
+            fixed = FIXED_THREADS.get(module_name) or FIXED_THREADS.get(f"{module_name}.{class_name}")
+            if fixed not in (None, threads):
                 continue
             instance = cls()
             prefix = (instance.setup_cache(),) if hasattr(instance, "setup_cache") else ()
-            for parameters in itertools.product(*cls.params):
+            done = set()
+            for parameters in reversed(list(itertools.product(*cls.params))):
                 if dict(zip(cls.param_names, parameters, strict=True)).get("threads", threads) != threads:
                     continue
                 for name, function in inspect.getmembers(instance, inspect.ismethod):
-                    if name.startswith(("time_", "track_")):
+                    if name.startswith(("time_", "timeraw_", "track_")) and (name, parameters[0]) not in done:
                         label = f"{module_name}.{class_name}.{name}{parameters}"
                         values[label] = call(instance, function, prefix, parameters)
+                        if module_name == "scaling" and values[label] is not None:
+                            done.add((name, parameters[0]))
     print(json.dumps(values))
 
 
 def call(
     instance: object, function: object, prefix: tuple[object, ...], parameters: tuple[object, ...]
 ) -> float | None:
-    """Return the seconds of a timed call or the middle sample of a tracked one; None if it is skipped."""
+    """Return the seconds of a timed call or the first sample of a tracked one; None if it is skipped."""
     try:
         if hasattr(instance, "setup"):
             instance.setup(*parameters)
@@ -53,6 +69,10 @@ def call(
         elapsed = time.perf_counter() - started
     except SkipNotImplemented:
         return None
+    if isinstance(tracked, tuple):  # the statement that asv would time, and what comes before it
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "\n".join(reversed(tracked))], check=True, stderr=subprocess.DEVNULL)
+        return time.perf_counter() - started
     return elapsed if tracked is None else tracked["samples"][0]
 
 

@@ -55,11 +55,11 @@ def benchmarks_table(folder: Path) -> Table:
         tree = ast.parse(path.read_text("utf-8"))
         question = (ast.get_docstring(tree) or "").split("\n")[0]
         functions = [
-            f"{node.name}.{item.name}"
+            f"{node.name.lstrip('_')}.{item.name}"
             for node in tree.body
             if isinstance(node, ast.ClassDef)
             for item in node.body
-            if isinstance(item, ast.FunctionDef) and item.name.startswith(("time_", "track_"))
+            if isinstance(item, ast.FunctionDef) and item.name.startswith(("time_", "timeraw_", "track_"))
         ]
         table.add_row(path.stem, question, ", ".join(functions))
     return table

@@ -137,7 +137,7 @@ def _asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {
                 "benchmark": name,
                 "contender": contender,
-                "threads": parameters.pop("threads", "all" if accuracy else "1"),
+                "threads": parameters.pop("threads", "all" if name.startswith(ON_ALL_THREADS) else "1"),
                 "parameters": ", ".join(f"{key}={text}" for key, text in parameters.items()),
                 "unit": ACCURACY_UNIT if accuracy else unit,
                 **_estimate_columns(estimate),
@@ -146,7 +146,9 @@ def _asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
             }
 
 
-SUBJECTS = ("contender", "backend", "module")
+# Benchmarks without a parameter for threads: these run on all of them, the others on one.
+ON_ALL_THREADS = ("accuracy.", "startup.", "memory.")
+SUBJECTS = ("contender", "backend")
 
 # Files of version 1 do not name the parameters.
 VERSION_1_PARAMETERS = {

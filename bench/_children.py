@@ -1,0 +1,65 @@
+"""Programs that a benchmark runs in interpreters of their own: for start-up and memory, a process is the subject."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from nnkernels import kernels
+from nnkernels.data import Dataset
+from nnkernels.errors import MeasurementError
+from nnkernels.measure.threads import thread_count
+
+from ._common import BACKENDS
+
+SAMPLES = int(os.environ.get("NNKERNELS_BENCH_SAMPLES", "3"))
+
+# The gate would compile and import what is to be timed, so here it comes after the clock: no passing, no number.
+PASS_THE_GATE = """
+from nnkernels.data import Dataset
+from nnkernels.measure import gate
+gate.require(name, contender, Dataset(X, y, np.load(f"{folder}/X_test.npy"), np.load(f"{folder}/y_test.npy")))
+"""
+
+
+def compiled_by_numba(contender: str) -> bool:
+    """Return whether the contender is a backend of ours whose kernels are Numba's."""
+    return contender in BACKENDS and hasattr(kernels.load(contender).forward, "py_func")
+
+
+@contextmanager
+def stored(data: Dataset) -> Iterator[Path]:
+    """Put the data set into a temporary folder, in files that are read into one array each, without a copy."""
+    with TemporaryDirectory() as folder:
+        for field in fields(Dataset):
+            np.save(Path(folder) / f"{field.name}.npy", getattr(data, field.name))
+        yield Path(folder)
+
+
+def fresh_process(program: str, contender: str, folder: Path, numba_cache: str) -> dict[str, float]:
+    """Run a program on the stored data set in a new interpreter; return the JSON object that it prints last.
+
+    Numba's cache is the subfolder of that name.
+    """
+    answer = subprocess.run(
+        [sys.executable, "-c", program, contender, str(folder), str(thread_count("all"))],
+        cwd=folder,
+        env={**os.environ, "NUMBA_CACHE_DIR": str(folder / numba_cache)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode:
+        reason = answer.stderr.strip().splitlines()[-1:] or [f"exit status {answer.returncode}"]
+        raise MeasurementError(f"{contender} has no number. {reason[0]}")
+    numbers: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
+    return numbers

@@ -1,0 +1,83 @@
+"""How much memory does it take?"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+
+from asv_runner.benchmarks.mark import SkipNotImplemented
+
+from ._children import PASS_THE_GATE, SAMPLES, compiled_by_numba, fresh_process, stored
+from ._common import CONTENDERS, DATASETS, dataset, installed
+
+# Linux hands a parent's peak on to `ru_maxrss` of its child, so there the process' own record is asked.
+RESIDENT = """
+def resident_bytes():
+    if sys.platform == "linux":
+        status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+        return [1024 * int(status[key].split()[0]) for key in ("VmRSS", "VmHWM")]
+    import psutil
+    now = psutil.Process().memory_info()
+    if sys.platform == "win32":
+        return [now.rss, now.peak_wset]
+    import resource
+    return [now.rss, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]
+"""
+
+EPOCH = f"""
+import json, sys
+import numpy as np
+from nnkernels import contenders
+from nnkernels.parameters import initial_parameters
+from nnkernels.recipes import SGD
+from nnkernels.training import batch_order
+{RESIDENT}
+name, folder, threads = sys.argv[1:]
+contender = contenders.create(name)
+after_import, _ = resident_bytes()
+X, y = np.load(f"{{folder}}/X_train.npy"), np.load(f"{{folder}}/y_train.npy")
+contender.use_threads(int(threads))
+contender.prepare(initial_parameters(0), contenders.TrainingData(X, y), SGD)
+contender.advance(batch_order(0, 0, len(X)), SGD.learning_rates(0, len(X)))
+_, peak = resident_bytes()
+{PASS_THE_GATE}
+print(json.dumps({{"after_import": after_import, "peak": peak}}))
+"""
+
+MIB = 2**20
+
+
+@cache
+def _peaks(contender: str, dataset_name: str) -> list[dict[str, float]]:
+    data = dataset(dataset_name)
+    installed(contender)
+    if find_spec("resource") is None and find_spec("psutil") is None:
+        raise SkipNotImplemented("needs pip install psutil")
+    with stored(data) as folder:
+        if compiled_by_numba(contender):  # compiling takes memory of its own
+            fresh_process(EPOCH, contender, folder, "warm")
+        return [fresh_process(EPOCH, contender, folder, "warm") for _ in range(SAMPLES)]
+
+
+class Peak:
+    """The most memory that is resident until the end of an epoch: SGD, batch 32, on all threads.
+
+    A new process each, with Numba's cache warm. The training images are in it, which everybody is given as bytes
+    (MNIST's: 45 MiB), and what the contender makes of them.
+    """
+
+    params = (CONTENDERS, DATASETS)
+    param_names = ("contender", "dataset")
+    version = "1"
+    timeout = 300
+    unit = "MiB"
+
+    def track_peak(self, contender: str, dataset_name: str) -> dict[str, object]:
+        """All of the process: the interpreter, its packages, data and training."""
+        samples = [numbers["peak"] / MIB for numbers in _peaks(contender, dataset_name)]
+        return {"samples": samples, "number": 1}
+
+    def track_beyond_import(self, contender: str, dataset_name: str) -> dict[str, object]:
+        """Only what data and training add to the process after it has imported the contender's packages."""
+        samples = [(numbers["peak"] - numbers["after_import"]) / MIB for numbers in _peaks(contender, dataset_name)]
+        return {"samples": samples, "number": 1}

@@ -1,0 +1,128 @@
+"""How does time grow with the work?"""
+
+from __future__ import annotations
+
+import os
+import time
+from math import ceil
+
+import numpy as np
+import numpy.typing as npt
+from asv_runner.benchmarks.mark import SkipNotImplemented
+
+from nnkernels import contenders
+from nnkernels.contenders import Contender, TrainingData
+from nnkernels.measure import gate
+from nnkernels.measure.gate import gate_recipe
+from nnkernels.measure.threads import thread_count
+from nnkernels.parameters import initial_parameters
+from nnkernels.recipes import Recipe
+from nnkernels.training import batch_order
+
+from ._common import CONTENDERS, DATASETS, THREADS, dataset, installed
+
+BATCH_SIZES = (1, 8, 32, 128, 512, 2048)
+HIDDEN = (20, 128, 512)
+IMAGES = (1_000, 10_000, 60_000)
+SAMPLES = int(os.environ.get("NNKERNELS_BENCH_SAMPLES", "5"))
+
+FEWEST_IMAGES = 2_000
+SAMPLE_SECONDS = 0.05
+# Each call of Keras' `fit` starts with work of some 0.1 s that belongs to an epoch, so a sample of it is longer:
+# half a second or an epoch, and never fewer than 2,000 images (at batch 1, that is several seconds).
+WHOLE_EPOCHS_SAMPLE_SECONDS = 0.5
+
+
+class _Scaling:
+    version = "1"
+    timeout = 300
+    unit = "seconds"
+
+
+class BatchSize(_Scaling):
+    """Images a step, on one thread: what a step costs, whatever is in it, is shared by more images."""
+
+    params = (CONTENDERS, BATCH_SIZES, DATASETS)
+    param_names = ("contender", "batch_size", "dataset")
+
+    def track_seconds_per_image(self, contender: str, batch_size: int, dataset_name: str) -> dict[str, object]:
+        """Train."""
+        return _seconds_per_image(contender, dataset_name, gate_recipe(batch_size=batch_size), "1")
+
+
+class HiddenWidth(_Scaling):
+    """Units of the hidden layer, at batch 128 on one thread: the arithmetic grows in proportion."""
+
+    params = (CONTENDERS, HIDDEN, DATASETS)
+    param_names = ("contender", "hidden", "dataset")
+
+    def track_seconds_per_image(self, contender: str, hidden: int, dataset_name: str) -> dict[str, object]:
+        """Train."""
+        return _seconds_per_image(contender, dataset_name, gate_recipe(batch_size=128).with_changes(hidden=hidden), "1")
+
+
+class Images(_Scaling):
+    """Images of an epoch, at batch 128 on one thread: they outgrow the caches, and share an epoch's start-up."""
+
+    params = (CONTENDERS, IMAGES, DATASETS)
+    param_names = ("contender", "images", "dataset")
+
+    def track_seconds_per_image(self, contender: str, images: int, dataset_name: str) -> dict[str, object]:
+        """Train for whole epochs on the first images of the data set."""
+        return _seconds_per_image(contender, dataset_name, gate_recipe(batch_size=128), "1", images)
+
+
+class Threads(_Scaling):
+    """One thread or all, at batch 1,024, where there is work enough to share."""
+
+    params = (CONTENDERS, THREADS, DATASETS)
+    param_names = ("contender", "threads", "dataset")
+
+    def track_seconds_per_image(self, contender: str, threads: str, dataset_name: str) -> dict[str, object]:
+        """Train."""
+        return _seconds_per_image(contender, dataset_name, gate_recipe(batch_size=1024), threads)
+
+
+def _seconds_per_image(
+    name: str, dataset_name: str, recipe: Recipe, threads: str, epoch_images: int | None = None
+) -> dict[str, object]:
+    data = dataset(dataset_name)
+    if epoch_images is not None and len(data.X_train) < epoch_images:
+        raise SkipNotImplemented(f"{dataset_name} has {len(data.X_train)} training images, not {epoch_images}")
+    contender = contenders.create(installed(name))
+    contender.use_threads(thread_count(threads))
+    gate.require(name, contender, data, recipe)
+    part = TrainingData(data.X_train[:epoch_images], data.y_train[:epoch_images])
+    contender.prepare(initial_parameters(0, part.X.shape[1], recipe.hidden), part, recipe)
+    order = batch_order(0, 0, len(part.X))
+    if epoch_images is None:
+        order = _stretch(contender, recipe, order)
+    _seconds(contender, recipe, order)  # compiles or traces what the gate has not
+    calls = ceil(_enough_seconds(contender) / _seconds(contender, recipe, order))
+    seconds = [_seconds(contender, recipe, order, calls) for _ in range(SAMPLES)]
+    contender.close()
+    return {"samples": [value / (calls * len(order)) for value in seconds], "number": 1}
+
+
+def _stretch(contender: Contender, recipe: Recipe, order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return as many whole batches of an epoch as are enough for a sample, or all of them."""
+    most = max(1, len(order) // recipe.batch_size)
+    batches = min(ceil(FEWEST_IMAGES / recipe.batch_size), most)
+    _seconds(contender, recipe, order[: batches * recipe.batch_size])
+    while batches < most and _seconds(contender, recipe, order[: batches * recipe.batch_size]) < _enough_seconds(
+        contender
+    ):
+        batches = min(2 * batches, most)
+    return order[: batches * recipe.batch_size]
+
+
+def _enough_seconds(contender: Contender) -> float:
+    return WHOLE_EPOCHS_SAMPLE_SECONDS if contender.whole_epochs_only else SAMPLE_SECONDS
+
+
+def _seconds(contender: Contender, recipe: Recipe, order: npt.NDArray[np.int64], calls: int = 1) -> float:
+    learning_rates = recipe.learning_rates(0, len(order))
+    started = time.perf_counter()
+    for _ in range(calls):
+        contender.advance(order, learning_rates)
+    return time.perf_counter() - started

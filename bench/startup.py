@@ -1,0 +1,87 @@
+"""How long until it works?"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from asv_runner.benchmarks.mark import SkipNotImplemented
+
+from nnkernels.data import Dataset
+from nnkernels.measure import gate
+
+from ._children import PASS_THE_GATE, SAMPLES, compiled_by_numba, fresh_process, stored
+from ._common import CONTENDERS, DATASETS, dataset, installed
+
+MODULES = ("numpy", "nnkernels", "numba", "tensorflow")
+CACHES = ("empty", "warm")
+
+FIRST_CALL = f"""
+import json, sys, time
+started = time.perf_counter()
+import nnkernels
+import numpy as np
+from nnkernels import contenders
+from nnkernels.parameters import initial_parameters
+from nnkernels.recipes import SGD
+
+name, folder, threads = sys.argv[1:]
+X, y = np.load(f"{{folder}}/X_train.npy"), np.load(f"{{folder}}/y_train.npy")
+contender = contenders.create(name)
+contender.use_threads(int(threads))
+contender.prepare(initial_parameters(0), contenders.TrainingData(X, y), SGD)
+contender.advance(np.arange(10 * SGD.batch_size), np.full(10, SGD.learning_rate, np.float32))
+seconds = time.perf_counter() - started
+{PASS_THE_GATE}
+print(json.dumps({{"seconds": seconds}}))
+"""
+
+
+class Import:
+    """``import X`` in a new interpreter; the start of the interpreter itself is not in it."""
+
+    params = (MODULES,)
+    param_names = ("module",)
+    version = "1"
+    timeout = 300
+    rounds = 1
+    repeat = 5
+    number = 1
+    env = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}  # noqa: RUF012  (asv asks for a dict)
+
+    def timeraw_import(self, module: str) -> tuple[str, str]:
+        """Import; timeit, which asv times this with, would otherwise keep the garbage collector off."""
+        if find_spec(module) is None:
+            raise SkipNotImplemented(f"{module} is not installed")
+        return f"import {module}", "import gc; gc.enable()"
+
+
+class FirstCall:
+    """From ``import nnkernels`` to the end of the first ten batches of real digits, on all threads.
+
+    Compiled contenders start with Numba's cache empty, as after an installation, or as an earlier process left it.
+    The 2,049 images come from a plain file, which takes a millisecond of it.
+    """
+
+    params = (CONTENDERS, CACHES, DATASETS)
+    param_names = ("contender", "cache", "dataset")
+    version = "1"
+    timeout = 600
+    unit = "seconds"
+
+    def track_seconds(self, contender: str, cache: str, dataset_name: str) -> dict[str, object]:
+        """Import, create, set the threads, prepare, compile, train; each sample in a process of its own."""
+        whole = dataset(dataset_name)
+        installed(contender)
+        compiled = compiled_by_numba(contender)
+        if cache == "empty" and not compiled:
+            raise SkipNotImplemented(f"{contender} keeps nothing in Numba's cache")
+        few = Dataset(
+            *(part[: gate.IMAGES] for part in (whole.X_train, whole.y_train)),
+            *(part[: gate.PREDICTED_IMAGES] for part in (whole.X_test, whole.y_test)),
+        )
+        with stored(few) as folder:
+            if cache == "warm" and compiled:
+                fresh_process(FIRST_CALL, contender, folder, "warm")
+            caches = [f"empty{sample}" if cache == "empty" else cache for sample in range(SAMPLES)]
+            samples = [fresh_process(FIRST_CALL, contender, folder, name)["seconds"] for name in caches]
+        return {"samples": samples, "number": 1}
