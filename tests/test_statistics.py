@@ -13,7 +13,7 @@ def test_median_of_the_processes_medians() -> None:
     estimate = median_over_processes([np.array([1.0, 2.0, 9.0]), np.array([3.0, 4.0, 5.0]), np.array([6.0, 7.0, 8.0])])
     assert estimate.value == 4.0
     assert estimate.samples == 3
-    assert 1.0 <= estimate.low < 4.0 < estimate.high <= 9.0
+    assert estimate.low < 4.0 < estimate.high
 
 
 def test_one_process_gives_no_interval() -> None:
@@ -25,7 +25,7 @@ def test_one_process_gives_no_interval() -> None:
 
 def test_interval_covers_what_varies_between_processes() -> None:
     # Processes differ by far more than segments within one: an interval over the pooled segments would be far too
-    # narrow, and a plain percentile bootstrap of four clusters still too narrow.
+    # narrow, and percentiles of four resampled clusters still too narrow.
     rng = np.random.default_rng(1)
     covered = 0
     trials = 200
@@ -33,8 +33,7 @@ def test_interval_covers_what_varies_between_processes() -> None:
         offsets = rng.normal(0.0, 0.1, size=(4, 1))
         estimate = median_over_processes(list(offsets + rng.normal(0.0, 0.01, size=(4, 10))))
         covered += estimate.low <= 0.0 <= estimate.high
-    # The range of four values covers the median with probability 1 - 2 / 2**4 = 0.875; that is the most there is.
-    assert covered / trials > 0.82
+    assert 0.92 < covered / trials <= 1.0
 
 
 def test_mean_over_ten_seeds_is_as_wide_as_students_interval() -> None:

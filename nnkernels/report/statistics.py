@@ -1,4 +1,14 @@
-"""Estimates with intervals, where the unit that is resampled is the process (or the seed)."""
+"""Estimates with intervals, where the unit that is resampled is the process (or the seed).
+
+The standard error is the cluster bootstrap's, corrected for the bias that it has with few clusters, and the interval
+is Student's with one degree of freedom fewer than clusters. Percentiles of resampled clusters would not do: those of
+four processes never leave the range of the four, which covers the truth 87 times in 100 at best.
+
+References
+----------
+T. Hesterberg, "What teachers should know about the bootstrap", The American Statistician 69(4), 2015, on narrowness
+bias and on t intervals with bootstrap standard errors.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +52,8 @@ class Estimate:
 def median_over_processes(processes: Sequence[Floats]) -> Estimate:
     """Return the median over processes of each process's median, with a cluster bootstrap interval.
 
+    Give logarithms of what is positive (seconds, ratios), and take :meth:`Estimate.exp` of the answer.
+
     Parameters
     ----------
     processes : sequence of ndarray
@@ -65,20 +77,11 @@ def _bootstrap(clusters: Floats, reduction: Reduction) -> Estimate:
     chosen = rng.integers(count, size=(RESAMPLES, count, 1))
     within = rng.integers(length, size=(RESAMPLES, count, length))
     resampled = reduction(reduction(clusters[chosen, within], axis=2), axis=1)
-    tail = _expanded_tail(count)
-    low, high = np.quantile(resampled, [tail, 1 - tail])
-    return Estimate(value, float(low), float(high), count)
+    margin = _students_t(count) * np.sqrt(count / (count - 1)) * float(np.std(resampled))
+    return Estimate(value, value - margin, value + margin, count)
 
 
-def _expanded_tail(count: int) -> float:
-    """Return the tail probability that makes a percentile interval of few clusters as wide as Student's.
-
-    References
-    ----------
-    T. Hesterberg, "What teachers should know about the bootstrap", The American Statistician 69(4), 2015,
-    section 5.3, "Adjusted percentile interval".
-    """
+def _students_t(count: int) -> float:
     from scipy import stats
 
-    t = stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)
-    return float(stats.norm.cdf(-np.sqrt(count / (count - 1)) * t))
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1))

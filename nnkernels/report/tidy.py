@@ -91,7 +91,7 @@ def _panel_rows(panels: list[Panel]) -> Iterator[dict[str, Any]]:
         for label in labels:
             contender, threads = label.split("@")
             processes = [
-                np.ravel(np.asarray(panel.seconds[work][label], np.float64))
+                np.log(np.ravel(np.asarray(panel.seconds[work][label], np.float64)))
                 for panel in panels
                 if label in panel.seconds[work]
             ]
@@ -105,7 +105,7 @@ def _panel_rows(panels: list[Panel]) -> Iterator[dict[str, Any]]:
                 "parameters": f"work={work}",
                 "threads": threads,
                 "unit": unit,
-                **_estimate_columns(median_over_processes(processes)),
+                **_estimate_columns(median_over_processes(processes).exp()),
                 **{column: ratio.value if ratio else np.nan for column, ratio in ratios.items()},
             }
 
@@ -132,7 +132,7 @@ def _asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
             estimate = (
                 mean_over_seeds(np.asarray(sample))
                 if accuracy
-                else median_over_processes([np.array([measured]) for measured in of_processes])
+                else median_over_processes([np.log([measured]) for measured in of_processes]).exp()
             )
             yield {
                 "benchmark": name,
