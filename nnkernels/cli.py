@@ -88,13 +88,13 @@ def bench(
     with bench_progress(err) as progress:
         outcome = runner.run(workspace, dataset, request, progress)
     run = load_run(outcome.folder)
-    page, missing = publish_run(workspace.root, run)
+    published = publish_run(workspace.root, run)
     summary = summarise(run)
     out.print(summary_table(summary, out.width))
     out.print(f"[bold]{summary.headline()}[/]", highlight=False)
-    out.print(f"run   {outcome.folder}\npage  {page}", highlight=False, soft_wrap=True)
-    if missing and not workspace.unrecorded:
-        _note(f"without asv's pages: {missing}")
+    out.print(f"run   {outcome.folder}\npage  {published.page}", highlight=False, soft_wrap=True)
+    for note in published.notes if not workspace.unrecorded else ():
+        _note(note)
     if outcome.interrupted:
         _note(f"interrupted; kept the {outcome.record.passes} complete passes")
         raise typer.Exit(INTERRUPTED)
@@ -174,10 +174,10 @@ def publish(
     if pin:
         readme.update(root / "README.md", summarise(shown))
         runs.pin(root / "results", shown)
-    page, missing = publish_run(root, shown)
-    if missing:
-        _note(f"without asv's pages: {missing}")
-    out.print(f"page  {page}", highlight=False, soft_wrap=True)
+    published = publish_run(root, shown)
+    for note in published.notes:
+        _note(note)
+    out.print(f"page  {published.page}", highlight=False, soft_wrap=True)
 
 
 def _names(text: str) -> list[str]:

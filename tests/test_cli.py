@@ -149,6 +149,19 @@ def test_a_dirty_tree_is_measured_and_shown_but_not_recorded(data_folder: Path, 
     assert project.run("nnkernels.cli", "results").returncode == 1
 
 
+def test_results_whose_commit_is_gone_are_shown_with_a_clear_message(project: Project) -> None:
+    made = project.run("nnkernels.cli", "bench", "--contenders", "numpy", "--rounds", "1", "--threads", "1")
+    assert made.returncode == 0, made.stderr
+    for path in (project.root / "results" / "asv").glob("*/*existing*.json"):
+        content = json.loads(path.read_text("utf-8"))
+        path.write_text(json.dumps(content | {"commit_hash": "deadbeef" * 5}), "utf-8")
+    answer = project.run("nnkernels.cli", "publish")
+    assert answer.returncode == 0, answer.stderr
+    assert "lack the results of deadbeef" in answer.stderr
+    assert "numpy" in (project.root / "results" / "html" / "index.html").read_text("utf-8")
+    assert project.run("nnkernels.cli", "results").returncode == 0
+
+
 OUTSIDE = {
     "pyproject.toml": """
 [build-system]

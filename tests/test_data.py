@@ -6,6 +6,8 @@ import io
 import os
 import pickle
 import struct
+import subprocess
+import sys
 import time
 import tracemalloc
 import zipfile
@@ -790,3 +792,51 @@ def test_what_is_no_csv_is_refused(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"train\.csv"):
         read_csv(path)
+
+
+CACHING_PROCESS = """
+import sys, time
+from pathlib import Path
+from nnkernels.data.cache import cached
+from nnkernels.data.folder import read_folder
+
+def fetch():
+    with open(sys.argv[2], "a") as log:
+        log.write("fetched\\n")
+    time.sleep(0.5)
+    return read_folder(Path(sys.argv[1]))
+
+if "--hang" in sys.argv:  # between the writing and the renaming
+    import os
+    os.replace = lambda *paths: time.sleep(600)
+print(cached(read_folder(Path(sys.argv[1])).name, fetch).sha256)
+"""
+
+
+def caching_process(folder, log, *options):
+    arguments = [sys.executable, "-c", CACHING_PROCESS, str(folder), str(log), *options]
+    return subprocess.Popen(
+        arguments, env=os.environ | {"NNKERNELS_CACHE": str(log.parent / "cache")}, stdout=subprocess.PIPE
+    )
+
+
+def test_two_processes_that_start_at_once_fetch_once(small_digits, tmp_path):
+    write_folder(tmp_path / "data", small_digits)
+    processes = [caching_process(tmp_path / "data", tmp_path / "log") for _ in range(2)]
+    answers = [process.communicate()[0].decode().strip() for process in processes]
+    assert answers == [small_digits.sha256] * 2
+    assert (tmp_path / "log").read_text() == "fetched\n"
+
+
+def test_a_process_killed_while_it_writes_leaves_a_cache_that_works(small_digits, tmp_path):
+    write_folder(tmp_path / "data", small_digits)
+    hanging = caching_process(tmp_path / "data", tmp_path / "log", "--hang")
+    while not list((tmp_path / "cache").glob("*.part.npz")):
+        assert hanging.poll() is None
+        time.sleep(0.02)
+    hanging.kill()
+    hanging.communicate()
+    after = caching_process(tmp_path / "data", tmp_path / "log")
+    assert after.communicate()[0].decode().strip() == small_digits.sha256
+    assert (tmp_path / "log").read_text() == "fetched\n" * 2
+    assert sorted(path.suffix for path in (tmp_path / "cache").iterdir()) == [".lock", ".npz"]

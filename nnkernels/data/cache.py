@@ -46,6 +46,8 @@ def cached(name: str, fetch: Callable[[], Dataset]) -> Dataset:
     try:
         if (dataset := read_cached(name)) is not None:
             return dataset
+        for left_over in cache_folder().glob(f"{name}.*.part.npz"):  # of a process that was killed
+            left_over.unlink(missing_ok=True)
         dataset = _verified(name, fetch())
         with contextlib.suppress(OSError):  # a full disk: this process has its data all the same
             write_npz(cache_folder() / f"{name}.npz", dataset)

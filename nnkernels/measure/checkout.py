@@ -101,6 +101,15 @@ def open_workspace() -> Workspace:
     return Workspace(root, benchmarks, commit, 1000 * seconds, reason)
 
 
+def missing_commits(root: Path, commits: set[str]) -> set[str]:
+    """Return those of the commits that the clone does not have; all of them where there is no git."""
+    try:
+        known = _git(root, "rev-list", "--all", "HEAD").split()
+    except ConfigurationError:
+        return commits
+    return commits - set(known)
+
+
 def _is_root(folder: Path) -> bool:
     return (folder / CONFIG_NAME).is_file() and (folder / "bench" / "ratios.py").is_file()
 

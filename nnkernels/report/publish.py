@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from nnkernels.files import write_text
+from nnkernels.measure.checkout import missing_commits
 from nnkernels.report.page import render
 from nnkernels.report.runs import Run
 from nnkernels.report.summary import summarise
@@ -16,32 +19,54 @@ from nnkernels.report.summary import summarise
 BACK_LINK = '<a class="navbar-brand" href="../index.html">nnkernels: the comparison</a>'
 
 
-def publish(root: Path, run: Run) -> tuple[Path, str]:
+@dataclass(frozen=True)
+class Published:
+    """Where the pages are.
+
+    Attributes
+    ----------
+    page : Path
+        Our page.
+    notes : tuple of str
+        What of asv's pages is missing, and why.
+    """
+
+    page: Path
+    notes: tuple[str, ...]
+
+
+def publish(root: Path, run: Run) -> Published:
     """Build ``results/html/`` from the results beside it.
 
     asv's pages show the recorded history; they need the internet when they are looked at, because asv loads its
     scripts from there. Ours needs nothing.
-
-    Returns
-    -------
-    page : Path
-        Our page.
-    missing : str
-        Why asv's pages are missing; empty if they are there.
     """
     html = root / "results" / "html"
-    missing = _publish_asv(root, html / "asv")
-    if missing:
+    history = root / "results" / "asv"
+    fault = _publish_asv(root, html / "asv") if any(history.glob("*/machine.json")) else "no recorded history yet"
+    notes = [f"without asv's pages: {fault}"] if fault else _gone(root, history)
+    if fault:
         shutil.rmtree(html / "asv", ignore_errors=True)
     page = html / "index.html"
-    write_text(page, render(summarise(run), None if missing else "asv/index.html"))
-    return page, missing
+    write_text(page, render(summarise(run), None if fault else "asv/index.html"))
+    return Published(page, tuple(notes))
+
+
+def _gone(root: Path, history: Path) -> list[str]:
+    # asv leaves out results of commits that it cannot find, and says nothing.
+    files = [path for path in history.glob("*/*.json") if path.name != "machine.json"]
+    commits = {str(json.loads(path.read_text("utf-8"))["commit_hash"]) for path in files}
+    gone = sorted(commit[:8] for commit in missing_commits(root, commits))
+    if not gone:
+        return []
+    return [
+        f"asv's pages lack the results of {', '.join(gone)}: this clone does not have these commits "
+        "(a shallow clone gets them by `git fetch --unshallow`); our page and `nnkernels results` show them all"
+    ]
 
 
 def _publish_asv(root: Path, html: Path) -> str:
     """Build asv's pages; return why they could not be built, or an empty text."""
-    if not any((root / "results" / "asv").glob("*/machine.json")):
-        return "no recorded history yet"
     html.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "asv", "--config", str(root / "asv.conf.json"), "publish", "--no-pull"]
     answer = subprocess.run(command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
