@@ -101,7 +101,7 @@ def test_a_dropped_in_backend_is_found_verified_and_tested(project: Project) -> 
 
 
 def test_a_dropped_in_backend_is_benchmarked(project: Project) -> None:
-    answer = project.run("nnkernels.cli", "bench", "--contenders", "numpy,twin")
+    answer = project.run("nnkernels.cli", "bench", "--contenders", "numpy,twin", "--rounds", "2")
     assert answer.returncode == 0, answer.stderr + answer.stdout
     assert "twin" in answer.stdout
     assert (project.root / "results" / "html" / "index.html").is_file()
@@ -109,7 +109,7 @@ def test_a_dropped_in_backend_is_benchmarked(project: Project) -> None:
     rows = json.loads(project.run("nnkernels.cli", "results", "--format", "json").stdout)
     assert {row["contender"] for row in rows} == {"numpy", "twin"}
     paired = [row for row in rows if row["benchmark"] == "ratios" and row["contender"] == "twin"]
-    assert all(row["ratio_to_numpy"] > 0 and row["samples"] == 8 for row in paired)
+    assert all(row["ratio_to_numpy"] > 0 and row["samples"] == 4 for row in paired)
     assert {row["benchmark"] for row in rows} >= {"kernels.Kernels.time_forward", "training.Epoch.time_epoch"}
     # Nothing of this machine's paths goes into what is committed, and the history is asv's own form.
     written = [path for path in (project.root / "results").rglob("*.json") if "html" not in path.parts]
@@ -125,7 +125,7 @@ def test_a_kernel_with_a_wrong_sign_gets_no_time(project: Project) -> None:
     assert verdict.returncode == 1
     assert "failed" in verdict.stdout
     before = sorted((project.root / "results").rglob("*"))
-    answer = project.run("nnkernels.cli", "bench", "--contenders", "numpy,wrong")
+    answer = project.run("nnkernels.cli", "bench", "--contenders", "numpy,wrong", "--rounds", "1", "--threads", "1")
     assert answer.returncode == 1
     assert "wrong departs from the float64 oracle" in answer.stderr
     assert sorted((project.root / "results").rglob("*")) == before
@@ -138,7 +138,7 @@ def test_a_dirty_tree_is_measured_and_shown_but_not_recorded(data_folder: Path, 
     project.commit()
     with open(project.root / "README.md", "a", encoding="utf-8") as readme:
         readme.write("A change.\n")
-    answer = project.run("nnkernels.cli", "bench", "--contenders", "numpy")
+    answer = project.run("nnkernels.cli", "bench", "--contenders", "numpy", "--rounds", "1", "--threads", "1")
     assert answer.returncode == 0, answer.stderr
     assert "not recorded as history" in answer.stderr
     assert "README.md" in answer.stderr

@@ -46,11 +46,12 @@ def read_csv(path: Path) -> tuple[ByteArray, ByteArray | None]:
         _check_header(path, header)
         # As floats, so that a missing or broken value is found here and can be named, not inside pandas.
         first_row = 0
-        for chunk in pd.read_csv(path, chunksize=ROWS_AT_A_TIME, dtype=np.float32):
-            images.append(_bytes(path, chunk[PIXEL_COLUMNS].to_numpy(), 255, "pixel", first_row))
-            if labelled:
-                labels.append(_bytes(path, chunk[LABEL].to_numpy(), CLASSES - 1, "label", first_row))
-            first_row += len(chunk)
+        with pd.read_csv(path, chunksize=ROWS_AT_A_TIME, dtype=np.float32) as chunks:
+            for chunk in chunks:
+                images.append(_bytes(path, chunk[PIXEL_COLUMNS].to_numpy(), 255, "pixel", first_row))
+                if labelled:
+                    labels.append(_bytes(path, chunk[LABEL].to_numpy(), CLASSES - 1, "label", first_row))
+                first_row += len(chunk)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     except pd.errors.EmptyDataError as error:
