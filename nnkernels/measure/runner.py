@@ -156,19 +156,24 @@ def run(workspace: Workspace, dataset: Dataset, request: Request, progress: Show
     return Outcome(folder, record)
 
 
+def _is_resumable(workspace: Workspace, profile: Profile) -> bool:
+    # Where the code has no commit to know it by, passes of one version could be mixed with those of another.
+    return profile.resumable and not workspace.unrecorded
+
+
 @contextmanager
 def _scratch(
     workspace: Workspace, request: Request, names: list[str], dataset: Dataset, machine: str
 ) -> Iterator[Path]:
     """Yield the folder of the passes; that of a resumable run stays until the run is complete."""
-    if not request.profile.resumable:
+    if not _is_resumable(workspace, request.profile):
         with tempfile.TemporaryDirectory(prefix="nnkernels-bench-") as folder:
             yield Path(folder)
         return
     asked = "|".join([workspace.commit, machine, dataset.sha256, request.profile_name, *request.threads, *names])
     # Passes of another commit, or of other versions of anything, are never mixed with these.
     versions = "|".join(f"{name}{version}" for name, version in provenance.package_versions().items())
-    key = hashlib.sha256(f"{asked}|{versions}|{request.profile}|{workspace.unrecorded}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{asked}|{versions}|{request.profile}".encode()).hexdigest()[:16]
     kept = workspace.root / ".asv" / "resumable" / key
     kept.mkdir(parents=True, exist_ok=True)
     yield kept
@@ -209,7 +214,7 @@ def _measure(
             if not where.is_complete:
                 asv_process.run_pass(workspace, machine, patterns, where, environment, pass_progress)
         except KeyboardInterrupt:
-            if profile.resumable:
+            if _is_resumable(workspace, profile):
                 raise Interruption(
                     f"interrupted; {len(complete)} of {len(plan.passes)} passes are kept: "
                     "the same command goes on there"

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nnkernels.measure.threads import SETTINGS
+from nnkernels.report import formats
 from nnkernels.report.runs import Run
 from nnkernels.report.statistics import Estimate
 from nnkernels.report.tidy import PAIRED, paired_ratio, tidy
@@ -59,7 +60,11 @@ class Summary:
         by_name = {contender.name: contender for contender in self.contenders}
         ours = by_name.get("numba")
         if ours is None:
-            return f"{len(self.contenders)} contenders, measured on {self.run.record.dataset}."
+            return " ".join(
+                f"{contender.name} trains an epoch on {self.run.record.dataset} in "
+                f"{formats.duration(contender.epoch_seconds.value)}."
+                for contender in self.contenders[:1]
+            )
         parts = []
         if ours.to_numpy and "numpy" in by_name:
             parts.append(f"{ours.to_numpy.value:.2f} times as fast as NumPy")
@@ -68,7 +73,7 @@ class Summary:
         if ours.to_best_keras and self.best_keras != "keras-fit":
             parts.append(f"{ours.to_best_keras.value:.2f} times as fast as the best Keras ({self.best_keras})")
         if not parts:
-            return f"The Numba kernels train an epoch in {ours.epoch_seconds.value:.3f} s."
+            return f"The Numba kernels train an epoch in {formats.duration(ours.epoch_seconds.value)}."
         joined = ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
         return f"From scratch in Numba, an epoch of training on {self.run.record.dataset} is {joined}."
 
