@@ -125,8 +125,11 @@ def add_measured(target: Any, source: Any, benchmarks: dict[str, Any], append: b
         target.add_result(benchmark, result, record_samples=True, append_samples=append, selected_idx=set(measured))
 
 
-def add_to_history(merged: Merged, last_pass: Path, machine: str, history: Path) -> None:
-    """Put merged results into asv's history; what was measured earlier at the same commit stays beside them."""
+def add_to_history(merged: Merged, any_pass: Path, machine: str, history: Path) -> None:
+    """Put merged results into asv's history; what was measured earlier at the same commit stays beside them.
+
+    ``any_pass`` is the folder of a pass: all describe the same benchmarks and the same machine.
+    """
     from asv.results import Results, get_filename
 
     history.mkdir(parents=True, exist_ok=True)
@@ -134,10 +137,10 @@ def add_to_history(merged: Merged, last_pass: Path, machine: str, history: Path)
     target = merged.results
     if path.is_file():
         target = Results.load(str(path))
-        add_measured(target, merged.results, load_benchmarks(last_pass), append=False)
+        add_measured(target, merged.results, load_benchmarks(any_pass), append=False)
     target.save(str(history))
-    shutil.copyfile(last_pass / machine / "machine.json", history / machine / "machine.json")
-    shutil.copyfile(last_pass / "benchmarks.json", history / "benchmarks.json")
+    shutil.copyfile(any_pass / machine / "machine.json", history / machine / "machine.json")
+    shutil.copyfile(any_pass / "benchmarks.json", history / "benchmarks.json")
 
 
 def _is_number(value: object) -> bool:
