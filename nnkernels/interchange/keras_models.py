@@ -1,4 +1,4 @@
-"""Parameters to and from other systems' forms; here, the one builder of the equivalent Keras model."""
+"""Parameters to and from Keras; the one builder of the equivalent Keras model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens to pixels before the network sees them."""
+"""Scaling: from uint8 pixels to features."""
 
 from __future__ import annotations
 

@@ -1,15 +1,14 @@
-"""matplotlib figures; each function draws one and returns it."""
+"""Contenders side by side, a row each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from nnkernels.plots.style import FRAMEWORK, OURS
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-# Okabe and Ito's colours, which colour-blind people tell apart too.
-OURS, FRAMEWORK = "#0072B2", "#E69F00"
 
 
 def horizontal_comparison(
