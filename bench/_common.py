@@ -12,7 +12,7 @@ from functools import cache
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from nnkernels import contenders, kernels
-from nnkernels.contenders import Contender, TrainingData
+from nnkernels.contenders import Contender
 from nnkernels.data import Dataset, load_mnist
 from nnkernels.measure import gate
 from nnkernels.measure.threads import SETTINGS, thread_count
@@ -87,5 +87,5 @@ def ready(name: str, threads: str, dataset_name: str) -> Contender:
     contender = contenders.create(installed(name))
     contender.use_threads(thread_count(threads))
     gate.require(name, contender, data)
-    contender.prepare(initial_parameters(0), TrainingData(data.X_train, data.y_train), SGD)
+    contender.prepare(initial_parameters(0), data.training, SGD)
     return contender

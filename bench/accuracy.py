@@ -39,7 +39,9 @@ class ErrorRate:
                 contender = contenders.create(name)
                 contender.use_threads(thread_count("all"))
                 records = [
-                    train(name, contender, data, recipe, seed, evaluate_every_epoch=False).epochs[-1]
+                    train(contender, data.training, recipe, seed=seed, validation=data.test, evaluate_every=0).epochs[
+                        -1
+                    ]
                     for seed in range(SEEDS)
                 ]
                 contender.close()
@@ -47,7 +49,7 @@ class ErrorRate:
                 failures[name] = one_line(error)
                 continue
             error_rates[name] = {
-                "test": [record.test_error_rate for record in records],
+                "test": [record.validation_error_rate for record in records],
                 "train": [record.train_error_rate for record in records],
             }
         return error_rates, failures

@@ -28,6 +28,7 @@ EPOCH = f"""
 import json, sys
 import numpy as np
 from nnkernels import contenders
+from nnkernels.data import LabelledImages
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import SGD
 from nnkernels.training import batch_order
@@ -37,7 +38,7 @@ contender = contenders.create(name)
 after_import, _ = resident_bytes()
 X, y = np.load(f"{{folder}}/X_train.npy"), np.load(f"{{folder}}/y_train.npy")
 contender.use_threads(int(threads))
-contender.prepare(initial_parameters(0), contenders.TrainingData(X, y), SGD)
+contender.prepare(initial_parameters(0), LabelledImages(X, y), SGD)
 contender.advance(batch_order(0, 0, len(X)), SGD.learning_rates(0, len(X)))
 _, peak = resident_bytes()
 {PASS_THE_GATE}

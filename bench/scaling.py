@@ -11,7 +11,8 @@ import numpy.typing as npt
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from nnkernels import contenders
-from nnkernels.contenders import Contender, TrainingData
+from nnkernels.contenders import Contender
+from nnkernels.data import LabelledImages
 from nnkernels.measure import gate
 from nnkernels.measure.gate import gate_recipe
 from nnkernels.measure.threads import thread_count
@@ -92,7 +93,7 @@ def _seconds_per_image(
     contender = contenders.create(installed(name))
     contender.use_threads(thread_count(threads))
     gate.require(name, contender, data, recipe)
-    part = TrainingData(data.X_train[:epoch_images], data.y_train[:epoch_images])
+    part = LabelledImages(data.X_train[:epoch_images], data.y_train[:epoch_images])
     contender.prepare(initial_parameters(0, part.X.shape[1], recipe.hidden), part, recipe)
     order = batch_order(0, 0, len(part.X))
     if epoch_images is None:

@@ -21,6 +21,7 @@ started = time.perf_counter()
 import nnkernels
 import numpy as np
 from nnkernels import contenders
+from nnkernels.data import LabelledImages
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import SGD
 
@@ -28,7 +29,7 @@ name, folder, threads = sys.argv[1:]
 X, y = np.load(f"{{folder}}/X_train.npy"), np.load(f"{{folder}}/y_train.npy")
 contender = contenders.create(name)
 contender.use_threads(int(threads))
-contender.prepare(initial_parameters(0), contenders.TrainingData(X, y), SGD)
+contender.prepare(initial_parameters(0), LabelledImages(X, y), SGD)
 contender.advance(np.arange(10 * SGD.batch_size), np.full(10, SGD.learning_rate, np.float32))
 seconds = time.perf_counter() - started
 {PASS_THE_GATE}

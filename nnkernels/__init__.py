@@ -13,10 +13,11 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from nnkernels.data import Dataset, load_mnist
+    from nnkernels.history import History
     from nnkernels.measure.gate import verify
     from nnkernels.parameters import Parameters, initial_parameters
     from nnkernels.recipes import Recipe
-    from nnkernels.training import History, train
+    from nnkernels.training import train
 
 _HOMES = {
     "Dataset": "nnkernels.data",
@@ -25,7 +26,7 @@ _HOMES = {
     "Parameters": "nnkernels.parameters",
     "initial_parameters": "nnkernels.parameters",
     "Recipe": "nnkernels.recipes",
-    "History": "nnkernels.training",
+    "History": "nnkernels.history",
     "train": "nnkernels.training",
 }
 

@@ -42,6 +42,10 @@ class GateError(NNKernelsError):
     """A contender whose training departs from the float64 oracle; it may not be timed."""
 
 
+class GradcheckError(NNKernelsError):
+    """A backward pass, softmax or update that a check found wrong, or a function that cannot be checked."""
+
+
 class MeasurementError(NNKernelsError):
     """A benchmark run that failed or that cannot be recorded."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -93,8 +94,43 @@ class Recipe:
         return replace(self, **changes)
 
 
+def _gradient_descent(images: int) -> Recipe:
+    return Recipe("gradient-descent", batch_size=images, epochs=160, learning_rate=0.3)
+
+
+_NAMED: dict[str, Callable[[int], Recipe]] = {
+    "gradient-descent": _gradient_descent,
+    "sgd": lambda _images: Recipe("sgd", epochs=20, learning_rate=0.1, schedule="linear"),
+    "momentum": lambda _images: Recipe(
+        "momentum", Optimizer("momentum"), epochs=20, learning_rate=0.01, schedule="linear"
+    ),
+    "adam": lambda _images: Recipe("adam", Optimizer("adam"), epochs=20, learning_rate=0.002, schedule="linear"),
+}
+
+RECIPE_NAMES = tuple(_NAMED)
+
+
+def named_recipe(name: str, images: int) -> Recipe:
+    """Return a recipe by name, for that many training images.
+
+    ``gradient-descent`` takes all images a step, 160 steps in all, at the learning rate 0.3: there the accuracy on
+    MNIST's validation images reaches the 91.3 % at which the from-scratch write-up stopped. (At 0.5 and 1.0 it is
+    reached sooner, but some starts swing by points from step to step.) ``sgd``, ``momentum`` and ``adam`` are 20
+    epochs in batches of 32, the learning rate falling to zero; of three learning rates each has the one with the
+    lowest error on the validation images.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such recipe.
+    """
+    if name not in _NAMED:
+        raise UnknownNameError("recipe", name, RECIPE_NAMES)
+    return _NAMED[name](images)
+
+
 # What every speed comparison trains by: plain stochastic gradient descent.
-SGD = Recipe("sgd")
+SGD = Recipe("sgd-epoch")
 
 
 def accuracy_recipe(images: int) -> Recipe:

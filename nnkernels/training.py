@@ -4,55 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nnkernels import kernels
-from nnkernels.contenders import Contender, TrainingData
-from nnkernels.data import Dataset
+from nnkernels.contenders import Contender
+from nnkernels.data import LabelledImages
+from nnkernels.errors import DataError
+from nnkernels.history import EpochRecord, History
+from nnkernels.kernels import Backend
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Recipe
 from nnkernels.transforms import as_features
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 EVALUATION_BATCH = 2048  # images at a time: their features stay in the cache
 
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """What is known at the end of an epoch; error rates are fractions of 1.
-
-    ``seconds`` is the time of the training alone, without the evaluation.
-    """
-
-    epoch: int
-    seconds: float
-    train_loss: float
-    train_error_rate: float
-    test_loss: float
-    test_error_rate: float
-
-
-@dataclass
-class History:
-    """The records of a training, an epoch each, in order."""
-
-    contender: str
-    recipe: str
-    dataset: str
-    seed: int
-    epochs: list[EpochRecord] = field(default_factory=list)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return a row an epoch (needs pandas)."""
-        import pandas as pd
-
-        return pd.DataFrame([asdict(record) for record in self.epochs])
+# Called after every evaluated epoch; whatever is true ends the training there.
+Callback = Callable[[History, Contender], object]
 
 
 def batch_order(seed: int, epoch: int, images: int) -> npt.NDArray[np.int64]:
@@ -60,73 +30,129 @@ def batch_order(seed: int, epoch: int, images: int) -> npt.NDArray[np.int64]:
     return np.random.default_rng((seed, epoch)).permutation(images)
 
 
-def evaluate(params: Parameters, X: npt.NDArray[Any], y: npt.NDArray[np.integer]) -> tuple[float, float]:
+def evaluate(
+    params: Parameters, X: npt.NDArray[Any], y: npt.NDArray[np.integer[Any]], backend: Backend | None = None
+) -> tuple[float, float]:
     """Return the mean cross-entropy (nats) and the error rate of parameters on images.
-
-    The reference kernels judge everybody's parameters, so that a difference lies in the training alone.
 
     Parameters
     ----------
     params : Parameters
     X : ndarray, shape (N, D), uint8 pixels or float features
     y : ndarray of integers, shape (N,)
+    backend : Backend, optional
+        Whose forward pass and loss judge. The reference kernels unless it is given, so that a difference between
+        contenders lies in the training alone; another network's mathematics must be judged by its own.
+
+    Raises
+    ------
+    DataError
+        If there is no image to judge by.
     """
-    reference = kernels.load("numpy")
+    if len(X) == 0:
+        raise DataError("there are no images to evaluate on")
+    judge = backend or kernels.load("numpy")
     total_loss, wrong = 0.0, 0
     for start in range(0, len(X), EVALUATION_BATCH):
         part = slice(start, start + EVALUATION_BATCH)
-        logits = reference.forward(params, as_features(X[part], params.W1.dtype)).logits
-        total_loss += reference.loss(logits, y[part]) * len(logits)
+        logits = judge.forward(params, as_features(X[part], params.W1.dtype)).logits
+        total_loss += float(judge.loss(logits, y[part])) * len(logits)  # somebody's own may be of NumPy's float32
         wrong += int(np.count_nonzero(logits.argmax(axis=1) != y[part]))
     return total_loss / len(X), wrong / len(X)
 
 
 def train(
-    name: str,
     contender: Contender,
-    dataset: Dataset,
+    data: LabelledImages,
     recipe: Recipe,
+    *,
     seed: int = 0,
-    callbacks: Iterable[Callable[[EpochRecord], None]] = (),
-    evaluate_every_epoch: bool = True,
+    start: Parameters | None = None,
+    validation: LabelledImages | None = None,
+    callbacks: Iterable[Callback] = (),
+    evaluate_every: int = 1,
+    judge: Backend | None = None,
 ) -> History:
     """Train a contender by a recipe, from the parameters and in the batch order that ``seed`` gives.
 
     Parameters
     ----------
-    name : str
-        The contender's name, for the history.
     contender : Contender
         Prepared here; left open, so that its parameters can be had.
-    dataset : Dataset
-        Give ``dataset.validation_split()`` while choosing hyper-parameters.
+    data : LabelledImages
+        What is learnt: ``dataset.training``.
     recipe : Recipe
     seed : int
+    start : Parameters, optional
+        The initial parameters; else they are drawn by ``seed``, for ten classes.
+    validation : LabelledImages, optional
+        Images held out, evaluated beside ``data``. To choose hyper-parameters, take those of
+        ``dataset.validation_split()``: the test images are for the report alone.
     callbacks : iterable of callables
-        Each is called with the record of every evaluated epoch.
-    evaluate_every_epoch : bool
-        False evaluates after the last epoch only.
+        Each is called with the history so far and the contender after every evaluated epoch, and ends the training
+        by returning something true.
+    evaluate_every : int
+        Epochs from one evaluation to the next; the last epoch is always evaluated, and 0 evaluates no other.
+    judge : Backend, optional
+        See :func:`evaluate`.
 
     Returns
     -------
     History
-        Error rates at the end of each epoch, on the training and on the test images.
+
+    Raises
+    ------
+    DataError
+        If there is no image to learn from.
     """
-    images = len(dataset.X_train)
-    history = History(name, recipe.name, dataset.name, seed)
-    start = initial_parameters(seed, dataset.X_train.shape[1], recipe.hidden)
-    contender.prepare(start, TrainingData(dataset.X_train, dataset.y_train), recipe)
-    for epoch in range(recipe.epochs):
-        order, learning_rates = batch_order(seed, epoch, images), recipe.learning_rates(epoch, images)
+    if start is None:
+        start = initial_parameters(seed, data.X.shape[1], recipe.hidden)
+    contender.prepare(start, data, recipe)
+    history = History(recipe, seed, len(data.X))
+    return go_on(
+        contender,
+        data,
+        history,
+        validation=validation,
+        callbacks=callbacks,
+        evaluate_every=evaluate_every,
+        judge=judge,
+    )
+
+
+def go_on(
+    contender: Contender,
+    data: LabelledImages,
+    history: History,
+    *,
+    validation: LabelledImages | None = None,
+    callbacks: Iterable[Callback] = (),
+    evaluate_every: int = 1,
+    judge: Backend | None = None,
+) -> History:
+    """Train a prepared contender from where ``history`` ends to the end of its recipe; the history grows in place.
+
+    Order and learning rates of an epoch depend on nothing but recipe, seed and the epoch's number, so a training that
+    goes on from a checkpoint is the training that was never interrupted. See :func:`train` for the other arguments.
+    """
+    recipe, images = history.recipe, len(data.X)
+    if images == 0:
+        raise DataError("there are no training images")
+    callbacks = tuple(callbacks)
+    seconds = 0.0
+    for epoch in range(history.epochs_done, recipe.epochs):
+        order, learning_rates = batch_order(history.seed, epoch, images), recipe.learning_rates(epoch, images)
         started = time.perf_counter()
         contender.advance(order, learning_rates)
-        seconds = time.perf_counter() - started
-        if evaluate_every_epoch or epoch == recipe.epochs - 1:
+        seconds += time.perf_counter() - started
+        done = epoch + 1
+        if done == recipe.epochs or (evaluate_every and done % evaluate_every == 0):
             params = contender.parameters()
-            train_loss, train_error = evaluate(params, dataset.X_train, dataset.y_train)
-            test_loss, test_error = evaluate(params, dataset.X_test, dataset.y_test)
-            record = EpochRecord(epoch + 1, seconds, train_loss, train_error, test_loss, test_error)
-            history.epochs.append(record)
-            for callback in callbacks:
-                callback(record)
+            learnt = evaluate(params, data.X, data.y, judge)
+            held_out = evaluate(params, validation.X, validation.y, judge) if validation else ()
+            history.epochs.append(EpochRecord(done, seconds, *learnt, *held_out))
+            seconds = 0.0
+            answers = [callback(history, contender) for callback in callbacks]  # each is called, whoever ends it
+            if any(answers):
+                break
     return history

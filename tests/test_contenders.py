@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nnkernels import contenders, kernels
-from nnkernels.contenders import TrainingData, create
+from nnkernels.contenders import create
+from nnkernels.data import LabelledImages
 from nnkernels.errors import MissingDependencyError, UnknownNameError
 from nnkernels.parameters import copy, initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
@@ -25,7 +26,7 @@ RATES = np.full(4, 0.1, np.float32)
 
 @pytest.fixture(scope="module")
 def data(small_digits):
-    return TrainingData(small_digits.X_train[:IMAGES], small_digits.y_train[:IMAGES])
+    return LabelledImages(small_digits.X_train[:IMAGES], small_digits.y_train[:IMAGES])
 
 
 @pytest.fixture
@@ -114,14 +115,14 @@ def test_two_stretches_equal_one(contender, start, data, order, optimizer):
 def test_order_is_respected(contender, start, data, order):
     given = trained(contender, start, data, order)
     # Storing the images in that order is the same training; taking them backwards is another.
-    stored = TrainingData(data.X[order], data.y[order])
+    stored = LabelledImages(data.X[order], data.y[order])
     assert max_abs_difference(trained(contender, start, stored, np.arange(IMAGES)), given) <= TOLERANCE
     assert max_abs_difference(trained(contender, start, data, order[::-1].copy()), given) > 100 * TOLERANCE
 
 
 def test_only_the_images_of_the_order_are_trained_on(contender, start, data, order):
     chosen = order[: 2 * BATCH_SIZE]
-    expected = trained(contender, start, TrainingData(data.X[chosen], data.y[chosen]), np.arange(64), RATES[:2])
+    expected = trained(contender, start, LabelledImages(data.X[chosen], data.y[chosen]), np.arange(64), RATES[:2])
     assert max_abs_difference(trained(contender, start, data, chosen, RATES[:2]), expected) <= TOLERANCE
 
 
@@ -181,7 +182,7 @@ def test_predictions_of_bytes_and_of_features_agree(contender, start, data, smal
 
 def test_training_on_bytes_and_on_features_agrees(contender, start, data, order):
     from_bytes = trained(contender, start, data, order)
-    features = TrainingData(as_features(data.X), data.y)
+    features = LabelledImages(as_features(data.X), data.y)
     assert max_abs_difference(trained(contender, start, features, order), from_bytes) <= TOLERANCE
 
 

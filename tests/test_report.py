@@ -17,7 +17,7 @@ from nnkernels.measure.records import write_run
 from nnkernels.report import formats, readme, side_by_side, tables
 from nnkernels.report.page import render
 from nnkernels.report.runs import find_run, load_run, pin
-from nnkernels.report.statistics import Estimate
+from nnkernels.statistics import Estimate
 from nnkernels.report.summary import summarise
 from nnkernels.report.tidy import COLUMNS, paired_ratio, tidy
 from tests import synthetic

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nnkernels.report.statistics import mean_over_seeds, median_over_processes
+from nnkernels.statistics import mean_over_seeds, median_over_processes
 
 
 def test_median_of_the_processes_medians() -> None:

@@ -14,11 +14,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-from nnkernels.contenders._protocol import Contender, Entry, TrainingData
+from nnkernels.contenders._protocol import Contender, Entry
 from nnkernels.errors import ContractError, MissingDependencyError, UnknownNameError
 from nnkernels.plugins import CONTENDERS_GROUP, installed_plugins
 
-__all__ = ["Contender", "Entry", "TrainingData", "create", "entry", "install_command", "is_installed", "names"]
+__all__ = ["Contender", "Entry", "create", "entry", "install_command", "is_installed", "names", "require_installed"]
 
 
 @cache
@@ -68,8 +68,8 @@ def install_command(name: str) -> str:
     return f"pip install 'nnkernels[{entry(name).extra}]'" if entry(name).extra else "pip install nnkernels"
 
 
-def create(name: str) -> Contender:
-    """Return a new contender, not yet prepared.
+def require_installed(name: str) -> Entry:
+    """Return what is known of a contender that could be created here.
 
     Raises
     ------
@@ -82,4 +82,9 @@ def create(name: str) -> Contender:
     for package in found.packages:
         if find_spec(package) is None:
             raise MissingDependencyError(f"the contender {name}", package, found.extra)
-    return found.create()
+    return found
+
+
+def create(name: str) -> Contender:
+    """Return a new contender, not yet prepared; raises what :func:`require_installed` raises."""
+    return require_installed(name).create()

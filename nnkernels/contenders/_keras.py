@@ -1,49 +1,16 @@
-"""What the contenders on Keras and TensorFlow share: start-up, threads and the way in and out."""
+"""What the contenders on Keras and TensorFlow share: threads and the way in and out."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
-from nnkernels.contenders._protocol import TrainingData
+from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError
 from nnkernels.interchange import from_keras, keras_optimizer, to_keras
+from nnkernels.interchange.keras_import import import_tensorflow
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe
 
 PACKAGES = ("keras", "tensorflow")
 EXTRA = "keras"
-
-
-def import_tensorflow() -> Any:
-    """Import TensorFlow as Keras' backend, without its start-up messages."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # CPU is what is compared
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    with _silent_stderr():
-        import keras
-        import tensorflow
-
-    if keras.backend.backend() != "tensorflow":
-        raise ConfigurationError(f"Keras runs on {keras.backend.backend()}; set KERAS_BACKEND=tensorflow")
-    return tensorflow
-
-
-@contextmanager
-def _silent_stderr() -> Iterator[None]:
-    # TensorFlow's C++ writes to the descriptor itself, before its log level is read.
-    sys.stderr.flush()
-    saved = os.dup(2)
-    try:
-        with open(os.devnull, "w") as devnull:
-            os.dup2(devnull.fileno(), 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 class KerasContender:
@@ -67,7 +34,7 @@ class KerasContender:
                     f"TensorFlow has started already; its {name} must be set to {threads} before its first work"
                 ) from error
 
-    def prepare(self, parameters: Parameters, data: TrainingData, recipe: Recipe) -> None:
+    def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
         """Build the model and the optimizer; convert the data."""
         self.recipe = recipe
         self.model = to_keras(parameters)
@@ -75,7 +42,7 @@ class KerasContender:
         self.optimizer.build(self.model.trainable_variables)
         self.convert(data)
 
-    def convert(self, data: TrainingData) -> None:
+    def convert(self, data: LabelledImages) -> None:
         """Bring the data into the form that this contender trains from."""
         raise NotImplementedError
 

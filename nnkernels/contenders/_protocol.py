@@ -9,23 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from nnkernels.data import LabelledImages
 from nnkernels.parameters import FloatArray, Parameters
 from nnkernels.recipes import Recipe
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """The training images, as every contender is given them.
-
-    Attributes
-    ----------
-    X : ndarray, shape (images, D)
-        uint8 pixels, whose features are ``X / 255``, or float features.
-    y : ndarray of uint8, shape (images,)
-    """
-
-    X: npt.NDArray[Any]
-    y: npt.NDArray[np.uint8]
 
 
 class Contender(Protocol):
@@ -53,7 +39,7 @@ class Contender(Protocol):
         """
         ...
 
-    def prepare(self, parameters: Parameters, data: TrainingData, recipe: Recipe) -> None:
+    def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
         """Take the start: copy the parameters, bring the data into the contender's own form, reset the optimizer."""
         ...
 

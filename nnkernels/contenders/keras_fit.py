@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.contenders._keras import EXTRA, PACKAGES, KerasContender
-from nnkernels.contenders._protocol import Entry, TrainingData
+from nnkernels.contenders._protocol import Entry
+from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError
 from nnkernels.interchange import keras_optimizer
 from nnkernels.parameters import FloatArray, Parameters
@@ -26,7 +27,7 @@ class KerasFit(KerasContender):
 
     whole_epochs_only = True
 
-    def prepare(self, parameters: Parameters, data: TrainingData, recipe: Recipe) -> None:
+    def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
         """Build and compile the model; a falling learning rate becomes a Keras schedule."""
         super().prepare(parameters, data, recipe)
         import keras
@@ -37,7 +38,7 @@ class KerasFit(KerasContender):
             self.optimizer = keras_optimizer(recipe.optimizer, self.schedule)
         self.model.compile(optimizer=self.optimizer, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 
-    def convert(self, data: TrainingData) -> None:
+    def convert(self, data: LabelledImages) -> None:
         """Scale all images to float32 at once, as every tutorial does."""
         self.X = as_features(data.X)
         self.y = data.y.astype(np.int32)

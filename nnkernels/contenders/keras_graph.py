@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.contenders._keras import EXTRA, PACKAGES, KerasContender
-from nnkernels.contenders._protocol import Entry, TrainingData
+from nnkernels.contenders._protocol import Entry
+from nnkernels.data import LabelledImages
 from nnkernels.parameters import FloatArray, Parameters
 from nnkernels.recipes import Recipe
 from nnkernels.transforms import feature_scale
@@ -24,13 +25,13 @@ class KerasGraph(KerasContender):
 
     whole_epochs_only = False
 
-    def prepare(self, parameters: Parameters, data: TrainingData, recipe: Recipe) -> None:
+    def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
         """Build the model and trace both functions; they compile on their first call."""
         super().prepare(parameters, data, recipe)
         self._train = self._training_function()
         self._predict = self._prediction_function()
 
-    def convert(self, data: TrainingData) -> None:
+    def convert(self, data: LabelledImages) -> None:
         """Keep the images as a tensor, in their own dtype: gathering bytes is faster than gathering floats."""
         self.X = self.tf.constant(data.X)
         self.y = self.tf.constant(data.y.astype(np.int32))

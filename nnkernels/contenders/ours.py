@@ -11,9 +11,10 @@ import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 from nnkernels import kernels
-from nnkernels.contenders._protocol import Entry, TrainingData
+from nnkernels.contenders._protocol import Entry
+from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
-from nnkernels.kernels.contract import initial_state, update_rule
+from nnkernels.kernels.contract import Backend, OptimizerState, initial_state, update_rule
 from nnkernels.kernels.stepwise import training_entry
 from nnkernels.parameters import FloatArray, Parameters, copy
 from nnkernels.recipes import Recipe
@@ -31,8 +32,8 @@ class KernelContender:
     whole_epochs_only = False
     threads_can_change = True
 
-    def __init__(self, backend: str) -> None:
-        self.backend = kernels.load(backend)
+    def __init__(self, backend: str | Backend) -> None:
+        self.backend = kernels.load(backend) if isinstance(backend, str) else backend
         self.train_inplace = training_entry(self.backend)
 
     def use_threads(self, threads: int) -> None:
@@ -48,7 +49,7 @@ class KernelContender:
         if numba := sys.modules.get("numba"):
             numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
 
-    def prepare(self, parameters: Parameters, data: TrainingData, recipe: Recipe) -> None:
+    def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
         """Copy the parameters; the images stay as they are, and each batch is scaled when it is fetched."""
         self.params = copy(parameters)
         self.state = initial_state(self.params)
@@ -83,6 +84,14 @@ class KernelContender:
     def parameters(self) -> Parameters:
         """Return a copy of the parameters."""
         return copy(self.params)
+
+    def optimizer_state(self) -> OptimizerState:
+        """Return a copy of what the optimizer remembers."""
+        return OptimizerState(self.state.step.copy(), copy(self.state.first), copy(self.state.second))
+
+    def restore(self, state: OptimizerState) -> None:
+        """Take over what an optimizer remembered, after :meth:`prepare`: the training goes on where that one was."""
+        self.state = OptimizerState(state.step.copy(), copy(state.first), copy(state.second))
 
     def close(self) -> None:
         """Do nothing: all that was taken is memory."""

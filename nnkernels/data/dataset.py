@@ -1,4 +1,4 @@
-"""Dataset: labelled images in memory, named by their content."""
+"""Labelled images in memory, and the data set of a training and a test part, named by its content."""
 
 from __future__ import annotations
 
@@ -30,6 +30,22 @@ def digest(*arrays: npt.NDArray[Any]) -> str:
     for array in arrays:
         sha256.update(np.ascontiguousarray(array).data)
     return sha256.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledImages:
+    """Images with their labels, in any form that a network trains from.
+
+    Attributes
+    ----------
+    X : ndarray, shape (N, D)
+        uint8 pixels, whose features are ``X / 255``, or float features.
+    y : ndarray of integers, shape (N,)
+        Classes, counted from 0.
+    """
+
+    X: npt.NDArray[Any]
+    y: npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +88,16 @@ class Dataset:
             shared = getattr(self, field.name).view()
             shared.flags.writeable = False
             object.__setattr__(self, field.name, shared)
+
+    @property
+    def training(self) -> LabelledImages:
+        """The training images with their labels."""
+        return LabelledImages(self.X_train, self.y_train)
+
+    @property
+    def test(self) -> LabelledImages:
+        """The test images with their labels."""
+        return LabelledImages(self.X_test, self.y_test)
 
     @cached_property
     def sha256(self) -> str:

@@ -1,5 +1,17 @@
 """Parameters to and from other systems' forms, one form a file."""
 
+from nnkernels.interchange.checks import checked_parameters
 from nnkernels.interchange.keras_models import from_keras, keras_optimizer, to_keras
+from nnkernels.interchange.onnx_files import from_onnx, to_onnx
+from nnkernels.interchange.parameter_files import load_parameters, save_parameters
 
-__all__ = ["from_keras", "keras_optimizer", "to_keras"]
+__all__ = [
+    "checked_parameters",
+    "from_keras",
+    "from_onnx",
+    "keras_optimizer",
+    "load_parameters",
+    "save_parameters",
+    "to_keras",
+    "to_onnx",
+]

@@ -6,14 +6,17 @@ A module of another package becomes a backend by an entry point of the group ``n
 from __future__ import annotations
 
 import pkgutil
+import sys
 from functools import cache
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
-from nnkernels.errors import UnknownNameError
+from nnkernels.errors import ContractError, DataError, UnknownNameError, one_line
 from nnkernels.kernels.contract import Activations, Backend, OptimizerState, checked, initial_state
 from nnkernels.plugins import KERNELS_GROUP, installed_plugins
 
-__all__ = ["Activations", "Backend", "OptimizerState", "initial_state", "load", "names"]
+__all__ = ["Activations", "Backend", "OptimizerState", "initial_state", "load", "load_file", "names"]
 
 SUFFIX = "_kernels"
 
@@ -45,3 +48,29 @@ def load(name: str) -> Backend:
     if name in _own():  # a plugin cannot take the place of one of ours
         return checked(import_module(f"{__name__}.{name}{SUFFIX}"))
     return checked(installed_plugins(KERNELS_GROUP)[name].load())
+
+
+def load_file(path: Path) -> Backend:
+    """Import somebody's own kernels from a file, an edited copy of ``numpy_kernels.py`` say.
+
+    They are no backend of the suite: their mathematics may be another, and nothing discovers them.
+
+    Raises
+    ------
+    DataError
+        If there is no such Python file.
+    ContractError
+        If it cannot be imported, lacks a function of the contract, or a function has other arguments.
+    """
+    name = f"kernels_from_file_{path.stem}"
+    spec = spec_from_file_location(name, path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise DataError(f"{path} is no Python file; copy nnkernels/kernels/numpy_kernels.py and change the copy")
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # where dataclasses and Numba look a function's module up
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        where = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise ContractError(f"{path}{where} cannot be imported: {one_line(error)}") from error
+    return checked(module)

@@ -90,15 +90,31 @@ def open_workspace() -> Workspace:
             return _temporary(benchmarks, "this copy is not a git checkout")
         commit = _git(root, "rev-parse", "HEAD").strip()
         seconds = int(_git(root, "show", "-s", "--format=%ct", "HEAD"))
-        status = _git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--", ".", ":(exclude)results")
+        reason = _uncommitted(root)
     except ConfigurationError as error:
         return _temporary(benchmarks, str(error))
     written = root / "results"
     if not os.access(written if written.exists() else root, os.W_OK):
         return _temporary(benchmarks, "the checkout cannot be written to")
-    dirty = [line[3:] for line in status.split("\0") if line]
-    reason = f"uncommitted changes in {', '.join(dirty[:5])}{' and more' if len(dirty) > 5 else ''}" if dirty else ""
     return Workspace(root, benchmarks, commit, 1000 * seconds, reason)
+
+
+def code_state() -> dict[str, str]:
+    """Return the commit of the nnkernels that runs, and whether its tree is clean; never fails."""
+    root = PACKAGE.parent
+    if not _is_root(root):
+        return {"commit": "none", "tree": "an installed package"}
+    try:
+        return {"commit": _git(root, "rev-parse", "HEAD").strip(), "tree": _uncommitted(root) or "clean"}
+    except ConfigurationError as error:
+        return {"commit": "none", "tree": str(error)}
+
+
+def _uncommitted(root: Path) -> str:
+    """Say what is changed in the checkout but not committed, results aside; empty if nothing is."""
+    status = _git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--", ".", ":(exclude)results")
+    dirty = [line[3:] for line in status.split("\0") if line]
+    return f"uncommitted changes in {', '.join(dirty[:5])}{' and more' if len(dirty) > 5 else ''}" if dirty else ""
 
 
 def missing_commits(root: Path, commits: set[str]) -> set[str]:

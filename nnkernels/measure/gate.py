@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnkernels import contenders
-from nnkernels.contenders import Contender, TrainingData
+from nnkernels.contenders import Contender
 from nnkernels.data import Dataset
 from nnkernels.errors import GateError, one_line
 from nnkernels.measure.oracle import predict_float64, train_float64
@@ -76,7 +76,7 @@ def measure(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | 
     order = rng.permutation(len(dataset.X_train))[:IMAGES]
     learning_rates = recipe.learning_rates(0, len(order))
     start = initial_parameters(SEED, dataset.X_train.shape[1], recipe.hidden)
-    contender.prepare(start, TrainingData(dataset.X_train, dataset.y_train), recipe)
+    contender.prepare(start, dataset.training, recipe)
     contender.advance(order, learning_rates)
     expected = train_float64(start, dataset.X_train[order] / 255.0, dataset.y_train[order], recipe, learning_rates)
     trained = contender.parameters()

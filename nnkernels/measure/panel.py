@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nnkernels import contenders
-from nnkernels.contenders import Contender, TrainingData
+from nnkernels.contenders import Contender
 from nnkernels.data import Dataset
 from nnkernels.errors import one_line
 from nnkernels.measure import gate
@@ -87,7 +87,7 @@ def _ready(name: str, dataset: Dataset, recipe: Recipe, framework_threads: str) 
     gate.require(name, contender, dataset)
     contender.prepare(
         initial_parameters(SEED, dataset.X_train.shape[1], recipe.hidden),
-        TrainingData(dataset.X_train, dataset.y_train),
+        dataset.training,
         recipe,
     )
     return contender

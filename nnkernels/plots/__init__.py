@@ -1,5 +1,26 @@
 """matplotlib figures, one subject a file; each function draws one figure from plain arrays or tables and returns it."""
 
+from nnkernels.plots.claim import claim_table_figure
 from nnkernels.plots.comparison import horizontal_comparison
+from nnkernels.plots.confusion import confusion_matrix
+from nnkernels.plots.digits import digit_reading, sample_predictions
+from nnkernels.plots.hidden import hidden_units
+from nnkernels.plots.learning import training_curves
+from nnkernels.plots.mistakes import disagreements, mistakes
+from nnkernels.plots.saving import save_figure
+from nnkernels.plots.trajectories import comparison_curves, parameter_drift
 
-__all__ = ["horizontal_comparison"]
+__all__ = [
+    "claim_table_figure",
+    "comparison_curves",
+    "confusion_matrix",
+    "digit_reading",
+    "disagreements",
+    "hidden_units",
+    "horizontal_comparison",
+    "mistakes",
+    "parameter_drift",
+    "sample_predictions",
+    "save_figure",
+    "training_curves",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nnkernels.report.statistics import Estimate
+from nnkernels.statistics import Estimate
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from nnkernels.measure.threads import SETTINGS
 from nnkernels.report import formats
 from nnkernels.report.runs import Run
-from nnkernels.report.statistics import Estimate
+from nnkernels.statistics import Estimate
 from nnkernels.report.tidy import PAIRED, paired_ratio, tidy
 
 KERAS_FORMS_PREFIX = "keras-"

@@ -13,7 +13,7 @@ from nnkernels.measure.paired import log_ratios
 from nnkernels.measure.panel import Panel
 from nnkernels.measure.threads import SETTINGS
 from nnkernels.report.runs import Run
-from nnkernels.report.statistics import Estimate, mean_over_seeds, median_over_processes
+from nnkernels.statistics import Estimate, mean_over_seeds, median_over_processes
 
 COLUMNS = [
     "benchmark",

@@ -1,0 +1,94 @@
+"""Checkpoints: all that a training needs to go on as if it had never stopped, in one file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from nnkernels.errors import ConfigurationError, DataError, one_line
+from nnkernels.files import write_bytes
+from nnkernels.history import EpochRecord, History
+from nnkernels.kernels.contract import OptimizerState
+from nnkernels.parameters import FloatArray, Parameters
+from nnkernels.recipes import Optimizer, Recipe
+
+FORMAT = "nnkernels-checkpoint"
+VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training between two epochs.
+
+    Attributes
+    ----------
+    parameters : Parameters
+    state : OptimizerState
+    history : History
+        Recipe and seed included.
+    identity : dict of str to str
+        What must be the same for the training to go on: data, backend, versions.
+    """
+
+    parameters: Parameters
+    state: OptimizerState
+    history: History
+    identity: dict[str, str]
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint all or nothing: a kill at any moment leaves this one or the one before."""
+    arrays = _named("parameters", checkpoint.parameters)
+    arrays |= _named("first", checkpoint.state.first) | _named("second", checkpoint.state.second)
+    arrays["step"] = checkpoint.state.step
+    metadata = {
+        "format": FORMAT,
+        "version": VERSION,
+        "history": json.dumps(asdict(checkpoint.history)),
+        "identity": json.dumps(checkpoint.identity),
+    }
+    write_bytes(path, save(arrays, metadata))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises
+    ------
+    DataError
+        If there is none, or the file is damaged or something else.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} does not exist: there is no training to go on with; start one without --resume")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if (metadata.get("format"), metadata.get("version")) != (FORMAT, VERSION):
+                raise DataError(f"{path} is no checkpoint of version {VERSION}; start the training anew")
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no dictionary)
+        parameters, first, second = (_parameters(arrays, part) for part in ("parameters", "first", "second"))
+        history = _history(json.loads(metadata["history"]))
+        identity: dict[str, str] = json.loads(metadata["identity"])
+        return Checkpoint(parameters, OptimizerState(arrays["step"], first, second), history, identity)
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, ConfigurationError) as error:
+        raise DataError(f"{path} is damaged ({one_line(error)}); start the training anew") from error
+
+
+def _named(part: str, parameters: Parameters) -> dict[str, FloatArray]:
+    return {f"{part}.{name}": array for name, array in parameters._asdict().items()}
+
+
+def _parameters(arrays: dict[str, FloatArray], part: str) -> Parameters:
+    return Parameters(*(arrays[f"{part}.{name}"] for name in Parameters._fields))
+
+
+def _history(values: dict[str, Any]) -> History:
+    recipe = values["recipe"]
+    recipe["optimizer"] = Optimizer(**recipe["optimizer"])
+    epochs = [EpochRecord(**record) for record in values["epochs"]]
+    return History(Recipe(**recipe), values["seed"], values["images"], epochs)

@@ -1,0 +1,30 @@
+"""The command line: parse and dispatch, nothing else; one file a group of commands."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+from rich.markup import escape
+
+# Importing a group registers its commands, in the order of the help.
+from nnkernels.cli import learn, measure, publish  # noqa: F401
+from nnkernels.cli.shared import INTERRUPTED, app, err, note
+from nnkernels.errors import Interruption, NNKernelsError
+
+
+def main() -> None:
+    """Run the command line: status 1 for our own errors, 130 after Ctrl-C."""
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
+    try:
+        app()
+    except Interruption as error:
+        note(str(error))
+        sys.exit(INTERRUPTED)
+    except NNKernelsError as error:
+        err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_where: object) -> None:
+    err.print(f"[yellow]{category.__name__}:[/] {escape(str(message))}", highlight=False, soft_wrap=True)

@@ -1,0 +1,5 @@
+"""``python -m nnkernels.cli``."""
+
+from nnkernels.cli import main
+
+main()

@@ -1,0 +1,186 @@
+"""The commands for learning: train, predict, compare, gradcheck."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nnkernels.cli.shared import INTERRUPTED, DataOption, app, err, note, out, split_names
+
+if TYPE_CHECKING:
+    from nnkernels.data import Dataset
+
+PANEL = "Learn"
+
+KernelsOption = Annotated[
+    Path | None,
+    typer.Option("--kernels", metavar="FILE.py", help="Your own kernels: an edited copy of numpy_kernels.py."),
+]
+RecipeOption = Annotated[
+    str | None, typer.Option("--recipe", help="gradient-descent, sgd, momentum or adam (the default).")
+]
+EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training images; else the recipe's.")]
+HiddenOption = Annotated[int | None, typer.Option(help="Width of the hidden layer; else 20.")]
+SeedOption = Annotated[int | None, typer.Option(help="Of the initial weights and the order of the images; else 0.")]
+BatchOption = Annotated[int | None, typer.Option(help="Images a step; else the recipe's.")]
+RateOption = Annotated[float | None, typer.Option(help="Of the first step; else the recipe's.")]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Where weights, numbers and pictures go; else a new folder.")
+]
+
+
+@app.command(rich_help_panel=PANEL)
+def train(
+    recipe: RecipeOption = None,
+    backend: Annotated[str | None, typer.Option(help="numpy or numba (the default); see `nnkernels list`.")] = None,
+    epochs: EpochsOption = None,
+    hidden: HiddenOption = None,
+    batch_size: BatchOption = None,
+    learning_rate: RateOption = None,
+    seed: SeedOption = None,
+    folder: OutOption = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in --out, bit for bit.")] = False,
+    kernels: KernelsOption = None,
+    data: DataOption = None,
+) -> None:
+    """Train the network from scratch; watch it learn, then look at what it learnt and where it errs."""
+    from nnkernels.data import load_mnist
+    from nnkernels.errors import ConfigurationError
+    from nnkernels.learn import training_job
+    from nnkernels.learn.terminal import metrics_table, training_progress
+    from nnkernels.learn.training_report import write_report
+
+    order = training_job.Order(recipe, backend, kernels, epochs, hidden, batch_size, learning_rate, seed)
+    if resume and folder is None:
+        raise ConfigurationError("--resume takes --out DIR, the folder of the training to go on with")
+    folder = folder or _new_folder(recipe or training_job.DEFAULT_RECIPE)
+    dataset = load_mnist(data)
+    with training_progress(err) as show:
+        trained = training_job.run(order, dataset, folder, resume, lambda history: show(history.recipe.name, history))
+    if not trained.history.epochs:
+        raise ConfigurationError("the training was stopped before its first epoch ended; nothing was kept")
+    with err.status("looking at the test images, drawing"):
+        metrics = write_report(trained, dataset, folder)
+    if trained.kernels.mark:
+        note(f"{trained.kernels.mark}; it takes no part in the suite's comparisons")
+    out.print(metrics_table(metrics))
+    out.print(f"weights, numbers and pictures  {folder}", highlight=False, soft_wrap=True)
+    if not trained.finished:
+        note(f"stopped after epoch {trained.history.epochs_done}; go on: nnkernels train --resume --out {folder}")
+        raise typer.Exit(INTERRUPTED)
+
+
+@app.command(rich_help_panel=PANEL)
+def predict(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG or JPEG, a digit each.")],
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help=".safetensors, .npz, .keras or .onnx; else a network trained once and kept."),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Draw what the network saw, a picture an image.")
+    ] = None,
+    data: DataOption = None,
+) -> None:
+    """Say which digit a picture shows, and how probable each of the ten is."""
+    from nnkernels.data import load_mnist
+    from nnkernels.interchange import load_parameters
+    from nnkernels.learn import asking
+    from nnkernels.learn.terminal import readings_table
+
+    if weights:
+        params = load_parameters(weights)
+    else:
+        with err.status("training a network once, to be kept for the next time"):
+            params = asking.standard_network(lambda: load_mnist(data))
+    readings = asking.read_pictures(images, params)
+    out.print(readings_table(readings))
+    if folder:
+        for path in asking.draw(readings, folder):
+            out.print(f"picture  {path}", highlight=False, soft_wrap=True)
+
+
+@app.command(rich_help_panel=PANEL)
+def compare(
+    contenders: Annotated[str, typer.Option("--contenders", metavar="A,B")] = "numba,keras-fit",
+    recipe: RecipeOption = None,
+    epochs: EpochsOption = None,
+    hidden: HiddenOption = None,
+    batch_size: BatchOption = None,
+    learning_rate: RateOption = None,
+    seed: SeedOption = None,
+    folder: OutOption = None,
+    claim: Annotated[
+        bool,
+        typer.Option("--claim", help="Instead: width x recipe x who trains, 10 seeds each. Half an hour; goes on."),
+    ] = False,
+    seeds: Annotated[int, typer.Option(help="Of --claim.")] = 10,
+    data: DataOption = None,
+) -> None:
+    """Train two from the same weights on the same batches, and see where they part."""
+    from nnkernels.data import load_mnist
+    from nnkernels.errors import ConfigurationError
+    from nnkernels.learn import comparison_job
+    from nnkernels.learn.terminal import comparison_table, training_progress
+    from nnkernels.learn.training_job import Order
+
+    names = split_names(contenders)
+    dataset = load_mnist(data)
+    if claim:
+        if (recipe, epochs, hidden, batch_size, learning_rate, seed) != (None,) * 6:
+            raise ConfigurationError(
+                "--claim has recipes, widths and seeds of its own; give only --contenders and --seeds"
+            )
+        _claim(names, dataset, folder or Path("claim"), seeds)
+        return
+    order = Order(recipe, None, None, epochs, hidden, batch_size, learning_rate, seed)
+    folder = folder or _new_folder("compare")
+    with training_progress(err) as show:
+        report = comparison_job.run(names, order, dataset, folder, show)
+    out.print(comparison_table(report))
+    out.print(f"numbers and pictures  {folder}", highlight=False, soft_wrap=True)
+
+
+@app.command(rich_help_panel=PANEL)
+def gradcheck(
+    kernels: KernelsOption = None,
+    backend: Annotated[str | None, typer.Option(help="One of the suite's own; numpy if nothing is named.")] = None,
+) -> None:
+    """Check a backward pass against numerical gradients, and name the mistake."""
+    from nnkernels.gradcheck import gradcheck as check
+    from nnkernels.learn.training_job import load_kernels
+
+    used = load_kernels(backend or (None if kernels else "numpy"), kernels)
+    report = check(used.backend)
+    out.print(str(report), highlight=False, markup=False)
+    raise typer.Exit(0 if report.passed else 1)
+
+
+def _claim(names: list[str], dataset: Dataset, folder: Path, seeds: int) -> None:
+    from nnkernels.errors import ConfigurationError
+    from nnkernels.learn import claim_report
+    from nnkernels.learn.terminal import claim_table, counting_progress
+
+    if len(names) != 2:
+        raise ConfigurationError(f"--claim takes one of ours and a framework; given: {', '.join(names)}")
+    with counting_progress(err, "training") as show:
+        report = claim_report.run(
+            names[0],
+            names[1],
+            dataset,
+            folder,
+            seeds,
+            lambda done, total, last: show(
+                done, total, f"{last.contender}, width {last.hidden}, {last.recipe}, seed {last.seed}"
+            ),
+        )
+    out.print(claim_table(report.cells))
+    out.print(report.decomposition.sentence(), highlight=False)
+    out.print(f"numbers and picture  {folder}", highlight=False, soft_wrap=True)
+
+
+def _new_folder(name: str) -> Path:
+    return Path("trained") / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}"

@@ -1,0 +1,100 @@
+"""The commands that measure: verify, bench, list, env."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from nnkernels.cli.shared import INTERRUPTED, DataOption, app, err, note, out, split_names
+
+
+@app.command(rich_help_panel="Measure")
+def verify(
+    contenders: Annotated[list[str] | None, typer.Argument(help="Contenders; all that are installed, if none.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Hold contenders against the float64 oracle, without timing anything."""
+    from nnkernels.data import load_mnist
+    from nnkernels.measure import gate
+    from nnkernels.measure.runner import choose_contenders
+    from nnkernels.report.tables import gate_table
+
+    names, not_installed = choose_contenders(contenders or [])
+    dataset = load_mnist(data)
+    with err.status("training every contender beside the oracle"):
+        judged = gate.verify_all(names, dataset)
+    out.print(gate_table(judged, not_installed, dataset.name))
+    raise typer.Exit(0 if all(result.passed for result in judged) else 1)
+
+
+@app.command(rich_help_panel="Measure")
+def bench(
+    contenders: Annotated[
+        str, typer.Option("--contenders", metavar="A,B", help="Contenders; all that are installed, if none.")
+    ] = "",
+    data: DataOption = None,
+    profile: Annotated[str, typer.Option(help="quick (3 minutes), standard (15) or full (60, resumable).")] = "quick",
+    rounds: Annotated[
+        int | None, typer.Option(metavar="N", help="Fresh processes every paired ratio is taken over.")
+    ] = None,
+    threads: Annotated[str, typer.Option(metavar="1,all", help="Thread settings to measure.")] = "1,all",
+    machine: Annotated[str, typer.Option(help="Name of this machine in the results.")] = "",
+) -> None:
+    """Measure speed and accuracy by asv, record the run, and show who is how many times as fast."""
+    from nnkernels.data import load_mnist
+    from nnkernels.measure import checkout, plan, runner
+    from nnkernels.report.publish import publish as publish_run
+    from nnkernels.report.runs import load_run
+    from nnkernels.report.summary import summarise
+    from nnkernels.report.tables import summary_table
+    from nnkernels.report.terminal import bench_progress
+
+    chosen = plan.profile(profile)
+    if rounds is not None:
+        chosen = replace(chosen, ratio_passes=rounds)
+    request = runner.Request(split_names(contenders), profile, chosen, split_names(threads), machine)
+    workspace = checkout.open_workspace()
+    if workspace.unrecorded:
+        note(f"not recorded as history: {workspace.unrecorded}")
+    dataset = load_mnist(data)
+    with bench_progress(err) as progress:
+        outcome = runner.run(workspace, dataset, request, progress)
+    run = load_run(outcome.folder)
+    published = publish_run(workspace.root, run)
+    summary = summarise(run)
+    out.print(summary_table(summary, out.width))
+    out.print(f"[bold]{summary.headline()}[/]", highlight=False)
+    out.print(f"run   {outcome.folder}\npage  {published.page}", highlight=False, soft_wrap=True)
+    for text in published.notes if not workspace.unrecorded else ():
+        note(text)
+    if outcome.interrupted:
+        note(f"interrupted; kept the {outcome.record.passes} complete passes")
+        raise typer.Exit(INTERRUPTED)
+
+
+@app.command("list", rich_help_panel="Measure")
+def list_() -> None:
+    """Show contenders, backends, recipes, profiles and benchmarks, and what of it is installed."""
+    from nnkernels.measure.checkout import benchmarks_folder
+    from nnkernels.report import inventory
+
+    for table in (
+        inventory.contenders_table(),
+        inventory.backends_table(),
+        inventory.recipes_table(),
+        inventory.profiles_table(),
+        inventory.benchmarks_table(benchmarks_folder()),
+    ):
+        out.print(table)
+
+
+@app.command(rich_help_panel="Measure")
+def env(data: DataOption = None) -> None:
+    """Print the provenance that a result measured here and now would carry, as JSON."""
+    from nnkernels.data import load_mnist
+    from nnkernels.measure import provenance
+
+    typer.echo(json.dumps(provenance.collect(load_mnist(data)), indent=1))

@@ -1,0 +1,63 @@
+"""The commands that show and publish recorded results: results, publish."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nnkernels.cli.shared import app, note, out
+
+RunOption = Annotated[str, typer.Option("--run", metavar="RUN", help="newest, published, or the head of a run's id.")]
+
+
+@app.command(rich_help_panel="Publish")
+def results(
+    run: RunOption = "newest",
+    against: Annotated[str, typer.Option(metavar="RUN", help="Another run to set beside it, ratios first.")] = "",
+    format_name: Annotated[str, typer.Option("--format", help="table, json, csv or md.")] = "table",
+) -> None:
+    """Print a run as a tidy table: a row a benchmark, contender and set of parameters."""
+    from nnkernels.measure.checkout import find_root
+    from nnkernels.report import side_by_side, tables
+    from nnkernels.report.runs import find_run
+    from nnkernels.report.tidy import tidy
+
+    tables.check_format(format_name)
+    folder = find_root() / "results"
+    shown = find_run(folder, run)
+    if against:
+        other = find_run(folder, against)
+        if format_name == "table":
+            out.print(side_by_side.differences_table(shown, other))
+            out.print(side_by_side.rows_table(shown, other))
+        else:
+            for what, here, there in side_by_side.differences(shown, other):
+                note(f"differs: {what}: {here} against {there}")
+            typer.echo(tables.export(side_by_side.side_by_side(shown, other), format_name))
+    elif format_name == "table":
+        out.print(tables.rows_table(tidy(shown)))
+    else:
+        typer.echo(tables.export(tidy(shown), format_name))
+
+
+@app.command(rich_help_panel="Publish")
+def publish(
+    run: RunOption = "newest",
+    pin: Annotated[str, typer.Option(metavar="RUN", help="Make this run the published one, README included.")] = "",
+) -> None:
+    """Build the pages in results/html/ from the recorded results."""
+    from nnkernels.measure.checkout import find_root
+    from nnkernels.report import readme, runs
+    from nnkernels.report.publish import publish as publish_run
+    from nnkernels.report.summary import summarise
+
+    root = find_root()
+    shown = runs.find_run(root / "results", pin or run)
+    if pin:
+        readme.update(root / "README.md", summarise(shown))
+        runs.pin(root / "results", shown)
+    published = publish_run(root, shown)
+    for text in published.notes:
+        note(text)
+    out.print(f"page  {published.page}", highlight=False, soft_wrap=True)

@@ -1,0 +1,40 @@
+"""What all commands share: the application, the consoles and the common options."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+app = typer.Typer(
+    help="How fast, and how right, is a neural network written from scratch, against a framework?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+out = Console()
+err = Console(stderr=True)
+
+INTERRUPTED = 130  # as a shell reports a process that Ctrl-C ended
+
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="SOURCE",
+        help="A folder of IDX files, an .npz, mnist or mnist-5k; else NNKERNELS_DATA, cache, download, embedded.",
+    ),
+]
+
+
+def split_names(text: str) -> list[str]:
+    """Return the names of a comma-separated list."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def note(text: str) -> None:
+    """Say something beside the results, on the error stream."""
+    err.print(f"[yellow]note:[/] {escape(text)}", highlight=False, soft_wrap=True)

@@ -1,0 +1,115 @@
+"""Reading an ONNX graph as a chain of steps; loaded only where onnx is installed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import onnx
+from onnx import helper, numpy_helper
+from onnx.external_data_helper import uses_external_data
+
+from nnkernels.errors import DataError
+from nnkernels.interchange.architecture import DENSE, RELU, SOFTMAX, Step, described, parameters_of_chain
+from nnkernels.parameters import FloatArray, Parameters
+
+_STANDARD = ("", "ai.onnx")
+_MATMUL = "MatMul"  # a dense step whose bias is still to come
+
+
+def parameters_of_model(model: onnx.ModelProto, where: str) -> Parameters:
+    """Return the parameters of a model that is dense -> relu -> dense, with or without a softmax behind it.
+
+    Raises
+    ------
+    DataError
+        If the model is another one, or keeps its weights in another file.
+    Exception
+        What onnx raises on an invalid model.
+    """
+    graph = model.graph
+    operators = described([node.op_type for node in graph.node if node.op_type != "Constant"])
+    constants = _constants(graph, where)
+    onnx.checker.check_model(model)
+    inputs = [value for value in graph.input if value.name not in constants]
+    if len(inputs) != 1:
+        raise DataError(f"{where}: has {len(inputs)} inputs; expected one, the features (its operators: {operators})")
+    tensor = inputs[0].name
+    steps: list[Step] = []
+    for node in graph.node:
+        if node.op_type == "Constant":
+            continue
+        if [name for name in node.input if name and name not in constants] != [tensor]:
+            raise DataError(
+                f"{where}: {node.op_type} {node.name!r} takes something else than the output of the operator before "
+                f"it; expected one chain of two dense layers (its operators: {operators})"
+            )
+        _append(steps, node, constants)
+        tensor = node.output[0]
+    if tensor not in [value.name for value in graph.output]:
+        raise DataError(f"{where}: the last operator's result is no output of the model (its operators: {operators})")
+    return parameters_of_chain(steps, _features(inputs[0]), where)
+
+
+def _constants(graph: onnx.GraphProto, where: str) -> dict[str, FloatArray]:
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant":
+            for attribute in node.attribute:
+                if attribute.name == "value":
+                    tensors[node.output[0]] = attribute.t
+    for tensor in tensors.values():
+        # Not followed: it could name any file of this machine.
+        if uses_external_data(tensor):
+            raise DataError(
+                f"{where}: keeps its weights in another file; write it as one file: onnx.save(onnx.load(path), path)"
+            )
+    return {name: numpy_helper.to_array(tensor) for name, tensor in tensors.items()}
+
+
+def _features(value: onnx.ValueInfoProto) -> int | None:
+    shape = value.type.tensor_type.shape
+    sizes = [dimension.dim_value for dimension in shape.dim[1:]]  # 0 where it is open
+    return math.prod(sizes) if sizes and 0 not in sizes else None
+
+
+def _append(steps: list[Step], node: onnx.NodeProto, constants: Mapping[str, FloatArray]) -> None:
+    attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    arrays = [constants[name] for name in node.input if name in constants]
+    operator = node.op_type if node.domain in _STANDARD else f"{node.domain}.{node.op_type}"
+    weights_come_second = node.input[0] not in constants
+    if operator == "Add" and len(arrays) == 1 and steps and steps[-1].kind == _MATMUL:
+        steps[-1] = Step(DENSE, steps[-1].W, _bias(arrays[0]))
+    elif operator == "MatMul" and len(arrays) == 1 and weights_come_second:
+        steps.append(Step(_MATMUL, arrays[0]))
+    elif operator == "Gemm" and len(arrays) == 2 and weights_come_second and _is_plain_gemm(attributes):
+        W = arrays[0].T if attributes.get("transB") else arrays[0]
+        steps.append(Step(DENSE, W, _bias(arrays[1])))
+    elif operator == "Relu":
+        steps.append(Step(RELU))
+    elif operator in ("Softmax", "LogSoftmax") and attributes.get("axis", -1) in (-1, 1):
+        # The logarithm changes what is put out, not the network.
+        steps.append(Step(SOFTMAX))
+    elif not _changes_nothing(operator, attributes, arrays, first=not steps):
+        steps.append(Step(operator))
+
+
+def _is_plain_gemm(attributes: Mapping[str, Any]) -> bool:
+    return not attributes.get("transA") and attributes.get("alpha", 1.0) == attributes.get("beta", 1.0) == 1.0
+
+
+def _bias(array: FloatArray) -> FloatArray:
+    return array[0] if array.ndim == 2 and len(array) == 1 else array
+
+
+def _changes_nothing(operator: str, attributes: Mapping[str, Any], arrays: list[FloatArray], *, first: bool) -> bool:
+    if operator == "Flatten":
+        return bool(attributes.get("axis", 1) == 1)
+    if operator == "Reshape":
+        # To one row a sample; behind a layer it could mix samples.
+        return first and len(arrays) == 1 and arrays[0].shape == (2,)
+    if operator == "Dropout":
+        training = len(arrays) == 2 and bool(arrays[1])
+        return not training
+    return operator == "Identity"

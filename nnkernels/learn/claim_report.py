@@ -1,0 +1,48 @@
+"""What taking the write-up's claim apart leaves in its folder: a table, a sentence, a figure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nnkernels import plots
+from nnkernels.compare.claim import ShowTraining, run_claim
+from nnkernels.compare.decomposition import Decomposition, accuracies, decompose
+from nnkernels.data import Dataset
+from nnkernels.files import write_json
+from nnkernels.measure import checkout, provenance
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TRAININGS, SUMMARY, FIGURE = "trainings.json", "claim.json", "claim.png"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class ClaimReport:
+    """The eight cells, and what the gap is made of."""
+
+    cells: pd.DataFrame
+    decomposition: Decomposition
+
+
+def run(ours: str, framework: str, dataset: Dataset, folder: Path, seeds: int, show: ShowTraining) -> ClaimReport:
+    """Train what is missing in ``folder``, then write summary and figure."""
+    trainings = run_claim(ours, framework, dataset, folder / TRAININGS, seeds, show)
+    report = ClaimReport(accuracies(trainings), decompose(trainings, ours, framework))
+    write_json(
+        folder / SUMMARY,
+        {
+            "version": VERSION,
+            "cells": report.cells.to_dict("records"),
+            "gap_in_points": asdict(report.decomposition.gap),
+            "parts_in_points": {name: asdict(part) for name, part in report.decomposition.parts.items()},
+            "sentence": report.decomposition.sentence(),
+            "provenance": provenance.collect(dataset) | checkout.code_state(),
+        },
+    )
+    subtitle = f"test accuracy on {dataset.name}, mean of {seeds} seeds with 95 % intervals"
+    plots.save_figure(plots.claim_table_figure(report.cells, subtitle), folder / FIGURE)
+    return report

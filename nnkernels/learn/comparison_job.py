@@ -1,0 +1,33 @@
+"""A comparison as a learner orders it: the gate first, then the trainings, then numbers and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from nnkernels import contenders
+from nnkernels.compare.pair import ShowEpoch, compare
+from nnkernels.data import Dataset
+from nnkernels.learn.comparison_report import Report, write_report
+from nnkernels.learn.training_job import Order
+from nnkernels.measure import gate
+
+
+def run(names: Sequence[str], order: Order, dataset: Dataset, folder: Path, show: ShowEpoch) -> Report:
+    """Compare contenders by the ordered recipe, and write the report into ``folder``.
+
+    Raises
+    ------
+    GateError
+        If a contender's mathematics is not the suite's: it is compared with nobody.
+    ConfigurationError, UnknownNameError, MissingDependencyError
+        If there are not two known and installed contenders, or the recipe cannot be carried out.
+    """
+    recipe = order.recipe_for(len(dataset.validation_split().X_train))
+    for name in names:
+        contenders.require_installed(name)
+    for name in names:
+        with closing(contenders.create(name)) as contender:
+            gate.require(name, contender, dataset)
+    return write_report(compare(names, dataset, recipe, order.seed or 0, show=show), dataset, folder)

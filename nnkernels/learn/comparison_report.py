@@ -1,0 +1,136 @@
+"""What a comparison leaves in its folder: metrics, histories and figures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnkernels import plots
+from nnkernels.compare.pair import Comparison
+from nnkernels.data import Dataset
+from nnkernels.files import write_json, write_text
+from nnkernels.measure import checkout, provenance
+from nnkernels.training import evaluate
+
+METRICS, HISTORY = "comparison.json", "histories.csv"
+DISAGREEMENTS = 24  # shown at most
+VERSION = 1
+DRIFT_WORDS = {"maximum": "largest\ndifference", "relative": "relative to\nthe weights"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contender in the end of a comparison; error rates are fractions of 1.
+
+    Attributes
+    ----------
+    seconds : float
+        Of the training alone, compilation on the first call included: indicative.
+    only_wrong : int
+        Test images that this contender alone gets wrong.
+    """
+
+    contender: str
+    train_error_rate: float
+    test_error_rate: float
+    test_loss: float
+    seconds: float
+    only_wrong: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """The numbers of a comparison.
+
+    Attributes
+    ----------
+    drift : float
+        The largest absolute difference of any parameter between the first two contenders, in the end.
+    different_answers : int
+        Test images to which not all contenders give the same answer.
+    """
+
+    rows: list[Row]
+    drift: float
+    different_answers: int
+    test_images: int
+
+
+def write_report(comparison: Comparison, dataset: Dataset, folder: Path) -> Report:
+    """Judge every side on the test images, and write numbers and figures."""
+    predicted = {name: np.argmax(side.probs, axis=1) for name, side in comparison.sides.items()}
+    wrong = np.stack([answers != dataset.y_test for answers in predicted.values()])
+    only = wrong & (wrong.sum(axis=0) == 1)
+    rows = [_row(comparison, dataset, name, int(only[i].sum())) for i, name in enumerate(comparison.sides)]
+    first, second = list(comparison.sides)[:2]
+    answers = np.stack(list(predicted.values()))
+    different = int(np.count_nonzero((answers != answers[0]).any(axis=0)))
+    report = Report(rows, comparison.drift(first, second)["maximum"][-1], different, len(dataset.X_test))
+    write_json(folder / METRICS, _metrics(comparison, dataset, report))
+    write_text(folder / HISTORY, _histories(comparison))
+    _draw(comparison, dataset, predicted, np.flatnonzero(only.any(axis=0)), folder)
+    return report
+
+
+def _row(comparison: Comparison, dataset: Dataset, name: str, only_wrong: int) -> Row:
+    side = comparison.sides[name]
+    test_loss, test_error_rate = evaluate(side.path[-1], dataset.X_test, dataset.y_test)
+    train_error_rate = side.history.epochs[-1].train_error_rate
+    return Row(name, train_error_rate, test_error_rate, test_loss, side.history.seconds, only_wrong)
+
+
+def _metrics(comparison: Comparison, dataset: Dataset, report: Report) -> dict[str, Any]:
+    names = list(comparison.sides)
+    return {
+        "version": VERSION,
+        "recipe": asdict(comparison.recipe),
+        "seed": comparison.seed,
+        "contenders": [asdict(row) for row in report.rows],
+        "different_answers": report.different_answers,
+        "drift": {f"{first} and {second}": comparison.drift(first, second) for first, second in pairwise(names)},
+        "provenance": provenance.collect(dataset) | checkout.code_state(),
+    }
+
+
+def _histories(comparison: Comparison) -> str:
+    import pandas as pd
+
+    frames = {name: side.history.to_frame() for name, side in comparison.sides.items()}
+    text: str = pd.concat(frames, names=["contender"]).reset_index(level=0).to_csv(index=False)
+    return text
+
+
+def _draw(
+    comparison: Comparison,
+    dataset: Dataset,
+    predicted: dict[str, Any],
+    only: Any,
+    folder: Path,
+) -> None:
+    subtitle = f"{comparison.recipe.name}, width {comparison.recipe.hidden}, {dataset.name}, seed {comparison.seed}"
+    names = list(comparison.sides)
+    shown = only[:DISAGREEMENTS]
+    epochs = [record.epoch for record in comparison.sides[names[0]].history.epochs]
+    figures = {
+        "curves": plots.comparison_curves(
+            {name: side.history.to_frame() for name, side in comparison.sides.items()}, subtitle
+        ),
+        "drift": plots.parameter_drift(
+            epochs,
+            {DRIFT_WORDS[kind]: values for kind, values in comparison.drift(names[0], names[1]).items()},
+            f"{names[0]} and {names[1]}: {subtitle}",
+            measure="difference",
+        ),
+        "disagreements": plots.disagreements(
+            dataset.X_test[shown],
+            dataset.y_test[shown],
+            {name: answers[shown] for name, answers in predicted.items()},
+            f"{len(only):,} of {len(dataset.X_test):,} test digits are wrong for one contender alone; {subtitle}",
+        ),
+    }
+    for name, figure in figures.items():
+        plots.save_figure(figure, folder / f"{name}.png")

@@ -1,0 +1,133 @@
+"""What training and comparing look like on a terminal: a live line, and tables at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from nnkernels.history import History
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nnkernels.learn.asking import Reading
+    from nnkernels.learn.comparison_report import Report
+
+COLUMNS = (TextColumn("{task.description}"), BarColumn(bar_width=16), MofNCompleteColumn(), TimeElapsedColumn())
+
+
+def epoch_text(history: History) -> str:
+    """Return the last record in words: losses, accuracies and speed."""
+    record = history.epochs[-1]
+    before = history.epochs[-2].epoch if len(history.epochs) > 1 else 0
+    speed = (record.epoch - before) * history.images / record.seconds
+    words = [f"loss {record.train_loss:.4f}", f"train {_percent(record.train_error_rate)}"]
+    if record.validation_error_rate == record.validation_error_rate:  # not NaN
+        words.append(f"val {_percent(record.validation_error_rate)}")
+    return "  ".join([*words, f"{speed:,.0f} images/s"])
+
+
+@contextmanager
+def training_progress(console: Console) -> Iterator[Callable[[str, History], None]]:
+    """Show each training as a bar with its last epoch in words; yield the function that moves it.
+
+    A log file gets a line a tenth of each training instead.
+    """
+    with Progress(*COLUMNS, console=console, disable=not console.is_terminal) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def show(name: str, history: History) -> None:
+            done, total = history.epochs_done, history.recipe.epochs
+            text = f"{name}  {epoch_text(history)}"
+            if name not in tasks:
+                tasks[name] = progress.add_task(text, total=total)
+            if console.is_terminal:
+                progress.update(tasks[name], completed=done, description=text)
+            elif done == total or done % max(1, total // 10) == 0:
+                console.print(f"epoch {done} of {total}  {text}", highlight=False, soft_wrap=True)
+
+        yield show
+
+
+@contextmanager
+def counting_progress(console: Console, what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Show a bar of many pieces of work; yield the function that moves it: done, of all, the last one in words."""
+    with Progress(*COLUMNS, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=None)
+
+        def show(done: int, total: int, text: str) -> None:
+            progress.update(task, completed=done, total=total, description=f"{what}  {text}")
+            if not console.is_terminal:
+                console.print(f"{done} of {total}  {text}", highlight=False, soft_wrap=True)
+
+        yield show
+
+
+def metrics_table(metrics: Mapping[str, Any]) -> Table:
+    """Return the metrics of a training: a row train, validation and test."""
+    table = _table("images", "accuracy", "loss")
+    for part in ("train", "validation", "test"):
+        loss = metrics[part]["loss"]
+        table.add_row(part, f"{100 * metrics[part]['accuracy']:.2f} %", "none" if loss is None else f"{loss:.4f}")
+    return table
+
+
+def readings_table(readings: Sequence[Reading]) -> Table:
+    """Return a row a picture: the digit, how probable it is, and the runners-up."""
+    table = _table("image", "digit", "probability", "next")
+    for reading in readings:
+        ranked = sorted(range(len(reading.probs)), key=lambda label: -reading.probs[label])
+        following = ", ".join(f"{label}: {100 * reading.probs[label]:.1f} %" for label in ranked[1:3])
+        table.add_row(
+            escape(reading.path.name), str(reading.label), f"{100 * reading.probs[reading.label]:.1f} %", following
+        )
+    return table
+
+
+def comparison_table(report: Report) -> Table:
+    """Return a row a contender."""
+    table = _table("contender", "train accuracy", "test accuracy", "test loss", "wrong alone", "seconds (indicative)")
+    for row in report.rows:
+        table.add_row(
+            row.contender,
+            _percent(row.train_error_rate),
+            _percent(row.test_error_rate),
+            f"{row.test_loss:.4f}",
+            f"{row.only_wrong} of {report.test_images:,}",
+            f"{row.seconds:.2f}",
+        )
+    return table
+
+
+def claim_table(cells: pd.DataFrame) -> Table:
+    """Return a row a width and recipe, a column a contender: test accuracy with its interval."""
+    rows = cells.to_dict("records")
+    names = list(dict.fromkeys(row["contender"] for row in rows))
+    texts: dict[tuple[Any, Any], dict[Any, str]] = {}
+    for row in rows:
+        interval = f"[{100 * row['ci_low']:.2f}, {100 * row['ci_high']:.2f}]"
+        group = texts.setdefault((row["hidden"], row["recipe"]), {})
+        group[row["contender"]] = f"{100 * row['accuracy']:.2f} % {escape(interval)}"
+    table = _table("width", "recipe", *map(str, names))
+    for (hidden, recipe), group in texts.items():
+        table.add_row(str(hidden), str(recipe), *(group[name] for name in names))
+    return table
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAVY, pad_edge=False)
+    table.add_column(first, overflow="fold")
+    for heading in others:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _percent(error_rate: float) -> str:
+    return f"{100 * (1 - error_rate):.2f} %"

@@ -1,0 +1,96 @@
+"""What a training leaves in its folder: weights, history, metrics and figures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from nnkernels import plots
+from nnkernels.data import Dataset
+from nnkernels.files import write_json, write_text
+from nnkernels.interchange import save_parameters
+from nnkernels.learn.outcome import Answers, probabilities
+from nnkernels.learn.training_job import Trained
+from nnkernels.measure import checkout, provenance
+from nnkernels.training import evaluate
+
+WEIGHTS, HISTORY, METRICS = "parameters.safetensors", "history.csv", "metrics.json"
+SAMPLES = 12  # shown as sample predictions
+MISTAKES = 42  # shown at most
+METRICS_VERSION = 1
+
+
+def write_report(trained: Trained, dataset: Dataset, folder: Path) -> dict[str, Any]:
+    """Judge a training on the test images and write all of its files; return the metrics."""
+    answers = Answers(dataset.test, probabilities(trained.kernels.backend, trained.parameters, dataset.X_test))
+    metrics = _metrics(trained, dataset, answers)
+    save_parameters(trained.parameters, folder / WEIGHTS)
+    write_text(folder / HISTORY, trained.history.to_frame().to_csv(index=False))
+    write_json(folder / METRICS, metrics)
+    _draw(trained, dataset, answers, folder)
+    return metrics
+
+
+def _metrics(trained: Trained, dataset: Dataset, answers: Answers) -> dict[str, Any]:
+    history, judge = trained.history, trained.kernels.backend
+    record = history.epochs[-1]
+    test_loss, test_error_rate = evaluate(trained.parameters, dataset.X_test, dataset.y_test, judge)
+    seconds = history.seconds
+    return {
+        "version": METRICS_VERSION,
+        "recipe": asdict(history.recipe),
+        "seed": history.seed,
+        "kernels": trained.kernels.name,
+        "different_mathematics": trained.kernels.own_file,
+        "finished": trained.finished,
+        "epochs": record.epoch,
+        "training_images": history.images,
+        "training_seconds": seconds,
+        "images_per_second": record.epoch * history.images / seconds if seconds else None,
+        "train": _judged(record.train_loss, record.train_error_rate),
+        "validation": _judged(record.validation_loss, record.validation_error_rate),
+        "test": _judged(test_loss, test_error_rate),
+        "confusion": answers.confusion.tolist(),
+        "provenance": provenance.collect(dataset) | checkout.code_state(),
+    }
+
+
+def _judged(loss: float, error_rate: float) -> dict[str, float | None]:
+    # JSON has no NaN: a training that blew up has no loss.
+    return {"loss": loss if math.isfinite(loss) else None, "error_rate": error_rate, "accuracy": 1 - error_rate}
+
+
+def _draw(trained: Trained, dataset: Dataset, answers: Answers, folder: Path) -> None:
+    history, params = trained.history, trained.parameters
+    subtitle = ", ".join(
+        filter(
+            None,
+            [
+                f"{params.W1.shape[0]}-{params.W1.shape[1]}-{params.W2.shape[1]}, {history.recipe.name}",
+                f"{history.epochs_done} epochs on {dataset.name}",
+                trained.kernels.mark,
+            ],
+        )
+    )
+    X, y, probs, predicted, wrong = dataset.X_test, dataset.y_test, answers.probs, answers.predicted, answers.wrong
+    shown = wrong[:MISTAKES]
+    figures = {
+        "curves": plots.training_curves(history.to_frame(), subtitle),
+        "predictions": plots.sample_predictions(X[:SAMPLES], probs[:SAMPLES], y[:SAMPLES], subtitle),
+        "mistakes": plots.mistakes(
+            X[shown],
+            y[shown],
+            predicted[shown],
+            probs[shown, predicted[shown]],
+            probs[shown, y[shown]],
+            len(wrong),
+            len(X),
+            subtitle,
+        ),
+        "confusion": plots.confusion_matrix(answers.confusion, subtitle),
+        "hidden_units": plots.hidden_units(params.W1, params.W2, subtitle),
+    }
+    for name, figure in figures.items():
+        plots.save_figure(figure, folder / f"{name}.png")

@@ -1,0 +1,140 @@
+"""Which classes are taken for which: the confusion matrix and its most frequent confusions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nnkernels.errors import DataError
+from nnkernels.plots.style import (
+    INK,
+    LABEL_SIZE,
+    MUTED,
+    NOTE_SIZE,
+    TICK_SIZE,
+    VERMILION,
+    new_figure,
+    percent,
+    tidy,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_PAIRS = 12
+
+
+class Confusion(NamedTuple):
+    """How often one class was taken for another."""
+
+    true: int
+    predicted: int
+    times: int
+
+
+def confusions(counts: npt.NDArray[np.integer]) -> list[Confusion]:
+    """Return all pairs that were confused, the most frequent first; ties by the true, then the predicted class."""
+    pairs = [
+        Confusion(int(true), int(predicted), int(counts[true, predicted]))
+        for true, predicted in np.argwhere(counts)
+        if true != predicted
+    ]
+    return sorted(pairs, key=lambda pair: (-pair.times, pair.true, pair.predicted))
+
+
+def confusion_matrix(counts: npt.NDArray[Any], subtitle: str = "") -> Figure:
+    """Draw a confusion matrix, in which errors alone are coloured, and the most frequent confusions beside it.
+
+    Parameters
+    ----------
+    counts : ndarray of integers, shape (C, C)
+        ``counts[i, j]`` of the images of class i were taken for class j.
+    subtitle : str
+        Data set and recipe.
+
+    Raises
+    ------
+    DataError
+        If it is not square, or not of whole numbers of at least 0.
+    """
+    counts = np.asarray(counts)
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not counts.size:
+        raise DataError(f"the confusion matrix has shape {counts.shape}; expected (C, C)")
+    if counts.dtype.kind not in "iu" or (counts < 0).any():
+        raise DataError("a confusion matrix holds counts: whole numbers of at least 0")
+    total, right = int(counts.sum()), int(np.trace(counts))
+    found = confusions(counts)
+    share = f" ({percent((total - right) / total)})" if total else ""
+    title = f"Which digits are confused: {total - right:,} errors in {total:,}{share}"
+    figure, _ = new_figure(title, subtitle, 5.6)
+    matrix, ranking = figure.subplots(1, 2, width_ratios=(2.4, 1))
+    _draw_matrix(matrix, counts)
+    _draw_ranking(ranking, found[:MOST_PAIRS], len(found))
+    return figure
+
+
+def _draw_matrix(axes: Axes, counts: npt.NDArray[np.integer]) -> None:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    classes = len(counts)
+    errors = np.ma.masked_array(counts, mask=np.eye(classes, dtype=bool))
+    colors = LinearSegmentedColormap.from_list("errors", ["#ffffff", "#f6c9a8", "#e3813a"]).with_extremes(
+        bad="#e3e3e3"
+    )
+    most = max(1, int(errors.max()) if classes > 1 else 1)
+    axes.imshow(errors, cmap=colors, vmin=0, vmax=most, aspect="equal")
+    axes.set_anchor("N")
+    tidy(axes, "predicted digit", "true digit", grid=None)
+    names = [str(number) for number in range(classes)]
+    axes.set_xticks(range(classes), names)
+    axes.set_yticks(range(classes), names)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    # A white line between cells.
+    axes.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=1.5)
+    axes.tick_params(which="minor", length=0)
+    # About 4.6 inches for the columns and the widest number with some air.
+    size = min(TICK_SIZE, 0.8 * 72 * 4.6 / classes / (0.64 * len(str(counts.max()))))
+    for (true, predicted), count in np.ndenumerate(counts):
+        if count or true == predicted:
+            axes.text(predicted, true, str(count), ha="center", va="center", size=size, color=INK)
+    for true, row in enumerate(counts):
+        text = percent(row[true] / row.sum()) if row.sum() else "none"
+        axes.text(classes - 0.35, true, text, ha="left", va="center", size=NOTE_SIZE, color=MUTED)
+    axes.text(classes - 0.35, -0.75, "recognised", ha="left", va="center", size=NOTE_SIZE, color=MUTED)
+
+
+def _draw_ranking(axes: Axes, shown: list[Confusion], pairs: int) -> None:
+    tidy(axes, grid=None)
+    axes.spines[:].set_visible(False)
+    axes.set_xticks([])
+    axes.tick_params(length=0)
+    if not shown:
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, "No digit is\ntaken for another.", ha="center", va="center", size=LABEL_SIZE, color=INK)
+        return
+    places = np.arange(len(shown))
+    axes.barh(places, [pair.times for pair in shown], color=VERMILION, height=0.6)
+    axes.set_yticks(places, [f"{pair.true} taken for {pair.predicted}" for pair in shown])
+    for place, pair in zip(places, shown, strict=True):
+        text = f"{pair.times:,} times" if pair.times != 1 else "once"
+        axes.annotate(
+            text,
+            (pair.times, float(place)),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            size=TICK_SIZE,
+            color=INK,
+            annotation_clip=False,
+        )
+    # Few bars are no thicker than many.
+    axes.set_ylim(max(len(shown), 8) - 0.4, -0.6)
+    title = "most frequent" if pairs > len(shown) else "all confusions"
+    axes.set_title(title, size=LABEL_SIZE, color=INK, loc="left")
+    axes.margins(x=0)

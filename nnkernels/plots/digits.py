@@ -1,0 +1,176 @@
+"""Digits and the probabilities that the network gives them: samples of a data set, and a photo of one digit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnkernels.plots.sheets import (
+    CROSS,
+    LINE,
+    TICK,
+    as_square,
+    check_lengths,
+    columns_for,
+    draw_digit,
+    empty_sheet,
+    grid,
+    new_sheet,
+    write,
+)
+from nnkernels.plots.style import (
+    INK,
+    LABEL_SIZE,
+    NOTE_SIZE,
+    RIGHT,
+    TICK_SIZE,
+    WIDTH,
+    WRONG,
+    new_figure,
+    percent,
+    text_color,
+    tidy,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+GAP = 0.12  # inches between the parts of a cell
+# Bars of what was not answered, and behind all bars what 100 percent would be; lighter than an answer also in grey.
+OTHERS, WHOLE = "#9a9a9a", "#f0f0f0"
+
+
+def sample_predictions(
+    images: npt.NDArray[Any], probs: npt.NDArray[Any], y: npt.NDArray[Any], subtitle: str = ""
+) -> Figure:
+    """Draw digits, each with the probabilities of all classes as bars; best with 6 or 12 of them.
+
+    The true class has a box around its number, the predicted one the coloured bar; what is wrong is
+    vermilion and has a cross.
+
+    Parameters
+    ----------
+    images : ndarray, shape (K, D), uint8 pixels or features of 0 to 1
+    probs : ndarray, shape (K, C)
+        NaN (a diverged network) counts as no answer.
+    y : ndarray of integers, shape (K,)
+        The true classes.
+    subtitle : str
+        Data set and recipe.
+
+    Raises
+    ------
+    DataError
+        If the arrays differ in length.
+    """
+    check_lengths(images=images, probs=probs, y=y)
+    title = "Sample predictions"
+    if len(images) == 0:
+        return empty_sheet(title, subtitle, "There are no digits to show.")
+    width = max(1.55, 0.138 * probs.shape[1] + 2 * GAP)
+    columns = columns_for(len(images), width)
+    width = min(2.2, (WIDTH - 2 * GAP) / columns)
+    side, bars = 0.93, 0.62
+    text = 2 * LINE * TICK_SIZE
+    height = text + side + bars + LINE * NOTE_SIZE + 3 * GAP
+    rows = -(-len(images) // columns)
+    note = "Bars: the probability of each digit; the true one has a box around it."
+    figure, axes = new_sheet(title, f"{subtitle}\n{note}".strip(), rows * height)
+    for (left, top), image, row, label in zip(
+        grid(len(images), columns, width, height), images, np.asarray(probs, np.float64), y, strict=True
+    ):
+        middle, top = left + width / 2, top + GAP
+        answered = bool(np.isfinite(row).all())
+        said = int(row.argmax()) if answered else -1
+        color = RIGHT if said == label else WRONG
+        answer = f"says {said}: {percent(row[said])}" if answered else "no answer (NaN)"
+        write(axes, answer, middle, top, TICK_SIZE, text_color(color), weight="bold")
+        verdict = f"{TICK if said == label else CROSS} true {label}"
+        write(axes, verdict, middle, top + text / 2, TICK_SIZE, INK if said == label else text_color(WRONG))
+        draw_digit(axes, image, middle - side / 2, top + text, side, color)
+        base = top + text + side + GAP / 2 + bars
+        _probability_bars(axes, row, said, int(label), middle, base, width - 2 * GAP, bars, color)
+    return figure
+
+
+def _probability_bars(
+    axes: Axes,
+    probs: npt.NDArray[np.float64],
+    said: int,
+    label: int,
+    middle: float,
+    base: float,
+    width: float,
+    height: float,
+    color: str,
+) -> None:
+    step = width / len(probs)
+    for digit, probability in enumerate(np.nan_to_num(probs)):
+        x = middle + (digit - (len(probs) - 1) / 2) * step
+        axes.bar(x, -height, 0.8 * step, base, color=WHOLE)
+        axes.bar(x, -height * probability, 0.8 * step, base, color=color if digit == said else OTHERS)
+        box = {"boxstyle": "square,pad=0.15", "facecolor": "none", "edgecolor": INK, "linewidth": 1.1}
+        write(axes, str(digit), x, base + 0.04, NOTE_SIZE, bbox=box if digit == label else None)
+
+
+def digit_reading(
+    original: npt.NDArray[Any],
+    seen: npt.NDArray[Any],
+    probs: npt.NDArray[Any],
+    title: str = "",
+    subtitle: str = "",
+) -> Figure:
+    """Draw a picture of a digit, what the network saw of it, and the probabilities of all classes.
+
+    Parameters
+    ----------
+    original : ndarray, shape (height, width) or (height, width, 3 or 4)
+        As it was given; uint8, or floats of 0 to 1.
+    seen : ndarray, shape (D,), uint8 pixels or features of 0 to 1
+        After it was made like the training images.
+    probs : ndarray, shape (C,)
+    title : str
+        By default what the network reads and how sure it is.
+    subtitle : str
+        Name of the file; which network.
+    """
+    probs = np.asarray(probs, np.float64)
+    said = int(probs.argmax()) if np.isfinite(probs).all() else -1
+    answer = (
+        f"The network reads a {said}: {percent(probs[said])} sure" if said >= 0 else "The network has no answer: NaN"
+    )
+    figure, _ = new_figure(title or answer, subtitle, 4.2)
+    photo, pixels, bars = figure.subplots(1, 3, width_ratios=(1, 1, 1.25))
+    photo.imshow(original, cmap="gray", vmin=0, vmax=255 if original.dtype == np.uint8 else 1)
+    square = as_square(seen)
+    pixels.imshow(square, cmap="gray", vmin=0, vmax=255 if seen.dtype == np.uint8 else 1, interpolation="nearest")
+    pixels.set_xlabel(f"{len(square)} x {len(square)} pixels", size=LABEL_SIZE, color=INK)
+    names = ("the picture", "what the network sees", "what it makes of it")
+    for axes, name in zip((photo, pixels, bars), names, strict=True):
+        axes.set_title(name, size=LABEL_SIZE, color=INK)
+    for axes in (photo, pixels):
+        axes.set(xticks=[], yticks=[], anchor="N")
+    tidy(bars, "probability in percent", grid=None)
+    places = np.arange(len(probs))
+    bars.barh(places, np.full(len(probs), 100.0), color=WHOLE, height=0.72)
+    bars.barh(places, 100 * np.nan_to_num(probs), color=[RIGHT if c == said else OTHERS for c in places], height=0.72)
+    for place, probability in zip(places, probs, strict=True):
+        bold = "bold" if place == said else "normal"
+        bars.annotate(
+            percent(probability),
+            (100, float(place)),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            size=TICK_SIZE,
+            color=INK,
+            weight=bold,
+        )
+    bars.set_yticks(places, [str(place) for place in places])
+    bars.set(ylim=(len(probs) - 0.4, -0.6), xlim=(0, 100))
+    bars.tick_params(axis="y", length=0)
+    bars.spines["left"].set_visible(False)
+    return figure

@@ -1,0 +1,162 @@
+"""The hidden units: the weights of each as an image, and the digits that it speaks for and against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnkernels.errors import DataError
+from nnkernels.plots.sheets import LINE, as_square, grid, new_sheet, write
+from nnkernels.plots.style import BLUE, INK, MUTED, NOTE_SIZE, TICK_SIZE, VERMILION, WIDTH, text_color
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+MOST_UNITS = 128
+MOST_DIGITS = 3  # named for a unit, either way
+# Of the unit's strongest weight: what is weaker is not named.
+STRONG = 0.5
+# Of all weights, this share lies within the scale; a few beyond it would make all others pale.
+SCALE_QUANTILE = 0.998
+
+
+def hidden_units(W1: npt.NDArray[Any], W2: npt.NDArray[Any] | None = None, subtitle: str = "") -> Figure:
+    """Draw the weights of each hidden unit as an image: where ink excites it (vermilion) and where it quiets it (blue).
+
+    All units share one scale, symmetric about zero.
+
+    Parameters
+    ----------
+    W1 : ndarray, shape (D, H)
+        The strongest 128 units are drawn of a wider layer.
+    W2 : ndarray, shape (H, C), optional
+        With it, the digits are named whose logits a unit raises or lowers most, against the mean of all
+        digits (which softmax ignores).
+    subtitle : str
+        Data set and recipe.
+
+    Raises
+    ------
+    DataError
+        If W2 has another number of units, or an image is no square.
+    """
+    if W2 is not None and len(W2) != W1.shape[1]:
+        raise DataError(f"W1 has {W1.shape[1]} hidden units, W2 {len(W2)}")
+    units = _strongest(W1, W2)
+    columns = _columns(len(units))
+    right = 0.95  # inches for the scale
+    width = min(2.0, (WIDTH - right - 0.1) / columns)
+    roomy = width >= 1.0
+    side = 0.86 * width
+    text = LINE * NOTE_SIZE
+    height = side + (0 if W2 is None else (2 if roomy else 1) * text) + 0.12
+    title = f"What the {W1.shape[1]} hidden units look for" if W1.shape[1] > 1 else "What the hidden unit looks for"
+    if len(units) < W1.shape[1]:
+        title += f" (the {len(units)} strongest)"
+    note = "Ink on vermilion excites a unit, ink on blue quiets it."
+    if W2 is not None:
+        note += (
+            " Below: the digits it speaks for and against."
+            if roomy
+            else " Below: + the digit it speaks for, − against."
+        )
+    body = -(-len(units) // columns) * height
+    figure, axes = new_sheet(title, f"{subtitle}\n{note}".strip(), body + 0.12)
+    limit = _limit(W1)
+    image = None
+    for (left, top), unit in zip(grid(len(units), columns, width, height, WIDTH - right), units, strict=True):
+        image = _draw_weights(axes, W1[:, unit], left + (width - side) / 2, top + 0.1, side, limit)
+        if W2 is not None:
+            _write_digits(axes, W2[unit], left + width / 2, top + 0.12 + side, text, roomy)
+    if image is not None:
+        tall = min(body, 4.0)
+        full = figure.get_figheight()
+        scale_axes = figure.add_axes(
+            ((WIDTH - right + 0.12) / WIDTH, (body + 0.02 - tall) / full, 0.16 / WIDTH, (tall - 0.1) / full)
+        )
+        _draw_scale(figure, image, scale_axes, bool(np.abs(W1).max() > limit))
+    return figure
+
+
+def spoken_digits(weights: npt.NDArray[Any]) -> tuple[list[int], list[int]]:
+    """Return the digits that a unit speaks for and against, the strongest first.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (C,)
+        The unit's row of W2. Adding a number to all of them changes no probability, so their mean is taken off.
+    """
+    centred = np.asarray(weights, np.float64) - np.mean(weights, dtype=np.float64)
+    strong = STRONG * np.abs(centred).max()
+    if not strong > 0:  # all equal, or NaN
+        return [], []
+    order = np.argsort(-centred, kind="stable")
+    speaks_for = [int(c) for c in order if centred[c] >= strong][:MOST_DIGITS]
+    against = [int(c) for c in order[::-1] if -centred[c] >= strong][:MOST_DIGITS]
+    return speaks_for, against
+
+
+def _strongest(W1: npt.NDArray[Any], W2: npt.NDArray[Any] | None) -> npt.NDArray[np.intp]:
+    strength = np.linalg.norm(W1, axis=0) * (1 if W2 is None else np.linalg.norm(W2, axis=1))
+    return np.sort(np.argsort(-strength, kind="stable")[:MOST_UNITS])
+
+
+def _columns(units: int) -> int:
+    return next((most for count, most in ((4, 4), (10, 5), (21, 7), (32, 8), (60, 12)) if units <= count), 16)
+
+
+def _limit(W1: npt.NDArray[Any]) -> float:
+    finite = np.abs(W1[np.isfinite(W1)])
+    limit = float(np.quantile(finite, SCALE_QUANTILE)) if finite.size else 0.0
+    return limit if limit > 0 else 1.0
+
+
+def _colors() -> Colormap:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("weights", ["#00304d", BLUE, "#f7f7f7", VERMILION, "#5c2800"])
+
+
+def _draw_weights(axes: Axes, weights: npt.NDArray[Any], x: float, y: float, side: float, limit: float) -> AxesImage:
+    return axes.imshow(
+        as_square(weights),
+        cmap=_colors(),
+        vmin=-limit,
+        vmax=limit,
+        extent=(x, x + side, y + side, y),
+        interpolation="nearest",
+        aspect="auto",
+    )
+
+
+def _write_digits(axes: Axes, weights: npt.NDArray[Any], middle: float, top: float, line: float, roomy: bool) -> None:
+    speaks_for, against = spoken_digits(weights)
+    excites, quiets = text_color(VERMILION), text_color(BLUE)
+    if roomy:
+        write(axes, f"for {_joined(speaks_for)}", middle, top, NOTE_SIZE, excites)
+        write(axes, f"against {_joined(against)}", middle, top + line, NOTE_SIZE, quiets)
+        return
+    if speaks_for:
+        write(axes, f"+{speaks_for[0]}", middle - 0.03, top, NOTE_SIZE, excites, ha="right")
+    if against:
+        write(axes, f"−{against[0]}", middle + 0.03, top, NOTE_SIZE, quiets, ha="left")
+
+
+def _joined(digits: list[int]) -> str:
+    return " ".join(map(str, digits)) or "none"
+
+
+def _draw_scale(figure: Figure, image: AxesImage, axes: Axes, beyond: bool) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    scale = figure.colorbar(
+        image, cax=axes, extend="both" if beyond else "neither", ticks=MaxNLocator(5, symmetric=True)
+    )
+    scale.outline.set_visible(False)
+    axes.tick_params(labelsize=TICK_SIZE, labelcolor=INK, color=MUTED)
+    axes.set_title("weight", size=TICK_SIZE, color=INK, loc="left")

@@ -1,0 +1,73 @@
+"""Accuracy and loss over the course of one training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnkernels.plots import lines
+from nnkernels.plots.style import BLUE, BODY, VERMILION, new_figure, percent, tidy
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_LOOKS = {"train": (BLUE, "solid", "o"), "validation": (VERMILION, (0, (4, 2)), "s")}
+
+
+def training_curves(history: pd.DataFrame, subtitle: str = "") -> Figure:
+    """Draw accuracy and loss against epochs: training solid, validation dashed, the last values written.
+
+    Losses that are NaN or infinite (a diverged training) leave a gap, and a text says from which epoch on.
+
+    Parameters
+    ----------
+    history : DataFrame
+        A row an epoch: ``epoch``, ``train_loss``, ``train_error_rate``, ``validation_loss`` and
+        ``validation_error_rate`` (fractions of 1). Those of the validation may be missing, or NaN throughout:
+        then there was none.
+    subtitle : str
+        Data set and recipe.
+
+    Raises
+    ------
+    DataError
+        If the history has no epoch, or lacks a column.
+    """
+    parts = [part for part in lines.PARTS if lines.has_part(history, part)]
+    diverged = lines.divergence(history, parts)
+    warning = "" if diverged is None else f"Diverged: the loss is no finite number from epoch {diverged} on."
+    figure, _ = new_figure("Accuracy and loss during the training", subtitle, BODY - 0.3, warning=warning)
+    accuracy_axes, loss_axes = figure.subplots(1, 2)
+    tidy(accuracy_axes, "epochs", "accuracy in percent")
+    tidy(loss_axes, "epochs", "loss (mean cross-entropy, nats)")
+    epochs = history["epoch"].to_numpy(np.float64)
+    for part in parts:
+        color, dashes, marker = _LOOKS[part]
+        for axes, values in (
+            (accuracy_axes, lines.accuracy_percent(history, part)),
+            (loss_axes, lines.finite_loss(history, part)),
+        ):
+            look = lines.marked(values, marker)
+            axes.plot(epochs, values, color=color, linestyle=dashes, linewidth=2.2, label=part, **look)
+    lines.limit_accuracy(accuracy_axes)
+    lines.limit_loss(loss_axes)
+    for axes in (accuracy_axes, loss_axes):
+        lines.limit_epochs(axes, epochs)
+        _label_ends(axes, as_percentage=axes is accuracy_axes)
+    return figure
+
+
+def _label_ends(axes: Axes, as_percentage: bool) -> None:
+    ends = []
+    for line in axes.lines:
+        epochs, values = (np.asarray(data, np.float64) for data in line.get_data())
+        last = lines.last_finite(values)
+        if last is not None:
+            value = percent(values[last] / 100) if as_percentage else f"{values[last]:#.3g}"
+            when = "" if last == len(values) - 1 else f"\nin epoch {epochs[last]:.0f}"
+            text = f"{lines.PARTS[str(line.get_label())]}\n{value}{when}"
+            ends.append((float(values[last]), text, str(line.get_color())))
+    lines.label_ends(axes, float(epochs[-1]), ends)

@@ -1,0 +1,171 @@
+"""Digits that are taken for others: the worst mistakes of one network, and those that only one of two makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnkernels.errors import DataError
+from nnkernels.plots.sheets import (
+    CROSS,
+    LINE,
+    TICK,
+    check_lengths,
+    columns_for,
+    draw_digit,
+    empty_sheet,
+    grid,
+    new_sheet,
+    write,
+)
+from nnkernels.plots.style import (
+    GRID,
+    INK,
+    LABEL_SIZE,
+    MARGIN,
+    NOTE_SIZE,
+    WIDTH,
+    WRONG,
+    percent,
+    shortened,
+    text_color,
+    text_width,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GAP = 0.12  # inches between the parts of a cell
+_LONGEST_NAME = 1.6  # inches; longer names of contenders lose their end
+
+
+def mistakes(
+    images: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    predicted: npt.NDArray[Any],
+    confidence: npt.NDArray[Any],
+    true_confidence: npt.NDArray[Any],
+    total_wrong: int,
+    total: int,
+    subtitle: str = "",
+) -> Figure:
+    """Draw misclassified digits, the worst first: those that the network was most sure of.
+
+    Parameters
+    ----------
+    images : ndarray, shape (K, D), uint8 pixels or features of 0 to 1
+        28 fill a slide; none makes a figure that says so.
+    y, predicted : ndarrays of integers, shape (K,)
+    confidence, true_confidence : ndarrays, shape (K,)
+        Probabilities of the predicted and of the true class.
+    total_wrong, total : int
+        How many were wrong of how many that were asked.
+    subtitle : str
+        Data set and recipe.
+
+    Raises
+    ------
+    DataError
+        If the arrays differ in length, or an image is given that was not misclassified.
+    """
+    check_lengths(images=images, y=y, predicted=predicted, confidence=confidence, true_confidence=true_confidence)
+    if len(images) == 0:
+        return empty_sheet("Misclassified digits", subtitle, f"None: all {total:,} digits are recognised.")
+    if (np.asarray(y) == predicted).any():
+        raise DataError("the mistakes hold an image whose prediction is right")
+    # NaN sorts last: without a probability nothing is known of how bad it is.
+    worst_first = np.argsort(-np.asarray(confidence, np.float64), kind="stable")
+    shown = len(images)
+    title = f"{total_wrong:,} of {total:,} digits misclassified ({percent(total_wrong / total)})"
+    if total_wrong > 1:
+        title += ": all of them, worst first" if shown == total_wrong else f": the worst {shown}, worst first"
+    note = "Below each: the probability that the network gave to its answer / to the true digit."
+    columns = columns_for(shown, 1.38)
+    width = min(2.2, (WIDTH - 2 * GAP) / columns)
+    side = 0.747 if shown > 14 else 1.12
+    line = LINE * NOTE_SIZE
+    height = side + 2 * line + 0.06 + 1.3 * GAP
+    figure, axes = new_sheet(title, f"{subtitle}\n{note}".strip(), -(-shown // columns) * height + 0.05)
+    for (left, top), index in zip(grid(shown, columns, width, height), worst_first, strict=True):
+        middle, below = left + width / 2, top + GAP + side + 0.05
+        draw_digit(axes, images[index], middle - side / 2, top + GAP, side, GRID)
+        answer = f"true {y[index]}, said {predicted[index]}"
+        write(axes, answer, middle, below, NOTE_SIZE, text_color(WRONG), weight="bold")
+        sure = f"{percent(confidence[index]).removesuffix(' %')} / {percent(true_confidence[index])}"
+        write(axes, sure, middle, below + line, NOTE_SIZE)
+    return figure
+
+
+def disagreements(
+    images: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    predicted: Mapping[str, npt.NDArray[Any]],
+    counts: str = "",
+    subtitle: str = "",
+    most: int = 12,
+) -> Figure:
+    """Draw the digits that only one of two contenders gets wrong, with both answers, a block a contender.
+
+    Parameters
+    ----------
+    images : ndarray, shape (K, D), uint8 pixels or features of 0 to 1
+        All images asked, or a part; those that both or neither get right are passed over.
+    y : ndarray of integers, shape (K,)
+    predicted : mapping of name to ndarray of integers, shape (K,)
+        The two contenders' answers.
+    counts : str
+        How many there are; by default counted from the arrays.
+    subtitle : str
+        Data set and recipe.
+    most : int
+        How many to draw of each contender.
+
+    Raises
+    ------
+    DataError
+        If there are not two contenders, or the arrays differ in length.
+    """
+    if len(predicted) != 2:
+        raise DataError(f"disagreements are between two contenders; {len(predicted)} are given")
+    check_lengths(images=images, y=y, **predicted)
+    names = list(predicted)
+    wrong = [np.asarray(predicted[name]) != y for name in names]
+    alone = [np.flatnonzero(wrong[0] & ~wrong[1]), np.flatnonzero(wrong[1] & ~wrong[0])]
+    title = "Digits that only one of the two gets wrong"
+    if not counts:
+        parts = [f"only {name} errs on {len(found):,}" for name, found in zip(names, alone, strict=True)]
+        counts = f"Of {len(y):,} digits {', '.join(parts)}; both err on {np.count_nonzero(wrong[0] & wrong[1]):,}."
+    subtitle = f"{subtitle}\n{counts}".strip()
+    if not len(alone[0]) + len(alone[1]):
+        return empty_sheet(title, subtitle, "None: where one errs, so does the other.")
+    width, line, heading = _width_of_answers(names), LINE * NOTE_SIZE, LINE * LABEL_SIZE + GAP / 2
+    columns = columns_for(max(min(most, len(found)) for found in alone), width)
+    width = min(max(2.2, width), (WIDTH - 2 * GAP) / columns)
+    side = 0.747
+    height = side + 2 * line + 1.3 * GAP
+    blocks = [(name, found[:most]) for name, found in zip(names, alone, strict=True) if len(found)]
+    rows = sum(-(-len(found) // columns) for _, found in blocks)
+    figure, axes = new_sheet(title, subtitle, rows * height + len(blocks) * heading + 0.05)
+    start = 0.0
+    for name, found in blocks:
+        label = f"Only {shortened(name, LABEL_SIZE, 4)} errs" + (f", the first {most}" if len(found) == most else "")
+        write(axes, label, MARGIN, start + GAP, LABEL_SIZE, weight="bold", ha="left")
+        start += heading
+        for (left, top), index in zip(grid(len(found), columns, width, height), found, strict=True):
+            middle, below = left + width / 2, start + top + GAP + side + 0.05
+            draw_digit(axes, images[index], middle - side / 2, start + top + GAP, side, GRID)
+            for place, other in enumerate(names):
+                answer, right = predicted[other][index], predicted[other][index] == y[index]
+                text = f"{TICK if right else CROSS} {shortened(other, NOTE_SIZE, _LONGEST_NAME)}: {answer}"
+                color = INK if right else text_color(WRONG)
+                write(axes, text, middle, below + place * line, NOTE_SIZE, color)
+        start += -(-len(found) // columns) * height
+    return figure
+
+
+def _width_of_answers(names: list[str]) -> float:
+    texts = [f"{CROSS} {shortened(name, NOTE_SIZE, _LONGEST_NAME)}: 0" for name in names]
+    return max(1.38, *(text_width(text, NOTE_SIZE) + 2 * GAP for text in texts))

@@ -1,0 +1,51 @@
+"""Figures to files: all or nothing, and the same bytes for the same figure."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnkernels.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# No date and no version of matplotlib: the same figure gives the same file on any day.
+_METADATA: dict[str, dict[str, Any]] = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+}
+
+
+def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) -> None:
+    """Write a figure through a temporary neighbour, so that nobody ever sees half of it.
+
+    Parameters
+    ----------
+    figure : Figure
+    path : path
+        Ends in ``.png`` or ``.svg``; missing folders are made.
+    dpi : int
+        Pixels an inch of a PNG, and of the images within an SVG.
+
+    Raises
+    ------
+    ConfigurationError
+        If the name ends otherwise.
+    """
+    import matplotlib
+
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in _METADATA:
+        raise ConfigurationError(f"{path.name} is no name of a figure; it must end in {' or '.join(_METADATA)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        # SVG takes the salt of its identifiers from here alone; else they are random.
+        with matplotlib.rc_context({"svg.hashsalt": "nnkernels"}):
+            figure.savefig(temporary, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix])
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

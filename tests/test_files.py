@@ -1,0 +1,248 @@
+"""Files are written all or nothing, whatever happens on the way."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nnkernels.files import replacing, write_bytes, write_json, write_text
+
+OLD, NEW = b"the old content", b"the new content"
+
+
+def names(folder: Path) -> list[str]:
+    """Return everything in a folder, hidden files included."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A file that holds something already."""
+    existing = tmp_path / "weights.npz"
+    existing.write_bytes(OLD)
+    return existing
+
+
+@pytest.fixture
+def little_room():
+    """Let no file grow past 1,000 bytes: the operating system ends the write half way, as on a full disk."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+# What is written
+
+
+@pytest.mark.parametrize("content", [b"", NEW, bytes(range(256)) * 4096])
+def test_bytes_are_written_as_they_are(tmp_path, content):
+    write_bytes(tmp_path / "file.bin", content)
+    assert (tmp_path / "file.bin").read_bytes() == content
+    assert names(tmp_path) == ["file.bin"]
+
+
+def test_what_was_there_is_replaced(path):
+    write_bytes(path, NEW)
+    assert path.read_bytes() == NEW
+    assert names(path.parent) == [path.name]
+
+
+def test_folders_are_made(tmp_path):
+    write_bytes(tmp_path / "a" / "b" / "file.bin", NEW)
+    assert (tmp_path / "a" / "b" / "file.bin").read_bytes() == NEW
+
+
+def test_text_is_utf_8_with_its_own_line_ends(tmp_path):
+    # Neither the platform's encoding nor its line ends: the same bytes everywhere.
+    write_text(tmp_path / "file.txt", "95 % ± 1\nnächste\r\n")
+    assert (tmp_path / "file.txt").read_bytes() == "95 % ± 1\nnächste\r\n".encode()
+
+
+def test_json_reads_back(tmp_path):
+    value = {"loss": 0.1, "names": ["numpy", "ñ"], "none": None, "nested": {"1": True}}
+    write_json(tmp_path / "file.json", value)
+    text = (tmp_path / "file.json").read_text(encoding="utf-8")
+    assert json.loads(text) == value
+    assert text.endswith("}\n")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [1, {"loss": float("-inf")}]])
+def test_json_that_is_none_is_refused_and_the_old_file_stays(path, value):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, value)
+    assert path.read_bytes() == OLD
+    assert names(path.parent) == [path.name]
+
+
+# The neighbour
+
+
+def test_the_neighbour_lies_beside_the_file_and_has_its_suffix(path):
+    # In another folder it might lie on another disk, whence nothing can be moved in one step.
+    with replacing(path) as temporary:
+        assert temporary != path
+        assert temporary.parent == path.parent
+        assert temporary.suffix == path.suffix
+        assert temporary.name.startswith("."), "what lists a folder's files passes over it"
+        assert not temporary.exists()
+        temporary.write_bytes(NEW)
+        assert path.read_bytes() == OLD, "the file changes at the end only"
+    assert path.read_bytes() == NEW
+    assert names(path.parent) == [path.name]
+
+
+def test_a_writer_that_chooses_its_format_by_the_suffix_is_served(tmp_path):
+    with replacing(tmp_path / "weights.npz") as temporary:
+        np.savez(temporary, W1=np.arange(3))  # to any other suffix it would append .npz
+    with np.load(tmp_path / "weights.npz") as read:
+        assert read["W1"].tolist() == [0, 1, 2]
+    assert names(tmp_path) == ["weights.npz"]
+
+
+def test_what_another_process_is_writing_is_left_alone(path):
+    # Each process has a neighbour of its own: two writers never write into one file.
+    code = (
+        "import sys; from pathlib import Path; from nnkernels.files import replacing\n"
+        "with replacing(Path(sys.argv[1])) as temporary: temporary.touch(); print(temporary.name)"
+    )
+    with replacing(path) as temporary:
+        temporary.write_bytes(NEW)
+        other = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=False)
+        assert other.returncode == 0, other.stderr
+        assert other.stdout.strip() not in ("", temporary.name)
+        assert temporary.read_bytes() == NEW
+    assert path.read_bytes() == NEW
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt, SystemExit, MemoryError])
+@pytest.mark.parametrize("written", [None, b"", NEW[:5]])
+def test_an_error_on_the_way_leaves_the_old_file_and_nothing_else(path, error, written):
+    def write():
+        with replacing(path) as temporary:
+            if written is not None:
+                temporary.write_bytes(written)
+            raise error
+
+    with pytest.raises(error):
+        write()
+    assert path.read_bytes() == OLD
+    assert names(path.parent) == [path.name]
+
+
+def test_an_error_where_there_was_no_file_leaves_none(tmp_path):
+    def write():
+        with replacing(tmp_path / "file.bin") as temporary:
+            temporary.write_bytes(NEW[:5])
+            raise ValueError("half way")
+
+    with pytest.raises(ValueError, match="half way"):
+        write()
+    assert names(tmp_path) == []
+
+
+def test_a_writer_that_wrote_nothing_is_noticed(path):
+    with pytest.raises(FileNotFoundError), replacing(path):
+        pass
+    assert path.read_bytes() == OLD
+
+
+def test_a_disk_without_room_leaves_the_old_file_and_nothing_else(path, little_room):
+    with pytest.raises(OSError, match="File too large"):
+        write_bytes(path, bytes(5000))
+    assert path.read_bytes() == OLD
+    assert names(path.parent) == [path.name]
+
+
+def test_a_file_that_cannot_be_replaced_leaves_no_neighbour(tmp_path):
+    occupied = tmp_path / "taken"
+    (occupied / "folder").mkdir(parents=True)
+    with pytest.raises(OSError, match="taken"):
+        write_bytes(occupied, NEW)
+    assert names(tmp_path) == ["taken"]
+    assert names(occupied) == ["folder"]
+
+
+# The end of a process
+
+SIZE = 1 << 20
+
+# Rewrites a file without end, each time with another byte, and says when it has begun.
+REWRITE = f"""
+import itertools, sys
+from pathlib import Path
+from nnkernels.files import replacing, write_bytes
+
+def write_parts(path, content):
+    with replacing(path) as temporary, temporary.open("wb", buffering=0) as file:
+        for start in range(0, {SIZE}, 4096):
+            file.write(content[start : start + 4096])
+
+path, write = Path(sys.argv[1]), globals()[sys.argv[2]]
+contents = [bytes([i]) * {SIZE} for i in range(8)]
+write(path, contents[0])
+print("begun", flush=True)
+for content in itertools.cycle(contents):
+    write(path, content)
+"""
+
+
+def start_rewriter(path: Path, write: str) -> subprocess.Popen[bytes]:
+    """Return a process that rewrites a file, and has begun."""
+    child = subprocess.Popen([sys.executable, "-c", REWRITE, path, write], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"begun\n"
+    return child
+
+
+def is_whole(content: bytes) -> bool:
+    return len(content) == SIZE and content == content[:1] * SIZE
+
+
+@pytest.mark.parametrize("write", ["write_bytes", "write_parts"])
+def test_a_reader_beside_the_writer_never_sees_half_a_file(tmp_path, write):
+    path = tmp_path / "rewritten.bin"
+    seen = set()
+    with start_rewriter(path, write) as child:
+        try:
+            for _ in range(200):
+                content = path.read_bytes()
+                assert is_whole(content)
+                seen.add(content[0])
+            assert child.poll() is None, "the writer was at work all the time"
+        finally:
+            child.kill()
+    assert len(seen) > 5, "nothing new was read"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
+@pytest.mark.parametrize("write", ["write_bytes", "write_parts"])
+def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path, write):
+    path = tmp_path / "rewritten.bin"
+    rng = random.Random(7)  # the moments differ from run to run anyway; each must do
+    interrupted = 0
+    for _ in range(10):
+        with start_rewriter(path, write) as child:
+            time.sleep(rng.uniform(0, 0.02))
+            child.send_signal(signal.SIGKILL)
+            assert child.wait() == -signal.SIGKILL
+        assert is_whole(path.read_bytes())
+        for left in set(names(tmp_path)) - {path.name}:
+            assert left.startswith(".")
+            interrupted += 1
+            (tmp_path / left).unlink()
+    # A single call of the operating system is seldom cut short, 256 of them nearly always.
+    assert interrupted > 0 or write == "write_bytes", "no kill came in the middle: nothing has been shown"
+    write_bytes(path, NEW)
+    assert path.read_bytes() == NEW
