@@ -12,41 +12,80 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from nnkernels.data import Dataset, load_mnist
+    from nnkernels import contenders, kernels, plots
+    from nnkernels.comparing.pair import Comparison, compare
+    from nnkernels.data import Dataset, LabelledImages, load_mnist
+    from nnkernels.estimator import MLPClassifier
+    from nnkernels.grading import check_softmax, check_update, gradcheck
     from nnkernels.history import History
+    from nnkernels.interchange import load_parameters, save_parameters
     from nnkernels.measure.gate import verify
     from nnkernels.parameters import Parameters, initial_parameters
-    from nnkernels.recipes import Recipe
-    from nnkernels.training import train
+    from nnkernels.recipes import Optimizer, Recipe, named_recipe
+    from nnkernels.training import batch_order, evaluate, train
 
+# What lies where; a module is its own home.
 _HOMES = {
+    "Comparison": "nnkernels.comparing.pair",
     "Dataset": "nnkernels.data",
-    "load_mnist": "nnkernels.data",
-    "verify": "nnkernels.measure.gate",
-    "Parameters": "nnkernels.parameters",
-    "initial_parameters": "nnkernels.parameters",
-    "Recipe": "nnkernels.recipes",
     "History": "nnkernels.history",
+    "LabelledImages": "nnkernels.data",
+    "MLPClassifier": "nnkernels.estimator",
+    "Optimizer": "nnkernels.recipes",
+    "Parameters": "nnkernels.parameters",
+    "Recipe": "nnkernels.recipes",
+    "batch_order": "nnkernels.training",
+    "check_softmax": "nnkernels.grading",
+    "check_update": "nnkernels.grading",
+    "compare": "nnkernels.comparing.pair",
+    "contenders": "nnkernels.contenders",
+    "evaluate": "nnkernels.training",
+    "gradcheck": "nnkernels.grading",
+    "initial_parameters": "nnkernels.parameters",
+    "kernels": "nnkernels.kernels",
+    "load_mnist": "nnkernels.data",
+    "load_parameters": "nnkernels.interchange",
+    "named_recipe": "nnkernels.recipes",
+    "plots": "nnkernels.plots",
+    "save_parameters": "nnkernels.interchange",
     "train": "nnkernels.training",
+    "verify": "nnkernels.measure.gate",
 }
 
 __all__ = [
+    "Comparison",
     "Dataset",
     "History",
+    "LabelledImages",
+    "MLPClassifier",
+    "Optimizer",
     "Parameters",
     "Recipe",
     "__version__",
+    "batch_order",
+    "check_softmax",
+    "check_update",
+    "compare",
+    "contenders",
+    "evaluate",
+    "gradcheck",
     "initial_parameters",
+    "kernels",
     "load_mnist",
+    "load_parameters",
+    "named_recipe",
+    "plots",
+    "save_parameters",
     "train",
     "verify",
 ]
 
 
 def __getattr__(name: str) -> object:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = import_module(_HOMES[name])
+    return home if home.__name__ == f"{__name__}.{name}" else getattr(home, name)
 
 
 def __dir__() -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -80,7 +81,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def _named(part: str, parameters: Parameters) -> dict[str, FloatArray]:
-    return {f"{part}.{name}": array for name, array in parameters._asdict().items()}
+    # safetensors writes memory as it lies: an array that is not C-contiguous would come back with its entries mixed up.
+    return {f"{part}.{name}": np.ascontiguousarray(array) for name, array in parameters._asdict().items()}
 
 
 def _parameters(arrays: dict[str, FloatArray], part: str) -> Parameters:

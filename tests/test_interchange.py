@@ -370,6 +370,11 @@ def other_keras_models():
         inputs, layer = keras.Input((D,)), dense(D, "relu")
         return keras.Model(inputs, dense(C)(layer(layer(inputs))))
 
+    def two_outputs():
+        inputs = keras.Input((D,))
+        hidden = dense(H, "relu")(inputs)
+        return keras.Model(inputs, [dense(C)(hidden), hidden])
+
     return [
         (sequential(dense(C)), "holds dense; expected dense -> relu -> dense"),
         (sequential(dense(H, "tanh"), dense(C)), "dense -> tanh -> dense"),
@@ -390,6 +395,7 @@ def other_keras_models():
         (sequential(dense(H, "relu", dtype="float16"), dense(C, dtype="float16")), "W1 is float16"),
         (skipping(), "no chain from one input to one output"),
         (twice(), "no chain from one input to one output"),
+        (two_outputs(), "no chain from one input to one output"),
         (sequential(sequential(dense(H, "relu"), dense(C))), "Sequential 'sequential"),
     ]
 
@@ -429,8 +435,9 @@ OTHER_GRAPHS = [
     ({"body": "p = Gemm<alpha = 0.5>(X, A, a) q = Relu(p) out = Gemm(q, B, b)"}, "holds Gemm -> relu"),
     ({"body": "p = Gemm<transA = 1>(X, A, a) q = Relu(p) out = Gemm(q, B, b)"}, "holds Gemm -> relu"),
     ({"body": "p = MatMul(X, A) q = Relu(p) out = Gemm(q, B, b)"}, "holds MatMul -> relu"),
-    ({"body": "p = MatMul(A, X) q = Relu(p) out = Gemm(q, B, b)"}, "holds MatMul -> relu"),
+    ({"body": "m = MatMul(A, X) p = Add(m, a) q = Relu(p) out = Gemm(q, B, b)"}, "holds MatMul -> Add -> relu"),
     ({"body": f"{DENSE_1} r = Add(q, a) out = Gemm(r, B, b)"}, "dense -> relu -> Add -> dense"),
+    ({"body": "p = Gemm(X, A, a) r = Add(p, a) q = Relu(r) out = Gemm(q, B, b)"}, "holds dense -> Add -> relu"),
     ({"body": f"{DENSE_1} r = Gemm(q, B, b) out = Softmax<axis = 0>(r)"}, "dense -> Softmax;"),
     (
         {"body": f"{DENSE_1} s = Constant<value = int64[2] {{-1, 4}}>() r = Reshape(q, s) out = Gemm(r, B, b)"},
@@ -589,7 +596,8 @@ def test_a_damaged_byte_gives_our_error_or_a_network(tmp_path, contents, suffix,
 
 
 @pytest.mark.parametrize(("suffix", "other"), list(itertools.permutations(ALL, 2)))
-def test_a_file_of_another_form_is_refused(tmp_path, contents, suffix, other):
+def test_a_file_of_another_form_is_refused(tmp_path, request, contents, suffix, other):
+    needed(suffix, request)
     path = tmp_path / f"wrong{suffix}"
     path.write_bytes(contents(other))
     with pytest.raises(DataError, match=f"wrong{suffix}: "):
@@ -675,23 +683,74 @@ FOREIGN_OBJECTS = [
 ]
 
 
+def with_changed_configuration(content, change):
+    """Return a ``.keras`` file with its configuration changed in place."""
+    changed_content = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(changed_content, "w") as target:
+        for name in source.namelist():
+            member = source.read(name)
+            if name == "config.json":
+                configuration = json.loads(member)
+                change(configuration)
+                member = json.dumps(configuration).encode()
+            target.writestr(name, member)
+    return changed_content.getvalue()
+
+
 @pytest.mark.parametrize(("foreign", "named"), FOREIGN_OBJECTS)
 def test_a_keras_file_that_names_foreign_code_never_reaches_keras(tmp_path, tf, contents, monkeypatch, foreign, named):
     import keras
 
-    trap = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(contents(".keras"))) as source, zipfile.ZipFile(trap, "w") as target:
-        for name in source.namelist():
-            content = source.read(name)
-            if name == "config.json":
-                configuration = json.loads(content)
-                configuration["config"]["layers"][1]["config"]["activation"] = foreign
-                content = json.dumps(configuration).encode()
-            target.writestr(name, content)
-    (tmp_path / "trap.keras").write_bytes(trap.getvalue())
+    def change(configuration):
+        configuration["config"]["layers"][1]["config"]["activation"] = foreign
+
+    (tmp_path / "trap.keras").write_bytes(with_changed_configuration(contents(".keras"), change))
     monkeypatch.setattr(keras.saving, "load_model", lambda *_args, **_options: pytest.fail("Keras was asked"))
     with pytest.raises(DataError, match=f"holds {named}; expected"):
         load_parameters(tmp_path / "trap.keras")
+
+
+def test_keras_loads_in_safe_mode_and_without_a_foreign_loss(tmp_path, tf, monkeypatch):
+    import keras
+
+    def unknown_loss(y_true, y_pred):
+        return y_pred - y_true
+
+    modes, load_model = [], keras.saving.load_model
+
+    def load_and_note(path, **options):
+        modes.append(options["safe_mode"])
+        return load_model(path, **options)
+
+    model = to_keras(network())
+    model.compile("adam", unknown_loss)
+    model.save(tmp_path / "p.keras")
+    monkeypatch.setattr(keras.saving, "load_model", load_and_note)
+    assert_identical(load_parameters(tmp_path / "p.keras"), network())
+    assert modes == [True]
+
+
+def test_weights_that_do_not_fit_the_layers_of_a_keras_file_are_refused(tmp_path, contents):
+    def change(configuration):
+        configuration["config"]["layers"][1]["config"]["units"] = H + 1
+
+    (tmp_path / "p.keras").write_bytes(with_changed_configuration(contents(".keras"), change))
+    with pytest.raises(DataError, match=r"p\.keras: not a readable Keras archive"):
+        load_parameters(tmp_path / "p.keras")
+
+
+def test_what_a_reader_explains_over_a_page_is_told_in_a_line(tmp_path, tf, contents, monkeypatch):
+    import keras
+
+    def fail(*_args, **_options):
+        raise ValueError("one line\nof many\n" * 99)
+
+    (tmp_path / "p.keras").write_bytes(contents(".keras"))
+    monkeypatch.setattr(keras.saving, "load_model", fail)
+    with pytest.raises(DataError, match="ValueError: one line of many one line") as refused:
+        load_parameters(tmp_path / "p.keras")
+    assert len(str(refused.value)) < len(str(tmp_path)) + 450
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".keras"])

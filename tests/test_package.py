@@ -38,9 +38,14 @@ def test_readme_has_each_command_on_one_line_and_every_column_of_the_results() -
 
     readme = (ROOT / "README.md").read_text("utf-8")
     commands = [line for line in readme.splitlines() if line.startswith("python3 -m venv")]
-    assert len(commands) == 2
+    assert [command.rsplit(" && .venv/bin/")[-1].split()[0] for command in commands] == [
+        "nnkernels",
+        "python",
+        "jupyter",
+    ]
     assert commands[0].endswith("nnkernels bench")
     assert "pytest" in commands[1]
+    assert (ROOT / commands[2].split()[-1]).is_file()
     for column in COLUMNS:
         assert re.search(rf"\b{column}\b", readme), f"README does not explain {column}"
 

@@ -17,9 +17,9 @@ from nnkernels.measure.records import write_run
 from nnkernels.report import formats, readme, side_by_side, tables
 from nnkernels.report.page import render
 from nnkernels.report.runs import find_run, load_run, pin
-from nnkernels.statistics import Estimate
 from nnkernels.report.summary import summarise
 from nnkernels.report.tidy import COLUMNS, paired_ratio, tidy
+from nnkernels.statistics import Estimate
 from tests import synthetic
 
 ROOT = Path(__file__).parents[1]

@@ -150,7 +150,7 @@ def gradcheck(
     backend: Annotated[str | None, typer.Option(help="One of the suite's own; numpy if nothing is named.")] = None,
 ) -> None:
     """Check a backward pass against numerical gradients, and name the mistake."""
-    from nnkernels.gradcheck import gradcheck as check
+    from nnkernels.grading import gradcheck as check
     from nnkernels.learn.training_job import load_kernels
 
     used = load_kernels(backend or (None if kernels else "numpy"), kernels)

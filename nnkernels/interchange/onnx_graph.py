@@ -79,7 +79,8 @@ def _append(steps: list[Step], node: onnx.NodeProto, constants: Mapping[str, Flo
     arrays = [constants[name] for name in node.input if name in constants]
     operator = node.op_type if node.domain in _STANDARD else f"{node.domain}.{node.op_type}"
     weights_come_second = node.input[0] not in constants
-    if operator == "Add" and len(arrays) == 1 and steps and steps[-1].kind == _MATMUL:
+    awaits_bias = bool(steps) and steps[-1].kind == _MATMUL and steps[-1].W is not None
+    if operator == "Add" and len(arrays) == 1 and awaits_bias:
         steps[-1] = Step(DENSE, steps[-1].W, _bias(arrays[0]))
     elif operator == "MatMul" and len(arrays) == 1 and weights_come_second:
         steps.append(Step(_MATMUL, arrays[0]))

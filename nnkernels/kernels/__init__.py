@@ -9,8 +9,8 @@ import pkgutil
 import sys
 from functools import cache
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 from nnkernels.errors import ContractError, DataError, UnknownNameError, one_line
 from nnkernels.kernels.contract import Activations, Backend, OptimizerState, checked, initial_state
@@ -62,14 +62,14 @@ def load_file(path: Path) -> Backend:
     ContractError
         If it cannot be imported, lacks a function of the contract, or a function has other arguments.
     """
-    name = f"kernels_from_file_{path.stem}"
-    spec = spec_from_file_location(name, path)
-    if not path.is_file() or spec is None or spec.loader is None:
+    if not path.is_file():
         raise DataError(f"{path} is no Python file; copy nnkernels/kernels/numpy_kernels.py and change the copy")
-    module = module_from_spec(spec)
-    sys.modules[name] = module  # where dataclasses and Numba look a function's module up
+    module = ModuleType(f"kernels_from_file_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # where dataclasses and Numba look a function's module up
     try:
-        spec.loader.exec_module(module)
+        # Not by the import system, whose bytecode beside the file could outlive a quick edit.
+        exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
     except Exception as error:
         where = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise ContractError(f"{path}{where} cannot be imported: {one_line(error)}") from error

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from nnkernels import contenders
-from nnkernels.compare.pair import ShowEpoch, compare
+from nnkernels.comparing.pair import ShowEpoch, compare
 from nnkernels.data import Dataset
 from nnkernels.learn.comparison_report import Report, write_report
 from nnkernels.learn.training_job import Order

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from nnkernels import plots
-from nnkernels.compare.pair import Comparison
+from nnkernels.comparing.pair import Comparison
 from nnkernels.data import Dataset
 from nnkernels.files import write_json, write_text
 from nnkernels.measure import checkout, provenance
 from nnkernels.training import evaluate
 
 METRICS, HISTORY = "comparison.json", "histories.csv"
-DISAGREEMENTS = 24  # shown at most
 VERSION = 1
 DRIFT_WORDS = {"maximum": "largest\ndifference", "relative": "relative to\nthe weights"}
 
@@ -72,7 +71,7 @@ def write_report(comparison: Comparison, dataset: Dataset, folder: Path) -> Repo
     report = Report(rows, comparison.drift(first, second)["maximum"][-1], different, len(dataset.X_test))
     write_json(folder / METRICS, _metrics(comparison, dataset, report))
     write_text(folder / HISTORY, _histories(comparison))
-    _draw(comparison, dataset, predicted, np.flatnonzero(only.any(axis=0)), folder)
+    _draw(comparison, dataset, predicted, folder)
     return report
 
 
@@ -108,12 +107,10 @@ def _draw(
     comparison: Comparison,
     dataset: Dataset,
     predicted: dict[str, Any],
-    only: Any,
     folder: Path,
 ) -> None:
     subtitle = f"{comparison.recipe.name}, width {comparison.recipe.hidden}, {dataset.name}, seed {comparison.seed}"
     names = list(comparison.sides)
-    shown = only[:DISAGREEMENTS]
     epochs = [record.epoch for record in comparison.sides[names[0]].history.epochs]
     figures = {
         "curves": plots.comparison_curves(
@@ -126,10 +123,7 @@ def _draw(
             measure="difference",
         ),
         "disagreements": plots.disagreements(
-            dataset.X_test[shown],
-            dataset.y_test[shown],
-            {name: answers[shown] for name, answers in predicted.items()},
-            f"{len(only):,} of {len(dataset.X_test):,} test digits are wrong for one contender alone; {subtitle}",
+            dataset.X_test, dataset.y_test, {name: predicted[name] for name in names[:2]}, subtitle=subtitle
         ),
     }
     for name, figure in figures.items():

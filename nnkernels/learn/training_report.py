@@ -18,7 +18,7 @@ from nnkernels.training import evaluate
 
 WEIGHTS, HISTORY, METRICS = "parameters.safetensors", "history.csv", "metrics.json"
 SAMPLES = 12  # shown as sample predictions
-MISTAKES = 42  # shown at most
+MISTAKES = 28  # shown at most
 METRICS_VERSION = 1
 
 

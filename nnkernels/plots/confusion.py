@@ -68,7 +68,8 @@ def confusion_matrix(counts: npt.NDArray[Any], subtitle: str = "") -> Figure:
     total, right = int(counts.sum()), int(np.trace(counts))
     found = confusions(counts)
     share = f" ({percent((total - right) / total)})" if total else ""
-    title = f"Which digits are confused: {total - right:,} errors in {total:,}{share}"
+    errors = "1 error" if total - right == 1 else f"{total - right:,} errors"
+    title = f"Which digits are confused: {errors} in {total:,}{share}"
     figure, _ = new_figure(title, subtitle, 5.6)
     matrix, ranking = figure.subplots(1, 2, width_ratios=(2.4, 1))
     _draw_matrix(matrix, counts)
@@ -81,9 +82,7 @@ def _draw_matrix(axes: Axes, counts: npt.NDArray[np.integer]) -> None:
 
     classes = len(counts)
     errors = np.ma.masked_array(counts, mask=np.eye(classes, dtype=bool))
-    colors = LinearSegmentedColormap.from_list("errors", ["#ffffff", "#f6c9a8", "#e3813a"]).with_extremes(
-        bad="#e3e3e3"
-    )
+    colors = LinearSegmentedColormap.from_list("errors", ["#ffffff", "#f6c9a8", "#e3813a"]).with_extremes(bad="#e3e3e3")
     most = max(1, int(errors.max()) if classes > 1 else 1)
     axes.imshow(errors, cmap=colors, vmin=0, vmax=most, aspect="equal")
     axes.set_anchor("N")
@@ -104,7 +103,7 @@ def _draw_matrix(axes: Axes, counts: npt.NDArray[np.integer]) -> None:
         if count or true == predicted:
             axes.text(predicted, true, str(count), ha="center", va="center", size=size, color=INK)
     for true, row in enumerate(counts):
-        text = percent(row[true] / row.sum()) if row.sum() else "none"
+        text = percent(row[true] / row.sum()) if row.sum() else "no image"
         axes.text(classes - 0.35, true, text, ha="left", va="center", size=NOTE_SIZE, color=MUTED)
     axes.text(classes - 0.35, -0.75, "recognised", ha="left", va="center", size=NOTE_SIZE, color=MUTED)
 

@@ -120,7 +120,7 @@ def digit_reading(
     original: npt.NDArray[Any],
     seen: npt.NDArray[Any],
     probs: npt.NDArray[Any],
-    title: str = "",
+    title: str = "A digit, read by the network",
     subtitle: str = "",
 ) -> Figure:
     """Draw a picture of a digit, what the network saw of it, and the probabilities of all classes.
@@ -132,27 +132,23 @@ def digit_reading(
     seen : ndarray, shape (D,), uint8 pixels or features of 0 to 1
         After it was made like the training images.
     probs : ndarray, shape (C,)
-    title : str
-        By default what the network reads and how sure it is.
-    subtitle : str
+    title, subtitle : str
         Name of the file; which network.
     """
     probs = np.asarray(probs, np.float64)
     said = int(probs.argmax()) if np.isfinite(probs).all() else -1
-    answer = (
-        f"The network reads a {said}: {percent(probs[said])} sure" if said >= 0 else "The network has no answer: NaN"
-    )
-    figure, _ = new_figure(title or answer, subtitle, 4.2)
+    answer = f"it says {said}: {percent(probs[said])}" if said >= 0 else "no answer (NaN)"
+    figure, _ = new_figure(title, subtitle, 4.2)
     photo, pixels, bars = figure.subplots(1, 3, width_ratios=(1, 1, 1.25))
     photo.imshow(original, cmap="gray", vmin=0, vmax=255 if original.dtype == np.uint8 else 1)
     square = as_square(seen)
     pixels.imshow(square, cmap="gray", vmin=0, vmax=255 if seen.dtype == np.uint8 else 1, interpolation="nearest")
     pixels.set_xlabel(f"{len(square)} x {len(square)} pixels", size=LABEL_SIZE, color=INK)
-    names = ("the picture", "what the network sees", "what it makes of it")
+    names = ("the picture", "what the network sees", answer)
     for axes, name in zip((photo, pixels, bars), names, strict=True):
-        axes.set_title(name, size=LABEL_SIZE, color=INK)
+        axes.set_title(name, size=LABEL_SIZE, color=INK, weight="bold" if axes is bars else "normal")
     for axes in (photo, pixels):
-        axes.set(xticks=[], yticks=[], anchor="N")
+        axes.set(xticks=[], yticks=[], anchor="N", facecolor="white")
     tidy(bars, "probability in percent", grid=None)
     places = np.arange(len(probs))
     bars.barh(places, np.full(len(probs), 100.0), color=WHOLE, height=0.72)

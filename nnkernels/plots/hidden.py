@@ -158,5 +158,6 @@ def _draw_scale(figure: Figure, image: AxesImage, axes: Axes, beyond: bool) -> N
         image, cax=axes, extend="both" if beyond else "neither", ticks=MaxNLocator(5, symmetric=True)
     )
     scale.outline.set_visible(False)
+    axes.set_facecolor("white")
     axes.tick_params(labelsize=TICK_SIZE, labelcolor=INK, color=MUTED)
     axes.set_title("weight", size=TICK_SIZE, color=INK, loc="left")

@@ -21,6 +21,8 @@ _METADATA: dict[str, dict[str, Any]] = {
 def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) -> None:
     """Write a figure through a temporary neighbour, so that nobody ever sees half of it.
 
+    Its layout is settled before, and stays as it is written: each drawing would move it by some rounding error.
+
     Parameters
     ----------
     figure : Figure
@@ -40,6 +42,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) ->
     suffix = path.suffix.lower()
     if suffix not in _METADATA:
         raise ConfigurationError(f"{path.name} is no name of a figure; it must end in {' or '.join(_METADATA)}")
+    _settle(figure, dpi if suffix == ".png" else 72)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -49,3 +52,19 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) ->
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _settle(figure: Figure, dpi: float) -> None:
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        return
+    shown_dpi = figure.dpi
+    figure.dpi = dpi  # letters are fitted to the pixels: their widths differ with the resolution
+    try:
+        # The second time for axes of a fixed shape, whose room the first finds.
+        for _ in range(2):
+            figure.draw_without_rendering()
+    finally:
+        figure.dpi = shown_dpi
+    figure.set_layout_engine("none")

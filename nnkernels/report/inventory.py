@@ -12,6 +12,8 @@ from rich.table import Table
 from nnkernels import contenders, kernels, recipes
 from nnkernels.measure.plan import PROFILES
 
+MNIST_IMAGES = 60_000  # what the recipes that depend on it are shown for
+
 
 def contenders_table() -> Table:
     """Return a row a contender."""
@@ -34,7 +36,8 @@ def recipes_table() -> Table:
     """Return a row a recipe."""
     names = [field.name for field in fields(recipes.Recipe)]
     table = _table("recipes", *names)
-    for recipe in (recipes.SGD, recipes.accuracy_recipe(60_000)):
+    named = [recipes.named_recipe(name, MNIST_IMAGES) for name in recipes.RECIPE_NAMES]
+    for recipe in (*named, recipes.SGD, recipes.accuracy_recipe(MNIST_IMAGES)):
         values = [getattr(recipe, name) for name in names]
         table.add_row(*(value.name if isinstance(value, recipes.Optimizer) else str(value) for value in values))
     return table

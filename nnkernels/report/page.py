@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def render(summary: Summary, asv_page: str | None) -> str:
+def render(summary: Summary, asv_page: str | None, walkthrough_page: str | None = None) -> str:
     """Return the page of a run as HTML.
 
     Parameters
     ----------
     asv_page : str or None
         Relative address of asv's pages, if they were built.
+    walkthrough_page : str or None
+        Relative address of the walkthrough, if there is one.
     """
     environment = Environment(
         loader=PackageLoader("nnkernels.report"),
@@ -51,6 +53,7 @@ def render(summary: Summary, asv_page: str | None) -> str:
         rows=rows,
         charts=[Markup(_svg(figure)) for figure in _charts(summary)],
         asv_page=asv_page,
+        walkthrough_page=walkthrough_page,
         isnan=math.isnan,
     )
 

@@ -10,12 +10,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from nnkernels.errors import NNKernelsError
 from nnkernels.files import write_text
 from nnkernels.measure.checkout import missing_commits
 from nnkernels.report.page import render
 from nnkernels.report.runs import Run
 from nnkernels.report.summary import summarise
+from nnkernels.report.walkthrough import render_walkthrough
 
+WALKTHROUGH = "walkthrough.ipynb"
 BACK_LINK = '<a class="navbar-brand" href="../index.html">nnkernels: the comparison</a>'
 
 
@@ -28,7 +31,7 @@ class Published:
     page : Path
         Our page.
     notes : tuple of str
-        What of asv's pages is missing, and why.
+        What is missing of asv's pages or the walkthrough, and why.
     """
 
     page: Path
@@ -47,9 +50,28 @@ def publish(root: Path, run: Run) -> Published:
     notes = [f"without asv's pages: {fault}"] if fault else _gone(root, history)
     if fault:
         shutil.rmtree(html / "asv", ignore_errors=True)
+    lacking = _publish_walkthrough(root / "results" / WALKTHROUGH, html / "walkthrough.html")
+    notes += [f"without the walkthrough: {lacking}"] if lacking else []
     page = html / "index.html"
-    write_text(page, render(summarise(run), None if fault else "asv/index.html"))
+    write_text(
+        page,
+        render(
+            summarise(run), None if fault else "asv/index.html", None if lacking is not None else "walkthrough.html"
+        ),
+    )
     return Published(page, tuple(notes))
+
+
+def _publish_walkthrough(notebook: Path, page: Path) -> str | None:
+    """Build the walkthrough's page; return None if it was, else why not (empty where there is no walkthrough)."""
+    page.unlink(missing_ok=True)
+    if not notebook.exists():
+        return ""
+    try:
+        render_walkthrough(notebook, page)
+    except NNKernelsError as error:
+        return str(error)
+    return None
 
 
 def _gone(root: Path, history: Path) -> list[str]:

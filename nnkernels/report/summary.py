@@ -10,8 +10,8 @@ import pandas as pd
 from nnkernels.measure.threads import SETTINGS
 from nnkernels.report import formats
 from nnkernels.report.runs import Run
-from nnkernels.statistics import Estimate
 from nnkernels.report.tidy import PAIRED, paired_ratio, tidy
+from nnkernels.statistics import Estimate
 
 KERAS_FORMS_PREFIX = "keras-"
 

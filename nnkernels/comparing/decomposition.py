@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnkernels.compare.claim import RECIPES, WIDTHS, Cell, Training
+from nnkernels.comparing.claim import RECIPES, WIDTHS, Cell, Training
 from nnkernels.statistics import Estimate, mean_over_seeds
 
 if TYPE_CHECKING:

@@ -1,0 +1,104 @@
+"""What somebody's backward pass answers, read into four float64 arrays, with everything that is odd about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nnkernels.grading.calls import Function, as_floats, call, changes_its_arguments, not_finite, raised
+from nnkernels.grading.measured import Measured
+from nnkernels.grading.networks import Problem
+from nnkernels.grading.report import Finding
+from nnkernels.parameters import FloatArray, Parameters
+
+NAMES = ("dW1", "db1", "dW2", "db2")
+RIGHT_RETURN = "return Parameters(dW1, db1, dW2, db2)"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one problem.
+
+    Attributes
+    ----------
+    arrays : tuple of (ndarray of float64 or None)
+        dW1, db1, dW2, db2; None where there is nothing to compare.
+    findings : tuple of Finding
+        What is wrong with the form of the answer; its values are judged elsewhere.
+    notes : tuple of str
+    error : Exception or None
+        What backward raised, if it did.
+    """
+
+    arrays: tuple[FloatArray | None, ...] = (None, None, None, None)
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    error: Exception | None = None
+
+
+def ask(backward: Function, measured: Measured) -> Answer:
+    """Call a backward pass on copies of everything, and read what it returns."""
+    return ask_at(backward, measured.problem, measured.activations)
+
+
+def ask_at(backward: Function, problem: Problem, activations: Any) -> Answer:
+    """Call a backward pass with given activations; see :func:`ask`."""
+    called = call(backward, ("params", "X", "y", "activations"), *problem, activations)
+    if called.error is not None:
+        text = f"backward(params, X, y, activations) with {problem.sizes} {raised(called.error)}."
+        return Answer(findings=(Finding("raises an error", (), text),), error=called.error)
+    values, form, notes = _four_values(called.result)
+    findings = [*form]
+    if called.changed:
+        findings.append(changes_its_arguments("backward", called.changed))
+    arrays: list[FloatArray | None] = []
+    for name, value in zip(NAMES, values, strict=True):
+        array, finding = (None, None) if form else as_floats(name, value)
+        arrays.append(array)
+        findings += [found for found in (finding, array is not None and not_finite(name, array)) if found]
+    reordered, order = _in_order(arrays, problem.params)
+    return Answer(reordered, (*findings, *order), notes)
+
+
+def _four_values(result: Any) -> tuple[tuple[Any, ...], tuple[Finding, ...], tuple[str, ...]]:
+    nothing = (None,) * 4
+    fields = Parameters._fields
+    if all(hasattr(result, field) for field in fields):
+        return tuple(getattr(result, field) for field in fields), (), ()
+    if result is None:
+        finding = Finding("wrong type", (), "backward returned None. Does it end without a return?", RIGHT_RETURN)
+        return nothing, (finding,), ()
+    if isinstance(result, tuple | list) and len(result) == 4:
+        kind = type(result).__name__
+        note = (
+            f"backward returned a {kind}; it was read as (dW1, db1, dW2, db2). The contract's form is Parameters(...)."
+        )
+        return tuple(result), (), (note,)
+    size = f" of {len(result)}" if isinstance(result, tuple | list | Mapping) else ""
+    finding = Finding(
+        "wrong type",
+        (),
+        f"backward returned a {type(result).__name__}{size}; expected four arrays, in the order of the parameters.",
+        RIGHT_RETURN,
+    )
+    return nothing, (finding,), ()
+
+
+def _in_order(
+    arrays: list[FloatArray | None], params: Parameters
+) -> tuple[tuple[FloatArray | None, ...], tuple[Finding, ...]]:
+    # By their shapes: the same four, in another order.
+    wanted = [array.shape for array in params]
+    found = [None if array is None else array.shape for array in arrays]
+    if found == wanted or None in found or len(set(wanted)) < 4 or set(found) != set(wanted):
+        return tuple(arrays), ()
+    seen = ", ".join(NAMES[wanted.index(shape)] for shape in found if shape is not None)
+    finding = Finding(
+        "wrong order",
+        NAMES,
+        f"By their shapes, the four arrays were returned in the order ({seen}). They are judged below as though the "
+        "order were right.",
+        RIGHT_RETURN,
+    )
+    return tuple(arrays[found.index(shape)] for shape in wanted), (finding,)

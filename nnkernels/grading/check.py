@@ -1,0 +1,195 @@
+"""The check of a backward pass: numerical derivatives of the loss beside what the backward pass says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from nnkernels.errors import ConfigurationError
+from nnkernels.grading.answers import NAMES, Answer, ask, ask_at
+from nnkernels.grading.calls import Function
+from nnkernels.grading.diagnosis import Case, diagnose
+from nnkernels.grading.measured import Functions, check_forward_and_loss, directional_derivatives, measure
+from nnkernels.grading.networks import FULL_SIZE, SQUARE, Sizes, check_sizes, draw_problem
+from nnkernels.grading.pieces import take_apart
+from nnkernels.grading.report import Comparison, Finding, GradcheckReport, compare
+from nnkernels.kernels import numpy_kernels
+from nnkernels.parameters import Parameters
+
+
+def gradcheck(
+    backward: Any,
+    *,
+    forward: Function | None = None,
+    loss: Function | None = None,
+    inputs: int = 7,
+    hidden: int = 5,
+    classes: int = 4,
+    images: int = 6,
+    seed: int = 0,
+    tolerance: float = 1e-6,
+) -> GradcheckReport:
+    """Compare a backward pass with numerical derivatives, entry by entry, and name the mistake if it has a classic one.
+
+    The judge is the loss itself: each parameter of a small float64 network is moved up and down a little, and the
+    change of ``loss(forward(params, X).logits, y)`` is compared with the gradient. So changed mathematics (tanh in
+    forward and its derivative in backward) passes, and a backward pass that does not belong to its forward fails.
+    This is done for ``images`` images and for a single one; if all is right, also along random directions at the
+    full size, 784-20-10.
+
+    Parameters
+    ----------
+    backward : callable, or a module with ``forward``, ``loss`` and ``backward``
+        ``backward(params, X, y, activations) -> Parameters`` of the kernel contract; four arrays in a tuple will do.
+        Of a module (an edited copy of ``numpy_kernels``, say) all three functions are taken.
+    forward, loss : callable, optional
+        ``forward(params, X) -> Activations`` and ``loss(logits, y) -> float``; those of the module, or else the
+        reference's.
+    inputs, hidden, classes, images : int
+        Sizes of the small network and its batch. Equal sizes would hide confusions of axes.
+    seed : int
+        Of the random network.
+    tolerance : float
+        Largest error that passes, relative to the largest entry of the array.
+
+    Returns
+    -------
+    GradcheckReport
+        Print it. It failed if an array is wrong, or has the wrong shape or dtype, or NaN, and if backward raises an
+        error or changes what it was given.
+
+    Raises
+    ------
+    GradcheckError
+        If forward or loss cannot be differentiated: it raises, gives no float64, is random, or has a kink everywhere.
+    ConfigurationError
+        If a size, the seed or the tolerance makes no sense, or ``backward`` cannot be called.
+
+    Examples
+    --------
+    >>> from nnkernels.grading import gradcheck
+    >>> from nnkernels.kernels import numpy_kernels
+    >>> gradcheck(numpy_kernels.backward).passed
+    True
+    """
+    sizes = Sizes(inputs, hidden, classes, images)
+    check_sizes(sizes, seed)
+    if not 0 < tolerance < 1:
+        raise ConfigurationError(f"tolerance is {tolerance}; expected a number between 0 and 1, such as 1e-6")
+    functions = _functions(backward, forward, loss)
+    # A factor N is 1 for one image, so two batches also tell a missing 1/N from any other factor.
+    batches = [sizes, sizes._replace(images=1 if images > 1 else 3)]
+    cases, answers = _cases(functions, batches, seed)
+    also = batches[1].images
+    setting = f"Held against numerical derivatives of the loss, in float64, with {sizes} and with N = {also}"
+    error = next((answer.error for answer in answers if answer.error), None)
+    findings = _merged([finding for answer in answers for finding in answer.findings])
+    if answers[0].error is not None:
+        return _after_an_error(functions, answers[0], setting, seed, tolerance)
+    usable = [case for case, answer in zip(cases, answers, strict=True) if answer.error is None]
+    findings += diagnose(usable, tolerance)
+    arrays = _worst(usable, tolerance)
+    notes = tuple(dict.fromkeys(note for answer in answers for note in answer.notes))
+    if not findings:
+        findings += _at_full_size(functions, seed, tolerance)
+        setting += f"; also, along random directions, with {FULL_SIZE}"
+    return GradcheckReport("backward", setting, "numerical", arrays, findings, notes, error)
+
+
+def _functions(backward: Any, forward: Function | None, loss: Function | None) -> Functions:
+    of_module = getattr(backward, "backward", None)
+    if of_module is not None:
+        forward = forward or getattr(backward, "forward", None)
+        loss = loss or getattr(backward, "loss", None)
+    functions = Functions(forward or numpy_kernels.forward, loss or numpy_kernels.loss, of_module or backward)
+    for name, function in zip(functions._fields, functions, strict=True):
+        if not callable(function):
+            raise ConfigurationError(
+                f"{name} is a {type(function).__name__}; expected a function, or a module with one"
+            )
+    return functions
+
+
+def _cases(functions: Functions, batches: list[Sizes], seed: int) -> tuple[list[Case], list[Answer]]:
+    cases, answers = [], []
+    for sizes in batches:
+        measured = measure(functions, sizes, seed)
+        answer = ask(functions.backward, measured)
+        answers.append(answer)
+        cases.append(Case(measured, take_apart(functions, measured), answer.arrays))
+    return cases, answers
+
+
+def _worst(cases: list[Case], tolerance: float) -> tuple[Comparison, ...]:
+    # One record an array: of the first batch, unless the array is right there and wrong in another.
+    records = []
+    for k, name in enumerate(NAMES):
+        compared = [
+            compare(name, array, case.gradient[k], tolerance) for case in cases if (array := case.yours[k]) is not None
+        ]
+        if compared:
+            records.append(next((record for record in compared if not record.passed), compared[0]))
+    return tuple(records)
+
+
+def _merged(findings: list[Finding]) -> tuple[Finding, ...]:
+    # What both batches show is said once; so are the arrays that share an oddity.
+    return tuple({(finding.mistake, finding.arrays): finding for finding in reversed(findings)}.values())[::-1]
+
+
+def _after_an_error(functions: Functions, answer: Answer, setting: str, seed: int, tolerance: float) -> GradcheckReport:
+    # Where it raises there are no numbers; at other sizes there may be, and they say why.
+    (raised,) = answer.findings
+    problem = draw_problem(FULL_SIZE, seed)
+    if ask_at(functions.backward, problem, check_forward_and_loss(functions, problem)).error is None:
+        text = f"{raised.explanation} With {FULL_SIZE} it runs: one of these sizes is written into the code."
+        found: tuple[Finding, ...] = (
+            Finding("size written into the code", (), text, "take it from an array: len(X), params.b2.size"),
+        )
+        return GradcheckReport("backward", setting, "numerical", (), found, error=answer.error)
+    cases, answers = _cases(functions, [SQUARE], seed)
+    if answers[0].error is not None:
+        hint = (
+            "no two sizes are alike here: print the shapes of what meets in that line, and write no size into the code"
+        )
+        found = (replace(raised, right=hint),)
+        return GradcheckReport("backward", setting, "numerical", (), found, error=answer.error)
+    found = answers[0].findings + diagnose(cases, tolerance)
+    seen = f"With {SQUARE} all shapes fit and it runs"
+    if found:
+        text = f"{raised.explanation} {seen}; that is how the mistake below was found, and where the values are from."
+    else:
+        text = (
+            f"{raised.explanation} {seen}, and is right: so in that line two of the sizes N, D, H and C are confused."
+        )
+    arrays = _worst(cases, tolerance)
+    found = (replace(raised, explanation=text), *found)
+    return GradcheckReport("backward", setting, "numerical", arrays, found, answers[0].notes, answer.error)
+
+
+def _at_full_size(functions: Functions, seed: int, tolerance: float) -> tuple[Finding, ...]:
+    problem = draw_problem(FULL_SIZE, seed)
+    activations = check_forward_and_loss(functions, problem)
+    answer = ask_at(functions.backward, problem, activations)
+    if answer.findings:
+        return answer.findings
+    rng = np.random.default_rng([seed, 1])
+    # A step along a direction moves Z1 and the logits about as far as one along a single bias.
+    directions = Parameters(*(rng.normal(size=w.shape) / np.sqrt(w.size) for w in problem.params))
+    found = []
+    for name, array, direction, slope in zip(
+        NAMES, answer.arrays, directions, directional_derivatives(functions, problem, directions), strict=True
+    ):
+        if array is None or np.isnan(slope):
+            continue
+        yours = float(np.sum(array * direction))
+        # Along one direction the entries may cancel, so their size is what the error is judged by.
+        if abs(yours - slope) > tolerance * max(abs(slope), float(np.sqrt(np.sum((array * direction) ** 2)))):
+            text = (
+                f"With {FULL_SIZE}, {name} gives {yours:.8g} for the slope along a random direction; numerically it is "
+                f"{slope:.8g}. The small networks are right, so look for what depends on the size, or shows seldom."
+            )
+            found.append(Finding("wrong at full size", (name,), text))
+    return tuple(found)

@@ -1,0 +1,101 @@
+"""The small networks and batches that a backward pass is checked on, away from the edges of ReLU."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nnkernels.errors import ConfigurationError
+from nnkernels.parameters import FloatArray, Parameters
+
+# Distance of Z1 from zero. The steps of the numerical derivative move Z1 by a thousandth.
+MARGIN = 0.02
+
+
+class Sizes(NamedTuple):
+    """Widths of the layers and images in the batch. All differ by default, so that a confusion of two shows."""
+
+    inputs: int = 7
+    hidden: int = 5
+    classes: int = 4
+    images: int = 6
+
+    def __str__(self) -> str:
+        images = "1 image" if self.images == 1 else f"{self.images} images"
+        return f"{images} on a {self.inputs}-{self.hidden}-{self.classes} network"
+
+
+FULL_SIZE = Sizes(784, 20, 10, 32)
+# Every product of two matrices has a shape here, so that a missing transpose gives numbers instead of an error. Ten,
+# for the sake of code in which the ten digits are written down.
+SQUARE = Sizes(10, 10, 10, 10)
+
+
+class Problem(NamedTuple):
+    """Parameters and a batch, all float64; labels int64."""
+
+    params: Parameters
+    X: FloatArray
+    y: npt.NDArray[np.int64]
+
+    @property
+    def sizes(self) -> Sizes:
+        """The widths and the number of images."""
+        inputs, hidden = self.params.W1.shape
+        return Sizes(inputs, hidden, len(self.params.b2), len(self.X))
+
+
+def check_sizes(sizes: Sizes, seed: int) -> None:
+    """Refuse sizes that check nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        If a size or the seed is too small.
+    """
+    for field, size in zip(sizes._fields, sizes, strict=True):
+        # With one class the softmax is always 1 and every gradient zero.
+        least = 2 if field == "classes" else 1
+        if not isinstance(size, int | np.integer):
+            raise ConfigurationError(f"{field} is {size!r}; expected a whole number")
+        if size < least:
+            raise ConfigurationError(f"{field} is {size}; a gradient check needs at least {least}")
+    if seed < 0:
+        raise ConfigurationError(f"seed is {seed}; expected 0 or more")
+
+
+def draw_problem(sizes: Sizes, seed: int) -> Problem:
+    """Draw a problem at which central differences are exact.
+
+    Every hidden unit is open for some images and shut for others, and b1 keeps ``Z1`` from zero by :data:`MARGIN` at
+    least where that is possible: ReLU has no derivative at zero, and a difference across it would be worth nothing.
+    Some ``Z1`` are as near as that on either side, so that a mask with another threshold shows. Every class occurs
+    if there are images enough.
+    """
+    D, H, C, N = sizes
+    rng = np.random.default_rng([seed, *sizes])
+    X = rng.random((N, D))
+    W1 = rng.normal(scale=2 / np.sqrt(D), size=(D, H))
+    W2 = rng.normal(scale=1 / np.sqrt(H), size=(H, C))
+    b2 = rng.normal(scale=0.3, size=C)
+    y = rng.permutation(np.arange(N, dtype=np.int64) % C)
+    return Problem(Parameters(W1, _biases_off_the_kinks(X @ W1), W2, b2), X, y)
+
+
+def _biases_off_the_kinks(products: FloatArray) -> FloatArray:
+    N, H = products.shape
+    units = np.arange(H)
+    if N == 1:
+        # One image cannot be on both sides: every other unit is open.
+        biases: FloatArray = np.choose(units % 4, (0.5, -0.5, MARGIN, -MARGIN)) - products[0]
+        return biases
+    # Zero goes into the widest gap between two images: to its middle, its lower end, its upper end, in turn.
+    ordered = np.sort(products, axis=0)
+    gaps = np.diff(ordered, axis=0)
+    widest = np.argmax(gaps, axis=0)
+    lower, gap = ordered[widest, units], gaps[widest, units]
+    margin = np.minimum(MARGIN, gap / 2)
+    biases = -(lower + np.choose(units % 3, (gap / 2, margin, gap - margin)))
+    return biases

@@ -1,0 +1,535 @@
+"""The classifier: scikit-learn's own checks for every backend, and what it promises beyond them."""
+
+import copy
+import pickle
+import sys
+import warnings
+from importlib import import_module
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnkernels import kernels
+from nnkernels.contenders.ours import KernelContender
+from nnkernels.data import LabelledImages
+from nnkernels.errors import ConfigurationError, MissingDependencyError
+from nnkernels.history import History
+from nnkernels.parameters import Parameters, initial_parameters
+from nnkernels.recipes import Optimizer, Recipe
+from nnkernels.training import batch_order, train
+
+pytest.importorskip("sklearn")
+
+import joblib
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_iris, make_blobs
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.neural_network import MLPClassifier as TheirClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from nnkernels.estimator import HyperParameterError, MLPClassifier, _classifier
+from nnkernels.estimator._learning import hold_out
+
+each_backend = pytest.mark.parametrize("backend", kernels.names())
+
+
+@parametrize_with_checks([MLPClassifier(backend=name) for name in kernels.names()])
+def test_scikit_learns_checks_pass(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+def quick(**changes):
+    return MLPClassifier(**({"backend": "numpy", "random_state": 0, "epochs": 4} | changes))
+
+
+def assert_same(left, right):
+    for one, other in zip(left, right, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def without_seconds(history):
+    return [
+        (r.epoch, r.train_loss, r.train_error_rate, r.validation_loss, r.validation_error_rate) for r in history.epochs
+    ]
+
+
+# What is learnt
+
+
+@each_backend
+@pytest.mark.parametrize("schedule", ["linear", "constant"])
+def test_fit_is_the_training_loop_bit_for_bit(backend, schedule, iris):
+    X, y = iris
+    recipe = Recipe("any", Optimizer("momentum", momentum=0.8), 7, 4, 0.02, schedule, 9)
+    contender = KernelContender(backend)
+    start = initial_parameters(5, 4, 9, 3)
+    history = train(contender, LabelledImages(X.astype(np.float32), y), recipe, seed=5, start=start)
+    classifier = MLPClassifier(
+        9,
+        backend=backend,
+        optimizer=recipe.optimizer,
+        learning_rate=0.02,
+        schedule=schedule,
+        batch_size=7,
+        epochs=4,
+        random_state=5,
+    ).fit(X, y)
+    assert_same(classifier.params_, contender.parameters())
+    assert classifier.history_.recipe.with_changes(name="any") == recipe
+    assert [r.train_error_rate for r in classifier.history_.epochs] == [r.train_error_rate for r in history.epochs]
+
+
+@each_backend
+def test_probabilities_are_those_of_the_parameters(backend, iris):
+    X, y = iris
+    classifier = quick(backend=backend).fit(X, y)
+    W1, b1, W2, b2 = (array.astype(np.float64) for array in classifier.params_)
+    scores = np.exp(np.maximum(X @ W1 + b1, 0) @ W2 + b2)
+    found = classifier.predict_proba(X)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, scores / scores.sum(axis=1, keepdims=True), rtol=1e-4, atol=1e-7)
+
+
+def test_prediction_holds_the_activations_of_a_part_at_a_time(iris, monkeypatch):
+    X, y = iris
+    classifier = quick(backend="numba").fit(X, y)
+    whole, loaded, sizes, backend = classifier.predict_proba(X), [], [], kernels.load("numba")
+
+    class Noting:
+        @staticmethod
+        def forward(params, part):
+            sizes.append(len(part))
+            return backend.forward(params, part)
+
+    monkeypatch.setattr(_classifier, "EVALUATION_BATCH", 64)
+    monkeypatch.setattr(_classifier.kernels, "load", lambda name: loaded.append(name) or Noting)
+    np.testing.assert_allclose(classifier.predict_proba(X), whole, rtol=1e-5)
+    assert (loaded, sizes) == (["numba"], [64, 64, 22])
+
+
+def test_a_batch_larger_than_the_samples_needs_no_more_room_than_they(iris):
+    assert_same(quick(batch_size=10**13).fit(*iris).params_, quick(batch_size=150).fit(*iris).params_)
+
+
+@each_backend
+def test_thirty_samples_are_enough_for_the_defaults(backend):
+    X, y = make_blobs(30, random_state=0, cluster_std=0.1)
+    X = StandardScaler().fit_transform(X)
+    assert [MLPClassifier(backend=backend, random_state=seed).fit(X, y).score(X, y) for seed in range(3)] == [1, 1, 1]
+
+
+@each_backend
+def test_digits_are_learnt_as_well_as_by_scikit_learns_network(backend):
+    X, y = load_digits(return_X_y=True)
+    X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0, stratify=y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # its 200 epochs are not its end
+        theirs = TheirClassifier((20,), random_state=0).fit(X_train, y_train).score(X_test, y_test)
+    ours = MLPClassifier(backend=backend, random_state=0).fit(X_train, y_train).score(X_test, y_test)
+    assert ours == pytest.approx(theirs, abs=0.02)
+    assert ours > 0.93
+
+
+def test_mnist_is_learnt_from_scaled_pixels(small_digits):
+    classifier = MLPClassifier(random_state=0).fit(small_digits.X_train / 255, small_digits.y_train)
+    assert classifier.score(small_digits.X_test / 255, small_digits.y_test) > 0.85
+
+
+# What goes in
+
+
+@pytest.mark.parametrize(
+    "form", [np.uint8, np.int64, np.float32, np.float64, object, np.asfortranarray, np.ndarray.tolist]
+)
+def test_features_are_taken_as_they_are_in_any_form(form):
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:200], y[:200]
+    expected = quick().fit(X, y).predict_proba(X)
+    given = X.astype(form) if isinstance(form, type) else form(X)
+    np.testing.assert_array_equal(quick().fit(given, y).predict_proba(given), expected)
+
+
+@given(st.permutations(["nought", "one", "two"]))
+def test_labels_are_but_names(names):
+    X, y = load_iris(return_X_y=True)
+    expected = quick(epochs=1).fit(X / 8, np.argsort(np.argsort(names))[y])
+    found = quick(epochs=1).fit(X / 8, np.array(names)[y])
+    assert found.classes_.tolist() == ["nought", "one", "two"]
+    assert_same(found.params_, expected.params_)
+    assert found.predict(X / 8).tolist() == [sorted(names)[code] for code in expected.predict(X / 8)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "dtype"),
+    [([False, True], bool), ([-3, 7], np.int8), ([1.0, 2.0], float), (["no", "yes"], str), (["no", "yes"], object)],
+)
+def test_labels_come_back_as_they_went_in(iris, labels, dtype):
+    X, y = iris[0][:100], iris[1][:100]
+    given = np.array(labels, dtype)[y]
+    classifier = quick(epochs=20).fit(X, given)
+    assert classifier.predict(X).dtype == given.dtype
+    assert classifier.score(X, given) == 1
+
+
+def test_data_frames_and_their_labels_are_learnt_from(iris):
+    pd = pytest.importorskip("pandas")
+    X, y = iris
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
+    for labels in (pd.Series(y).map({0: "x", 1: "y", 2: "z"}), pd.Series(y, dtype="category")):
+        classifier = quick().fit(frame, labels)
+        assert classifier.feature_names_in_.tolist() == ["a", "b", "c", "d"]
+        assert_same(classifier.params_, quick().fit(X, y).params_)
+        assert set(classifier.predict(frame)) <= set(labels)
+
+
+@each_backend
+def test_a_single_class_is_certain(backend, iris):
+    classifier = quick(backend=backend).fit(iris[0], ["only"] * 150)
+    np.testing.assert_array_equal(classifier.predict_proba(iris[0]), np.ones((150, 1)))
+    assert set(classifier.predict(iris[0])) == {"only"}
+
+
+def test_numbers_too_large_for_float32_are_refused(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match="too large for dtype"):
+        quick().fit(X * 1e300, y)
+    with pytest.raises(ValueError, match="too large for dtype"):
+        quick().fit(X, y).predict(X * 1e300)
+
+
+# What goes wrong is said
+
+
+@each_backend
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+def test_a_training_that_diverges_warns_and_so_do_its_predictions(backend, optimizer, iris):
+    X, y = iris
+    classifier = quick(backend=backend, optimizer=optimizer)
+    with pytest.warns(ConvergenceWarning, match="diverged: its loss after epoch 1 is nan"):
+        classifier.fit(X * 1e30, y)
+    assert classifier.history_.epochs_done == 1
+    with pytest.warns(RuntimeWarning, match="150 of 150 samples have no probabilities"):
+        assert np.isnan(classifier.predict_proba(X)).all()
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        quick(backend=backend, optimizer=optimizer).partial_fit(X * 1e30, y, classes=[0, 1, 2])
+
+
+@each_backend
+def test_a_finite_loss_worse_than_guessing_warns(backend, iris):
+    X, y = iris
+    with pytest.warns(ConvergenceWarning, match="not converged.*scale the features"):
+        quick(backend=backend).fit(X * 1e6, y)
+
+
+def test_pure_noise_does_not_warn():
+    rng = np.random.default_rng(0)
+    quick(epochs=1).fit(rng.standard_normal((500, 3)), rng.integers(0, 4, 500))  # warnings are errors here
+
+
+BAD = [
+    ("hidden_size", 0),
+    ("hidden_size", 2.5),
+    ("hidden_size", True),
+    ("backend", "fortran"),
+    ("backend", None),
+    ("optimizer", "rmsprop"),
+    ("optimizer", ["adam"]),
+    ("learning_rate", 0),
+    ("learning_rate", float("nan")),
+    ("learning_rate", float("inf")),
+    ("learning_rate", "0.1"),
+    ("schedule", "cosine"),
+    ("schedule", None),
+    ("batch_size", -1),
+    ("batch_size", 32.0),
+    ("epochs", 0),
+    ("random_state", -1),
+    ("random_state", "seed"),
+    ("validation_fraction", 1),
+    ("validation_fraction", -0.1),
+    ("validation_fraction", float("nan")),
+    ("validation_fraction", None),
+    ("callbacks", print),
+    ("callbacks", ["print"]),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BAD)
+def test_a_bad_hyper_parameter_is_named_by_fit(name, value, iris):
+    classifier = quick(**{name: value})  # scikit-learn: nothing is checked here
+    for error in (HyperParameterError, ConfigurationError, ValueError):
+        with pytest.raises(error, match=rf"{name}.*{value!r}.*(expected|known are)"):
+            classifier.fit(*iris)
+    assert not hasattr(classifier, "params_")
+
+
+@pytest.mark.parametrize("name", ["hidden_size", "batch_size", "epochs", "random_state"])
+def test_numpys_numbers_are_numbers(name, iris):
+    assert_same(quick(**{name: np.int64(3)}).fit(*iris).params_, quick(**{name: 3}).fit(*iris).params_)
+
+
+def test_an_unknown_backend_is_named_by_predict_too(iris):
+    with pytest.raises(HyperParameterError, match="backend is 'fortran'; known are: numpy, "):
+        quick().fit(*iris).set_params(backend="fortran").predict(iris[0])
+
+
+def test_a_fit_that_fails_leaves_what_was_learnt(iris):
+    X, y = iris
+    classifier = quick(warm_start=True).fit(X, y)
+    before, history = copy.deepcopy(classifier.params_), copy.deepcopy(classifier.history_)
+
+    def fail(history, contender):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        classifier.set_params(callbacks=[fail]).fit(X, y)
+    assert_same(classifier.params_, before)
+    assert classifier.history_ == history
+
+
+def test_without_scikit_learn_the_module_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.delitem(sys.modules, "nnkernels.estimator")
+    with pytest.raises(MissingDependencyError, match=r"MLPClassifier needs scikit-learn.*nnkernels\[learn\]"):
+        import_module("nnkernels.estimator")
+
+
+# Randomness
+
+
+def test_an_int_repeats_and_a_generator_moves_on(iris):
+    classifier = quick(random_state=3)
+    assert_same(classifier.fit(*iris).params_, clone(classifier).fit(*iris).params_)
+    assert classifier.history_.seed == 3
+    shared = quick(random_state=np.random.RandomState(8))
+    first, second = (shared.fit(*iris).history_.seed for _ in range(2))
+    assert first != second
+    again = quick(random_state=np.random.RandomState(8)).fit(*iris)
+    assert again.history_.seed == first
+
+
+def test_none_draws_from_numpys_global_generator(iris):
+    state = np.random.get_state()  # noqa: NPY002
+    try:
+        seeds = []
+        for global_seed in (1, 1, 2):
+            np.random.seed(global_seed)  # noqa: NPY002
+            seeds.append(quick(random_state=None).fit(*iris).history_.seed)
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+    assert seeds[0] == seeds[1] != seeds[2]
+
+
+# Going on
+
+
+@each_backend
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+def test_a_training_in_pieces_is_the_training_at_once(backend, optimizer, iris):
+    X, y = iris
+    whole = quick(backend=backend, optimizer=optimizer, epochs=6, schedule="constant").fit(X, y)
+    passes = quick(backend=backend, optimizer=optimizer)
+    for _ in range(6):
+        passes.partial_fit(X, y, classes=[2, 1, 0])
+    warm = clone(whole).set_params(warm_start=True, epochs=3).fit(X, y).fit(X, y)
+    mixed = clone(whole).set_params(epochs=5).fit(X, y).partial_fit(X, y)
+    for classifier in (passes, warm, mixed):
+        assert_same(classifier.params_, whole.params_)
+        assert_same(classifier.predict_proba(X), whole.predict_proba(X))
+        np.testing.assert_array_equal(without_seconds(classifier.history_), without_seconds(whole.history_))
+        assert classifier.history_.epochs_done == 6
+
+
+def test_warm_starts_hold_out_the_same_samples(iris):
+    whole = quick(validation_fraction=0.2, schedule="constant", epochs=4).fit(*iris)
+    warm = clone(whole).set_params(epochs=2, warm_start=True).fit(*iris).fit(*iris)
+    assert_same(warm.params_, whole.params_)
+    assert without_seconds(warm.history_) == without_seconds(whole.history_)
+
+
+def test_a_falling_rate_goes_on_where_that_of_the_longer_training_would_be(iris):
+    X, y = iris
+    warm = quick(optimizer="sgd", epochs=2, warm_start=True).fit(X, y)
+    recipe = Recipe("any", Optimizer("sgd"), 32, 4, 0.005, "linear")
+    contender = KernelContender("numpy")
+    contender.prepare(warm.params_, LabelledImages(X.astype(np.float32), y), recipe)
+    for epoch in (2, 3):
+        contender.advance(batch_order(0, epoch, 150), recipe.learning_rates(epoch, 150))
+    assert_same(warm.fit(X, y).params_, contender.parameters())
+
+
+def test_a_pass_of_partial_fit_has_no_schedule_and_holds_nothing_out(iris):
+    X, y = iris
+    one_pass = quick(schedule="linear", validation_fraction=0.5).partial_fit(X, y, classes=[0, 1, 2])
+    assert_same(one_pass.params_, quick(schedule="constant", epochs=1).fit(X, y).params_)
+
+
+def test_without_warm_start_fit_forgets(iris):
+    X, y = iris
+    classifier = quick().fit(X, y).partial_fit(X, y).fit(X[:100, :2], y[:100])
+    assert classifier.n_features_in_ == 2
+    assert_same(classifier.params_, quick().fit(X[:100, :2], y[:100]).params_)
+
+
+def test_another_optimizer_starts_without_memory(iris):
+    X, y = iris
+    classifier = quick(optimizer="momentum", epochs=1).fit(X, y)
+    recipe = Recipe("any", Optimizer("adam"), learning_rate=0.01)
+    contender = KernelContender("numpy")
+    contender.prepare(classifier.params_, LabelledImages(X.astype(np.float32), y), recipe)
+    contender.advance(batch_order(0, 1, 150), recipe.learning_rates(1, 150))
+    classifier.set_params(optimizer="adam", learning_rate=0.01).partial_fit(X, y)
+    assert_same(classifier.params_, contender.parameters())
+
+
+def test_a_stream_of_unequal_chunks_is_learnt(iris):
+    X, y = iris
+    order = np.random.default_rng(0).permutation(150)
+    classifier = quick()
+    for _ in range(20):
+        for chunk in np.split(order, [3, 40, 90]):
+            classifier.partial_fit(X[chunk], y[chunk], classes=[0, 1, 2])
+    assert classifier.score(X, y) > 0.9
+    assert classifier.history_.epochs_done == 80
+
+
+@pytest.mark.parametrize(
+    ("further", "message"),
+    [
+        (lambda fitted, X, y: fitted.fit(X[:, :2], y), "X has 2 features"),
+        (lambda fitted, X, y: fitted.fit(X, y + 1), "previously unseen labels"),
+        (lambda fitted, X, y: fitted.partial_fit(X, y + 1), "previously unseen labels"),
+        (lambda fitted, X, y: fitted.partial_fit(X, y, classes=[0, 1, 2, 3]), "those of the training so far are"),
+        (lambda fitted, X, y: fitted.set_params(hidden_size=5).fit(X, y), r"hidden_size is 5, but .* 20 hidden units"),
+        (lambda fitted, X, y: clone(fitted).partial_fit(X, y), "first call of partial_fit needs classes"),
+        (lambda fitted, X, y: clone(fitted).partial_fit(X, y, classes=[]), "first call of partial_fit needs classes"),
+        (lambda fitted, X, y: clone(fitted).partial_fit(X, y, classes=[0, 1]), "previously unseen labels"),
+    ],
+)
+def test_what_does_not_continue_the_training_is_refused(further, message, iris):
+    classifier = quick(warm_start=True).fit(*iris)
+    before = copy.deepcopy(classifier.params_)
+    with pytest.raises(ValueError, match=message):
+        further(classifier, *iris)
+    assert_same(classifier.params_, before)
+
+
+# Validation and callbacks
+
+
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=60), st.floats(0.01, 0.99), st.integers(0, 9))
+def test_held_out_samples_are_a_share_of_each_class_and_no_sample_is_lost(labels, fraction, seed):
+    y = np.array(labels)
+    X = np.arange(len(y), dtype=np.float32)[:, np.newaxis]
+    learnt, held_out = hold_out(X, y, fraction, seed)
+    assert sorted([*learnt.X.ravel(), *held_out.X.ravel()]) == list(range(len(y)))
+    for part in (learnt, held_out):
+        assert len(part.X)
+        np.testing.assert_array_equal(y[part.X.ravel().astype(int)], part.y)
+    wanted = fraction * np.bincount(y)
+    if 0 < sum(np.round(wanted)) < len(y):
+        assert np.abs(np.bincount(held_out.y, minlength=len(wanted)) - wanted).max() <= 0.5
+
+
+def test_held_out_samples_are_not_learnt_but_recorded(iris):
+    X, y = iris
+    classifier = quick(validation_fraction=0.2).fit(X, y)
+    learnt, held_out = hold_out(X.astype(np.float32), y, 0.2, 0)
+    assert np.bincount(held_out.y).tolist() == [10, 10, 10]
+    assert_same(classifier.params_, quick().fit(learnt.X, learnt.y).params_)
+    assert classifier.history_.images == 120
+    last = classifier.history_.epochs[-1]
+    assert last.validation_error_rate == pytest.approx(1 - classifier.score(held_out.X, held_out.y))
+    assert last.train_error_rate == pytest.approx(1 - classifier.score(learnt.X, learnt.y))
+
+
+def test_one_sample_cannot_be_divided(iris):
+    with pytest.raises(HyperParameterError, match=r"validation_fraction is 0\.1, but one sample"):
+        quick(validation_fraction=0.1).fit(iris[0][:1], [0])
+
+
+def test_callbacks_see_every_epoch_and_can_end_the_training(iris):
+    seen = []
+
+    def note(history, contender):
+        seen.append((history.epochs_done, contender.parameters()))
+
+    callbacks = [lambda history, _contender: history.epochs_done == 3, note]
+    classifier = quick(callbacks=callbacks, epochs=9, schedule="constant").fit(*iris)
+    assert [epochs for epochs, _params in seen] == [1, 2, 3]
+    assert_same(seen[-1][1], classifier.params_)
+    assert_same(classifier.params_, quick(epochs=3, schedule="constant").fit(*iris).params_)
+
+
+# Among scikit-learn's tools
+
+
+@each_backend
+@pytest.mark.parametrize("way", ["pickle", "copy", "joblib", "joblib, read-only"])
+def test_a_copy_predicts_and_goes_on_alike(backend, way, iris, tmp_path):
+    X, y = iris
+    original = quick(backend=backend, callbacks=[print_nothing]).fit(X, y)
+    if way == "pickle":
+        restored = pickle.loads(pickle.dumps(original))
+    elif way == "copy":
+        restored = copy.deepcopy(original)
+    else:
+        joblib.dump(original, tmp_path / "classifier")
+        restored = joblib.load(tmp_path / "classifier", mmap_mode="r" if "read-only" in way else None)
+    assert isinstance(restored.params_, Parameters)
+    assert isinstance(restored.history_, History)
+    np.testing.assert_array_equal(restored.predict_proba(X), original.predict_proba(X))
+    assert_same(restored.partial_fit(X, y).params_, original.partial_fit(X, y).params_)
+
+
+def print_nothing(_history, _contender):
+    print(end="")
+
+
+def test_clone_keeps_every_hyper_parameter_and_nothing_learnt(iris):
+    values = {
+        "hidden_size": 7,
+        "backend": "numba",
+        "optimizer": Optimizer("adam", beta_1=0.8),
+        "learning_rate": 0.01,
+        "schedule": "constant",
+        "batch_size": 5,
+        "epochs": 2,
+        "random_state": 4,
+        "warm_start": True,
+        "validation_fraction": 0.1,
+        "callbacks": [print_nothing],
+    }
+    cloned = clone(MLPClassifier(**values).fit(*iris))
+    assert cloned.get_params() == values
+    with pytest.raises(NotFittedError):
+        cloned.predict(iris[0])
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_grid_search_over_a_pipeline_finds_the_better_optimizer(n_jobs):
+    X, y = load_iris(return_X_y=True)
+    pipeline = make_pipeline(StandardScaler(), MLPClassifier(random_state=0, epochs=100))
+    grid = {"mlpclassifier__optimizer": ["adam", Optimizer("sgd")], "mlpclassifier__backend": list(kernels.names())}
+    search = GridSearchCV(pipeline, grid, n_jobs=n_jobs, cv=3, error_score="raise").fit(X, y)
+    assert search.best_params_["mlpclassifier__optimizer"] == "adam"  # the learning rate is too low for the other
+    assert search.best_score_ > 0.9
+    assert search.predict(X).shape == (150,)
+
+
+def test_cross_validation_scores_each_fold(iris):
+    X, y = iris
+    scores = cross_val_score(MLPClassifier(random_state=0), X, y, cv=5)
+    assert scores.shape == (5,)
+    assert scores.mean() > 0.9

@@ -1,0 +1,1166 @@
+"""Gradcheck: right backward passes pass, seeded mistakes are caught, named, and never taken for another."""
+
+import types
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nnkernels.errors import ConfigurationError, UnknownNameError
+from nnkernels.grading import GradcheckError, check_softmax, check_update, gradcheck
+from nnkernels.grading.networks import Sizes, draw_problem
+from nnkernels.kernels import Activations, numpy_kernels
+from nnkernels.parameters import Parameters
+from nnkernels.recipes import Optimizer
+
+ALL = ("dW1", "db1", "dW2", "db2")
+HIDDEN, OUTPUT = ("dW1", "db1"), ("dW2", "db2")
+BIASES, WEIGHTS = ("db1", "db2"), ("dW1", "dW2")
+
+
+def backward_with(
+    *,
+    dlogits=lambda probs, Y, logits: (probs - Y) / len(Y),
+    dA1=lambda dlogits, W2: dlogits @ W2.T,
+    dZ1=lambda dA1, Z1, A1: dA1 * (Z1 > 0),
+    dW1=lambda X, dZ1: X.T @ dZ1,
+    dW2=lambda A1, Z1, dlogits: A1.T @ dlogits,
+    db1=lambda dZ1: dZ1.sum(axis=0),
+    db2=lambda dlogits: dlogits.sum(axis=0),
+    result=Parameters,
+):
+    """Return a right backward pass, of which some steps are replaced."""
+
+    def backward(params, X, y, activations):
+        Z1, A1, logits, probs = activations
+        Y = np.eye(len(params.b2))[y]
+        at_logits = dlogits(probs, Y, logits)
+        at_hidden = dZ1(dA1(at_logits, params.W2), Z1, A1)
+        return result(dW1(X, at_hidden), db1(at_hidden), dW2(A1, Z1, at_logits), db2(at_logits))
+
+    return backward
+
+
+def through_jacobian(probs, Y, logits):
+    jacobians = np.stack([np.diag(row) - np.outer(row, row) for row in probs])
+    return np.einsum("ncd,nd->nc", jacobians, (probs - Y) / len(Y))
+
+
+def one_hot_in_every_row(probs, Y, logits):
+    dlogits = probs.copy()
+    dlogits[:, Y.argmax(axis=1)] -= 1
+    return dlogits / len(Y)
+
+
+def finding_of(report, mistake):
+    (found,) = [finding for finding in report.findings if finding.mistake == mistake]
+    return found
+
+
+# What is right passes
+
+
+def test_every_backend_passes(backend):
+    report = gradcheck(backend)
+    assert report.passed
+    assert report.mistakes == ()
+    assert report.diagnosis == ""
+    assert [array.name for array in report.arrays] == list(ALL)
+    for array in report.arrays:
+        assert array.max_relative_error < 1e-9
+        assert array.wrong_entries == 0
+    report.raise_if_failed()
+
+
+@given(
+    inputs=st.integers(1, 9),
+    hidden=st.integers(1, 9),
+    classes=st.integers(2, 9),
+    images=st.integers(1, 9),
+    seed=st.integers(0, 99),
+)
+def test_the_reference_passes_at_any_size(inputs, hidden, classes, images, seed):
+    report = gradcheck(
+        numpy_kernels, inputs=inputs, hidden=hidden, classes=classes, images=images, seed=seed, tolerance=1e-8
+    )
+    assert report.passed, str(report)
+    assert [array.shape for array in report.arrays] == [(inputs, hidden), (hidden,), (hidden, classes), (classes,)]
+
+
+def tanh_forward(params, X):
+    Z1 = X @ params.W1 + params.b1
+    A1 = np.tanh(Z1)
+    logits = A1 @ params.W2 + params.b2
+    return Activations(Z1, A1, logits, numpy_kernels.forward(params, X).probs * 0)
+
+
+def forward_of(function):
+    def forward(params, X):
+        Z1 = X @ params.W1 + params.b1
+        A1 = function(Z1)
+        logits = A1 @ params.W2 + params.b2
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return Activations(Z1, A1, logits, exponentials / exponentials.sum(axis=1, keepdims=True))
+
+    return forward
+
+
+def logistic(Z1):
+    return 1 / (1 + np.exp(-Z1))
+
+
+ACTIVATIONS = {
+    "tanh": (np.tanh, lambda dA1, Z1, A1: dA1 * (1 - A1**2)),
+    "sigmoid": (logistic, lambda dA1, Z1, A1: dA1 * A1 * (1 - A1)),
+    "softplus": (lambda Z1: np.log1p(np.exp(Z1)), lambda dA1, Z1, A1: dA1 * logistic(Z1)),
+    "leaky": (lambda Z1: np.where(Z1 > 0, Z1, 0.1 * Z1), lambda dA1, Z1, A1: dA1 * np.where(Z1 > 0, 1, 0.1)),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_another_activation_function_with_its_own_derivative_passes(name):
+    function, dZ1 = ACTIVATIONS[name]
+    assert gradcheck(backward_with(dZ1=dZ1), forward=forward_of(function)).passed
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_another_activation_function_with_relus_mask_fails(name):
+    report = gradcheck(backward_with(), forward=forward_of(ACTIVATIONS[name][0]))
+    assert not report.passed
+    assert report.mistakes == ("ReLU mask, but no ReLU",)
+    assert report.findings[0].arrays == HIDDEN
+    assert [array.name for array in report.arrays if not array.passed] == list(HIDDEN)
+
+
+def test_a_kink_elsewhere_is_avoided():
+    # ReLU6 has one at 6 and this one at 0.3, which only some starts stay clear of.
+    def clipped(Z1):
+        return np.clip(Z1, 0, 0.3)
+
+    dZ1 = lambda dA1, Z1, A1: dA1 * ((Z1 > 0) & (Z1 < 0.3))  # noqa: E731
+    for seed in range(20):
+        report = gradcheck(backward_with(dZ1=dZ1), forward=forward_of(clipped), seed=seed)
+        assert report.passed, str(report)
+
+
+def smoothed_loss(logits, y):
+    """Cross-entropy with a label smoothing of 0.1."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    targets = 0.9 * np.eye(logits.shape[1])[y] + 0.1 / logits.shape[1]
+    return float(-(targets * log_probs).sum(axis=1).mean())
+
+
+def test_another_loss_with_its_own_gradient_passes_and_the_old_gradient_fails():
+    smoothed = backward_with(dlogits=lambda probs, Y, logits: (probs - 0.9 * Y - 0.1 / Y.shape[1]) / len(Y))
+    assert gradcheck(smoothed, loss=smoothed_loss).passed
+    report = gradcheck(backward_with(), loss=smoothed_loss)
+    assert report.mistakes == ("not recognised",)
+    assert report.findings[0].arrays == ALL
+    assert "begin with dlogits" in report.diagnosis
+
+
+def test_a_squared_error_may_leave_its_factor_out_but_not_unnoticed():
+    def squared(logits, y):
+        return float(((logits - np.eye(logits.shape[1])[y]) ** 2).sum(axis=1).mean())
+
+    assert gradcheck(backward_with(dlogits=lambda p, Y, z: 2 * (z - Y) / len(Y)), loss=squared).passed
+    report = gradcheck(backward_with(dlogits=lambda p, Y, z: (z - Y) / len(Y)), loss=squared)
+    assert report.mistakes == ("factor 1/2",)
+    assert report.findings[0].arrays == ALL
+
+
+def test_a_module_brings_its_own_forward_and_loss():
+    module = types.ModuleType("mine_kernels")
+    module.forward, module.loss = forward_of(np.tanh), smoothed_loss
+    module.backward = backward_with(
+        dlogits=lambda probs, Y, logits: (probs - 0.9 * Y - 0.1 / Y.shape[1]) / len(Y),
+        dZ1=ACTIVATIONS["tanh"][1],
+    )
+    assert gradcheck(module).passed
+    # What is given by name comes before the module's.
+    assert not gradcheck(module, loss=numpy_kernels.loss).passed
+    assert not gradcheck(module, forward=numpy_kernels.forward).passed
+    # Each bug in the module is held against the module's own mathematics.
+    module.backward = backward_with()
+    assert not gradcheck(module).passed
+
+
+def test_a_tuple_passes_with_a_note():
+    report = gradcheck(backward_with(result=lambda *arrays: arrays))
+    assert report.passed
+    assert len(report.notes) == 1
+    assert "tuple" in report.notes[0]
+    assert report.notes[0].split()[0] in str(report)
+
+
+# Classic mistakes are named, with the arrays that they spoil and no others
+
+MISTAKES = {
+    "missing 1/N": (backward_with(dlogits=lambda p, Y, z: p - Y), "missing 1/N", ALL),
+    "missing 1/N in one layer": (
+        backward_with(dW1=lambda X, d: X.T @ d * len(X), db1=lambda d: d.sum(axis=0) * len(d)),
+        "missing 1/N",
+        HIDDEN,
+    ),
+    "1/N twice": (backward_with(db1=lambda d: d.mean(axis=0), db2=lambda d: d.mean(axis=0)), "1/N twice", BIASES),
+    "mean of all entries": (backward_with(dlogits=lambda p, Y, z: (p - Y) / p.size), "mean over the classes too", ALL),
+    "factor 2": (backward_with(dlogits=lambda p, Y, z: 2 * (p - Y) / len(Y)), "factor 2", ALL),
+    "wrong sign": (backward_with(dlogits=lambda p, Y, z: (Y - p) / len(Y)), "wrong sign", ALL),
+    "wrong sign of one": (backward_with(dW2=lambda A1, Z1, d: -A1.T @ d), "wrong sign", ("dW2",)),
+    "softmax twice": (backward_with(dlogits=through_jacobian), "softmax Jacobian twice", ALL),
+    "diagonal of softmax twice": (
+        backward_with(dlogits=lambda p, Y, z: (p - Y) * p * (1 - p) / len(Y)),
+        "softmax Jacobian twice",
+        ALL,
+    ),
+    "softmax left out": (
+        backward_with(dlogits=lambda p, Y, z: -Y / p / len(Y)),
+        "softmax Jacobian left out",
+        ALL,
+    ),
+    "no one-hot": (backward_with(dlogits=lambda p, Y, z: p / len(Y)), "one-hot labels left out", ALL),
+    "whole columns": (backward_with(dlogits=one_hot_in_every_row), "one-hot in every row", ALL),
+    "label as a number": (
+        backward_with(dlogits=lambda p, Y, z: (p - Y.argmax(axis=1)[:, None]) / len(Y)),
+        "labels not one-hot",
+        ALL,
+    ),
+    "logits": (backward_with(dlogits=lambda p, Y, z: (z - Y) / len(Y)), "logits instead of probs", ALL),
+    "no mask": (backward_with(dZ1=lambda dA1, Z1, A1: dA1), "no ReLU mask", HIDDEN),
+    "mask always open": (backward_with(dZ1=lambda dA1, Z1, A1: dA1 * (A1 >= 0)), "no ReLU mask", HIDDEN),
+    "mask the other way": (backward_with(dZ1=lambda dA1, Z1, A1: dA1 * (Z1 <= 0)), "ReLU mask inverted", HIDDEN),
+    "ReLU of the gradient": (
+        backward_with(dZ1=lambda dA1, Z1, A1: np.maximum(dA1, 0)),
+        "ReLU mask of the gradient",
+        HIDDEN,
+    ),
+    "times A1": (backward_with(dZ1=lambda dA1, Z1, A1: dA1 * A1), "multiplied by A1", HIDDEN),
+    "times Z1": (backward_with(dZ1=lambda dA1, Z1, A1: dA1 * Z1), "multiplied by Z1", HIDDEN),
+    "slope of tanh": (
+        backward_with(dZ1=lambda dA1, Z1, A1: dA1 * (1 - A1**2)),
+        "derivative of tanh, but no tanh",
+        HIDDEN,
+    ),
+    "slope of sigmoid": (
+        backward_with(dZ1=lambda dA1, Z1, A1: dA1 * A1 * (1 - A1)),
+        "derivative of the sigmoid, but no sigmoid",
+        HIDDEN,
+    ),
+    "Z1 for A1": (backward_with(dW2=lambda A1, Z1, d: Z1.T @ d), "Z1 instead of A1", ("dW2",)),
+    "transposed dW2": (backward_with(dW2=lambda A1, Z1, d: d.T @ A1), "result transposed", ("dW2",)),
+    "transposed dW1": (backward_with(dW1=lambda X, d: d.T @ X), "result transposed", ("dW1",)),
+    "no sum of biases": (backward_with(db1=lambda d: d, db2=lambda d: d), "bias not summed", BIASES),
+    "no sum of one bias": (backward_with(db1=lambda d: d), "bias not summed", ("db1",)),
+    "sum over axis 1": (backward_with(db2=lambda d: d.sum(axis=1)), "bias summed over the wrong axis", ("db2",)),
+    "sum of everything": (
+        backward_with(db1=lambda d: d.sum(), db2=lambda d: d.sum()),
+        "bias summed over everything",
+        BIASES,
+    ),
+    "keepdims": (
+        backward_with(db1=lambda d: d.sum(axis=0, keepdims=True)),
+        "bias with an axis too many",
+        ("db1",),
+    ),
+    "outer products": (
+        backward_with(dW2=lambda A1, Z1, d: A1[:, :, None] * d[:, None, :]),
+        "images not summed",
+        ("dW2",),
+    ),
+    "last image": (backward_with(dW1=lambda X, d: np.outer(X[-1], d[-1])), "last image only", ("dW1",)),
+    "first image": (backward_with(db2=lambda d: d[0]), "first image only", ("db2",)),
+    "zeros": (backward_with(dW1=lambda X, d: np.zeros((X.shape[1], d.shape[1]))), "all zero", ("dW1",)),
+    "fixed divisor": (
+        backward_with(dlogits=lambda p, Y, z: (p - Y) / 32),
+        "divided by a fixed number",
+        None,
+    ),
+    "some factor": (backward_with(dW2=lambda A1, Z1, d: 0.7 * A1.T @ d), "constant factor", ("dW2",)),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_classic_mistake_is_named(case):
+    backward, mistake, arrays = MISTAKES[case]
+    report = gradcheck(backward)
+    assert not report.passed
+    assert set(report.mistakes) == {mistake}
+    assert mistake in str(report)
+    if arrays is not None:
+        assert report.findings[0].arrays == arrays
+        assert tuple(array.name for array in report.arrays if not array.passed) == arrays
+    with pytest.raises(GradcheckError, match=mistake):
+        report.raise_if_failed()
+
+
+# These raise an error where the sizes differ, and are recognised where they do not.
+TRANSPOSES = {
+    "A1": (backward_with(dW2=lambda A1, Z1, d: A1 @ d), ("dW2",), "dW2 = A1.T @ dlogits"),
+    "W2": (backward_with(dA1=lambda d, W2: d @ W2), HIDDEN, "dA1 = dlogits @ W2.T"),
+    "X": (backward_with(dW1=lambda X, d: X @ d), ("dW1",), "dW1 = X.T @ dZ1"),
+}
+
+
+@pytest.mark.parametrize("which", TRANSPOSES)
+def test_a_missing_transpose_is_named_though_the_shapes_do_not_fit(which):
+    backward, arrays, right = TRANSPOSES[which]
+    report = gradcheck(backward)
+    assert report.mistakes == ("raises an error", "missing transpose")
+    assert finding_of(report, "missing transpose").arrays == arrays
+    assert finding_of(report, "missing transpose").right == right
+    assert tuple(array.name for array in report.arrays if not array.passed) == arrays
+    with pytest.raises(GradcheckError, match="missing transpose") as caught:
+        report.raise_if_failed()
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize("which", TRANSPOSES)
+def test_a_missing_transpose_is_named_where_all_sizes_are_equal(which):
+    backward, arrays, _right = TRANSPOSES[which]
+    report = gradcheck(backward, inputs=6, hidden=6, classes=6, images=6)
+    assert "missing transpose" in report.mistakes
+    assert finding_of(report, "missing transpose").arrays == arrays
+
+
+def test_all_transposes_missing_are_all_named():
+    report = gradcheck(backward_with(dW1=lambda X, d: X @ d, dA1=lambda d, W2: d @ W2, dW2=lambda A1, Z1, d: A1 @ d))
+    assert report.mistakes == ("raises an error", *["missing transpose"] * 3)
+    assert {finding.right for finding in report.findings[1:]} == {right for _b, _a, right in TRANSPOSES.values()}
+
+
+def test_several_mistakes_at_once_are_each_named():
+    report = gradcheck(backward_with(dlogits=lambda p, Y, z: p - Y, dZ1=lambda dA1, Z1, A1: dA1, db2=lambda d: d))
+    assert set(report.mistakes) == {"missing 1/N", "no ReLU mask", "bias not summed"}
+    assert finding_of(report, "missing 1/N").arrays == ALL
+    assert finding_of(report, "no ReLU mask").arrays == HIDDEN
+    assert finding_of(report, "bias not summed").arrays == ("db2",)
+
+
+def test_a_factor_missing_in_some_arrays_is_not_mended_where_it_would_spoil_others():
+    report = gradcheck(MISTAKES["missing 1/N in one layer"][0])
+    assert report.findings[0].right == ""
+    assert "look at where these are made" in report.findings[0].explanation
+
+
+def test_weight_decay_is_recognised():
+    def decayed(params, X, y, activations):
+        grads = numpy_kernels.backward(params, X, y, activations)
+        return grads._replace(W1=grads.W1 + 0.01 * params.W1, W2=grads.W2 + 0.01 * params.W2)
+
+    report = gradcheck(decayed)
+    assert set(report.mistakes) == {"weight decay that the loss does not have"}
+    assert [finding.arrays for finding in report.findings] == [("dW1",), ("dW2",)]
+    assert "0.01 times" in report.diagnosis
+
+
+@pytest.mark.parametrize(
+    ("dZ1", "mistake"),
+    [
+        (lambda dA1, Z1, A1: dA1, "no derivative of the activation"),
+        (lambda dA1, Z1, A1: dA1 * (1 - np.tanh(A1) ** 2), "derivative at A1 instead of Z1"),
+        (lambda dA1, Z1, A1: dA1 * (1 - Z1**2), "Z1 instead of A1 in the derivative"),
+        (lambda dA1, Z1, A1: dA1 * A1 * (1 - A1), "derivative of the sigmoid, but no sigmoid"),
+    ],
+)
+def test_mistakes_in_the_derivative_of_tanh_are_named(dZ1, mistake):
+    report = gradcheck(backward_with(dZ1=dZ1), forward=forward_of(np.tanh))
+    assert report.mistakes == (mistake,)
+    assert report.findings[0].arrays == HIDDEN
+    if mistake.startswith("no derivative"):
+        assert "(1 - A1**2)" in report.findings[0].right
+
+
+def test_mistakes_before_another_activation_are_named_as_well():
+    wrong = backward_with(dlogits=lambda p, Y, z: p - Y, dZ1=ACTIVATIONS["softplus"][1])
+    assert gradcheck(wrong, forward=forward_of(ACTIVATIONS["softplus"][0])).mistakes == ("missing 1/N",)
+
+
+def test_a_network_built_otherwise_gets_rules_of_ratio_only():
+    # Its input goes round the hidden layer to the first classes, which gives W1 another gradient than the usual.
+    def forward(params, X):
+        Z1 = X @ params.W1 + params.b1
+        A1 = np.tanh(Z1)
+        logits = A1 @ params.W2 + params.b2
+        logits[:, :3] += Z1[:, :3]
+        return Activations(Z1, A1, logits, logits)
+
+    def backward(params, X, y, activations):
+        probs = np.exp(activations.logits)
+        probs /= probs.sum(axis=1, keepdims=True)
+        dlogits = (probs - np.eye(4)[y]) / len(X)
+        dZ1 = dlogits @ params.W2.T * (1 - activations.A1**2)
+        dZ1[:, :3] += dlogits[:, :3]
+        return Parameters(X.T @ dZ1, dZ1.sum(axis=0), activations.A1.T @ dlogits, dlogits.sum(axis=0))
+
+    def masked(params, X, y, activations):
+        return numpy_kernels.backward(params, X, y, numpy_kernels.forward(params, X))
+
+    def scaled(params, X, y, activations):
+        return Parameters(*(-len(X) * array for array in backward(params, X, y, activations)))
+
+    # At 784-20-10 the hard-coded 4 would fail, so the small network is looked at alone.
+    assert all(array.passed for array in gradcheck(backward, forward=forward).arrays)
+    assert gradcheck(masked, forward=forward).mistakes == ("not recognised",)
+    assert set(gradcheck(scaled, forward=forward).mistakes) == {"wrong sign", "missing 1/N"}
+
+
+def test_what_fits_two_mistakes_alike_is_called_either():
+    # The sum of all dlogits is zero with softmax, and with two classes their mean is half of their sum.
+    report = gradcheck(backward_with(db2=lambda d: np.full(d.shape[1], d.sum())))
+    assert report.mistakes == ("all zero or bias summed over everything",)
+    report = gradcheck(backward_with(dlogits=lambda p, Y, z: (p - Y) / p.size), classes=2)
+    assert report.mistakes == ("factor 1/2 or mean over the classes too",)
+    assert report.findings[0].arrays == ALL
+
+
+# Nothing is claimed that is not so
+
+SEEDED = {
+    "missing 1/N",
+    "wrong sign",
+    "softmax twice",
+    "no mask",
+    "no sum of biases",
+    "transposed dW2",
+    "whole columns",
+    "last image",
+    "keepdims",
+}
+
+
+@pytest.mark.parametrize("case", sorted(SEEDED))
+@settings(max_examples=10)
+@given(
+    inputs=st.integers(2, 7),
+    hidden=st.integers(3, 7),
+    classes=st.integers(3, 7),
+    images=st.integers(3, 7),
+    seed=st.integers(0, 9),
+)
+def test_a_mistake_is_named_at_any_size(case, inputs, hidden, classes, images, seed):
+    backward, mistake, arrays = MISTAKES[case]
+    report = gradcheck(backward, inputs=inputs, hidden=hidden, classes=classes, images=images, seed=seed)
+    assert report.mistakes == (mistake,), str(report)
+    assert report.findings[0].arrays == arrays
+
+
+@given(seed=st.integers(0, 10_000), k=st.integers(0, 3))
+def test_a_random_error_is_not_explained(seed, k):
+    rng = np.random.default_rng(seed)
+
+    def disturbed(params, X, y, activations):
+        arrays = list(numpy_kernels.backward(params, X, y, activations))
+        arrays[k] = arrays[k] + rng.normal(scale=0.01, size=arrays[k].shape)
+        return Parameters(*arrays)
+
+    report = gradcheck(disturbed, seed=seed % 7)
+    assert report.mistakes == ("not recognised",)
+    assert report.findings[0].arrays == (ALL[k],)
+
+
+def test_a_single_wrong_entry_is_found_with_both_values():
+    def disturbed(params, X, y, activations):
+        grads = numpy_kernels.backward(params, X, y, activations)
+        grads.W1[4, 2] += 1e-4
+        return grads
+
+    report = gradcheck(disturbed)
+    dW1 = report.arrays[0]
+    assert (dW1.name, dW1.worst_entry, dW1.wrong_entries, dW1.entries) == ("dW1", (4, 2), 1, 35)
+    assert dW1.yours - dW1.expected == pytest.approx(1e-4, rel=1e-6)
+    assert dW1.max_absolute_error == pytest.approx(1e-4, rel=1e-6)
+    assert all(array.passed for array in report.arrays[1:])
+    assert f"{dW1.yours:.8g}" in str(report)
+    assert f"{dW1.expected:.8g}" in str(report)
+    assert "[4, 2]" in str(report)
+
+
+def test_the_tolerance_decides():
+    def disturbed(params, X, y, activations):
+        return Parameters(*(1.001 * array for array in numpy_kernels.backward(params, X, y, activations)))
+
+    assert gradcheck(disturbed, tolerance=1e-2).passed
+    assert gradcheck(disturbed, tolerance=1e-4).mistakes == ("constant factor",) * 4
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        ({"db2": lambda d: np.tanh(d).sum(axis=0)}, "begin with dlogits"),
+        ({"dW2": lambda A1, Z1, d: np.sqrt(A1).T @ d}, "the product that makes dW2"),
+        ({"dZ1": lambda dA1, Z1, A1: dA1 * (Z1 > 0.1)}, "between the hidden layer and the output"),
+        ({"dW1": lambda X, d: (X**2).T @ d}, "the product that makes dW1"),
+    ],
+)
+def test_what_is_not_recognised_is_located_from_the_output_backwards(change, hint):
+    report = gradcheck(backward_with(**change))
+    assert report.mistakes == ("not recognised",)
+    assert hint in " ".join(report.diagnosis.split())
+
+
+def test_a_mistake_that_only_one_batch_shows_is_found():
+    def squeezed(params, X, y, activations):
+        dlogits = (activations.probs - np.eye(len(params.b2))[y]).squeeze() / len(X)
+        return numpy_kernels.backward(params, X, y, activations)._replace(b2=dlogits.sum(axis=0))
+
+    report = gradcheck(squeezed)
+    assert not report.passed
+    assert [array.name for array in report.arrays if not array.passed] == ["db2"]
+    assert report.arrays[3].shape == ()
+
+
+@pytest.mark.parametrize("images", [1, 6, 32])
+@pytest.mark.parametrize("seed", range(5))
+def test_hidden_units_are_near_zero_on_both_sides_but_clear_of_it(images, seed):
+    problem = draw_problem(Sizes(784, 20, 10, images), seed)
+    Z1 = numpy_kernels.forward(problem.params, problem.X).Z1
+    assert np.abs(Z1).min() > 0.015
+    assert 0 < Z1[Z1 > 0].min() < 0.025
+    assert -0.025 < Z1[Z1 < 0].max() < 0
+    if images > 1:
+        assert np.all((Z1 > 0).any(axis=0))
+        assert np.all((Z1 < 0).any(axis=0))
+
+
+def test_a_mistake_that_only_the_full_size_shows_is_found():
+    def capped(params, X, y, activations):
+        return numpy_kernels.backward(params, X, y, activations)._replace(
+            W1=np.vstack([X[:, :300].T, 0 * X[:, 300:].T])
+            @ ((activations.probs - np.eye(len(params.b2))[y]) / len(X) @ params.W2.T * (activations.Z1 > 0))
+        )
+
+    report = gradcheck(capped)
+    assert all(array.passed for array in report.arrays)
+    assert report.mistakes == ("wrong at full size",)
+    assert report.findings[0].arrays == ("dW1",)
+
+
+# What else a backward pass may do
+
+
+def test_a_raised_error_is_reported_with_its_line_and_kept():
+    def broken(params, X, y, activations):
+        return numpy_kernels.backward(params, X, y, activations[7])  # the line that fails
+
+    report = gradcheck(broken)
+    assert report.mistakes == ("raises an error",)
+    assert isinstance(report.error, IndexError)
+    assert "6 images on a 7-5-4 network" in report.diagnosis
+    assert "the line that fails" in " ".join(str(report).split())
+    with pytest.raises(GradcheckError) as caught:
+        report.raise_if_failed()
+    assert caught.value.__cause__ is report.error
+
+
+def test_an_error_for_one_image_alone_is_reported():
+    def broken(params, X, y, activations):
+        if len(X) == 1:
+            raise ValueError("too few")
+        return numpy_kernels.backward(params, X, y, activations)
+
+    report = gradcheck(broken)
+    assert report.mistakes == ("raises an error",)
+    assert "1 image on a" in report.diagnosis
+    assert all(array.passed for array in report.arrays)
+
+
+def test_a_size_written_into_the_code_is_named():
+    def fixed(params, X, y, activations):
+        dlogits = (activations.probs - np.eye(10)[y]) / len(X)
+        return numpy_kernels.backward(params, X, y, activations)._replace(b2=dlogits.sum(axis=0))
+
+    report = gradcheck(fixed)
+    assert report.mistakes == ("size written into the code",)
+    assert gradcheck(fixed, classes=10).passed
+
+
+def test_a_missing_transpose_beside_a_size_written_into_the_code_is_still_named():
+    def fixed(params, X, y, activations):
+        dlogits = (activations.probs - np.eye(10)[y]) / len(X)
+        return numpy_kernels.backward(params, X, y, activations)._replace(W2=activations.A1 @ dlogits)
+
+    report = gradcheck(fixed)
+    assert report.mistakes == ("raises an error", "missing transpose")
+    assert report.findings[1].arrays == ("dW2",)
+
+
+def test_two_sizes_confused_are_named():
+    def confused(params, X, y, activations):
+        dlogits = (activations.probs - np.eye(len(params.b1))[y]) / len(X)
+        return numpy_kernels.backward(params, X, y, activations)._replace(b2=dlogits.sum(axis=0))
+
+    report = gradcheck(confused)
+    assert report.mistakes == ("raises an error",)
+    assert "are confused" in " ".join(report.diagnosis.split())
+
+
+def test_interrupts_are_not_swallowed():
+    def interrupted(params, X, y, activations):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        gradcheck(interrupted)
+
+
+def changing(what):
+    def backward(params, X, y, activations):
+        grads = numpy_kernels.backward(params, X, y, activations)
+        what(params, X, y, activations)
+        return grads
+
+    return backward
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (lambda params, X, y, a: params.W1.fill(0), "params.W1"),
+        (lambda params, X, y, a: params.b2.__isub__(1), "params.b2"),
+        (lambda params, X, y, a: X.fill(0), "X"),
+        (lambda params, X, y, a: y.fill(0), "y"),
+        (lambda params, X, y, a: a.probs.__isub__(1), "activations.probs"),
+        (lambda params, X, y, a: a.Z1.__imul__(2), "activations.Z1"),
+    ],
+)
+def test_changed_arguments_are_reported(change, name):
+    report = gradcheck(changing(change))
+    assert report.mistakes == ("changes its arguments",)
+    assert report.findings[0].arrays == (name,)
+    assert f"{name}.copy()" in report.diagnosis
+    # The gradients themselves are right, and the report says so.
+    assert all(array.passed for array in report.arrays)
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        (lambda *arrays: None, "returned None"),
+        (lambda *arrays: arrays[:3], "tuple of 3"),
+        (lambda *arrays: dict(zip(ALL, arrays, strict=True)), "dict of 4"),
+        (lambda *arrays: arrays[0], "ndarray"),
+        (lambda W1, b1, W2, b2: Parameters(W1, None, W2, b2), "db1 is None"),
+        (lambda W1, b1, W2, b2: Parameters(W1, b1, W2, "right"), "db2 is a str"),
+        (lambda W1, b1, W2, b2: Parameters(W1, b1, [[1.0], [1.0, 2.0]], b2), "dW2 is a list"),
+        (lambda W1, b1, W2, b2: Parameters(W1 * 1j, b1, W2, b2), "complex128"),
+    ],
+)
+def test_a_result_of_another_type_is_reported(result, text):
+    report = gradcheck(backward_with(result=result))
+    assert report.mistakes == ("wrong type",)
+    assert text in " ".join(report.diagnosis.split())
+
+
+def test_nothing_is_said_twice():
+    report = gradcheck(backward_with(result=lambda *arrays: None))
+    assert len(report.findings) == 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64])
+def test_another_dtype_is_reported(dtype):
+    report = gradcheck(backward_with(dW2=lambda A1, Z1, d: (A1.T @ d).astype(dtype)))
+    assert "wrong dtype" in report.mistakes
+    assert finding_of(report, "wrong dtype").arrays == ("dW2",)
+    assert np.dtype(dtype).name in report.diagnosis
+    if dtype == np.float32:  # rounding alone is no wrong value
+        assert report.mistakes == ("wrong dtype",)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_value_that_is_not_finite_is_reported(value):
+    def spoilt(params, X, y, activations):
+        grads = numpy_kernels.backward(params, X, y, activations)
+        grads.W2[2, 1] = value
+        return grads
+
+    report = gradcheck(spoilt)
+    assert report.mistakes == ("not finite",)
+    assert f"dW2[2, 1] is {value}" in report.diagnosis
+    assert report.arrays[2].worst_entry == (2, 1)
+    assert not report.arrays[2].passed
+
+
+def test_arrays_in_another_order_are_reported_and_judged_in_the_right_one():
+    report = gradcheck(backward_with(result=lambda W1, b1, W2, b2: Parameters(W1, W2, b1, b2)))
+    assert report.mistakes == ("wrong order",)
+    assert "(dW1, dW2, db1, db2)" in " ".join(report.diagnosis.split())
+    assert all(array.passed for array in report.arrays)
+
+
+def test_an_unknown_shape_is_reported():
+    report = gradcheck(backward_with(dW1=lambda X, d: np.ones((3, 3))))
+    assert report.mistakes == ("wrong shape",)
+    assert report.arrays[0].worst_entry is None
+    assert report.arrays[0].max_absolute_error == np.inf
+    assert "shape (3, 3), expected (7, 5)" in str(report)
+
+
+# Forward and loss have to be fit to judge by
+
+
+@pytest.mark.parametrize(
+    ("forward", "text"),
+    [
+        (lambda params, X: X @ params.W2, "forward.*6 images.*raised ValueError"),
+        (lambda params, X: None, "returned NoneType"),
+        (lambda params, X: Activations(X, X, X, X), "shape .6, 7.; expected"),
+        (
+            lambda params, X: Activations(
+                *numpy_kernels.forward(params, X.astype(np.float32))[:2], X[:, :4].astype(np.float32), X
+            ),
+            "float32",
+        ),
+        (lambda params, X: numpy_kernels.forward(params, np.multiply(X, 2, out=X)), "changes X"),
+    ],
+)
+def test_a_forward_that_cannot_be_differentiated_is_refused(forward, text):
+    with pytest.raises(GradcheckError, match=text):
+        gradcheck(numpy_kernels.backward, forward=forward)
+
+
+def test_the_error_of_a_forward_is_kept():
+    def broken(params, X):
+        raise ZeroDivisionError("at home")
+
+    with pytest.raises(GradcheckError, match="at home") as caught:
+        gradcheck(numpy_kernels.backward, forward=broken)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("loss", "text"),
+    [
+        (lambda logits, y: 1 / 0, "loss.*ZeroDivisionError"),
+        (lambda logits, y: logits.sum(axis=1), "ndarray of shape .6,.*mean over the batch"),
+        (lambda logits, y: None, "loss returned NoneType"),
+        (lambda logits, y: np.float32(logits.sum()), "float32"),
+        (lambda logits, y: float("nan"), "loss is nan"),
+        (lambda logits, y: float(np.round(logits.sum(), 4)), "no clear slope"),
+        (lambda logits, y: float(np.round(logits.sum(), 1)), "stays exactly the same"),
+        (lambda logits, y: 1.0, "stays exactly the same"),
+        (lambda logits, y: float(logits.sum() + np.random.default_rng().normal()), "another value"),
+        (lambda logits, y: float(np.multiply(logits, 2, out=logits).sum()), "changes logits"),
+    ],
+)
+def test_a_loss_that_cannot_be_differentiated_is_refused(loss, text):
+    with pytest.raises(GradcheckError, match=text):
+        gradcheck(numpy_kernels.backward, loss=loss)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"classes": 1}, "classes is 1"),
+        ({"images": 0}, "images is 0"),
+        ({"hidden": -2}, "hidden is -2"),
+        ({"inputs": 7.5}, "inputs is 7.5; expected a whole number"),
+        ({"seed": -1}, "seed is -1"),
+        ({"tolerance": 0}, "tolerance is 0"),
+        ({"tolerance": float("nan")}, "tolerance is nan"),
+        ({"forward": 3}, "forward is a int"),
+    ],
+)
+def test_senseless_options_are_refused(options, text):
+    with pytest.raises(ConfigurationError, match=text):
+        gradcheck(numpy_kernels.backward, **options)
+
+
+def test_what_cannot_be_called_is_refused():
+    with pytest.raises(ConfigurationError, match="backward is a str"):
+        gradcheck("backward")
+
+
+def test_a_report_fits_a_terminal_and_reads_alike_each_time():
+    report = gradcheck(MISTAKES["missing 1/N"][0])
+    assert max(map(len, str(report).splitlines())) <= 100
+    assert str(report) == str(gradcheck(MISTAKES["missing 1/N"][0]))
+    assert str(report).startswith("backward: FAILED")
+    assert "right: dlogits = (probs - onehot(y)) / N" in str(report)
+
+
+# Softmax
+
+
+def exponentials(logits, maximum):
+    return np.exp(logits - maximum)
+
+
+def row_max(logits):
+    return logits.max(axis=1, keepdims=True)
+
+
+def normalised(values, axis=1, keepdims=True):
+    return values / values.sum(axis=axis, keepdims=keepdims)
+
+
+def right_softmax(logits):
+    return normalised(np.exp(logits - row_max(logits)))
+
+
+def test_right_softmaxes_pass(backend):
+    def of_backend(logits):
+        # Zero weights: the logits are b2, a row at a time.
+        rows = []
+        for row in logits:
+            zeros = [np.zeros(shape, logits.dtype) for shape in ((2, 3), (3,), (3, logits.shape[1]))]
+            rows.append(backend.forward(Parameters(*zeros, row.copy()), np.zeros((1, 2), logits.dtype)).probs)
+        return np.concatenate(rows)
+
+    for softmax in (right_softmax, of_backend):
+        report = check_softmax(softmax)
+        assert report.passed, str(report)
+        assert len(report.arrays) == 7
+
+
+SOFTMAXES = {
+    "overflow": lambda z: normalised(np.exp(z)),
+    "maximum of the whole array rather than of the row": lambda z: normalised(np.exp(z - z.max())),
+    "maximum of the column rather than of the row": lambda z: normalised(np.exp(z - z.max(axis=0))),
+    "maximum without keepdims": lambda z: normalised(np.exp(z - z.max(axis=1))),
+    "maximum subtracted above the line only": lambda z: np.exp(z - row_max(z)) / np.exp(z).sum(axis=1, keepdims=True),
+    "normalised over the wrong axis": lambda z: normalised(np.exp(z - row_max(z)), axis=0),
+    "normalised over the whole array": lambda z: normalised(np.exp(z - z.max()), axis=None),
+    "sum without keepdims": lambda z: normalised(np.exp(z - row_max(z)), keepdims=False),
+    "rows do not sum to 1": lambda z: np.exp(z - row_max(z)),
+    "logarithm of softmax": lambda z: np.log(right_softmax(z)),
+    "sigmoid instead of softmax": lambda z: 1 / (1 + np.exp(-z)),
+    "argmax instead of softmax": lambda z: np.eye(z.shape[1], dtype=z.dtype)[z.argmax(axis=1)],
+    "exp left out": lambda z: normalised(z),
+    "wrong for large logits": lambda z: normalised(np.exp(np.clip(z, -50, 50))),
+}
+
+
+@pytest.mark.parametrize("mistake", SOFTMAXES)
+def test_a_wrong_softmax_is_named(mistake):
+    report = check_softmax(SOFTMAXES[mistake])
+    assert not report.passed
+    assert [name for name in report.mistakes if name != "raises an error"] == [mistake]
+    with pytest.raises(GradcheckError, match=mistake):
+        report.raise_if_failed()
+
+
+def test_a_softmax_over_the_wrong_axis_throughout_has_one_mistake():
+    assert check_softmax(lambda z: normalised(np.exp(z - z.max(axis=0)), axis=0)).mistakes == (
+        "normalised over the wrong axis",
+    )
+
+
+def test_two_mistakes_in_a_softmax_are_both_named():
+    report = check_softmax(lambda z: normalised(np.exp(z), axis=0))
+    assert report.mistakes == ("overflow", "normalised over the wrong axis")
+
+
+def test_rows_that_do_not_sum_to_1_are_said_so():
+    report = check_softmax(lambda z: right_softmax(z) * 1.01)
+    assert report.mistakes == ("rows do not sum to 1",)
+    assert "1.01" in report.diagnosis
+
+
+def test_a_sum_without_keepdims_shows_where_it_raises_no_error():
+    report = check_softmax(SOFTMAXES["sum without keepdims"])
+    assert isinstance(report.error, ValueError)
+    assert [(array.name, array.passed) for array in report.arrays] == [("N = C = 4", False), ("one image", True)]
+
+
+def test_a_softmax_of_another_base_is_not_explained():
+    assert check_softmax(lambda z: normalised(2**z)).mistakes == ("not recognised",)
+    assert check_softmax(lambda z: right_softmax(z * np.log(2).astype(z.dtype))).mistakes == ("not recognised",)
+
+
+@pytest.mark.parametrize(
+    ("softmax", "mistake"),
+    [
+        (lambda z: None, "wrong type"),
+        (lambda z: right_softmax(z).astype(np.float32), "wrong dtype"),
+        (lambda z: right_softmax(z)[:, 1:], "wrong shape"),
+        (lambda z: z.nothing, "raises an error"),
+    ],
+)
+def test_a_softmax_of_another_form_is_reported(softmax, mistake):
+    assert check_softmax(softmax).mistakes == (mistake,)
+
+
+def test_a_softmax_that_works_in_place_is_reported():
+    def inplace(logits):
+        logits -= row_max(logits)
+        return normalised(np.exp(logits))
+
+    report = check_softmax(inplace)
+    assert report.mistakes == ("changes its arguments",)
+    assert all(array.passed for array in report.arrays)
+
+
+def test_the_error_of_a_softmax_is_kept():
+    report = check_softmax(lambda z: z.nothing)
+    with pytest.raises(GradcheckError) as caught:
+        report.raise_if_failed()
+    assert isinstance(caught.value.__cause__, AttributeError)
+
+
+# Updates
+
+
+def test_every_backends_updates_pass(backend):
+    for name in ("sgd", "momentum", "adam"):
+        update = getattr(backend, f"{name}_update_inplace")
+        for optimizer in (Optimizer(name), Optimizer(name, momentum=0.5, beta_1=0.7, beta_2=0.95, epsilon=1e-3)):
+            report = check_update(update, optimizer)
+            assert report.passed, str(report)
+            assert report.notes == ()
+            assert [array.name for array in report.arrays] == [f"{w} after step 6" for w in Parameters._fields]
+
+
+def test_an_optimizer_can_be_given_by_name():
+    assert check_update(numpy_kernels.adam_update_inplace, "adam").passed
+    assert not check_update(numpy_kernels.adam_update_inplace, "sgd").passed
+    with pytest.raises(UnknownNameError, match="unknown optimizer 'rprop'"):
+        check_update(numpy_kernels.sgd_update_inplace, "rprop")
+
+
+def test_one_optimizer_is_not_taken_for_another():
+    assert check_update(numpy_kernels.momentum_update_inplace, Optimizer("momentum", momentum=0.8)).passed
+
+    def sgd(params, grads, state, learning_rate, momentum):
+        numpy_kernels.sgd_update_inplace(params, grads, state, learning_rate)
+
+    assert check_update(sgd, Optimizer("momentum")).mistakes == ("velocity not kept",)
+
+
+def each(body):
+    """Return an update of the arrays, one after the other, by ``body(w, g, v or m, v, t, learning_rate, ...)``."""
+
+    def update(params, grads, state, *rest):
+        state.step[0] += 1
+        for w, g, first, second in zip(params, grads, state.first, state.second, strict=True):
+            body(w, g, first, second, int(state.step[0]), *rest)
+
+    return update
+
+
+def rebinding(w, g, m, v, t, lr):
+    w = w - lr * g
+
+
+def uphill(w, g, m, v, t, lr):
+    w += lr * g
+
+
+def without_rate(w, g, m, v, t, lr):
+    w -= g
+
+
+def uphill_without_rate(w, g, m, v, t, lr):
+    w += g
+
+
+def weights_only(w, g, m, v, t, lr):
+    if w.ndim == 2:
+        w -= lr * g
+
+
+def squared(w, g, m, v, t, lr):
+    w -= lr * g * g
+
+
+def scaled_gradient(w, g, m, v, t, lr):
+    g *= lr
+    w -= g
+
+
+@pytest.mark.parametrize(
+    ("body", "mistakes"),
+    [
+        (rebinding, ("not in place",)),
+        (uphill, ("wrong sign",)),
+        (without_rate, ("no learning rate",)),
+        (uphill_without_rate, ("wrong sign", "no learning rate")),
+        (weights_only, ("not updated",)),
+        (squared, ("not recognised",)),
+        (scaled_gradient, ("changes its arguments",)),
+    ],
+)
+def test_a_wrong_update_is_named(body, mistakes):
+    report = check_update(each(body))
+    assert report.mistakes == mistakes
+    with pytest.raises(GradcheckError, match=mistakes[0]):
+        report.raise_if_failed()
+
+
+def test_only_the_arrays_that_stand_still_are_named():
+    report = check_update(each(weights_only))
+    assert report.findings[0].arrays == ("b1", "b2")
+    assert [array.passed for array in report.arrays] == [True, False, True, False]
+
+
+def test_an_update_that_returns_its_result_is_not_in_place():
+    def returning(params, grads, state, learning_rate):
+        return Parameters(*(w - learning_rate * g for w, g in zip(params, grads, strict=True)))
+
+    def assigning(params, grads, state, learning_rate):
+        params.W1 = params.W1 - learning_rate * grads.W1
+
+    for update in (returning, assigning):
+        assert check_update(update).mistakes == ("not in place",)
+
+
+def test_an_update_of_another_signature_is_told_what_it_gets():
+    report = check_update(lambda params, grads: None)
+    assert report.mistakes == ("raises an error",)
+    assert "update(params, grads, state, learning_rate) in step 1 raised TypeError" in report.diagnosis
+
+
+def test_steps_that_are_not_counted_are_a_note():
+    def uncounted(params, grads, state, learning_rate):
+        for w, g in zip(params, grads, strict=True):
+            w -= learning_rate * g
+
+    report = check_update(uncounted)
+    assert report.passed
+    assert "state.step is 0" in report.notes[0]
+
+
+def velocity_lost(w, g, v, _, t, lr, rho):
+    v = rho * v - lr * g
+    w += v
+
+
+def whole_velocity(w, g, v, _, t, lr, rho):
+    v -= lr * g
+    w += v
+
+
+def damped(w, g, v, _, t, lr, rho):
+    v *= rho
+    v -= (1 - rho) * lr * g
+    w += v
+
+
+def rate_outside(w, g, v, _, t, lr, rho):
+    v *= rho
+    v += g
+    w -= lr * v
+
+
+def damped_and_rate_outside(w, g, v, _, t, lr, rho):
+    v *= rho
+    v += (1 - rho) * g
+    w -= lr * v
+
+
+def nesterov(w, g, v, _, t, lr, rho):
+    v *= rho
+    v -= lr * g
+    w += rho * v - lr * g
+
+
+def late(w, g, v, _, t, lr, rho):
+    w += v
+    v *= rho
+    v -= lr * g
+
+
+def subtracted(w, g, v, _, t, lr, rho):
+    v *= rho
+    v -= lr * g
+    w -= v
+
+
+def other_convention(w, g, v, _, t, lr, rho):
+    v *= rho
+    v += lr * g
+    w -= v
+
+
+@pytest.mark.parametrize(
+    ("body", "mistakes"),
+    [
+        (velocity_lost, ("velocity not kept",)),
+        (whole_velocity, ("no momentum factor",)),
+        (damped, ("gradient damped by 1 - momentum",)),
+        (rate_outside, ("learning rate outside the velocity",)),
+        (damped_and_rate_outside, ("gradient damped by 1 - momentum", "learning rate outside the velocity")),
+        (nesterov, ("Nesterov's momentum",)),
+        (late, ("old velocity",)),
+        (subtracted, ("wrong sign",)),
+        (other_convention, ()),  # a velocity of the other sign is as good
+    ],
+)
+def test_a_wrong_momentum_is_named(body, mistakes):
+    report = check_update(each(body), Optimizer("momentum"))
+    assert report.mistakes == mistakes
+    assert report.passed == (mistakes == ())
+
+
+def adam_with(
+    *,
+    m_mean=lambda m, g, beta: beta * m + (1 - beta) * g,
+    v_mean=lambda v, g, beta: beta * v + (1 - beta) * g * g,
+    keep=True,
+    time=lambda t: t,
+    m_hat=lambda m, g, beta, t: m / (1 - beta**t),
+    v_hat=lambda v, beta, t: v / (1 - beta**t),
+    step=lambda m_hat, v_hat, epsilon: m_hat / (np.sqrt(v_hat) + epsilon),
+    sign=-1,
+    swap=False,
+):
+    """Return Adam as in the paper's Algorithm 1, of which some steps are replaced."""
+
+    def body(w, g, m, v, t, lr, beta_1, beta_2, epsilon):
+        if swap:
+            beta_1, beta_2 = beta_2, beta_1
+        new_m, new_v = m_mean(m, g, beta_1), v_mean(v, g, beta_2)
+        if keep:
+            m[...], v[...] = new_m, new_v
+        at = time(t)
+        w += sign * lr * step(m_hat(new_m, g, beta_1, at), v_hat(new_v, beta_2, at), epsilon)
+
+    return each(body)
+
+
+ADAMS = {
+    "missing bias correction": adam_with(m_hat=lambda m, g, beta, t: m, v_hat=lambda v, beta, t: v),
+    "missing bias correction of m": adam_with(m_hat=lambda m, g, beta, t: m),
+    "missing bias correction of v": adam_with(v_hat=lambda v, beta, t: v),
+    "step not counted": adam_with(time=lambda t: 1),
+    "step counted from 0": adam_with(time=lambda t: t - 1),
+    "step counted from 2": adam_with(time=lambda t: t + 1),
+    "moments not kept": adam_with(keep=False),
+    "gradient without 1 - beta": adam_with(
+        m_mean=lambda m, g, beta: beta * m + g, v_mean=lambda v, g, beta: beta * v + g * g
+    ),
+    "gradient instead of m": adam_with(m_hat=lambda m, g, beta, t: g),
+    "beta_1 and beta_2 exchanged": adam_with(swap=True),
+    "no square root": adam_with(step=lambda m, v, epsilon: m / (v + epsilon)),
+    "no epsilon": adam_with(step=lambda m, v, epsilon: m / np.sqrt(v)),
+    "epsilon inside the root": adam_with(step=lambda m, v, epsilon: m / np.sqrt(v + epsilon)),
+    "wrong sign": adam_with(sign=1),
+}
+
+
+@pytest.mark.parametrize("mistake", ADAMS)
+def test_a_wrong_adam_is_named(mistake):
+    report = check_update(ADAMS[mistake], Optimizer("adam"))
+    assert not report.passed
+    assert report.mistakes == (mistake,)
+
+
+def test_adam_without_epsilon_shows_as_nan_where_the_gradient_is_zero():
+    W1 = check_update(ADAMS["no epsilon"], Optimizer("adam")).arrays[0]
+    assert W1.worst_entry[0] == 0
+    assert np.isnan(W1.yours)
+
+
+def test_adam_of_the_papers_first_form_passes_with_a_note():
+    report = check_update(adam_with(), Optimizer("adam"))
+    assert report.passed
+    assert "Algorithm 1" in report.notes[0]
+
+
+def test_a_division_by_a_step_of_zero_is_explained():
+    def from_zero(params, grads, state, learning_rate, beta_1, beta_2, epsilon):
+        return 1 / (1 - beta_1 ** int(state.step[0]))
+
+    report = check_update(from_zero, Optimizer("adam"))
+    assert report.mistakes == ("step counted from 0",)
+    assert isinstance(report.error, ZeroDivisionError)
