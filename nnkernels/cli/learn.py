@@ -66,6 +66,8 @@ def train(
         metrics = write_report(trained, dataset, folder)
     if trained.kernels.mark:
         note(f"{trained.kernels.mark}; it takes no part in the suite's comparisons")
+    if metrics["diverged"]:
+        note("the training diverged, and its weights are not kept; try a smaller --learning-rate")
     out.print(metrics_table(metrics))
     out.print(f"weights, numbers and pictures  {folder}", highlight=False, soft_wrap=True)
     if not trained.finished:

@@ -45,6 +45,7 @@ def import_tensorflow() -> Any:
 
     if keras.backend.backend() != "tensorflow":
         raise ConfigurationError(f"Keras runs on {keras.backend.backend()}; set KERAS_BACKEND=tensorflow")
+    tensorflow.get_logger().setLevel("ERROR")  # each new contender is a new graph: that is meant
     return tensorflow
 
 

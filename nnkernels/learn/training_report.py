@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nnkernels import plots
 from nnkernels.data import Dataset
 from nnkernels.files import write_json, write_text
@@ -26,7 +28,10 @@ def write_report(trained: Trained, dataset: Dataset, folder: Path) -> dict[str, 
     """Judge a training on the test images and write all of its files; return the metrics."""
     answers = Answers(dataset.test, probabilities(trained.kernels.backend, trained.parameters, dataset.X_test))
     metrics = _metrics(trained, dataset, answers)
-    save_parameters(trained.parameters, folder / WEIGHTS)
+    if metrics["diverged"]:
+        (folder / WEIGHTS).unlink(missing_ok=True)  # no file holds weights that are no numbers
+    else:
+        save_parameters(trained.parameters, folder / WEIGHTS)
     write_text(folder / HISTORY, trained.history.to_frame().to_csv(index=False))
     write_json(folder / METRICS, metrics)
     _draw(trained, dataset, answers, folder)
@@ -45,6 +50,7 @@ def _metrics(trained: Trained, dataset: Dataset, answers: Answers) -> dict[str, 
         "kernels": trained.kernels.name,
         "different_mathematics": trained.kernels.own_file,
         "finished": trained.finished,
+        "diverged": not all(np.isfinite(array).all() for array in trained.parameters),
         "epochs": record.epoch,
         "training_images": history.images,
         "training_seconds": seconds,

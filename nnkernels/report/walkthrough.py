@@ -41,7 +41,7 @@ def render_walkthrough(notebook: Path, page: Path) -> None:
 
     try:
         content = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
         raise ResultsError(f"the walkthrough cannot be read: {one_line(error)}") from error
     formulas = Formulas()
     for cell in content.cells:

@@ -1,0 +1,173 @@
+"""A learner's training: what it leaves behind, and that it goes on as if it had never stopped."""
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from nnkernels.errors import ConfigurationError
+from nnkernels.kernels import numpy_kernels
+from nnkernels.learn import training_job
+from nnkernels.learn.outcome import Answers
+from nnkernels.learn.training_job import CHECKPOINT, Order
+from nnkernels.learn.training_report import write_report
+
+ORDER = Order(recipe="sgd", backend="numpy", epochs=3, hidden=8, learning_rate=0.2, seed=4)
+
+
+def run(order, dataset, folder, resume=False):
+    shown = []
+    trained = training_job.run(order, dataset, folder, resume, lambda history: shown.append(history.epochs_done))
+    return trained, shown
+
+
+def float64_probs(weights, X, hidden=lambda z: np.maximum(z, 0)):
+    W1, b1, W2, b2 = (weights[name].astype(np.float64) for name in ("W1", "b1", "W2", "b2"))
+    logits = hidden(X / 255.0 @ W1 + b1) @ W2 + b2
+    scores = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return scores / scores.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture
+def tanh_file(tmp_path):
+    source = Path(numpy_kernels.__file__).read_text("utf-8")
+    path = tmp_path / "tanh_kernels.py"
+    path.write_text(
+        source.replace("np.maximum(Z1, 0)", "np.tanh(Z1)").replace("(activations.Z1 > 0)", "(1 - activations.A1**2)")
+    )
+    return path
+
+
+def test_a_training_leaves_weights_history_metrics_and_pictures(small_digits, tmp_path):
+    metrics = pytest.importorskip("sklearn.metrics")
+    trained, shown = run(ORDER, small_digits, tmp_path)
+    write_report(trained, small_digits, tmp_path)
+    assert shown == [1, 2, 3]
+    assert trained.finished
+    names = {path.name for path in tmp_path.iterdir()}
+    pictures = {f"{name}.png" for name in ("curves", "predictions", "mistakes", "confusion", "hidden_units")}
+    assert names == pictures | {CHECKPOINT, "parameters.safetensors", "history.csv", "metrics.json"}
+    # scikit-learn judges the weights in the file
+    found = json.loads((tmp_path / "metrics.json").read_text())
+    weights = load_file(tmp_path / "parameters.safetensors")
+    probs = float64_probs(weights, small_digits.X_test)
+    y = small_digits.y_test
+    assert found["test"]["accuracy"] == pytest.approx(metrics.accuracy_score(y, probs.argmax(axis=1)), abs=1e-12)
+    assert found["test"]["loss"] == pytest.approx(metrics.log_loss(y, probs, labels=range(10)), rel=1e-5)
+    assert found["confusion"] == metrics.confusion_matrix(y, probs.argmax(axis=1), labels=range(10)).tolist()
+    held_out = small_digits.validation_split()
+    probs = float64_probs(weights, held_out.X_test)
+    assert found["validation"]["error_rate"] == pytest.approx(np.mean(probs.argmax(axis=1) != held_out.y_test))
+    assert found["training_images"] == len(held_out.X_train)
+    assert not found["different_mathematics"]
+    assert "commit" in found["provenance"]
+    with open(tmp_path / "history.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3]
+    assert float(rows[-1]["train_loss"]) == trained.history.epochs[-1].train_loss
+
+
+@pytest.mark.parametrize("recipe", ["sgd", "momentum", "adam"])
+def test_a_training_that_goes_on_equals_one_that_never_stopped(recipe, small_digits, tmp_path):
+    order = Order(recipe=recipe, backend="numba", epochs=4, hidden=6)
+    whole, _ = run(order, small_digits, tmp_path / "whole")
+
+    class Killed(Exception):  # noqa: N818
+        pass
+
+    def die(history):
+        if history.epochs_done == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        training_job.run(order, small_digits, tmp_path / "parts", False, die)
+    # Nothing but the folder is said: recipe, seed and backend are the checkpoint's.
+    parts, shown = run(Order(), small_digits, tmp_path / "parts", resume=True)
+    assert shown == [3, 4]
+    for one, other in zip(whole.parameters, parts.parameters, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one, other in zip(whole.history.epochs, parts.history.epochs, strict=True):
+        assert (one.train_loss, one.validation_loss) == (other.train_loss, other.validation_loss)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"recipe": "adam"}, "name"),
+        ({"seed": 5}, "seed"),
+        ({"epochs": 9}, "epochs"),
+        ({"hidden": 9}, "hidden"),
+        ({"backend": "numba"}, "kernels"),
+    ],
+)
+def test_what_contradicts_the_checkpoint_is_refused(change, named, small_digits, tmp_path):
+    run(ORDER, small_digits, tmp_path)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    with pytest.raises(ConfigurationError, match=f"another {named}"):
+        run(Order(**change), small_digits, tmp_path, resume=True)
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+
+def test_a_training_on_other_data_is_not_resumed(small_digits, tmp_path):
+    from nnkernels.data import Dataset
+
+    run(ORDER, small_digits, tmp_path)
+    X_train = small_digits.X_train.copy()
+    X_train[0, 0] ^= 1
+    other = Dataset(X_train, small_digits.y_train, small_digits.X_test, small_digits.y_test)
+    with pytest.raises(ConfigurationError, match="another data"):
+        run(Order(), other, tmp_path, resume=True)
+
+
+def test_a_folder_that_holds_a_training_is_not_written_over(small_digits, tmp_path):
+    run(ORDER, small_digits, tmp_path)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    with pytest.raises(ConfigurationError, match="already holds a training"):
+        run(ORDER, small_digits, tmp_path)
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+
+def test_somebodys_own_mathematics_is_marked_and_judged_by_itself(small_digits, tmp_path, tanh_file):
+    order = Order(recipe="sgd", kernels_file=tanh_file, epochs=2)
+    trained, _ = run(order, small_digits, tmp_path / "out")
+    found = write_report(trained, small_digits, tmp_path / "out")
+    assert found["different_mathematics"]
+    assert found["kernels"].startswith("tanh_kernels.py (")
+    probs = float64_probs(load_file(tmp_path / "out" / "parameters.safetensors"), small_digits.X_test, hidden=np.tanh)
+    expected = np.mean(probs.argmax(axis=1) == small_digits.y_test)
+    assert found["test"]["accuracy"] == pytest.approx(expected, abs=1e-12)
+    assert expected > 0.5
+    tanh_file.write_text(tanh_file.read_text() + "\n# edited\n")
+    with pytest.raises(ConfigurationError, match="another kernels"):
+        run(Order(kernels_file=tanh_file), small_digits, tmp_path / "out", resume=True)
+
+
+def test_a_backend_and_a_file_at_once_are_refused(tanh_file):
+    with pytest.raises(ConfigurationError, match="--backend and --kernels"):
+        training_job.load_kernels("numpy", tanh_file)
+
+
+def test_a_training_that_blew_up_is_reported(small_digits, tmp_path):
+    order = Order(recipe="sgd", backend="numpy", epochs=2, learning_rate=1e30)
+    with np.errstate(all="ignore"):
+        trained, _ = run(order, small_digits, tmp_path)
+        assert not math.isfinite(trained.history.epochs[-1].train_loss)
+        write_report(trained, small_digits, tmp_path)
+    found = json.loads((tmp_path / "metrics.json").read_text(), parse_constant=pytest.fail)
+    assert found["test"]["loss"] is None
+    assert not (tmp_path / "parameters.safetensors").exists()
+
+
+def test_answers_list_the_surest_mistakes_first(small_digits):
+    probs = np.full((4, 10), 0.01)
+    images = type(small_digits.test)(small_digits.X_test[:4], np.array([0, 1, 2, 3]))
+    for n, (said, how_sure) in enumerate([(0, 0.9), (5, 0.6), (6, 0.8), (7, 0.7)]):
+        probs[n, said] = how_sure
+    answers = Answers(images, probs)
+    assert answers.wrong.tolist() == [2, 3, 1]
+    assert answers.confusion.sum() == 4
+    assert [answers.confusion[true, said] for true, said in ((0, 0), (1, 5), (2, 6), (3, 7))] == [1, 1, 1, 1]

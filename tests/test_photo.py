@@ -1,0 +1,131 @@
+"""Pictures of digits become what MNIST is made of, whoever took them and however."""
+
+import numpy as np
+import pytest
+
+from nnkernels.errors import DataError
+from nnkernels.transforms import digit_from_pixels, read_digit
+
+Image = pytest.importorskip("PIL.Image")
+
+COUNT = 120
+
+
+@pytest.fixture(scope="module")
+def judge(digits):
+    """A network that is not ours, quickly trained."""
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    model = linear_model.LogisticRegression(max_iter=30)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONWARNINGS", "ignore")
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit(digits.X_train[:2000] / 255, digits.y_train[:2000])
+    return model
+
+
+def save(image, path, how):
+    """Save 28 x 28 light on dark as somebody's picture."""
+    big = np.asarray(Image.fromarray(255 - image).resize((280, 280), Image.Resampling.BICUBIC), float)
+    rng = np.random.default_rng(0)
+    if how == "as it is":
+        Image.fromarray(image).save(path)
+    elif how == "dark on light":
+        Image.fromarray(big.astype(np.uint8)).save(path)
+    elif how == "in colour on transparency":
+        ink = np.zeros((280, 280, 4), np.uint8)
+        ink[..., 2] = 120
+        ink[..., 3] = 255 - big
+        Image.fromarray(ink).save(path)
+    elif how == "in a corner of a large sheet":
+        sheet = np.full((900, 1400), 235.0)
+        sheet[40:320, 60:340] = 40 + big * (195 / 255)
+        Image.fromarray(sheet.astype(np.uint8)).save(path)
+    else:  # uneven light and noise
+        light = np.linspace(0.6, 1, 280) * np.linspace(0.85, 1, 280)[:, np.newaxis]
+        photo = 215 * light * (0.2 + 0.8 * big / 255) + rng.normal(0, 3, big.shape)
+        Image.fromarray(np.clip(photo, 0, 255).astype(np.uint8)).save(path)
+
+
+@pytest.mark.parametrize(
+    "how", ["as it is", "dark on light", "in colour on transparency", "in a corner of a large sheet", "a photo"]
+)
+def test_digits_in_disguise_are_recognised_as_they_are(how, digits, judge, tmp_path):
+    X, y = digits.X_test[:COUNT], digits.y_test[:COUNT]
+    seen = []
+    for image in X:
+        save(image.reshape(28, 28), tmp_path / "digit.png", how)
+        seen.append(read_digit(tmp_path / "digit.png").pixels)
+    plain = np.mean(judge.predict(X / 255) == y)
+    assert plain > 0.75
+    assert np.mean(judge.predict(np.array(seen) / 255) == y) >= plain - 0.05
+
+
+def test_it_knows_which_is_ink(digits, tmp_path):
+    image = digits.X_test[0].reshape(28, 28)
+    assert not digit_from_pixels(image).inverted
+    assert digit_from_pixels(255 - image).inverted
+
+
+def test_the_digit_has_mnists_form(digits):
+    for image in digits.X_test[:40]:
+        big = np.asarray(Image.fromarray(image.reshape(28, 28)).resize((200, 100)))
+        pixels = digit_from_pixels(big).pixels.reshape(28, 28)
+        rows, columns = np.nonzero(pixels)
+        assert max(np.ptp(rows), np.ptp(columns)) + 1 <= 20
+        assert pixels.max() >= 250
+        mass = pixels / pixels.sum()
+        assert abs((mass.sum(axis=1) * np.arange(28)).sum() - 14) <= 1.01
+        assert abs((mass.sum(axis=0) * np.arange(28)).sum() - 14) <= 1.01
+
+
+def test_the_camera_knows_which_way_is_up(digits, tmp_path):
+    big = Image.fromarray(255 - digits.X_test[0].reshape(28, 28)).resize((280, 280))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # "turn by a quarter to see it upright"
+    big.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    big.save(tmp_path / "upright.jpg", quality=95)
+    turned, upright = (read_digit(tmp_path / f"{name}.jpg").pixels.astype(int) for name in ("turned", "upright"))
+    assert np.abs(turned - upright).mean() < 2
+
+
+def test_sixteen_bits_are_read(digits, tmp_path):
+    image = digits.X_test[0].reshape(28, 28)
+    Image.fromarray(image.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    np.testing.assert_array_equal(read_digit(tmp_path / "deep.png").pixels, digit_from_pixels(image).pixels)
+
+
+@pytest.mark.parametrize("what", ["nothing", "folder", "text", "half", "blank", "noise"])
+def test_what_shows_no_digit_is_an_error_that_names_the_file(what, digits, tmp_path):
+    path = tmp_path / "picture.png"
+    if what == "folder":
+        path.mkdir()
+    elif what == "text":
+        path.write_text("a seven")
+    elif what == "half":
+        Image.fromarray(digits.X_test[0].reshape(28, 28)).resize((200, 200)).save(path)
+        path.write_bytes(path.read_bytes()[:300])
+    elif what == "blank":
+        Image.new("L", (100, 100), 255).save(path)
+    elif what == "noise":
+        grey = np.random.default_rng(1).normal(128, 1, (64, 64))
+        Image.fromarray(grey.astype(np.uint8)).save(path)
+    with pytest.raises(DataError, match=r"picture\.png"):
+        read_digit(path)
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
+    from nnkernels.transforms import image_files
+
+    monkeypatch.setattr(image_files, "MAX_PIXELS", 99)
+    Image.new("L", (10, 10)).save(tmp_path / "large.png")
+    with pytest.raises(DataError, match="10 x 10 pixels"):
+        read_digit(tmp_path / "large.png")
+
+
+@pytest.mark.parametrize("picture", [np.zeros((0, 5), np.uint8), np.zeros(784, np.uint8), np.zeros((28, 28))])
+def test_other_forms_are_refused(picture):
+    with pytest.raises(DataError, match="expected uint8"):
+        digit_from_pixels(picture)
