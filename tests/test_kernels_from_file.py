@@ -208,7 +208,9 @@ def test_a_file_may_be_named_like_a_module(write, data, name):
     assert max_abs_difference(contender.parameters(), expected) < 1e-6
 
 
-@pytest.mark.parametrize("name", ["with space.py", "two.dots.py", "9-ways.py", "größer.py", "class.py"])
+@pytest.mark.parametrize(
+    "name", ["with space.py", "two.dots.py", "9-ways.py", "größer.py", "class.py", "mine.txt", "mine"]
+)
 def test_a_file_may_have_any_name(write, name):
     backend = kernels.load_file(write(SOURCE, name))
     assert backend.loss(np.zeros((1, 10), np.float32), np.array([3])) == pytest.approx(np.log(10))
@@ -269,10 +271,12 @@ def test_a_folder_is_no_python_file(tmp_path):
             kernels.load_file(folder)
 
 
-@pytest.mark.parametrize("name", ["kernels.txt", "kernels.ipynb", "kernels"])
-def test_another_kind_of_file_is_no_python_file(write, name):
-    with pytest.raises(DataError, match="is no Python file"):
-        kernels.load_file(write(SOURCE, name))
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n" + bytes(9), b'{"cells": [}', b"\xff\xfe\xfd"])
+def test_another_kind_of_file_is_refused(tmp_path, content):
+    path = tmp_path / "mine.py"
+    path.write_bytes(content)
+    with pytest.raises(ContractError, match=r"mine\.py.* cannot be imported: "):
+        kernels.load_file(path)
 
 
 @pytest.mark.parametrize(
