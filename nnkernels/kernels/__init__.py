@@ -62,7 +62,7 @@ def load_file(path: Path) -> Backend:
     ContractError
         If it cannot be imported, lacks a function of the contract, or a function has other arguments.
     """
-    if path.suffix != ".py" or not path.is_file():
+    if not path.is_file():
         raise DataError(f"{path} is no Python file; copy nnkernels/kernels/numpy_kernels.py and change the copy")
     module = ModuleType(f"kernels_from_file_{path.stem}")
     module.__file__ = str(path)
