@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -47,12 +50,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     arrays = _named("parameters", checkpoint.parameters)
     arrays |= _named("first", checkpoint.state.first) | _named("second", checkpoint.state.second)
     arrays["step"] = checkpoint.state.step
-    metadata = {
-        "format": FORMAT,
-        "version": VERSION,
+    texts = {
         "history": json.dumps(asdict(checkpoint.history)),
         "identity": json.dumps(checkpoint.identity),
     }
+    metadata = {"format": FORMAT, "version": VERSION, **texts, "sha256": _digest(arrays, texts)}
     write_bytes(path, save(arrays, metadata))
 
 
@@ -75,9 +77,21 @@ def load_checkpoint(path: Path) -> Checkpoint:
         parameters, first, second = (_parameters(arrays, part) for part in ("parameters", "first", "second"))
         history = _history(json.loads(metadata["history"]))
         identity: dict[str, str] = json.loads(metadata["identity"])
-        return Checkpoint(parameters, OptimizerState(arrays["step"], first, second), history, identity)
+        state = OptimizerState(arrays["step"], first, second)
+        if _digest(arrays, metadata) != metadata["sha256"]:
+            raise ValueError("what it holds does not have its checksum")
+        return Checkpoint(parameters, state, history, identity)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, ConfigurationError) as error:
         raise DataError(f"{path} is damaged ({one_line(error)}); start the training anew") from error
+
+
+def _digest(arrays: Mapping[str, npt.NDArray[Any]], texts: Mapping[str, str]) -> str:
+    # safetensors notices a header that does not fit; a changed weight, or a changed digit of the seed, nobody would.
+    sha256 = hashlib.sha256(json.dumps([texts["history"], texts["identity"]]).encode())
+    for name, array in sorted(arrays.items()):
+        sha256.update(f"{name} {array.dtype} {array.shape}".encode())
+        sha256.update(np.ascontiguousarray(array).data)
+    return sha256.hexdigest()
 
 
 def _named(part: str, parameters: Parameters) -> dict[str, FloatArray]:

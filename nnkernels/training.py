@@ -134,10 +134,17 @@ def go_on(
 
     Order and learning rates of an epoch depend on nothing but recipe, seed and the epoch's number, so a training that
     goes on from a checkpoint is the training that was never interrupted. See :func:`train` for the other arguments.
+
+    Raises
+    ------
+    DataError
+        If there is no image to learn from, or another number than the history was on.
     """
     recipe, images = history.recipe, len(data.X)
     if images == 0:
         raise DataError("there are no training images")
+    if images != history.images:
+        raise DataError(f"the training to go on with was on {history.images} images; these are {images}")
     callbacks = tuple(callbacks)
     seconds = 0.0
     for epoch in range(history.epochs_done, recipe.epochs):
@@ -149,7 +156,7 @@ def go_on(
         if done == recipe.epochs or (evaluate_every and done % evaluate_every == 0):
             params = contender.parameters()
             learnt = evaluate(params, data.X, data.y, judge)
-            held_out = evaluate(params, validation.X, validation.y, judge) if validation else ()
+            held_out = evaluate(params, validation.X, validation.y, judge) if validation is not None else ()
             history.epochs.append(EpochRecord(done, seconds, *learnt, *held_out))
             seconds = 0.0
             answers = [callback(history, contender) for callback in callbacks]  # each is called, whoever ends it

@@ -306,6 +306,7 @@ def test_a_syntax_error_is_said_with_its_line(write, before, after):
         ("import no_such_package_of_anybody\n", "ModuleNotFoundError: No module named 'no_such_package_of_anybody'"),
         ("x = 1 / 0\n", "ZeroDivisionError: division by zero"),
         ("x = undefined\n", "NameError: name 'undefined' is not defined"),
+        ("import sys\nsys.exit(2)\n", "SystemExit: 2"),
         ("raise ValueError('two\\nlines')\n", "ValueError: two lines"),
         ("a = 1\n\0\n", "null bytes"),
         ("# coding: nonsense\n", "unknown encoding: nonsense"),
@@ -325,6 +326,18 @@ def test_a_missing_function_is_named(write, function):
     path = write(edited((f"def {function}(", f"def not_{function}(")))
     with pytest.raises(ContractError, match=rf"mine.* has no function {function}; the contract asks for it"):
         kernels.load_file(path)
+
+
+def test_an_error_on_import_is_said_with_the_line_of_the_file(write):
+    # Not with the line of the library where it came up.
+    path = write("import json\n\n\ndef settings():\n    return json.loads('{')\n\n\nsettings()\n")
+    with pytest.raises(ContractError, match=r"mine\.py, line 5 cannot be imported: JSONDecodeError"):
+        kernels.load_file(path)
+
+
+def test_a_name_that_is_no_function_is_missing(write):
+    with pytest.raises(ContractError, match="has no function loss"):
+        kernels.load_file(write(SOURCE + "\n\nloss = 0.5\n"))
 
 
 def test_an_empty_file_lacks_everything(write):

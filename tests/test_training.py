@@ -394,6 +394,14 @@ def test_going_on_without_images_is_said(small_digits):
         go_on(recorder, LabelledImages(small_digits.X_train[:0], small_digits.y_train[:0]), history)
 
 
+def test_going_on_with_other_data_is_refused(small_digits):
+    recorder = Recorder()
+    history = train(recorder, small_digits.training, RECIPE, callbacks=[lambda history, contender: True])
+    with pytest.raises(DataError, match="on 2304 images; these are 256"):
+        go_on(recorder, small_digits.test, history)
+    assert len(recorder.stretches) == 1
+
+
 # Evaluation
 
 
@@ -491,6 +499,24 @@ def test_data_hands_out_its_parts_without_a_copy_and_not_to_be_changed(small_dig
             assert given.shape == whole.shape
             assert np.shares_memory(given, whole)
             assert not given.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        (np.zeros((5, 3)), np.zeros(4, int), "5 images but 4 labels"),
+        (np.zeros((5, 3)), np.zeros(6, int), "5 images but 6 labels"),
+        (np.zeros(5), np.zeros(5, int), r"shape \(5,\); expected \(N, D\)"),
+        (np.zeros((5, 2, 2)), np.zeros(5, int), r"shape \(5, 2, 2\); expected \(N, D\)"),
+        (np.zeros((5, 3)), np.zeros((5, 1), int), r"shape \(5, 1\); expected integers \(N,\)"),
+        (np.zeros((5, 3)), np.zeros(5), "labels are float64"),
+        (np.zeros((5, 3)), np.array([0, 1, -2, 0, -1]), "label 2 is -2"),
+    ],
+)
+def test_images_and_labels_that_do_not_fit_are_refused(X, y, message):
+    # Compiled code trusts them: it would read beside the arrays.
+    with pytest.raises(DataError, match=message):
+        LabelledImages(X, y)
 
 
 def test_validation_images_are_taken_from_the_training_images(small_digits):

@@ -42,10 +42,26 @@ class LabelledImages:
         uint8 pixels, whose features are ``X / 255``, or float features.
     y : ndarray of integers, shape (N,)
         Classes, counted from 0.
+
+    Raises
+    ------
+    DataError
+        If shapes or dtypes are not as above, or a label is negative: compiled code would read beside the arrays.
     """
 
     X: npt.NDArray[Any]
     y: npt.NDArray[np.integer[Any]]
+
+    def __post_init__(self) -> None:
+        if self.X.ndim != 2:
+            raise DataError(f"images have shape {self.X.shape}; expected (N, D), one image a row")
+        if self.y.ndim != 1 or self.y.dtype.kind not in "iu":
+            raise DataError(f"labels are {self.y.dtype} of shape {self.y.shape}; expected integers (N,)")
+        if len(self.X) != len(self.y):
+            raise DataError(f"{len(self.X)} images but {len(self.y)} labels")
+        if self.y.dtype.kind == "i" and len(self.y) and self.y.min() < 0:
+            where = int(np.argmax(self.y < 0))
+            raise DataError(f"label {where} is {self.y[where]}; expected classes counted from 0")
 
 
 @dataclass(frozen=True, eq=False)

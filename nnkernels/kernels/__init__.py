@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pkgutil
 import sys
+import traceback
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -69,8 +70,18 @@ def load_file(path: Path) -> Backend:
     sys.modules[module.__name__] = module  # where dataclasses and Numba look a function's module up
     try:
         # Not by the import system, whose bytecode beside the file could outlive a quick edit.
-        exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
-    except Exception as error:
-        where = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), module.__dict__)
+    except (Exception, SystemExit) as error:
+        del sys.modules[module.__name__]
+        line = _line(error, path)
+        where = f", line {line}" if line else ""
         raise ContractError(f"{path}{where} cannot be imported: {one_line(error)}") from error
     return checked(module)
+
+
+def _line(error: BaseException, path: Path) -> int | None:
+    """Return the line of a file where an error came up, if it was there."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return error.lineno
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return lines[-1] if lines else None

@@ -128,7 +128,7 @@ def checked(module: ModuleType) -> Backend:
     """
     for function_name in FUNCTIONS:
         function = getattr(module, function_name, None)
-        if function is None:
+        if not callable(function):
             raise ContractError(f"{module.__name__} has no function {function_name}; the contract asks for it")
         # A Numba dispatcher shows its Python function's signature.
         found = list(inspect.signature(getattr(function, "py_func", function)).parameters)

@@ -16,7 +16,7 @@ from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 
 IMAGES = 2049  # at batch 32: 64 full batches and one of a single image
-SEED = 7
+SEED = 3
 
 # The largest absolute difference of any parameter from the oracle's that passes, by optimizer.
 # Float32 NumPy over 40 seeds at batches 1, 8, 32, 256 and 1,024: at most 1.5e-6 for SGD and 1.7e-6 for momentum (but
