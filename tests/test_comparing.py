@@ -1,22 +1,37 @@
 """Contenders side by side, and the write-up's claim taken apart."""
 
+import csv
 import itertools
 import json
 import math
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnkernels import contenders
 from nnkernels.comparing import claim
 from nnkernels.comparing.claim import RECIPES, WIDTHS, Cell, Training, run_claim
 from nnkernels.comparing.decomposition import FACTORS, accuracies, decompose
-from nnkernels.comparing.pair import compare
+from nnkernels.comparing.pair import Comparison, Side, compare
+from nnkernels.contenders.ours import KernelContender
 from nnkernels.errors import ConfigurationError, DataError, UnknownNameError
+from nnkernels.history import History
+from nnkernels.learn import comparison_job, comparison_report
+from nnkernels.learn.training_job import Order
+from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe
 
 RECIPE = Recipe("test", epochs=2, learning_rate=0.1, hidden=6)
+
+
+def float64_probs(params, X):
+    W1, b1, W2, b2 = (array.astype(np.float64) for array in params)
+    logits = np.maximum(X / 255.0 @ W1 + b1, 0) @ W2 + b2
+    scores = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return scores / scores.sum(axis=1, keepdims=True)
 
 
 def test_two_backends_stay_together(small_digits):
@@ -35,6 +50,79 @@ def test_two_backends_stay_together(small_digits):
     assert [record.epoch for record in one.history.epochs] == [1, 2]
 
 
+class Stopped(Exception):  # noqa: N818
+    pass
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Everything that a comparison's contenders are given, a record each, in the order of their making."""
+    records = []
+
+    class Recorded(KernelContender):
+        def __init__(self, name):
+            super().__init__(name)
+            self.record = {"starts": [], "images": [], "orders": [], "rates": [], "closed": 0}
+            records.append(self.record)
+
+        def prepare(self, parameters, data, recipe):
+            self.record["starts"].append(np.concatenate([array.ravel() for array in parameters]))
+            self.record["images"].append(data.X)
+            super().prepare(parameters, data, recipe)
+
+        def advance(self, order, learning_rates):
+            self.record["orders"].append(order.copy())
+            self.record["rates"].append(learning_rates.copy())
+            super().advance(order, learning_rates)
+
+        def close(self):
+            self.record["closed"] += 1
+
+    monkeypatch.setattr(contenders, "create", Recorded)
+    return records
+
+
+def test_all_sides_get_the_same_start_images_batches_and_rates(recorded, small_digits):
+    compare(["numpy", "numba"], small_digits, replace(RECIPE, schedule="linear"), seed=3)
+    one, other = recorded
+    for what in ("starts", "images", "orders", "rates"):
+        assert len(one[what]) == len(other[what]) > 0
+        for left, right in zip(one[what], other[what], strict=True):
+            np.testing.assert_array_equal(left, right)
+    first, second = one["orders"]
+    images = len(small_digits.X_train) * 5 // 6  # a sixth is held out
+    np.testing.assert_array_equal(np.sort(first), np.arange(images))
+    np.testing.assert_array_equal(np.sort(second), np.arange(images))
+    assert (first != second).any()
+    assert one["closed"] == other["closed"] == 1
+
+
+def test_without_validation_all_images_are_learnt(recorded, small_digits):
+    comparison = compare(["numpy", "numba"], small_digits, replace(RECIPE, epochs=1), validation=False)
+    assert len(recorded[0]["orders"][0]) == len(small_digits.X_train)
+    assert math.isnan(comparison.sides["numba"].history.epochs[0].validation_loss)
+
+
+def test_a_contender_is_closed_though_its_training_breaks(recorded, small_digits):
+    def stop(name, history):
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        compare(["numpy", "numba"], small_digits, RECIPE, show=stop)
+    assert [record["closed"] for record in recorded] == [1]
+
+
+def test_the_drift_of_parameters_known_by_hand():
+    def side(W1, b1, W2, b2):
+        params = Parameters(*(np.array(values, np.float32) for values in (W1, b1, W2, b2)))
+        return Side(History(RECIPE, 0, 1), [params], np.empty((0, 10)))
+
+    sides = {"one": side([[3.0]], [0.0], [[0.0, 4.0]], [0.0]), "other": side([[3.0]], [-6.0], [[8.0, 4.0]], [0.0])}
+    comparison = Comparison(RECIPE, 0, sides)
+    assert comparison.drift("one", "other") == {"maximum": [8.0], "relative": [2.0]}  # 10 of 5
+    assert comparison.drift("other", "one")["relative"] == [pytest.approx(10 / math.sqrt(125))]
+
+
 @pytest.mark.parametrize("names", [[], ["numpy"], ["numpy", "numpy"]])
 def test_a_comparison_takes_two(names, small_digits):
     with pytest.raises(ConfigurationError, match="two contenders or more"):
@@ -46,6 +134,62 @@ def test_a_comparison_of_nobody_known(small_digits):
         compare(["numpy", "nobody"], small_digits, RECIPE)
 
 
+# The report
+
+
+def test_a_comparison_counts_who_is_wrong_alone(small_digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(comparison_report, "_draw", lambda *_arguments: None)  # pictures have tests of their own
+    trained = compare(["numpy", "numba"], small_digits, RECIPE)
+    answers = {name: small_digits.y_test.copy() for name in ("first", "second", "third")}
+    for name, image, by in (("first", 0, 1), ("first", 1, 1), ("second", 1, 1), ("second", 2, 1), ("third", 1, 2)):
+        answers[name][image] = (answers[name][image] + by) % 10
+    sides = {
+        name: replace(trained.sides[twin], probs=np.eye(10, dtype=np.float32)[answers[name]])
+        for name, twin in (("first", "numpy"), ("second", "numba"), ("third", "numpy"))
+    }
+    report = comparison_report.write_report(Comparison(RECIPE, 0, sides), small_digits, tmp_path)
+    assert [row.only_wrong for row in report.rows] == [1, 1, 0]  # image 1 is wrong for all
+    assert report.different_answers == 3  # image 1 too: they err differently
+    found = json.loads((tmp_path / "comparison.json").read_text())
+    assert set(found["drift"]) == {"first and second", "second and third"}
+    assert found["drift"]["first and second"]["maximum"][-1] == report.drift
+    for row in report.rows:
+        probs = float64_probs(sides[row.contender].path[-1], small_digits.X_test)
+        assert row.test_error_rate == pytest.approx(np.mean(probs.argmax(axis=1) != small_digits.y_test))
+        assert row.test_loss == pytest.approx(
+            -np.mean(np.log(probs[np.arange(len(probs)), small_digits.y_test])), rel=1e-5
+        )
+    with open(tmp_path / "histories.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["contender"], int(row["epoch"])) for row in rows] == [
+        (name, epoch) for name in answers for epoch in (1, 2)
+    ]
+
+
+def test_a_comparison_that_blew_up_is_reported(small_digits, tmp_path):
+    order = Order(recipe="sgd", epochs=1, learning_rate=1e30)
+    with np.errstate(all="ignore"):
+        comparison_job.run(["numpy", "numba"], order, small_digits, tmp_path, lambda _name, _history: None)
+    found = json.loads((tmp_path / "comparison.json").read_text(), parse_constant=pytest.fail)
+    assert found["drift"]["numpy and numba"]["maximum"] == [None]
+    assert [row["test_loss"] for row in found["contenders"]] == [None, None]
+    assert (tmp_path / "curves.png").is_file()
+
+
+def test_who_cannot_be_compared_is_said_before_any_work(small_digits, tmp_path):
+    with pytest.raises(ConfigurationError, match="two contenders or more"):
+        comparison_job.run(["numpy"], Order(recipe="sgd", epochs=1), small_digits, tmp_path / "out", pytest.fail)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_in_the_place_of_the_folder_is_said_before_any_epoch(small_digits, tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(ConfigurationError, match="cannot be a folder"):
+        comparison_job.run(
+            ["numpy", "numba"], Order(recipe="sgd", epochs=1), small_digits, tmp_path / "out", pytest.fail
+        )
+
+
 # The claim
 
 
@@ -54,10 +198,6 @@ def short_recipes(monkeypatch):
     monkeypatch.setattr(
         claim, "named_recipe", lambda name, images: Recipe(name, batch_size=256, learning_rate=0.1 + len(name) / 100)
     )
-
-
-class Stopped(Exception):  # noqa: N818
-    pass
 
 
 def test_an_interrupted_claim_goes_on_where_it_was(short_recipes, small_digits, tmp_path, monkeypatch):
@@ -88,14 +228,65 @@ def test_a_file_of_other_data_or_damaged_is_refused(short_recipes, small_digits,
     path.write_text('{"version": 1, "data": "another", "trainings": []}')
     with pytest.raises(ConfigurationError, match="other data"):
         run_claim("numba", "numpy", small_digits, path, 2)
-    path.write_text('{"version": 1, "data"')
-    with pytest.raises(DataError, match="damaged"):
+    path.write_text(json.dumps({"version": 0, "data": small_digits.sha256, "trainings": []}))
+    with pytest.raises(DataError, match="version 0, not 1"):
         run_claim("numba", "numpy", small_digits, path, 2)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b'{"version": 1, "data"', b"", b"\xff\xfe", b"[]", b"null", b'{"trainings": [3]}', b'{"trainings": [{}]}'],
+)
+def test_a_damaged_file_is_refused_and_left_as_it_is(content, short_recipes, small_digits, tmp_path):
+    path = tmp_path / "trainings.json"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"trainings\.json is damaged .*delete it"):
+        run_claim("numba", "numpy", small_digits, path, 2)
+    assert path.read_bytes() == content
+
+
+def test_more_seeds_are_added_to_what_is_there(short_recipes, small_digits, tmp_path, monkeypatch):
+    path = tmp_path / "trainings.json"
+    shown = []
+    monkeypatch.setattr(
+        claim, "_train", lambda cell, seed, dataset: Training(*asdict(cell).values(), seed, 0.0, seed / 10, 1.0)
+    )
+    run_claim("numba", "numpy", small_digits, path, 2)
+    trainings = run_claim(
+        "numba", "numpy", small_digits, path, 3, lambda done, total, one: shown.append((done, total, one.seed))
+    )
+    assert [(done, total) for done, total, _seed in shown] == [(done, 24) for done in range(1, 25)]
+    assert [seed for _done, _total, seed in shown] == sorted(8 * [0, 1, 2])
+    assert [one.test_error_rate for one in trainings] == [one.seed / 10 for one in trainings]
+    assert len(run_claim("numba", "numpy", small_digits, path, 2)) == 16  # fewer are asked for: no other is handed out
+
+
+def test_the_claim_trains_each_cell_at_its_width_on_all_images(recorded, short_recipes, small_digits, tmp_path):
+    trainings = run_claim("numba", "numpy", small_digits, tmp_path / "trainings.json", 2)
+    for one, record in zip(trainings, recorded, strict=True):
+        assert len(record["starts"][0]) == (784 + 1) * one.hidden + (one.hidden + 1) * 10
+        assert len(record["orders"][0]) == len(small_digits.X_train)
+        assert record["closed"] == 1
+    by_seed = {(one.hidden, one.seed): set() for one in trainings}
+    for one, record in zip(trainings, recorded, strict=True):
+        by_seed[one.hidden, one.seed].add(record["starts"][0].tobytes())
+    assert [len(starts) for starts in by_seed.values()] == [1, 1, 1, 1]  # recipe and contender change no start
+    assert len(set.union(*by_seed.values())) == 4
 
 
 def test_one_seed_has_no_interval(small_digits, tmp_path):
     with pytest.raises(ConfigurationError, match="two or more"):
         run_claim("numba", "numpy", small_digits, tmp_path / "trainings.json", 1)
+
+
+def test_a_claim_about_one_and_the_same_is_refused(small_digits, tmp_path):
+    with pytest.raises(ConfigurationError, match="numpy is given twice"):
+        run_claim("numpy", "numpy", small_digits, tmp_path / "trainings.json", 2)
+
+
+def test_a_claim_of_nobody_known(small_digits, tmp_path):
+    with pytest.raises(UnknownNameError, match="nobody"):
+        run_claim("numpy", "nobody", small_digits, tmp_path / "trainings.json", 2)
 
 
 def trainings_of(errors):
@@ -128,13 +319,48 @@ def test_the_parts_are_shapleys_values_and_add_up_to_the_gap(values):
     assert sum(part.value for part in result.parts.values()) == pytest.approx(result.gap.value, abs=1e-9)
 
 
-def test_the_sentence_says_the_numbers():
-    gains = {"width": 0.015, "recipe": 0.05, "framework": 0.001}
+def additive(width, recipe, framework, spread):
+    """Make error rates, of two seeds, to which each factor adds its own gain whatever the other two are."""
     errors = {}
-    for hidden, recipe, contender in CELLS:
-        accuracy = 0.91 + gains["width"] * (hidden == WIDTHS[1]) + gains["recipe"] * (recipe == RECIPES[1])
-        accuracy += gains["framework"] * (contender == "theirs")
-        errors[hidden, recipe, contender] = [1 - accuracy - 0.001, 1 - accuracy + 0.001]
+    for cell in CELLS:
+        gain = width * (cell[0] == WIDTHS[1]) + recipe * (cell[1] == RECIPES[1]) + framework * (cell[2] == "theirs")
+        errors[cell] = [0.5 - gain - spread, 0.5 - gain + spread]
+    return errors
+
+
+@given(st.floats(-0.15, 0.15), st.floats(-0.15, 0.15), st.floats(-0.15, 0.15))
+def test_what_adds_up_by_itself_is_each_factor_s_own(width, recipe, framework):
+    result = decompose(trainings_of(additive(width, recipe, framework, spread=0.001)), "ours", "theirs")
+    assert result.gap.value == pytest.approx(100 * (width + recipe + framework), abs=1e-9)
+    for factor, gain in (("width", width), ("recipe", recipe), ("framework", framework)):
+        part = result.parts[factor]
+        assert part.value == pytest.approx(100 * gain, abs=1e-9)
+        # Paired by seed: what one seed is better in everywhere widens no interval.
+        assert part.high - part.low == pytest.approx(0, abs=1e-6)
+
+
+def test_the_intervals_are_over_seeds():
+    # The framework brings 1 point by one seed and 3 by the other; Student's t of one degree of freedom is 12.706.
+    errors = {cell: [0.5 - 0.01 * (cell[2] == "theirs"), 0.5 - 0.03 * (cell[2] == "theirs")] for cell in CELLS}
+    part = decompose(trainings_of(errors), "ours", "theirs").parts["framework"]
+    assert part.value == pytest.approx(2)
+    assert part.samples == 2
+    assert part.high - part.value == pytest.approx(12.706 * 1.0, rel=0.05)  # s / sqrt(2) = 1, by the bootstrap
+
+
+def test_the_table_of_accuracies_has_each_cell_s_mean():
+    errors = {cell: [0.01 * i, 0.01 * i + 0.02] for i, cell in enumerate(CELLS)}
+    table = accuracies(trainings_of(errors))
+    assert [tuple(row) for row in table[["hidden", "recipe", "contender"]].to_numpy()] == CELLS
+    assert table["accuracy"].tolist() == pytest.approx([0.99 - 0.01 * i for i in range(8)])
+    assert table["train_accuracy"].tolist() == [1.0] * 8
+    assert (table["ci_low"] < table["accuracy"]).all()
+    assert (table["accuracy"] < table["ci_high"]).all()
+    assert table["seeds"].tolist() == [2] * 8
+
+
+def test_the_sentence_says_the_numbers():
+    errors = additive(width=0.015, recipe=0.05, framework=0.001, spread=0.001)
     sentence = decompose(trainings_of(errors), "ours", "theirs").sentence()
     for text in ("6.60 points", "width +1.50 [", "recipe +5.00 [", "framework +0.10 ["):
         assert text in sentence

@@ -27,14 +27,40 @@ def test_the_handler_comes_back_after_an_error():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_the_handler_comes_back_after_the_second():
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt_twice():
+        with stop_request():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_twice()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_request_is_its_block_s_own():
+    with stop_request() as outer:
+        with stop_request() as inner:
+            signal.raise_signal(signal.SIGINT)
+        assert inner.asked
+        assert not outer.asked
+        signal.raise_signal(signal.SIGINT)  # the outer block's handler is back
+        assert outer.asked
+    with stop_request() as later:
+        assert not later.asked
+
+
 def test_another_thread_cannot_be_asked():
     answers = []
+    before = signal.getsignal(signal.SIGINT)
 
     def work():
         with stop_request() as stop:
-            answers.append(stop.asked)
+            answers.append((stop.asked, signal.getsignal(signal.SIGINT) is before))
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert answers == [False]
+    assert answers == [(False, True)]  # the main thread's Ctrl-C goes on as before

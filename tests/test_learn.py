@@ -3,18 +3,26 @@
 import csv
 import json
 import math
+import signal
+import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from nnkernels.errors import ConfigurationError
+from nnkernels import kernels
+from nnkernels.data import Dataset
+from nnkernels.errors import ConfigurationError, DataError
+from nnkernels.interchange import save_parameters
 from nnkernels.kernels import numpy_kernels
-from nnkernels.learn import training_job
-from nnkernels.learn.outcome import Answers
+from nnkernels.learn import asking, training_job
+from nnkernels.learn.outcome import Answers, probabilities
 from nnkernels.learn.training_job import CHECKPOINT, Order
 from nnkernels.learn.training_report import write_report
+from nnkernels.parameters import initial_parameters
+from nnkernels.recipes import Optimizer, Recipe
 
 ORDER = Order(recipe="sgd", backend="numpy", epochs=3, hidden=8, learning_rate=0.2, seed=4)
 
@@ -30,6 +38,12 @@ def float64_probs(weights, X, hidden=lambda z: np.maximum(z, 0)):
     logits = hidden(X / 255.0 @ W1 + b1) @ W2 + b2
     scores = np.exp(logits - logits.max(axis=1, keepdims=True))
     return scores / scores.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Leave the pictures out: they take most of the time, and have tests of their own."""
+    monkeypatch.setattr("nnkernels.learn.training_report._draw", lambda *_arguments: None)
 
 
 @pytest.fixture
@@ -60,15 +74,27 @@ def test_a_training_leaves_weights_history_metrics_and_pictures(small_digits, tm
     assert found["test"]["loss"] == pytest.approx(metrics.log_loss(y, probs, labels=range(10)), rel=1e-5)
     assert found["confusion"] == metrics.confusion_matrix(y, probs.argmax(axis=1), labels=range(10)).tolist()
     held_out = small_digits.validation_split()
-    probs = float64_probs(weights, held_out.X_test)
-    assert found["validation"]["error_rate"] == pytest.approx(np.mean(probs.argmax(axis=1) != held_out.y_test))
+    for part, images in (("train", held_out.training), ("validation", held_out.test)):
+        probs = float64_probs(weights, images.X)
+        assert found[part]["error_rate"] == pytest.approx(np.mean(probs.argmax(axis=1) != images.y))
+        assert found[part]["loss"] == pytest.approx(metrics.log_loss(images.y, probs, labels=range(10)), rel=1e-5)
     assert found["training_images"] == len(held_out.X_train)
+    assert (found["epochs"], found["seed"], found["kernels"]) == (3, 4, "numpy")
+    assert found["finished"]
+    assert not found["diverged"]
     assert not found["different_mathematics"]
     assert "commit" in found["provenance"]
+
+
+def test_the_history_in_the_folder_is_the_history(small_digits, tmp_path, no_pictures):
+    trained, _ = run(ORDER, small_digits, tmp_path)
+    write_report(trained, small_digits, tmp_path)
     with open(tmp_path / "history.csv") as file:
-        rows = list(csv.DictReader(file))
-    assert [int(row["epoch"]) for row in rows] == [1, 2, 3]
-    assert float(rows[-1]["train_loss"]) == trained.history.epochs[-1].train_loss
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    elapsed = [row.pop("elapsed_seconds") for row in rows]
+    assert elapsed == pytest.approx(np.cumsum([record.seconds for record in trained.history.epochs]))
+    assert rows == [asdict(record) for record in trained.history.epochs]  # to the last bit
 
 
 @pytest.mark.parametrize("recipe", ["sgd", "momentum", "adam"])
@@ -97,8 +123,10 @@ def test_a_training_that_goes_on_equals_one_that_never_stopped(recipe, small_dig
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"recipe": "adam"}, "name"),
-        ({"seed": 5}, "seed"),
+        ({"recipe": "adam"}, "recipe: sgd there, adam here"),
+        ({"seed": 5}, "seed: 4 there, 5 here"),
+        ({"batch_size": 16}, "batch_size"),
+        ({"learning_rate": 0.1}, "learning_rate"),
         ({"epochs": 9}, "epochs"),
         ({"hidden": 9}, "hidden"),
         ({"backend": "numba"}, "kernels"),
@@ -113,8 +141,6 @@ def test_what_contradicts_the_checkpoint_is_refused(change, named, small_digits,
 
 
 def test_a_training_on_other_data_is_not_resumed(small_digits, tmp_path):
-    from nnkernels.data import Dataset
-
     run(ORDER, small_digits, tmp_path)
     X_train = small_digits.X_train.copy()
     X_train[0, 0] ^= 1
@@ -151,6 +177,15 @@ def test_a_backend_and_a_file_at_once_are_refused(tanh_file):
         training_job.load_kernels("numpy", tanh_file)
 
 
+def test_a_learning_rate_far_too_large_is_reported(small_digits, tmp_path, no_pictures):
+    # 1e6 leaves finite weights that know nothing; the file is JSON as strict readers want it, without NaN.
+    trained, _ = run(replace(ORDER, epochs=1, learning_rate=1e6), small_digits, tmp_path)
+    write_report(trained, small_digits, tmp_path)
+    found = json.loads((tmp_path / "metrics.json").read_text(), parse_constant=pytest.fail)
+    assert found["test"]["accuracy"] < 0.5
+    assert np.sum(found["confusion"]) == len(small_digits.X_test)
+
+
 def test_a_training_that_blew_up_is_reported(small_digits, tmp_path):
     order = Order(recipe="sgd", backend="numpy", epochs=2, learning_rate=1e30)
     with np.errstate(all="ignore"):
@@ -158,6 +193,7 @@ def test_a_training_that_blew_up_is_reported(small_digits, tmp_path):
         assert not math.isfinite(trained.history.epochs[-1].train_loss)
         write_report(trained, small_digits, tmp_path)
     found = json.loads((tmp_path / "metrics.json").read_text(), parse_constant=pytest.fail)
+    assert found["diverged"]
     assert found["test"]["loss"] is None
     assert not (tmp_path / "parameters.safetensors").exists()
 
@@ -171,3 +207,100 @@ def test_answers_list_the_surest_mistakes_first(small_digits):
     assert answers.wrong.tolist() == [2, 3, 1]
     assert answers.confusion.sum() == 4
     assert [answers.confusion[true, said] for true, said in ((0, 0), (1, 5), (2, 6), (3, 7))] == [1, 1, 1, 1]
+
+
+def test_probabilities_come_in_one_piece_whatever_the_number_of_images(small_digits):
+    params = initial_parameters(3)
+    backend = kernels.load("numpy")
+    X = small_digits.X_train
+    assert len(X) > 2048  # more than are computed at a time
+    expected = float64_probs(params._asdict(), X)
+    np.testing.assert_allclose(probabilities(backend, params, X), expected, atol=1e-6)
+    assert probabilities(backend, params, X[:0]).shape == (0, 10)
+
+
+# What was asked for
+
+
+def test_an_order_changes_the_named_recipe_and_nothing_else():
+    found = Order(recipe="momentum", epochs=7, learning_rate=0.5).recipe_for(1000)
+    expected = Recipe(
+        "momentum", Optimizer("momentum"), batch_size=32, epochs=7, learning_rate=0.5, schedule="linear", hidden=20
+    )
+    assert found == expected
+    assert Order(recipe="gradient-descent", hidden=9).recipe_for(1000).batch_size == 1000  # all images a step
+    assert Order().recipe_for(1000).name == "adam"
+
+
+def test_what_an_order_does_not_say_is_the_training_s_that_goes_on():
+    base = Recipe("sgd", batch_size=8, epochs=3, hidden=5, learning_rate=0.3)
+    assert Order().recipe_for(1000, base) == base
+    assert Order(recipe="sgd").recipe_for(1000, base) == base
+    assert Order(epochs=4).recipe_for(1000, base) == replace(base, epochs=4)
+    assert Order(recipe="adam", hidden=5).recipe_for(1000, base) == Order(recipe="adam", hidden=5).recipe_for(1000)
+
+
+@pytest.mark.parametrize(("change", "named"), [({"epochs": 0}, "epochs is 0"), ({"hidden": 0}, "hidden is 0")])
+def test_a_recipe_that_cannot_be_carried_out_leaves_no_folder(change, named, small_digits, tmp_path):
+    with pytest.raises(ConfigurationError, match=named):
+        run(Order(**change), small_digits, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_negative_seed_is_refused():
+    with pytest.raises(ConfigurationError, match="seed is -1"):
+        Order(seed=-1)
+
+
+def test_a_file_in_the_place_of_the_folder_is_said_before_any_work(small_digits, tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(ConfigurationError, match="cannot be a folder"):
+        run(ORDER, small_digits, tmp_path / "out")
+
+
+def test_nothing_to_resume_is_said_and_leaves_no_folder(small_digits, tmp_path):
+    with pytest.raises(DataError, match="does not exist"):
+        run(ORDER, small_digits, tmp_path / "out", resume=True)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_ends_the_training_after_its_epoch_and_the_report_says_so(small_digits, tmp_path, no_pictures):
+    def show(history):
+        if history.epochs_done == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    trained = training_job.run(ORDER, small_digits, tmp_path, False, show)
+    assert (trained.history.epochs_done, trained.finished) == (2, False)
+    found = write_report(trained, small_digits, tmp_path)
+    assert (found["epochs"], found["finished"]) == (2, False)
+    assert run(Order(), small_digits, tmp_path, resume=True)[1] == [3]
+
+
+def test_a_finished_training_is_resumed_without_an_epoch(small_digits, tmp_path):
+    whole, _ = run(ORDER, small_digits, tmp_path)
+    again, shown = run(Order(), small_digits, tmp_path, resume=True)
+    assert shown == []
+    assert again.finished
+    for one, other in zip(whole.parameters, again.parameters, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+# What is asked of the network
+
+
+def test_the_standard_network_is_taken_from_the_cache_and_only_mnist_s_is_kept(small_digits, tmp_path, monkeypatch):
+    monkeypatch.setenv("NNKERNELS_CACHE", str(tmp_path))
+    monkeypatch.setattr(asking, "DEFAULT_RECIPE", "sgd")
+    params = asking.standard_network(lambda: small_digits)
+    probs = float64_probs(params._asdict(), small_digits.X_test)
+    assert np.mean(probs.argmax(axis=1) == small_digits.y_test) > 0.8
+    assert not list(tmp_path.rglob("*.safetensors"))  # digits that stand in for MNIST today
+    monkeypatch.setitem(small_digits.__dict__, "name", "mnist")
+    asking.standard_network(lambda: small_digits)
+    (kept,) = tmp_path.rglob("*.safetensors")
+    other = initial_parameters(9)
+    save_parameters(other, kept)
+    found = asking.standard_network(pytest.fail)
+    for one, there in zip(found, other, strict=True):
+        np.testing.assert_array_equal(one, there)

@@ -1,5 +1,6 @@
 """The learner's commands as they are typed, with real signals."""
 
+import csv
 import json
 import os
 import re
@@ -13,8 +14,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import npz
 from nnkernels.kernels import numpy_kernels
+from nnkernels.parameters import max_abs_difference
+from nnkernels.recipes import named_recipe
+from nnkernels.training import train
 
 
 class Shell:
@@ -46,8 +51,9 @@ def shell(tmp_path_factory, small_digits):
     return Shell(tmp_path_factory.mktemp("learner"), small_digits)
 
 
-# Long enough to be caught in the middle: some hundred epochs a second at most.
-LONG = ("train", "--recipe", "momentum", "--backend", "numpy", "--batch-size", "8", "--epochs", "60")
+# Long enough to be caught in the middle: twenty epochs a second at most.
+EPOCHS = 40
+LONG = ("train", "--recipe", "momentum", "--backend", "numpy", "--batch-size", "8", "--epochs", str(EPOCHS))
 
 
 def epochs_in(folder):
@@ -69,11 +75,25 @@ def wait_for_epoch(folder, epoch, process):
     pytest.fail("no epoch ended in a minute")
 
 
+def history_in(folder):
+    """The history's lines as they stand in the file, without the seconds."""
+    with open(folder / "history.csv") as file:
+        return [{name: text for name, text in row.items() if "seconds" not in name} for row in csv.DictReader(file)]
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(shell):
     answer = shell.run(*LONG, "--out", "whole")
     assert answer.returncode == 0, answer.stderr
-    assert "test" in answer.stdout
+    found = json.loads((shell.folder / "whole" / "metrics.json").read_text())
+    for part in ("train", "validation", "test"):  # what is printed is what is written
+        percent, loss = 100 * found[part]["accuracy"], found[part]["loss"]
+        assert re.search(rf"{part}\s+{percent:.2f} %\s+{loss:.4f}", answer.stdout)
+    assert answer.stdout.endswith("whole\n")
+    # Into a file or a pipe goes a line a tenth, with no codes of a terminal.
+    assert re.findall(r"^epoch (\d+) of 40  momentum  loss", answer.stderr, re.M) == [str(n) for n in range(4, 41, 4)]
+    assert "\x1b" not in answer.stderr
+    assert [row["epoch"] for row in history_in(shell.folder / "whole")] == [str(n) for n in range(1, EPOCHS + 1)]
     return load_file(shell.folder / "whole" / "parameters.safetensors")
 
 
@@ -85,8 +105,11 @@ def test_a_stopped_training_goes_on_bit_for_bit(how, shell, uninterrupted):
     wait_for_epoch(folder, 2, process)
     process.send_signal(how)
     _out, err = process.communicate(timeout=60)
-    assert 2 <= epochs_in(folder) < 60
-    if how == signal.SIGINT:
+    assert 2 <= epochs_in(folder) < EPOCHS
+    if how == signal.SIGKILL:
+        assert process.returncode == -signal.SIGKILL
+        assert not (folder / "metrics.json").exists()
+    else:
         assert process.returncode == 130
         assert f"nnkernels train --resume --out {how.name}" in err
         assert (folder / "curves.png").is_file()
@@ -96,6 +119,8 @@ def test_a_stopped_training_goes_on_bit_for_bit(how, shell, uninterrupted):
     resumed = load_file(folder / "parameters.safetensors")
     for name, expected in uninterrupted.items():
         np.testing.assert_array_equal(resumed[name], expected)
+    assert history_in(folder) == history_in(shell.folder / "whole")
+    assert json.loads((folder / "metrics.json").read_text())["finished"] is True
 
 
 def test_predict_reads_a_picture_and_refuses_what_is_none(shell, uninterrupted, small_digits):
@@ -125,20 +150,36 @@ def test_gradcheck_judges_a_file(shell):
     assert "missing 1/N" in answer.stdout
 
 
-def test_compare_writes_numbers_and_pictures(shell):
+def test_compare_writes_numbers_and_pictures(shell, small_digits):
     answer = shell.run(
-        "compare", "--contenders", "numpy,numba", "--recipe", "sgd", "--epochs", "2", "--out", "compared"
+        "compare", "--contenders", "numpy,numba", "--recipe", "sgd", "--epochs", "2", "--seed", "6", "--out", "compared"
     )
     assert answer.returncode == 0, answer.stderr
     found = json.loads((shell.folder / "compared" / "comparison.json").read_text())
     assert [row["contender"] for row in found["contenders"]] == ["numpy", "numba"]
-    assert 0 < found["drift"]["numpy and numba"]["maximum"][-1] < 1e-3
+    with open(shell.folder / "compared" / "histories.csv") as file:
+        last = {row["contender"]: row for row in csv.DictReader(file) if row["epoch"] == "2"}
+    for row in found["contenders"]:
+        assert row["train_error_rate"] == float(last[row["contender"]]["train_error_rate"])
+        assert row["seconds"] == pytest.approx(float(last[row["contender"]]["elapsed_seconds"]))
+    # The same trainings here: what is drifted by is rounding, whose size is the same, if not each bit.
+    learnt = small_digits.validation_split().training
+    recipe = named_recipe("sgd", len(learnt.X)).with_changes(epochs=2)
+    ends = []
+    for name in ("numpy", "numba"):
+        contender = KernelContender(name)
+        train(contender, learnt, recipe, seed=6, evaluate_every=0)
+        ends.append(contender.parameters())
+    drift = found["drift"]["numpy and numba"]["maximum"]
+    assert len(drift) == 2
+    assert max_abs_difference(*ends) / 10 < drift[-1] < 10 * max_abs_difference(*ends)
     assert {path.stem for path in (shell.folder / "compared").glob("*.png")} == {"curves", "drift", "disagreements"}
 
 
-def test_help_has_three_groups_in_order(shell):
+def test_help_has_three_groups_in_order_each_with_its_commands(shell):
     text = shell.run("--help").stdout
-    places = [text.index(f" {group} ") for group in ("Learn", "Measure", "Publish")]
+    headings = ("Learn", "train", "predict", "compare", "gradcheck", "Measure", "verify", "bench", "Publish", "publish")
+    places = [re.search(rf"^\W+{heading}\W", text, re.M).start() for heading in headings]
     assert places == sorted(places)
 
 
@@ -147,6 +188,8 @@ def test_help_has_three_groups_in_order(shell):
     [
         (("train", "--recipe", "magic"), "unknown recipe 'magic'; known are: gradient-descent, sgd, momentum, adam"),
         (("train", "--resume"), "--resume takes --out DIR"),
+        (("train", "--seed", "-1"), "seed is -1"),
+        (("train", "--out", "digits.npz"), "digits.npz cannot be a folder"),
         (("train", "--kernels", "gone.py"), "gone.py is no Python file"),
         (("compare", "--contenders", "numpy"), "two contenders or more"),
         (("compare", "--claim", "--epochs", "3"), "--claim has recipes"),

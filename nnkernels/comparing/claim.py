@@ -93,12 +93,14 @@ def run_claim(
     Raises
     ------
     ConfigurationError
-        If there are fewer than two seeds (no interval), or the file belongs to other data.
+        If there are fewer than two seeds (no interval), both contenders are one, or the file belongs to other data.
     DataError
-        If the file is damaged.
+        If the file is damaged, or of another version.
     """
     if seeds < 2:
         raise ConfigurationError(f"seeds is {seeds}; an interval takes two or more")
+    if ours == framework:
+        raise ConfigurationError(f"{ours} is given twice; the claim takes one of ours and a framework")
     for name in (ours, framework):
         contenders.require_installed(name)
     done = {(training.cell, training.seed): training for training in _read(path, dataset)}
@@ -142,6 +144,8 @@ def _read(path: Path, dataset: Dataset) -> Iterator[Training]:
         data, version = content["data"], content["version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is damaged ({one_line(error)}); delete it to train anew") from error
-    if (data, version) != (dataset.sha256, VERSION):
+    if version != VERSION:
+        raise DataError(f"{path} is of version {version}, not {VERSION}; delete it to train anew")
+    if data != dataset.sha256:
         raise ConfigurationError(f"{path} holds trainings on other data than {dataset.name}; choose another folder")
     yield from found

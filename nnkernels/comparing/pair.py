@@ -69,6 +69,22 @@ class Comparison:
         }
 
 
+def require_comparable(names: Sequence[str]) -> None:
+    """Check the names of the contenders of a comparison.
+
+    Raises
+    ------
+    ConfigurationError
+        If fewer than two names are given, or one of them twice.
+    UnknownNameError, MissingDependencyError
+        If a contender is unknown or not installed.
+    """
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise ConfigurationError(f"to compare takes two contenders or more, each once; given: {', '.join(names)}")
+    for name in names:
+        contenders.require_installed(name)
+
+
 def compare(
     names: Sequence[str],
     dataset: Dataset,
@@ -98,10 +114,7 @@ def compare(
     UnknownNameError, MissingDependencyError
         If a contender is unknown or not installed.
     """
-    if len(names) < 2 or len(set(names)) < len(names):
-        raise ConfigurationError(f"to compare takes two contenders or more, each once; given: {', '.join(names)}")
-    for name in names:
-        contenders.require_installed(name)
+    require_comparable(names)
     split = dataset.validation_split()
     learnt, held_out = (split.training, split.test) if validation else (dataset.training, None)
     sides = {name: _train(name, learnt, held_out, dataset, recipe, seed, show) for name in names}

@@ -11,6 +11,7 @@ from nnkernels.comparing.claim import ShowTraining, run_claim
 from nnkernels.comparing.decomposition import Decomposition, accuracies, decompose
 from nnkernels.data import Dataset
 from nnkernels.files import write_json
+from nnkernels.learn.folders import make_folder
 from nnkernels.measure import checkout, provenance
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class ClaimReport:
 
 def run(ours: str, framework: str, dataset: Dataset, folder: Path, seeds: int, show: ShowTraining) -> ClaimReport:
     """Train what is missing in ``folder``, then write summary and figure."""
+    make_folder(folder)
     trainings = run_claim(ours, framework, dataset, folder / TRAININGS, seeds, show)
     report = ClaimReport(accuracies(trainings), decompose(trainings, ours, framework))
     write_json(

@@ -7,9 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 from nnkernels import contenders
-from nnkernels.comparing.pair import ShowEpoch, compare
+from nnkernels.comparing.pair import ShowEpoch, compare, require_comparable
 from nnkernels.data import Dataset
 from nnkernels.learn.comparison_report import Report, write_report
+from nnkernels.learn.folders import make_folder
 from nnkernels.learn.training_job import Order
 from nnkernels.measure import gate
 
@@ -22,12 +23,13 @@ def run(names: Sequence[str], order: Order, dataset: Dataset, folder: Path, show
     GateError
         If a contender's mathematics is not the suite's: it is compared with nobody.
     ConfigurationError, UnknownNameError, MissingDependencyError
-        If there are not two known and installed contenders, or the recipe cannot be carried out.
+        If there are not two known and installed contenders, the recipe cannot be carried out, or there can be no
+        such folder.
     """
     recipe = order.recipe_for(len(dataset.validation_split().X_train))
-    for name in names:
-        contenders.require_installed(name)
+    require_comparable(names)
     for name in names:
         with closing(contenders.create(name)) as contender:
             gate.require(name, contender, dataset)
+    make_folder(folder)
     return write_report(compare(names, dataset, recipe, order.seed or 0, show=show), dataset, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -88,11 +89,21 @@ def _metrics(comparison: Comparison, dataset: Dataset, report: Report) -> dict[s
         "version": VERSION,
         "recipe": asdict(comparison.recipe),
         "seed": comparison.seed,
-        "contenders": [asdict(row) for row in report.rows],
+        "contenders": [asdict(row) | {"test_loss": _finite(row.test_loss)} for row in report.rows],
         "different_answers": report.different_answers,
-        "drift": {f"{first} and {second}": comparison.drift(first, second) for first, second in pairwise(names)},
+        "drift": {
+            f"{first} and {second}": {
+                kind: [_finite(value) for value in values] for kind, values in comparison.drift(first, second).items()
+            }
+            for first, second in pairwise(names)
+        },
         "provenance": provenance.collect(dataset) | checkout.code_state(),
     }
+
+
+def _finite(value: float) -> float | None:
+    # JSON has no NaN: a training that blew up has no loss, and lies at no distance from another.
+    return value if math.isfinite(value) else None
 
 
 def _histories(comparison: Comparison) -> str:

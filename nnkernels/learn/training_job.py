@@ -18,6 +18,7 @@ from nnkernels.errors import ConfigurationError
 from nnkernels.history import History
 from nnkernels.interrupts import stop_request
 from nnkernels.kernels import Backend
+from nnkernels.learn.folders import make_folder
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe, named_recipe
 from nnkernels.training import go_on, train
@@ -36,6 +37,13 @@ class Order:
     ----------
     kernels_file : Path or None
         Somebody's own kernels in place of a backend.
+    seed : int or None
+        Not negative.
+
+    Raises
+    ------
+    ConfigurationError
+        If the seed is negative.
     """
 
     recipe: str | None = None
@@ -47,9 +55,13 @@ class Order:
     learning_rate: float | None = None
     seed: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.seed is not None and self.seed < 0:
+            raise ConfigurationError(f"seed is {self.seed}; expected 0 or more")
+
     def recipe_for(self, images: int, base: Recipe | None = None) -> Recipe:
-        """Return the named recipe (``base`` where no name was said) with the changes that were asked for."""
-        if self.recipe is not None or base is None:
+        """Return the named recipe (``base`` where its name or none was said) with the changes that were asked for."""
+        if base is None or self.recipe not in (None, base.name):
             base = named_recipe(self.recipe or DEFAULT_RECIPE, images)
         changes = {
             name: getattr(self, name)
@@ -124,7 +136,8 @@ def run(order: Order, dataset: Dataset, folder: Path, resume: bool, show: ShowEp
     Raises
     ------
     ConfigurationError
-        If the folder already holds a training and ``resume`` is False, or the order contradicts the one to resume.
+        If the folder already holds a training and ``resume`` is False, or the order contradicts the one to resume, or
+        there can be no such folder.
     DataError
         If there is nothing to resume, or it is damaged.
     """
@@ -157,6 +170,7 @@ def run(order: Order, dataset: Dataset, folder: Path, resume: bool, show: ShowEp
             go_on(contender, split.training, history, validation=split.test, callbacks=[keep], judge=used.backend)
         else:
             recipe, seed = order.recipe_for(len(split.X_train)), order.seed or 0
+            make_folder(folder)
             history = train(
                 contender,
                 split.training,
@@ -189,7 +203,7 @@ def _resume(
     if order.seed is None:
         asked["seed"] = history.seed
     for what, there, here in (
-        *((name, kept[name], asked[name]) for name in kept),
+        *(("recipe" if name == "name" else name, kept[name], asked[name]) for name in kept),
         *((name, checkpoint.identity.get(name), identity[name]) for name in identity),
     ):
         if there != here:

@@ -12,8 +12,21 @@ from markupsafe import Markup
 from nnkernels.errors import MissingDependencyError, ResultsError, one_line
 from nnkernels.files import write_text
 
-# Code first: a dollar sign in it is no formula.
-_CODE_OR_FORMULA = re.compile(r"(```.*?```|`[^`\n]*`)|\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
+# Code and escaped characters first: a dollar sign there is no formula.
+_CODE_OR_FORMULA = re.compile(
+    r"""
+    (?P<verbatim>
+        ^[ >]*(?P<fence>`{3,}|~{3,}).*?(?:^[ >]*(?P=fence)|\Z)
+        | (?<!`)(?P<ticks>`+)(?!`)[^\n]*?(?<!`)(?P=ticks)(?!`)
+        | \\.
+    )
+    | \$\$(?P<block>(?:\\.|[^\\$])+)\$\$
+    | \$(?P<inline>(?:\\.|[^\\$])+)\$
+    """,
+    re.DOTALL | re.MULTILINE | re.VERBOSE,
+)
+# What a browser would fetch to show the page; whatever goes into it starts with "data:".
+_FETCHED = re.compile(r'<(?:script|img|link|iframe)\b[^>]*?\s(?:src|href)="(?!data:)([^"]*)"')
 
 
 def render_walkthrough(notebook: Path, page: Path) -> None:
@@ -30,18 +43,19 @@ def render_walkthrough(notebook: Path, page: Path) -> None:
     MissingDependencyError
         If nbconvert or latex2mathml is not installed.
     ResultsError
-        If the notebook is missing or damaged.
+        If the notebook is missing or damaged, a formula is, or a picture or script cannot go into the page.
     """
     for package in ("nbconvert", "latex2mathml"):
         if find_spec(package) is None:
             raise MissingDependencyError("the walkthrough as a page", package, "measure")
     import nbformat
     from nbconvert import HTMLExporter
+    from nbconvert.filters.markdown_mistune import InvalidNotebook
     from pygments.formatters import HtmlFormatter
 
     try:
         content = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, nbformat.ValidationError) as error:
         raise ResultsError(f"the walkthrough cannot be read: {one_line(error)}") from error
     formulas = Formulas()
     for cell in content.cells:
@@ -49,7 +63,14 @@ def render_walkthrough(notebook: Path, page: Path) -> None:
             cell.source = formulas.set_aside(cell.source)
     exporter = HTMLExporter(template_name="basic", embed_images=True)  # type: ignore[no-untyped-call]
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
-    body, _ = exporter.from_notebook_node(content, {"metadata": {"path": str(notebook.parent)}})
+    try:
+        body, _ = exporter.from_notebook_node(content, {"metadata": {"path": str(notebook.parent)}})
+    except InvalidNotebook as error:
+        raise ResultsError(f"the walkthrough cannot be shown: {one_line(error)}") from error
+    if fetched := _FETCHED.search(body):
+        raise ResultsError(
+            f"the walkthrough's page cannot hold {fetched[1]}; only pictures beside the notebook can go into it"
+        )
     environment = Environment(
         loader=PackageLoader("nnkernels.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -68,14 +89,24 @@ class Formulas:
         self.mathml: list[str] = []
 
     def set_aside(self, markdown: str) -> str:
-        """Return the text with a word in the place of each formula; code stays as it is."""
+        """Return the text with a word in the place of each formula; code stays as it is.
+
+        Raises
+        ------
+        ResultsError
+            If a formula is not LaTeX.
+        """
         from latex2mathml.converter import convert
 
         def replace(match: re.Match[str]) -> str:
-            code, block, inline = match.groups()
-            if code is not None:
-                return str(code)
-            self.mathml.append(convert(block or inline, display="block" if block else "inline"))
+            if match["verbatim"] is not None:
+                return match[0]
+            block = match["block"]
+            try:
+                self.mathml.append(convert(block or match["inline"], display="block" if block else "inline"))
+            except Exception as error:  # its errors have no base of their own
+                formula = " ".join(match[0].split())
+                raise ResultsError(f"the formula {formula} cannot be read: {type(error).__name__}") from error
             return f"FORMULA{len(self.mathml) - 1}END"
 
         return _CODE_OR_FORMULA.sub(replace, markdown)

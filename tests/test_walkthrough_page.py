@@ -1,0 +1,161 @@
+"""The walkthrough's page: formulas drawn, pictures inside, and nothing that a browser would have to fetch."""
+
+import html
+import re
+
+import numpy as np
+import pytest
+
+from nnkernels.errors import ResultsError
+from nnkernels.report.walkthrough import Formulas, render_walkthrough
+
+nbformat = pytest.importorskip("nbformat")
+pytest.importorskip("nbconvert")
+pytest.importorskip("latex2mathml")
+
+
+def rendered(folder, *cells):
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_markdown_cell(cell) if isinstance(cell, str) else cell for cell in cells]
+    nbformat.write(notebook, folder / "small.ipynb")
+    render_walkthrough(folder / "small.ipynb", folder / "page.html")
+    return (folder / "page.html").read_text("utf-8")
+
+
+def identifiers(mathml):
+    return re.findall(r"<mi>([^<]*)</mi>", mathml)
+
+
+# Formulas
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "`$HOME` and `$PATH`",
+        "`` a ` $x$ ``",
+        "```\necho $HOME $PATH\n```",
+        "```python\nprice = '$x$'\n\nother = '$$y$$'\n```",
+        "~~~\n$x$\n~~~",
+        "- item\n\n      ```\n      $x$\n      ```",
+        "> ```\n> $x$\n> ```",
+        "costs \\$5, or \\$6",
+        "a lone $ sign",
+        "```\nnever closed $x$",
+    ],
+)
+def test_dollars_in_code_and_escaped_ones_stay(code):
+    formulas = Formulas()
+    assert formulas.set_aside(code) == code
+    assert formulas.mathml == []
+    assert formulas.put_back(code) == code
+
+
+@pytest.mark.parametrize(
+    "around", ["{}", "`a` {} `b`", "```\n$a$\n```\n{}\n\n~~~\n$b$\n~~~", "\\$1 {} \\$2", "one ` tick {}"]
+)
+@pytest.mark.parametrize(("formula", "display"), [("$q$", "inline"), ("$$q$$", "block"), ("$$\n  q\n$$", "block")])
+def test_a_formula_is_found_beside_code_and_put_back_in_its_place(around, formula, display):
+    formulas = Formulas()
+    aside = formulas.set_aside(around.format(formula))
+    (mathml,) = formulas.mathml
+    assert identifiers(mathml) == ["q"]
+    assert f'display="{display}"' in mathml
+    assert formulas.put_back(aside) == around.format(mathml)
+
+
+def test_many_formulas_over_many_cells_keep_their_places():
+    formulas = Formulas()
+    letters = "abcdefghijklmnopq"  # more than ten: their words are heads of each other
+    asides = [formulas.set_aside(f"${letter}$ then $$ {letter.upper()}_1 $$") for letter in letters]
+    for letter, aside in zip(letters, asides, strict=True):
+        assert "$" not in aside
+        assert identifiers(formulas.put_back(aside)) == [letter, letter.upper()]
+
+
+def test_a_dollar_escaped_in_a_formula_belongs_to_it():
+    formulas = Formulas()
+    formulas.set_aside(r"$p = 5\$ + x$")
+    (mathml,) = formulas.mathml
+    assert "$" in html.unescape(mathml)
+    assert identifiers(mathml)[-1] == "x"
+
+
+@pytest.mark.parametrize("formula", [r"$x_$", r"$$ \left( x $$", r"$\begin{matrix} a$"])
+def test_what_is_no_latex_is_named(formula):
+    with pytest.raises(ResultsError, match=re.escape(formula)):
+        Formulas().set_aside(f"Before {formula} after.")
+
+
+# The page
+
+
+def test_the_page_holds_formulas_code_outputs_and_pictures(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    (tmp_path / "figures").mkdir()
+    image.fromarray(np.arange(16, dtype=np.uint8).reshape(4, 4)).save(tmp_path / "figures" / "dot.png")
+    output = nbformat.v4.new_output("stream", text="loss $x$ < 1\n")
+    page = rendered(
+        tmp_path,
+        "# Softmax\n\nWith $a < b$ and *weights* $W_1$:\n\n$$ p = \\frac{e^z}{\\sum e^z} $$\n\n`$HOME`",
+        "![a dot](figures/dot.png)",
+        nbformat.v4.new_code_cell("print('$y$')", outputs=[output], execution_count=1),
+    )
+    assert page.count("<math") == 3
+    assert "<mfrac>" in page
+    assert "<code>$HOME</code>" in page
+    assert "$y$" in page  # neither code cells
+    assert "loss $x$ &lt; 1" in page  # nor their outputs have formulas
+    assert "<em>weights</em>" in page
+    assert "FORMULA" not in page
+    (source,) = re.findall(r'<img[^>]* src="([^"]*)"', page)
+    assert source.startswith("data:image/png;base64,")
+    assert page.count("<html") == page.count("</html>") == 1
+    assert "<script" not in page
+    assert not re.search(r"""(src=["']|@import|url\()\s*["']?(https?:)?//""", page)
+
+
+def test_a_link_to_elsewhere_may_stay(tmp_path):
+    assert 'href="https://example.org"' in rendered(tmp_path, "[more](https://example.org)")
+
+
+@pytest.mark.parametrize(
+    ("cell", "named"),
+    [
+        ("![gone](gone.png)", "gone.png"),
+        ("![far](https://example.org/far.png)", "https://example.org/far.png"),
+        ('<img alt="far" src="//example.org/far.png">', "//example.org/far.png"),
+        ('<script src="https://example.org/a.js"></script>', "https://example.org/a.js"),
+        ("![attached](attachment:lost.png)", "lost.png"),
+        ("Badly put: $x_$", "$x_$"),
+    ],
+)
+def test_what_cannot_go_into_the_page_is_named_and_no_page_is_written(cell, named, tmp_path):
+    with pytest.raises(ResultsError, match=re.escape(named)):
+        rendered(tmp_path, "# Title", cell)
+    assert not (tmp_path / "page.html").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        b"",
+        b"no notebook",
+        b"\xff\xfe\x00",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"nbformat": 99}',
+        b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": 3}',
+        b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "markdown"}]}',
+    ],
+)
+def test_a_missing_or_damaged_notebook_leaves_the_page_before(content, tmp_path):
+    notebook, page = tmp_path / "walkthrough.ipynb", tmp_path / "page.html"
+    if content is not None:
+        notebook.write_bytes(content)
+    page.write_text("the page before")
+    with pytest.raises(ResultsError, match="the walkthrough cannot be read"):
+        render_walkthrough(notebook, page)
+    assert page.read_text() == "the page before"
