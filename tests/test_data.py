@@ -831,7 +831,7 @@ def test_two_processes_that_start_at_once_fetch_once(small_digits, tmp_path):
 def test_a_process_killed_while_it_writes_leaves_a_cache_that_works(small_digits, tmp_path):
     write_folder(tmp_path / "data", small_digits)
     hanging = caching_process(tmp_path / "data", tmp_path / "log", "--hang")
-    while not list((tmp_path / "cache").glob("*.part.npz")):
+    while not list((tmp_path / "cache").glob(".*.part.*.npz")):
         assert hanging.poll() is None
         time.sleep(0.02)
     hanging.kill()

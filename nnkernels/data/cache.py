@@ -7,9 +7,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import platformdirs
-from filelock import FileLock
-
 from nnkernels.data.dataset import Dataset
 from nnkernels.data.npz import read_npz, write_npz
 from nnkernels.errors import DataError
@@ -17,6 +14,8 @@ from nnkernels.errors import DataError
 
 def cache_folder() -> Path:
     """Return the folder of cached data: ``NNKERNELS_CACHE``, or the platform's place for caches."""
+    import platformdirs  # here, like filelock below: whoever brings images of their own pays for neither
+
     chosen = os.environ.get("NNKERNELS_CACHE")
     return Path(chosen) if chosen else platformdirs.user_cache_path("nnkernels")
 
@@ -35,6 +34,8 @@ def cached(name: str, fetch: Callable[[], Dataset]) -> Dataset:
 
     Two processes that start at once fetch it once. A cache that cannot be written only costs time.
     """
+    from filelock import FileLock
+
     if (dataset := read_cached(name)) is not None:
         return dataset
     try:
@@ -46,7 +47,7 @@ def cached(name: str, fetch: Callable[[], Dataset]) -> Dataset:
     try:
         if (dataset := read_cached(name)) is not None:
             return dataset
-        for left_over in cache_folder().glob(f"{name}.*.part.npz"):  # of a process that was killed
+        for left_over in cache_folder().glob(f".*.part.{name}.npz"):  # of a process that was killed
             left_over.unlink(missing_ok=True)
         dataset = _verified(name, fetch())
         with contextlib.suppress(OSError):  # a full disk: this process has its data all the same

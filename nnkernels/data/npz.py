@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.lib import format as npy
 from nnkernels.data.dataset import PIXELS, ByteArray, Dataset
 from nnkernels.data.idx import MAX_BYTES
 from nnkernels.errors import DataError
+from nnkernels.files import replacing
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -49,11 +49,9 @@ def read_npz(path: Path) -> Dataset:
 
 def write_npz(path: Path, dataset: Dataset) -> None:
     """Write a data set in the layout that :func:`read_npz` reads, compressed, all or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.stem}.{os.getpid()}.part.npz")
     arrays = (dataset.X_train, dataset.y_train, dataset.X_test, dataset.y_test)
-    np.savez_compressed(temporary, allow_pickle=False, **dict(zip(KEYS, arrays, strict=True)))
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, allow_pickle=False, **dict(zip(KEYS, arrays, strict=True)))
 
 
 def _read_member(archive: zipfile.ZipFile, path: Path, key: str) -> npt.NDArray[Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nnkernels.errors import ConfigurationError, DataError
+from nnkernels.files import write_bytes
 from nnkernels.interchange.checks import MAX_BYTES, checked_parameters, damage_as_data_error
 from nnkernels.interchange.keras_files import from_keras_archive, to_keras_archive
 from nnkernels.interchange.npz_files import from_npz, to_npz
@@ -56,7 +57,12 @@ def save_parameters(params: Parameters, path: str | os.PathLike[str]) -> None:
     path = Path(path)
     form = _form(path)
     content = form.encode(checked_parameters(params._asdict(), "the parameters"))
-    _write(path, content)
+    try:
+        write_bytes(path, content)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path}: cannot be written ({error.strerror or error}); choose another place"
+        ) from error
 
 
 def load_parameters(path: str | os.PathLike[str]) -> Parameters:
@@ -103,19 +109,3 @@ def _form(path: Path) -> FileForm:
         raise ConfigurationError(
             f"{path}: parameters are not kept in files of the suffix {path.suffix!r}; known are: {', '.join(FORMS)}"
         ) from None
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(content)
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path}: cannot be written ({error.strerror or error}); choose another place"
-        ) from error

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnkernels.errors import ConfigurationError
+from nnkernels.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,15 +44,9 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) ->
     if suffix not in _METADATA:
         raise ConfigurationError(f"{path.name} is no name of a figure; it must end in {' or '.join(_METADATA)}")
     _settle(figure, dpi if suffix == ".png" else 72)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        # SVG takes the salt of its identifiers from here alone; else they are random.
-        with matplotlib.rc_context({"svg.hashsalt": "nnkernels"}):
-            figure.savefig(temporary, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix])
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # SVG takes the salt of its identifiers from here alone; else they are random.
+    with replacing(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "nnkernels"}):
+        figure.savefig(temporary, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix])
 
 
 def _settle(figure: Figure, dpi: float) -> None:
