@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from nnkernels.contenders import Contender
 from nnkernels.data import LabelledImages
 from nnkernels.errors import DataError
 from nnkernels.history import EpochRecord, History
-from nnkernels.kernels import Backend
-from nnkernels.parameters import Parameters, initial_parameters
+from nnkernels.kernels import Activations, Backend
+from nnkernels.parameters import FloatArray, Parameters, initial_parameters
 from nnkernels.recipes import Recipe
 from nnkernels.transforms import as_features
 
@@ -53,12 +53,28 @@ def evaluate(
         raise DataError("there are no images to evaluate on")
     judge = backend or kernels.load("numpy")
     total_loss, wrong = 0.0, 0
-    for start in range(0, len(X), EVALUATION_BATCH):
-        part = slice(start, start + EVALUATION_BATCH)
-        logits = judge.forward(params, as_features(X[part], params.W1.dtype)).logits
+    for part, activations in _forward_in_parts(judge, params, X):
+        logits = activations.logits
         total_loss += float(judge.loss(logits, y[part])) * len(logits)  # somebody's own may be of NumPy's float32
         wrong += int(np.count_nonzero(logits.argmax(axis=1) != y[part]))
     return total_loss / len(X), wrong / len(X)
+
+
+def probabilities(backend: Backend, params: Parameters, X: npt.NDArray[Any]) -> FloatArray:
+    """Return the probabilities (N, C) that a backend's forward pass gives images (N, D).
+
+    Memory beyond the result is that of :data:`EVALUATION_BATCH` images.
+    """
+    probs = np.empty((len(X), len(params.b2)), params.W1.dtype)
+    for part, activations in _forward_in_parts(backend, params, X):
+        probs[part] = activations.probs
+    return probs
+
+
+def _forward_in_parts(backend: Backend, params: Parameters, X: npt.NDArray[Any]) -> Iterator[tuple[slice, Activations]]:
+    for start in range(0, len(X), EVALUATION_BATCH):
+        part = slice(start, start + EVALUATION_BATCH)
+        yield part, backend.forward(params, as_features(X[part], params.W1.dtype))
 
 
 def train(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnkernels import kernels
+from nnkernels import kernels, training
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, MissingDependencyError
@@ -112,7 +112,7 @@ def test_prediction_holds_the_activations_of_a_part_at_a_time(iris, monkeypatch)
             sizes.append(len(part))
             return backend.forward(params, part)
 
-    monkeypatch.setattr(_classifier, "EVALUATION_BATCH", 64)
+    monkeypatch.setattr(training, "EVALUATION_BATCH", 64)
     monkeypatch.setattr(_classifier.kernels, "load", lambda name: loaded.append(name) or Noting)
     np.testing.assert_allclose(classifier.predict_proba(X), whole, rtol=1e-5)
     assert (loaded, sizes) == (["numba"], [64, 64, 22])

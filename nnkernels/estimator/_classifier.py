@@ -21,7 +21,7 @@ from nnkernels.history import History
 from nnkernels.kernels import OptimizerState
 from nnkernels.parameters import FloatArray, Parameters
 from nnkernels.recipes import Optimizer, ScheduleName
-from nnkernels.training import EVALUATION_BATCH, Callback
+from nnkernels.training import Callback, probabilities
 
 
 class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -199,11 +199,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
         backend = kernels.load(checked_backend(self.backend))
         with np.errstate(over="ignore", invalid="ignore"):  # scikit-learn refuses what float32 cannot hold
             features = validate_data(self, X, dtype=np.float32, order="C", reset=False)
-        probs = np.empty((len(features), len(self.classes_)), np.float32)
         with np.errstate(over="ignore", invalid="ignore"):  # only some backends would say so, below all do
-            for start in range(0, len(features), EVALUATION_BATCH):  # all activations at once could fill the memory
-                part = slice(start, start + EVALUATION_BATCH)
-                probs[part] = backend.forward(self.params_, features[part]).probs
+            probs = probabilities(backend, self.params_, features)
         if lost := int(np.isnan(probs).any(axis=1).sum()):
             warnings.warn(
                 f"{lost} of {len(probs)} samples have no probabilities (NaN), and so no prediction: the training has "

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nnkernels.data import LabelledImages
-from nnkernels.kernels import Backend
-from nnkernels.parameters import FloatArray, Parameters
-from nnkernels.training import EVALUATION_BATCH
-from nnkernels.transforms import as_features
+from nnkernels.parameters import FloatArray
 
 Indices = npt.NDArray[np.int64]
-
-
-def probabilities(backend: Backend, params: Parameters, X: npt.NDArray[Any]) -> FloatArray:
-    """Return the probabilities (N, C) that a backend's forward pass gives images (N, D)."""
-    parts = [
-        backend.forward(params, as_features(X[start : start + EVALUATION_BATCH], params.W1.dtype)).probs
-        for start in range(0, len(X), EVALUATION_BATCH)
-    ]
-    return np.concatenate(parts) if parts else np.empty((0, len(params.b2)), params.W1.dtype)
 
 
 @dataclass(frozen=True)
