@@ -225,12 +225,22 @@ def test_an_interrupted_claim_goes_on_where_it_was(short_recipes, small_digits, 
 
 def test_a_file_of_other_data_or_damaged_is_refused(short_recipes, small_digits, tmp_path):
     path = tmp_path / "trainings.json"
-    path.write_text('{"version": 1, "data": "another", "trainings": []}')
+    path.write_text('{"version": 2, "data": "another", "trainings": []}')
     with pytest.raises(ConfigurationError, match="other data"):
         run_claim("numba", "numpy", small_digits, path, 2)
     path.write_text(json.dumps({"version": 0, "data": small_digits.sha256, "trainings": []}))
-    with pytest.raises(DataError, match="version 0, not 1"):
+    with pytest.raises(DataError, match="version 0, not 2"):
         run_claim("numba", "numpy", small_digits, path, 2)
+
+
+def test_trainings_by_recipes_of_the_past_are_not_mixed_with_others(short_recipes, small_digits, tmp_path, monkeypatch):
+    path = tmp_path / "trainings.json"
+    run_claim("numba", "numpy", small_digits, path, 2)
+    kept = path.read_bytes()
+    monkeypatch.setattr(claim, "named_recipe", lambda name, images: Recipe(name, learning_rate=0.7))
+    with pytest.raises(ConfigurationError, match="recipes that have changed"):
+        run_claim("numba", "numpy", small_digits, path, 2)
+    assert path.read_bytes() == kept
 
 
 @pytest.mark.parametrize(

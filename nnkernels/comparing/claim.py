@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from nnkernels import contenders
 from nnkernels.data import Dataset
@@ -22,7 +23,7 @@ from nnkernels.training import train
 WIDTHS = (20, 128)
 RECIPES = ("gradient-descent", "adam")
 SEEDS = 10
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def run_claim(
     Raises
     ------
     ConfigurationError
-        If there are fewer than two seeds (no interval), both contenders are one, or the file belongs to other data.
+        If there are fewer than two seeds (no interval), both contenders are one, or the file belongs to other data
+        or other recipes.
     DataError
         If the file is damaged, or of another version.
     """
@@ -131,7 +133,19 @@ def _train(cell: Cell, seed: int, dataset: Dataset) -> Training:
 
 
 def _write(path: Path, dataset: Dataset, trainings: list[Training]) -> None:
-    write_json(path, {"version": VERSION, "data": dataset.sha256, "trainings": [asdict(one) for one in trainings]})
+    write_json(
+        path,
+        {
+            "version": VERSION,
+            "data": dataset.sha256,
+            "recipes": _recipes(dataset),
+            "trainings": [asdict(one) for one in trainings],
+        },
+    )
+
+
+def _recipes(dataset: Dataset) -> list[dict[str, Any]]:
+    return [asdict(named_recipe(name, len(dataset.X_train))) for name in RECIPES]
 
 
 def _read(path: Path, dataset: Dataset) -> Iterator[Training]:
@@ -141,11 +155,13 @@ def _read(path: Path, dataset: Dataset) -> Iterator[Training]:
     try:
         content = json.loads(path.read_text("utf-8"))
         found = [Training(**{name: one[name] for name in names}) for one in content["trainings"]]
-        data, version = content["data"], content["version"]
+        data, version, recipes = content["data"], content["version"], content.get("recipes")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is damaged ({one_line(error)}); delete it to train anew") from error
     if version != VERSION:
         raise DataError(f"{path} is of version {version}, not {VERSION}; delete it to train anew")
     if data != dataset.sha256:
         raise ConfigurationError(f"{path} holds trainings on other data than {dataset.name}; choose another folder")
+    if recipes != _recipes(dataset):
+        raise ConfigurationError(f"{path} holds trainings by recipes that have changed since; choose another folder")
     yield from found

@@ -12,7 +12,7 @@ from nnkernels.contenders import Contender
 from nnkernels.data import Dataset, LabelledImages
 from nnkernels.errors import ConfigurationError
 from nnkernels.history import History
-from nnkernels.parameters import FloatArray, Parameters
+from nnkernels.parameters import FloatArray, Parameters, max_abs_difference
 from nnkernels.recipes import Recipe
 from nnkernels.training import train
 
@@ -62,7 +62,7 @@ class Comparison:
         """
         pairs = list(zip(self.sides[first].path, self.sides[second].path, strict=True))
         return {
-            "maximum": [float(np.max(np.abs(_flat(left) - _flat(right)))) for left, right in pairs],
+            "maximum": [max_abs_difference(left, right) for left, right in pairs],
             "relative": [
                 float(np.linalg.norm(_flat(left) - _flat(right)) / np.linalg.norm(_flat(left))) for left, right in pairs
             ],
