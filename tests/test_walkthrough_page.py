@@ -2,6 +2,7 @@
 
 import html
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -113,6 +114,16 @@ def test_the_page_holds_formulas_code_outputs_and_pictures(tmp_path):
     assert page.count("<html") == page.count("</html>") == 1
     assert "<script" not in page
     assert not re.search(r"""(src=["']|@import|url\()\s*["']?(https?:)?//""", page)
+
+
+def test_without_ipython_the_code_is_coloured_all_the_same(tmp_path, monkeypatch):
+    for package in ("IPython", "IPython.lib.lexers", "ipython_pygments_lexers"):
+        monkeypatch.setitem(sys.modules, package, None)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("for i in range(3): pass")])
+    notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
+    nbformat.write(notebook, tmp_path / "small.ipynb")
+    render_walkthrough(tmp_path / "small.ipynb", tmp_path / "page.html")  # a warning would be an error
+    assert re.search(r'<span class="k">for</span>', (tmp_path / "page.html").read_text("utf-8"))
 
 
 def test_a_link_to_elsewhere_may_stay(tmp_path):

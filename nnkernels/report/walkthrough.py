@@ -57,6 +57,8 @@ def render_walkthrough(notebook: Path, page: Path) -> None:
         content = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, nbformat.ValidationError) as error:
         raise ResultsError(f"the walkthrough cannot be read: {one_line(error)}") from error
+    # The notebook's own lexer, of IPython, may not be installed; Python's colours the same code the same way.
+    content.metadata["language_info"] = {"name": "python", "pygments_lexer": "python"}
     formulas = Formulas()
     for cell in content.cells:
         if cell.cell_type == "markdown":
