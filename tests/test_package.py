@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -48,6 +49,11 @@ def test_readme_has_each_command_on_one_line_and_every_column_of_the_results() -
     assert (ROOT / commands[2].split()[-1]).is_file()
     for column in COLUMNS:
         assert re.search(rf"\b{column}\b", readme), f"README does not explain {column}"
+
+
+def test_readme_says_of_the_claim_what_was_recorded() -> None:
+    claim = json.loads((ROOT / "results" / "figures" / "claim" / "claim.json").read_text("utf-8"))
+    assert claim["sentence"] in " ".join((ROOT / "README.md").read_text("utf-8").split())
 
 
 def test_no_module_but_jit_names_compile_options() -> None:
