@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from nnkernels.plots.sheets import (
     CROSS,
+    GAP,
     LINE,
     TICK,
     as_square,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-GAP = 0.12  # inches between the parts of a cell
 # Bars of what was not answered, and behind all bars what 100 percent would be; lighter than an answer also in grey.
 OTHERS, WHOLE = "#9a9a9a", "#f0f0f0"
 

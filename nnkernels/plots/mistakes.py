@@ -11,6 +11,7 @@ import numpy.typing as npt
 from nnkernels.errors import DataError
 from nnkernels.plots.sheets import (
     CROSS,
+    GAP,
     LINE,
     TICK,
     check_lengths,
@@ -38,7 +39,6 @@ from nnkernels.plots.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-GAP = 0.12  # inches between the parts of a cell
 _LONGEST_NAME = 1.6  # inches; longer names of contenders lose their end
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TICK, CROSS = "✓", "✗"  # a sign besides the colour
+GAP = 0.12  # inches between the parts of a cell
 LINE = 1.4 / 72  # height of a line of text in inches, a point of its size
 
 

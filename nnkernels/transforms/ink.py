@@ -15,6 +15,7 @@ LEAST_CONTRAST = 0.04
 LEAST_CONTRAST_IN_NOISE = 6  # standard deviations: a picture has some 100,000 pixels, whose noise reaches 4 to 5
 SURELY_INK = 0.4  # of the strongest contrast; the lines of squared paper are mostly fainter
 EDGE_OF_INK = 0.25  # of the strongest contrast, where the ground is not perfectly flat
+LEAST_INSIDE = 0.15  # of the longest side: something shorter is a splinter, and no digit
 SOLID = 0.75  # of a box: 1 in 10,000 of MNIST's digits covers as much, a sheet of paper more
 
 
@@ -161,7 +162,7 @@ def _main_group(ink: Mask) -> Mask:
     inside = keep & ~at_border
     # A table's edge, a shadow, a frame: dropped if there is something inside that can be a digit. A digit that fills
     # the picture to its border has only splinters beside it.
-    if inside.any() and sides[inside].max() >= BORDER * sides.max():
+    if inside.any() and sides[inside].max() >= LEAST_INSIDE * sides.max():
         keep &= ~at_border
     largest = np.max(areas * keep)
     keep &= areas * 30 >= largest
@@ -172,6 +173,3 @@ def _main_group(ink: Mask) -> Mask:
     sizes[0] = 0
     main: Mask = parts & (groups == np.argmax(sizes))
     return main
-
-
-BORDER = 0.15
