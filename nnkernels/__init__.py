@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from nnkernels import contenders, kernels, plots
+    from nnkernels import contenders, interchange, kernels, plots
     from nnkernels.comparing.pair import Comparison, compare
     from nnkernels.data import Dataset, LabelledImages, load_mnist
     from nnkernels.estimator import MLPClassifier
@@ -42,6 +42,7 @@ _HOMES = {
     "evaluate": "nnkernels.training",
     "gradcheck": "nnkernels.grading",
     "initial_parameters": "nnkernels.parameters",
+    "interchange": "nnkernels.interchange",
     "kernels": "nnkernels.kernels",
     "load_mnist": "nnkernels.data",
     "load_parameters": "nnkernels.interchange",
@@ -70,6 +71,7 @@ __all__ = [
     "evaluate",
     "gradcheck",
     "initial_parameters",
+    "interchange",
     "kernels",
     "load_mnist",
     "load_parameters",

@@ -18,11 +18,12 @@ from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.interchange import save_parameters
 from nnkernels.kernels import numpy_kernels
 from nnkernels.learn import asking, training_job
-from nnkernels.learn.outcome import Answers, probabilities
+from nnkernels.learn.outcome import Answers
 from nnkernels.learn.training_job import CHECKPOINT, Order
 from nnkernels.learn.training_report import write_report
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import Optimizer, Recipe
+from nnkernels.training import probabilities
 
 ORDER = Order(recipe="sgd", backend="numpy", epochs=3, hidden=8, learning_rate=0.2, seed=4)
 
@@ -292,15 +293,25 @@ def test_a_finished_training_is_resumed_without_an_epoch(small_digits, tmp_path)
 def test_the_standard_network_is_taken_from_the_cache_and_only_mnist_s_is_kept(small_digits, tmp_path, monkeypatch):
     monkeypatch.setenv("NNKERNELS_CACHE", str(tmp_path))
     monkeypatch.setattr(asking, "DEFAULT_RECIPE", "sgd")
-    params = asking.standard_network(lambda: small_digits)
+    monkeypatch.setattr(asking, "load_mnist", lambda: small_digits)
+    params = asking.standard_network()
     probs = float64_probs(params._asdict(), small_digits.X_test)
     assert np.mean(probs.argmax(axis=1) == small_digits.y_test) > 0.8
     assert not list(tmp_path.rglob("*.safetensors"))  # digits that stand in for MNIST today
     monkeypatch.setitem(small_digits.__dict__, "name", "mnist")
-    asking.standard_network(lambda: small_digits)
+    asking.standard_network()
     (kept,) = tmp_path.rglob("*.safetensors")
     other = initial_parameters(9)
     save_parameters(other, kept)
-    found = asking.standard_network(pytest.fail)
+    monkeypatch.setattr(asking, "load_mnist", pytest.fail)
+    found = asking.standard_network()
     for one, there in zip(found, other, strict=True):
         np.testing.assert_array_equal(one, there)
+
+
+def test_without_a_cache_the_standard_network_answers_all_the_same(small_digits, tmp_path, monkeypatch):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    monkeypatch.setenv("NNKERNELS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(asking, "load_mnist", lambda: small_digits)
+    monkeypatch.setitem(small_digits.__dict__, "name", "mnist")
+    assert asking.standard_network().W1.shape == (784, 20)

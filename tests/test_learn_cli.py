@@ -156,6 +156,8 @@ def test_compare_writes_numbers_and_pictures(shell, small_digits):
     )
     assert answer.returncode == 0, answer.stderr
     found = json.loads((shell.folder / "compared" / "comparison.json").read_text())
+    said = f"{found['different_answers']} of {len(small_digits.X_test)} test images are answered differently"
+    assert said in " ".join(answer.stdout.split())
     assert [row["contender"] for row in found["contenders"]] == ["numpy", "numba"]
     with open(shell.folder / "compared" / "histories.csv") as file:
         last = {row["contender"]: row for row in csv.DictReader(file) if row["epoch"] == "2"}

@@ -60,8 +60,6 @@ def train(
     dataset = load_mnist(data)
     with training_progress(err) as show:
         trained = training_job.run(order, dataset, folder, resume, lambda history: show(history.recipe.name, history))
-    if not trained.history.epochs:
-        raise ConfigurationError("the training was stopped before its first epoch ended; nothing was kept")
     with err.status("looking at the test images, drawing"):
         metrics = write_report(trained, dataset, folder)
     if trained.kernels.mark:
@@ -85,10 +83,8 @@ def predict(
     folder: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Draw what the network saw, a picture an image.")
     ] = None,
-    data: DataOption = None,
 ) -> None:
     """Say which digit a picture shows, and how probable each of the ten is."""
-    from nnkernels.data import load_mnist
     from nnkernels.interchange import load_parameters
     from nnkernels.learn import asking
     from nnkernels.learn.terminal import readings_table
@@ -96,8 +92,8 @@ def predict(
     if weights:
         params = load_parameters(weights)
     else:
-        with err.status("training a network once, to be kept for the next time"):
-            params = asking.standard_network(lambda: load_mnist(data))
+        with err.status("taking the network kept here, or training it once"):
+            params = asking.standard_network()
     readings = asking.read_pictures(images, params)
     out.print(readings_table(readings))
     if folder:
@@ -146,6 +142,7 @@ def compare(
     with training_progress(err) as show:
         report = comparison_job.run(names, order, dataset, folder, show)
     out.print(comparison_table(report))
+    out.print(report.sentence(), highlight=False)
     out.print(f"numbers and pictures  {folder}", highlight=False, soft_wrap=True)
 
 

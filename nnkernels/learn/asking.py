@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from nnkernels import __version__, contenders, kernels, plots
-from nnkernels.data import Dataset
+from nnkernels.data import load_mnist
 from nnkernels.data.cache import cache_folder
 from nnkernels.data.dataset import PIXELS
-from nnkernels.errors import DataError
+from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.interchange import load_parameters, save_parameters
 from nnkernels.learn.training_job import DEFAULT_BACKEND, DEFAULT_RECIPE
 from nnkernels.parameters import FloatArray, Parameters
@@ -44,23 +44,17 @@ class Reading:
         return int(self.probs.argmax())
 
 
-def standard_network(dataset: Callable[[], Dataset]) -> Parameters:
-    """Return the network that answers when nobody has named another: the default recipe's, trained once and kept.
-
-    Parameters
-    ----------
-    dataset : callable
-        Loads the data; called only where the network is not in the cache yet.
-    """
+def standard_network() -> Parameters:
+    """Return the network that answers when nobody has named another: the default recipe's, trained once and kept."""
     path = cache_folder() / f"{DEFAULT_RECIPE}-{__version__}.safetensors"
     with contextlib.suppress(DataError):
         return load_parameters(path)
-    digits = dataset()
+    digits = load_mnist()
     contender = contenders.create(DEFAULT_BACKEND)
     train(contender, digits.training, named_recipe(DEFAULT_RECIPE, len(digits.X_train)), evaluate_every=0)
     params = contender.parameters()
     if digits.name == "mnist":  # what stands in for it today is not kept for tomorrow
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(ConfigurationError):  # no cache to keep it in: it only costs time
             save_parameters(params, path)
     return params
 

@@ -11,13 +11,12 @@ from nnkernels.comparing.claim import ShowTraining, run_claim
 from nnkernels.comparing.decomposition import Decomposition, accuracies, decompose
 from nnkernels.data import Dataset
 from nnkernels.files import write_json
-from nnkernels.learn.folders import make_folder
-from nnkernels.measure import checkout, provenance
+from nnkernels.learn.output import make_folder, origin, save_figures
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TRAININGS, SUMMARY, FIGURE = "trainings.json", "claim.json", "claim.png"
+TRAININGS, SUMMARY = "trainings.json", "claim.json"
 VERSION = 1
 
 # What the write-up reports of its two models, as fractions of 1.
@@ -45,10 +44,9 @@ def run(ours: str, framework: str, dataset: Dataset, folder: Path, seeds: int, s
             "gap_in_points": asdict(report.decomposition.gap),
             "parts_in_points": {name: asdict(part) for name, part in report.decomposition.parts.items()},
             "sentence": report.decomposition.sentence(),
-            "provenance": provenance.collect(dataset) | checkout.code_state(),
+            "provenance": origin(dataset),
         },
     )
     subtitle = f"test accuracy on {dataset.name}, mean of {seeds} seeds with 95 % intervals"
-    figure = plots.claim_table_figure(report.cells, subtitle, claims=CLAIMS)
-    plots.save_figure(figure, folder / FIGURE)
+    save_figures({"claim": plots.claim_table_figure(report.cells, subtitle, claims=CLAIMS)}, folder)
     return report

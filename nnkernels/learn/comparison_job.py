@@ -10,7 +10,7 @@ from nnkernels import contenders
 from nnkernels.comparing.pair import ShowEpoch, compare, require_comparable
 from nnkernels.data import Dataset
 from nnkernels.learn.comparison_report import Report, write_report
-from nnkernels.learn.folders import make_folder
+from nnkernels.learn.output import make_folder
 from nnkernels.learn.training_job import Order
 from nnkernels.measure import gate
 

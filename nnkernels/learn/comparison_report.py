@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +13,7 @@ from nnkernels import plots
 from nnkernels.comparing.pair import Comparison
 from nnkernels.data import Dataset
 from nnkernels.files import write_json, write_text
-from nnkernels.measure import checkout, provenance
+from nnkernels.learn.output import finite, origin, save_figures
 from nnkernels.training import evaluate
 
 METRICS, HISTORY = "comparison.json", "histories.csv"
@@ -59,6 +58,14 @@ class Report:
     different_answers: int
     test_images: int
 
+    def sentence(self) -> str:
+        """Say how alike the contenders are in the end."""
+        return (
+            f"In the end the parameters of {self.rows[0].contender} and {self.rows[1].contender} differ by at most "
+            f"{self.drift:.2g}; {self.different_answers:,} of {self.test_images:,} test images are answered "
+            "differently."
+        )
+
 
 def write_report(comparison: Comparison, dataset: Dataset, folder: Path) -> Report:
     """Judge every side on the test images, and write numbers and figures."""
@@ -89,21 +96,16 @@ def _metrics(comparison: Comparison, dataset: Dataset, report: Report) -> dict[s
         "version": VERSION,
         "recipe": asdict(comparison.recipe),
         "seed": comparison.seed,
-        "contenders": [asdict(row) | {"test_loss": _finite(row.test_loss)} for row in report.rows],
+        "contenders": [asdict(row) | {"test_loss": finite(row.test_loss)} for row in report.rows],
         "different_answers": report.different_answers,
         "drift": {
             f"{first} and {second}": {
-                kind: [_finite(value) for value in values] for kind, values in comparison.drift(first, second).items()
+                kind: [finite(value) for value in values] for kind, values in comparison.drift(first, second).items()
             }
             for first, second in pairwise(names)
         },
-        "provenance": provenance.collect(dataset) | checkout.code_state(),
+        "provenance": origin(dataset),
     }
-
-
-def _finite(value: float) -> float | None:
-    # JSON has no NaN: a training that blew up has no loss, and lies at no distance from another.
-    return value if math.isfinite(value) else None
 
 
 def _histories(comparison: Comparison) -> str:
@@ -114,12 +116,7 @@ def _histories(comparison: Comparison) -> str:
     return text
 
 
-def _draw(
-    comparison: Comparison,
-    dataset: Dataset,
-    predicted: dict[str, Any],
-    folder: Path,
-) -> None:
+def _draw(comparison: Comparison, dataset: Dataset, predicted: dict[str, Any], folder: Path) -> None:
     subtitle = f"{comparison.recipe.name}, width {comparison.recipe.hidden}, {dataset.name}, seed {comparison.seed}"
     names = list(comparison.sides)
     epochs = [record.epoch for record in comparison.sides[names[0]].history.epochs]
@@ -137,5 +134,4 @@ def _draw(
             dataset.X_test, dataset.y_test, {name: predicted[name] for name in names[:2]}, subtitle=subtitle
         ),
     }
-    for name, figure in figures.items():
-        plots.save_figure(figure, folder / f"{name}.png")
+    save_figures(figures, folder)

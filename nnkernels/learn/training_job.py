@@ -18,7 +18,7 @@ from nnkernels.errors import ConfigurationError
 from nnkernels.history import History
 from nnkernels.interrupts import stop_request
 from nnkernels.kernels import Backend
-from nnkernels.learn.folders import make_folder
+from nnkernels.learn.output import make_folder
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe, named_recipe
 from nnkernels.training import go_on, train

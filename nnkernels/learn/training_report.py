@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,10 @@ from nnkernels import plots
 from nnkernels.data import Dataset
 from nnkernels.files import write_json, write_text
 from nnkernels.interchange import save_parameters
-from nnkernels.learn.outcome import Answers, probabilities
+from nnkernels.learn.outcome import Answers
+from nnkernels.learn.output import finite, origin, save_figures
 from nnkernels.learn.training_job import Trained
-from nnkernels.measure import checkout, provenance
-from nnkernels.training import evaluate
+from nnkernels.training import evaluate, probabilities
 
 WEIGHTS, HISTORY, METRICS = "parameters.safetensors", "history.csv", "metrics.json"
 SAMPLES = 12  # shown as sample predictions
@@ -59,13 +58,12 @@ def _metrics(trained: Trained, dataset: Dataset, answers: Answers) -> dict[str, 
         "validation": _judged(record.validation_loss, record.validation_error_rate),
         "test": _judged(test_loss, test_error_rate),
         "confusion": answers.confusion.tolist(),
-        "provenance": provenance.collect(dataset) | checkout.code_state(),
+        "provenance": origin(dataset),
     }
 
 
 def _judged(loss: float, error_rate: float) -> dict[str, float | None]:
-    # JSON has no NaN: a training that blew up has no loss.
-    return {"loss": loss if math.isfinite(loss) else None, "error_rate": error_rate, "accuracy": 1 - error_rate}
+    return {"loss": finite(loss), "error_rate": error_rate, "accuracy": 1 - error_rate}
 
 
 def _draw(trained: Trained, dataset: Dataset, answers: Answers, folder: Path) -> None:
@@ -98,5 +96,4 @@ def _draw(trained: Trained, dataset: Dataset, answers: Answers, folder: Path) ->
         "confusion": plots.confusion_matrix(answers.confusion, subtitle),
         "hidden_units": plots.hidden_units(params.W1, params.W2, subtitle),
     }
-    for name, figure in figures.items():
-        plots.save_figure(figure, folder / f"{name}.png")
+    save_figures(figures, folder)
