@@ -1,6 +1,7 @@
 """A learner's training: what it leaves behind, and that it goes on as if it had never stopped."""
 
 import csv
+import io
 import json
 import math
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from safetensors.numpy import load_file
 
 from nnkernels import kernels
@@ -19,6 +21,7 @@ from nnkernels.interchange import save_parameters
 from nnkernels.kernels import numpy_kernels
 from nnkernels.learn import asking, training_job
 from nnkernels.learn.outcome import Answers
+from nnkernels.learn.terminal import training_progress
 from nnkernels.learn.training_job import CHECKPOINT, Order
 from nnkernels.learn.training_report import write_report
 from nnkernels.parameters import initial_parameters
@@ -315,3 +318,17 @@ def test_without_a_cache_the_standard_network_answers_all_the_same(small_digits,
     monkeypatch.setattr(asking, "load_mnist", lambda: small_digits)
     monkeypatch.setitem(small_digits.__dict__, "name", "mnist")
     assert asking.standard_network().W1.shape == (784, 20)
+
+
+# The terminal
+
+
+def test_a_narrow_terminal_still_says_epoch_accuracies_and_speed(small_digits, tmp_path):
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=80, color_system=None)
+    order = Order(recipe="gradient-descent", backend="numpy", epochs=3)
+    with training_progress(console) as show:
+        training_job.run(order, small_digits, tmp_path, False, lambda history: show("gradient-descent", history))
+    shown = text.getvalue()
+    for words in ("3/3", "loss", "train", "val", "images/s"):
+        assert words in shown

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Column, Table
 
 from nnkernels.history import History
 
@@ -20,7 +28,11 @@ if TYPE_CHECKING:
     from nnkernels.learn.asking import Reading
     from nnkernels.learn.comparison_report import Report
 
-COLUMNS = (TextColumn("{task.description}"), BarColumn(bar_width=16), MofNCompleteColumn(), TimeElapsedColumn())
+
+def _columns() -> tuple[ProgressColumn, ...]:
+    # On a narrow terminal the words go on in a second line; epochs and time stay whole.
+    words = TextColumn("{task.description}", table_column=Column(ratio=1))
+    return MofNCompleteColumn(), BarColumn(bar_width=10), words, TimeElapsedColumn()
 
 
 def epoch_text(history: History) -> str:
@@ -40,7 +52,7 @@ def training_progress(console: Console) -> Iterator[Callable[[str, History], Non
 
     A log file gets a line a tenth of each training instead.
     """
-    with Progress(*COLUMNS, console=console, disable=not console.is_terminal) as progress:
+    with Progress(*_columns(), console=console, expand=True, disable=not console.is_terminal) as progress:
         tasks: dict[str, TaskID] = {}
 
         def show(name: str, history: History) -> None:
@@ -59,7 +71,7 @@ def training_progress(console: Console) -> Iterator[Callable[[str, History], Non
 @contextmanager
 def counting_progress(console: Console, what: str) -> Iterator[Callable[[int, int, str], None]]:
     """Show a bar of many pieces of work; yield the function that moves it: done, of all, the last one in words."""
-    with Progress(*COLUMNS, console=console, disable=not console.is_terminal) as progress:
+    with Progress(*_columns(), console=console, expand=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=None)
 
         def show(done: int, total: int, text: str) -> None:
