@@ -1,0 +1,130 @@
+"""The fused kernels' own copy of the parameters: flat arrays in the order in which the kernels walk through them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nnkernels.kernels.simd import lanes_for
+from nnkernels.parameters import FloatArray, Parameters
+
+CACHE_LINE = 64
+# A panel's row of sums must stay in registers: eight vectors leave some of AVX2's sixteen for the operands.
+MOST_PANEL_LANES = 64
+
+
+class Model(NamedTuple):
+    """Parameters, gradients or moments, float32.
+
+    The hidden layer is cut into panels of P lanes, the classes take C' lanes. Lanes beyond the network's units hold
+    zeros; those of ``b2`` hold -inf, whose exponential is 0, and none of them ever changes.
+
+    Attributes
+    ----------
+    W1 : ndarray, shape (panels * D * P,)
+        Panel by panel, a row of P lanes a pixel.
+    b1 : ndarray, shape (panels * P,)
+    W2 : ndarray, shape (panels * P * C',)
+        A row of C' lanes a hidden unit.
+    b2 : ndarray, shape (C',)
+    """
+
+    W1: FloatArray
+    b1: FloatArray
+    W2: FloatArray
+    b2: FloatArray
+
+
+class Layout:
+    """How a network of these widths lies in a :class:`Model`."""
+
+    def __init__(self, inputs: int, hidden: int, classes: int) -> None:
+        self.inputs, self.hidden, self.classes = inputs, hidden, classes
+        self.panels = -(-hidden // MOST_PANEL_LANES)
+        self.panel_lanes = lanes_for(-(-hidden // self.panels))
+        self.hidden_lanes = self.panels * self.panel_lanes
+        self.class_lanes = lanes_for(classes)
+
+    @classmethod
+    def of(cls, params: Parameters) -> Layout:
+        """Return the layout of given parameters."""
+        return cls(*params.W1.shape, len(params.b2))
+
+    def new(self, b2_padding: float = 0.0) -> Model:
+        """Return a model of zeros."""
+        lengths = (
+            self.hidden_lanes * self.inputs,
+            self.hidden_lanes,
+            self.hidden_lanes * self.class_lanes,
+            self.class_lanes,
+        )
+        model = Model(*map(aligned_zeros, lengths))
+        model.b2[self.classes :] = b2_padding
+        return model
+
+    def packed(self, params: Parameters, b2_padding: float = 0.0) -> Model:
+        """Return a copy of the parameters as a model."""
+        model = self.new(b2_padding)
+        for units, panel in self._panels(model):
+            panel[:, : units.stop - units.start] = params.W1[:, units]
+        model.b1[: self.hidden] = params.b1
+        model.W2.reshape(self.hidden_lanes, self.class_lanes)[: self.hidden, : self.classes] = params.W2
+        model.b2[: self.classes] = params.b2
+        return model
+
+    def unpack(self, model: Model, params: Parameters) -> None:
+        """Copy a model into parameters."""
+        for units, panel in self._panels(model):
+            params.W1[:, units] = panel[:, : units.stop - units.start]
+        params.b1[:] = model.b1[: self.hidden]
+        params.W2[:] = model.W2.reshape(self.hidden_lanes, self.class_lanes)[: self.hidden, : self.classes]
+        params.b2[:] = model.b2[: self.classes]
+
+    def _panels(self, model: Model) -> list[tuple[slice, FloatArray]]:
+        panels = model.W1.reshape(self.panels, self.inputs, self.panel_lanes)
+        starts = [p * self.panel_lanes for p in range(self.panels)]
+        return [
+            (slice(start, min(start + self.panel_lanes, self.hidden)), panel)
+            for start, panel in zip(starts, panels, strict=True)
+            if start < self.hidden
+        ]
+
+
+class Workspace(NamedTuple):
+    """What a stretch of training needs beside parameters and data; allocated once.
+
+    Attributes
+    ----------
+    A1, dZ1 : ndarray, shape (batch_size * hidden lanes,)
+    dlogits : ndarray, shape (batch_size * class lanes,)
+    W2_transposed : ndarray, shape (C * hidden lanes,)
+    features : ndarray, shape (threads, more than D)
+        The nonzero values of the image at hand, as floats; a row a thread.
+    """
+
+    A1: FloatArray
+    dZ1: FloatArray
+    dlogits: FloatArray
+    W2_transposed: FloatArray
+    features: FloatArray
+
+
+def new_workspace(layout: Layout, batch_size: int, threads: int) -> Workspace:
+    """Return a workspace of zeros."""
+    row = lanes_for(layout.inputs) + CACHE_LINE  # reading eight at a time goes up to seven beyond a list
+    return Workspace(
+        aligned_zeros(batch_size * layout.hidden_lanes),
+        aligned_zeros(batch_size * layout.hidden_lanes),
+        aligned_zeros(batch_size * layout.class_lanes),
+        aligned_zeros(layout.classes * layout.hidden_lanes),
+        aligned_zeros(threads * row).reshape(threads, row),
+    )
+
+
+def aligned_zeros(length: int) -> FloatArray:
+    """Return float32 zeros that begin with a cache line, so that no vector of eight lies across two."""
+    spare = CACHE_LINE // 4
+    memory = np.zeros(length + spare, np.float32)
+    start = -memory.ctypes.data // 4 % spare
+    return memory[start : start + length]

@@ -1,0 +1,311 @@
+"""Training on whole stretches of batches in one call: the first layer on nonzero pixels, everything in vector lanes.
+
+A hidden layer of H units is cut into panels of at most 64 lanes, so that a panel's row of sums stays in registers.
+The working copy of the parameters is laid out for that (``fused_model``), padded with zeros to whole lanes.
+
+Work is shared among threads without changing a single sum: images while activations are computed, rows of the weights
+while they are updated. So the result is bit-identical for any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba.extending import register_jitable
+
+from nnkernels.jit import ordered_kernel
+from nnkernels.kernels import simd
+from nnkernels.kernels.contract import MOMENTUM, SGD, UpdateRule
+from nnkernels.kernels.fused_model import Model, Workspace
+from nnkernels.kernels.nonzero import NonzeroImages
+from nnkernels.kernels.simd import VECTOR, at, is_positive, load, relu, store, width, zeros
+from nnkernels.kernels.team import meet
+from nnkernels.parameters import FloatArray
+
+class Sizes(NamedTuple):
+    """The sizes that are no compile-time constants."""
+
+    inputs: int
+    classes: int
+    batch_size: int
+
+
+class Batch(NamedTuple):
+    """Where a batch lies in the order, and how many images it has."""
+
+    begin: int
+    size: int
+
+
+@cache
+def training_kernel(panel_lanes: int, class_lanes: int) -> Callable[..., None]:
+    """Return the kernel for panels of that many lanes and that many lanes of classes, which are constants in it."""
+
+    @ordered_kernel
+    def train(
+        thread: int,
+        threads: int,
+        barrier: npt.NDArray[np.int64],
+        model: Model,
+        grads: Model,
+        first: Model,
+        second: Model,
+        space: Workspace,
+        images: NonzeroImages,
+        y: npt.NDArray[np.int64],
+        order: npt.NDArray[np.int64],
+        learning_rates: npt.NDArray[np.float32],
+        steps_before: int,
+        sizes: Sizes,
+        scale: np.float32,
+        rule: UpdateRule,
+    ) -> None:
+        panel, outputs = zeros(panel_lanes), zeros(class_lanes)
+        hidden_lanes = len(model.b1)
+        features = space.features[thread]
+        # This thread's share: rows of W1, and rows of W2 with their units' biases, in whole vectors.
+        pixels = share(sizes.inputs, thread, threads)
+        vectors = share(hidden_lanes // VECTOR, thread, threads)
+        units = (vectors[0] * VECTOR, vectors[1] * VECTOR)
+        transpose(model.W2, space.W2_transposed, units, sizes.classes, hidden_lanes, class_lanes)
+        meetings = meet(barrier, threads, 0)
+        for number in range(len(learning_rates)):
+            begin = number * sizes.batch_size
+            batch = Batch(begin, min(sizes.batch_size, len(order) - begin))
+            step = step_size(learning_rates[number], rule, steps_before + number + 1)
+            mine = share(batch.size, thread, threads)
+
+            first_layer(model, space.A1, images, order, batch, mine, features, sizes, scale, panel)
+            output_layer(model, space, y, order, batch, mine, sizes, panel, outputs)
+            meetings = meet(barrier, threads, meetings)
+
+            if rule.code == SGD:
+                # No gradient is stored: w -= learning_rate x dZ1, image by image.
+                add_outer_products(model.W1, images, space.dZ1, order, batch, pixels, features, sizes, -step * scale, panel)
+            else:
+                add_outer_products(grads.W1, images, space.dZ1, order, batch, pixels, features, sizes, scale, panel)
+                for first_row in range(0, hidden_lanes * sizes.inputs, panel_lanes * sizes.inputs):
+                    rows = (first_row + pixels[0] * panel_lanes, first_row + pixels[1] * panel_lanes)
+                    update(model.W1, grads.W1, first.W1, second.W1, rows, step, rule)
+            sum_gradients(grads, space, batch, units, outputs)
+            update(model.b1, grads.b1, first.b1, second.b1, units, step, rule)
+            rows = (units[0] * class_lanes, units[1] * class_lanes)
+            update(model.W2, grads.W2, first.W2, second.W2, rows, step, rule)
+            if thread == 0:
+                update(model.b2, grads.b2, first.b2, second.b2, (0, class_lanes), step, rule)
+            transpose(model.W2, space.W2_transposed, units, sizes.classes, hidden_lanes, class_lanes)
+            meetings = meet(barrier, threads, meetings)
+
+    return train
+
+
+@register_jitable
+def share(total: int, thread: int, threads: int) -> tuple[int, int]:
+    """Return the first and the end of a thread's part of ``total`` things."""
+    return thread * total // threads, (thread + 1) * total // threads
+
+
+@register_jitable
+def fetch_ahead(images: NonzeroImages, order: npt.NDArray[np.int64], i: int) -> None:
+    """Prefetch the list of the image at ``order[i]``: up to 192 values and places, as most digits have."""
+    if i < len(order):
+        start = images.starts[order[i]]
+        for line in range(3):
+            simd.prefetch(images.values, start + line * 64)
+        for line in range(6):
+            simd.prefetch(images.pixels, start + line * 32)
+
+
+@register_jitable
+def widen(images: NonzeroImages, start: int, end: int, features: FloatArray) -> None:
+    """``features[:end - start] = values[start:end]``, as floats, and up to seven elements more."""
+    eight = zeros(8)
+    for j in range(0, end - start, 8):
+        store(features, j, load(images.values, start + j, eight))
+
+
+@register_jitable
+def first_layer(
+    model: Model,
+    A1: FloatArray,
+    images: NonzeroImages,
+    order: npt.NDArray[np.int64],
+    batch: Batch,
+    mine: tuple[int, int],
+    features: FloatArray,
+    sizes: Sizes,
+    scale: np.float32,
+    panel: Any,
+) -> None:
+    """``A1 = relu(scale X W1 + b1)``, one panel after the other, so that its weights stay in the cache."""
+    hidden_lanes, lanes = len(model.b1), width(panel)
+    for p in range(0, hidden_lanes, lanes):
+        W1 = model.W1[p * sizes.inputs :]
+        for n in range(mine[0], mine[1]):
+            row = order[batch.begin + n]
+            start, end = images.starts[row], images.starts[row + 1]
+            if p == 0:
+                fetch_ahead(images, order, batch.begin + sizes.batch_size + n)
+            widen(images, start, end, features)
+            # Two sums in turns: one alone would wait for its own last addition, four cycles each.
+            even, odd = panel, panel
+            for k in range(start, end - 1, 2):
+                even += at(features, k - start) * load(W1, np.intp(at(images.pixels, k)) * lanes, panel)
+                odd += at(features, k + 1 - start) * load(W1, np.intp(at(images.pixels, k + 1)) * lanes, panel)
+            if (end - start) % 2:
+                even += at(features, end - 1 - start) * load(W1, np.intp(at(images.pixels, end - 1)) * lanes, panel)
+            Z1 = scale * (even + odd) + load(model.b1, p, panel)
+            store(A1, n * hidden_lanes + p, relu(Z1))
+
+
+@register_jitable
+def output_layer(
+    model: Model,
+    space: Workspace,
+    y: npt.NDArray[np.int64],
+    order: npt.NDArray[np.int64],
+    batch: Batch,
+    mine: tuple[int, int],
+    sizes: Sizes,
+    panel: Any,
+    outputs: Any,
+) -> None:
+    """``dlogits = (softmax(A1 W2 + b2) - onehot(y)) / N`` and ``dZ1 = (dlogits W2^T) * [A1 > 0]``."""
+    hidden_lanes, class_lanes = len(model.b1), len(model.b2)
+    one_over_N = np.float32(1) / np.float32(batch.size)
+    for n in range(mine[0], mine[1]):
+        at_hidden, at_logits = n * hidden_lanes, n * class_lanes
+        even, odd = load(model.b2, 0, outputs), outputs
+        for h in range(0, hidden_lanes, 2):
+            even += at(space.A1, at_hidden + h) * load(model.W2, h * class_lanes, outputs)
+            odd += at(space.A1, at_hidden + h + 1) * load(model.W2, (h + 1) * class_lanes, outputs)
+        logits = even + odd
+        exponentials = simd.exp_nonpositive(logits - simd.highest(logits))
+        store(space.dlogits, at_logits, exponentials * (one_over_N / simd.total(exponentials)))
+        space.dlogits[at_logits + y[order[batch.begin + n]]] -= one_over_N
+        for p in range(0, hidden_lanes, width(panel)):
+            gradient = panel
+            for c in range(sizes.classes):
+                gradient += at(space.dlogits, at_logits + c) * load(space.W2_transposed, c * hidden_lanes + p, panel)
+            store(space.dZ1, at_hidden + p, gradient * is_positive(load(space.A1, at_hidden + p, panel)))
+
+
+@register_jitable
+def add_outer_products(
+    target: FloatArray,
+    images: NonzeroImages,
+    dZ1: FloatArray,
+    order: npt.NDArray[np.int64],
+    batch: Batch,
+    pixels: tuple[int, int],
+    features: FloatArray,
+    sizes: Sizes,
+    factor: np.float32,
+    panel: Any,
+) -> None:
+    """``target += factor X^T dZ1`` on a range of pixels, entry by entry; images in their order, whoever does it."""
+    hidden_lanes, lanes = len(dZ1) // sizes.batch_size, width(panel)
+    for p in range(0, hidden_lanes, lanes):
+        part = target[p * sizes.inputs :]
+        for n in range(batch.size):
+            row = order[batch.begin + n]
+            start, end = images.starts[row], images.starts[row + 1]
+            if pixels[1] - pixels[0] < sizes.inputs:
+                start, end = find(images.pixels, start, end, pixels[0]), find(images.pixels, start, end, pixels[1])
+            widen(images, start, end, features)
+            gradient = factor * load(dZ1, n * hidden_lanes + p, panel)
+            for k in range(start, end):
+                place = np.intp(at(images.pixels, k)) * lanes
+                store(part, place, load(part, place, panel) + at(features, k - start) * gradient)
+
+
+@register_jitable
+def find(pixels: npt.NDArray[np.uint16], start: int, end: int, pixel: int) -> int:
+    """Return the first place from ``start`` on that has ``pixel`` or a later one."""
+    while start < end:
+        middle = (start + end) // 2
+        if pixels[middle] < pixel:
+            start = middle + 1
+        else:
+            end = middle
+    return start
+
+
+@register_jitable
+def sum_gradients(grads: Model, space: Workspace, batch: Batch, units: tuple[int, int], outputs: Any) -> None:
+    """``dW2 = A1^T dlogits`` and ``db1 = sum_n dZ1`` of a range of units, and ``db2 = sum_n dlogits``."""
+    hidden_lanes, class_lanes = len(grads.b1), len(grads.b2)
+    for h in range(units[0], units[1], 2):
+        one, other = outputs, outputs
+        for n in range(batch.size):
+            dlogits = load(space.dlogits, n * class_lanes, outputs)
+            one += at(space.A1, n * hidden_lanes + h) * dlogits
+            other += at(space.A1, n * hidden_lanes + h + 1) * dlogits
+        store(grads.W2, h * class_lanes, one)
+        store(grads.W2, (h + 1) * class_lanes, other)
+    eight = zeros(8)
+    for h in range(units[0], units[1], 8):
+        db1 = eight
+        for n in range(batch.size):
+            db1 += load(space.dZ1, n * hidden_lanes + h, eight)
+        store(grads.b1, h, db1)
+    if units[0] == 0:
+        db2 = outputs
+        for n in range(batch.size):
+            db2 += load(space.dlogits, n * class_lanes, outputs)
+        store(grads.b2, 0, db2)
+
+
+@register_jitable
+def transpose(
+    W2: FloatArray, W2_transposed: FloatArray, units: tuple[int, int], classes: int, hidden_lanes: int, class_lanes: int
+) -> None:
+    """``W2_transposed = W2^T`` of a range of units: a row of lanes a class, as the backward pass reads it."""
+    for h in range(units[0], units[1]):
+        for c in range(classes):
+            W2_transposed[c * hidden_lanes + h] = W2[h * class_lanes + c]
+
+
+@register_jitable
+def step_size(learning_rate: np.float32, rule: UpdateRule, t: int) -> np.float32:
+    """Return what the direction of step ``t`` is multiplied by: Adam's with the bias correction of both moments."""
+    if rule.code == SGD or rule.code == MOMENTUM:
+        return np.float32(learning_rate)
+    return np.float32(learning_rate * np.sqrt(1 - rule.beta_2**t) / (1 - rule.beta_1**t))
+
+
+@register_jitable
+def update(
+    w: FloatArray, g: FloatArray, m: FloatArray, v: FloatArray, part: tuple[int, int], step: np.float32, rule: UpdateRule
+) -> None:
+    """Take a step of the update rule on a part of flat arrays, and set the gradient to zero for the next batch.
+
+    Moments that sink below the normal numbers become 0: pixels at the edge are seldom inked, and between two
+    occasions their moments would shrink into the subnormals, whose arithmetic is slow on some CPUs.
+    """
+    eight = zeros(8)
+    if rule.code == SGD:
+        for i in range(part[0], part[1], 8):
+            store(w, i, load(w, i, eight) - step * load(g, i, eight))
+    elif rule.code == MOMENTUM:
+        momentum = np.float32(rule.momentum)
+        for i in range(part[0], part[1], 8):
+            velocity = simd.without_subnormals(momentum * load(m, i, eight) - step * load(g, i, eight))
+            store(m, i, velocity)
+            store(w, i, load(w, i, eight) + velocity)
+            store(g, i, eight)
+    else:
+        rate_1, rate_2 = np.float32(1 - rule.beta_1), np.float32(1 - rule.beta_2)
+        epsilon = np.float32(rule.epsilon)
+        for i in range(part[0], part[1], 8):
+            gradient, mean, square = load(g, i, eight), load(m, i, eight), load(v, i, eight)
+            mean = simd.without_subnormals(mean + rate_1 * (gradient - mean))
+            square = simd.without_subnormals(square + rate_2 * (gradient * gradient - square))
+            store(m, i, mean)
+            store(v, i, square)
+            store(w, i, load(w, i, eight) - step * mean / (simd.sqrt(square) + epsilon))
+            store(g, i, eight)

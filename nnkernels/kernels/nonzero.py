@@ -1,0 +1,103 @@
+"""Images as lists of their nonzero pixels: what the sparse kernels read in place of rows of pixels."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nnkernels.jit import ordered_kernel
+from nnkernels.kernels import simd
+
+MAX_INPUTS = 2**16  # pixels are numbered by uint16
+# Kernels read values eight at a time, and so up to seven beyond a list; prefetching looks a little further.
+PADDING = 64
+
+
+class NonzeroImages(NamedTuple):
+    """Images in compressed sparse rows.
+
+    Attributes
+    ----------
+    values : ndarray of uint8 or float32, shape (entries + PADDING,)
+        The nonzero pixels of all images, image by image.
+    pixels : ndarray of uint16, shape (entries + PADDING,)
+        Where in its image each stands; ascending within an image.
+    starts : ndarray of int64, shape (N + 1,)
+        Image n has the entries ``starts[n]`` to ``starts[n + 1]``.
+    """
+
+    values: npt.NDArray[Any]
+    pixels: npt.NDArray[np.uint16]
+    starts: npt.NDArray[np.int64]
+
+    @property
+    def nbytes(self) -> int:
+        """Return the memory of the three arrays, in bytes."""
+        return self.values.nbytes + self.pixels.nbytes + self.starts.nbytes
+
+
+def pack_nonzero(X: npt.NDArray[Any]) -> NonzeroImages:
+    """Return images (N, D), uint8 or float32, as lists of their nonzero pixels; D is below 65,536.
+
+    A NaN is nonzero.
+    """
+    starts = np.zeros(len(X) + 1, np.int64)
+    _count(X, starts)
+    entries = int(starts[-1])
+    values = np.zeros(entries + PADDING, X.dtype)
+    pixels = np.zeros(entries + PADDING, np.uint16)
+    _fill(X, starts, values, pixels, PLACES)
+    return NonzeroImages(values, pixels, starts)
+
+
+# Row m holds, in ascending order, the places of the ones in the eight bits of m, and then zeros.
+PLACES = np.array([sorted(range(8), key=lambda bit: not m >> bit & 1) for m in range(256)], np.uint16)
+PLACES *= (np.arange(8) < np.array([m.bit_count() for m in range(256)])[:, np.newaxis]).astype(np.uint16)
+
+
+@ordered_kernel
+def _count(X: npt.NDArray[Any], starts: npt.NDArray[np.int64]) -> None:
+    for n in range(X.shape[0]):
+        entries = 0
+        for d in range(X.shape[1]):
+            entries += X[n, d] != 0
+        starts[n + 1] = starts[n] + entries
+
+
+@ordered_kernel
+def _fill(
+    X: npt.NDArray[Any],
+    starts: npt.NDArray[np.int64],
+    values: npt.NDArray[Any],
+    pixels: npt.NDArray[np.uint16],
+    places: npt.NDArray[np.uint16],
+) -> None:
+    for n in range(X.shape[0]):
+        find_nonzero(X[n], pixels, starts[n], places)
+        for k in range(starts[n], starts[n + 1]):
+            values[k] = X[n, pixels[k]]
+
+
+@ordered_kernel
+def find_nonzero(
+    image: npt.NDArray[Any], pixels: npt.NDArray[np.uint16], start: int, places: npt.NDArray[np.uint16]
+) -> int:
+    """Write the places of an image's nonzero pixels to ``pixels[start:]``; return where they end.
+
+    Eight pixels at a time, without a branch: a table knows the places of the ones in each mask of eight bits. All
+    eight places are written, of which only those in the mask are kept, so up to seven elements beyond the end are
+    overwritten: of the images that follow, which are written later, or of the padding.
+    """
+    whole = len(image) // 8 * 8
+    k = start
+    for d in range(0, whole, 8):
+        mask = simd.nonzero_mask(image, d)
+        simd.store_moved(pixels, k, places, mask, d)
+        k += simd.bit_count(mask)
+    for d in range(whole, len(image)):
+        if image[d] != 0:
+            pixels[k] = d
+            k += 1
+    return k

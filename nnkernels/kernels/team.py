@@ -1,0 +1,107 @@
+"""Threads that run one kernel together: the same function on each, meeting at barriers inside compiled code.
+
+Numba's own parallel loops open and close a region for every loop, some ten microseconds each; a training on small
+batches has thousands of them a second. Here each thread stays in the kernel for the whole stretch.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic, register_jitable
+
+SPINS = 2000  # looks at the counter before a thread offers its CPU to others
+
+
+@cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, thread_name_prefix="nnkernels")
+
+
+def run_together(kernel: Callable[..., None], threads: int, *arguments: Any) -> None:
+    """Call ``kernel(thread, threads, barrier, *arguments)`` on each of ``threads`` threads, and wait for all.
+
+    The kernel must be compiled without the GIL, raise nothing, and meet every barrier on every thread.
+    """
+    barrier = new_barrier()
+    if threads == 1:
+        kernel(0, 1, barrier, *arguments)
+        return
+    others = [
+        _pool(threads - 1).submit(kernel, thread, threads, barrier, *arguments) for thread in range(1, threads)
+    ]
+    try:
+        kernel(0, threads, barrier, *arguments)
+    finally:
+        for other in others:
+            other.result()
+
+
+def new_barrier() -> npt.NDArray[np.int64]:
+    """Return the counter of arrivals, alone in its cache line."""
+    return np.zeros(8, np.int64)
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def meet(barrier: npt.NDArray[np.int64], threads: int, meetings: int) -> int:
+    """Wait until every thread has come here as often; return the number of meetings so far.
+
+    Everything that a thread wrote before is then seen by the others.
+    """
+    if threads == 1:
+        return meetings
+    meetings += 1
+    add_one(barrier)
+    spins = 0
+    while current(barrier) < threads * meetings:
+        spins += 1
+        if spins > SPINS:
+            give_way()
+            spins = 0
+    return meetings
+
+
+@intrinsic  # type: ignore[misc]
+def add_one(typingctx: Any, counter: Any) -> Any:
+    """``add_one(counter)``: add one to the array's first element, atomically."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        data = context.make_array(counter)(context, builder, args[0]).data
+        builder.atomic_rmw("add", data, ir.Constant(ir.IntType(64), 1), "seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(counter), generate
+
+
+@intrinsic  # type: ignore[misc]
+def current(typingctx: Any, counter: Any) -> Any:
+    """``current(counter)``: the array's first element, read anew from memory."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        data = context.make_array(counter)(context, builder, args[0]).data
+        return builder.load_atomic(data, "seq_cst", 8)
+
+    return types.int64(counter), generate
+
+
+if sys.platform == "win32":  # there a thread that waits keeps spinning
+
+    @register_jitable  # type: ignore[untyped-decorator]
+    def give_way() -> None:
+        """Do nothing."""
+
+else:
+    _sched_yield = types.ExternalFunction("sched_yield", types.intc())
+
+    @register_jitable  # type: ignore[untyped-decorator]
+    def give_way() -> None:
+        """Let another thread have this CPU, where there are more threads than CPUs."""
+        _sched_yield()
