@@ -69,7 +69,7 @@ def train_inplace(
         order,
         learning_rates,
         int(state.step[0]),
-        Sizes(layout.inputs, layout.classes, batch_size),
+        Sizes(layout.inputs, layout.hidden, layout.classes, batch_size),
         np.float32(scale),
         rule,
     )

@@ -96,29 +96,28 @@ class Workspace(NamedTuple):
 
     Attributes
     ----------
-    A1, dZ1 : ndarray, shape (batch_size * hidden lanes,)
-    dlogits : ndarray, shape (batch_size * class lanes,)
-    W2_transposed : ndarray, shape (C * hidden lanes,)
-    features : ndarray, shape (threads, more than D)
-        The nonzero values of the image at hand, as floats; a row a thread.
+    A1, dZ1 : ndarray, shape (images * hidden lanes,)
+        For the images of a batch, rounded up to a multiple of eight.
+    dlogits : ndarray, shape (images * class lanes,)
+    columns : ndarray, shape (threads, 8 * (hidden lanes + class lanes))
+        Hidden units and classes of eight images, transposed; a row a thread.
     """
 
     A1: FloatArray
     dZ1: FloatArray
     dlogits: FloatArray
-    W2_transposed: FloatArray
-    features: FloatArray
+    columns: FloatArray
 
 
 def new_workspace(layout: Layout, batch_size: int, threads: int) -> Workspace:
     """Return a workspace of zeros."""
-    row = lanes_for(layout.inputs) + CACHE_LINE  # reading eight at a time goes up to seven beyond a list
+    images = lanes_for(batch_size)
+    columns = 8 * (layout.hidden_lanes + layout.class_lanes)
     return Workspace(
-        aligned_zeros(batch_size * layout.hidden_lanes),
-        aligned_zeros(batch_size * layout.hidden_lanes),
-        aligned_zeros(batch_size * layout.class_lanes),
-        aligned_zeros(layout.classes * layout.hidden_lanes),
-        aligned_zeros(threads * row).reshape(threads, row),
+        aligned_zeros(images * layout.hidden_lanes),
+        aligned_zeros(images * layout.hidden_lanes),
+        aligned_zeros(images * layout.class_lanes),
+        aligned_zeros(threads * columns).reshape(threads, columns),
     )
 
 

@@ -22,7 +22,7 @@ from nnkernels.kernels import simd
 from nnkernels.kernels.contract import MOMENTUM, SGD, UpdateRule
 from nnkernels.kernels.fused_model import Model, Workspace
 from nnkernels.kernels.nonzero import NonzeroImages
-from nnkernels.kernels.simd import VECTOR, at, is_positive, load, relu, store, width, zeros
+from nnkernels.kernels.simd import VECTOR, at, is_positive, load, load_four, maximum, pick, relu, store, transpose_eight, width, zeros
 from nnkernels.kernels.team import meet
 from nnkernels.parameters import FloatArray
 
@@ -30,6 +30,7 @@ class Sizes(NamedTuple):
     """The sizes that are no compile-time constants."""
 
     inputs: int
+    hidden: int
     classes: int
     batch_size: int
 
@@ -66,28 +67,28 @@ def training_kernel(panel_lanes: int, class_lanes: int) -> Callable[..., None]:
     ) -> None:
         panel, outputs = zeros(panel_lanes), zeros(class_lanes)
         hidden_lanes = len(model.b1)
-        features = space.features[thread]
+        columns = space.columns[thread]
         # This thread's share: rows of W1, and rows of W2 with their units' biases, in whole vectors.
         pixels = share(sizes.inputs, thread, threads)
         vectors = share(hidden_lanes // VECTOR, thread, threads)
         units = (vectors[0] * VECTOR, vectors[1] * VECTOR)
-        transpose(model.W2, space.W2_transposed, units, sizes.classes, hidden_lanes, class_lanes)
-        meetings = meet(barrier, threads, 0)
+        meetings = 0
         for number in range(len(learning_rates)):
             begin = number * sizes.batch_size
             batch = Batch(begin, min(sizes.batch_size, len(order) - begin))
             step = step_size(learning_rates[number], rule, steps_before + number + 1)
-            mine = share(batch.size, thread, threads)
+            groups = share((batch.size + 7) // 8, thread, threads)
+            mine = (8 * groups[0], min(8 * groups[1], batch.size))
 
-            first_layer(model, space.A1, images, order, batch, mine, features, sizes, scale, panel)
-            output_layer(model, space, y, order, batch, mine, sizes, panel, outputs)
+            first_layer(model, space.A1, images, order, batch, mine, sizes, scale, panel)
+            output_layer(model, space, columns, y, order, batch, mine, sizes)
             meetings = meet(barrier, threads, meetings)
 
             if rule.code == SGD:
                 # No gradient is stored: w -= learning_rate x dZ1, image by image.
-                add_outer_products(model.W1, images, space.dZ1, order, batch, pixels, features, sizes, -step * scale, panel)
+                add_outer_products(model.W1, images, space.dZ1, hidden_lanes, order, batch, pixels, sizes, -step * scale, panel)
             else:
-                add_outer_products(grads.W1, images, space.dZ1, order, batch, pixels, features, sizes, scale, panel)
+                add_outer_products(grads.W1, images, space.dZ1, hidden_lanes, order, batch, pixels, sizes, scale, panel)
                 for first_row in range(0, hidden_lanes * sizes.inputs, panel_lanes * sizes.inputs):
                     rows = (first_row + pixels[0] * panel_lanes, first_row + pixels[1] * panel_lanes)
                     update(model.W1, grads.W1, first.W1, second.W1, rows, step, rule)
@@ -97,7 +98,6 @@ def training_kernel(panel_lanes: int, class_lanes: int) -> Callable[..., None]:
             update(model.W2, grads.W2, first.W2, second.W2, rows, step, rule)
             if thread == 0:
                 update(model.b2, grads.b2, first.b2, second.b2, (0, class_lanes), step, rule)
-            transpose(model.W2, space.W2_transposed, units, sizes.classes, hidden_lanes, class_lanes)
             meetings = meet(barrier, threads, meetings)
 
     return train
@@ -121,14 +121,6 @@ def fetch_ahead(images: NonzeroImages, order: npt.NDArray[np.int64], i: int) -> 
 
 
 @register_jitable
-def widen(images: NonzeroImages, start: int, end: int, features: FloatArray) -> None:
-    """``features[:end - start] = values[start:end]``, as floats, and up to seven elements more."""
-    eight = zeros(8)
-    for j in range(0, end - start, 8):
-        store(features, j, load(images.values, start + j, eight))
-
-
-@register_jitable
 def first_layer(
     model: Model,
     A1: FloatArray,
@@ -136,7 +128,6 @@ def first_layer(
     order: npt.NDArray[np.int64],
     batch: Batch,
     mine: tuple[int, int],
-    features: FloatArray,
     sizes: Sizes,
     scale: np.float32,
     panel: Any,
@@ -150,14 +141,14 @@ def first_layer(
             start, end = images.starts[row], images.starts[row + 1]
             if p == 0:
                 fetch_ahead(images, order, batch.begin + sizes.batch_size + n)
-            widen(images, start, end, features)
             # Two sums in turns: one alone would wait for its own last addition, four cycles each.
             even, odd = panel, panel
-            for k in range(start, end - 1, 2):
-                even += at(features, k - start) * load(W1, np.intp(at(images.pixels, k)) * lanes, panel)
-                odd += at(features, k + 1 - start) * load(W1, np.intp(at(images.pixels, k + 1)) * lanes, panel)
-            if (end - start) % 2:
-                even += at(features, end - 1 - start) * load(W1, np.intp(at(images.pixels, end - 1)) * lanes, panel)
+            for k in range(start, end, 4):
+                x, places = load_four(images.values, k), at(images.fours, k // 4)
+                even += pick(x, 0, panel) * load(W1, row_of(places, 0, lanes), panel)
+                odd += pick(x, 1, panel) * load(W1, row_of(places, 1, lanes), panel)
+                even += pick(x, 2, panel) * load(W1, row_of(places, 2, lanes), panel)
+                odd += pick(x, 3, panel) * load(W1, row_of(places, 3, lanes), panel)
             Z1 = scale * (even + odd) + load(model.b1, p, panel)
             store(A1, n * hidden_lanes + p, relu(Z1))
 
@@ -166,32 +157,70 @@ def first_layer(
 def output_layer(
     model: Model,
     space: Workspace,
+    columns: FloatArray,
     y: npt.NDArray[np.int64],
     order: npt.NDArray[np.int64],
     batch: Batch,
     mine: tuple[int, int],
     sizes: Sizes,
-    panel: Any,
-    outputs: Any,
 ) -> None:
-    """``dlogits = (softmax(A1 W2 + b2) - onehot(y)) / N`` and ``dZ1 = (dlogits W2^T) * [A1 > 0]``."""
+    """``dlogits = (softmax(A1 W2 + b2) - onehot(y)) / N`` and ``dZ1 = (dlogits W2^T) * [A1 > 0]``.
+
+    Ten classes fill no vectors, but eight images do: they are transposed, so that a lane is an image, and back. In a
+    group beyond the end of the batch, what is computed is never read.
+    """
     hidden_lanes, class_lanes = len(model.b1), len(model.b2)
+    A1, logits = columns[: hidden_lanes * 8], columns[hidden_lanes * 8 :]
+    eight = zeros(8)
     one_over_N = np.float32(1) / np.float32(batch.size)
-    for n in range(mine[0], mine[1]):
-        at_hidden, at_logits = n * hidden_lanes, n * class_lanes
-        even, odd = load(model.b2, 0, outputs), outputs
-        for h in range(0, hidden_lanes, 2):
-            even += at(space.A1, at_hidden + h) * load(model.W2, h * class_lanes, outputs)
-            odd += at(space.A1, at_hidden + h + 1) * load(model.W2, (h + 1) * class_lanes, outputs)
-        logits = even + odd
-        exponentials = simd.exp_nonpositive(logits - simd.highest(logits))
-        store(space.dlogits, at_logits, exponentials * (one_over_N / simd.total(exponentials)))
-        space.dlogits[at_logits + y[order[batch.begin + n]]] -= one_over_N
-        for p in range(0, hidden_lanes, width(panel)):
-            gradient = panel
+    for n in range(mine[0], mine[1], 8):
+        for h in range(0, hidden_lanes, 8):
+            transpose_eight(space.A1, n * hidden_lanes + h, hidden_lanes, A1, h * 8, 8)
+
+        highest = eight - np.float32(np.inf)
+        for c in range(0, sizes.classes, 4):
+            z0, z1 = eight + at(model.b2, c), eight + at(model.b2, c + 1)
+            z2, z3 = eight + at(model.b2, c + 2), eight + at(model.b2, c + 3)
+            for h in range(sizes.hidden):
+                w, a = h * class_lanes + c, load(A1, h * 8, eight)
+                z0 += at(model.W2, w) * a
+                z1 += at(model.W2, w + 1) * a
+                z2 += at(model.W2, w + 2) * a
+                z3 += at(model.W2, w + 3) * a
+            store(logits, c * 8, z0)
+            store(logits, c * 8 + 8, z1)
+            store(logits, c * 8 + 16, z2)
+            store(logits, c * 8 + 24, z3)
+            highest = maximum(maximum(maximum(maximum(highest, z0), z1), z2), z3)
+        total = eight
+        for c in range(sizes.classes):
+            exponential = simd.exp_nonpositive(load(logits, c * 8, eight) - highest)
+            store(logits, c * 8, exponential)
+            total += exponential
+        factor = one_over_N / total
+        for c in range(sizes.classes):
+            store(logits, c * 8, load(logits, c * 8, eight) * factor)
+        for c in range(sizes.classes, class_lanes):
+            store(logits, c * 8, eight)
+        for i in range(min(8, batch.size - n)):
+            logits[y[order[batch.begin + n + i]] * 8 + i] -= one_over_N
+
+        for h in range(0, sizes.hidden, 4):
+            g0, g1, g2, g3 = eight, eight, eight, eight
             for c in range(sizes.classes):
-                gradient += at(space.dlogits, at_logits + c) * load(space.W2_transposed, c * hidden_lanes + p, panel)
-            store(space.dZ1, at_hidden + p, gradient * is_positive(load(space.A1, at_hidden + p, panel)))
+                w, d = h * class_lanes + c, load(logits, c * 8, eight)
+                g0 += at(model.W2, w) * d
+                g1 += at(model.W2, w + class_lanes) * d
+                g2 += at(model.W2, w + 2 * class_lanes) * d
+                g3 += at(model.W2, w + 3 * class_lanes) * d
+            store(A1, h * 8, g0 * is_positive(load(A1, h * 8, eight)))
+            store(A1, h * 8 + 8, g1 * is_positive(load(A1, h * 8 + 8, eight)))
+            store(A1, h * 8 + 16, g2 * is_positive(load(A1, h * 8 + 16, eight)))
+            store(A1, h * 8 + 24, g3 * is_positive(load(A1, h * 8 + 24, eight)))
+        for h in range(0, hidden_lanes, 8):
+            transpose_eight(A1, h * 8, 8, space.dZ1, n * hidden_lanes + h, hidden_lanes)
+        for c in range(0, class_lanes, 8):
+            transpose_eight(logits, c * 8, 8, space.dlogits, n * class_lanes + c, class_lanes)
 
 
 @register_jitable
@@ -199,16 +228,16 @@ def add_outer_products(
     target: FloatArray,
     images: NonzeroImages,
     dZ1: FloatArray,
+    hidden_lanes: int,
     order: npt.NDArray[np.int64],
     batch: Batch,
     pixels: tuple[int, int],
-    features: FloatArray,
     sizes: Sizes,
     factor: np.float32,
     panel: Any,
 ) -> None:
     """``target += factor X^T dZ1`` on a range of pixels, entry by entry; images in their order, whoever does it."""
-    hidden_lanes, lanes = len(dZ1) // sizes.batch_size, width(panel)
+    lanes = width(panel)
     for p in range(0, hidden_lanes, lanes):
         part = target[p * sizes.inputs :]
         for n in range(batch.size):
@@ -216,11 +245,31 @@ def add_outer_products(
             start, end = images.starts[row], images.starts[row + 1]
             if pixels[1] - pixels[0] < sizes.inputs:
                 start, end = find(images.pixels, start, end, pixels[0]), find(images.pixels, start, end, pixels[1])
-            widen(images, start, end, features)
             gradient = factor * load(dZ1, n * hidden_lanes + p, panel)
-            for k in range(start, end):
-                place = np.intp(at(images.pixels, k)) * lanes
-                store(part, place, load(part, place, panel) + at(features, k - start) * gradient)
+            # A thread's range of pixels may begin and end within four.
+            fours_start, fours_end = min((start + 3) // 4 * 4, end), max(end // 4 * 4, start)
+            for k in range(start, fours_start):
+                add(part, np.intp(images.pixels[k]) * lanes, np.float32(images.values[k]) * gradient)
+            for k in range(max(fours_start, fours_end), end):
+                add(part, np.intp(images.pixels[k]) * lanes, np.float32(images.values[k]) * gradient)
+            for k in range(fours_start, fours_end, 4):
+                x, places = load_four(images.values, k), at(images.fours, k // 4)
+                add(part, row_of(places, 0, lanes), pick(x, 0, panel) * gradient)
+                add(part, row_of(places, 1, lanes), pick(x, 1, panel) * gradient)
+                add(part, row_of(places, 2, lanes), pick(x, 2, panel) * gradient)
+                add(part, row_of(places, 3, lanes), pick(x, 3, panel) * gradient)
+
+
+@register_jitable
+def row_of(places: np.uint64, i: int, lanes: int) -> int:
+    """Return where the row of the ``i``-th of four pixels begins."""
+    return np.intp((places >> np.uint64(16 * i)) & np.uint64(0xFFFF)) * lanes
+
+
+@register_jitable
+def add(target: FloatArray, place: int, lanes: Any) -> None:
+    """``target[place:place + width] += lanes``."""
+    store(target, place, load(target, place, lanes) + lanes)
 
 
 @register_jitable
@@ -239,14 +288,18 @@ def find(pixels: npt.NDArray[np.uint16], start: int, end: int, pixel: int) -> in
 def sum_gradients(grads: Model, space: Workspace, batch: Batch, units: tuple[int, int], outputs: Any) -> None:
     """``dW2 = A1^T dlogits`` and ``db1 = sum_n dZ1`` of a range of units, and ``db2 = sum_n dlogits``."""
     hidden_lanes, class_lanes = len(grads.b1), len(grads.b2)
-    for h in range(units[0], units[1], 2):
-        one, other = outputs, outputs
+    for h in range(units[0], units[1], 4):
+        g0, g1, g2, g3 = outputs, outputs, outputs, outputs
         for n in range(batch.size):
-            dlogits = load(space.dlogits, n * class_lanes, outputs)
-            one += at(space.A1, n * hidden_lanes + h) * dlogits
-            other += at(space.A1, n * hidden_lanes + h + 1) * dlogits
-        store(grads.W2, h * class_lanes, one)
-        store(grads.W2, (h + 1) * class_lanes, other)
+            dlogits, a = load(space.dlogits, n * class_lanes, outputs), n * hidden_lanes + h
+            g0 += at(space.A1, a) * dlogits
+            g1 += at(space.A1, a + 1) * dlogits
+            g2 += at(space.A1, a + 2) * dlogits
+            g3 += at(space.A1, a + 3) * dlogits
+        store(grads.W2, h * class_lanes, g0)
+        store(grads.W2, (h + 1) * class_lanes, g1)
+        store(grads.W2, (h + 2) * class_lanes, g2)
+        store(grads.W2, (h + 3) * class_lanes, g3)
     eight = zeros(8)
     for h in range(units[0], units[1], 8):
         db1 = eight
@@ -258,16 +311,6 @@ def sum_gradients(grads: Model, space: Workspace, batch: Batch, units: tuple[int
         for n in range(batch.size):
             db2 += load(space.dlogits, n * class_lanes, outputs)
         store(grads.b2, 0, db2)
-
-
-@register_jitable
-def transpose(
-    W2: FloatArray, W2_transposed: FloatArray, units: tuple[int, int], classes: int, hidden_lanes: int, class_lanes: int
-) -> None:
-    """``W2_transposed = W2^T`` of a range of units: a row of lanes a class, as the backward pass reads it."""
-    for h in range(units[0], units[1]):
-        for c in range(classes):
-            W2_transposed[c * hidden_lanes + h] = W2[h * class_lanes + c]
 
 
 @register_jitable

@@ -24,12 +24,16 @@ class NonzeroImages(NamedTuple):
         The nonzero pixels of all images, image by image.
     pixels : ndarray of uint16, shape (entries + PADDING,)
         Where in its image each stands; ascending within an image.
+    fours : ndarray of uint64, shape ((entries + PADDING) / 4,)
+        ``pixels`` again, four at a time.
     starts : ndarray of int64, shape (N + 1,)
-        Image n has the entries ``starts[n]`` to ``starts[n + 1]``.
+        Image n has the entries ``starts[n]`` to ``starts[n + 1]``: a multiple of four, the last up to three of which
+        are zeros at its last nonzero pixel.
     """
 
     values: npt.NDArray[Any]
     pixels: npt.NDArray[np.uint16]
+    fours: npt.NDArray[np.uint64]
     starts: npt.NDArray[np.int64]
 
     @property
@@ -49,7 +53,7 @@ def pack_nonzero(X: npt.NDArray[Any]) -> NonzeroImages:
     values = np.zeros(entries + PADDING, X.dtype)
     pixels = np.zeros(entries + PADDING, np.uint16)
     _fill(X, starts, values, pixels, PLACES)
-    return NonzeroImages(values, pixels, starts)
+    return NonzeroImages(values, pixels, pixels.view(np.uint64), starts)
 
 
 # Row m holds, in ascending order, the places of the ones in the eight bits of m, and then zeros.
@@ -63,7 +67,7 @@ def _count(X: npt.NDArray[Any], starts: npt.NDArray[np.int64]) -> None:
         entries = 0
         for d in range(X.shape[1]):
             entries += X[n, d] != 0
-        starts[n + 1] = starts[n] + entries
+        starts[n + 1] = starts[n] + (entries + 3) // 4 * 4
 
 
 @ordered_kernel
@@ -75,9 +79,12 @@ def _fill(
     places: npt.NDArray[np.uint16],
 ) -> None:
     for n in range(X.shape[0]):
-        find_nonzero(X[n], pixels, starts[n], places)
-        for k in range(starts[n], starts[n + 1]):
+        end = find_nonzero(X[n], pixels, starts[n], places)
+        for k in range(starts[n], end):
             values[k] = X[n, pixels[k]]
+        for k in range(end, starts[n + 1]):
+            values[k] = 0
+            pixels[k] = pixels[end - 1]
 
 
 @ordered_kernel

@@ -162,6 +162,36 @@ def store(typingctx: Any, array: Any, index: Any, lanes: Any) -> Any:
 
 
 @intrinsic  # type: ignore[misc]
+def load_four(typingctx: Any, array: Any, index: Any) -> Any:
+    """``load_four(array, index)``: four elements, twice, as eight lanes; see :func:`pick`."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        stored = ir.VectorType(context.get_data_type(array.dtype), 4)
+        four = builder.load(_pointer(context, builder, array, args[0], args[1], stored), align=array.dtype.bitwidth // 8)
+        if array.dtype != types.float32:
+            four = builder.uitofp(four, ir.VectorType(FLOAT, 4))
+        return _pack(builder, [builder.shuffle_vector(four, four, ir.Constant(INTS, [0, 1, 2, 3] * 2))])
+
+    return Lanes(VECTOR)(array, types.intp), generate
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[misc]
+def pick(typingctx: Any, four: Any, which: Any, like: Any) -> Any:
+    """``pick(load_four(array, index), i, like)``: element ``index + i`` in every lane; i is a constant, 0 to 3.
+
+    A broadcast from register to register: on CPUs whose loads are the bottleneck, it leaves them to the weights.
+    """
+    chosen = which.literal_value
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        vector = _unpack(builder, args[0])[0]
+        splat = builder.shuffle_vector(vector, vector, ir.Constant(INTS, [chosen] * 4 + [chosen + 4] * 4))
+        return _pack(builder, [splat] * like.vectors)
+
+    return like(four, which, like), generate
+
+
+@intrinsic  # type: ignore[misc]
 def at(typingctx: Any, array: Any, index: Any) -> Any:
     """``at(array, index)``: the element, without Numba's look at whether the index is negative."""
 
@@ -259,31 +289,51 @@ def exp_nonpositive(typingctx: Any, lanes: Any) -> Any:
     return _elementwise(lanes, make)
 
 
-def _reduced(lanes: Any, combine: Callable[[Any, Any, Any], Any]) -> Any:
+@intrinsic  # type: ignore[misc]
+def maximum(typingctx: Any, left: Any, right: Any) -> Any:
+    """``maximum(a, b)``: lane by lane the greater; ``b`` where one is NaN."""
+
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        first, *others = _unpack(builder, args[0])
-        for vector in others:
-            first = combine(builder, first, vector)
-        for distance in (4, 2, 1):  # halves onto each other, then quarters, then neighbours
-            moved = builder.shuffle_vector(
-                first, first, ir.Constant(INTS, [(i + distance) % VECTOR for i in range(VECTOR)])
-            )
-            first = combine(builder, first, moved)
-        return builder.extract_element(first, I32(0))
+        pairs = zip(*(_unpack(builder, arg) for arg in args), strict=True)
+        return _pack(builder, [builder.select(builder.fcmp_ordered(">", a, b), a, b) for a, b in pairs])
 
-    return types.float32(lanes), generate
+    return left(left, right), generate
 
 
 @intrinsic  # type: ignore[misc]
-def total(typingctx: Any, lanes: Any) -> Any:
-    """``total(z)``: the sum of all lanes."""
-    return _reduced(lanes, lambda builder, a, b: builder.fadd(a, b))
+def transpose_eight(
+    typingctx: Any, source: Any, at_source: Any, stride: Any, target: Any, at_target: Any, target_stride: Any
+) -> Any:
+    """``transpose_eight(source, i, stride, target, j, target_stride)``: eight rows of eight become columns.
 
+    ``target[j + a * target_stride + b] = source[i + b * stride + a]`` for a, b < 8.
+    """
 
-@intrinsic  # type: ignore[misc]
-def highest(typingctx: Any, lanes: Any) -> Any:
-    """``highest(z)``: the greatest of all lanes; a NaN may be passed over."""
-    return _reduced(lanes, lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        def row(kind: Any, array: Any, start: Any, step: Any, i: int) -> Any:
+            index = builder.add(start, builder.mul(step, ir.Constant(step.type, i)))
+            return _pointer(context, builder, kind, array, index, FLOATS)
+
+        def shuffle(a: Any, b: Any, lanes: list[int]) -> Any:
+            return builder.shuffle_vector(a, b, ir.Constant(INTS, lanes))
+
+        rows = [builder.load(row(source, args[0], args[1], args[2], i), align=4) for i in range(8)]
+        # Pairs of rows interleaved, then pairs of pairs, then halves: what AVX does in one instruction each.
+        pairs = []
+        for i in range(0, 8, 2):
+            for lanes in ([0, 8, 1, 9, 4, 12, 5, 13], [2, 10, 3, 11, 6, 14, 7, 15]):
+                pairs.append(shuffle(rows[i], rows[i + 1], lanes))
+        fours = []
+        for i in (0, 1, 4, 5):
+            for lanes in ([0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15]):
+                fours.append(shuffle(pairs[i], pairs[i + 2], lanes))
+        for i in range(4):
+            for lanes, column in (([0, 1, 2, 3, 8, 9, 10, 11], i), ([4, 5, 6, 7, 12, 13, 14, 15], i + 4)):
+                value = shuffle(fours[i], fours[i + 4], lanes)
+                builder.store(value, row(target, args[3], args[4], args[5], column), align=4)
+        return context.get_dummy_value()
+
+    return types.void(source, types.intp, types.intp, target, types.intp, types.intp), generate
 
 
 # Which of eight bytes are nonzero
