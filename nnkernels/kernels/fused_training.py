@@ -80,7 +80,7 @@ def training_kernel(panel_lanes: int, class_lanes: int) -> Callable[..., None]:
             groups = share((batch.size + 7) // 8, thread, threads)
             mine = (8 * groups[0], min(8 * groups[1], batch.size))
 
-            first_layer(model, space.A1, images, order, batch, mine, sizes, scale, panel)
+            first_layer(model, space.A1, images, y, order, batch, mine, sizes, scale, panel)
             output_layer(model, space, columns, y, order, batch, mine, sizes)
             meetings = meet(barrier, threads, meetings)
 
@@ -109,9 +109,12 @@ def share(total: int, thread: int, threads: int) -> tuple[int, int]:
     return thread * total // threads, (thread + 1) * total // threads
 
 
-@register_jitable
-def fetch_ahead(images: NonzeroImages, order: npt.NDArray[np.int64], i: int) -> None:
-    """Prefetch the list of the image at ``order[i]``: up to 192 values and places, as most digits have."""
+@register_jitable(inline="always")
+def fetch_ahead(images: NonzeroImages, y: npt.NDArray[Any], order: npt.NDArray[np.int64], i: int, far: int) -> None:
+    """Prefetch the list of the image at ``order[i]``, of 192 entries as most digits have, and what leads to a far one."""
+    if far < len(order):
+        simd.prefetch(images.starts, order[far])
+        simd.prefetch(y, order[far])
     if i < len(order):
         start = images.starts[order[i]]
         for line in range(3):
@@ -125,6 +128,7 @@ def first_layer(
     model: Model,
     A1: FloatArray,
     images: NonzeroImages,
+    y: npt.NDArray[Any],
     order: npt.NDArray[np.int64],
     batch: Batch,
     mine: tuple[int, int],
@@ -135,20 +139,21 @@ def first_layer(
     """``A1 = relu(scale X W1 + b1)``, one panel after the other, so that its weights stay in the cache."""
     hidden_lanes, lanes = len(model.b1), width(panel)
     for p in range(0, hidden_lanes, lanes):
-        W1 = model.W1[p * sizes.inputs :]
+        panel_start = p * sizes.inputs
         for n in range(mine[0], mine[1]):
             row = order[batch.begin + n]
             start, end = images.starts[row], images.starts[row + 1]
             if p == 0:
-                fetch_ahead(images, order, batch.begin + sizes.batch_size + n)
+                ahead = batch.begin + sizes.batch_size + n
+                fetch_ahead(images, y, order, ahead, ahead + sizes.batch_size)
             # Two sums in turns: one alone would wait for its own last addition, four cycles each.
             even, odd = panel, panel
             for k in range(start, end, 4):
                 x, places = load_four(images.values, k), at(images.fours, k // 4)
-                even += pick(x, 0, panel) * load(W1, row_of(places, 0, lanes), panel)
-                odd += pick(x, 1, panel) * load(W1, row_of(places, 1, lanes), panel)
-                even += pick(x, 2, panel) * load(W1, row_of(places, 2, lanes), panel)
-                odd += pick(x, 3, panel) * load(W1, row_of(places, 3, lanes), panel)
+                even += pick(x, 0, panel) * load(model.W1, panel_start + row_of(places, 0, lanes), panel)
+                odd += pick(x, 1, panel) * load(model.W1, panel_start + row_of(places, 1, lanes), panel)
+                even += pick(x, 2, panel) * load(model.W1, panel_start + row_of(places, 2, lanes), panel)
+                odd += pick(x, 3, panel) * load(model.W1, panel_start + row_of(places, 3, lanes), panel)
             Z1 = scale * (even + odd) + load(model.b1, p, panel)
             store(A1, n * hidden_lanes + p, relu(Z1))
 
@@ -170,57 +175,57 @@ def output_layer(
     group beyond the end of the batch, what is computed is never read.
     """
     hidden_lanes, class_lanes = len(model.b1), len(model.b2)
-    A1, logits = columns[: hidden_lanes * 8], columns[hidden_lanes * 8 :]
+    logits = hidden_lanes * 8  # where these begin in ``columns``, after the hidden units
     eight = zeros(8)
     one_over_N = np.float32(1) / np.float32(batch.size)
     for n in range(mine[0], mine[1], 8):
         for h in range(0, hidden_lanes, 8):
-            transpose_eight(space.A1, n * hidden_lanes + h, hidden_lanes, A1, h * 8, 8)
+            transpose_eight(space.A1, n * hidden_lanes + h, hidden_lanes, columns, h * 8, 8)
 
         highest = eight - np.float32(np.inf)
         for c in range(0, sizes.classes, 4):
             z0, z1 = eight + at(model.b2, c), eight + at(model.b2, c + 1)
             z2, z3 = eight + at(model.b2, c + 2), eight + at(model.b2, c + 3)
             for h in range(sizes.hidden):
-                w, a = h * class_lanes + c, load(A1, h * 8, eight)
+                w, a = h * class_lanes + c, load(columns, h * 8, eight)
                 z0 += at(model.W2, w) * a
                 z1 += at(model.W2, w + 1) * a
                 z2 += at(model.W2, w + 2) * a
                 z3 += at(model.W2, w + 3) * a
-            store(logits, c * 8, z0)
-            store(logits, c * 8 + 8, z1)
-            store(logits, c * 8 + 16, z2)
-            store(logits, c * 8 + 24, z3)
+            store(columns, logits + c * 8, z0)
+            store(columns, logits + c * 8 + 8, z1)
+            store(columns, logits + c * 8 + 16, z2)
+            store(columns, logits + c * 8 + 24, z3)
             highest = maximum(maximum(maximum(maximum(highest, z0), z1), z2), z3)
         total = eight
         for c in range(sizes.classes):
-            exponential = simd.exp_nonpositive(load(logits, c * 8, eight) - highest)
-            store(logits, c * 8, exponential)
+            exponential = simd.exp_nonpositive(load(columns, logits + c * 8, eight) - highest)
+            store(columns, logits + c * 8, exponential)
             total += exponential
         factor = one_over_N / total
         for c in range(sizes.classes):
-            store(logits, c * 8, load(logits, c * 8, eight) * factor)
+            store(columns, logits + c * 8, load(columns, logits + c * 8, eight) * factor)
         for c in range(sizes.classes, class_lanes):
-            store(logits, c * 8, eight)
+            store(columns, logits + c * 8, eight)
         for i in range(min(8, batch.size - n)):
-            logits[y[order[batch.begin + n + i]] * 8 + i] -= one_over_N
+            columns[logits + y[order[batch.begin + n + i]] * 8 + i] -= one_over_N
 
         for h in range(0, sizes.hidden, 4):
             g0, g1, g2, g3 = eight, eight, eight, eight
             for c in range(sizes.classes):
-                w, d = h * class_lanes + c, load(logits, c * 8, eight)
+                w, d = h * class_lanes + c, load(columns, logits + c * 8, eight)
                 g0 += at(model.W2, w) * d
                 g1 += at(model.W2, w + class_lanes) * d
                 g2 += at(model.W2, w + 2 * class_lanes) * d
                 g3 += at(model.W2, w + 3 * class_lanes) * d
-            store(A1, h * 8, g0 * is_positive(load(A1, h * 8, eight)))
-            store(A1, h * 8 + 8, g1 * is_positive(load(A1, h * 8 + 8, eight)))
-            store(A1, h * 8 + 16, g2 * is_positive(load(A1, h * 8 + 16, eight)))
-            store(A1, h * 8 + 24, g3 * is_positive(load(A1, h * 8 + 24, eight)))
+            store(columns, h * 8, g0 * is_positive(load(columns, h * 8, eight)))
+            store(columns, h * 8 + 8, g1 * is_positive(load(columns, h * 8 + 8, eight)))
+            store(columns, h * 8 + 16, g2 * is_positive(load(columns, h * 8 + 16, eight)))
+            store(columns, h * 8 + 24, g3 * is_positive(load(columns, h * 8 + 24, eight)))
         for h in range(0, hidden_lanes, 8):
-            transpose_eight(A1, h * 8, 8, space.dZ1, n * hidden_lanes + h, hidden_lanes)
+            transpose_eight(columns, h * 8, 8, space.dZ1, n * hidden_lanes + h, hidden_lanes)
         for c in range(0, class_lanes, 8):
-            transpose_eight(logits, c * 8, 8, space.dlogits, n * class_lanes + c, class_lanes)
+            transpose_eight(columns, logits + c * 8, 8, space.dlogits, n * class_lanes + c, class_lanes)
 
 
 @register_jitable
@@ -239,7 +244,7 @@ def add_outer_products(
     """``target += factor X^T dZ1`` on a range of pixels, entry by entry; images in their order, whoever does it."""
     lanes = width(panel)
     for p in range(0, hidden_lanes, lanes):
-        part = target[p * sizes.inputs :]
+        panel_start = p * sizes.inputs
         for n in range(batch.size):
             row = order[batch.begin + n]
             start, end = images.starts[row], images.starts[row + 1]
@@ -249,15 +254,15 @@ def add_outer_products(
             # A thread's range of pixels may begin and end within four.
             fours_start, fours_end = min((start + 3) // 4 * 4, end), max(end // 4 * 4, start)
             for k in range(start, fours_start):
-                add(part, np.intp(images.pixels[k]) * lanes, np.float32(images.values[k]) * gradient)
+                add(target, panel_start + np.intp(images.pixels[k]) * lanes, np.float32(images.values[k]) * gradient)
             for k in range(max(fours_start, fours_end), end):
-                add(part, np.intp(images.pixels[k]) * lanes, np.float32(images.values[k]) * gradient)
+                add(target, panel_start + np.intp(images.pixels[k]) * lanes, np.float32(images.values[k]) * gradient)
             for k in range(fours_start, fours_end, 4):
                 x, places = load_four(images.values, k), at(images.fours, k // 4)
-                add(part, row_of(places, 0, lanes), pick(x, 0, panel) * gradient)
-                add(part, row_of(places, 1, lanes), pick(x, 1, panel) * gradient)
-                add(part, row_of(places, 2, lanes), pick(x, 2, panel) * gradient)
-                add(part, row_of(places, 3, lanes), pick(x, 3, panel) * gradient)
+                add(target, panel_start + row_of(places, 0, lanes), pick(x, 0, panel) * gradient)
+                add(target, panel_start + row_of(places, 1, lanes), pick(x, 1, panel) * gradient)
+                add(target, panel_start + row_of(places, 2, lanes), pick(x, 2, panel) * gradient)
+                add(target, panel_start + row_of(places, 3, lanes), pick(x, 3, panel) * gradient)
 
 
 @register_jitable
