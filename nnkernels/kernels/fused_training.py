@@ -22,7 +22,7 @@ from nnkernels.kernels import simd
 from nnkernels.kernels.contract import MOMENTUM, SGD, UpdateRule
 from nnkernels.kernels.fused_model import Model, Workspace
 from nnkernels.kernels.nonzero import NonzeroImages
-from nnkernels.kernels.simd import VECTOR, at, is_positive, load, load_four, maximum, pick, relu, store, transpose_eight, width, zeros
+from nnkernels.kernels.simd import VECTOR, at, is_positive, load, load_four, maximum, pick, prefetch, relu, store, transpose_eight, width, zeros
 from nnkernels.kernels.team import meet
 from nnkernels.parameters import FloatArray
 
@@ -109,20 +109,6 @@ def share(total: int, thread: int, threads: int) -> tuple[int, int]:
     return thread * total // threads, (thread + 1) * total // threads
 
 
-@register_jitable(inline="always")
-def fetch_ahead(images: NonzeroImages, y: npt.NDArray[Any], order: npt.NDArray[np.int64], i: int, far: int) -> None:
-    """Prefetch the list of the image at ``order[i]``, of 192 entries as most digits have, and what leads to a far one."""
-    if far < len(order):
-        simd.prefetch(images.starts, order[far])
-        simd.prefetch(y, order[far])
-    if i < len(order):
-        start = images.starts[order[i]]
-        for line in range(3):
-            simd.prefetch(images.values, start + line * 64)
-        for line in range(6):
-            simd.prefetch(images.pixels, start + line * 32)
-
-
 @register_jitable
 def first_layer(
     model: Model,
@@ -137,25 +123,37 @@ def first_layer(
     panel: Any,
 ) -> None:
     """``A1 = relu(scale X W1 + b1)``, one panel after the other, so that its weights stay in the cache."""
-    hidden_lanes, lanes = len(model.b1), width(panel)
+    # Out of their tuples once: inside the loops, Numba would count references at every access.
+    W1, b1, values, pixels, fours, starts = model.W1, model.b1, images.values, images.pixels, images.fours, images.starts
+    hidden_lanes, lanes, blocks = len(b1), width(panel), images.blocks
     for p in range(0, hidden_lanes, lanes):
         panel_start = p * sizes.inputs
-        for n in range(mine[0], mine[1]):
-            row = order[batch.begin + n]
-            start, end = images.starts[row], images.starts[row + 1]
-            if p == 0:
+        for block in range(blocks):
+            for n in range(mine[0], mine[1]):
+                # The image at this place of the next batch, 192 entries as most digits have, and what leads to the
+                # one after it.
                 ahead = batch.begin + sizes.batch_size + n
-                fetch_ahead(images, y, order, ahead, ahead + sizes.batch_size)
-            # Two sums in turns: one alone would wait for its own last addition, four cycles each.
-            even, odd = panel, panel
-            for k in range(start, end, 4):
-                x, places = load_four(images.values, k), at(images.fours, k // 4)
-                even += pick(x, 0, panel) * load(model.W1, panel_start + row_of(places, 0, lanes), panel)
-                odd += pick(x, 1, panel) * load(model.W1, panel_start + row_of(places, 1, lanes), panel)
-                even += pick(x, 2, panel) * load(model.W1, panel_start + row_of(places, 2, lanes), panel)
-                odd += pick(x, 3, panel) * load(model.W1, panel_start + row_of(places, 3, lanes), panel)
-            Z1 = scale * (even + odd) + load(model.b1, p, panel)
-            store(A1, n * hidden_lanes + p, relu(Z1))
+                if p + block == 0 and ahead + sizes.batch_size < len(order):
+                    start = at(starts, at(order, ahead) * blocks)
+                    prefetch(values, start, 3)
+                    prefetch(pixels, start, 6)
+                    prefetch(starts, at(order, ahead + sizes.batch_size) * blocks, 1)
+                    prefetch(y, at(order, ahead + sizes.batch_size), 1)
+                place = at(order, batch.begin + n) * blocks + block
+                # Two sums in turns: one alone would wait for its own last addition, four cycles each.
+                even, odd = panel, panel
+                if block > 0:
+                    even = load(A1, n * hidden_lanes + p, panel)
+                for k in range(at(starts, place), at(starts, place + 1), 4):
+                    x, places = load_four(values, k), at(fours, k // 4)
+                    even += pick(x, 0, panel) * load(W1, panel_start + row_of(places, 0, lanes), panel)
+                    odd += pick(x, 1, panel) * load(W1, panel_start + row_of(places, 1, lanes), panel)
+                    even += pick(x, 2, panel) * load(W1, panel_start + row_of(places, 2, lanes), panel)
+                    odd += pick(x, 3, panel) * load(W1, panel_start + row_of(places, 3, lanes), panel)
+                sums = even + odd
+                if block == blocks - 1:
+                    sums = relu(scale * sums + load(b1, p, panel))
+                store(A1, n * hidden_lanes + p, sums)
 
 
 @register_jitable
@@ -174,24 +172,25 @@ def output_layer(
     Ten classes fill no vectors, but eight images do: they are transposed, so that a lane is an image, and back. In a
     group beyond the end of the batch, what is computed is never read.
     """
-    hidden_lanes, class_lanes = len(model.b1), len(model.b2)
+    b2, W2, A1, dZ1, dlogits = model.b2, model.W2, space.A1, space.dZ1, space.dlogits
+    hidden_lanes, class_lanes = len(model.b1), len(b2)
     logits = hidden_lanes * 8  # where these begin in ``columns``, after the hidden units
     eight = zeros(8)
     one_over_N = np.float32(1) / np.float32(batch.size)
     for n in range(mine[0], mine[1], 8):
         for h in range(0, hidden_lanes, 8):
-            transpose_eight(space.A1, n * hidden_lanes + h, hidden_lanes, columns, h * 8, 8)
+            transpose_eight(A1, n * hidden_lanes + h, hidden_lanes, columns, h * 8, 8)
 
         highest = eight - np.float32(np.inf)
         for c in range(0, sizes.classes, 4):
-            z0, z1 = eight + at(model.b2, c), eight + at(model.b2, c + 1)
-            z2, z3 = eight + at(model.b2, c + 2), eight + at(model.b2, c + 3)
+            z0, z1 = eight + at(b2, c), eight + at(b2, c + 1)
+            z2, z3 = eight + at(b2, c + 2), eight + at(b2, c + 3)
             for h in range(sizes.hidden):
                 w, a = h * class_lanes + c, load(columns, h * 8, eight)
-                z0 += at(model.W2, w) * a
-                z1 += at(model.W2, w + 1) * a
-                z2 += at(model.W2, w + 2) * a
-                z3 += at(model.W2, w + 3) * a
+                z0 += at(W2, w) * a
+                z1 += at(W2, w + 1) * a
+                z2 += at(W2, w + 2) * a
+                z3 += at(W2, w + 3) * a
             store(columns, logits + c * 8, z0)
             store(columns, logits + c * 8 + 8, z1)
             store(columns, logits + c * 8 + 16, z2)
@@ -214,18 +213,18 @@ def output_layer(
             g0, g1, g2, g3 = eight, eight, eight, eight
             for c in range(sizes.classes):
                 w, d = h * class_lanes + c, load(columns, logits + c * 8, eight)
-                g0 += at(model.W2, w) * d
-                g1 += at(model.W2, w + class_lanes) * d
-                g2 += at(model.W2, w + 2 * class_lanes) * d
-                g3 += at(model.W2, w + 3 * class_lanes) * d
+                g0 += at(W2, w) * d
+                g1 += at(W2, w + class_lanes) * d
+                g2 += at(W2, w + 2 * class_lanes) * d
+                g3 += at(W2, w + 3 * class_lanes) * d
             store(columns, h * 8, g0 * is_positive(load(columns, h * 8, eight)))
             store(columns, h * 8 + 8, g1 * is_positive(load(columns, h * 8 + 8, eight)))
             store(columns, h * 8 + 16, g2 * is_positive(load(columns, h * 8 + 16, eight)))
             store(columns, h * 8 + 24, g3 * is_positive(load(columns, h * 8 + 24, eight)))
         for h in range(0, hidden_lanes, 8):
-            transpose_eight(columns, h * 8, 8, space.dZ1, n * hidden_lanes + h, hidden_lanes)
+            transpose_eight(columns, h * 8, 8, dZ1, n * hidden_lanes + h, hidden_lanes)
         for c in range(0, class_lanes, 8):
-            transpose_eight(columns, logits + c * 8, 8, space.dlogits, n * class_lanes + c, class_lanes)
+            transpose_eight(columns, logits + c * 8, 8, dlogits, n * class_lanes + c, class_lanes)
 
 
 @register_jitable
@@ -242,27 +241,29 @@ def add_outer_products(
     panel: Any,
 ) -> None:
     """``target += factor X^T dZ1`` on a range of pixels, entry by entry; images in their order, whoever does it."""
-    lanes = width(panel)
+    values, places_of, fours, starts = images.values, images.pixels, images.fours, images.starts
+    lanes, blocks = width(panel), images.blocks
     for p in range(0, hidden_lanes, lanes):
         panel_start = p * sizes.inputs
-        for n in range(batch.size):
-            row = order[batch.begin + n]
-            start, end = images.starts[row], images.starts[row + 1]
-            if pixels[1] - pixels[0] < sizes.inputs:
-                start, end = find(images.pixels, start, end, pixels[0]), find(images.pixels, start, end, pixels[1])
-            gradient = factor * load(dZ1, n * hidden_lanes + p, panel)
-            # A thread's range of pixels may begin and end within four.
-            fours_start, fours_end = min((start + 3) // 4 * 4, end), max(end // 4 * 4, start)
-            for k in range(start, fours_start):
-                add(target, panel_start + np.intp(images.pixels[k]) * lanes, np.float32(images.values[k]) * gradient)
-            for k in range(max(fours_start, fours_end), end):
-                add(target, panel_start + np.intp(images.pixels[k]) * lanes, np.float32(images.values[k]) * gradient)
-            for k in range(fours_start, fours_end, 4):
-                x, places = load_four(images.values, k), at(images.fours, k // 4)
-                add(target, panel_start + row_of(places, 0, lanes), pick(x, 0, panel) * gradient)
-                add(target, panel_start + row_of(places, 1, lanes), pick(x, 1, panel) * gradient)
-                add(target, panel_start + row_of(places, 2, lanes), pick(x, 2, panel) * gradient)
-                add(target, panel_start + row_of(places, 3, lanes), pick(x, 3, panel) * gradient)
+        for block in range(blocks):
+            for n in range(batch.size):
+                place = at(order, batch.begin + n) * blocks + block
+                start, end = at(starts, place), at(starts, place + 1)
+                if pixels[1] - pixels[0] < sizes.inputs:
+                    start, end = find(places_of, start, end, pixels[0]), find(places_of, start, end, pixels[1])
+                gradient = factor * load(dZ1, n * hidden_lanes + p, panel)
+                # A thread's range of pixels may begin and end within four.
+                fours_start, fours_end = min((start + 3) // 4 * 4, end), max(end // 4 * 4, start)
+                for k in range(start, fours_start):
+                    add(target, panel_start + np.intp(at(places_of, k)) * lanes, np.float32(at(values, k)) * gradient)
+                for k in range(max(fours_start, fours_end), end):
+                    add(target, panel_start + np.intp(at(places_of, k)) * lanes, np.float32(at(values, k)) * gradient)
+                for k in range(fours_start, fours_end, 4):
+                    x, places = load_four(values, k), at(fours, k // 4)
+                    add(target, panel_start + row_of(places, 0, lanes), pick(x, 0, panel) * gradient)
+                    add(target, panel_start + row_of(places, 1, lanes), pick(x, 1, panel) * gradient)
+                    add(target, panel_start + row_of(places, 2, lanes), pick(x, 2, panel) * gradient)
+                    add(target, panel_start + row_of(places, 3, lanes), pick(x, 3, panel) * gradient)
 
 
 @register_jitable
@@ -292,29 +293,30 @@ def find(pixels: npt.NDArray[np.uint16], start: int, end: int, pixel: int) -> in
 @register_jitable
 def sum_gradients(grads: Model, space: Workspace, batch: Batch, units: tuple[int, int], outputs: Any) -> None:
     """``dW2 = A1^T dlogits`` and ``db1 = sum_n dZ1`` of a range of units, and ``db2 = sum_n dlogits``."""
+    A1, dZ1, dlogits, dW2 = space.A1, space.dZ1, space.dlogits, grads.W2
     hidden_lanes, class_lanes = len(grads.b1), len(grads.b2)
     for h in range(units[0], units[1], 4):
         g0, g1, g2, g3 = outputs, outputs, outputs, outputs
         for n in range(batch.size):
-            dlogits, a = load(space.dlogits, n * class_lanes, outputs), n * hidden_lanes + h
-            g0 += at(space.A1, a) * dlogits
-            g1 += at(space.A1, a + 1) * dlogits
-            g2 += at(space.A1, a + 2) * dlogits
-            g3 += at(space.A1, a + 3) * dlogits
-        store(grads.W2, h * class_lanes, g0)
-        store(grads.W2, (h + 1) * class_lanes, g1)
-        store(grads.W2, (h + 2) * class_lanes, g2)
-        store(grads.W2, (h + 3) * class_lanes, g3)
+            d, a = load(dlogits, n * class_lanes, outputs), n * hidden_lanes + h
+            g0 += at(A1, a) * d
+            g1 += at(A1, a + 1) * d
+            g2 += at(A1, a + 2) * d
+            g3 += at(A1, a + 3) * d
+        store(dW2, h * class_lanes, g0)
+        store(dW2, (h + 1) * class_lanes, g1)
+        store(dW2, (h + 2) * class_lanes, g2)
+        store(dW2, (h + 3) * class_lanes, g3)
     eight = zeros(8)
     for h in range(units[0], units[1], 8):
         db1 = eight
         for n in range(batch.size):
-            db1 += load(space.dZ1, n * hidden_lanes + h, eight)
+            db1 += load(dZ1, n * hidden_lanes + h, eight)
         store(grads.b1, h, db1)
     if units[0] == 0:
         db2 = outputs
         for n in range(batch.size):
-            db2 += load(space.dlogits, n * class_lanes, outputs)
+            db2 += load(dlogits, n * class_lanes, outputs)
         store(grads.b2, 0, db2)
 
 

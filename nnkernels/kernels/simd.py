@@ -20,6 +20,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic, lower_builtin, register_model
 
 VECTOR = 8
+CACHE_LINE = 64  # bytes
 # As in nnkernels.jit: a product and a sum may become one instruction; NaN and infinities stay what they are.
 FLAGS = ("contract",)
 
@@ -201,17 +202,23 @@ def at(typingctx: Any, array: Any, index: Any) -> Any:
     return array.dtype(array, types.intp), generate
 
 
-@intrinsic  # type: ignore[misc]
-def prefetch(typingctx: Any, array: Any, index: Any) -> Any:
-    """``prefetch(array, index)``: bring the cache line of ``array[index]`` near; a hint, even beyond the array."""
+@intrinsic(prefer_literal=True)  # type: ignore[misc]
+def prefetch(typingctx: Any, array: Any, index: Any, lines: Any) -> Any:
+    """``prefetch(array, index, lines)``: bring so many cache lines from ``array[index]`` on near; ``lines`` is constant.
+
+    A hint, which may reach beyond the array.
+    """
+    count = lines.literal_value
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         pointer = _pointer(context, builder, array, args[0], args[1], I8)
         read, keep, data = I32(0), I32(3), I32(1)
-        _call(builder, "llvm.prefetch.p0", [pointer, read, keep, data], ir.VoidType())
+        for line in range(count):
+            place = builder.gep(pointer, [I32(line * CACHE_LINE)])
+            _call(builder, "llvm.prefetch.p0", [place, read, keep, data], ir.VoidType())
         return context.get_dummy_value()
 
-    return types.void(array, types.intp), generate
+    return types.void(array, types.intp, lines), generate
 
 
 # Functions of lanes
