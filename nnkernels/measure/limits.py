@@ -42,7 +42,7 @@ class MachineLimits:
     """What the machine was seen to do at most, on a number of threads.
 
     They are rates that a program reached, not those of a data sheet: a matrix product comes to within some 10 % of
-    what the processor's multipliers could do at the same clock. On a machine that others use as well they are too low.
+    what the processor's multipliers could do at the same clock. On a machine that others keep busy they are too low.
 
     Attributes
     ----------
@@ -75,7 +75,8 @@ def measure_limits(threads: int, samples: int = SAMPLES, caches: Caches | None =
     threads : int
         At least 1.
     samples : int
-        Of each number, which is their median.
+        Of each number, of which the best counts, unlike with a contender's time: whoever else uses the machine can
+        only lower a limit, and bounds that follow from a limit too low are too high.
     caches : Caches, optional
         This machine's.
     """
@@ -102,13 +103,13 @@ def measure_limits(threads: int, samples: int = SAMPLES, caches: Caches | None =
 
 
 def matmul_gflops(threads: int, samples: int = SAMPLES) -> float:
-    """Return the GFLOP/s of the best of several square float32 matrix products, each the median of its samples."""
+    """Return the GFLOP/s of the best of several square float32 matrix products, sustained over a sample."""
     best = 0.0
     rng = np.random.default_rng(0)
     with blas_threads(threads):
         for size in MATMUL_SIZES:
             left, right = (rng.random((size, size), np.float32) for _ in range(2))
-            seconds = _median_seconds(partial(np.matmul, left, right, out=np.empty_like(left)), samples)
+            seconds = _least_seconds(partial(np.matmul, left, right, out=np.empty_like(left)), samples)
             best = max(best, 2 * size**3 / seconds / GIGA)
             if seconds > LONG_SECONDS:
                 break
@@ -118,7 +119,7 @@ def matmul_gflops(threads: int, samples: int = SAMPLES) -> float:
 def read_gbytes_per_second(buffer_bytes: int, threads: int, samples: int = SAMPLES) -> float:
     """Return the GB/s at which threads read, again and again, each a buffer of its own.
 
-    The median of samples; the seconds of one go from the first thread's start to the last one's end.
+    The best of the samples; the seconds of one go from the first thread's start to the last one's end.
     """
     floats = max(1, buffer_bytes // (4 * STREAMS)) * STREAMS
     repeats = math.ceil(READ_BYTES / (4 * floats))
@@ -140,7 +141,7 @@ def read_gbytes_per_second(buffer_bytes: int, threads: int, samples: int = SAMPL
         futures = [pool.submit(read) for _ in range(threads)]
     spans = np.array([future.result() for future in futures])
     seconds = spans[:, :, 1].max(axis=0) - spans[:, :, 0].min(axis=0)
-    return float(threads * repeats * 4 * floats / np.median(seconds) / GIGA)
+    return float(threads * repeats * 4 * floats / seconds.min() / GIGA)
 
 
 def _aligned_ones(floats: int) -> npt.NDArray[np.float32]:
@@ -192,11 +193,11 @@ def blas_threads(threads: int) -> Iterator[None]:
         yield
 
 
-def _median_seconds(run: Callable[[], Any], samples: int) -> float:
-    """Return the median seconds of a call; a sample is as many calls as take some time."""
+def _least_seconds(run: Callable[[], Any], samples: int) -> float:
+    """Return the least mean seconds of a call in a sample, which is as many calls as take some time."""
     run()
     calls = max(1, math.ceil(SAMPLE_SECONDS / _seconds(run, 1)))
-    return float(np.median([_seconds(run, calls) for _ in range(samples)]))
+    return min(_seconds(run, calls) for _ in range(samples))
 
 
 def _seconds(run: Callable[[], Any], calls: int) -> float:
