@@ -17,7 +17,7 @@ from importlib import import_module
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-MODULES = ("accuracy", "inference", "kernels", "memory", "ratios", "scaling", "startup", "training")
+MODULES = ("accuracy", "inference", "kernels", "limits", "memory", "ratios", "scaling", "startup", "training")
 # What is always on all threads, and what is always on one.
 FIXED_THREADS = {
     "accuracy": "all",

@@ -84,6 +84,7 @@ def test_every_benchmark_runs(threads: str, small_digits: Dataset, small_folder:
         for kernel in ("forward", "backward", "step"):
             assert sum(label.startswith(f"kernels.Kernels.time_{kernel}('{backend}'") for label in measured) == 4
     assert any("ratios" in label for label in measured)
+    assert sum(label.startswith("limits.") for label in measured) == 1 + 3 + 2 * 2  # peak, reading, two bounds of two
 
 
 def selected(patterns: tuple[str, ...], call: str) -> bool:
