@@ -94,14 +94,14 @@ def asked_run(**changes: Any) -> Run:
         "accuracy.ErrorRate.track_test": ["contender", "dataset"],
         "training.Epoch.time_epoch": ["contender", "threads", "dataset"],
         "kernels.Kernels.time_step": ["backend", "batch_size", "dataset"],
-        "limits.Limits.track_epoch_bound": ["bound", "threads", "dataset"],
+        "limits.Bound.track_epoch": ["bound", "threads", "dataset"],
         "large_data.MemoryMap.track_seconds_per_image": ["images", "dataset"],
         "large_data.MemoryMap.track_peak_beyond_import": ["images", "dataset"],
     }
     results["units"] = {"large_data.MemoryMap.track_peak_beyond_import": "MiB"}
     images = [["60000", "1000000"], ["'mnist'"]]
     results["results"] |= {
-        "limits.Limits.track_epoch_bound": [[0.03, 0.004], [["'dense'", "'sparse'"], ["'1'"], ["'mnist'"]], "1"],
+        "limits.Bound.track_epoch": [[0.03, 0.004], [["'dense'", "'sparse'"], ["'1'"], ["'mnist'"]], "1"],
         "large_data.MemoryMap.track_seconds_per_image": [[1.0e-6, 1.1e-6], images, "1"],
         "large_data.MemoryMap.track_peak_beyond_import": [[150.0, 390.0], images, "1"],
     }

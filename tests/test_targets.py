@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -12,10 +13,12 @@ import pytest
 from rich.console import Console
 
 from nnkernels.report import readme, tables, targets
+from nnkernels.report.evidence import Quotient, Value
 from nnkernels.report.page import render
 from nnkernels.report.runs import Run, find_run
 from nnkernels.report.summary import summarise
 from nnkernels.report.targets import Row
+from nnkernels.report.tidy import PAIRED
 from nnkernels.statistics import Estimate
 from tests import synthetic
 
@@ -98,6 +101,20 @@ def test_each_row_of_what_was_asked_is_there() -> None:
     assert asked["one image, from Python", "Keras' predict"] == (20_000, 50_000, False)
     assert asked["epoch, SGD, batch 32", "share of the sparsity-aware limit"] == (25, 50, False)
     assert asked["1,000,000 images from a memory map", "peak memory beyond the import"][::2] == (400, True)
+
+
+def test_each_benchmark_that_is_read_is_there() -> None:
+    measures = [target.measure for target in targets.TARGETS]
+    keys = [measure.row for measure in measures if isinstance(measure, Value)]
+    keys += [
+        key for measure in measures if isinstance(measure, Quotient) for key in (measure.numerator, measure.denominator)
+    ]
+    named = {name for name, *_parameters in keys if name != PAIRED}
+    assert len(named) == 3
+    for name in named:
+        module, class_name, function = name.split(".")
+        if (ROOT / "bench" / f"{module}.py").is_file():
+            assert hasattr(getattr(import_module(f"bench.{module}"), class_name), function)
 
 
 def test_a_run_without_the_fused_kernels_has_nothing_of_it() -> None:

@@ -169,9 +169,7 @@ TARGETS = (
     Target(
         "epoch, SGD, batch 32",
         "share of the sparsity-aware limit",
-        Quotient(
-            ("limits.Limits.track_epoch_bound", "", "bound=sparse", "1"), (PAIRED, OURS, "work=epoch", "1"), 100, "%"
-        ),
+        Quotient(("limits.Bound.track_epoch", "", "bound=sparse", "1"), (PAIRED, OURS, "work=epoch", "1"), 100, "%"),
         25,
         50,
     ),
