@@ -17,12 +17,26 @@ from importlib import import_module
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-MODULES = ("accuracy", "inference", "kernels", "limits", "memory", "ratios", "scaling", "startup", "training")
+MODULES = (
+    "accuracy",
+    "inference",
+    "kernels",
+    "large_data",
+    "limits",
+    "memory",
+    "other_work",
+    "ratios",
+    "scaling",
+    "startup",
+    "training",
+)
 # What is always on all threads, and what is always on one.
 FIXED_THREADS = {
     "accuracy": "all",
     "memory": "all",
     "startup": "all",
+    "other_work.AllThreads": "all",
+    "other_work.OneThread": "1",
     "ratios.AllThreads": "all",
     "ratios.OneThread": "1",
     "scaling.BatchSize": "1",

@@ -22,6 +22,7 @@ from nnkernels.measure import threads as threads_module
 from nnkernels.measure.plan import PROFILES, make_plan, profile
 from nnkernels.measure.runner import Request
 from nnkernels.measure.threads import SETTINGS, cgroup_quota, thread_count
+from nnkernels.measure.works import FURTHER_WORKS
 
 ROOT = Path(__file__).parents[1]
 
@@ -80,11 +81,17 @@ def test_every_benchmark_runs(threads: str, small_digits: Dataset, small_folder:
     for name in filter(contenders.is_installed, contenders.names()):
         for benchmark in [*ON_ANY_THREADS, *ON_THREADS[threads]]:
             assert any(label.startswith(f"{benchmark}('{name}'") for label in measured), (benchmark, name)
+    works = {label.split("'")[5] for label in measured if label.startswith("other_work.")}
+    assert works == {work.name for work in FURTHER_WORKS if work.is_asked_of(small_digits.name)}
     for backend in kernels.names():
         for kernel in ("forward", "backward", "step"):
             assert sum(label.startswith(f"kernels.Kernels.time_{kernel}('{backend}'") for label in measured) == 4
     assert any("ratios" in label for label in measured)
     assert sum(label.startswith("limits.") for label in measured) == 1 + 3 + 2 * 2  # peak, reading, two bounds of two
+
+
+ADAM = "other_work.OneThread.track_relative_time('keras-fit', 'numpy', 'epoch, Adam', 'mnist')"
+TO_ACCURACY = "other_work.AllThreads.track_relative_time('keras-fit', 'numpy', 'time to 8.7 % error', 'mnist')"
 
 
 def selected(patterns: tuple[str, ...], call: str) -> bool:
@@ -101,6 +108,7 @@ def test_quick_plan_selects_calls_as_asv_writes_them() -> None:
     assert selected(everything, "ratios.AllThreads.track_relative_time('numpy', 'keras-fit', 'epoch', 'mnist')")
     assert not selected(everything, "scaling.BatchSize.track_seconds_per_image('numpy', 1, 'mnist')")
     assert all(pattern.startswith("^ratios") for patterns in again for pattern in patterns)
+    assert not any(re.search("other_work|limits|large_data", pattern) for pattern in everything)
 
 
 def test_larger_plans_measure_more_and_train_for_accuracy_once() -> None:
@@ -114,6 +122,34 @@ def test_larger_plans_measure_more_and_train_for_accuracy_once() -> None:
         assert accuracy == [True] + [False] * (len(passes) - 1)
         scaling = selected(passes[0], "scaling.BatchSize.track_seconds_per_image('numpy', 1, 'mnist')")
         assert scaling == (name == "full")
+        for call in ADAM, TO_ACCURACY:
+            assert all(selected(patterns, call) for patterns in passes)
+        assert len(passes) >= 4  # fresh processes of every paired ratio
+        bound = [selected(patterns, "limits.Bound.track_epoch('sparse', '1', 'mnist')") for patterns in passes]
+        assert sum(bound) == chosen.single_passes
+        assert selected(passes[0], "large_data.MemoryMap.track_seconds_per_image(60000, 'mnist')")
+        assert not selected(passes[0], "large_data.MemoryMap.track_seconds_per_image(60000, 'mnist-5k')")
+
+
+def test_other_work_is_planned_for_those_who_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = {
+        "numpy": contenders.entry("numpy"),
+        "numba": contenders.entry("numba"),
+        "only-predicts": contenders.Entry(lambda: pytest.fail("created"), "cannot train", trains=False),
+    }
+    monkeypatch.setattr(contenders, "_entries", lambda: entries)
+
+    def planned(*names: str) -> list[str]:
+        passes = make_plan(PROFILES["standard"], names, "mnist", ["1"]).passes
+        return [pattern for pattern in passes[0] if "other_work" in pattern]
+
+    call = "other_work.OneThread.track_relative_time('{}', 'numpy', 'epoch, Adam', 'mnist')"
+    (pattern,) = planned(*entries)
+    assert selected((pattern,), call.format("numba"))
+    assert not selected((pattern,), call.format("only-predicts"))
+    (pattern,) = planned("numpy")  # who has nobody to be compared with is timed all the same
+    assert selected((pattern,), call.format("numpy"))
+    assert planned("only-predicts") == []
 
 
 @pytest.mark.parametrize(("threads", "classes"), [(["1"], {"OneThread"}), (["all"], {"AllThreads"})])

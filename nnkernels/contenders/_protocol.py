@@ -77,9 +77,12 @@ class Entry:
         Import names of the packages that it needs.
     extra : str
         The extra of nnkernels that installs them.
+    trains : bool
+        Whether it can train; one that cannot predicts with the parameters that it was prepared with.
     """
 
     create: Callable[[], Contender]
     description: str
     packages: tuple[str, ...] = ()
     extra: str = ""
+    trains: bool = True

@@ -41,11 +41,17 @@ class Task:
     warm_up: Callable[[], object] = lambda: None
 
 
-def alternate(tasks: Mapping[str, Task], rounds: int) -> SecondsByRound:
+def alternate(tasks: Mapping[str, Task], rounds: int, lost: dict[str, Exception] | None = None) -> SecondsByRound:
     """Time the tasks in turns.
 
     Within a round, each task's segments are interleaved with the others'; who begins rotates, so that each
     follows each.
+
+    Parameters
+    ----------
+    lost : dict, optional
+        Takes the error of each task that raises one; that task is left out, and the others go on. Without it, the
+        error is the caller's. The tasks that are in it at the start are not timed.
 
     Returns
     -------
@@ -53,19 +59,25 @@ def alternate(tasks: Mapping[str, Task], rounds: int) -> SecondsByRound:
         For each task, seconds per unit of work: ``rounds`` lists of ``segments`` numbers.
     """
     seconds: SecondsByRound = {name: [[] for _ in range(rounds)] for name in tasks}
+    out: dict[str, Exception] = {} if lost is None else lost
     turn = 0
     for round_ in range(rounds):
         for segment in range(max((task.segments for task in tasks.values()), default=0)):
-            names = [name for name, task in tasks.items() if segment < task.segments]
+            names = [name for name, task in tasks.items() if segment < task.segments and name not in out]
             turn += 1
             for i in range(len(names)):
                 name = names[(i + turn) % len(names)]
                 task = tasks[name]
-                task.before()
-                started = time.perf_counter()
-                task.run()
-                seconds[name][round_].append((time.perf_counter() - started) / task.units)
-    return seconds
+                try:
+                    task.before()
+                    started = time.perf_counter()
+                    task.run()
+                    seconds[name][round_].append((time.perf_counter() - started) / task.units)
+                except Exception as error:
+                    if lost is None:
+                        raise
+                    out[name] = error
+    return {name: of_task for name, of_task in seconds.items() if name not in out}
 
 
 def log_ratios(numerator: list[list[float]], denominator: list[list[float]]) -> npt.NDArray[np.float64]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -17,13 +15,13 @@ from nnkernels.errors import one_line
 from nnkernels.measure import gate
 from nnkernels.measure.paired import SecondsByRound, Task, alternate, log_ratios
 from nnkernels.measure.threads import thread_count
+from nnkernels.measure.time_to_accuracy import SEEDS, Trainings
+from nnkernels.measure.work_tasks import SEED, predict_task, ten_thousand_images, train_task
+from nnkernels.measure.works import Work
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import Recipe
-from nnkernels.training import batch_order
 
-WORKS = ("epoch", "one image", "10,000 images")
-SEGMENTS_PER_EPOCH = 10
-SEED = 0
+__all__ = ["Panel", "run_panel", "ten_thousand_images"]
 
 
 @dataclass(frozen=True)
@@ -35,15 +33,23 @@ class Panel:
     framework_threads : str
         ``1`` or ``all``: the setting of the contenders whose threads are fixed for the life of a process.
     seconds : dict
-        ``seconds[work][contender + "@" + threads]``, in seconds per epoch, or per call for predictions.
+        ``seconds[work][contender + "@" + threads]``, in the work's unit. Only the works that this process did.
     failures : dict
-        Why a contender has no time, by name.
+        Why a contender has no time: by its name, or by ``name: work`` where it failed at one work.
     """
 
     framework_threads: str
     dataset: str
     seconds: dict[str, SecondsByRound]
     failures: dict[str, str]
+
+    def failure(self, contender: str, work: str) -> str:
+        """Return why a contender has no time at a work; empty if it did not fail there."""
+        return self.failures.get(contender) or self.failures.get(_at_work(contender, work), "")
+
+    def took_part(self, contender: str, work: str) -> bool:
+        """Return whether a contender has a time at a work, at this setting."""
+        return f"{contender}@{self.framework_threads}" in self.seconds.get(work, {})
 
     def relative_time(self, work: str, contender: str, against: str) -> float:
         """Return the median paired ratio of the seconds of ``contender`` and ``against``, both at this setting."""
@@ -53,44 +59,126 @@ class Panel:
         return float(np.exp(np.median(ratios)))
 
 
-def run_panel(names: Sequence[str], dataset: Dataset, recipe: Recipe, framework_threads: str, rounds: int) -> Panel:
-    """Let every contender pass the gate, then time them in turns.
+def run_panel(
+    names: Sequence[str],
+    dataset: Dataset,
+    works: Sequence[Work],
+    framework_threads: str,
+    rounds: int,
+    seeds: int = SEEDS,
+) -> Panel:
+    """Let every contender pass the gate by the recipe of each work, then time them in turns.
 
-    A contender that fails is left out, with the reason; the others go on.
+    Neighbouring works of the same recipe share gate and preparation. A contender that fails is left out, with the
+    reason; the others go on.
+
+    Parameters
+    ----------
+    rounds : int
+        Of each work but the trainings to an accuracy.
+    seeds : int
+        Of those.
     """
-    ready: dict[str, Contender] = {}
-    failures: dict[str, str] = {}
+    works = [work for work in works if work.is_asked_of(dataset.name)]
+    panel = Panel(framework_threads, dataset.name, {}, {})
+    created = _created(names, works, panel)
+    for recipe, group in itertools.groupby(works, lambda work: work.recipe):
+        of_recipe = list(group)
+        ready = _ready(created, dataset, recipe, of_recipe, panel)
+        for work in of_recipe:
+            able = {
+                name: contender
+                for name, contender in ready.items()
+                if _suits(work, name, contender) and not panel.failure(name, work.name)
+            }
+            if work.kind == "time to accuracy":
+                _time_to_accuracy(work, works, able, dataset, seeds, panel)
+            elif work.kind != "training alone":
+                _time_segments(work, able, dataset, rounds, panel)
+    for contender in created.values():
+        contender.close()
+    return panel
+
+
+def _created(names: Sequence[str], works: Sequence[Work], panel: Panel) -> dict[str, Contender]:
+    created: dict[str, Contender] = {}
     for name in names:
         try:
-            ready[name] = _ready(name, dataset, recipe, framework_threads)
+            trains = contenders.entry(name).trains
+            if not any(work.suits(trains, whole_epochs_only=False) for work in works):
+                continue  # and its framework is not imported
+            created[name] = contenders.create(name)
+            created[name].use_threads(thread_count(panel.framework_threads))
         except Exception as error:  # whatever goes wrong in a contender is that contender's failure
-            failures[name] = one_line(error)
-    makers = {"epoch": _epoch_tasks, "one image": _one_image_tasks, "10,000 images": _many_images_tasks}
-    seconds = {}
-    for work in WORKS:
-        tasks: dict[str, Task] = {}
-        for name, contender in ready.items():
-            for setting in _settings(contender, framework_threads):
-                tasks[f"{name}@{setting}"] = makers[work](contender, dataset, recipe, thread_count(setting))
-        for task in tasks.values():
+            panel.failures[name] = one_line(error)
+            created.pop(name, None)
+    return created
+
+
+def _ready(
+    created: dict[str, Contender], dataset: Dataset, recipe: Recipe, works: Sequence[Work], panel: Panel
+) -> dict[str, Contender]:
+    """Return those that take part in any of the works, past the gate and prepared by their recipe."""
+    ready: dict[str, Contender] = {}
+    for name, contender in created.items():
+        taking_part = [work for work in works if _suits(work, name, contender)]
+        if not taking_part:
+            continue
+        try:
+            contender.use_threads(thread_count(panel.framework_threads))
+            gate.require(name, contender, dataset, recipe)
+            start = initial_parameters(SEED, dataset.X_train.shape[1], recipe.hidden)
+            contender.prepare(start, dataset.training, recipe)
+            ready[name] = contender
+        except Exception as error:
+            panel.failures.update({_at_work(name, work.name): one_line(error) for work in taking_part})
+    return ready
+
+
+def _time_segments(work: Work, able: dict[str, Contender], dataset: Dataset, rounds: int, panel: Panel) -> None:
+    make = train_task if work.kind == "train" else predict_task
+    tasks = {
+        f"{name}@{setting}": make(work, contender, dataset, thread_count(setting))
+        for name, contender in able.items()
+        for setting in _settings(contender, panel.framework_threads)
+    }
+    panel.seconds[work.name] = _in_turns(work, tasks, rounds, panel)
+
+
+def _time_to_accuracy(
+    work: Work, works: Sequence[Work], able: dict[str, Contender], dataset: Dataset, seeds: int, panel: Panel
+) -> None:
+    trainings = {
+        f"{name}@{setting}": Trainings(work, contender, dataset)
+        for name, contender in able.items()
+        for setting in _settings(contender, panel.framework_threads)
+    }
+    tasks = {label: trainings[label].task(thread_count(label.split("@")[1])) for label in trainings}
+    # The trainings keep a clock of their own, which stands still between the epochs; that of the turns is left.
+    timed = _in_turns(work, tasks, seeds, panel)
+    panel.seconds[work.name] = {label: trainings[label].both for label in timed}
+    for alone in works:
+        if alone.kind == "training alone" and alone.recipe == work.recipe:
+            panel.seconds[alone.name] = {label: trainings[label].training for label in timed}
+
+
+def _in_turns(work: Work, tasks: dict[str, Task], rounds: int, panel: Panel) -> SecondsByRound:
+    """Return the seconds of those who did not fail; a contender that fails at a setting is out with all."""
+    lost: dict[str, Exception] = {}
+    for label, task in tasks.items():
+        try:
             task.before()
             task.warm_up()
-        seconds[work] = alternate(tasks, rounds)
-    for contender in ready.values():
-        contender.close()
-    return Panel(framework_threads, dataset.name, seconds, failures)
+        except Exception as error:
+            lost[label] = error
+    seconds = alternate(tasks, rounds, lost)
+    for label, reason in lost.items():
+        panel.failures[_at_work(label.split("@")[0], work.name)] = one_line(reason)
+    return {label: of_task for label, of_task in seconds.items() if not panel.failure(label.split("@")[0], work.name)}
 
 
-def _ready(name: str, dataset: Dataset, recipe: Recipe, framework_threads: str) -> Contender:
-    contender = contenders.create(name)
-    contender.use_threads(thread_count(framework_threads))
-    gate.require(name, contender, dataset)
-    contender.prepare(
-        initial_parameters(SEED, dataset.X_train.shape[1], recipe.hidden),
-        dataset.training,
-        recipe,
-    )
-    return contender
+def _suits(work: Work, name: str, contender: Contender) -> bool:
+    return work.suits(contenders.entry(name).trains, contender.whole_epochs_only)
 
 
 def _settings(contender: Contender, framework_threads: str) -> tuple[str, ...]:
@@ -99,43 +187,5 @@ def _settings(contender: Contender, framework_threads: str) -> tuple[str, ...]:
     return ("1", "all") if contender.threads_can_change else (framework_threads,)
 
 
-def _epoch_tasks(contender: Contender, dataset: Dataset, recipe: Recipe, threads: int) -> Task:
-    images = len(dataset.X_train)
-    order = batch_order(SEED, 0, images)
-    segments = 1 if contender.whole_epochs_only else SEGMENTS_PER_EPOCH
-    # Whole batches only: the last segment takes what is left.
-    bounds = np.linspace(0, recipe.batches(images), segments + 1).astype(int) * recipe.batch_size
-    parts = itertools.cycle([order[a:b] for a, b in itertools.pairwise(bounds)])
-
-    def run() -> None:
-        part = next(parts)
-        contender.advance(part, np.full(recipe.batches(len(part)), recipe.learning_rate, np.float32))
-
-    def warm_up() -> None:
-        few = order[: 10 * recipe.batch_size]
-        contender.advance(few, np.full(recipe.batches(len(few)), recipe.learning_rate, np.float32))
-
-    return Task(run, 1 / segments, segments, partial(contender.use_threads, threads), warm_up)
-
-
-def _one_image_tasks(contender: Contender, dataset: Dataset, recipe: Recipe, threads: int) -> Task:
-    return _predict_task(contender, dataset.X_test[:1], 2 if contender.whole_epochs_only else 200, threads)
-
-
-def _many_images_tasks(contender: Contender, dataset: Dataset, recipe: Recipe, threads: int) -> Task:
-    return _predict_task(contender, ten_thousand_images(dataset), 1, threads)
-
-
-def ten_thousand_images(dataset: Dataset) -> Any:
-    """Return 10,000 of the data set's images, repeated from the start where there are fewer."""
-    images = np.concatenate([dataset.X_test, dataset.X_train])[:10_000]
-    return np.ascontiguousarray(np.resize(images, (10_000, images.shape[1])))
-
-
-def _predict_task(contender: Contender, X: Any, calls: int, threads: int) -> Task:
-    def run() -> None:
-        for _ in range(calls):
-            contender.predict(X)
-
-    segments = 1 if contender.whole_epochs_only else 3
-    return Task(run, calls, segments, partial(contender.use_threads, threads), partial(contender.predict, X))
+def _at_work(contender: str, work: str) -> str:
+    return f"{contender}: {work}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nnkernels import kernels
+from nnkernels.contenders import entry
 from nnkernels.errors import UnknownNameError
 
 
@@ -21,11 +22,15 @@ class Profile:
     single_passes : int
         Fresh processes of everything else.
     rounds : int
-        Rounds of a panel, in each of which every contender trains for an epoch.
+        Rounds of a panel, in each of which every contender trains for an epoch, or for a part of one at other work.
     minutes : int
         About how long it takes on two cores, for the display.
     everything : bool
-        Whether start-up, memory and scaling are measured, all batch sizes, and both thread settings.
+        Whether start-up, memory, the limits of the machine, data larger than memory, all batch sizes and both thread
+        settings are measured.
+    other_work : bool
+        Whether the panels of other work (Adam, large batches, wide layers, time to accuracy) are, over as many
+        processes as the other ratios.
     scaling : bool
         Whether scaling is.
     resumable : bool
@@ -37,15 +42,19 @@ class Profile:
     rounds: int
     minutes: int
     everything: bool = True
+    other_work: bool = True
     scaling: bool = True
     resumable: bool = False
 
 
 PROFILES = {
-    "quick": Profile(ratio_passes=4, single_passes=1, rounds=1, minutes=3, everything=False, scaling=False),
-    "standard": Profile(ratio_passes=6, single_passes=2, rounds=2, minutes=15, scaling=False),
-    "full": Profile(ratio_passes=10, single_passes=3, rounds=3, minutes=60, resumable=True),
+    "quick": Profile(
+        ratio_passes=4, single_passes=1, rounds=1, minutes=3, everything=False, other_work=False, scaling=False
+    ),
+    "standard": Profile(ratio_passes=6, single_passes=2, rounds=2, minutes=35, scaling=False),
+    "full": Profile(ratio_passes=10, single_passes=3, rounds=3, minutes=100, resumable=True),
 }
+CLASSES = {"1": "OneThread", "all": "AllThreads"}  # of the benchmarks that measure panels
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,8 @@ def profile(name: str) -> Profile:
 def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> Plan:
     """Return the plan of a profile for these contenders, this data set and these thread settings."""
     ratios = _ratios(contenders, dataset, threads)
+    if chosen.other_work:
+        ratios += _other_work(contenders, dataset, threads)
     singles = _singles(chosen, contenders, dataset, threads)
     # Training again from the same seeds would give the same error rates: once is enough.
     accuracy = _call("accuracy.ErrorRate.track_(test|train)", contenders, [dataset])
@@ -90,7 +101,6 @@ def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads:
 
 def _ratios(contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> tuple[str, ...]:
     # What asv keeps of a panel: each contender against the two baselines. The records keep all of it.
-    classes = [{"1": "OneThread", "all": "AllThreads"}[setting] for setting in threads]
     pairs = [
         (contender, against)
         for against in ("numpy", "keras-fit")
@@ -100,9 +110,21 @@ def _ratios(contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> 
     ]
     # One contender has nobody to be compared with; the panel gates and times it all the same.
     return tuple(
-        _call(f"ratios.{name}.track_relative_time", [contender], [against], ["epoch"], [dataset])
-        for name in classes
+        _call(f"ratios.{CLASSES[setting]}.track_relative_time", [contender], [against], ["epoch"], [dataset])
+        for setting in threads
         for contender, against in pairs or [(contenders[0], "numpy")]
+    )
+
+
+def _other_work(contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> tuple[str, ...]:
+    # Each call is a process, so asv keeps little: those who train against NumPy, at two of the works.
+    trainers = [name for name in contenders if entry(name).trains]
+    compared = [name for name in trainers if name != "numpy"] or trainers
+    works = ["epoch, Adam", "time to 8.7 % error"]
+    return tuple(
+        _call(f"other_work.{CLASSES[setting]}.track_relative_time", compared, ["numpy"], works, [dataset])
+        for setting in threads
+        if compared
     )
 
 
@@ -119,6 +141,7 @@ def _singles(chosen: Profile, contenders: Sequence[str], dataset: str, threads: 
         patterns.append(_call("kernels.Kernels.time_(forward|backward|step)", backends, batches, [dataset]))
     named = f"({'|'.join(re.escape(repr(name)) for name in contenders)})"
     if chosen.everything:
+        patterns.append(rf"^(limits|large_data)[.].*{re.escape(repr(dataset))}")
         patterns += [r"^startup[.]Import[.]", rf"^(startup[.]FirstCall|memory)[.].*{named}.*{re.escape(repr(dataset))}"]
     if chosen.scaling:
         patterns.append(rf"^scaling[.].*{named}.*{re.escape(repr(dataset))}")

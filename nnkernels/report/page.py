@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from nnkernels import kernels, plots
-from nnkernels.report import formats
+from nnkernels.report import formats, targets
 from nnkernels.report.summary import ContenderSummary, Summary
 from nnkernels.report.tidy import PAIRED, records
 
@@ -46,11 +46,16 @@ def render(summary: Summary, asv_page: str | None, walkthrough_page: str | None 
         }
         for row in records(summary.rows)
     ]
+    asked = targets.rows(summary.run, summary.rows)
     return environment.get_template("page.html.j2").render(
         summary=summary,
         record=summary.run.record,
         provenance=summary.run.record.provenance,
         rows=rows,
+        headings=targets.HEADINGS,
+        asked=asked if targets.any_measured(asked) else [],
+        legend=targets.LEGEND,
+        elsewhere=targets.elsewhere(summary.run),
         charts=[Markup(_svg(figure)) for figure in _charts(summary)],
         asv_page=asv_page,
         walkthrough_page=walkthrough_page,
@@ -59,7 +64,7 @@ def render(summary: Summary, asv_page: str | None, walkthrough_page: str | None 
 
 
 def _charts(summary: Summary) -> list[Figure]:
-    contenders = summary.contenders
+    contenders = [contender for contender in summary.contenders if contender.epoch_seconds.samples]
     charts = []
     if contenders:
         epochs = [contender.epoch_seconds for contender in contenders]
@@ -74,7 +79,7 @@ def _charts(summary: Summary) -> list[Figure]:
                 logarithmic=True,
             )
         )
-    judged = [contender for contender in contenders if contender.test_error]
+    judged = [contender for contender in summary.contenders if contender.test_error]
     if judged:
         errors = [contender.test_error for contender in judged if contender.test_error]
         charts.append(

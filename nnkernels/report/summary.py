@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 
 from nnkernels.measure.threads import SETTINGS
+from nnkernels.measure.works import WORKS
 from nnkernels.report import formats
 from nnkernels.report.runs import Run
 from nnkernels.report.tidy import PAIRED, paired_ratio, tidy
 from nnkernels.statistics import Estimate
 
 KERAS_FORMS_PREFIX = "keras-"
+NOT_DONE = Estimate(np.nan, np.nan, np.nan, 0)
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,9 @@ class ContenderSummary:
     Attributes
     ----------
     threads : str
-        The setting at which it is fastest: ``1`` or ``all``.
+        The setting at which it is fastest: ``1`` or ``all``; a dash for one that only predicts.
     epoch_seconds : Estimate
-        Seconds an epoch.
+        Seconds an epoch; NaN for one that only predicts.
     to_numpy, to_keras, to_best_keras : Estimate or None
         How many times as fast it is as NumPy, as ``keras-fit`` and as the fastest form of Keras, each at its
         faster setting.
@@ -48,7 +50,10 @@ class ContenderSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """A run at a glance: its table, its contenders, fastest first, and the fastest form of Keras in it."""
+    """A run at a glance: its table, its contenders and the fastest form of Keras in it.
+
+    The contenders are those that train, fastest first, then those that only predict.
+    """
 
     run: Run
     rows: pd.DataFrame
@@ -58,24 +63,38 @@ class Summary:
     def headline(self) -> str:
         """Return the run's answer in one sentence."""
         by_name = {contender.name: contender for contender in self.contenders}
-        ours = by_name.get("numba")
+        numba, fused = by_name.get("numba"), by_name.get("fused")
+        ours = fused or numba
         if ours is None:
             return " ".join(
                 f"{contender.name} trains an epoch on {self.run.record.dataset} in "
                 f"{formats.duration(contender.epoch_seconds.value)}."
                 for contender in self.contenders[:1]
+                if contender.epoch_seconds.samples
             )
-        parts = []
-        if ours.to_numpy and "numpy" in by_name:
-            parts.append(f"{ours.to_numpy.value:.2f} times as fast as NumPy")
+        ratios = self._ratios(ours)
+        if not ratios:
+            kernels = "fused" if fused else "Numba"
+            return f"The {kernels} kernels train an epoch in {formats.duration(ours.epoch_seconds.value)}."
+        told = _listed([f"{ratio} times as fast as {other}" for other, ratio in ratios.items()])
+        sentence = f"From scratch in Numba, an epoch of training on {self.run.record.dataset} is {told}"
+        plain = self._ratios(numba) if fused and numba else {}
+        if plain.keys() != ratios.keys():
+            return f"{sentence}."
+        # The others are named already, so the kernels on BLAS give their numbers alone, in the same order.
+        numbers = _listed(list(plain.values()))
+        return f"{sentence}; by matrix products alone (numba in place of fused), it is {numbers} times as fast."
+
+    def _ratios(self, ours: ContenderSummary) -> dict[str, str]:
+        """Return how many times as fast one of ours is as each that the headline names."""
+        ratios = {}
+        if ours.to_numpy and any(contender.name == "numpy" for contender in self.contenders):
+            ratios["NumPy"] = formats.significant(ours.to_numpy.value)
         if ours.to_keras:
-            parts.append(f"{ours.to_keras.value:.1f} times as fast as Keras' fit")
+            ratios["Keras' fit"] = formats.significant(ours.to_keras.value)
         if ours.to_best_keras and self.best_keras != "keras-fit":
-            parts.append(f"{ours.to_best_keras.value:.2f} times as fast as the best Keras ({self.best_keras})")
-        if not parts:
-            return f"The Numba kernels train an epoch in {formats.duration(ours.epoch_seconds.value)}."
-        joined = ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
-        return f"From scratch in Numba, an epoch of training on {self.run.record.dataset} is {joined}."
+            ratios[f"the best Keras ({self.best_keras})"] = formats.significant(ours.to_best_keras.value)
+        return ratios
 
 
 def summarise(run: Run) -> Summary:
@@ -106,7 +125,34 @@ def summarise(run: Run) -> Summary:
                 train_error=_accuracy(rows, name, "accuracy.ErrorRate.track_train"),
             )
         )
+    contenders += _only_predicting(rows, {contender.name for contender in contenders})
     return Summary(run, rows, contenders, best_keras)
+
+
+def _only_predicting(rows: pd.DataFrame, training: set[str]) -> list[ContenderSummary]:
+    predictions = [f"work={work.name}" for work in WORKS if work.kind == "predict"]
+    predicting = rows[(rows.benchmark == PAIRED) & rows.parameters.isin(predictions)]
+    names = [str(name) for name in dict.fromkeys(predicting.contender) if name not in training]
+    summaries = [
+        ContenderSummary(
+            name=name,
+            threads="-",
+            epoch_seconds=NOT_DONE,
+            to_numpy=None,
+            to_keras=None,
+            to_best_keras=None,
+            one_image_seconds=_fastest(rows, name, "one image"),
+            ten_thousand_seconds=_fastest(rows, name, "10,000 images"),
+            test_error=None,
+            train_error=None,
+        )
+        for name in names
+    ]
+    return sorted(summaries, key=lambda summary: summary.one_image_seconds)
+
+
+def _listed(parts: list[str]) -> str:
+    return ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
 
 
 def _fastest(rows: pd.DataFrame, contender: str, work: str) -> float:

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from nnkernels.errors import ConfigurationError
 from nnkernels.measure.gate import IMAGES, PREDICTION_TOLERANCE, GateResult
-from nnkernels.report import formats
+from nnkernels.report import formats, targets
+from nnkernels.report.runs import Run
 from nnkernels.report.summary import Summary
 from nnkernels.report.tidy import RATIO_COLUMNS, records
 
@@ -72,6 +73,22 @@ def rows_table(rows: pd.DataFrame) -> Table:
             str(row["samples"]),
             *("" if math.isnan(row[column]) else formats.significant(row[column]) for column in RATIO_COLUMNS),
         )
+    return table
+
+
+def targets_table(of_run: list[targets.Row], run: Run) -> Table:
+    """Return what the fused kernels were asked to reach, row by row, and what the run has of it."""
+    table = Table(
+        title=f"asked and reached, run {run.record.run_id} on {run.record.dataset}",
+        caption=escape(f"{targets.LEGEND} {targets.elsewhere(run)}"),
+        box=box.SIMPLE_HEAVY,
+        collapse_padding=True,
+        pad_edge=False,
+    )
+    for heading in targets.HEADINGS:
+        table.add_column(heading, overflow="fold")
+    for row in of_run:
+        table.add_row(*(escape(cell) for cell in row.cells()))
     return table
 
 

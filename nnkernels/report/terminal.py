@@ -19,9 +19,13 @@ BENCHMARK_WORDS = {
     "startup.": "start-up: imports and first calls",
     "memory.": "memory: the peak of an epoch",
     "scaling.": "scaling: batch, width, images, threads",
+    "limits.": "limits: what this machine could do",
+    "large_data.": "large data: from a memory map",
     "ratios.": "ratios: all contenders in turns",
+    "other_work.": "ratios: other work, all contenders in turns",
     "Setting up accuracy": "accuracy: training every contender from ten starts",
     "Setting up ratios": "ratios: all contenders in turns",
+    "Setting up other_work": "ratios: other work, all contenders in turns",
 }
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nnkernels.measure.paired import log_ratios
+from nnkernels.measure.paired import SecondsByRound, log_ratios
 from nnkernels.measure.panel import Panel
 from nnkernels.measure.threads import SETTINGS
+from nnkernels.measure.works import FURTHER_WORKS, WORKS
 from nnkernels.report.runs import Run
 from nnkernels.statistics import Estimate, mean_over_seeds, median_over_processes
 
@@ -35,16 +36,17 @@ COLUMNS = [
 RATIO_COLUMNS = ["ratio_to_numpy", "ratio_to_keras"]
 KEYS = ["benchmark", "parameters", "threads"]
 PAIRED = "ratios"
-WORK_UNITS = {"epoch": "seconds_per_epoch", "one image": "seconds_per_call", "10,000 images": "seconds_per_call"}
+WORK_UNITS = {work.name: work.unit for work in (*WORKS, *FURTHER_WORKS)}
 ACCURACY_UNIT = "error_rate"
 
 
 def tidy(run: Run) -> pd.DataFrame:
     """Return the run's table.
 
-    The rows of the benchmark ``ratios`` come from the panels: their ratios are paired, and against the faster
-    thread setting of the other. The ratios of all other rows are quotients of values from separate processes,
-    and so indicative. A ratio above 1 means better than the other; the Keras it is against is ``keras-fit``.
+    The rows of the benchmark ``ratios`` come from the panels, those of other work included: their ratios are paired,
+    and against the faster thread setting of the other. The ratios of all other rows are quotients of values from
+    separate processes, and so indicative. A ratio above 1 means better than the other; the Keras it is against is
+    ``keras-fit``.
     """
     rows = pd.DataFrame([*_panel_rows(run.panels), *_asv_rows(run.asv_results)])
     if rows.empty:
@@ -71,29 +73,36 @@ def paired_ratio(panels: list[Panel], work: str, contender: str, threads: str, a
     Both settings of the other that were measured in one process with the contender are looked at, and the one
     that leaves the contender the smaller ratio counts. None if the two were never in one process.
     """
-    label = f"{contender}@{threads}"
-    estimates = []
-    for setting in SETTINGS:
-        other = f"{against}@{setting}"
-        processes = [
-            log_ratios(panel.seconds[work][other], panel.seconds[work][label])
-            for panel in panels
-            if label in panel.seconds[work] and other in panel.seconds[work]
-        ]
-        if processes:
-            estimates.append(median_over_processes(processes).exp())
-    return min(estimates, key=lambda estimate: estimate.value, default=None)
+    at_settings = [ratio_at(panels, work, (contender, threads), (against, setting)) for setting in SETTINGS]
+    return min((found for found in at_settings if found), key=lambda estimate: estimate.value, default=None)
+
+
+def ratio_at(panels: list[Panel], work: str, ours: tuple[str, str], theirs: tuple[str, str]) -> Estimate | None:
+    """Return how many times as fast the first is as the second, each a contender with its thread setting.
+
+    None if the two were never in one process.
+    """
+    label, other = "@".join(ours), "@".join(theirs)
+    processes = [
+        log_ratios(of_work[other], of_work[label])
+        for of_work in _of_work(panels, work)
+        if label in of_work and other in of_work
+    ]
+    return median_over_processes(processes).exp() if processes else None
+
+
+def _of_work(panels: list[Panel], work: str) -> list[SecondsByRound]:
+    return [panel.seconds[work] for panel in panels if work in panel.seconds]
 
 
 def _panel_rows(panels: list[Panel]) -> Iterator[dict[str, Any]]:
     for work, unit in WORK_UNITS.items():
-        labels = dict.fromkeys(label for panel in panels for label in panel.seconds[work])
+        measured = _of_work(panels, work)
+        labels = dict.fromkeys(label for of_work in measured for label in of_work)
         for label in labels:
             contender, threads = label.split("@")
             processes = [
-                np.log(np.ravel(np.asarray(panel.seconds[work][label], np.float64)))
-                for panel in panels
-                if label in panel.seconds[work]
+                np.log(np.ravel(np.asarray(of_work[label], np.float64))) for of_work in measured if label in of_work
             ]
             ratios = {
                 column: paired_ratio(panels, work, contender, threads, against)
@@ -113,7 +122,7 @@ def _panel_rows(panels: list[Panel]) -> Iterator[dict[str, Any]]:
 def _asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for name, columns in results["results"].items():
         of_benchmark = dict(zip(results["result_columns"], columns, strict=False))
-        if name.startswith("ratios.") or of_benchmark.get("result") is None:
+        if name.startswith(OF_PANELS) or of_benchmark.get("result") is None:
             continue
         names = results.get("parameter_names", {}).get(name) or VERSION_1_PARAMETERS[name.split(".")[0]]
         unit = results.get("units", {}).get(name, "seconds")
@@ -146,6 +155,8 @@ def _asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
             }
 
 
+# What asv keeps of panels is in the panels.
+OF_PANELS = ("ratios.", "other_work.")
 # Benchmarks without a parameter for threads: these run on all of them, the others on one.
 ON_ALL_THREADS = ("accuracy.", "startup.", "memory.")
 SUBJECTS = ("contender", "backend")

@@ -1,0 +1,83 @@
+"""How long from images in memory to a network that is right often enough? One training a seed."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+from nnkernels.contenders import Contender
+from nnkernels.data import Dataset
+from nnkernels.errors import MeasurementError
+from nnkernels.measure.paired import Task
+from nnkernels.measure.works import Work
+from nnkernels.parameters import initial_parameters
+from nnkernels.training import batch_order, evaluate
+
+SEEDS = 10
+
+
+class Trainings:
+    """A contender's trainings to an error rate, each from the next seed, with the seconds of each.
+
+    The clock runs over ``prepare``, over an empty stretch after it, in which whoever traces or compiles at the first
+    call does so, and over the epochs. It stands still while the reference forward pass judges the test images.
+
+    Attributes
+    ----------
+    preparing, training : list of list of float
+        Seconds of the preparation and of the epochs, a list of one number a seed.
+    """
+
+    def __init__(self, work: Work, contender: Contender, dataset: Dataset) -> None:
+        self.work, self.contender, self.dataset = work, contender, dataset
+        self.preparing: list[list[float]] = []
+        self.training: list[list[float]] = []
+
+    @property
+    def both(self) -> list[list[float]]:
+        """Seconds of preparation and epochs together."""
+        return [[preparing + training] for (preparing,), (training,) in zip(self.preparing, self.training, strict=True)]
+
+    def task(self, threads: int) -> Task:
+        """Return the trainings as a task whose segments are seeds.
+
+        Before the first, an epoch is trained: imports and what is compiled once a process are outside the clock.
+        """
+        return Task(self._next_seed, 1, 1, partial(self.contender.use_threads, threads), self._first_epoch)
+
+    def _first_epoch(self) -> None:
+        self._prepare(0)
+        self._advance(0, 0)
+
+    def _next_seed(self) -> None:
+        """Train from the next seed; raises MeasurementError if that never gets there."""
+        recipe, data, seed = self.work.recipe, self.dataset, len(self.training)
+        preparing = self._prepare(seed)
+        training, error_rate = 0.0, 1.0
+        for epoch in range(recipe.epochs):
+            training += self._advance(seed, epoch)
+            error_rate = evaluate(self.contender.parameters(), data.X_test, data.y_test)[1]
+            if error_rate <= self.work.error_rate:
+                self.preparing.append([preparing])
+                self.training.append([training])
+                return
+        raise MeasurementError(
+            f"after {recipe.epochs} epochs from seed {seed} the test error is {100 * error_rate:.2f} %, "
+            f"not {100 * self.work.error_rate:.1f} %"
+        )
+
+    def _prepare(self, seed: int) -> float:
+        recipe, data = self.work.recipe, self.dataset.training
+        start = initial_parameters(seed, data.X.shape[1], recipe.hidden)
+        no_images, no_rates = batch_order(seed, 0, 0), recipe.learning_rates(0, 0)
+        started = time.perf_counter()
+        self.contender.prepare(start, data, recipe)
+        self.contender.advance(no_images, no_rates)
+        return time.perf_counter() - started
+
+    def _advance(self, seed: int, epoch: int) -> float:
+        images = len(self.dataset.X_train)
+        order, learning_rates = batch_order(seed, epoch, images), self.work.recipe.learning_rates(epoch, images)
+        started = time.perf_counter()
+        self.contender.advance(order, learning_rates)
+        return time.perf_counter() - started

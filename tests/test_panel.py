@@ -1,0 +1,317 @@
+"""The panel: who takes part in which work, past which gate, and what becomes of those who fail."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from nnkernels import contenders
+from nnkernels.contenders.ours import KernelContender
+from nnkernels.measure import gate, panel, time_to_accuracy
+from nnkernels.measure.paired import Task, alternate
+from nnkernels.measure.panel import run_panel
+from nnkernels.measure.work_tasks import predict_task, train_task
+from nnkernels.measure.works import FURTHER_WORKS, WORKS, Work, names
+from nnkernels.recipes import SGD, Recipe
+
+TRAIN = Work("train", "train", segments=3, whole_epochs=True)
+WIDE = Work("wide", "train", SGD.with_changes(hidden=24), segments=2, epoch_share=0.25)
+PREDICT = Work("predict", "predict", SGD.with_changes(hidden=24), segments=2, images=5, calls=3, whole_epochs=True)
+EASY = Recipe("easy", epochs=3)
+TO_ACCURACY = Work("to accuracy", "time to accuracy", EASY, error_rate=0.6)
+ALONE = Work("to accuracy, alone", "training alone", EASY, error_rate=0.6)
+ALL = (TRAIN, WIDE, PREDICT, TO_ACCURACY, ALONE)
+
+
+class Ours(KernelContender):
+    """NumPy's contender."""
+
+    def __init__(self):
+        super().__init__("numpy")
+
+
+class WholeEpochs(Ours):
+    """Does nothing but whole epochs, so to speak."""
+
+    whole_epochs_only = True
+
+
+class FailsAtWidth(Ours):
+    """Trains the usual network alone."""
+
+    def prepare(self, parameters, data, recipe):
+        if recipe.hidden != SGD.hidden:
+            raise ValueError("this width is not for me")
+        super().prepare(parameters, data, recipe)
+
+
+class FailsLater(Ours):
+    """Passes the gate by the usual recipe and breaks down when it is timed."""
+
+    stretches = 0
+
+    def advance(self, order, learning_rates):
+        self.stretches += 1
+        if self.stretches > 4 and self.params.W1.shape[1] == SGD.hidden:  # the gate, two warm-ups, and once
+            raise ValueError("enough")
+        super().advance(order, learning_rates)
+
+
+@pytest.fixture
+def entered(monkeypatch):
+    """Return a function that makes these classes the contenders that there are."""
+
+    def enter(trains=True, **classes):
+        entries = {name: contenders.Entry(cls, "of a test", trains=trains) for name, cls in classes.items()}
+        entries["numpy"] = contenders.Entry(Ours, "the reference")
+        monkeypatch.setattr(contenders, "_entries", lambda: entries)
+        return list(entries)
+
+    return enter
+
+
+def labels(measured):
+    return {work: set(of_work) for work, of_work in measured.seconds.items()}
+
+
+NUMPY = {"numpy@1", "numpy@all"}
+
+
+def test_each_work_is_timed_at_both_settings_in_its_rounds(entered, small_digits):
+    measured = run_panel(entered(), small_digits, ALL, "1", rounds=2, seeds=3)
+    assert not measured.failures
+    assert labels(measured) == dict.fromkeys(names(ALL), NUMPY)
+    shapes = {work.name: np.shape(measured.seconds[work.name]["numpy@1"]) for work in ALL}
+    assert shapes == {
+        "train": (2, 3),
+        "wide": (2, 2),
+        "predict": (2, 2),
+        "to accuracy": (3, 1),
+        "to accuracy, alone": (3, 1),
+    }
+    assert measured.relative_time("train", "numpy", "numpy") == 1
+    assert measured.took_part("numpy", "train")
+    assert not measured.took_part("numpy", "another work")
+
+
+def test_the_gate_is_passed_by_the_recipe_of_each_work(
+    entered,
+    small_digits,
+    monkeypatch,
+):
+    passed: list[Recipe | None] = []
+    monkeypatch.setattr(panel.gate, "require", lambda _name, _contender, _data, recipe: passed.append(recipe))
+    run_panel(entered(), small_digits, ALL, "1", rounds=1, seeds=1)
+    assert passed == [SGD, WIDE.recipe, EASY]  # neighbours of one recipe pass it once
+
+
+@pytest.mark.parametrize("work", FURTHER_WORKS, ids=lambda work: work.name)
+def test_the_reference_passes_the_gate_of_each_further_work(work, small_digits):
+    assert gate.require("numpy", Ours(), small_digits, work.recipe).max_abs_difference < 1e-6
+
+
+def test_who_does_whole_epochs_only_takes_part_where_it_is_asked(entered, small_digits):
+    measured = run_panel(entered(whole=WholeEpochs), small_digits, ALL, "1", rounds=2, seeds=1)
+    assert not measured.failures
+    took_part = {work for work in names(ALL) if measured.took_part("whole", work)}
+    assert took_part == {"train", "predict"}
+    assert np.shape(measured.seconds["train"]["whole@1"]) == (2, 1)
+    assert 0 < measured.relative_time("train", "whole", "numpy") < np.inf
+
+
+def test_who_only_predicts_takes_part_in_predictions(entered, small_digits):
+    known = entered(trains=False, mute=Ours)
+    measured = run_panel(known, small_digits, ALL, "1", rounds=1, seeds=1)
+    assert {work for work in names(ALL) if measured.took_part("mute", work)} == {"predict"}
+    known = entered(trains=False, mute=lambda: pytest.fail("imported for nothing"))
+    assert not run_panel(known, small_digits, (TRAIN,), "1", rounds=1).failures
+
+
+def test_who_cannot_be_made_is_out_everywhere_and_the_others_go_on(entered, small_digits):
+    def broken():
+        raise RuntimeError("no such machine")
+
+    measured = run_panel(entered(broken=broken), small_digits, (TRAIN, PREDICT), "1", rounds=1)
+    assert list(measured.failures) == ["broken"]
+    assert "no such machine" in measured.failure("broken", "train")
+    assert labels(measured) == {"train": NUMPY, "predict": NUMPY}
+
+
+def test_who_fails_at_one_work_is_out_there_with_the_reason(entered, small_digits):
+    measured = run_panel(entered(narrow=FailsAtWidth), small_digits, ALL, "1", rounds=1, seeds=1)
+    assert {key: "not for me" in reason for key, reason in measured.failures.items()} == {
+        "narrow: wide": True,
+        "narrow: predict": True,
+    }
+    assert measured.took_part("narrow", "train")
+    assert measured.failure("narrow", "train") == ""
+    assert measured.took_part("narrow", "to accuracy")
+    assert labels(measured)["wide"] == NUMPY
+
+
+def test_who_breaks_down_while_timed_is_out_with_both_settings(entered, small_digits):
+    measured = run_panel(entered(later=FailsLater), small_digits, (TRAIN, PREDICT), "1", rounds=1)
+    assert list(measured.failures) == ["later: train"]
+    assert "enough" in measured.failure("later", "train")
+    assert labels(measured)["train"] == NUMPY
+    assert measured.took_part("later", "predict")
+
+
+def test_a_work_is_asked_of_its_data_sets_alone(entered, small_digits):
+    elsewhere = Work("elsewhere", "train", SGD, datasets=("mnist",))
+    measured = run_panel(entered(), small_digits, (elsewhere,), "1", rounds=1)
+    assert measured.seconds == {}
+    assert small_digits.name != "mnist"
+
+
+def test_names_of_works_are_those_on_record():
+    assert names(WORKS) == ("epoch", "one image", "10,000 images")
+    assert names(FURTHER_WORKS) == (
+        "epoch, Adam",
+        "epoch, batch 1,024",
+        "epoch, hidden 128",
+        "epoch, hidden 512",
+        "time to 8.7 % error",
+        "time to 8.7 % error, training alone",
+    )
+
+
+# Segments
+
+
+class Listener(Ours):
+    """Keeps what it was given."""
+
+    def __init__(self):
+        super().__init__()
+        self.given: list[np.ndarray] = []
+
+    def advance(self, order, learning_rates):
+        assert len(learning_rates) == -(-len(order) // 32)
+        self.given.append(order)
+
+    def predict(self, X):
+        self.given.append(X)
+
+
+@pytest.mark.parametrize(("share", "segments", "batches"), [(1.0, 10, 7), (0.25, 2, 9), (0.01, 5, 1)])
+def test_segments_are_full_batches_that_go_through_the_epoch(share, segments, batches, small_digits):
+    images = len(small_digits.X_train)  # 72 batches
+    listener = Listener()
+    task = train_task(Work("some", "train", segments=segments, epoch_share=share), listener, small_digits, 1)
+    task.warm_up()
+    for _ in range(images // (batches * 32) + 1):
+        task.run()
+    warm_up, *given = listener.given
+    assert {len(order) for order in given} == {batches * 32}
+    assert task.units == pytest.approx(batches * 32 / images)
+    assert len(np.unique(np.concatenate(given[:-1]))) == (len(given) - 1) * batches * 32
+    np.testing.assert_array_equal(given[-1], given[0])  # the next epoch begins with the same images
+    np.testing.assert_array_equal(warm_up, given[0])
+
+
+def test_whole_epochs_are_one_segment(small_digits):
+    listener = Listener()
+    listener.whole_epochs_only = True
+    task = train_task(TRAIN, listener, small_digits, 1)
+    task.warm_up()
+    task.run()
+    warm_up, given = listener.given
+    assert (len(warm_up), len(given)) == (320, len(small_digits.X_train))
+    assert (task.segments, task.units) == (1, 1)
+    task = predict_task(PREDICT, listener, small_digits, 1)
+    task.run()
+    assert (task.segments, task.units, len(listener.given)) == (1, 2, 4)
+    assert listener.given[-1].shape == (5, 784)
+    assert listener.given[-1].dtype == np.uint8
+
+
+def test_alternate_leaves_out_who_fails_and_goes_on():
+    calls: list[str] = []
+
+    def fails():
+        calls.append("b")
+        if calls.count("b") == 2:
+            raise ValueError("second time")
+
+    tasks = {
+        "a": Task(lambda: calls.append("a"), 1, 2),
+        "b": Task(fails, 1, 2),
+        "c": Task(lambda: calls.append("c"), 1),
+    }
+    lost: dict[str, Exception] = {"c": ValueError("before the start")}
+    seconds = alternate(tasks, 2, lost)
+    assert list(seconds) == ["a"]
+    assert np.shape(seconds["a"]) == (2, 2)
+    assert (calls.count("a"), calls.count("b"), calls.count("c")) == (4, 2, 0)
+    assert str(lost["b"]) == "second time"
+    calls.clear()
+    with pytest.raises(ValueError, match="second time"):
+        alternate(tasks, 2)
+
+
+# Time to accuracy
+
+
+class Ticking(Ours):
+    """Takes 1 tick to be prepared, 2 for the empty stretch after it, and 100 an epoch, by the clock of the test."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = 0.0
+        self.starts: list[np.ndarray] = []
+
+    def prepare(self, parameters, data, recipe):
+        super().prepare(parameters, data, recipe)
+        self.starts.append(parameters.W1)
+        self.now += 1
+
+    def advance(self, order, learning_rates):
+        self.now += 100 if len(order) else 2
+
+    def parameters(self):
+        self.now += 10_000  # what belongs to the evaluation is outside the clock
+        return super().parameters()
+
+
+@pytest.fixture
+def ticking(monkeypatch):
+    contender = Ticking()
+    monkeypatch.setattr(time_to_accuracy.time, "perf_counter", lambda: contender.now)
+    return contender
+
+
+def judged(monkeypatch, error_rates):
+    monkeypatch.setattr(time_to_accuracy, "evaluate", lambda *_args: (0.0, next(error_rates)))
+
+
+def test_the_clock_runs_over_preparation_and_epochs_alone(ticking, small_digits, monkeypatch):
+    judged(monkeypatch, iter([0.9, 0.6, 0.61, 0.7, 0.1]))
+    trainings = time_to_accuracy.Trainings(TO_ACCURACY, ticking, small_digits)
+    task = trainings.task(1)
+    task.warm_up()
+    task.run()
+    task.run()
+    # At most 0.6: the first seed is there after two epochs, the second after three.
+    assert trainings.both == [[203.0], [303.0]]
+    assert trainings.training == [[200.0], [300.0]]
+    warm_up, first, second = ticking.starts
+    np.testing.assert_array_equal(warm_up, first)
+    assert not np.array_equal(first, second)  # each from a seed of its own
+
+
+def test_who_never_gets_there_is_a_failure_with_the_reason(
+    entered,
+    small_digits,
+    monkeypatch,
+):
+    judged(monkeypatch, itertools.chain([0.1, 0.1, 0.95, 0.95], itertools.repeat(0.95)))
+    monkeypatch.setattr(panel.gate, "require", lambda *_args: None)
+    known = entered()
+    measured = run_panel(known, small_digits, (TO_ACCURACY, ALONE), "1", rounds=1, seeds=2)
+    assert measured.failures == {
+        "numpy: to accuracy": "MeasurementError: after 3 epochs from seed 1 the test error is 95.00 %, not 60.0 %"
+    }
+    assert measured.seconds == {"to accuracy": {}, "to accuracy, alone": {}}
