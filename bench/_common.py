@@ -74,6 +74,13 @@ def installed(name: str) -> str:
     return name
 
 
+def trainable(name: str) -> str:
+    """Return the contender's name, or skip the benchmark where it is not installed or cannot train."""
+    if not contenders.entry(name).trains:
+        raise SkipNotImplemented(f"{name} only predicts")
+    return installed(name)
+
+
 def selected_contenders() -> list[str]:
     """Return the contenders of this run: those of ``NNKERNELS_BENCH_CONTENDERS``, or all that are installed."""
     chosen = os.environ.get("NNKERNELS_BENCH_CONTENDERS")

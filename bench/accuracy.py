@@ -12,7 +12,7 @@ from nnkernels.measure.threads import thread_count
 from nnkernels.recipes import accuracy_recipe
 from nnkernels.training import train
 
-from ._common import CONTENDERS, DATASETS, dataset, dataset_at_hand, selected_contenders
+from ._common import CONTENDERS, DATASETS, dataset, dataset_at_hand, selected_contenders, trainable
 
 SEEDS = int(os.environ.get("NNKERNELS_BENCH_SEEDS", "10"))
 
@@ -35,6 +35,8 @@ class ErrorRate:
         error_rates: ErrorRates = {}
         failures: dict[str, str] = {}
         for name in selected_contenders():
+            if not contenders.entry(name).trains:
+                continue
             try:
                 contender = contenders.create(name)
                 contender.use_threads(thread_count("all"))
@@ -76,6 +78,6 @@ def _samples(
     error_rates, failures = measured
     if contender in failures:
         raise MeasurementError(f"{contender} has no error rate. {failures[contender]}")
-    if contender not in error_rates:
+    if trainable(contender) not in error_rates:
         raise SkipNotImplemented(f"{contender} is not part of this run")
     return {"samples": error_rates[contender][part], "number": 1}

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from ._children import PASS_THE_GATE, SAMPLES, compiled_by_numba, fresh_process, stored
-from ._common import CONTENDERS, DATASETS, dataset, installed
+from ._common import CONTENDERS, DATASETS, dataset, trainable
 
 # Linux hands a parent's peak on to `ru_maxrss` of its child, so there the process' own record is asked.
 RESIDENT = """
@@ -51,7 +51,7 @@ MIB = 2**20
 @cache
 def _peaks(contender: str, dataset_name: str) -> list[dict[str, float]]:
     data = dataset(dataset_name)
-    installed(contender)
+    trainable(contender)
     if find_spec("resource") is None and find_spec("psutil") is None:
         raise SkipNotImplemented("needs pip install psutil")
     with stored(data) as folder:

@@ -10,7 +10,7 @@ from nnkernels.data import Dataset
 from nnkernels.measure import gate
 
 from ._children import PASS_THE_GATE, SAMPLES, compiled_by_numba, fresh_process, stored
-from ._common import CONTENDERS, DATASETS, dataset, installed
+from ._common import CONTENDERS, DATASETS, dataset, trainable
 
 MODULES = ("numpy", "nnkernels", "numba", "tensorflow")
 CACHES = ("empty", "warm")
@@ -72,7 +72,7 @@ class FirstCall:
     def track_seconds(self, contender: str, cache: str, dataset_name: str) -> dict[str, object]:
         """Import, create, set the threads, prepare, compile, train; each sample in a process of its own."""
         whole = dataset(dataset_name)
-        installed(contender)
+        trainable(contender)
         compiled = compiled_by_numba(contender)
         if cache == "empty" and not compiled:
             raise SkipNotImplemented(f"{contender} keeps nothing in Numba's cache")

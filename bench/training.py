@@ -7,7 +7,7 @@ import numpy as np
 from nnkernels.recipes import SGD
 from nnkernels.training import batch_order
 
-from ._common import CONTENDERS, DATASETS, THREADS, dataset, ready
+from ._common import CONTENDERS, DATASETS, THREADS, dataset, ready, trainable
 
 
 class Epoch:
@@ -24,7 +24,7 @@ class Epoch:
 
     def setup(self, contender: str, threads: str, dataset_name: str) -> None:
         """Pass the gate and prepare, once a process; asv repeats this before every sample."""
-        self.contender = ready(contender, threads, dataset_name)
+        self.contender = ready(trainable(contender), threads, dataset_name)
         images = len(dataset(dataset_name).X_train)
         self.order = batch_order(0, 0, images)
         self.learning_rates = SGD.learning_rates(0, images)

@@ -34,6 +34,16 @@ class MissingDependencyError(NNKernelsError):
         super().__init__(f"{what} needs {package}, which is not installed here: pip install 'nnkernels[{extra}]'")
 
 
+class InferenceOnlyError(ConfigurationError):
+    """A contender that only predicts was asked to train."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} runs a trained network and cannot train one: train with another contender, "
+            f"and prepare {name} with the parameters that it leaves"
+        )
+
+
 class ContractError(NNKernelsError):
     """A backend or contender that does not keep the contract of its seam."""
 

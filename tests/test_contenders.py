@@ -14,6 +14,7 @@ from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.transforms import as_features
 
 INSTALLED = [name for name in contenders.names() if contenders.is_installed(name)]
+TRAINABLE = [name for name in INSTALLED if contenders.entry(name).trains]
 
 IMAGES, BATCH_SIZE = 112, 32  # three full batches and a half one
 # A few float32 steps on the same numbers, in perhaps another order of summation.
@@ -39,9 +40,16 @@ def order():
     return np.random.default_rng(9).permutation(IMAGES)
 
 
-@pytest.fixture(params=INSTALLED)
+@pytest.fixture(params=TRAINABLE)
 def contender(request):
-    """Each installed contender in turn, new and closed in the end; all use close() and so test it."""
+    """Each installed contender that trains, in turn, new and closed in the end; all use close() and so test it."""
+    with closing(create(request.param)) as made:
+        yield made
+
+
+@pytest.fixture(params=INSTALLED)
+def predictor(request):
+    """Each installed contender in turn, whether it trains or not."""
     with closing(create(request.param)) as made:
         yield made
 
@@ -53,12 +61,20 @@ def trained(contender, start, data, order, rates=RATES, recipe=RECIPE):
     return contender.parameters()
 
 
-def test_prepare_takes_the_start_as_it_is(contender, start, data):
-    contender.prepare(start, data, RECIPE)
-    found = contender.parameters()
+def test_prepare_takes_the_start_as_it_is(predictor, start, data):
+    predictor.prepare(start, data, RECIPE)
+    found = predictor.parameters()
     for actual, expected in zip(found, start, strict=True):
         assert actual.dtype == np.float32
         np.testing.assert_array_equal(actual, expected)
+
+
+def test_prepare_copies_the_start(predictor, start, data):
+    kept = copy(start)
+    predictor.prepare(start, data, RECIPE)
+    for array in (*start, *predictor.parameters()):
+        array += 1
+    assert max_abs_difference(predictor.parameters(), kept) == 0
 
 
 def test_nothing_that_is_given_is_changed(contender, start, data, order):
@@ -134,6 +150,21 @@ def test_short_last_batch_is_trained_on(contender, start, data, order):
     assert max_abs_difference(trained(contender, start, data, order), short) <= TOLERANCE
 
 
+def test_stretch_may_be_longer_than_an_epoch(contender, start, data, order):
+    twice, rates = np.concatenate([order, order[::-1]]), np.full(7, 0.1, np.float32)
+    expected = trained(create("numpy"), start, data, twice, rates)
+    assert max_abs_difference(trained(contender, start, data, twice, rates), expected) <= TOLERANCE
+
+
+def test_closed_units_get_no_gradient(contender, start, data, order):
+    # A blank image finds each hidden unit at exactly 0, where the kernels' derivative of ReLU is 0.
+    blank = LabelledImages(np.zeros_like(data.X), data.y)
+    assert not start.b1.any()
+    after = trained(contender, start, blank, order)
+    np.testing.assert_array_equal(after.b1, start.b1)
+    assert after.b2.any()
+
+
 def test_each_batch_has_its_learning_rate(contender, start, data, order):
     first_batch_only = trained(contender, start, data, order[:BATCH_SIZE], RATES[:1], CHANGING)
     rates = np.array([0.1, 0, 0, 0], np.float32)
@@ -160,24 +191,38 @@ def test_learning_rates_of_later_stretches_are_taken(contender, start, data, ord
     assert max_abs_difference(contender.parameters(), whole) <= TOLERANCE
 
 
-def test_predictions_are_probabilities_of_its_own_parameters(contender, start, data, order, small_digits):
-    trained(contender, start, data, order)
-    X = small_digits.X_test[:37]
+def test_predictions_are_probabilities_of_its_own_parameters(predictor, start, data, small_digits):
+    rng = np.random.default_rng(6)
+    biased = start._replace(b1=rng.random(8, np.float32) - 0.5, b2=rng.random(10, np.float32))
+    predictor.prepare(biased, data, RECIPE)
+    agree_with_the_reference(predictor, small_digits.X_test[:37])
+    agree_with_the_reference(predictor, small_digits.X_train[:1100])
+
+
+def test_predictions_follow_the_training(contender, start, data, order, small_digits):
+    contender.prepare(start, data, RECIPE)
+    contender.predict(small_digits.X_test[:37])  # what it may keep of the start
+    contender.advance(order, RATES)
+    agree_with_the_reference(contender, small_digits.X_test[:37])
+
+
+def agree_with_the_reference(contender, X):
+    """Hold predictions against those of the reference kernels from the contender's own parameters."""
     probs = np.asarray(contender.predict(X))
-    assert probs.shape == (37, 10)
+    assert probs.shape == (len(X), 10)
     np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=0, atol=1e-5)
     own = copy(contender.parameters())
     expected = kernels.load("numpy").forward(own, as_features(X)).probs
     np.testing.assert_allclose(probs, expected, rtol=0, atol=TOLERANCE)
 
 
-def test_predictions_of_bytes_and_of_features_agree(contender, start, data, small_digits):
-    contender.prepare(start, data, RECIPE)
+def test_predictions_of_bytes_and_of_features_agree(predictor, start, data, small_digits):
+    predictor.prepare(start, data, RECIPE)
     X = small_digits.X_test[:37]
-    from_bytes = np.asarray(contender.predict(X))
-    np.testing.assert_allclose(contender.predict(as_features(X)), from_bytes, rtol=0, atol=TOLERANCE)
+    from_bytes = np.asarray(predictor.predict(X))
+    np.testing.assert_allclose(predictor.predict(as_features(X)), from_bytes, rtol=0, atol=TOLERANCE)
     # One image is what a single request brings.
-    np.testing.assert_allclose(contender.predict(X[:1]), from_bytes[:1], rtol=0, atol=TOLERANCE)
+    np.testing.assert_allclose(predictor.predict(X[:1]), from_bytes[:1], rtol=0, atol=TOLERANCE)
 
 
 def test_training_on_bytes_and_on_features_agrees(contender, start, data, order):

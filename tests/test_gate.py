@@ -9,7 +9,7 @@ import pytest
 
 from nnkernels import contenders, kernels
 from nnkernels.contenders.ours import KernelContender
-from nnkernels.errors import GateError, MissingDependencyError, UnknownNameError
+from nnkernels.errors import GateError, InferenceOnlyError, MissingDependencyError, UnknownNameError
 from nnkernels.kernels import numpy_kernels
 from nnkernels.kernels.contract import FUNCTIONS
 from nnkernels.kernels.stepwise import training_entry
@@ -20,6 +20,7 @@ from nnkernels.recipes import Optimizer, Recipe
 from tests import reference
 
 INSTALLED = [name for name in contenders.names() if contenders.is_installed(name)]
+TRAINABLE = [name for name in INSTALLED if contenders.entry(name).trains]
 OPTIMIZERS = ("sgd", "momentum", "adam")
 
 
@@ -27,13 +28,23 @@ OPTIMIZERS = ("sgd", "momentum", "adam")
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("name", INSTALLED)
+@pytest.mark.parametrize("name", TRAINABLE)
 def test_installed_contenders_pass(name, optimizer, small_digits):
     with closing(contenders.create(name)) as contender:
         result = gate.require(name, contender, small_digits, gate.gate_recipe(Optimizer(optimizer)))
     assert result.passed
     assert (result.contender, result.optimizer, result.batch_size) == (name, optimizer, 32)
     assert 0 < result.max_abs_difference <= result.tolerance
+
+
+@pytest.mark.parametrize("name", [name for name in INSTALLED if name not in TRAINABLE])
+def test_installed_contenders_that_only_predict_pass(name, small_digits):
+    with closing(contenders.create(name)) as contender:
+        result = gate.require(name, contender, small_digits)
+    assert result.passed
+    assert not result.trained
+    assert (result.max_abs_difference, result.tolerance) == (0, 0)
+    assert 0 < result.prediction_difference < gate.PREDICTION_TOLERANCE
 
 
 @pytest.mark.parametrize("batch_size", [1, 8, 256])
@@ -348,6 +359,54 @@ def test_wrong_predictions_of_right_parameters_are_refused(mutant, small_digits)
 def test_nan_and_large_differences_fail(differences):
     parameters, predictions = differences
     assert not gate.GateResult("suspect", "sgd", 32, parameters, 1e-5, predictions).passed
+
+
+# Who cannot train is judged by predictions
+
+
+class OnlyPredicts(Mutant):
+    """Keeps the parameters that it is given."""
+
+    def advance(self, order, learning_rates):
+        raise InferenceOnlyError("suspect")
+
+
+class RoundsWhatItIsGiven(OnlyPredicts):
+    """Predicts well from parameters of another precision."""
+
+    def prepare(self, parameters, data, recipe):
+        rounded = Parameters(*(array.astype(np.float16).astype(np.float32) for array in parameters))
+        super().prepare(rounded, data, recipe)
+
+
+@pytest.fixture
+def only_predicts(monkeypatch):
+    """Let the suspect be known as one that cannot train."""
+    known = {**contenders._entries(), "suspect": contenders.Entry(OnlyPredicts, "predicts", trains=False)}
+    monkeypatch.setattr(contenders, "_entries", lambda: known)
+
+
+def test_who_only_predicts_is_not_asked_to_train(only_predicts, small_digits):
+    result = gate.require("suspect", OnlyPredicts(), small_digits)
+    assert (result.optimizer, result.trained) == ("inference only", False)
+    assert (result.max_abs_difference, result.tolerance) == (0, 0)
+    assert 0 < result.prediction_difference < gate.PREDICTION_TOLERANCE
+
+
+@pytest.mark.parametrize(
+    "mutation", [{"forward": no_softmax}, {"forward": no_hidden_bias}], ids=["no softmax", "no hidden bias"]
+)
+def test_wrong_predictions_of_who_only_predicts_are_refused(mutation, only_predicts, small_digits):
+    assert "check its forward pass" in refused(OnlyPredicts(**mutation), small_digits)
+
+
+def test_who_only_predicts_keeps_what_it_is_given(only_predicts, small_digits):
+    assert "given the oracle's parameters" in refused(RoundsWhatItIsGiven(), small_digits)
+
+
+def test_who_has_not_said_that_it_only_predicts_is_asked_to_train(small_digits):
+    with pytest.raises(InferenceOnlyError):
+        gate.require("suspect", OnlyPredicts(), small_digits)
 
 
 # The judge itself

@@ -17,7 +17,7 @@ from nnkernels.transforms import as_features
 from tests import reference
 
 RECIPE = Recipe("test", epochs=3, learning_rate=0.2)
-INSTALLED = [name for name in contenders.names() if contenders.is_installed(name)]
+TRAINABLE = [name for name in contenders.names() if contenders.is_installed(name) and contenders.entry(name).trains]
 
 
 class Recorder:
@@ -109,7 +109,7 @@ def test_features_of_any_number_are_trained_on():
     assert contender.parameters().W1.shape == (12, 20)
 
 
-@pytest.mark.parametrize("name", INSTALLED)
+@pytest.mark.parametrize("name", TRAINABLE)
 def test_no_image_to_learn_from_is_said(name, small_digits):
     nothing = LabelledImages(small_digits.X_train[:0], small_digits.y_train[:0])
     with closing(contenders.create(name)) as contender, pytest.raises(DataError, match="no training images"):
@@ -148,7 +148,7 @@ def test_without_images_held_out_their_columns_are_nan(small_digits):
     assert math.isfinite(record.train_loss)
 
 
-@pytest.mark.parametrize("name", INSTALLED)
+@pytest.mark.parametrize("name", TRAINABLE)
 def test_everybody_learns(name, small_digits):
     # Chance is an error rate of 0.9. Five epochs on 2,304 digits leave about 0.1.
     with closing(contenders.create(name)) as contender:
@@ -162,7 +162,7 @@ def test_everybody_learns(name, small_digits):
 
 def test_contenders_learn_the_same(small_digits):
     records = {}
-    for name in INSTALLED:
+    for name in TRAINABLE:
         with closing(contenders.create(name)) as contender:
             history = train(contender, small_digits.training, RECIPE, validation=small_digits.test)
             records[name] = history.epochs[-1]
@@ -351,7 +351,7 @@ def test_going_on_runs_only_the_epochs_that_are_left(small_digits):
         np.testing.assert_array_equal(learning_rates, recipe.learning_rates(epoch, images))
 
 
-@pytest.mark.parametrize("name", INSTALLED)
+@pytest.mark.parametrize("name", TRAINABLE)
 def test_stopped_and_continued_is_never_stopped(name, small_digits):
     recipe = RECIPE.with_changes(schedule="linear")
     histories = []

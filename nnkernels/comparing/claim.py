@@ -96,6 +96,8 @@ def run_claim(
     ConfigurationError
         If there are fewer than two seeds (no interval), both contenders are one, or the file belongs to other data
         or other recipes.
+    UnknownNameError, MissingDependencyError, InferenceOnlyError
+        If a contender is unknown, not installed, or cannot train.
     DataError
         If the file is damaged, or of another version.
     """
@@ -104,7 +106,7 @@ def run_claim(
     if ours == framework:
         raise ConfigurationError(f"{ours} is given twice; the claim takes one of ours and a framework")
     for name in (ours, framework):
-        contenders.require_installed(name)
+        contenders.require_trainable(name)
     done = {(training.cell, training.seed): training for training in _read(path, dataset)}
     wanted = [(cell, seed) for seed in range(seeds) for cell in cells(ours, framework)]
     for number, (cell, seed) in enumerate(wanted, start=1):

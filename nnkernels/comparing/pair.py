@@ -76,13 +76,13 @@ def require_comparable(names: Sequence[str]) -> None:
     ------
     ConfigurationError
         If fewer than two names are given, or one of them twice.
-    UnknownNameError, MissingDependencyError
-        If a contender is unknown or not installed.
+    UnknownNameError, MissingDependencyError, InferenceOnlyError
+        If a contender is unknown, not installed, or cannot train.
     """
     if len(names) < 2 or len(set(names)) < len(names):
         raise ConfigurationError(f"to compare takes two contenders or more, each once; given: {', '.join(names)}")
     for name in names:
-        contenders.require_installed(name)
+        contenders.require_trainable(name)
 
 
 def compare(
@@ -111,8 +111,8 @@ def compare(
     ------
     ConfigurationError
         If fewer than two names are given, or one of them twice.
-    UnknownNameError, MissingDependencyError
-        If a contender is unknown or not installed.
+    UnknownNameError, MissingDependencyError, InferenceOnlyError
+        If a contender is unknown, not installed, or cannot train.
     """
     require_comparable(names)
     split = dataset.validation_split()

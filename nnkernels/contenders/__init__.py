@@ -15,10 +15,20 @@ from importlib.util import find_spec
 from types import ModuleType
 
 from nnkernels.contenders._protocol import Contender, Entry
-from nnkernels.errors import ContractError, MissingDependencyError, UnknownNameError
+from nnkernels.errors import ContractError, InferenceOnlyError, MissingDependencyError, UnknownNameError
 from nnkernels.plugins import CONTENDERS_GROUP, installed_plugins
 
-__all__ = ["Contender", "Entry", "create", "entry", "install_command", "is_installed", "names", "require_installed"]
+__all__ = [
+    "Contender",
+    "Entry",
+    "create",
+    "entry",
+    "install_command",
+    "is_installed",
+    "names",
+    "require_installed",
+    "require_trainable",
+]
 
 
 @cache
@@ -82,6 +92,22 @@ def require_installed(name: str) -> Entry:
     for package in found.packages:
         if find_spec(package) is None:
             raise MissingDependencyError(f"the contender {name}", package, found.extra)
+    return found
+
+
+def require_trainable(name: str) -> Entry:
+    """Return what is known of a contender that could be trained here.
+
+    Raises
+    ------
+    UnknownNameError, MissingDependencyError
+        As :func:`require_installed` does.
+    InferenceOnlyError
+        If it only predicts.
+    """
+    found = require_installed(name)
+    if not found.trains:
+        raise InferenceOnlyError(name)
     return found
 
 

@@ -47,6 +47,11 @@ class Contender(Protocol):
         """Train on the images ``order`` (M,), in batches of the recipe; the last may be shorter.
 
         ``learning_rates`` has shape (ceil(M / batch_size),). The call returns when the work is done.
+
+        Raises
+        ------
+        InferenceOnlyError
+            If this contender cannot train; its :class:`Entry` says so beforehand.
         """
         ...
 
@@ -78,7 +83,7 @@ class Entry:
     extra : str
         The extra of nnkernels that installs them.
     trains : bool
-        Whether it can train; one that cannot predicts with the parameters that it was prepared with.
+        Whether it can train; else it only predicts, from the parameters that it was prepared with.
     """
 
     create: Callable[[], Contender]

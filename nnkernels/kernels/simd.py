@@ -212,7 +212,7 @@ def prefetch(typingctx: Any, array: Any, index: Any, lines: Any) -> Any:
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         pointer = _pointer(context, builder, array, args[0], args[1], I8)
-        read, keep, data = I32(0), I32(3), I32(1)
+        read, keep, data = I32(0), I32(2), I32(1)
         for line in range(count):
             place = builder.gep(pointer, [I32(line * CACHE_LINE)])
             _call(builder, "llvm.prefetch.p0", [place, read, keep, data], ir.VoidType())

@@ -23,8 +23,8 @@ def run(names: Sequence[str], order: Order, dataset: Dataset, folder: Path, show
     GateError
         If a contender's mathematics is not the suite's: it is compared with nobody.
     ConfigurationError, UnknownNameError, MissingDependencyError
-        If there are not two known and installed contenders, the recipe cannot be carried out, or there can be no
-        such folder.
+        If there are not two known and installed contenders that can train, the recipe cannot be carried out,
+        or there can be no such folder.
     """
     recipe = order.recipe_for(len(dataset.validation_split().X_train))
     require_comparable(names)

@@ -12,7 +12,7 @@ from nnkernels.contenders import Contender
 from nnkernels.data import Dataset
 from nnkernels.errors import GateError, one_line
 from nnkernels.measure.oracle import predict_float64, train_float64
-from nnkernels.parameters import initial_parameters, max_abs_difference
+from nnkernels.parameters import Parameters, initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 
 IMAGES = 2049  # at batch 32: 64 full batches and one of a single image
@@ -24,6 +24,7 @@ SEED = 3
 TOLERANCES = {"sgd": 1e-5, "momentum": 1e-5, "adam": 3e-5}
 PREDICTION_TOLERANCE = 1e-5
 PREDICTED_IMAGES = 257
+INFERENCE_ONLY = "inference only"
 LEARNING_RATES = {"sgd": 0.1, "momentum": 0.01, "adam": 0.001}
 
 
@@ -33,8 +34,10 @@ class GateResult:
 
     Attributes
     ----------
+    optimizer : str
+        ``inference only`` for a contender that cannot train.
     max_abs_difference : float
-        Of any parameter.
+        Of any parameter; of a contender that cannot train, from the parameters that it was given.
     tolerance : float
         What is allowed of it.
     prediction_difference : float
@@ -50,6 +53,11 @@ class GateResult:
     tolerance: float
     prediction_difference: float
     error: str = ""
+
+    @property
+    def trained(self) -> bool:
+        """Whether the contender trained at all; else only its predictions were compared."""
+        return self.optimizer != INFERENCE_ONLY
 
     @property
     def passed(self) -> bool:
@@ -68,7 +76,8 @@ def gate_recipe(optimizer: Optimizer | None = None, batch_size: int = 32) -> Rec
 def measure(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:
     """Train ``contender`` and the oracle from the same start on the same 2,049 real images, and compare.
 
-    The contender is prepared anew; it is not closed.
+    A contender that cannot train is given what the oracle has trained, and judged by its predictions. The contender
+    is prepared anew; it is not closed.
     """
     recipe = recipe or gate_recipe()
     rng = np.random.default_rng(SEED)
@@ -76,18 +85,23 @@ def measure(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | 
     order = rng.permutation(len(dataset.X_train))[:IMAGES]
     learning_rates = recipe.learning_rates(0, len(order))
     start = initial_parameters(SEED, dataset.X_train.shape[1], recipe.hidden)
-    contender.prepare(start, dataset.training, recipe)
-    contender.advance(order, learning_rates)
     expected = train_float64(start, dataset.X_train[order] / 255.0, dataset.y_train[order], recipe, learning_rates)
+    trains = _trains(name)
+    if trains:
+        contender.prepare(start, dataset.training, recipe)
+        contender.advance(order, learning_rates)
+    else:  # its biases are to be other than the zeros of the start
+        expected = Parameters(*(array.astype(np.float32) for array in expected))
+        contender.prepare(expected, dataset.training, recipe)
     trained = contender.parameters()
     images = dataset.X_test[:PREDICTED_IMAGES]
     predictions = np.asarray(contender.predict(images), np.float64)
     return GateResult(
         name,
-        recipe.optimizer.name,
+        recipe.optimizer.name if trains else INFERENCE_ONLY,
         recipe.batch_size,
         max_abs_difference(trained, expected),
-        TOLERANCES[recipe.optimizer.name],
+        TOLERANCES[recipe.optimizer.name] if trains else 0.0,
         float(np.max(np.abs(predictions - predict_float64(trained, images / 255.0)))),
     )
 
@@ -98,9 +112,15 @@ def require(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | 
     Raises
     ------
     GateError
-        If its parameters depart from the oracle's by more than the tolerance.
+        If its parameters or its predictions depart from the oracle's by more than the tolerance.
     """
     result = measure(name, contender, dataset, recipe)
+    if not result.passed and not result.trained:
+        raise GateError(
+            f"{name} departs from the float64 oracle: given the oracle's parameters, which it keeps to within "
+            f"{result.max_abs_difference:.3g}, its predictions are off by {result.prediction_difference:.3g}, at most "
+            f"{PREDICTION_TOLERANCE:.0e} is allowed. It is not timed: check its forward pass."
+        )
     if not result.passed:
         images = min(IMAGES, len(dataset.X_train))
         raise GateError(
@@ -110,6 +130,11 @@ def require(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | 
             f"{PREDICTION_TOLERANCE:.0e}. It is not timed: check its gradients, its update and its forward pass."
         )
     return result
+
+
+def _trains(name: str) -> bool:
+    # A contender that nobody has registered may be judged as well; it is taken to train.
+    return name not in contenders.names() or contenders.entry(name).trains
 
 
 def verify(name: str, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:

@@ -12,7 +12,21 @@ from typing import Any
 from nnkernels.data import Dataset
 from nnkernels.measure.threads import available_cpus, pinning
 
-PACKAGES = ("nnkernels", "numpy", "scipy", "numba", "llvmlite", "keras", "tensorflow", "tensorflow-cpu", "asv")
+PACKAGES = (
+    "nnkernels",
+    "numpy",
+    "scipy",
+    "numba",
+    "llvmlite",
+    "keras",
+    "tensorflow",
+    "tensorflow-cpu",
+    "jax",
+    "jaxlib",
+    "onnx",
+    "onnxruntime",
+    "asv",
+)
 
 
 def collect(dataset: Dataset) -> dict[str, Any]:

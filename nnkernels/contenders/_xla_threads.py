@@ -1,0 +1,45 @@
+"""The threads of XLA, on which JAX computes: they can be set once, before it starts, and counted afterwards."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+TASKS = Path("/proc/self/task")
+COMPUTE_THREADS = "tf_XLAEigen"  # what XLA calls the threads that it computes on
+
+_started_on: int | None = None  # threads of XLA, once a contender has started it
+
+
+def start_backend(jax: Any, threads: int) -> int:
+    """Start XLA unless it runs already; return how many threads it computes on.
+
+    XLA reads ``NPROC`` once, when it starts, and looks at the CPUs only without it. Where the threads cannot be
+    counted, the number that was set is taken for the one that runs.
+    """
+    global _started_on
+    if _started_on is None:
+        before, outer = compute_threads(), os.environ.get("NPROC")
+        os.environ["NPROC"] = str(threads)
+        try:
+            jax.devices("cpu")
+        finally:
+            if outer is None:
+                del os.environ["NPROC"]
+            else:
+                os.environ["NPROC"] = outer
+        after = compute_threads()
+        _started_on = after - before or after or threads  # none new: somebody had started it, and these are they
+    return _started_on
+
+
+def compute_threads() -> int:
+    """Return how many threads of this process are named as XLA names its own; 0 where there is no Linux to say."""
+    names = []
+    for task in TASKS.iterdir() if TASKS.is_dir() else ():
+        try:
+            names.append((task / "comm").read_text().strip())
+        except OSError:  # it has just ended
+            continue
+    return names.count(COMPUTE_THREADS)

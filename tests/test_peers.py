@@ -1,0 +1,225 @@
+"""JAX and ONNX Runtime: what they have beyond the protocol that every contender keeps."""
+
+import os
+import subprocess
+import sys
+from contextlib import closing
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from nnkernels import contenders
+from nnkernels.comparing.claim import run_claim
+from nnkernels.comparing.pair import compare
+from nnkernels.contenders._jax import step_sizes
+from nnkernels.contenders.jax_sparse import CHUNK, nonzero_lists
+from nnkernels.errors import ConfigurationError, DataError, InferenceOnlyError
+from nnkernels.measure.gate import INFERENCE_ONLY, GateResult
+from nnkernels.parameters import initial_parameters, max_abs_difference
+from nnkernels.recipes import Optimizer, Recipe
+from nnkernels.report.tables import gate_table
+from nnkernels.training import train
+
+JAX = [name for name in ("jax-scan", "jax-sparse") if contenders.is_installed(name)]
+needs_jax = pytest.mark.skipif(not JAX, reason="jax is not installed")
+needs_onnxruntime = pytest.mark.skipif(
+    not contenders.is_installed("onnxruntime"), reason="onnx or onnxruntime is not installed"
+)
+RECIPE = Recipe("test", hidden=8)
+
+# JAX
+
+
+def in_a_new_process(program):
+    """Run a program in an interpreter in which JAX has not started; return what it prints, on both streams."""
+    answer = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout + answer.stderr
+
+
+SET_THREADS = """
+import os
+import numpy as np
+from nnkernels import contenders
+from nnkernels.contenders._xla_threads import compute_threads
+from nnkernels.data import LabelledImages
+from nnkernels.errors import ConfigurationError
+from nnkernels.parameters import initial_parameters
+from nnkernels.recipes import SGD
+{before}
+data = LabelledImages(np.eye(64, 784, dtype=np.uint8), np.zeros(64, np.uint8))
+for name in ("jax-scan", "jax-sparse"):
+    contender = contenders.create(name)
+    contender.use_threads({threads})
+    contender.use_threads({threads})
+    contender.prepare(initial_parameters(0), data, SGD)
+    contender.advance(np.arange(64), np.full(2, 0.1, np.float32))
+    try:
+        contender.use_threads({threads} + 1)
+    except ConfigurationError as error:
+        assert "before JAX's first work" in str(error)
+    else:
+        raise AssertionError("a number of threads that cannot be set is taken")
+assert compute_threads() in (0, {threads}), compute_threads()
+assert os.environ.get("NPROC") == {left!r}
+"""
+
+
+@needs_jax
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_jax_runs_on_the_threads_it_is_given_and_says_nothing(threads):
+    assert in_a_new_process(SET_THREADS.format(before="", threads=threads, left=os.environ.get("NPROC"))) == ""
+
+
+@needs_jax
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux lets the threads be counted")
+def test_threads_of_a_jax_that_somebody_else_has_started_are_seen():
+    started = "import jax; os.environ['NPROC'] = '2'; jax.devices(); os.environ['NPROC'] = '5'"
+    assert in_a_new_process(SET_THREADS.format(before=started, threads=2, left="5")) == ""
+
+
+@pytest.mark.parametrize("name", JAX)
+def test_jax_compiles_for_no_stretch(name, small_digits):
+    with closing(contenders.create(name)) as contender:
+        contender.prepare(initial_parameters(0, hidden=8), small_digits.training, RECIPE)
+        compiled = contender._train._cache_size()
+        for images in (2304, 320, 352, 32, 31, 1, 0):
+            contender.advance(np.arange(images), np.full(RECIPE.batches(images), 0.1, np.float32))
+        contender.prepare(initial_parameters(1, hidden=8), small_digits.training, RECIPE)
+        assert contender._train._cache_size() == compiled
+
+
+@pytest.mark.parametrize("name", JAX)
+def test_jax_is_given_no_row_or_label_that_is_not_there(name, small_digits):
+    with closing(contenders.create(name)) as contender:
+        contender.prepare(initial_parameters(0, hidden=8), small_digits.training, RECIPE)
+        for row in (-1, 2304):
+            with pytest.raises(DataError, match="there are 2304 images"):
+                contender.advance(np.array([0, row]), np.ones(1, np.float32))
+        with pytest.raises(DataError, match="the network has 5 classes"):
+            contender.prepare(initial_parameters(0, hidden=8, classes=5), small_digits.training, RECIPE)
+
+
+def test_step_sizes_are_the_learning_rates_but_for_adam():
+    rates = np.full(3, 0.1, np.float32)
+    assert step_sizes(Optimizer("momentum"), rates, 5) is rates
+    t = np.array([6, 7, 8])
+    expected = 0.1 * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+    np.testing.assert_allclose(step_sizes(Optimizer("adam"), rates, 5), expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_lists_hold_every_nonzero_pixel(dtype, small_digits):
+    X = small_digits.X_train[:50].astype(dtype)
+    X[7] = 0
+    lists = nonzero_lists(X)
+    assert lists.values.dtype == dtype
+    assert lists.positions.shape[1] % CHUNK == 0
+    np.testing.assert_array_equal(lists.lengths, np.count_nonzero(X, axis=1))
+    dense = np.zeros_like(X)
+    np.add.at(dense, (np.arange(50)[:, np.newaxis], lists.positions), lists.values)
+    np.testing.assert_array_equal(dense, X)
+
+
+@pytest.mark.parametrize("X", [np.zeros((0, 784), np.uint8), np.zeros((3, 784), np.uint8)], ids=["none", "blank"])
+def test_lists_of_nothing_have_a_length(X):
+    assert nonzero_lists(X).positions.shape == (len(X), CHUNK)
+
+
+# ONNX Runtime
+
+
+@needs_onnxruntime
+def test_onnxruntime_says_that_it_cannot_train(small_digits):
+    with closing(contenders.create("onnxruntime")) as contender:
+        with pytest.raises(InferenceOnlyError, match="train with another contender, and prepare onnxruntime"):
+            train(contender, small_digits.training, RECIPE)
+        with pytest.raises(ConfigurationError):
+            contender.advance(np.arange(1), np.ones(1, np.float32))
+
+
+@needs_onnxruntime
+def test_onnxruntime_changes_its_threads(small_digits):
+    with closing(contenders.create("onnxruntime")) as contender:
+        contender.prepare(initial_parameters(0), small_digits.training, RECIPE)
+        answers = []
+        for threads in (1, 2, 1):
+            contender.use_threads(threads)
+            answers.append(contender.predict(small_digits.X_test))
+            used = contender._session(pixels=True).get_session_options()
+            assert (used.intra_op_num_threads, used.inter_op_num_threads) == (threads, 1)
+        assert len(contender.sessions) == 2  # none is made within a timed stretch
+        np.testing.assert_allclose(answers[1], answers[0], rtol=0, atol=1e-6)
+        np.testing.assert_array_equal(answers[2], answers[0])
+
+
+@needs_onnxruntime
+def test_onnxruntime_prepared_anew_forgets_the_former_network(small_digits):
+    with closing(contenders.create("onnxruntime")) as contender:
+        answers = []
+        for seed in (0, 1):
+            start = initial_parameters(seed)
+            contender.prepare(start, small_digits.training, RECIPE)
+            answers.append(contender.predict(small_digits.X_test))
+            assert max_abs_difference(contender.parameters(), start) == 0
+        assert np.abs(answers[0] - answers[1]).max() > 0.01
+
+
+# Who only predicts, whoever it is
+
+
+@pytest.fixture
+def listener(monkeypatch):
+    """A contender that is known to be unable to train, and whose making would be an error."""
+    known = {
+        **contenders._entries(),
+        "listener": contenders.Entry(lambda: pytest.fail("made"), "predicts", trains=False),
+    }
+    monkeypatch.setattr(contenders, "_entries", lambda: known)
+    return "listener"
+
+
+def test_who_only_predicts_is_not_compared_in_training(listener, small_digits, tmp_path):
+    with pytest.raises(InferenceOnlyError, match=listener):
+        compare(["numpy", listener], small_digits, RECIPE)
+    with pytest.raises(InferenceOnlyError, match=listener):
+        run_claim("numpy", listener, small_digits, tmp_path / "claim.json")
+
+
+def test_benchmarks_of_training_skip_who_only_predicts(listener):
+    from asv_runner.benchmarks.mark import SkipNotImplemented
+
+    from bench._common import trainable
+
+    assert trainable("numpy") == "numpy"
+    with pytest.raises(SkipNotImplemented, match="listener only predicts"):
+        trainable(listener)
+
+
+def test_verdict_on_who_only_predicts_shows_no_training():
+    judged = [
+        GateResult("numpy", "sgd", 32, 2e-7, 1e-5, 3e-7),
+        GateResult("listener", INFERENCE_ONLY, 32, 0.0, 0.0, 4e-7),
+    ]
+    lines = drawn(gate_table(judged, {}, "mnist"))
+    assert next(line.split() for line in lines if "listener" in line) == [
+        "listener", "-", "-", "4.0e-07", "1e-05", "passed",
+    ]  # fmt: skip
+    assert any("only predicts" in line for line in lines)
+    assert not any("only predicts" in line for line in drawn(gate_table(judged[:1], {}, "mnist")))
+
+
+def drawn(table):
+    """Return the lines of a table on a wide terminal."""
+    out = StringIO()
+    Console(file=out, width=150).print(table)
+    return out.getvalue().splitlines()
