@@ -26,6 +26,9 @@ from nnkernels.kernels.simd import VECTOR, at, is_positive, load, load_four, max
 from nnkernels.kernels.team import meet
 from nnkernels.parameters import FloatArray
 
+AHEAD = 8  # images: long enough for memory to answer, short enough to stay in the cache until then
+
+
 class Sizes(NamedTuple):
     """The sizes that are no compile-time constants."""
 
@@ -130,30 +133,55 @@ def first_layer(
         panel_start = p * sizes.inputs
         for block in range(blocks):
             for n in range(mine[0], mine[1]):
-                # The image at this place of the next batch, 192 entries as most digits have, and what leads to the
-                # one after it.
-                ahead = batch.begin + sizes.batch_size + n
-                if p + block == 0 and ahead + sizes.batch_size < len(order):
+                # An image soon to come, 192 entries as most digits have, and what leads to one after it.
+                ahead = batch.begin + n + AHEAD
+                if p + block == 0 and ahead + AHEAD < len(order):
                     start = at(starts, at(order, ahead) * blocks)
                     prefetch(values, start, 3)
                     prefetch(pixels, start, 6)
-                    prefetch(starts, at(order, ahead + sizes.batch_size) * blocks, 1)
-                    prefetch(y, at(order, ahead + sizes.batch_size), 1)
+                    prefetch(starts, at(order, ahead + AHEAD) * blocks, 1)
+                    prefetch(y, at(order, ahead + AHEAD), 1)
                 place = at(order, batch.begin + n) * blocks + block
-                # Two sums in turns: one alone would wait for its own last addition, four cycles each.
-                even, odd = panel, panel
+                start, end = at(starts, place), at(starts, place + 1)
+                sums = weighted_rows(W1, values, fours, start, end, panel_start, panel)
                 if block > 0:
-                    even = load(A1, n * hidden_lanes + p, panel)
-                for k in range(at(starts, place), at(starts, place + 1), 4):
-                    x, places = load_four(values, k), at(fours, k // 4)
-                    even += pick(x, 0, panel) * load(W1, panel_start + row_of(places, 0, lanes), panel)
-                    odd += pick(x, 1, panel) * load(W1, panel_start + row_of(places, 1, lanes), panel)
-                    even += pick(x, 2, panel) * load(W1, panel_start + row_of(places, 2, lanes), panel)
-                    odd += pick(x, 3, panel) * load(W1, panel_start + row_of(places, 3, lanes), panel)
-                sums = even + odd
+                    sums += load(A1, n * hidden_lanes + p, panel)
                 if block == blocks - 1:
                     sums = relu(scale * sums + load(b1, p, panel))
                 store(A1, n * hidden_lanes + p, sums)
+
+
+@register_jitable(inline="always")
+def weighted_rows(
+    W1: FloatArray,
+    values: npt.NDArray[Any],
+    fours: npt.NDArray[np.uint64],
+    start: int,
+    end: int,
+    panel_start: int,
+    panel: Any,
+) -> Any:
+    """Return ``sum_k values[k] W1[pixels[k]]`` over the entries from ``start`` to ``end``.
+
+    A sum waits four cycles for its own last addition, so there are several in turns, as many as registers allow.
+    """
+    lanes = width(panel)
+    s0, s1, s2, s3 = panel, panel, panel, panel
+    if lanes <= 24:
+        for k in range(start, end, 4):
+            x, places = load_four(values, k), at(fours, k // 4)
+            s0 += pick(x, 0, panel) * load(W1, panel_start + row_of(places, 0, lanes), panel)
+            s1 += pick(x, 1, panel) * load(W1, panel_start + row_of(places, 1, lanes), panel)
+            s2 += pick(x, 2, panel) * load(W1, panel_start + row_of(places, 2, lanes), panel)
+            s3 += pick(x, 3, panel) * load(W1, panel_start + row_of(places, 3, lanes), panel)
+        return (s0 + s1) + (s2 + s3)
+    for k in range(start, end, 4):
+        x, places = load_four(values, k), at(fours, k // 4)
+        s0 += pick(x, 0, panel) * load(W1, panel_start + row_of(places, 0, lanes), panel)
+        s0 += pick(x, 1, panel) * load(W1, panel_start + row_of(places, 1, lanes), panel)
+        s0 += pick(x, 2, panel) * load(W1, panel_start + row_of(places, 2, lanes), panel)
+        s0 += pick(x, 3, panel) * load(W1, panel_start + row_of(places, 3, lanes), panel)
+    return s0
 
 
 @register_jitable
