@@ -22,7 +22,7 @@ from nnkernels.kernels import simd
 from nnkernels.kernels.contract import MOMENTUM, SGD, UpdateRule
 from nnkernels.kernels.fused_model import Model, Workspace
 from nnkernels.kernels.nonzero import NonzeroImages
-from nnkernels.kernels.simd import VECTOR, at, is_positive, load, load_four, maximum, pick, prefetch, relu, store, transpose_eight, width, zeros
+from nnkernels.kernels.simd import VECTOR, at, is_positive, load, load_four, load_places, maximum, pick, prefetch, relu, store, transpose_eight, width, zeros
 from nnkernels.kernels.team import meet
 from nnkernels.parameters import FloatArray
 
@@ -127,35 +127,28 @@ def first_layer(
 ) -> None:
     """``A1 = relu(scale X W1 + b1)``, one panel after the other, so that its weights stay in the cache."""
     # Out of their tuples once: inside the loops, Numba would count references at every access.
-    W1, b1, values, pixels, fours, starts = model.W1, model.b1, images.values, images.pixels, images.fours, images.starts
-    hidden_lanes, lanes, blocks = len(b1), width(panel), images.blocks
+    W1, b1, values, pixels, starts = model.W1, model.b1, images.values, images.pixels, images.starts
+    hidden_lanes, lanes = len(b1), width(panel)
     for p in range(0, hidden_lanes, lanes):
-        panel_start = p * sizes.inputs
-        for block in range(blocks):
-            for n in range(mine[0], mine[1]):
-                # An image soon to come, 192 entries as most digits have, and what leads to one after it.
-                ahead = batch.begin + n + AHEAD
-                if p + block == 0 and ahead + AHEAD < len(order):
-                    start = at(starts, at(order, ahead) * blocks)
-                    prefetch(values, start, 3)
-                    prefetch(pixels, start, 6)
-                    prefetch(starts, at(order, ahead + AHEAD) * blocks, 1)
-                    prefetch(y, at(order, ahead + AHEAD), 1)
-                place = at(order, batch.begin + n) * blocks + block
-                start, end = at(starts, place), at(starts, place + 1)
-                sums = weighted_rows(W1, values, fours, start, end, panel_start, panel)
-                if block > 0:
-                    sums += load(A1, n * hidden_lanes + p, panel)
-                if block == blocks - 1:
-                    sums = relu(scale * sums + load(b1, p, panel))
-                store(A1, n * hidden_lanes + p, sums)
+        for n in range(mine[0], mine[1]):
+            # An image soon to come, 192 entries as most digits have, and what leads to one after it.
+            ahead = batch.begin + n + AHEAD
+            if p == 0 and ahead + AHEAD < len(order):
+                start = at(starts, at(order, ahead))
+                prefetch(values, start, 3)
+                prefetch(pixels, start, 6)
+                prefetch(starts, at(order, ahead + AHEAD), 1)
+                prefetch(y, at(order, ahead + AHEAD), 1)
+            row = at(order, batch.begin + n)
+            sums = weighted_rows(W1, values, pixels, at(starts, row), at(starts, row + 1), p * sizes.inputs, panel)
+            store(A1, n * hidden_lanes + p, relu(scale * sums + load(b1, p, panel)))
 
 
 @register_jitable(inline="always")
 def weighted_rows(
     W1: FloatArray,
     values: npt.NDArray[Any],
-    fours: npt.NDArray[np.uint64],
+    pixels: npt.NDArray[np.uint16],
     start: int,
     end: int,
     panel_start: int,
@@ -169,14 +162,14 @@ def weighted_rows(
     s0, s1, s2, s3 = panel, panel, panel, panel
     if lanes <= 24:
         for k in range(start, end, 4):
-            x, places = load_four(values, k), at(fours, k // 4)
+            x, places = load_four(values, k), load_places(pixels, k)
             s0 += pick(x, 0, panel) * load(W1, panel_start + row_of(places, 0, lanes), panel)
             s1 += pick(x, 1, panel) * load(W1, panel_start + row_of(places, 1, lanes), panel)
             s2 += pick(x, 2, panel) * load(W1, panel_start + row_of(places, 2, lanes), panel)
             s3 += pick(x, 3, panel) * load(W1, panel_start + row_of(places, 3, lanes), panel)
         return (s0 + s1) + (s2 + s3)
     for k in range(start, end, 4):
-        x, places = load_four(values, k), at(fours, k // 4)
+        x, places = load_four(values, k), load_places(pixels, k)
         s0 += pick(x, 0, panel) * load(W1, panel_start + row_of(places, 0, lanes), panel)
         s0 += pick(x, 1, panel) * load(W1, panel_start + row_of(places, 1, lanes), panel)
         s0 += pick(x, 2, panel) * load(W1, panel_start + row_of(places, 2, lanes), panel)
@@ -263,35 +256,34 @@ def add_outer_products(
     hidden_lanes: int,
     order: npt.NDArray[np.int64],
     batch: Batch,
-    pixels: tuple[int, int],
+    mine: tuple[int, int],
     sizes: Sizes,
     factor: np.float32,
     panel: Any,
 ) -> None:
     """``target += factor X^T dZ1`` on a range of pixels, entry by entry; images in their order, whoever does it."""
-    values, places_of, fours, starts = images.values, images.pixels, images.fours, images.starts
-    lanes, blocks = width(panel), images.blocks
+    values, pixels, starts = images.values, images.pixels, images.starts
+    lanes = width(panel)
     for p in range(0, hidden_lanes, lanes):
         panel_start = p * sizes.inputs
-        for block in range(blocks):
-            for n in range(batch.size):
-                place = at(order, batch.begin + n) * blocks + block
-                start, end = at(starts, place), at(starts, place + 1)
-                if pixels[1] - pixels[0] < sizes.inputs:
-                    start, end = find(places_of, start, end, pixels[0]), find(places_of, start, end, pixels[1])
-                gradient = factor * load(dZ1, n * hidden_lanes + p, panel)
-                # A thread's range of pixels may begin and end within four.
-                fours_start, fours_end = min((start + 3) // 4 * 4, end), max(end // 4 * 4, start)
-                for k in range(start, fours_start):
-                    add(target, panel_start + np.intp(at(places_of, k)) * lanes, np.float32(at(values, k)) * gradient)
-                for k in range(max(fours_start, fours_end), end):
-                    add(target, panel_start + np.intp(at(places_of, k)) * lanes, np.float32(at(values, k)) * gradient)
-                for k in range(fours_start, fours_end, 4):
-                    x, places = load_four(values, k), at(fours, k // 4)
-                    add(target, panel_start + row_of(places, 0, lanes), pick(x, 0, panel) * gradient)
-                    add(target, panel_start + row_of(places, 1, lanes), pick(x, 1, panel) * gradient)
-                    add(target, panel_start + row_of(places, 2, lanes), pick(x, 2, panel) * gradient)
-                    add(target, panel_start + row_of(places, 3, lanes), pick(x, 3, panel) * gradient)
+        for n in range(batch.size):
+            row = at(order, batch.begin + n)
+            start, end = at(starts, row), at(starts, row + 1)
+            if mine[1] - mine[0] < sizes.inputs:
+                start, end = find(pixels, start, end, mine[0]), find(pixels, start, end, mine[1])
+            gradient = factor * load(dZ1, n * hidden_lanes + p, panel)
+            # A thread's range of pixels may begin and end within four.
+            fours_start, fours_end = min((start + 3) // 4 * 4, end), max(end // 4 * 4, start)
+            for k in range(start, fours_start):
+                add(target, panel_start + np.intp(at(pixels, k)) * lanes, np.float32(at(values, k)) * gradient)
+            for k in range(max(fours_start, fours_end), end):
+                add(target, panel_start + np.intp(at(pixels, k)) * lanes, np.float32(at(values, k)) * gradient)
+            for k in range(fours_start, fours_end, 4):
+                x, places = load_four(values, k), load_places(pixels, k)
+                add(target, panel_start + row_of(places, 0, lanes), pick(x, 0, panel) * gradient)
+                add(target, panel_start + row_of(places, 1, lanes), pick(x, 1, panel) * gradient)
+                add(target, panel_start + row_of(places, 2, lanes), pick(x, 2, panel) * gradient)
+                add(target, panel_start + row_of(places, 3, lanes), pick(x, 3, panel) * gradient)
 
 
 @register_jitable

@@ -193,6 +193,16 @@ def pick(typingctx: Any, four: Any, which: Any, like: Any) -> Any:
 
 
 @intrinsic  # type: ignore[misc]
+def load_places(typingctx: Any, array: Any, index: Any) -> Any:
+    """``load_places(array, index)``: four uint16 as one uint64, the first in its lowest bits on little-endian CPUs."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.load(_pointer(context, builder, array, args[0], args[1], ir.IntType(64)), align=2)
+
+    return types.uint64(array, types.intp), generate
+
+
+@intrinsic  # type: ignore[misc]
 def at(typingctx: Any, array: Any, index: Any) -> Any:
     """``at(array, index)``: the element, without Numba's look at whether the index is negative."""
 
