@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +16,12 @@ from nnkernels.contenders._protocol import Entry
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.kernels.contract import Backend, OptimizerState, initial_state, update_rule
-from nnkernels.kernels.stepwise import training_entry
+from nnkernels.kernels.stepwise import image_packer, training_entry
 from nnkernels.parameters import FloatArray, Parameters, copy
 from nnkernels.recipes import Recipe
-from nnkernels.transforms import as_features, feature_scale
+from nnkernels.transforms import PIXEL_SCALE, as_features, feature_scale
+
+Predict = Callable[[npt.NDArray[Any]], FloatArray]
 
 
 def contenders() -> dict[str, Entry]:
@@ -50,25 +53,31 @@ class KernelContender:
             numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
 
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
-        """Copy the parameters; the images stay as they are, and each batch is scaled when it is fetched."""
+        """Copy the parameters; bring the images into the backend's form, if it has one, else they stay as they are.
+
+        Bytes stay bytes: they are scaled when a batch is fetched.
+        """
         self.params = copy(parameters)
         self.state = initial_state(self.params)
         self.batch_size = recipe.batch_size
         self.rule = update_rule(recipe.optimizer)
-        self.X = np.ascontiguousarray(data.X)
+        self.scale = feature_scale(data.X)
+        self.count = len(data.X)
+        self.images = image_packer(self.backend)(np.ascontiguousarray(data.X))
         self.y = data.y.astype(np.int64)
+        self._predict: Predict | None = None
         if len(self.y) and self.y.max() >= len(self.params.b2):
             raise DataError(f"a label is {self.y.max()}; the network has {len(self.params.b2)} classes")
-        self.scale = feature_scale(self.X)
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Train on a stretch of batches."""
-        if len(order) and not 0 <= order.min() <= order.max() < len(self.X):  # compiled code would not notice
-            raise DataError(f"order goes from {order.min()} to {order.max()}; there are {len(self.X)} images")
+        if len(order) and not 0 <= order.min() <= order.max() < self.count:  # compiled code would not notice
+            raise DataError(f"order goes from {order.min()} to {order.max()}; there are {self.count} images")
+        self._predict = None
         self.train_inplace(
             self.params,
             self.state,
-            self.X,
+            self.images,
             self.y,
             order,
             learning_rates,
@@ -79,7 +88,9 @@ class KernelContender:
 
     def predict(self, X: npt.NDArray[Any]) -> FloatArray:
         """Return the probabilities (N, C)."""
-        return self.backend.forward(self.params, as_features(X, self.params.W1.dtype)).probs
+        if self._predict is None:
+            self._predict = prediction_entry(self.backend, self.params)
+        return self._predict(X)
 
     def parameters(self) -> Parameters:
         """Return a copy of the parameters."""
@@ -95,3 +106,22 @@ class KernelContender:
 
     def close(self) -> None:
         """Do nothing: all that was taken is memory."""
+
+
+def prediction_entry(backend: Backend, params: Parameters) -> Predict:
+    """Return a function from images (N, D), uint8 pixels or float features, to probabilities (N, C).
+
+    The backend's own ``predictor`` of these parameters if it has one and they are float32, else its forward pass. The
+    parameters are taken as they are now.
+    """
+    make = getattr(backend, "predictor", None)
+    if make is None or params.W1.dtype != np.float32:
+        return lambda X: backend.forward(params, as_features(X, params.W1.dtype)).probs
+
+    def features_of(X: npt.NDArray[Any]) -> FloatArray:
+        features = as_features(X, np.float32)
+        if features.shape[1] != len(params.W1):  # compiled code would read beside the weights
+            raise DataError(f"images have {features.shape[1]} pixels; the network has {len(params.W1)} inputs")
+        return features
+
+    return cast("Predict", make(params, PIXEL_SCALE, features_of))

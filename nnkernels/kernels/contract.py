@@ -76,8 +76,13 @@ def update_rule(optimizer: Optimizer) -> UpdateRule:
 class Backend(Protocol):
     """The functions of a backend module. ``numpy_kernels`` documents each in full.
 
-    A backend may add ``train_inplace``, a whole stretch of batches in one call (see ``numba_kernels``);
-    it must leave the same parameters as the functions below, composed, to a tolerance that a test states.
+    A backend may add faster entries, which must agree with the functions below, composed, to a tolerance that a test
+    states:
+
+    - ``train_inplace``: a whole stretch of batches in one call (see ``numba_kernels``);
+    - ``pack_images(X)``: images in the form that ``train_inplace`` reads fastest; made once, and timed apart;
+    - ``predictor(params, pixel_scale, as_features)``: a function from images to probabilities (see
+      ``fused.prediction``).
     """
 
     def forward(self, params: Parameters, X: FloatArray) -> Activations: ...

@@ -168,7 +168,9 @@ def load_four(typingctx: Any, array: Any, index: Any) -> Any:
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         stored = ir.VectorType(context.get_data_type(array.dtype), 4)
-        four = builder.load(_pointer(context, builder, array, args[0], args[1], stored), align=array.dtype.bitwidth // 8)
+        four = builder.load(
+            _pointer(context, builder, array, args[0], args[1], stored), align=array.dtype.bitwidth // 8
+        )
         if array.dtype != types.float32:
             four = builder.uitofp(four, ir.VectorType(FLOAT, 4))
         return _pack(builder, [builder.shuffle_vector(four, four, ir.Constant(INTS, [0, 1, 2, 3] * 2))])
@@ -252,9 +254,7 @@ def relu(typingctx: Any, lanes: Any) -> Any:
 @intrinsic  # type: ignore[misc]
 def is_positive(typingctx: Any, lanes: Any) -> Any:
     """``is_positive(z)``: 1 where ``z > 0``, else 0."""
-    return _elementwise(
-        lanes, lambda builder, z: builder.uitofp(builder.fcmp_ordered(">", z, _constant(0.0)), FLOATS)
-    )
+    return _elementwise(lanes, lambda builder, z: builder.uitofp(builder.fcmp_ordered(">", z, _constant(0.0)), FLOATS))
 
 
 @intrinsic  # type: ignore[misc]
@@ -336,14 +336,10 @@ def transpose_eight(
 
         rows = [builder.load(row(source, args[0], args[1], args[2], i), align=4) for i in range(8)]
         # Pairs of rows interleaved, then pairs of pairs, then halves: what AVX does in one instruction each.
-        pairs = []
-        for i in range(0, 8, 2):
-            for lanes in ([0, 8, 1, 9, 4, 12, 5, 13], [2, 10, 3, 11, 6, 14, 7, 15]):
-                pairs.append(shuffle(rows[i], rows[i + 1], lanes))
-        fours = []
-        for i in (0, 1, 4, 5):
-            for lanes in ([0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15]):
-                fours.append(shuffle(pairs[i], pairs[i + 2], lanes))
+        interleaved = ([0, 8, 1, 9, 4, 12, 5, 13], [2, 10, 3, 11, 6, 14, 7, 15])
+        pairs = [shuffle(rows[i], rows[i + 1], lanes) for i in range(0, 8, 2) for lanes in interleaved]
+        joined = ([0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15])
+        fours = [shuffle(pairs[i], pairs[i + 2], lanes) for i in (0, 1, 4, 5) for lanes in joined]
         for i in range(4):
             for lanes, column in (([0, 1, 2, 3, 8, 9, 10, 11], i), ([4, 5, 6, 7, 12, 13, 14, 15], i + 4)):
                 value = shuffle(fours[i], fours[i + 4], lanes)
@@ -351,6 +347,31 @@ def transpose_eight(
         return context.get_dummy_value()
 
     return types.void(source, types.intp, types.intp, target, types.intp, types.intp), generate
+
+
+def _reduced(lanes: Any, combine: Callable[[Any, Any, Any], Any]) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        first, *others = _unpack(builder, args[0])
+        for vector in others:
+            first = combine(builder, first, vector)
+        for distance in (4, 2, 1):  # halves onto each other, then quarters, then neighbours
+            order = ir.Constant(INTS, [(i + distance) % VECTOR for i in range(VECTOR)])
+            first = combine(builder, first, builder.shuffle_vector(first, first, order))
+        return builder.extract_element(first, I32(0))
+
+    return types.float32(lanes), generate
+
+
+@intrinsic  # type: ignore[misc]
+def total(typingctx: Any, lanes: Any) -> Any:
+    """``total(z)``: the sum of all lanes."""
+    return _reduced(lanes, lambda builder, a, b: builder.fadd(a, b))
+
+
+@intrinsic  # type: ignore[misc]
+def highest(typingctx: Any, lanes: Any) -> Any:
+    """``highest(z)``: the greatest of all lanes; a NaN may be passed over."""
+    return _reduced(lanes, lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
 
 
 # Which of eight bytes are nonzero

@@ -1,7 +1,8 @@
-"""A stretch of training composed from the contract's functions, for backends without an entry of their own."""
+"""What a backend may add to the contract, and the composition of its functions where it adds nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -27,6 +28,14 @@ class TrainInplace(Protocol):
         scale: float,
         rule: UpdateRule,
     ) -> None: ...
+
+
+def image_packer(backend: Backend) -> Callable[[npt.NDArray[Any]], Any]:
+    """Return the backend's ``pack_images``, which brings images into the form that its ``train_inplace`` reads fastest.
+
+    A backend without one reads them as they are.
+    """
+    return getattr(backend, "pack_images", lambda X: X)
 
 
 def training_entry(backend: Backend) -> TrainInplace:

@@ -35,9 +35,7 @@ def run_together(kernel: Callable[..., None], threads: int, *arguments: Any) -> 
     if threads == 1:
         kernel(0, 1, barrier, *arguments)
         return
-    others = [
-        _pool(threads - 1).submit(kernel, thread, threads, barrier, *arguments) for thread in range(1, threads)
-    ]
+    others = [_pool(threads - 1).submit(kernel, thread, threads, barrier, *arguments) for thread in range(1, threads)]
     try:
         kernel(0, threads, barrier, *arguments)
     finally:

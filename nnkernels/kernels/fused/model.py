@@ -10,8 +10,6 @@ from nnkernels.kernels.simd import lanes_for
 from nnkernels.parameters import FloatArray, Parameters
 
 CACHE_LINE = 64
-# A panel's row of sums must stay in registers: eight vectors leave some of AVX2's sixteen for the operands.
-MOST_PANEL_LANES = 64
 
 
 class Model(NamedTuple):
@@ -39,17 +37,17 @@ class Model(NamedTuple):
 class Layout:
     """How a network of these widths lies in a :class:`Model`."""
 
-    def __init__(self, inputs: int, hidden: int, classes: int) -> None:
+    def __init__(self, inputs: int, hidden: int, classes: int, most_panel_lanes: int) -> None:
         self.inputs, self.hidden, self.classes = inputs, hidden, classes
-        self.panels = -(-hidden // MOST_PANEL_LANES)
+        self.panels = -(-hidden // most_panel_lanes)
         self.panel_lanes = lanes_for(-(-hidden // self.panels))
         self.hidden_lanes = self.panels * self.panel_lanes
         self.class_lanes = lanes_for(classes)
 
     @classmethod
-    def of(cls, params: Parameters) -> Layout:
+    def of(cls, params: Parameters, most_panel_lanes: int) -> Layout:
         """Return the layout of given parameters."""
-        return cls(*params.W1.shape, len(params.b2))
+        return cls(*params.W1.shape, len(params.b2), most_panel_lanes)
 
     def new(self, b2_padding: float = 0.0) -> Model:
         """Return a model of zeros."""
@@ -101,15 +99,18 @@ class Workspace(NamedTuple):
     dlogits : ndarray, shape (images * class lanes,)
     columns : ndarray, shape (threads, 8 * (hidden lanes + class lanes))
         Hidden units and classes of eight images, transposed; a row a thread.
+    features : ndarray, shape (images * row,)
+        For the dense layer: the batch as floats, a row an image, rounded up to whole vectors. Else empty.
     """
 
     A1: FloatArray
     dZ1: FloatArray
     dlogits: FloatArray
     columns: FloatArray
+    features: FloatArray
 
 
-def new_workspace(layout: Layout, batch_size: int, threads: int) -> Workspace:
+def new_workspace(layout: Layout, batch_size: int, threads: int, dense: bool) -> Workspace:
     """Return a workspace of zeros."""
     images = lanes_for(batch_size)
     columns = 8 * (layout.hidden_lanes + layout.class_lanes)
@@ -118,7 +119,24 @@ def new_workspace(layout: Layout, batch_size: int, threads: int) -> Workspace:
         aligned_zeros(images * layout.hidden_lanes),
         aligned_zeros(images * layout.class_lanes),
         aligned_zeros(threads * columns).reshape(threads, columns),
+        aligned_zeros(images * lanes_for(layout.inputs) if dense else 0),
     )
+
+
+class Sizes(NamedTuple):
+    """The sizes that are no compile-time constants."""
+
+    inputs: int
+    hidden: int
+    classes: int
+    batch_size: int
+
+
+class Batch(NamedTuple):
+    """Where a batch lies in the order, and how many images it has."""
+
+    begin: int
+    size: int
 
 
 def aligned_zeros(length: int) -> FloatArray:

@@ -56,6 +56,23 @@ PLACES = np.array([sorted(range(8), key=lambda bit: not m >> bit & 1) for m in r
 PLACES *= (np.arange(8) < np.array([m.bit_count() for m in range(256)])[:, np.newaxis]).astype(np.uint16)
 
 
+def unpack_nonzero(images: NonzeroImages, inputs: int) -> npt.NDArray[Any]:
+    """Return the images (N, D) that :func:`pack_nonzero` was given."""
+    X = np.zeros((len(images.starts) - 1, inputs), images.values.dtype)
+    _scatter(images.values, images.pixels, images.starts, X)
+    return X
+
+
+@ordered_kernel
+def _scatter(
+    values: npt.NDArray[Any], pixels: npt.NDArray[np.uint16], starts: npt.NDArray[np.int64], X: npt.NDArray[Any]
+) -> None:
+    for n in range(X.shape[0]):
+        for k in range(starts[n], starts[n + 1]):
+            if values[k] != 0:  # not what only fills a list up
+                X[n, pixels[k]] = values[k]
+
+
 @ordered_kernel
 def _count(X: npt.NDArray[Any], starts: npt.NDArray[np.int64]) -> None:
     for n in range(X.shape[0]):

@@ -1,0 +1,95 @@
+"""The first layer on every pixel, forward and backward, for images that are not sparse, and to compare with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba.extending import register_jitable
+
+from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
+from nnkernels.kernels.simd import at, load, relu, store, width, zeros
+from nnkernels.parameters import FloatArray
+
+# Four images (or four pixels) share a row that is loaded once: twelve sums of eight lanes, and a row of three vectors.
+MOST_PANEL_LANES = 24
+
+
+@register_jitable
+def first_layer(
+    model: Model,
+    space: Workspace,
+    images: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    order: npt.NDArray[np.int64],
+    batch: Batch,
+    mine: tuple[int, int],
+    sizes: Sizes,
+    scale: np.float32,
+    panel: Any,
+) -> None:
+    """``A1 = relu(scale X W1 + b1)``; what a group of four has beyond the end of the batch is never read."""
+    W1, b1, A1, features = model.W1, model.b1, space.A1, space.features
+    hidden_lanes, lanes = len(b1), width(panel)
+    row = (sizes.inputs + 7) // 8 * 8
+    eight = zeros(8)
+    whole = sizes.inputs // 8 * 8
+    for n in range(mine[0], mine[1]):
+        image = images[order[batch.begin + n]]
+        for d in range(0, whole, 8):
+            store(features, n * row + d, load(image, d, eight))
+        for d in range(whole, sizes.inputs):
+            features[n * row + d] = image[d]
+    for p in range(0, hidden_lanes, lanes):
+        for n in range(mine[0], mine[1], 4):
+            z0, z1, z2, z3 = panel, panel, panel, panel
+            for d in range(sizes.inputs):
+                w, x = load(W1, p * sizes.inputs + d * lanes, panel), n * row + d
+                z0 += at(features, x) * w
+                z1 += at(features, x + row) * w
+                z2 += at(features, x + 2 * row) * w
+                z3 += at(features, x + 3 * row) * w
+            bias, a = load(b1, p, panel), n * hidden_lanes + p
+            store(A1, a, relu(scale * z0 + bias))
+            store(A1, a + hidden_lanes, relu(scale * z1 + bias))
+            store(A1, a + 2 * hidden_lanes, relu(scale * z2 + bias))
+            store(A1, a + 3 * hidden_lanes, relu(scale * z3 + bias))
+
+
+@register_jitable
+def add_outer_products(
+    target: FloatArray,
+    images: npt.NDArray[Any],
+    space: Workspace,
+    hidden_lanes: int,
+    order: npt.NDArray[np.int64],
+    batch: Batch,
+    mine: tuple[int, int],
+    sizes: Sizes,
+    factor: np.float32,
+    panel: Any,
+) -> None:
+    """``target += factor X^T dZ1`` on a range of pixels, four of them at a time, each summed over the batch."""
+    features, dZ1, lanes = space.features, space.dZ1, width(panel)
+    row = (sizes.inputs + 7) // 8 * 8
+    for p in range(0, hidden_lanes, lanes):
+        for first in range(mine[0], mine[1], 4):
+            # The last four of a range may begin earlier; sums of pixels that were done are then not added again.
+            d = max(min(first, mine[1] - 4), 0)
+            g0, g1, g2, g3 = panel, panel, panel, panel
+            for n in range(batch.size):
+                g, x = load(dZ1, n * hidden_lanes + p, panel), n * row + d
+                g0 += at(features, x) * g
+                g1 += at(features, x + 1) * g
+                g2 += at(features, x + 2) * g
+                g3 += at(features, x + 3) * g
+            w = p * sizes.inputs + d * lanes
+            if d >= first:
+                store(target, w, load(target, w, panel) + factor * g0)
+            if first <= d + 1 < mine[1]:
+                store(target, w + lanes, load(target, w + lanes, panel) + factor * g1)
+            if first <= d + 2 < mine[1]:
+                store(target, w + 2 * lanes, load(target, w + 2 * lanes, panel) + factor * g2)
+            if first <= d + 3 < mine[1]:
+                store(target, w + 3 * lanes, load(target, w + 3 * lanes, panel) + factor * g3)

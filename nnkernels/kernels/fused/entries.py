@@ -1,0 +1,112 @@
+"""The entries of the fused backends: they choose a path, lay the parameters out, and call the compiled kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from nnkernels.kernels import numba_kernels
+from nnkernels.kernels.contract import OptimizerState, UpdateRule
+from nnkernels.kernels.fused import dense_layer, nonzero_layer
+from nnkernels.kernels.fused.model import Layout, Sizes, new_workspace
+from nnkernels.kernels.fused.nonzero import MAX_INPUTS, NonzeroImages, pack_nonzero, unpack_nonzero
+from nnkernels.kernels.fused.prediction import Convert, Predict, compiled_predictor
+from nnkernels.kernels.fused.training import training_kernel
+from nnkernels.kernels.team import run_together
+from nnkernels.parameters import Parameters
+
+__all__ = ["pack_images", "predictor", "train_inplace"]
+
+MOST_CLASSES = 64  # their lanes are unrolled into code
+# Where lists of nonzero pixels stop paying: an entry of a list costs as much as this share of all pixels in a row.
+SPARSE_BELOW = 0.5
+SAMPLE = 1000  # images by which that is decided
+
+
+def pack_images(X: npt.NDArray[Any]) -> npt.NDArray[Any] | NonzeroImages:
+    """Return images (N, D), uint8 or float32, in the form that :func:`train_inplace` is fastest on.
+
+    Lists of nonzero pixels where fewer than half of the pixels are nonzero, else ``X`` itself.
+    """
+    sample = X[:SAMPLE]
+    if X.dtype not in (np.uint8, np.float32) or X.shape[1] > MAX_INPUTS or sample.size == 0:
+        return X
+    return pack_nonzero(X) if np.count_nonzero(sample) < SPARSE_BELOW * sample.size else X
+
+
+def train_inplace(
+    params: Parameters,
+    state: OptimizerState,
+    X: npt.NDArray[Any] | NonzeroImages,
+    y: npt.NDArray[np.int64],
+    order: npt.NDArray[np.int64],
+    learning_rates: npt.NDArray[np.float32],
+    batch_size: int,
+    scale: float,
+    rule: UpdateRule,
+) -> None:
+    """Train on a stretch of batches in one call; see ``numba_kernels.train_inplace``.
+
+    On as many threads as ``numba.get_num_threads()`` says, with the same result to the last bit for any number.
+
+    Where a parameter is not finite at the start, the parameters are not float32, or there are more than 64 classes,
+    ``numba_kernels`` trains in its place: a zero pixel times an infinite weight is NaN there, and nothing here.
+
+    Parameters
+    ----------
+    X : ndarray of uint8 or float, shape (images, D), or NonzeroImages
+        As they are, every pixel is multiplied; see :func:`pack_images`.
+    """
+    if not _suits(params):
+        if isinstance(X, NonzeroImages):
+            X = unpack_nonzero(X, params.W1.shape[0])
+        numba_kernels.train_inplace(params, state, X, y, order, learning_rates, batch_size, scale, rule)
+        return
+    dense = not isinstance(X, NonzeroImages)
+    if dense and X.dtype == np.float64:
+        X = X.astype(np.float32)
+    threads = numba.get_num_threads()
+    layout = Layout.of(params, (dense_layer if dense else nonzero_layer).MOST_PANEL_LANES)
+    batch_size = min(batch_size, max(len(order), 1))
+    model, grads = layout.packed(params, -np.inf), layout.new()
+    first, second = layout.packed(state.first), layout.packed(state.second)
+    run_together(
+        training_kernel(layout.panel_lanes, layout.class_lanes, dense),
+        threads,
+        model,
+        grads,
+        first,
+        second,
+        new_workspace(layout, batch_size, threads, dense),
+        X,
+        y,
+        order,
+        learning_rates,
+        int(state.step[0]),
+        Sizes(layout.inputs, layout.hidden, layout.classes, batch_size),
+        np.float32(scale),
+        rule,
+    )
+    layout.unpack(model, params)
+    layout.unpack(first, state.first)
+    layout.unpack(second, state.second)
+    state.step[0] += len(learning_rates)
+
+
+def predictor(params: Parameters, pixel_scale: float, as_features: Convert) -> Predict:
+    """Return a function from images (N, D) to probabilities (N, C); see ``prediction.compiled_predictor``.
+
+    Where the parameters do not suit it (see :func:`train_inplace`), it is the composed forward pass.
+    """
+    if not _suits(params) or params.W1.shape[0] >= MAX_INPUTS:
+        return lambda X: numba_kernels.forward(params, as_features(X)).probs
+    return compiled_predictor(params, pixel_scale, as_features)
+
+
+def _suits(params: Parameters) -> bool:
+    if params.W1.dtype != np.float32 or len(params.b2) > MOST_CLASSES:
+        return False
+    return all(np.isfinite(array).all() for array in params)

@@ -1,0 +1,145 @@
+"""The first layer on nonzero pixels, forward and backward: a row of weights an entry, everything in vector lanes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba.extending import register_jitable
+
+from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
+from nnkernels.kernels.fused.nonzero import NonzeroImages
+from nnkernels.kernels.simd import at, load, load_four, load_places, pick, prefetch, relu, store, width
+from nnkernels.parameters import FloatArray
+
+# A panel's row of sums stays in registers: eight vectors leave some of AVX2's sixteen for the operands.
+MOST_PANEL_LANES = 64
+AHEAD = 8  # images: long enough for memory to answer, short enough to stay in the cache until then
+
+
+@register_jitable
+def first_layer(
+    model: Model,
+    space: Workspace,
+    images: NonzeroImages,
+    y: npt.NDArray[Any],
+    order: npt.NDArray[np.int64],
+    batch: Batch,
+    mine: tuple[int, int],
+    sizes: Sizes,
+    scale: np.float32,
+    panel: Any,
+) -> None:
+    """``A1 = relu(scale X W1 + b1)``, one panel after the other, so that its weights stay in the cache."""
+    # Out of their tuples once: inside the loops, Numba would count references at every access.
+    W1, b1, values, pixels, starts = model.W1, model.b1, images.values, images.pixels, images.starts
+    A1, hidden_lanes, lanes = space.A1, len(b1), width(panel)
+    for p in range(0, hidden_lanes, lanes):
+        for n in range(mine[0], mine[1]):
+            # An image soon to come, 192 entries as most digits have, and what leads to one after it.
+            ahead = batch.begin + n + AHEAD
+            if p == 0 and ahead + AHEAD < len(order):
+                start = at(starts, at(order, ahead))
+                prefetch(values, start, 3)
+                prefetch(pixels, start, 6)
+                prefetch(starts, at(order, ahead + AHEAD), 1)
+                prefetch(y, at(order, ahead + AHEAD), 1)
+            row = at(order, batch.begin + n)
+            sums = weighted_rows(W1, values, pixels, at(starts, row), at(starts, row + 1), p * sizes.inputs, panel)
+            store(A1, n * hidden_lanes + p, relu(scale * sums + load(b1, p, panel)))
+
+
+@register_jitable(inline="always")
+def weighted_rows(
+    W1: FloatArray,
+    values: npt.NDArray[Any],
+    pixels: npt.NDArray[np.uint16],
+    start: int,
+    end: int,
+    panel_start: int,
+    panel: Any,
+) -> Any:
+    """Return ``sum_k values[k] W1[pixels[k]]`` over the entries from ``start`` to ``end``.
+
+    A sum waits four cycles for its own last addition, so there are several in turns, as many as registers allow.
+    """
+    lanes = width(panel)
+    s0, s1, s2, s3 = panel, panel, panel, panel
+    if lanes <= 24:
+        for k in range(start, end, 4):
+            x, places = load_four(values, k), load_places(pixels, k)
+            s0 += pick(x, 0, panel) * load(W1, panel_start + row_of(places, 0, lanes), panel)
+            s1 += pick(x, 1, panel) * load(W1, panel_start + row_of(places, 1, lanes), panel)
+            s2 += pick(x, 2, panel) * load(W1, panel_start + row_of(places, 2, lanes), panel)
+            s3 += pick(x, 3, panel) * load(W1, panel_start + row_of(places, 3, lanes), panel)
+        return (s0 + s1) + (s2 + s3)
+    for k in range(start, end, 4):
+        x, places = load_four(values, k), load_places(pixels, k)
+        s0 += pick(x, 0, panel) * load(W1, panel_start + row_of(places, 0, lanes), panel)
+        s0 += pick(x, 1, panel) * load(W1, panel_start + row_of(places, 1, lanes), panel)
+        s0 += pick(x, 2, panel) * load(W1, panel_start + row_of(places, 2, lanes), panel)
+        s0 += pick(x, 3, panel) * load(W1, panel_start + row_of(places, 3, lanes), panel)
+    return s0
+
+
+@register_jitable
+def add_outer_products(
+    target: FloatArray,
+    images: NonzeroImages,
+    space: Workspace,
+    hidden_lanes: int,
+    order: npt.NDArray[np.int64],
+    batch: Batch,
+    mine: tuple[int, int],
+    sizes: Sizes,
+    factor: np.float32,
+    panel: Any,
+) -> None:
+    """``target += factor X^T dZ1`` on a range of pixels, entry by entry; images in their order, whoever does it."""
+    values, pixels, starts, dZ1 = images.values, images.pixels, images.starts, space.dZ1
+    lanes = width(panel)
+    for p in range(0, hidden_lanes, lanes):
+        panel_start = p * sizes.inputs
+        for n in range(batch.size):
+            row = at(order, batch.begin + n)
+            start, end = at(starts, row), at(starts, row + 1)
+            if mine[1] - mine[0] < sizes.inputs:
+                start, end = find(pixels, start, end, mine[0]), find(pixels, start, end, mine[1])
+            gradient = factor * load(dZ1, n * hidden_lanes + p, panel)
+            # A thread's range of pixels may begin and end within four.
+            fours_start, fours_end = min((start + 3) // 4 * 4, end), max(end // 4 * 4, start)
+            for k in range(start, fours_start):
+                add(target, panel_start + np.intp(at(pixels, k)) * lanes, np.float32(at(values, k)) * gradient)
+            for k in range(max(fours_start, fours_end), end):
+                add(target, panel_start + np.intp(at(pixels, k)) * lanes, np.float32(at(values, k)) * gradient)
+            for k in range(fours_start, fours_end, 4):
+                x, places = load_four(values, k), load_places(pixels, k)
+                add(target, panel_start + row_of(places, 0, lanes), pick(x, 0, panel) * gradient)
+                add(target, panel_start + row_of(places, 1, lanes), pick(x, 1, panel) * gradient)
+                add(target, panel_start + row_of(places, 2, lanes), pick(x, 2, panel) * gradient)
+                add(target, panel_start + row_of(places, 3, lanes), pick(x, 3, panel) * gradient)
+
+
+@register_jitable
+def row_of(places: np.uint64, i: int, lanes: int) -> int:
+    """Return where the row of the ``i``-th of four pixels begins."""
+    return np.intp((places >> np.uint64(16 * i)) & np.uint64(0xFFFF)) * lanes
+
+
+@register_jitable
+def add(target: FloatArray, place: int, lanes: Any) -> None:
+    """``target[place:place + width] += lanes``."""
+    store(target, place, load(target, place, lanes) + lanes)
+
+
+@register_jitable
+def find(pixels: npt.NDArray[np.uint16], start: int, end: int, pixel: int) -> int:
+    """Return the first place from ``start`` on that has ``pixel`` or a later one."""
+    while start < end:
+        middle = (start + end) // 2
+        if pixels[middle] < pixel:
+            start = middle + 1
+        else:
+            end = middle
+    return start

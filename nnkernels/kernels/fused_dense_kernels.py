@@ -1,0 +1,24 @@
+"""The fused kernels with the first layer on every pixel: what they are worth where the data is not sparse."""
+
+from __future__ import annotations
+
+from nnkernels.kernels.fused.entries import predictor, train_inplace
+from nnkernels.kernels.numba_kernels import (
+    adam_update_inplace,
+    backward,
+    forward,
+    loss,
+    momentum_update_inplace,
+    sgd_update_inplace,
+)
+
+__all__ = [
+    "adam_update_inplace",
+    "backward",
+    "forward",
+    "loss",
+    "momentum_update_inplace",
+    "predictor",
+    "sgd_update_inplace",
+    "train_inplace",
+]
