@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+from numba import extending
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,6 +31,29 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
 def ordered_kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile ``function`` as :func:`kernel` does, but leave the order of its sums and differences as written."""
     return _compiled(function, ORDERED)
+
+
+def part(function: Callable[P, R]) -> Callable[P, R]:
+    """Let kernels call ``function``: it is compiled as the kernel that calls it is."""
+    return cast("Callable[P, R]", extending.register_jitable(function))
+
+
+def inlined_part(function: Callable[P, R]) -> Callable[P, R]:
+    """Let kernels call ``function`` as :func:`part` does, with its text put in place of each call before types are."""
+    return cast("Callable[P, R]", extending.register_jitable(inline="always")(function))
+
+
+def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make of ``function``, which gets Numba's types and returns a signature and a generator of LLVM code, an operation.
+
+    Kernels call it without ``function``'s first argument, the typing context. What types it has depends on the call.
+    """
+    return cast("Callable[..., Any]", extending.intrinsic(function))
+
+
+def literal_intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make an operation as :func:`intrinsic` does, of a function that wants the values of constants in a call."""
+    return cast("Callable[..., Any]", extending.intrinsic(prefer_literal=True)(function))
 
 
 def _compiled(function: Callable[P, R], fastmath: set[str]) -> Callable[P, R]:

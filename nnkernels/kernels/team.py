@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic, register_jitable
+
+from nnkernels.jit import intrinsic, part
 
 SPINS = 2000  # looks at the counter before a thread offers its CPU to others
 
@@ -48,7 +49,7 @@ def new_barrier() -> npt.NDArray[np.int64]:
     return np.zeros(8, np.int64)
 
 
-@register_jitable  # type: ignore[untyped-decorator]
+@part
 def meet(barrier: npt.NDArray[np.int64], threads: int, meetings: int) -> int:
     """Wait until every thread has come here as often; return the number of meetings so far.
 
@@ -67,7 +68,7 @@ def meet(barrier: npt.NDArray[np.int64], threads: int, meetings: int) -> int:
     return meetings
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def add_one(typingctx: Any, counter: Any) -> Any:
     """``add_one(counter)``: add one to the array's first element, atomically."""
 
@@ -79,7 +80,7 @@ def add_one(typingctx: Any, counter: Any) -> Any:
     return types.void(counter), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def current(typingctx: Any, counter: Any) -> Any:
     """``current(counter)``: the array's first element, read anew from memory."""
 
@@ -92,14 +93,14 @@ def current(typingctx: Any, counter: Any) -> Any:
 
 if sys.platform == "win32":  # there a thread that waits keeps spinning
 
-    @register_jitable  # type: ignore[untyped-decorator]
+    @part
     def give_way() -> None:
         """Do nothing."""
 
 else:
     _sched_yield = types.ExternalFunction("sched_yield", types.intc())
 
-    @register_jitable  # type: ignore[untyped-decorator]
+    @part
     def give_way() -> None:
         """Let another thread have this CPU, where there are more threads than CPUs."""
         _sched_yield()

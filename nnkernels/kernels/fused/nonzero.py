@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba.extending import register_jitable
 
-from nnkernels.jit import ordered_kernel
+from nnkernels.jit import ordered_kernel, part
 from nnkernels.kernels import simd
 
 MAX_INPUTS = 2**16  # pixels are numbered by uint16
@@ -91,7 +90,7 @@ def _fill(
         list_nonzero(X[n], values, pixels, starts[n], places)
 
 
-@register_jitable
+@part
 def count_nonzero(image: npt.NDArray[Any]) -> int:
     """Return how many pixels of an image are nonzero, eight at a time."""
     count, whole = 0, len(image) // 8 * 8
@@ -102,7 +101,7 @@ def count_nonzero(image: npt.NDArray[Any]) -> int:
     return count
 
 
-@register_jitable
+@part
 def list_nonzero(
     image: npt.NDArray[Any],
     values: npt.NDArray[Any],

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba.extending import register_jitable
 
+from nnkernels.jit import inlined_part, part
 from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
 from nnkernels.kernels.fused.nonzero import NonzeroImages
 from nnkernels.kernels.simd import at, load, load_four, load_places, pick, prefetch, relu, store, width
@@ -18,7 +18,7 @@ MOST_PANEL_LANES = 64
 AHEAD = 8  # images: long enough for memory to answer, short enough to stay in the cache until then
 
 
-@register_jitable
+@part
 def first_layer(
     model: Model,
     space: Workspace,
@@ -50,7 +50,7 @@ def first_layer(
             store(A1, n * hidden_lanes + p, relu(scale * sums + load(b1, p, panel)))
 
 
-@register_jitable(inline="always")
+@inlined_part
 def weighted_rows(
     W1: FloatArray,
     values: npt.NDArray[Any],
@@ -83,7 +83,7 @@ def weighted_rows(
     return s0
 
 
-@register_jitable
+@part
 def add_outer_products(
     target: FloatArray,
     images: NonzeroImages,
@@ -121,19 +121,19 @@ def add_outer_products(
                 add(target, panel_start + row_of(places, 3, lanes), pick(x, 3, panel) * gradient)
 
 
-@register_jitable
+@part
 def row_of(places: np.uint64, i: int, lanes: int) -> int:
     """Return where the row of the ``i``-th of four pixels begins."""
     return np.intp((places >> np.uint64(16 * i)) & np.uint64(0xFFFF)) * lanes
 
 
-@register_jitable
+@part
 def add(target: FloatArray, place: int, lanes: Any) -> None:
     """``target[place:place + width] += lanes``."""
     store(target, place, load(target, place, lanes) + lanes)
 
 
-@register_jitable
+@part
 def find(pixels: npt.NDArray[np.uint16], start: int, end: int, pixel: int) -> int:
     """Return the first place from ``start`` on that has ``pixel`` or a later one."""
     while start < end:

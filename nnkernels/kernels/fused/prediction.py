@@ -9,9 +9,8 @@ from typing import Any
 import numba
 import numpy as np
 import numpy.typing as npt
-from numba.extending import register_jitable
 
-from nnkernels.jit import ordered_kernel
+from nnkernels.jit import inlined_part, ordered_kernel
 from nnkernels.kernels import simd
 from nnkernels.kernels.fused.model import Layout, aligned_zeros
 from nnkernels.kernels.fused.nonzero import PADDING, PLACES
@@ -135,7 +134,7 @@ def prediction_kernels(
     return alone, together
 
 
-@register_jitable(inline="always")
+@inlined_part
 def list_pixels(
     images: npt.NDArray[Any], first: int, inputs: int, pixels: npt.NDArray[np.uint16], start: int, table: Any
 ) -> int:
@@ -153,7 +152,7 @@ def list_pixels(
     return entries - start
 
 
-@register_jitable(inline="always")
+@inlined_part
 def listed_rows(
     W1: FloatArray,
     images: npt.NDArray[Any],
@@ -180,7 +179,7 @@ def listed_rows(
     return (s0 + s1) + (s2 + s3)
 
 
-@register_jitable(inline="always")
+@inlined_part
 def feature(images: npt.NDArray[Any], first: int, places: np.uint64, i: int) -> np.float32:
     """Return the ``i``-th of four pixels, as a float."""
     return np.float32(at(images, first + row_of(places, i, 1)))
