@@ -35,16 +35,18 @@ def ordered_kernel(function: Callable[P, R]) -> Callable[P, R]:
 
 def part(function: Callable[P, R]) -> Callable[P, R]:
     """Let kernels call ``function``: it is compiled as the kernel that calls it is."""
-    return cast("Callable[P, R]", extending.register_jitable(function))
+    callable_in_kernels: Callable[P, R] = extending.register_jitable(function)
+    return callable_in_kernels
 
 
 def inlined_part(function: Callable[P, R]) -> Callable[P, R]:
     """Let kernels call ``function`` as :func:`part` does, with its text put in place of each call before types are."""
-    return cast("Callable[P, R]", extending.register_jitable(inline="always")(function))
+    callable_in_kernels: Callable[P, R] = extending.register_jitable(inline="always")(function)
+    return callable_in_kernels
 
 
 def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make of ``function``, which gets Numba's types and returns a signature and a generator of LLVM code, an operation.
+    """Make an operation for kernels of ``function``: from Numba's types to a signature and a generator of LLVM code.
 
     Kernels call it without ``function``'s first argument, the typing context. What types it has depends on the call.
     """

@@ -45,7 +45,7 @@ class Lanes(types.Type):
 @register_model(Lanes)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, dmm: Any, fe_type: Lanes) -> None:
-        super().__init__(dmm, fe_type, ir.ArrayType(FLOATS, fe_type.vectors))
+        super().__init__(dmm, fe_type, ir.ArrayType(FLOATS, fe_type.vectors))  # type: ignore[no-untyped-call]
 
 
 def lanes_for(units: int) -> int:
@@ -54,7 +54,7 @@ def lanes_for(units: int) -> int:
 
 
 def _pack(builder: Any, vectors: list[Any]) -> Any:
-    return cgutils.pack_array(builder, vectors, FLOATS)
+    return cgutils.pack_array(builder, vectors, FLOATS)  # type: ignore[no-untyped-call]
 
 
 def _unpack(builder: Any, value: Any) -> list[Any]:
@@ -77,14 +77,15 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any
 
 def _call(builder: Any, name: str, arguments: list[Any], result: Any) -> Any:
     function_type = ir.FunctionType(result, [argument.type for argument in arguments])
-    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), arguments)
+    function = cgutils.get_or_insert_function(builder.module, function_type, name)  # type: ignore[no-untyped-call]
+    return builder.call(function, arguments)
 
 
 # Arithmetic: lanes with lanes, and a float32 with lanes, as in ``z + x * row``.
 
 
 def _define_operator(symbol: Callable[[Any, Any], Any], instruction: str) -> None:
-    @infer_global(symbol)
+    @infer_global(symbol)  # type: ignore[no-untyped-call]
     class Typing(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
             if len(args) != 2 or not all(isinstance(arg, Lanes) or arg == types.float32 for arg in args):
@@ -101,9 +102,8 @@ def _define_operator(symbol: Callable[[Any, Any], Any], instruction: str) -> Non
         make = getattr(builder, instruction)
         return _pack(builder, [make(a, b, flags=FLAGS) for a, b in zip(left, right, strict=True)])
 
-    lower_builtin(symbol, Lanes, Lanes)(lower)
-    lower_builtin(symbol, types.float32, Lanes)(lower)
-    lower_builtin(symbol, Lanes, types.float32)(lower)
+    for kinds in ((Lanes, Lanes), (types.float32, Lanes), (Lanes, types.float32)):
+        lower_builtin(symbol, *kinds)(lower)  # type: ignore[no-untyped-call]
 
 
 for _symbol, _instruction in (

@@ -122,13 +122,13 @@ def add_outer_products(
 
 
 @part
-def row_of(places: np.uint64, i: int, lanes: int) -> int:
+def row_of(places: np.uint64, i: int, lanes: int) -> np.intp:
     """Return where the row of the ``i``-th of four pixels begins."""
     return np.intp((places >> np.uint64(16 * i)) & np.uint64(0xFFFF)) * lanes
 
 
 @part
-def add(target: FloatArray, place: int, lanes: Any) -> None:
+def add(target: FloatArray, place: int | np.intp, lanes: Any) -> None:
     """``target[place:place + width] += lanes``."""
     store(target, place, load(target, place, lanes) + lanes)
 
