@@ -6,10 +6,12 @@ batches has thousands of them a second. Here each thread stays in the kernel for
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -22,31 +24,48 @@ from nnkernels.jit import intrinsic, part
 SPINS = 2000  # looks at the counter before a thread offers its CPU to others
 
 
+# Two teams at once could each hold workers that the other waits for.
+_one_team = Lock()
+
+
 @cache
 def _pool(workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, thread_name_prefix="nnkernels")
 
 
+if hasattr(os, "register_at_fork"):  # a forked process has the pool and none of its threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
 def run_together(kernel: Callable[..., None], threads: int, *arguments: Any) -> None:
     """Call ``kernel(thread, threads, barrier, *arguments)`` on each of ``threads`` threads, and wait for all.
 
-    The kernel must be compiled without the GIL, raise nothing, and meet every barrier on every thread.
+    The kernel must be compiled without the GIL, raise nothing, and meet every barrier on every thread. One team works
+    at a time; another waits.
     """
-    barrier = new_barrier()
+    _on_each(threads, lambda thread, barrier: kernel(thread, threads, barrier, *arguments))
+
+
+def run_shares(kernel: Callable[..., None], threads: int, total: int, *arguments: Any) -> None:
+    """Call ``kernel(*arguments, start, end)`` with each thread's share of ``total`` things, and wait for all."""
+    _on_each(
+        threads,
+        lambda thread, _barrier: kernel(*arguments, thread * total // threads, (thread + 1) * total // threads),
+    )
+
+
+def _on_each(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) -> None:
+    barrier = np.zeros(8, np.int64)  # the counter of arrivals, alone in its cache line
     if threads == 1:
-        kernel(0, 1, barrier, *arguments)
+        work(0, barrier)
         return
-    others = [_pool(threads - 1).submit(kernel, thread, threads, barrier, *arguments) for thread in range(1, threads)]
-    try:
-        kernel(0, threads, barrier, *arguments)
-    finally:
-        for other in others:
-            other.result()
-
-
-def new_barrier() -> npt.NDArray[np.int64]:
-    """Return the counter of arrivals, alone in its cache line."""
-    return np.zeros(8, np.int64)
+    with _one_team:
+        others = [_pool(threads - 1).submit(work, thread, barrier) for thread in range(1, threads)]
+        try:
+            work(0, barrier)
+        finally:
+            for other in others:
+                other.result()
 
 
 @part

@@ -102,10 +102,16 @@ def add_outer_products(
     for p in range(0, hidden_lanes, lanes):
         panel_start = p * sizes.inputs
         for n in range(batch.size):
+            if n + AHEAD < batch.size:  # of a large batch, the first lists are no longer near
+                ahead = at(starts, at(order, batch.begin + n + AHEAD))
+                prefetch(values, ahead, 3)
+                prefetch(pixels, ahead, 6)
             row = at(order, batch.begin + n)
             start, end = at(starts, row), at(starts, row + 1)
-            if mine[1] - mine[0] < sizes.inputs:
-                start, end = find(pixels, start, end, mine[0]), find(pixels, start, end, mine[1])
+            if mine[0] > 0:
+                start = find(pixels, start, end, mine[0])
+            if mine[1] < sizes.inputs:
+                end = find(pixels, start, end, mine[1])
             gradient = factor * load(dZ1, n * hidden_lanes + p, panel)
             # A thread's range of pixels may begin and end within four.
             fours_start, fours_end = min((start + 3) // 4 * 4, end), max(end // 4 * 4, start)
@@ -136,10 +142,10 @@ def add(target: FloatArray, place: int | np.intp, lanes: Any) -> None:
 @part
 def find(pixels: npt.NDArray[np.uint16], start: int, end: int, pixel: int) -> int:
     """Return the first place from ``start`` on that has ``pixel`` or a later one."""
-    while start < end:
-        middle = (start + end) // 2
-        if pixels[middle] < pixel:
-            start = middle + 1
-        else:
-            end = middle
-    return start
+    # Halving without a branch, which would be foreseen half of the time.
+    length = end - start
+    while length > 1:
+        half = length // 2
+        start += half * np.intp(at(pixels, start + half - 1) < pixel)
+        length -= half
+    return start + np.intp(length == 1 and at(pixels, start) < pixel)

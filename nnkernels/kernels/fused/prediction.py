@@ -16,7 +16,7 @@ from nnkernels.kernels.fused.model import Layout, aligned_zeros
 from nnkernels.kernels.fused.nonzero import PADDING, PLACES
 from nnkernels.kernels.fused.nonzero_layer import row_of
 from nnkernels.kernels.simd import at, load, load_places, relu, store, width, zeros
-from nnkernels.kernels.team import run_together
+from nnkernels.kernels.team import run_shares
 from nnkernels.parameters import FloatArray, Parameters
 
 PANEL_LANES = 24  # three vectors of sums, four times
@@ -47,7 +47,7 @@ def compiled_predictor(params: Parameters, pixel_scale: float, as_features: Conv
     # One array in place of four: taking arguments in is most of what one image costs.
     weights = aligned_zeros(sum(map(len, model)))
     np.concatenate(model, out=weights)
-    alone, together = prediction_kernels(layout.panel_lanes, layout.panels, layout.class_lanes)
+    kernel = prediction_kernel(layout.panel_lanes, layout.panels, layout.class_lanes)
     inputs, classes, strides, uint8 = layout.inputs, layout.classes, (layout.inputs, 1), np.dtype(np.uint8)
     one_row = np.zeros((1, classes), np.float32)  # copying it is faster than making another
 
@@ -59,21 +59,19 @@ def compiled_predictor(params: Parameters, pixel_scale: float, as_features: Conv
         N = len(X)
         if N == 1:
             probs = one_row.copy()
-            alone(weights, X, probs, scale)
+            kernel(weights, X, probs, scale, 0, 1)
             return probs
         probs = np.empty((N, classes), np.float32)
         threads = max(1, min(numba.get_num_threads(), N // IMAGES_A_THREAD))
-        run_together(together, threads, weights, X, probs, scale)
+        run_shares(kernel, threads, N, weights, X, probs, scale)
         return probs
 
     return predict
 
 
 @cache
-def prediction_kernels(
-    panel_lanes: int, panels: int, class_lanes: int
-) -> tuple[Callable[..., None], Callable[..., None]]:
-    """Return a kernel for one caller and one for a team, for so many panels of lanes and so many lanes of classes."""
+def prediction_kernel(panel_lanes: int, panels: int, class_lanes: int) -> Callable[..., None]:
+    """Return the kernel for a network of that many panels of lanes and that many lanes of classes."""
     hidden_lanes = panels * panel_lanes
     table = PLACES
 
@@ -115,23 +113,7 @@ def prediction_kernels(
                 for c in range(classes):
                     probs[n, c] = at(A1, hidden_lanes + c)
 
-    @ordered_kernel
-    def alone(weights: FloatArray, X: npt.NDArray[Any], probs: FloatArray, scale: float) -> None:
-        predict(weights, X, probs, scale, 0, len(X))
-
-    @ordered_kernel
-    def together(
-        thread: int,
-        threads: int,
-        barrier: npt.NDArray[np.int64],
-        weights: FloatArray,
-        X: npt.NDArray[Any],
-        probs: FloatArray,
-        scale: float,
-    ) -> None:
-        predict(weights, X, probs, scale, thread * len(X) // threads, (thread + 1) * len(X) // threads)
-
-    return alone, together
+    return predict
 
 
 @inlined_part
