@@ -23,6 +23,8 @@ __all__ = ["pack_images", "predictor", "train_inplace"]
 MOST_CLASSES = 64  # their lanes are unrolled into code
 # Where lists of nonzero pixels stop paying: an entry of a list costs as much as this share of all pixels in a row.
 SPARSE_BELOW = 0.5
+# Threads meet twice a batch: with less between two meetings they wait for each other longer than they work.
+IMAGES_A_THREAD = 64
 SAMPLE = 1000  # images by which that is decided
 
 
@@ -50,7 +52,8 @@ def train_inplace(
 ) -> None:
     """Train on a stretch of batches in one call; see ``numba_kernels.train_inplace``.
 
-    On as many threads as ``numba.get_num_threads()`` says, with the same result to the last bit for any number.
+    On as many threads as ``numba.get_num_threads()`` says, but one for each 64 images of a batch at most; with the same
+    result to the last bit for any number.
 
     Where a parameter is not finite at the start, the parameters are not float32, or there are more than 64 classes,
     ``numba_kernels`` trains in its place: a zero pixel times an infinite weight is NaN there, and nothing here.
@@ -68,7 +71,7 @@ def train_inplace(
     dense = not isinstance(X, NonzeroImages)
     if not isinstance(X, NonzeroImages) and X.dtype == np.float64:
         X = X.astype(np.float32)
-    threads = numba.get_num_threads()
+    threads = max(1, min(numba.get_num_threads(), batch_size // IMAGES_A_THREAD))
     layout = Layout.of(params, (dense_layer if dense else nonzero_layer).MOST_PANEL_LANES)
     batch_size = min(batch_size, max(len(order), 1))
     model, grads = layout.packed(params, -np.inf), layout.new()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nnkernels.jit import ordered_kernel, part
 from nnkernels.kernels import simd
 
-MAX_INPUTS = 2**16  # pixels are numbered by uint16
+MAX_INPUTS = 2**16 - 8  # pixels, and the entries of a list, are numbered by uint16
 # Kernels read values eight at a time, and so up to seven beyond a list; prefetching looks a little further.
 PADDING = 64
 
@@ -25,13 +25,17 @@ class NonzeroImages(NamedTuple):
     pixels : ndarray of uint16, shape (entries + PADDING,)
         Where in its image each stands; ascending within an image.
     starts : ndarray of int64, shape (N + 1,)
-        Image n has the entries ``starts[n]`` to ``starts[n + 1]``: a multiple of four, the last up to three of which
-        are zeros at its last nonzero pixel.
+        Image n has the entries ``starts[n]`` to ``starts[n + 1]``.
+    halves : ndarray of uint16, shape (N,)
+        So many of them are of pixels before :func:`middle`, where two threads share the work.
+
+    Each half has a multiple of four entries: it is filled up with zeros at its last nonzero pixel.
     """
 
     values: npt.NDArray[Any]
     pixels: npt.NDArray[np.uint16]
     starts: npt.NDArray[np.int64]
+    halves: npt.NDArray[np.uint16]
 
 
 def pack_nonzero(X: npt.NDArray[Any]) -> NonzeroImages:
@@ -41,12 +45,13 @@ def pack_nonzero(X: npt.NDArray[Any]) -> NonzeroImages:
     """
     starts = np.zeros(len(X) + 1, np.int64)
     # Room for every pixel: memory that is never written is never taken, and a pass to count is spared.
-    most = X.size + 3 * len(X) + PADDING
+    most = X.size + 6 * len(X) + PADDING
     values, pixels = np.empty(most, X.dtype), np.empty(most, np.uint16)
-    _fill(X, starts, values, pixels, PLACES)
+    halves = np.empty(len(X), np.uint16)
+    _fill(X, starts, halves, values, pixels, PLACES)
     end = int(starts[-1]) + PADDING
     values[end - PADDING : end], pixels[end - PADDING : end] = 0, 0
-    return NonzeroImages(values[:end], pixels[:end], starts)
+    return NonzeroImages(values[:end], pixels[:end], starts, halves)
 
 
 # Row m holds, in ascending order, the places of the ones in the eight bits of m, and then zeros.
@@ -75,35 +80,47 @@ def _scatter(
 def _fill(
     X: npt.NDArray[Any],
     starts: npt.NDArray[np.int64],
+    halves: npt.NDArray[np.uint16],
     values: npt.NDArray[Any],
     pixels: npt.NDArray[np.uint16],
     places: npt.NDArray[np.uint16],
 ) -> None:
+    inputs = X.shape[1]
     for n in range(X.shape[0]):
-        starts[n + 1] = list_nonzero(X[n], values, pixels, starts[n], places)
+        half = list_nonzero(X[n], 0, middle(inputs), values, pixels, starts[n], places)
+        halves[n] = half - starts[n]
+        starts[n + 1] = list_nonzero(X[n], middle(inputs), inputs, values, pixels, half, places)
+
+
+@part
+def middle(inputs: int) -> int:
+    """Return the first pixel of the second half: a multiple of eight."""
+    return inputs // 16 * 8
 
 
 @part
 def list_nonzero(
     image: npt.NDArray[Any],
+    first: int,
+    last: int,
     values: npt.NDArray[Any],
     pixels: npt.NDArray[np.uint16],
     start: int,
     places: npt.NDArray[np.uint16],
 ) -> int:
-    """Write an image's list from ``start`` on, filled up to a multiple of four; return where it ends.
+    """List the nonzero pixels of ``image[first:last]`` from ``start`` on, filled up; return where the list ends.
 
     Eight pixels at a time, without a branch: a table knows the places of the ones in each mask of eight bits. All
     eight places are written, of which only those in the mask are kept, so up to seven elements beyond the end are
     overwritten: of the images that follow, which are written later, or of the padding.
     """
-    whole = len(image) // 8 * 8
+    whole = first + (last - first) // 8 * 8
     end = start
-    for d in range(0, whole, 8):
+    for d in range(first, whole, 8):
         mask = simd.nonzero_mask(image, d)
         simd.store_moved(pixels, end, places, mask, d)
         end += simd.bit_count(mask)
-    for d in range(whole, len(image)):
+    for d in range(whole, last):
         if image[d] != 0:
             pixels[end] = d
             end += 1

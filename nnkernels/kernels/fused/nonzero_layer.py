@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from nnkernels.jit import inlined_part, part
 from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
-from nnkernels.kernels.fused.nonzero import NonzeroImages
+from nnkernels.kernels.fused.nonzero import NonzeroImages, middle
 from nnkernels.kernels.simd import at, load, load_four, load_places, pick, prefetch, relu, store, width
 from nnkernels.parameters import FloatArray
 
@@ -97,7 +97,8 @@ def add_outer_products(
     panel: Any,
 ) -> None:
     """``target += factor X^T dZ1`` on a range of pixels, entry by entry; images in their order, whoever does it."""
-    values, pixels, starts, dZ1 = images.values, images.pixels, images.starts, space.dZ1
+    values, pixels, starts, halves = images.values, images.pixels, images.starts, images.halves
+    dZ1 = space.dZ1
     lanes = width(panel)
     for p in range(0, hidden_lanes, lanes):
         panel_start = p * sizes.inputs
@@ -108,10 +109,11 @@ def add_outer_products(
                 prefetch(pixels, ahead, 6)
             row = at(order, batch.begin + n)
             start, end = at(starts, row), at(starts, row + 1)
+            half = start + np.intp(at(halves, row))
             if mine[0] > 0:
-                start = find(pixels, start, end, mine[0])
+                start = half if mine[0] == middle(sizes.inputs) else find(pixels, start, end, mine[0])
             if mine[1] < sizes.inputs:
-                end = find(pixels, start, end, mine[1])
+                end = half if mine[1] == middle(sizes.inputs) else find(pixels, start, end, mine[1])
             gradient = factor * load(dZ1, n * hidden_lanes + p, panel)
             # A thread's range of pixels may begin and end within four.
             fours_start, fours_end = min((start + 3) // 4 * 4, end), max(end // 4 * 4, start)

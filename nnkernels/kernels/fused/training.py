@@ -55,7 +55,8 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool) -> Callable
         hidden_lanes = len(model.b1)
         columns = space.columns[thread]
         # This thread's share: rows of W1, and rows of W2 with their units' biases, in whole vectors.
-        pixels = share(sizes.inputs, thread, threads)
+        eights = share(sizes.inputs // VECTOR, thread, threads)
+        pixels = (eights[0] * VECTOR, eights[1] * VECTOR if thread < threads - 1 else sizes.inputs)
         vectors = share(hidden_lanes // VECTOR, thread, threads)
         units = (vectors[0] * VECTOR, vectors[1] * VECTOR)
         meetings = 0
