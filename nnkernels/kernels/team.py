@@ -6,10 +6,12 @@ batches has thousands of them a second. Here each thread stays in the kernel for
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -21,26 +23,50 @@ from numba.extending import intrinsic, register_jitable
 SPINS = 2000  # looks at the counter before a thread offers its CPU to others
 
 
+OPEN = 2**62  # more arrivals than any meeting waits for
+
+_queueing = Lock()
+
+
 @cache
 def _pool(workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, thread_name_prefix="nnkernels")
 
 
+if hasattr(os, "register_at_fork"):  # a forked process has a copy of the pools' records, but none of their threads
+    os.register_at_fork(before=_queueing.acquire, after_in_parent=_queueing.release, after_in_child=_queueing.release)
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
 def run_together(kernel: Callable[..., None], threads: int, *arguments: Any) -> None:
     """Call ``kernel(thread, threads, barrier, *arguments)`` on each of ``threads`` threads, and wait for all.
 
-    The kernel must be compiled without the GIL, raise nothing, and meet every barrier on every thread.
+    The kernel must be compiled without the GIL, raise nothing, and meet every barrier on every thread. Where it is
+    interrupted before it runs, while it is compiled, the others go on without meeting; what they leave is worthless.
     """
     barrier = new_barrier()
     if threads == 1:
         kernel(0, 1, barrier, *arguments)
         return
-    others = [_pool(threads - 1).submit(kernel, thread, threads, barrier, *arguments) for thread in range(1, threads)]
+    pool = _pool(threads - 1)
+    # One team after the other: with half of each on the pool's threads, both would wait for their other halves.
+    with _queueing:
+        others = [pool.submit(_take_part, kernel, thread, threads, barrier, *arguments) for thread in range(1, threads)]
     try:
-        kernel(0, threads, barrier, *arguments)
+        _take_part(kernel, 0, threads, barrier, *arguments)
     finally:
         for other in others:
             other.result()
+
+
+def _take_part(
+    kernel: Callable[..., None], thread: int, threads: int, barrier: npt.NDArray[np.int64], *arguments: Any
+) -> None:
+    try:
+        kernel(thread, threads, barrier, *arguments)
+    except BaseException:
+        barrier[0] = OPEN
+        raise
 
 
 def new_barrier() -> npt.NDArray[np.int64]:
