@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.util import find_spec
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from ._children import PASS_THE_GATE, SAMPLES, compiled_by_numba, fresh_process, stored
+from ._children import (
+    MIB,
+    PASS_THE_GATE,
+    RESIDENT,
+    SAMPLES,
+    compiled_by_numba,
+    fresh_process,
+    resident_is_known,
+    stored,
+)
 from ._common import CONTENDERS, DATASETS, dataset, trainable
-
-# Linux hands a parent's peak on to `ru_maxrss` of its child, so there the process' own record is asked.
-RESIDENT = """
-def resident_bytes():
-    if sys.platform == "linux":
-        status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-        return [1024 * int(status[key].split()[0]) for key in ("VmRSS", "VmHWM")]
-    import psutil
-    now = psutil.Process().memory_info()
-    if sys.platform == "win32":
-        return [now.rss, now.peak_wset]
-    import resource
-    return [now.rss, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]
-"""
 
 EPOCH = f"""
 import json, sys
@@ -45,14 +39,12 @@ _, peak = resident_bytes()
 print(json.dumps({{"after_import": after_import, "peak": peak}}))
 """
 
-MIB = 2**20
-
 
 @cache
 def _peaks(contender: str, dataset_name: str) -> list[dict[str, float]]:
     data = dataset(dataset_name)
     trainable(contender)
-    if find_spec("resource") is None and find_spec("psutil") is None:
+    if not resident_is_known():
         raise SkipNotImplemented("needs pip install psutil")
     with stored(data) as folder:
         if compiled_by_numba(contender):  # compiling takes memory of its own

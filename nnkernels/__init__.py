@@ -13,8 +13,10 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from nnkernels import contenders, interchange, kernels, plots
+    from nnkernels.chunked import train_from_file
     from nnkernels.comparing.pair import Comparison, compare
     from nnkernels.data import Dataset, LabelledImages, load_mnist
+    from nnkernels.data.mapped import ImageFile
     from nnkernels.estimator import MLPClassifier
     from nnkernels.grading import check_softmax, check_update, gradcheck
     from nnkernels.history import History
@@ -29,6 +31,7 @@ _HOMES = {
     "Comparison": "nnkernels.comparing.pair",
     "Dataset": "nnkernels.data",
     "History": "nnkernels.history",
+    "ImageFile": "nnkernels.data.mapped",
     "LabelledImages": "nnkernels.data",
     "MLPClassifier": "nnkernels.estimator",
     "Optimizer": "nnkernels.recipes",
@@ -50,6 +53,7 @@ _HOMES = {
     "plots": "nnkernels.plots",
     "save_parameters": "nnkernels.interchange",
     "train": "nnkernels.training",
+    "train_from_file": "nnkernels.chunked",
     "verify": "nnkernels.measure.gate",
 }
 
@@ -57,6 +61,7 @@ __all__ = [
     "Comparison",
     "Dataset",
     "History",
+    "ImageFile",
     "LabelledImages",
     "MLPClassifier",
     "Optimizer",
@@ -79,6 +84,7 @@ __all__ = [
     "plots",
     "save_parameters",
     "train",
+    "train_from_file",
     "verify",
 ]
 

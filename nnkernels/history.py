@@ -23,7 +23,7 @@ class EpochRecord:
     seconds : float
         Of the training alone since the record before, without any evaluation.
     train_loss, train_error_rate : float
-        On all training images, with the parameters at the end of the epoch.
+        On all training images, with the parameters at the end of the epoch; NaN where they were too many to judge by.
     validation_loss, validation_error_rate : float
         On the images held out; NaN if there are none.
     """

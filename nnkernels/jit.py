@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+from numba import extending
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,9 +33,36 @@ def ordered_kernel(function: Callable[P, R]) -> Callable[P, R]:
     return _compiled(function, ORDERED)
 
 
+def part(function: Callable[P, R]) -> Callable[P, R]:
+    """Let kernels call ``function``: it is compiled as the kernel that calls it is."""
+    callable_in_kernels: Callable[P, R] = extending.register_jitable(function)
+    return callable_in_kernels
+
+
+def inlined_part(function: Callable[P, R]) -> Callable[P, R]:
+    """Let kernels call ``function`` as :func:`part` does, with its text put in place of each call before types are."""
+    callable_in_kernels: Callable[P, R] = extending.register_jitable(inline="always")(function)
+    return callable_in_kernels
+
+
+def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make an operation for kernels of ``function``: from Numba's types to a signature and a generator of LLVM code.
+
+    Kernels call it without ``function``'s first argument, the typing context. What types it has depends on the call.
+    """
+    return cast("Callable[..., Any]", extending.intrinsic(function))
+
+
+def literal_intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make an operation as :func:`intrinsic` does, of a function that wants the values of constants in a call."""
+    return cast("Callable[..., Any]", extending.intrinsic(prefer_literal=True)(function))
+
+
 def _compiled(function: Callable[P, R], fastmath: set[str]) -> Callable[P, R]:
     def compile_with(cache: bool) -> object:
-        return numba.njit(cache=cache, nogil=True, error_model="numpy", fastmath=fastmath)(function)
+        return numba.njit(cache=cache, nogil=True, error_model="numpy", fastmath=fastmath, no_cfunc_wrapper=True)(
+            function
+        )
 
     try:
         compiled = compile_with(cache=True)

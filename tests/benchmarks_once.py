@@ -33,6 +33,7 @@ MODULES = (
 # What is always on all threads, and what is always on one.
 FIXED_THREADS = {
     "accuracy": "all",
+    "large_data": "1",
     "memory": "all",
     "startup": "all",
     "other_work.AllThreads": "all",

@@ -6,14 +6,20 @@ import json
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from asv_runner.benchmarks.mark import SkipNotImplemented
 
+from bench import large_data
+from bench.large_data import write_repeated
 from nnkernels import contenders, kernels
 from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
@@ -59,6 +65,7 @@ def test_every_benchmark_runs(threads: str, small_digits: Dataset, small_folder:
             **os.environ,
             "NNKERNELS_DATA": str(small_folder),
             "NNKERNELS_BENCH_DATASET": small_digits.name,
+            "NNKERNELS_BENCH_LARGE_IMAGES": "5000",
             "NNKERNELS_BENCH_ROUNDS": "1",
             "NNKERNELS_BENCH_SAMPLES": "1",
             "NNKERNELS_BENCH_SEEDS": "1",
@@ -90,7 +97,33 @@ def test_every_benchmark_runs(threads: str, small_digits: Dataset, small_folder:
         for kernel in ("forward", "backward", "step"):
             assert sum(label.startswith(f"kernels.Kernels.time_{kernel}('{backend}'") for label in measured) == 4
     assert any("ratios" in label for label in measured)
+    from_file = {label for label in measured if label.startswith("large_data.")}
+    sizes = {f"large_data.MemoryMap.track_{what}(5000," for what in ("seconds_per_image", "peak_beyond_import")}
+    assert {label.partition(" ")[0] for label in from_file} == (sizes if threads == "1" else set())
     assert sum(label.startswith("limits.") for label in measured) == 1 + 3 + 2 * 2  # peak, reading, two bounds of two
+
+
+@pytest.mark.parametrize("images", [100, 2304, 5000])
+def test_a_file_of_many_images_repeats_those_at_hand(tmp_path: Path, small_digits: Dataset, images: int) -> None:
+    write_repeated(small_digits, images, tmp_path)
+    numbers = np.arange(images) % 2304
+    np.testing.assert_array_equal(np.load(tmp_path / "images.npy"), small_digits.X_train[numbers])
+    np.testing.assert_array_equal(np.load(tmp_path / "labels.npy"), small_digits.y_train[numbers])
+
+
+def test_a_file_for_which_there_is_no_room_is_not_written(
+    monkeypatch: pytest.MonkeyPatch, small_digits: Dataset
+) -> None:
+    monkeypatch.setattr(large_data, "dataset_at_hand", lambda: small_digits)
+    monkeypatch.setattr(large_data, "dataset", lambda name: small_digits)
+    monkeypatch.setattr(large_data, "CHOSEN", (1_000_000,))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1e9))
+    benchmark = large_data.MemoryMap()
+    measured = benchmark.setup_cache()
+    with pytest.raises(SkipNotImplemented, match=r"take 1\.6 GB of disk; there are 1\.0"):
+        benchmark.track_seconds_per_image(measured, 1_000_000, small_digits.name)
+    with pytest.raises(SkipNotImplemented, match="NNKERNELS_BENCH_LARGE_IMAGES chooses others"):
+        benchmark.track_peak_beyond_import(measured, 60_000, small_digits.name)
 
 
 ADAM = "other_work.OneThread.track_relative_time('keras-fit', 'numpy', 'epoch, Adam', 'mnist')"

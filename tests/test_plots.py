@@ -295,6 +295,15 @@ def test_a_point_without_neighbours_is_marked_also_in_a_long_training():
     assert line.get_markevery() == [0]
 
 
+def test_of_a_training_from_a_file_the_validation_alone_is_drawn():
+    table = history(train_loss=np.nan, train_error_rate=np.nan)
+    figure = plots.training_curves(table)
+    assert list(lines_of(figure.axes[0])) == ["validation"]
+    assert not any("Diverged" in text for text in texts(figure))
+    with pytest.raises(DataError, match="train with validation images"):
+        plots.training_curves(without_validation(table))
+
+
 def test_without_validation_there_is_no_line_of_it():
     for table in (without_validation(history()), history().drop(columns=["validation_loss", "validation_error_rate"])):
         figure = plots.training_curves(table)

@@ -60,18 +60,39 @@ def read_idx(path: Path, dimensions: int) -> ByteArray:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
-def _read_stream(stream: IO[bytes] | gzip.GzipFile, path: Path, dimensions: int) -> ByteArray:
+def read_header(stream: IO[bytes] | gzip.GzipFile, path: Path, *dimensions: int) -> tuple[int, ...]:
+    """Return the shape that the header of an IDX file of unsigned bytes announces; the values follow it.
+
+    Parameters
+    ----------
+    stream : file object
+        At its beginning.
+    path : Path
+        For messages.
+    *dimensions : int
+        Numbers of dimensions, any of which will do.
+
+    Raises
+    ------
+    DataError
+        If the header ends early, or is not that of unsigned bytes in so many dimensions.
+    """
     header = stream.read(4)
     if len(header) < 4:
-        raise DataError(f"{path}: {len(header)} bytes long; an IDX header alone has {4 + 4 * dimensions}")
+        raise DataError(f"{path}: {len(header)} bytes long; an IDX header alone has {4 + 4 * max(dimensions)}")
     if header[:2] != b"\0\0" or header[2] != UNSIGNED_BYTE:
         raise DataError(f"{path}: starts with {header.hex()}; IDX of unsigned bytes starts with 000008")
-    if header[3] != dimensions:
-        raise DataError(f"{path}: has {header[3]} dimensions; expected {dimensions} (3 for images, 1 for labels)")
-    sizes = stream.read(4 * dimensions)
-    if len(sizes) < 4 * dimensions:
+    if header[3] not in dimensions:
+        expected = " or ".join(map(str, dimensions))
+        raise DataError(f"{path}: has {header[3]} dimensions; expected {expected} (3 for images, 1 for labels)")
+    sizes = stream.read(4 * header[3])
+    if len(sizes) < 4 * header[3]:
         raise DataError(f"{path}: ends within its header")
-    shape = struct.unpack(f">{dimensions}I", sizes)
+    return struct.unpack(f">{header[3]}I", sizes)
+
+
+def _read_stream(stream: IO[bytes] | gzip.GzipFile, path: Path, dimensions: int) -> ByteArray:
+    shape = read_header(stream, path, dimensions)
     expected = math.prod(shape)
     if max(expected, *shape) > MAX_BYTES:
         raise DataError(f"{path}: the header announces {shape}, {expected} bytes; the limit is {MAX_BYTES}")

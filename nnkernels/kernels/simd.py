@@ -15,9 +15,10 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.datamodel import models
-from numba.core.typing import signature
 from numba.core.typing.templates import AbstractTemplate, infer_global
-from numba.extending import intrinsic, lower_builtin, register_model
+from numba.extending import lower_builtin, register_model
+
+from nnkernels.jit import intrinsic, literal_intrinsic
 
 VECTOR = 8
 CACHE_LINE = 64  # bytes
@@ -28,7 +29,7 @@ FLOAT, I8, I32 = ir.FloatType(), ir.IntType(8), ir.IntType(32)
 FLOATS, INTS = ir.VectorType(FLOAT, VECTOR), ir.VectorType(I32, VECTOR)
 
 
-class Lanes(types.Type):  # type: ignore[misc]
+class Lanes(types.Type):
     """Numba's type of ``width`` float32 numbers in registers; the width is a multiple of eight."""
 
     def __init__(self, width: int) -> None:
@@ -42,9 +43,9 @@ class Lanes(types.Type):  # type: ignore[misc]
 
 
 @register_model(Lanes)
-class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+class _LanesModel(models.PrimitiveModel):
     def __init__(self, dmm: Any, fe_type: Lanes) -> None:
-        super().__init__(dmm, fe_type, ir.ArrayType(FLOATS, fe_type.vectors))
+        super().__init__(dmm, fe_type, ir.ArrayType(FLOATS, fe_type.vectors))  # type: ignore[no-untyped-call]
 
 
 def lanes_for(units: int) -> int:
@@ -53,7 +54,7 @@ def lanes_for(units: int) -> int:
 
 
 def _pack(builder: Any, vectors: list[Any]) -> Any:
-    return cgutils.pack_array(builder, vectors, FLOATS)
+    return cgutils.pack_array(builder, vectors, FLOATS)  # type: ignore[no-untyped-call]
 
 
 def _unpack(builder: Any, value: Any) -> list[Any]:
@@ -76,20 +77,21 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any
 
 def _call(builder: Any, name: str, arguments: list[Any], result: Any) -> Any:
     function_type = ir.FunctionType(result, [argument.type for argument in arguments])
-    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), arguments)
+    function = cgutils.get_or_insert_function(builder.module, function_type, name)  # type: ignore[no-untyped-call]
+    return builder.call(function, arguments)
 
 
 # Arithmetic: lanes with lanes, and a float32 with lanes, as in ``z + x * row``.
 
 
 def _define_operator(symbol: Callable[[Any, Any], Any], instruction: str) -> None:
-    @infer_global(symbol)
-    class Typing(AbstractTemplate):  # type: ignore[misc]
+    @infer_global(symbol)  # type: ignore[no-untyped-call]
+    class Typing(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
             if len(args) != 2 or not all(isinstance(arg, Lanes) or arg == types.float32 for arg in args):
                 return None
             lanes = [arg for arg in args if isinstance(arg, Lanes)]
-            return signature(lanes[0], *args) if lanes and lanes[0] == lanes[-1] else None
+            return lanes[0](*args) if lanes and lanes[0] == lanes[-1] else None
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         count = sig.return_type.vectors
@@ -100,9 +102,8 @@ def _define_operator(symbol: Callable[[Any, Any], Any], instruction: str) -> Non
         make = getattr(builder, instruction)
         return _pack(builder, [make(a, b, flags=FLAGS) for a, b in zip(left, right, strict=True)])
 
-    lower_builtin(symbol, Lanes, Lanes)(lower)
-    lower_builtin(symbol, types.float32, Lanes)(lower)
-    lower_builtin(symbol, Lanes, types.float32)(lower)
+    for kinds in ((Lanes, Lanes), (types.float32, Lanes), (Lanes, types.float32)):
+        lower_builtin(symbol, *kinds)(lower)  # type: ignore[no-untyped-call]
 
 
 for _symbol, _instruction in (
@@ -118,7 +119,7 @@ for _symbol, _instruction in (
 # Making, loading and storing
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[misc]
+@literal_intrinsic
 def zeros(typingctx: Any, width: Any) -> Any:
     """``zeros(width)``: that many lanes of zero; ``width`` is a compile-time constant."""
     lanes = Lanes(width.literal_value)
@@ -129,7 +130,7 @@ def zeros(typingctx: Any, width: Any) -> Any:
     return lanes(width), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def load(typingctx: Any, array: Any, index: Any, like: Any) -> Any:
     """``load(array, index, like)``: ``array[index:index + width]`` as lanes, as many as ``like`` has.
 
@@ -149,7 +150,7 @@ def load(typingctx: Any, array: Any, index: Any, like: Any) -> Any:
     return like(array, types.intp, like), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def store(typingctx: Any, array: Any, index: Any, lanes: Any) -> Any:
     """``store(array, index, lanes)``: ``array[index:index + width] = lanes``; nothing checks the array's end."""
 
@@ -162,7 +163,7 @@ def store(typingctx: Any, array: Any, index: Any, lanes: Any) -> Any:
     return types.void(array, types.intp, lanes), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def load_four(typingctx: Any, array: Any, index: Any) -> Any:
     """``load_four(array, index)``: four elements, twice, as eight lanes; see :func:`pick`."""
 
@@ -178,7 +179,7 @@ def load_four(typingctx: Any, array: Any, index: Any) -> Any:
     return Lanes(VECTOR)(array, types.intp), generate
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[misc]
+@literal_intrinsic
 def pick(typingctx: Any, four: Any, which: Any, like: Any) -> Any:
     """``pick(load_four(array, index), i, like)``: element ``index + i`` in every lane; i is a constant, 0 to 3.
 
@@ -194,7 +195,7 @@ def pick(typingctx: Any, four: Any, which: Any, like: Any) -> Any:
     return like(four, which, like), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def load_places(typingctx: Any, array: Any, index: Any) -> Any:
     """``load_places(array, index)``: four uint16 as one uint64, the first in its lowest bits on little-endian CPUs."""
 
@@ -204,7 +205,7 @@ def load_places(typingctx: Any, array: Any, index: Any) -> Any:
     return types.uint64(array, types.intp), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def at(typingctx: Any, array: Any, index: Any) -> Any:
     """``at(array, index)``: the element, without Numba's look at whether the index is negative."""
 
@@ -214,9 +215,9 @@ def at(typingctx: Any, array: Any, index: Any) -> Any:
     return array.dtype(array, types.intp), generate
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[misc]
+@literal_intrinsic
 def prefetch(typingctx: Any, array: Any, index: Any, lines: Any) -> Any:
-    """``prefetch(array, index, lines)``: bring so many cache lines from ``array[index]`` on near; ``lines`` is constant.
+    """``prefetch(array, index, lines)``: bring so many cache lines from ``array[index]`` on near; a constant.
 
     A hint, which may reach beyond the array.
     """
@@ -243,7 +244,7 @@ def _elementwise(lanes: Any, make: Callable[[Any, Any], Any]) -> Any:
     return lanes(lanes), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def relu(typingctx: Any, lanes: Any) -> Any:
     """``relu(z)``: 0 where ``z < 0``, else ``z``; NaN stays NaN, since it is not less than 0."""
     return _elementwise(
@@ -251,13 +252,13 @@ def relu(typingctx: Any, lanes: Any) -> Any:
     )
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def is_positive(typingctx: Any, lanes: Any) -> Any:
     """``is_positive(z)``: 1 where ``z > 0``, else 0."""
     return _elementwise(lanes, lambda builder, z: builder.uitofp(builder.fcmp_ordered(">", z, _constant(0.0)), FLOATS))
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def sqrt(typingctx: Any, lanes: Any) -> Any:
     """``sqrt(z)``, correctly rounded."""
     return _elementwise(lanes, lambda builder, z: _call(builder, "llvm.sqrt.v8f32", [z], FLOATS))
@@ -266,9 +267,9 @@ def sqrt(typingctx: Any, lanes: Any) -> Any:
 SMALLEST_NORMAL = 2.0**-126
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def without_subnormals(typingctx: Any, lanes: Any) -> Any:
-    """``without_subnormals(z)``: 0 where ``|z|`` is below 2^-126, where arithmetic is many times slower on some CPUs."""
+    """``without_subnormals(z)``: 0 where ``|z|`` is below 2^-126, where arithmetic is far slower on some CPUs."""
 
     def make(builder: Any, z: Any) -> Any:
         size = _call(builder, "llvm.fabs.v8f32", [z], FLOATS)
@@ -277,14 +278,15 @@ def without_subnormals(typingctx: Any, lanes: Any) -> Any:
     return _elementwise(lanes, make)
 
 
-# exp(x) = 2^y with y = x log2(e) = n + f, n the nearest integer: 2^n is made of bits, and 2^f, |f| <= 1/2, of its Taylor
-# polynomial, exact to 2e-8 at this degree. Nothing here depends on the order of sums, which a caller may have freed.
+# exp(x) = 2^y with y = x log2(e) = n + f, n the nearest integer: 2^n is made of bits, and 2^f, |f| <= 1/2, of its
+# Taylor polynomial, exact to 2e-8 at this degree. Nothing here depends on the order of sums, which a caller may have
+# freed.
 LOG2_E = 1 / log(2)
 TAYLOR = tuple(log(2) ** k / factorial(k) for k in (7, 6, 5, 4, 3, 2, 1, 0))
 LOWEST = -125.9  # of y: below, the result would be subnormal
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def exp_nonpositive(typingctx: Any, lanes: Any) -> Any:
     """``exp_nonpositive(x)``: exp of lanes at most 0, with an error of 2e-7; below 1.3e-38 it is 0; NaN stays NaN."""
 
@@ -306,7 +308,7 @@ def exp_nonpositive(typingctx: Any, lanes: Any) -> Any:
     return _elementwise(lanes, make)
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def maximum(typingctx: Any, left: Any, right: Any) -> Any:
     """``maximum(a, b)``: lane by lane the greater; ``b`` where one is NaN."""
 
@@ -317,7 +319,7 @@ def maximum(typingctx: Any, left: Any, right: Any) -> Any:
     return left(left, right), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def transpose_eight(
     typingctx: Any, source: Any, at_source: Any, stride: Any, target: Any, at_target: Any, target_stride: Any
 ) -> Any:
@@ -362,13 +364,13 @@ def _reduced(lanes: Any, combine: Callable[[Any, Any, Any], Any]) -> Any:
     return types.float32(lanes), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def total(typingctx: Any, lanes: Any) -> Any:
     """``total(z)``: the sum of all lanes."""
     return _reduced(lanes, lambda builder, a, b: builder.fadd(a, b))
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def highest(typingctx: Any, lanes: Any) -> Any:
     """``highest(z)``: the greatest of all lanes; a NaN may be passed over."""
     return _reduced(lanes, lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
@@ -377,7 +379,7 @@ def highest(typingctx: Any, lanes: Any) -> Any:
 # Which of eight bytes are nonzero
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def nonzero_mask(typingctx: Any, array: Any, index: Any) -> Any:
     """``nonzero_mask(array, index)``: bit i of the answer says whether element ``index + i`` is nonzero, i < 8."""
 
@@ -395,7 +397,7 @@ def nonzero_mask(typingctx: Any, array: Any, index: Any) -> Any:
     return types.intp(array, types.intp), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def store_moved(typingctx: Any, target: Any, index: Any, table: Any, row: Any, distance: Any) -> Any:
     """``store_moved(target, index, table, row, distance)``: ``target[index:index + 8] = table[row] + distance``.
 
@@ -415,7 +417,7 @@ def store_moved(typingctx: Any, target: Any, index: Any, table: Any, row: Any, d
     return types.void(target, types.intp, table, types.intp, types.intp), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def bit_count(typingctx: Any, mask: Any) -> Any:
     """``bit_count(mask)``: the number of ones in an integer's bits."""
 
@@ -425,7 +427,7 @@ def bit_count(typingctx: Any, mask: Any) -> Any:
     return types.intp(types.intp), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def width(typingctx: Any, lanes: Any) -> Any:
     """``width(z)``: how many lanes there are, a compile-time constant."""
 

@@ -18,14 +18,16 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic, register_jitable
+
+from nnkernels.jit import intrinsic, part
 
 SPINS = 2000  # looks at the counter before a thread offers its CPU to others
 
 
 OPEN = 2**62  # more arrivals than any meeting waits for
 
-_queueing = Lock()
+# Two teams at once could each hold workers that the other waits for.
+_one_team = Lock()
 
 
 @cache
@@ -33,48 +35,53 @@ def _pool(workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, thread_name_prefix="nnkernels")
 
 
-if hasattr(os, "register_at_fork"):  # a forked process has a copy of the pools' records, but none of their threads
-    os.register_at_fork(before=_queueing.acquire, after_in_parent=_queueing.release, after_in_child=_queueing.release)
+if hasattr(os, "register_at_fork"):  # a forked process has the pool and none of its threads
     os.register_at_fork(after_in_child=_pool.cache_clear)
+    # Nor has it the thread that may be in a team just now, and would never let the lock go.
+    os.register_at_fork(before=_one_team.acquire, after_in_parent=_one_team.release, after_in_child=_one_team.release)
 
 
 def run_together(kernel: Callable[..., None], threads: int, *arguments: Any) -> None:
     """Call ``kernel(thread, threads, barrier, *arguments)`` on each of ``threads`` threads, and wait for all.
 
-    The kernel must be compiled without the GIL, raise nothing, and meet every barrier on every thread. Where it is
-    interrupted before it runs, while it is compiled, the others go on without meeting; what they leave is worthless.
+    The kernel must be compiled without the GIL, raise nothing, and meet every barrier on every thread. One team works
+    at a time; another waits. Where a thread is interrupted before the kernel runs, while it is compiled, the others
+    go on without meeting; what they leave is worthless.
     """
-    barrier = new_barrier()
+    _on_each(threads, lambda thread, barrier: kernel(thread, threads, barrier, *arguments))
+
+
+def run_shares(kernel: Callable[..., None], threads: int, total: int, *arguments: Any) -> None:
+    """Call ``kernel(*arguments, start, end)`` with each thread's share of ``total`` things, and wait for all."""
+    _on_each(
+        threads,
+        lambda thread, _barrier: kernel(*arguments, thread * total // threads, (thread + 1) * total // threads),
+    )
+
+
+def _on_each(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) -> None:
+    barrier = np.zeros(8, np.int64)  # the counter of arrivals, alone in its cache line
     if threads == 1:
-        kernel(0, 1, barrier, *arguments)
+        work(0, barrier)
         return
-    pool = _pool(threads - 1)
-    # One team after the other: with half of each on the pool's threads, both would wait for their other halves.
-    with _queueing:
-        others = [pool.submit(_take_part, kernel, thread, threads, barrier, *arguments) for thread in range(1, threads)]
-    try:
-        _take_part(kernel, 0, threads, barrier, *arguments)
-    finally:
-        for other in others:
-            other.result()
+
+    def take_part(thread: int) -> None:
+        try:
+            work(thread, barrier)
+        except BaseException:
+            barrier[0] = OPEN
+            raise
+
+    with _one_team:
+        others = [_pool(threads - 1).submit(take_part, thread) for thread in range(1, threads)]
+        try:
+            take_part(0)
+        finally:
+            for other in others:
+                other.result()
 
 
-def _take_part(
-    kernel: Callable[..., None], thread: int, threads: int, barrier: npt.NDArray[np.int64], *arguments: Any
-) -> None:
-    try:
-        kernel(thread, threads, barrier, *arguments)
-    except BaseException:
-        barrier[0] = OPEN
-        raise
-
-
-def new_barrier() -> npt.NDArray[np.int64]:
-    """Return the counter of arrivals, alone in its cache line."""
-    return np.zeros(8, np.int64)
-
-
-@register_jitable  # type: ignore[untyped-decorator]
+@part
 def meet(barrier: npt.NDArray[np.int64], threads: int, meetings: int) -> int:
     """Wait until every thread has come here as often; return the number of meetings so far.
 
@@ -93,7 +100,7 @@ def meet(barrier: npt.NDArray[np.int64], threads: int, meetings: int) -> int:
     return meetings
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def add_one(typingctx: Any, counter: Any) -> Any:
     """``add_one(counter)``: add one to the array's first element, atomically."""
 
@@ -105,7 +112,7 @@ def add_one(typingctx: Any, counter: Any) -> Any:
     return types.void(counter), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def current(typingctx: Any, counter: Any) -> Any:
     """``current(counter)``: the array's first element, read anew from memory."""
 
@@ -118,14 +125,14 @@ def current(typingctx: Any, counter: Any) -> Any:
 
 if sys.platform == "win32":  # there a thread that waits keeps spinning
 
-    @register_jitable  # type: ignore[untyped-decorator]
+    @part
     def give_way() -> None:
         """Do nothing."""
 
 else:
     _sched_yield = types.ExternalFunction("sched_yield", types.intc())
 
-    @register_jitable  # type: ignore[untyped-decorator]
+    @part
     def give_way() -> None:
         """Let another thread have this CPU, where there are more threads than CPUs."""
         _sched_yield()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnkernels.errors import DataError
 from nnkernels.plots import lines
 from nnkernels.plots.style import BLUE, BODY, VERMILION, new_figure, percent, tidy
 
@@ -27,16 +28,18 @@ def training_curves(history: pd.DataFrame, subtitle: str = "") -> Figure:
     history : DataFrame
         A row an epoch: ``epoch``, ``train_loss``, ``train_error_rate``, ``validation_loss`` and
         ``validation_error_rate`` (fractions of 1). Those of the validation may be missing, or NaN throughout:
-        then there was none.
+        then there was none. So may those of the training be NaN, if it was from a file.
     subtitle : str
         Data set and recipe.
 
     Raises
     ------
     DataError
-        If the history has no epoch, or lacks a column.
+        If the history has no epoch, lacks a column, or knows nothing of any images.
     """
     parts = [part for part in lines.PARTS if lines.has_part(history, part)]
+    if not parts:
+        raise DataError("the history has no accuracy, so there is nothing to draw; train with validation images")
     diverged = lines.divergence(history, parts)
     warning = "" if diverged is None else f"Diverged: the loss is no finite number from epoch {diverged} on."
     figure, _ = new_figure("Accuracy and loss during the training", subtitle, BODY - 0.3, warning=warning)

@@ -34,7 +34,7 @@ def has_part(history: pd.DataFrame, part: str) -> bool:
     if len(history) == 0:
         raise DataError("the history has no epoch: there is nothing to draw")
     columns = [f"{part}_loss", f"{part}_error_rate"]
-    return part == "train" or (set(columns) <= set(history) and bool(history[columns[1]].notna().any()))
+    return set(columns) <= set(history) and bool(history[columns[1]].notna().any())
 
 
 def accuracy_percent(history: pd.DataFrame, part: str) -> npt.NDArray[np.float64]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba.extending import register_jitable
 
+from nnkernels.jit import part
 from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
 from nnkernels.kernels.simd import at, load, relu, store, width, zeros
 from nnkernels.parameters import FloatArray
@@ -16,7 +16,7 @@ from nnkernels.parameters import FloatArray
 MOST_PANEL_LANES = 24
 
 
-@register_jitable
+@part
 def first_layer(
     model: Model,
     space: Workspace,
@@ -57,7 +57,7 @@ def first_layer(
             store(A1, a + 3 * hidden_lanes, relu(scale * z3 + bias))
 
 
-@register_jitable
+@part
 def add_outer_products(
     target: FloatArray,
     images: npt.NDArray[Any],

@@ -66,7 +66,7 @@ def train_inplace(
         numba_kernels.train_inplace(params, state, X, y, order, learning_rates, batch_size, scale, rule)
         return
     dense = not isinstance(X, NonzeroImages)
-    if dense and X.dtype == np.float64:
+    if not isinstance(X, NonzeroImages) and X.dtype == np.float64:
         X = X.astype(np.float32)
     threads = numba.get_num_threads()
     layout = Layout.of(params, (dense_layer if dense else nonzero_layer).MOST_PANEL_LANES)

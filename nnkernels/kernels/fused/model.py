@@ -47,7 +47,8 @@ class Layout:
     @classmethod
     def of(cls, params: Parameters, most_panel_lanes: int) -> Layout:
         """Return the layout of given parameters."""
-        return cls(*params.W1.shape, len(params.b2), most_panel_lanes)
+        inputs, hidden = params.W1.shape
+        return cls(inputs, hidden, len(params.b2), most_panel_lanes)
 
     def new(self, b2_padding: float = 0.0) -> Model:
         """Return a model of zeros."""

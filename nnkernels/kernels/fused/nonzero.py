@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba.extending import register_jitable
 
-from nnkernels.jit import ordered_kernel
+from nnkernels.jit import ordered_kernel, part
 from nnkernels.kernels import simd
 
 MAX_INPUTS = 2**16  # pixels are numbered by uint16
@@ -41,14 +40,13 @@ def pack_nonzero(X: npt.NDArray[Any]) -> NonzeroImages:
     A NaN is nonzero.
     """
     starts = np.zeros(len(X) + 1, np.int64)
-    _count(X, starts)
-    entries = int(starts[-1])
-    # Only what is written is touched: the memory of these two is otherwise taken as it is.
-    values = np.empty(entries + PADDING, X.dtype)
-    pixels = np.empty(entries + PADDING, np.uint16)
-    values[entries:], pixels[entries:] = 0, 0
+    # Room for every pixel: memory that is never written is never taken, and a pass to count is spared.
+    most = X.size + 3 * len(X) + PADDING
+    values, pixels = np.empty(most, X.dtype), np.empty(most, np.uint16)
     _fill(X, starts, values, pixels, PLACES)
-    return NonzeroImages(values, pixels, starts)
+    end = int(starts[-1]) + PADDING
+    values[end - PADDING : end], pixels[end - PADDING : end] = 0, 0
+    return NonzeroImages(values[:end], pixels[:end], starts)
 
 
 # Row m holds, in ascending order, the places of the ones in the eight bits of m, and then zeros.
@@ -74,12 +72,6 @@ def _scatter(
 
 
 @ordered_kernel
-def _count(X: npt.NDArray[Any], starts: npt.NDArray[np.int64]) -> None:
-    for n in range(X.shape[0]):
-        starts[n + 1] = starts[n] + (count_nonzero(X[n]) + 3) // 4 * 4
-
-
-@ordered_kernel
 def _fill(
     X: npt.NDArray[Any],
     starts: npt.NDArray[np.int64],
@@ -88,21 +80,10 @@ def _fill(
     places: npt.NDArray[np.uint16],
 ) -> None:
     for n in range(X.shape[0]):
-        list_nonzero(X[n], values, pixels, starts[n], places)
+        starts[n + 1] = list_nonzero(X[n], values, pixels, starts[n], places)
 
 
-@register_jitable
-def count_nonzero(image: npt.NDArray[Any]) -> int:
-    """Return how many pixels of an image are nonzero, eight at a time."""
-    count, whole = 0, len(image) // 8 * 8
-    for d in range(0, whole, 8):
-        count += simd.bit_count(simd.nonzero_mask(image, d))
-    for d in range(whole, len(image)):
-        count += image[d] != 0
-    return count
-
-
-@register_jitable
+@part
 def list_nonzero(
     image: npt.NDArray[Any],
     values: npt.NDArray[Any],

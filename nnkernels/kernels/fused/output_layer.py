@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba.extending import register_jitable
 
+from nnkernels.jit import part
 from nnkernels.kernels import simd
 from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
 from nnkernels.kernels.simd import at, is_positive, load, maximum, store, transpose_eight, zeros
 from nnkernels.parameters import FloatArray
 
 
-@register_jitable
+@part
 def output_layer(
     model: Model,
     space: Workspace,
@@ -85,7 +85,7 @@ def output_layer(
             transpose_eight(columns, logits + c * 8, 8, dlogits, n * class_lanes + c, class_lanes)
 
 
-@register_jitable
+@part
 def sum_gradients(grads: Model, space: Workspace, batch: Batch, units: tuple[int, int], outputs: Any) -> None:
     """``dW2 = A1^T dlogits`` and ``db1 = sum_n dZ1`` of a range of units, and ``db2 = sum_n dlogits``."""
     A1, dZ1, dlogits, dW2 = space.A1, space.dZ1, space.dlogits, grads.W2

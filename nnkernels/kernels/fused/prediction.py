@@ -9,15 +9,14 @@ from typing import Any
 import numba
 import numpy as np
 import numpy.typing as npt
-from numba.extending import register_jitable
 
-from nnkernels.jit import ordered_kernel
+from nnkernels.jit import inlined_part, ordered_kernel
 from nnkernels.kernels import simd
 from nnkernels.kernels.fused.model import Layout, aligned_zeros
 from nnkernels.kernels.fused.nonzero import PADDING, PLACES
 from nnkernels.kernels.fused.nonzero_layer import row_of
 from nnkernels.kernels.simd import at, load, load_places, relu, store, width, zeros
-from nnkernels.kernels.team import run_together
+from nnkernels.kernels.team import run_shares
 from nnkernels.parameters import FloatArray, Parameters
 
 PANEL_LANES = 24  # three vectors of sums, four times
@@ -48,7 +47,7 @@ def compiled_predictor(params: Parameters, pixel_scale: float, as_features: Conv
     # One array in place of four: taking arguments in is most of what one image costs.
     weights = aligned_zeros(sum(map(len, model)))
     np.concatenate(model, out=weights)
-    alone, together = prediction_kernels(layout.panel_lanes, layout.panels, layout.class_lanes)
+    kernel = prediction_kernel(layout.panel_lanes, layout.panels, layout.class_lanes)
     inputs, classes, strides, uint8 = layout.inputs, layout.classes, (layout.inputs, 1), np.dtype(np.uint8)
     one_row = np.zeros((1, classes), np.float32)  # copying it is faster than making another
 
@@ -60,21 +59,19 @@ def compiled_predictor(params: Parameters, pixel_scale: float, as_features: Conv
         N = len(X)
         if N == 1:
             probs = one_row.copy()
-            alone(weights, X, probs, scale)
+            kernel(weights, X, probs, scale, 0, 1)
             return probs
         probs = np.empty((N, classes), np.float32)
         threads = max(1, min(numba.get_num_threads(), N // IMAGES_A_THREAD))
-        run_together(together, threads, weights, X, probs, scale)
+        run_shares(kernel, threads, N, weights, X, probs, scale)
         return probs
 
     return predict
 
 
 @cache
-def prediction_kernels(
-    panel_lanes: int, panels: int, class_lanes: int
-) -> tuple[Callable[..., None], Callable[..., None]]:
-    """Return a kernel for one caller and one for a team, for so many panels of lanes and so many lanes of classes."""
+def prediction_kernel(panel_lanes: int, panels: int, class_lanes: int) -> Callable[..., None]:
+    """Return the kernel for a network of that many panels of lanes and that many lanes of classes."""
     hidden_lanes = panels * panel_lanes
     table = PLACES
 
@@ -116,26 +113,10 @@ def prediction_kernels(
                 for c in range(classes):
                     probs[n, c] = at(A1, hidden_lanes + c)
 
-    @ordered_kernel
-    def alone(weights: FloatArray, X: npt.NDArray[Any], probs: FloatArray, scale: float) -> None:
-        predict(weights, X, probs, scale, 0, len(X))
-
-    @ordered_kernel
-    def together(
-        thread: int,
-        threads: int,
-        barrier: npt.NDArray[np.int64],
-        weights: FloatArray,
-        X: npt.NDArray[Any],
-        probs: FloatArray,
-        scale: float,
-    ) -> None:
-        predict(weights, X, probs, scale, thread * len(X) // threads, (thread + 1) * len(X) // threads)
-
-    return alone, together
+    return predict
 
 
-@register_jitable(inline="always")
+@inlined_part
 def list_pixels(
     images: npt.NDArray[Any], first: int, inputs: int, pixels: npt.NDArray[np.uint16], start: int, table: Any
 ) -> int:
@@ -153,7 +134,7 @@ def list_pixels(
     return entries - start
 
 
-@register_jitable(inline="always")
+@inlined_part
 def listed_rows(
     W1: FloatArray,
     images: npt.NDArray[Any],
@@ -180,7 +161,7 @@ def listed_rows(
     return (s0 + s1) + (s2 + s3)
 
 
-@register_jitable(inline="always")
+@inlined_part
 def feature(images: npt.NDArray[Any], first: int, places: np.uint64, i: int) -> np.float32:
     """Return the ``i``-th of four pixels, as a float."""
     return np.float32(at(images, first + row_of(places, i, 1)))

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba.extending import register_jitable
 
-from nnkernels.jit import ordered_kernel
+from nnkernels.jit import ordered_kernel, part
 from nnkernels.kernels.contract import SGD, UpdateRule
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
 from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
@@ -92,7 +91,7 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool) -> Callable
     return train
 
 
-@register_jitable
+@part
 def share(total: int, thread: int, threads: int) -> tuple[int, int]:
     """Return the first and the end of a thread's part of ``total`` things."""
     return thread * total // threads, (thread + 1) * total // threads

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
+from nnkernels.jit import part
 from nnkernels.kernels import simd
 from nnkernels.kernels.contract import MOMENTUM, SGD, UpdateRule
 from nnkernels.kernels.simd import load, store, zeros
 from nnkernels.parameters import FloatArray
 
 
-@register_jitable
+@part
 def step_size(learning_rate: np.float32, rule: UpdateRule, t: int) -> np.float32:
     """Return what the direction of step ``t`` is multiplied by: Adam's with the bias correction of both moments."""
     if rule.code == SGD or rule.code == MOMENTUM:
@@ -19,7 +19,7 @@ def step_size(learning_rate: np.float32, rule: UpdateRule, t: int) -> np.float32
     return np.float32(learning_rate * np.sqrt(1 - rule.beta_2**t) / (1 - rule.beta_1**t))
 
 
-@register_jitable
+@part
 def update(
     w: FloatArray,
     g: FloatArray,

@@ -1,0 +1,215 @@
+"""Files of images that are read in parts: what is read of good ones, and what is said of bad ones."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnkernels.data.idx import write_idx
+from nnkernels.data.mapped import ImageFile, read_labels
+from nnkernels.errors import DataError
+from tests.test_data import BROKEN_IDX, idx_bytes, npy_bytes, read_or_refuse, write
+
+
+def npy_of(values, **options):
+    buffer = io.BytesIO()
+    np.save(buffer, values, **options)
+    return buffer.getvalue()
+
+
+def random_images(shape, dtype=np.uint8, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape).astype(dtype)
+
+
+IMAGES = random_images((5, 4, 3))
+FORMS = {
+    "IDX (N, h, w)": (idx_bytes, IMAGES),
+    "IDX (N, D)": (idx_bytes, IMAGES.reshape(5, 12)),
+    "bytes (N, h, w)": (npy_of, IMAGES),
+    "bytes (N, D)": (npy_of, IMAGES.reshape(5, 12)),
+    "floats (N, h, w)": (npy_of, IMAGES.astype(np.float32)),
+    "floats (N, D)": (npy_of, IMAGES.reshape(5, 12).astype(np.float32)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_parts_are_read(tmp_path, form):
+    pack, images = FORMS[form]
+    file = ImageFile(write(tmp_path / "file", pack(images)))
+    assert (len(file), file.inputs, file.dtype) == (5, 12, images.dtype)
+    for start in range(6):
+        for stop in range(start, 6):
+            X = file.read(start, stop)
+            assert X.dtype == images.dtype
+            np.testing.assert_array_equal(X, images.reshape(5, 12)[start:stop])
+
+
+def test_what_is_read_is_a_copy(tmp_path):
+    path = write(tmp_path / "file", npy_of(IMAGES))
+    ImageFile(path).read(0, 5)[:] = 7
+    np.testing.assert_array_equal(ImageFile(str(path)).read(0, 5), IMAGES.reshape(5, 12))
+
+
+@given(shape=st.tuples(st.integers(1, 40), st.integers(1, 9)), bounds=st.tuples(st.integers(0, 40), st.integers(0, 40)))
+def test_any_part_of_any_size_is_read_into_memory_that_is_given(tmp_path, shape, bounds):
+    images = random_images(shape, np.float32)
+    file = ImageFile(write(tmp_path / "file", npy_of(images)))
+    start, stop = sorted(min(bound, shape[0]) for bound in bounds)
+    memory = np.full(shape, -1, np.float32)
+    assert file.read(start, stop, memory[: stop - start]).ctypes.data == memory.ctypes.data
+    np.testing.assert_array_equal(memory[: stop - start], images[start:stop])
+    assert (memory[stop - start :] == -1).all()
+
+
+@pytest.mark.parametrize(("start", "stop"), [(-1, 2), (3, 2), (0, 6), (6, 6)])
+def test_images_that_there_are_not_are_refused(tmp_path, start, stop):
+    file = ImageFile(write(tmp_path / "file", npy_of(IMAGES)))
+    with pytest.raises(DataError, match=f"has 5 images; {start} to {stop} are not among them"):
+        file.read(start, stop)
+
+
+@pytest.mark.parametrize(
+    "out", [np.empty((2, 12), np.float32), np.empty((3, 12), np.uint8), np.empty((2, 24), np.uint8)[:, ::2]]
+)
+def test_memory_of_another_form_is_refused(tmp_path, out):
+    with pytest.raises(DataError, match=r"expected uint8 \(2, 12\), C order"):
+        ImageFile(write(tmp_path / "file", npy_of(IMAGES))).read(0, 2, out)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the file would be written in full")
+def test_a_file_beyond_the_limit_of_other_readers_is_opened_and_read(tmp_path):
+    # 3 GB that no disk holds: what was never written of a file is zeros, and takes no room.
+    path = tmp_path / "sparse"
+    with path.open("wb") as stream:
+        stream.write(struct.pack(">4I", 0x0803, 3_000_000, 40, 25))
+        stream.seek(16 + 2_999_999 * 1000)
+        stream.write(bytes([9] * 1000))
+    file = ImageFile(path)
+    assert (len(file), file.inputs) == (3_000_000, 1000)
+    np.testing.assert_array_equal(file.read(2_999_998, 3_000_000), np.repeat([[0], [9]], 1000, axis=1))
+
+
+def test_no_more_than_the_part_is_in_memory(tmp_path):
+    path = write(tmp_path / "file", npy_of(np.ones((4000, 1000), np.uint8)))
+    tracemalloc.start()
+    try:
+        ImageFile(path).read(1000, 1100)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 100_000 <= peak < 200_000
+
+
+BROKEN = {
+    "empty": (b"", "0 bytes long"),
+    "text": (b"label,pixel0\n", "starts with 6c616265"),
+    "IDX of labels": (idx_bytes(IMAGES[:, 0, 0]), "has 1 dimensions; expected 2 or 3"),
+    "IDX truncated": (idx_bytes(IMAGES)[:-1], "truncated, 59 of the 60 bytes"),
+    "IDX too long": (idx_bytes(IMAGES) + b"\0", "longer than the 60 bytes"),
+    "IDX of floats": (struct.pack(">4I", 0x0D03, 5, 4, 3), "starts with 00000d03"),
+    "IDX of absurd size": (BROKEN_IDX["sizes that overflow"][0], "truncated, 0 of the"),
+    "no images": (idx_bytes(IMAGES[:0]), r"images have shape \(0, 4, 3\)"),
+    "gzip": (gzip.compress(idx_bytes(IMAGES)), "gzipped, .* unpack it first"),
+    "npy truncated": (npy_of(IMAGES)[:-1], "truncated, 59 of the 60 bytes"),
+    "npy too long": (npy_of(IMAGES) + b"\0", "longer than the 60 bytes"),
+    "npy of 2**50 bytes": (
+        npy_bytes(f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({2**50}, 1)}}"),
+        "truncated",
+    ),
+    "npy of a negative size": (npy_bytes("{'descr': '|u1', 'fortran_order': False, 'shape': (-1, 2)}"), "shape"),
+    "npy without a header": (npy_of(IMAGES)[:8], "damaged .npy header"),
+    "npy of an unknown version": (npy_of(IMAGES)[:6] + b"\x09" + npy_of(IMAGES)[7:], "damaged .npy header"),
+    "npy of a header that is no Python": (npy_bytes("{'descr': '|u1', ((("), "damaged .npy header"),
+    "npy in Fortran order": (npy_of(np.asfortranarray(IMAGES.reshape(5, 12))), "ascontiguousarray"),
+    "npy of doubles": (npy_of(IMAGES.astype(np.float64)), "images are <f8; expected uint8 or float32"),
+    "npy of the other byte order": (npy_of(IMAGES.astype(np.dtype(np.float32).newbyteorder())), "byte order"),
+    "npy of signed bytes": (npy_of(IMAGES.astype(np.int8)), r"images are \|i1"),
+    "npy of labels": (npy_of(IMAGES[:, 0, 0]), r"images have shape \(5,\)"),
+    "npy of four dimensions": (npy_of(IMAGES[None]), r"images have shape \(1, 5, 4, 3\)"),
+    "npy of a number": (npy_of(np.uint8(3)), r"images have shape \(\)"),
+    "npy of images without pixels": (npy_of(np.zeros((3, 0), np.uint8)), r"images have shape \(3, 0\)"),
+    "npy of objects": (npy_of(np.array([{}, {}], object), allow_pickle=True), "never unpickled"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_images_are_refused_by_name(tmp_path, case):
+    content, match = BROKEN[case]
+    path = write(tmp_path / "broken", content)
+    with pytest.raises(DataError, match=match) as caught:
+        ImageFile(path)
+    assert str(path) in str(caught.value)
+
+
+def test_what_is_no_file_is_refused_by_name(tmp_path):
+    for read in (ImageFile, read_labels):
+        for path in (tmp_path / "no-such-file", tmp_path):
+            with pytest.raises(DataError, match="cannot be read") as caught:
+                read(path)
+            assert str(path) in str(caught.value)
+
+
+def test_a_file_that_is_gone_or_cut_after_it_was_opened_is_said(tmp_path):
+    path = write(tmp_path / "file", npy_of(IMAGES))
+    file = ImageFile(path)
+    path.write_bytes(path.read_bytes()[:-1])
+    np.testing.assert_array_equal(file.read(0, 4), IMAGES.reshape(5, 12)[:4])
+    with pytest.raises(DataError, match="ends 1 bytes early"):
+        file.read(4, 5)
+    path.unlink()
+    with pytest.raises(DataError, match="cannot be read"):
+        file.read(0, 1)
+
+
+@given(content=st.binary(max_size=40), start=st.sampled_from([b"", npy_of(IMAGES)[:8], npy_of(IMAGES)[:70]]))
+def test_any_bytes_are_images_or_a_data_error(tmp_path, content, start):
+    path = write(tmp_path / "fuzzed", start + content)
+    for read in (ImageFile, read_labels):
+        read_or_refuse(read, path)
+
+
+# Labels
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.uint16])
+def test_labels_are_read(tmp_path, dtype):
+    labels = np.arange(11).astype(dtype)
+    found = read_labels(write(tmp_path / "labels.npy", npy_of(labels)))
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, labels)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzipped"])
+def test_labels_of_idx_are_read(tmp_path, pack):
+    labels = np.arange(11, dtype=np.uint8)
+    write_idx(tmp_path / "plain", labels)
+    path = write(tmp_path / "labels", pack((tmp_path / "plain").read_bytes()))
+    np.testing.assert_array_equal(read_labels(path), labels)
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (npy_of(np.zeros(5)), "labels are <f8"),
+        (npy_of(np.zeros((5, 10), np.uint8)), r"labels are \|u1 of shape \(5, 10\)"),
+        (npy_of(np.zeros(5, np.dtype(np.int32).newbyteorder())), "byte order"),
+        (npy_of(np.zeros(5, np.uint8))[:-1], "truncated, 4 of the 5 bytes"),
+        (npy_of(np.array([{}], object), allow_pickle=True), "never unpickled"),
+        (npy_bytes(f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({2**50},)}}"), "truncated"),
+        (idx_bytes(IMAGES), "has 3 dimensions; expected 1"),
+        (b"", "0 bytes long"),
+    ],
+)
+def test_broken_labels_are_refused_by_name(tmp_path, content, match):
+    path = write(tmp_path / "labels", content)
+    with pytest.raises(DataError, match=match) as caught:
+        read_labels(path)
+    assert str(path) in str(caught.value)
