@@ -23,12 +23,11 @@ from nnkernels.jit import intrinsic, part
 
 SPINS = 2000  # looks at the counter before a thread offers its CPU to others
 
-Work = Callable[[int, npt.NDArray[np.int64]], None]
-
 
 OPEN = 2**62  # more arrivals than any meeting waits for
 
-_queueing = Lock()
+# Two teams at once could each hold workers that the other waits for.
+_one_team = Lock()
 
 
 @cache
@@ -36,16 +35,18 @@ def _pool(workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, thread_name_prefix="nnkernels")
 
 
-if hasattr(os, "register_at_fork"):  # a forked process has a copy of the pools' records, but none of their threads
-    os.register_at_fork(before=_queueing.acquire, after_in_parent=_queueing.release, after_in_child=_queueing.release)
+if hasattr(os, "register_at_fork"):  # a forked process has the pool and none of its threads
     os.register_at_fork(after_in_child=_pool.cache_clear)
+    # Nor has it the thread that may be in a team just now, and would never let the lock go.
+    os.register_at_fork(before=_one_team.acquire, after_in_parent=_one_team.release, after_in_child=_one_team.release)
 
 
 def run_together(kernel: Callable[..., None], threads: int, *arguments: Any) -> None:
     """Call ``kernel(thread, threads, barrier, *arguments)`` on each of ``threads`` threads, and wait for all.
 
-    The kernel must be compiled without the GIL, raise nothing, and meet every barrier on every thread. Where it is
-    interrupted before it runs, while it is compiled, the others go on without meeting; what they leave is worthless.
+    The kernel must be compiled without the GIL, raise nothing, and meet every barrier on every thread. One team works
+    at a time; another waits. Where a thread is interrupted before the kernel runs, while it is compiled, the others
+    go on without meeting; what they leave is worthless.
     """
     _on_each(threads, lambda thread, barrier: kernel(thread, threads, barrier, *arguments))
 
@@ -58,33 +59,26 @@ def run_shares(kernel: Callable[..., None], threads: int, total: int, *arguments
     )
 
 
-def _on_each(threads: int, work: Work) -> None:
-    barrier = new_barrier()
+def _on_each(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) -> None:
+    barrier = np.zeros(8, np.int64)  # the counter of arrivals, alone in its cache line
     if threads == 1:
         work(0, barrier)
         return
-    pool = _pool(threads - 1)
-    # One team after the other: with half of each on the pool's threads, both would wait for their other halves.
-    with _queueing:
-        others = [pool.submit(_take_part, work, thread, barrier) for thread in range(1, threads)]
-    try:
-        _take_part(work, 0, barrier)
-    finally:
-        for other in others:
-            other.result()
 
+    def take_part(thread: int) -> None:
+        try:
+            work(thread, barrier)
+        except BaseException:
+            barrier[0] = OPEN
+            raise
 
-def _take_part(work: Work, thread: int, barrier: npt.NDArray[np.int64]) -> None:
-    try:
-        work(thread, barrier)
-    except BaseException:
-        barrier[0] = OPEN
-        raise
-
-
-def new_barrier() -> npt.NDArray[np.int64]:
-    """Return the counter of arrivals, alone in its cache line."""
-    return np.zeros(8, np.int64)
+    with _one_team:
+        others = [_pool(threads - 1).submit(take_part, thread) for thread in range(1, threads)]
+        try:
+            take_part(0)
+        finally:
+            for other in others:
+                other.result()
 
 
 @part

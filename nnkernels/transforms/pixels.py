@@ -34,7 +34,7 @@ def as_features(X: npt.NDArray[Any], dtype: npt.DTypeLike = np.float32) -> npt.N
     if X.ndim != 2:
         raise DataError(f"images have shape {X.shape}; expected (N, D), one image a row")
     if X.dtype == np.uint8:
-        features: npt.NDArray[Any] = np.multiply(X, PIXEL_SCALE, dtype=dtype)
+        features: npt.NDArray[Any] = np.multiply(X, PIXEL_SCALE, dtype=dtype, order="C")
         return features
     if X.dtype.kind == "f":
         return np.ascontiguousarray(X, dtype=dtype)

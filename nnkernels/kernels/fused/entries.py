@@ -69,8 +69,10 @@ def train_inplace(
         numba_kernels.train_inplace(params, state, X, y, order, learning_rates, batch_size, scale, rule)
         return
     dense = not isinstance(X, NonzeroImages)
-    if not isinstance(X, NonzeroImages) and X.dtype == np.float64:
-        X = X.astype(np.float32)
+    # Vectors are loaded from wherever a row begins on, as if everything were contiguous.
+    order = np.ascontiguousarray(order)
+    if not isinstance(X, NonzeroImages):
+        X = np.ascontiguousarray(X, np.float32 if X.dtype == np.float64 else X.dtype)
     threads = max(1, min(numba.get_num_threads(), batch_size // IMAGES_A_THREAD))
     layout = Layout.of(params, (dense_layer if dense else nonzero_layer).MOST_PANEL_LANES)
     batch_size = min(batch_size, max(len(order), 1))

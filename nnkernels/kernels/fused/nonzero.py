@@ -43,6 +43,7 @@ def pack_nonzero(X: npt.NDArray[Any]) -> NonzeroImages:
 
     A NaN is nonzero.
     """
+    X = np.ascontiguousarray(X)  # vectors are loaded as if it were
     starts = np.zeros(len(X) + 1, np.int64)
     # Room for every pixel: memory that is never written is never taken, and a pass to count is spared.
     most = X.size + 6 * len(X) + PADDING

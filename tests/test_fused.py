@@ -1,0 +1,532 @@
+"""The fused kernels' own parts and paths: lists, whole stretches, threads, predictions, and where they yield."""
+
+import threading
+from functools import partial
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from nnkernels import kernels
+from nnkernels.contenders import create
+from nnkernels.contenders.ours import prediction_entry
+from nnkernels.data import LabelledImages
+from nnkernels.errors import DataError
+from nnkernels.kernels.contract import OptimizerState, initial_state, update_rule
+from nnkernels.kernels.fused import entries, prediction
+from nnkernels.kernels.fused.nonzero import PADDING, NonzeroImages, pack_nonzero, unpack_nonzero
+from nnkernels.kernels.stepwise import train_stepwise_inplace
+from nnkernels.measure.oracle import predict_float64
+from nnkernels.parameters import Parameters, copy, initial_parameters
+from nnkernels.recipes import Optimizer, Recipe
+from nnkernels.transforms import PIXEL_SCALE, as_features, feature_scale
+
+NAN, INF = np.nan, np.inf
+TINY = np.finfo(np.float32).tiny
+# As in test_training_entries: a few float32 steps, whose sums may be taken in another order.
+TOLERANCE = 2e-6
+
+RULES = {
+    "sgd": (Optimizer("sgd"), 0.1),
+    "momentum": (Optimizer("momentum", momentum=0.8), 0.02),
+    "adam": (Optimizer("adam", beta_1=0.8, beta_2=0.99, epsilon=1e-3), 0.002),
+}
+# Each pair of numbers of lanes is compiled anew, so there are few: one panel that is nearly full, one that is mostly
+# padding, several panels whose last one is short; one vector of classes and two.
+NETWORKS = [(20, 10), (7, 3), (65, 10)]
+FORMS = ("packed", "rows")
+
+
+def in_form(form, X):
+    return pack_nonzero(X) if form == "packed" else X
+
+
+def sparse_images(rng, images, inputs, dtype=np.uint8, inked=0.3):
+    """Return random images, of which so many pixels are nonzero."""
+    X = rng.integers(1, 256, (images, inputs), np.uint8) * (rng.random((images, inputs)) < inked).astype(np.uint8)
+    return X if dtype == np.uint8 else as_features(X, dtype)
+
+
+def with_biases(params, seed=1):
+    """Return parameters whose biases are other than zero."""
+    rng = np.random.default_rng(seed)
+    return params._replace(
+        b1=rng.uniform(-0.3, 0.3, len(params.b1)).astype(np.float32),
+        b2=rng.uniform(-0.5, 0.5, len(params.b2)).astype(np.float32),
+    )
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """A function that sets the number of threads, beyond the CPUs as well, which Numba itself would not allow."""
+
+    def use(number):
+        monkeypatch.setattr(numba, "get_num_threads", lambda: number)
+
+    use(1)
+    return use
+
+
+# Lists of nonzero pixels
+
+BYTES = st.sampled_from([0, 0, 0, 1, 7, 255])
+REALS = st.sampled_from([0.0, 0.0, -0.0, 0.25, -1.0, NAN, INF, 1e-45])
+
+
+@st.composite
+def images(draw):
+    """Draw images of bytes or floats: also none, blank ones and full ones, of widths that fill no vectors."""
+    shape = draw(st.tuples(st.integers(0, 9), st.integers(1, 40)))
+    dtype, elements = draw(st.sampled_from([(np.uint8, BYTES), (np.float32, REALS)]))
+    kind = draw(st.sampled_from(["mixed", "mixed", "blank", "full"]))
+    if kind == "mixed":
+        return draw(hnp.arrays(dtype, shape, elements=elements))
+    return np.full(shape, kind == "full", dtype)
+
+
+@given(X=images())
+@example(X=np.zeros((0, 784), np.uint8))
+@example(X=np.full((3, 13), 255, np.uint8))
+@example(X=np.full((2, 5), NAN, np.float32))
+def test_lists_hold_the_nonzero_pixels_in_order_and_zeros_up_to_a_multiple_of_four(X):
+    values, pixels, starts = pack_nonzero(X)
+    assert (values.dtype, pixels.dtype, starts.dtype) == (X.dtype, np.uint16, np.int64)
+    assert starts[0] == 0
+    assert len(starts) == len(X) + 1
+    assert len(values) == len(pixels) == starts[-1] + PADDING
+    for n, image in enumerate(X):
+        places = np.flatnonzero(image != 0)
+        listed = slice(starts[n], starts[n + 1])
+        filled = -(-len(places) // 4) * 4
+        assert starts[n + 1] - starts[n] == filled
+        extra = filled - len(places)
+        np.testing.assert_array_equal(values[listed], [*image[places], *[0] * extra])
+        assert pixels[listed].tolist() == [*places, *places[-1:].repeat(extra)]
+
+
+@given(X=images())
+def test_unpacking_gives_the_images_back(X):
+    back = unpack_nonzero(pack_nonzero(X), X.shape[1])
+    assert back.dtype == X.dtype
+    np.testing.assert_array_equal(back, X)
+
+
+def test_pixels_are_numbered_up_to_the_last_that_a_uint16_can_name():
+    X = np.zeros((2, 2**16), np.uint8)
+    X[0, [0, 9, 2**16 - 1]] = 1, 2, 3
+    X[1, 2**16 - 8 :] = 5
+    np.testing.assert_array_equal(unpack_nonzero(pack_nonzero(X), 2**16), X)
+    assert pack_nonzero(X).pixels[2] == 2**16 - 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_images_are_listed_where_fewer_than_half_of_their_pixels_are_nonzero(dtype):
+    X = np.zeros((10, 20), dtype)
+    X[:, :9] = 1
+    assert isinstance(entries.pack_images(X), NonzeroImages)
+    X[:, 9] = 1
+    assert entries.pack_images(X) is X
+
+
+@pytest.mark.parametrize(
+    "X",
+    [np.zeros((3, 4)), np.zeros((0, 4), np.uint8), np.zeros((1, 2**16 + 1), np.uint8)],
+    ids=["float64", "none", "wide"],
+)
+def test_images_that_cannot_be_listed_stay_as_they_are(X):
+    assert entries.pack_images(X) is X
+
+
+# Training against the composed functions of the reference backend
+
+
+@st.composite
+def trainings(draw, hidden, classes):
+    """Draw the parts of a short training: parameters, state, images, labels, order, rates, batch size, rule."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    inputs, count = draw(st.integers(1, 40)), draw(st.integers(1, 30))
+    dtype = draw(st.sampled_from([np.uint8, np.float32, np.float64]))
+    X = sparse_images(rng, count, inputs, dtype, draw(st.sampled_from([0.0, 0.2, 0.7, 1.0])))
+    order = rng.integers(0, count, draw(st.integers(1, 40)))  # some repeated, some left out
+    batch_size = draw(st.sampled_from([1, 2, 3, 7, 8, 9, 16, 64]))
+    rule, first_rate = RULES[draw(st.sampled_from(sorted(RULES)))]
+    rates = (first_rate * np.linspace(1, 0.3, -(-len(order) // batch_size))).astype(np.float32)
+    start = with_biases(initial_parameters(int(rng.integers(1000)), inputs, hidden, classes))
+    state = initial_state(start)
+    if rule.name != "sgd":  # a training that goes on
+        state.step[0] = 3
+        for first, second in zip(state.first, state.second, strict=True):
+            first[...] = rng.uniform(-0.01, 0.01, first.shape)
+            second[...] = rng.uniform(0, 1e-4, second.shape) * (rule.name == "adam")
+    return start, state, X, rng.integers(0, classes, count), order, rates, batch_size, rule
+
+
+def copied(state):
+    return OptimizerState(state.step.copy(), copy(state.first), copy(state.second))
+
+
+def assert_close_training(found, expected, atol=TOLERANCE):
+    """Compare (parameters, state) with (parameters, state)."""
+    (params, state), (wanted, wanted_state) = found, expected
+    for one, other in ((params, wanted), (state.first, wanted_state.first), (state.second, wanted_state.second)):
+        for name, actual, array in zip(Parameters._fields, one, other, strict=True):
+            assert actual.dtype == array.dtype
+            np.testing.assert_allclose(actual, array, rtol=0, atol=atol, err_msg=name)
+    assert state.step.tolist() == wanted_state.step.tolist()
+
+
+def agree(training, form):
+    start, state, X, y, order, rates, batch_size, rule = training
+    if form == "packed" and X.dtype == np.float64:
+        X = X.astype(np.float32)
+    expected, expected_state = copy(start), copied(state)
+    arguments = y, order, rates, batch_size, feature_scale(X), update_rule(rule)
+    numpy = kernels.load("numpy")
+    train_stepwise_inplace(numpy, expected, expected_state, X, *arguments)
+    params, after = copy(start), copied(state)
+    entries.train_inplace(params, after, in_form(form, X), *arguments)
+    assert_close_training((params, after), (expected, expected_state))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("hidden", "classes"), NETWORKS)
+@given(data=st.data())
+def test_a_stretch_equals_the_reference_functions_called_one_by_one(hidden, classes, form, data):
+    agree(data.draw(trainings(hidden, classes)), form)
+
+
+# Of the same lanes as the networks above, so nothing new is compiled; or nearly so.
+@pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=15)
+@given(data=st.data())
+def test_units_and_classes_fill_their_lanes_to_any_part(form, data):
+    hidden, most = data.draw(st.sampled_from([(1, 8), (7, 8), (8, 8), (24, 16)]))
+    classes = data.draw(st.integers(1, 8) if most == 8 else st.integers(9, 12))
+    agree(data.draw(trainings(hidden, classes)), form)
+
+
+@pytest.mark.parametrize("hidden", [33, 64, 130])
+@settings(max_examples=8)
+@given(data=st.data())
+def test_wide_hidden_layers_are_cut_into_panels(hidden, data):
+    agree(data.draw(trainings(hidden, 10)), "packed")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_images_and_order_may_lie_in_memory_in_any_way(form):
+    # Compiled code that trusts them to be contiguous would train on other images, or on other memory.
+    rng = np.random.default_rng(2)
+    start = initial_parameters(2, 13, 7, 3)
+    wide = sparse_images(rng, 40, 26)
+    y = rng.integers(0, 3, 40)
+    order = (np.arange(80) % 40)[::-2]
+    rates = np.full(5, 0.1, np.float32)
+    given_forms = {"strided": wide[:, ::2], "Fortran": np.asfortranarray(wide[:, ::2])}
+    for name, X in given_forms.items():
+        assert not X.flags.c_contiguous
+        for images_of_type in (X, as_features(X), np.asfortranarray(as_features(X, np.float64))):
+            expected, params = copy(start), copy(start)
+            arguments = y, order, rates, 8, feature_scale(images_of_type), update_rule(Optimizer())
+            numpy = kernels.load("numpy")
+            train_stepwise_inplace(numpy, expected, initial_state(start), images_of_type, *arguments)
+            packed = images_of_type.astype(np.float32) if images_of_type.dtype == np.float64 else images_of_type
+            trained_on = in_form(form, packed) if form == "packed" else images_of_type
+            entries.train_inplace(params, initial_state(start), trained_on, *arguments)
+            for one, other in zip(params, expected, strict=True):
+                np.testing.assert_allclose(one, other, rtol=0, atol=TOLERANCE, err_msg=name)
+
+
+# Threads: the same sums in the same order, whoever does them
+
+
+def long_training(inputs=50, hidden=20, classes=10, count=300, seed=3):
+    rng = np.random.default_rng(seed)
+    start = with_biases(initial_parameters(seed, inputs, hidden, classes))
+    return start, sparse_images(rng, count, inputs), rng.integers(0, classes, count), rng.permutation(count)
+
+
+def train(training, form, rule, batch_size=32):
+    start, X, y, order = training
+    optimizer, rate = RULES[rule]
+    rates = np.full(-(-len(order) // batch_size), rate, np.float32)
+    params, state = copy(start), initial_state(start)
+    arguments = y, order, rates, batch_size, feature_scale(X), update_rule(optimizer)
+    entries.train_inplace(params, state, in_form(form, X), *arguments)
+    return params, state
+
+
+def assert_identical(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("batch_size", [1, 32, 300])
+@pytest.mark.parametrize("rule", ["sgd", "adam"])
+@pytest.mark.parametrize("form", FORMS)
+def test_training_is_the_same_to_the_last_bit_for_any_number_of_threads(threads, form, rule, batch_size):
+    training = long_training()
+    expected, state = train(training, form, rule, batch_size)
+    for number in (1, 2, 3, 5):
+        threads(number)
+        params, after = train(training, form, rule, batch_size)
+        assert_identical(params, expected)
+        assert_identical((*after.first, *after.second), (*state.first, *state.second))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_more_threads_than_pixels_units_and_images_find_nothing_to_do(threads, form):
+    training = long_training(inputs=3, hidden=7, classes=3, count=5)
+    expected, _state = train(training, form, "adam", 2)
+    threads(6)
+    assert_identical(train(training, form, "adam", 2)[0], expected)
+
+
+def at_once(*functions):
+    """Return the results of functions that run at the same time, each in a thread of its own."""
+    results = [None] * len(functions)
+    together = threading.Barrier(len(functions))
+
+    def call(i, function):
+        together.wait()
+        results[i] = function()
+
+    workers = [threading.Thread(target=call, args=pair, daemon=True) for pair in enumerate(functions)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert all(result is not None for result in results), "one has failed, or they wait for each other"
+    return results
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("form", FORMS)
+def test_two_trainings_at_the_same_time_give_what_each_gives_alone(threads, form, number):
+    trainings_at_once = long_training(seed=3), long_training(seed=4)
+    alone = [train(training, form, "adam")[0] for training in trainings_at_once]
+    threads(number)
+    both = at_once(*(partial(train, training, form, "adam") for training in trainings_at_once))
+    for (params, _state), expected in zip(both, alone, strict=True):
+        assert_identical(params, expected)
+
+
+# Where the fused kernels yield to numba_kernels, and what is not finite
+
+
+def compare_with_numpy(start, form, classes, rate=0.1):
+    rng = np.random.default_rng(7)
+    X, y, order = sparse_images(rng, 20, 13), rng.integers(0, classes, 20), rng.permutation(20)
+    arguments = y, order, np.full(3, rate, np.float32), 8, feature_scale(X), update_rule(Optimizer())
+    expected, params = copy(start), copy(start)
+    with np.errstate(all="ignore"):
+        train_stepwise_inplace(kernels.load("numpy"), expected, initial_state(start), X, *arguments)
+    state = initial_state(start)
+    entries.train_inplace(params, state, in_form(form, X), *arguments)
+    assert state.step.tolist() == [3]
+    return params, expected
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("value", [NAN, INF, -INF])
+@pytest.mark.parametrize("name", Parameters._fields)
+def test_what_is_not_finite_at_the_start_spreads_as_in_numpy(form, value, name):
+    # Also from a pixel that is never inked, whose weight the lists would pass over: 0 x inf is NaN.
+    start = initial_parameters(2, 13, 7, 3)
+    getattr(start, name).flat[-1] = value
+    params, expected = compare_with_numpy(start, form, 3)
+    for actual, wanted in zip(params, expected, strict=True):
+        np.testing.assert_allclose(actual, wanted, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("classes", "dtype"), [(65, np.float32), (3, np.float64)], ids=["65 classes", "float64"])
+def test_networks_that_do_not_suit_are_trained_all_the_same(form, classes, dtype):
+    params, expected = compare_with_numpy(initial_parameters(2, 13, 7, classes, dtype), form, classes)
+    for actual, wanted in zip(params, expected, strict=True):
+        assert actual.dtype == dtype
+        np.testing.assert_allclose(actual, wanted, rtol=0, atol=TOLERANCE if dtype == np.float32 else 1e-14)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_training_that_diverges_is_seen_to_diverge(form):
+    start = with_biases(initial_parameters(2, 13, 7, 3))
+    rng = np.random.default_rng(7)
+    X, y = sparse_images(rng, 200, 13), rng.integers(0, 3, 200)
+    params = copy(start)
+    arguments = y, np.arange(200), np.full(25, 1e30, np.float32), 8, feature_scale(X), update_rule(Optimizer())
+    entries.train_inplace(params, initial_state(start), in_form(form, X), *arguments)
+    assert np.isnan(params.W2).all()
+    assert np.isnan(params.b2).all()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_damaged_image_is_not_hidden(form):
+    start, X, y, order = long_training(inputs=13, hidden=7, classes=3, count=20)
+    features = as_features(X)
+    features[4, 2] = NAN
+    params, _state = train((start, features, y, order), form, "sgd", 8)
+    assert np.isnan(params.b2).all()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("rule", ["momentum", "adam"])
+def test_moments_do_not_sink_into_the_subnormals(form, rule):
+    # Pixels that are inked in the first images only: their moments shrink to nothing in what follows.
+    rng = np.random.default_rng(5)
+    X = sparse_images(rng, 30, 13)
+    X[10:, :6] = 0
+    order = np.concatenate([np.arange(10), np.resize(np.arange(10, 30), 15_000)])
+    start = with_biases(initial_parameters(5, 13, 7, 3))
+    params, state = train((start, X, rng.integers(0, 3, 30), order), form, rule, 10)
+    for moment in (*state.first, *state.second):
+        assert not np.any((moment != 0) & (np.abs(moment) < TINY))
+    assert not state.first.W1[:6].any()
+    assert np.isfinite(params.W1).all()
+    assert not np.array_equal(params.W1[:6], start.W1[:6])
+
+
+# Predictions
+
+PREDICTION_TOLERANCE = 1e-6
+
+
+@pytest.mark.parametrize("N", [0, 1, 2, 3, 4, 5, 7, 300])
+@pytest.mark.parametrize("hidden", [1, 20, 65])
+def test_probabilities_are_those_of_the_oracle(hidden, N):
+    inputs = 29
+    params = with_biases(initial_parameters(6, inputs, hidden))
+    predict = prediction_entry(kernels.load("fused"), params)
+    X = sparse_images(np.random.default_rng(N), N, inputs)
+    features = as_features(X, np.float64)
+    expected = predict_float64(params, features)
+    fixed = X.copy()
+    fixed.flags.writeable = False
+    wide = np.repeat(X, 2, axis=1)
+    for given_images in (
+        X,
+        fixed,
+        wide[:, ::2],
+        np.asfortranarray(X),
+        X.repeat(2, axis=0)[::2],
+        as_features(X),
+        features,
+    ):
+        before = given_images.copy()
+        probs = predict(given_images)
+        assert probs.shape == (N, 10)
+        assert probs.dtype == np.float32
+        np.testing.assert_allclose(probs, expected, rtol=0, atol=PREDICTION_TOLERANCE)
+        np.testing.assert_array_equal(given_images, before)
+
+
+@given(data=st.data())
+def test_probabilities_of_images_of_any_width_and_ink(data):
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    inputs, N, inked = data.draw(st.tuples(st.integers(1, 40), st.integers(0, 9), st.sampled_from([0, 0.1, 0.5, 1.0])))
+    params = with_biases(initial_parameters(1, inputs, 20, data.draw(st.integers(9, 12))))
+    X = sparse_images(rng, N, inputs, data.draw(st.sampled_from([np.uint8, np.float32])), inked)
+    probs = prediction_entry(kernels.load("fused"), params)(X)
+    expected = predict_float64(params, as_features(X, np.float64))
+    np.testing.assert_allclose(probs, expected, rtol=0, atol=PREDICTION_TOLERANCE)
+
+
+def test_predictions_are_the_same_to_the_last_bit_for_any_number_of_threads(threads, monkeypatch):
+    params = with_biases(initial_parameters(6, 29))
+    X = sparse_images(np.random.default_rng(6), 2000, 29)
+    predict = prediction_entry(kernels.load("fused"), params)
+    expected = predict(X)
+    np.testing.assert_array_equal(np.concatenate([predict(X[n : n + 1]) for n in range(20)]), expected[:20])
+    for number in (2, 3, 5):
+        threads(number)
+        assert_identical([predict(X)], [expected])
+    monkeypatch.setattr(prediction, "IMAGES_A_THREAD", 1)
+    assert_identical([predict(X[:7])], [expected[:7]])
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_two_threads_may_call_one_predictor(threads, number):
+    predict = prediction_entry(kernels.load("fused"), with_biases(initial_parameters(6, 29)))
+    X = [sparse_images(np.random.default_rng(seed), 1500, 29) for seed in (1, 2)]
+    alone = [predict(images_of_one) for images_of_one in X]
+    threads(number)
+
+    def often(images_of_one):
+        return [predict(images_of_one) for _ in range(10)] + [predict(images_of_one[:1]) for _ in range(100)]
+
+    for found, expected in zip(at_once(*(partial(often, one) for one in X)), alone, strict=True):
+        for probs in found:
+            np.testing.assert_array_equal(probs, expected[: len(probs)])
+
+
+def probabilities_of_logits(row):
+    """Return the probabilities of a blank image, whose logits are b2."""
+    params = initial_parameters(1, 13, 7, len(row))._replace(b2=np.array(row, np.float32))
+    X = np.zeros((5, 13), np.uint8)
+    probs = prediction_entry(kernels.load("fused"), params)(X)
+    np.testing.assert_array_equal(probs, probs[:1].repeat(5, axis=0))
+    return probs[0]
+
+
+@pytest.mark.parametrize(
+    ("logits", "expected"),
+    [
+        ([0, 0, 0], [1 / 3] * 3),
+        ([1e4, 1e4], [0.5, 0.5]),
+        ([-1e4, -1e4], [0.5, 0.5]),
+        ([10001, 10000], [1 / (1 + np.exp(-1)), 1 / (1 + np.e)]),
+        ([1e4, -1e4], [1, 0]),
+        ([-1e4, 1e4], [0, 1]),
+        ([3.4e38, -3.4e38], [1, 0]),
+        ([7], [1]),
+        # As these are not finite, the composed forward pass answers.
+        ([-INF, 0], [0, 1]),
+        ([0, -INF, 0], [0.5, 0, 0.5]),
+        ([INF, 0], [NAN, NAN]),
+        ([-INF, -INF], [NAN, NAN]),
+        ([NAN, 0], [NAN, NAN]),
+        ([0, NAN], [NAN, NAN]),
+        ([NAN], [NAN]),
+    ],
+    ids=str,
+)
+def test_probabilities_of_extreme_logits(logits, expected):
+    np.testing.assert_allclose(probabilities_of_logits(logits), expected, rtol=1e-6)
+
+
+def test_a_damaged_image_has_no_probabilities_and_leaves_the_others_theirs():
+    params = with_biases(initial_parameters(6, 29))
+    X = sparse_images(np.random.default_rng(6), 9, 29, np.float32)
+    predict = prediction_entry(kernels.load("fused"), params)
+    clean = predict(X)
+    X[4, 3] = NAN
+    probs = predict(X)
+    assert np.isnan(probs[4]).all()
+    others = np.arange(9) != 4
+    np.testing.assert_array_equal(probs[others], clean[others])
+
+
+@pytest.mark.parametrize("name", ["fused", "fused_dense"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("N", [1, 5])
+def test_images_of_another_width_are_refused(name, dtype, N):
+    contender = create(name)
+    data = LabelledImages(np.zeros((4, 29), np.uint8), np.zeros(4, np.uint8))
+    contender.prepare(initial_parameters(6, 29), data, Recipe("test"))
+    for inputs in (28, 30, 58):
+        with pytest.raises(DataError, match=f"images have {inputs} pixels; the network has 29 inputs"):
+            contender.predict(np.zeros((N, inputs), dtype))
+
+
+def test_a_predictor_keeps_the_parameters_of_its_making():
+    params = with_biases(initial_parameters(6, 29))
+    X = sparse_images(np.random.default_rng(6), 3, 29)
+    predict = entries.predictor(params, PIXEL_SCALE, as_features)
+    before = predict(X)
+    for array in params:
+        array += 1
+    np.testing.assert_array_equal(predict(X), before)
+    before[:] = 7  # nor is an answer kept for the next one
+    assert not np.any(predict(X) == 7)

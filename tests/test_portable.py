@@ -1,0 +1,122 @@
+"""The fused kernels on CPUs other than this one, as far as one can tell from here, and in processes side by side."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+# What LLVM may take for granted on any CPU of this architecture, an old one, and what Numba finds here.
+CPUS = {
+    "generic": {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},
+    "haswell": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": None},
+    "own": {"NUMBA_CPU_NAME": None, "NUMBA_CPU_FEATURES": None},
+}
+CONTENDERS = ("fused", "fused_dense")
+TIMEOUT = 300  # seconds until a process that hangs is ended; nothing is measured by it
+
+# The gate as it is, on the images that the tests are given; then predictions, to compare between processes.
+PROGRAM = """
+import json, sys
+import numba
+numba.set_num_threads(min(2, numba.config.NUMBA_NUM_THREADS))
+import numpy as np
+from nnkernels.data import Dataset
+from nnkernels.contenders import create
+from nnkernels.contenders.ours import prediction_entry
+from nnkernels.kernels import load
+from nnkernels.measure.gate import gate_recipe, verify
+from nnkernels.parameters import initial_parameters
+
+with np.load(sys.argv[1]) as arrays:
+    dataset = Dataset(*(arrays[name] for name in ("X_train", "y_train", "X_test", "y_test")))
+answers = {}
+for name in sys.argv[2:]:
+    result = verify(name, dataset, gate_recipe())
+    assert result.passed, result
+    contender = create(name)
+    start = initial_parameters(5)
+    contender.prepare(start, dataset.training, gate_recipe())
+    contender.advance(np.arange(320), np.full(10, 0.1, np.float32))
+    trained = contender.parameters()
+    expected = load("numpy").forward(trained, dataset.X_test / np.float32(255)).probs
+    probs = contender.predict(dataset.X_test)
+    assert np.max(np.abs(probs - expected)) <= 1e-5
+    assert np.max(np.abs(contender.predict(dataset.X_test[:1]) - expected[:1])) <= 1e-5
+    answers[name] = [float(probs.sum(axis=0, dtype=np.float64) @ np.arange(10)), *map(float, trained.b2)]
+print(json.dumps(answers))
+"""
+
+
+def needs_cpu(name):
+    """Skip where this CPU lacks what the other one has: its instructions would end the process."""
+    if name == "haswell":
+        if platform.machine().lower() not in ("x86_64", "amd64"):
+            pytest.skip("Haswell is an x86")
+        from llvmlite import binding
+
+        if not binding.get_host_cpu_features().get("avx2"):
+            pytest.skip("this CPU has no AVX2")
+
+
+@pytest.fixture(scope="module")
+def images_file(small_digits, tmp_path_factory):
+    path = tmp_path_factory.mktemp("images") / "digits.npz"
+    np.savez(
+        path,
+        X_train=small_digits.X_train,
+        y_train=small_digits.y_train,
+        X_test=small_digits.X_test,
+        y_test=small_digits.y_test,
+    )
+    return path
+
+
+def started(images_file, cache, settings, contenders):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "OPENBLAS_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    for name, value in settings.items():
+        environment.pop(name, None)
+        if value is not None:
+            environment[name] = value
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(images_file), *contenders],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def answers_of(process):
+    """Wait for a process and return what it printed; an exit code below 0 is a signal, as of an illegal instruction."""
+    try:
+        out, errors = process.communicate(timeout=TIMEOUT)
+    finally:
+        process.kill()
+    assert process.returncode == 0, errors
+    return json.loads(out)
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+def test_the_gate_is_passed_by_code_for_another_cpu(cpu, images_file, tmp_path):
+    needs_cpu(cpu)
+    # For this CPU's own code, the gate's tests have both.
+    contenders = CONTENDERS[:1] if cpu == "own" else CONTENDERS
+    answers = answers_of(started(images_file, tmp_path, CPUS[cpu], contenders))
+    assert list(answers) == list(contenders)
+
+
+def test_processes_that_start_together_on_an_empty_cache_agree(images_file, tmp_path):
+    both = [started(images_file, tmp_path, CPUS["own"], ("fused",)) for _ in range(2)]
+    try:
+        first, second = (answers_of(process) for process in both)
+    finally:
+        for process in both:
+            process.kill()
+    assert first == second
+    # And what they left in the cache is of use to a third.
+    assert answers_of(started(images_file, tmp_path, CPUS["own"], ("fused",))) == first

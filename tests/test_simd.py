@@ -1,0 +1,401 @@
+"""Each function on lanes against NumPy, lane by lane, in small compiled functions of several widths."""
+
+from functools import cache
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from nnkernels.jit import ORDERED
+from nnkernels.kernels import simd
+from nnkernels.kernels.simd import load, store, width, zeros
+
+WIDTHS = (8, 16, 24, 64)
+NAN, INF = np.nan, np.inf
+TINY = np.finfo(np.float32).tiny  # the smallest normal number
+SUBNORMAL = np.finfo(np.float32).smallest_subnormal
+GUARD = np.float32(-77)  # what stands around a result, and has to stay
+
+# As the kernels are compiled, but not cached: the cache's key would not notice that simd.py has changed.
+jit = numba.njit(nogil=True, error_model="numpy", fastmath=ORDERED)
+
+every_width = pytest.mark.parametrize("lanes", WIDTHS)
+
+FLOATS = st.one_of(
+    st.floats(-100, 100, width=32),
+    st.sampled_from([0.0, -0.0, NAN, INF, -INF, float(TINY), -float(TINY), float(SUBNORMAL), -float(SUBNORMAL)]),
+)
+
+
+def rows(lanes, count=2):
+    """Return a strategy of float32 rows, among them zeros, subnormals, infinities and NaN."""
+    return hnp.arrays(np.float32, (count, lanes), elements=FLOATS)
+
+
+# Arithmetic and comparisons: one compiled function a width, whose results stand in rows.
+
+WITH_LANES = ("a + b", "a += b", "a - b", "a * b", "a / b", "maximum")
+WITH_SCALARS = ("s + a", "a + s", "s - a", "a - s", "s * a", "a * s", "s / a", "a / s")
+OF_ONE = ("relu", "is_positive", "sqrt", "without_subnormals", "exp_nonpositive")
+NAMES = (*WITH_LANES, *WITH_SCALARS, *OF_ONE)
+
+
+@cache
+def all_elementwise(lanes):
+    @jit
+    def compute(x, y, scalar, out):
+        a, b, s = load(x, 0, zeros(lanes)), load(y, 0, zeros(lanes)), scalar
+        accumulated = a
+        accumulated += b
+        store(out, 0 * lanes, a + b)
+        store(out, 1 * lanes, accumulated)
+        store(out, 2 * lanes, a - b)
+        store(out, 3 * lanes, a * b)
+        store(out, 4 * lanes, a / b)
+        store(out, 5 * lanes, simd.maximum(a, b))
+        store(out, 6 * lanes, s + a)
+        store(out, 7 * lanes, a + s)
+        store(out, 8 * lanes, s - a)
+        store(out, 9 * lanes, a - s)
+        store(out, 10 * lanes, s * a)
+        store(out, 11 * lanes, a * s)
+        store(out, 12 * lanes, s / a)
+        store(out, 13 * lanes, a / s)
+        store(out, 14 * lanes, simd.relu(a))
+        store(out, 15 * lanes, simd.is_positive(a))
+        store(out, 16 * lanes, simd.sqrt(a))
+        store(out, 17 * lanes, simd.without_subnormals(a))
+        store(out, 18 * lanes, simd.exp_nonpositive(a))
+
+    return compute
+
+
+def elementwise(a, b=None, scalar=0.0):
+    """Return the results by the names of the functions."""
+    lanes = len(a)
+    out = np.full(len(NAMES) * lanes, GUARD)
+    b = np.zeros(lanes, np.float32) if b is None else b
+    all_elementwise(lanes)(a, b, np.float32(scalar), out)
+    return dict(zip(NAMES, out.reshape(len(NAMES), lanes), strict=True))
+
+
+@every_width
+@given(data=st.data(), scalar=st.floats(-100, 100, width=32))
+def test_arithmetic_is_numpys_to_the_last_bit(lanes, data, scalar):
+    a, b = data.draw(rows(lanes))
+    s = np.float32(scalar)
+    with np.errstate(all="ignore"):
+        expected = {
+            "a + b": a + b,
+            "a += b": a + b,
+            "a - b": a - b,
+            "a * b": a * b,
+            "a / b": a / b,
+            "maximum": np.where(a > b, a, b),
+            "s + a": s + a,
+            "a + s": a + s,
+            "s - a": s - a,
+            "a - s": a - s,
+            "s * a": s * a,
+            "a * s": a * s,
+            "s / a": s / a,
+            "a / s": a / s,
+        }
+    found = elementwise(a, b, scalar)
+    for name, row in expected.items():
+        if "/" in name:  # the sign of a zero is free, and with it that of what is divided by it
+            np.testing.assert_array_equal(np.abs(found[name]), np.abs(row), err_msg=name)
+            divisor = {"a / b": b, "s / a": a, "a / s": np.full(lanes, s)}[name]
+            np.testing.assert_array_equal(found[name][divisor != 0], row[divisor != 0], err_msg=name)
+        else:
+            np.testing.assert_array_equal(found[name], row, err_msg=name)
+
+
+@every_width
+@given(data=st.data())
+def test_functions_of_one_row_are_numpys(lanes, data):
+    a = data.draw(rows(lanes, 1))[0]
+    found = elementwise(a)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(found["relu"], np.where(a < 0, 0, a))
+        np.testing.assert_array_equal(found["is_positive"], (a > 0).astype(np.float32))
+        np.testing.assert_array_equal(found["sqrt"], np.sqrt(a))
+        np.testing.assert_array_equal(found["without_subnormals"], np.where(np.abs(a) < TINY, 0, a))
+
+
+def test_relu_leaves_nan_and_infinity_visible():
+    found = elementwise(np.array([NAN, INF, -INF, -1, 0, 1, -TINY, TINY], np.float32))
+    np.testing.assert_array_equal(found["relu"], np.array([NAN, INF, 0, 0, 0, 1, 0, TINY], np.float32))
+
+
+def test_nothing_but_subnormals_is_flushed():
+    largest_subnormal = np.nextafter(TINY, np.float32(0))
+    given_numbers = np.array([SUBNORMAL, -largest_subnormal, TINY, -TINY, NAN, INF, -INF, 0], np.float32)
+    found = elementwise(given_numbers)["without_subnormals"]
+    np.testing.assert_array_equal(found, np.array([0, 0, TINY, -TINY, NAN, INF, -INF, 0], np.float32))
+
+
+def test_maximum_is_the_second_where_one_is_nan():
+    a = np.array([NAN, 1, NAN, -INF, 2, -1, INF, 0], np.float32)
+    b = np.array([1, NAN, NAN, -INF, 1, 3, NAN, 0], np.float32)
+    np.testing.assert_array_equal(elementwise(a, b)["maximum"], np.array([1, NAN, NAN, -INF, 2, 3, NAN, 0], np.float32))
+
+
+# The exponential
+
+EXP_TOLERANCE = 2e-7
+CUT = -87.27  # exp of less is 0
+
+
+def assert_exponentials(x, found):
+    expected = np.exp(x.astype(np.float64))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=EXP_TOLERANCE)
+    assert np.all(found >= 0)
+    assert np.all(found[x < CUT] == 0)
+    # What is not cut off is good to a few parts in 2^24 and, as 87 is rounded to 4e-6, so much more.
+    normal = x > CUT + 0.02
+    np.testing.assert_allclose(found[normal], expected[normal], rtol=2e-5)
+
+
+@every_width
+@given(data=st.data())
+def test_exponentials_are_close_to_numpys_in_float64(lanes, data):
+    x = data.draw(hnp.arrays(np.float32, lanes, elements=st.floats(-120, 0, width=32)))
+    assert_exponentials(x, elementwise(x)["exp_nonpositive"])
+
+
+def test_exponentials_are_close_over_their_whole_range():
+    # Also on both sides of each half integer of x log2(e), where the polynomial changes.
+    halves = -np.arange(0, 260) / 2 * np.log(2)
+    edges = halves.astype(np.float32)
+    edges = np.concatenate([edges, np.nextafter(edges, np.float32(-INF)), np.nextafter(edges, np.float32(0))])
+    x = np.concatenate([np.linspace(-130, 0, 20_000), -np.logspace(-12, 2, 5_000), edges]).astype(np.float32)
+    x = np.minimum(np.concatenate([x, np.zeros(-len(x) % 64, np.float32)]), 0)
+    found = np.concatenate([elementwise(part)["exp_nonpositive"] for part in x.reshape(-1, 64)])
+    assert_exponentials(x, found)
+
+
+@every_width
+def test_exponentials_at_the_edge(lanes):
+    x = np.resize(np.array([0.0, -0.0, -INF, NAN, -1e30, -87.4, -SUBNORMAL, -3.4e38], np.float32), lanes)
+    expected = np.resize(np.array([1, 1, 0, NAN, 0, 0, 1, 0], np.float32), lanes)
+    np.testing.assert_array_equal(elementwise(x)["exp_nonpositive"], expected)
+
+
+# Making, loading and storing
+
+
+@cache
+def copying(lanes):
+    @jit
+    def copy_row(source, start, target, at_target):
+        row = load(source, start, zeros(lanes))
+        store(target, at_target, row)
+        return width(row)
+
+    return copy_row
+
+
+@every_width
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("start", [0, 1, 3, 8])
+def test_a_row_is_loaded_and_stored_at_any_index_and_nothing_beside_it(lanes, dtype, start):
+    source = np.random.default_rng(lanes).integers(0, 256, lanes + start + 2).astype(dtype)
+    source[start] = 255
+    source.flags.writeable = False
+    target = np.full(lanes + 10, GUARD)
+    assert copying(lanes)(source, start, target, start + 1) == lanes
+    expected = np.full(lanes + 10, GUARD)
+    expected[start + 1 : start + 1 + lanes] = source[start : start + lanes]
+    np.testing.assert_array_equal(target, expected)
+
+
+@every_width
+def test_zeros_are_zero(lanes):
+    @jit
+    def fill(target):
+        store(target, 1, zeros(lanes))
+
+    target = np.full(lanes + 2, GUARD)
+    fill(target)
+    assert target.tolist() == [GUARD, *[0.0] * lanes, GUARD]
+
+
+@pytest.mark.parametrize("units", range(1, 66))
+def test_lanes_are_the_next_multiple_of_eight(units):
+    lanes = simd.lanes_for(units)
+    assert lanes % 8 == 0
+    assert lanes - 8 < units <= lanes
+
+
+@jit
+def element(array, index):
+    return simd.at(array, index)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, np.float32])
+def test_an_element_keeps_its_type_and_value(dtype):
+    array = np.array([0, 1, 200, 255, 7], dtype)
+    for index, value in enumerate(array):
+        assert element(array, index) == value
+    assert element(np.array([NAN, -0.5], np.float32), 1) == -0.5
+    assert np.isnan(element(np.array([NAN, -0.5], np.float32), 0))
+
+
+@cache
+def picking(lanes):
+    @jit
+    def compute(array, index, out):
+        four, like = simd.load_four(array, index), zeros(lanes)
+        store(out, 0, simd.pick(four, 0, like))
+        store(out, lanes, simd.pick(four, 1, like))
+        store(out, 2 * lanes, simd.pick(four, 2, like))
+        store(out, 3 * lanes, simd.pick(four, 3, like))
+
+    return compute
+
+
+@every_width
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("index", [0, 1, 4])
+def test_each_of_four_elements_is_picked_into_all_lanes(lanes, dtype, index):
+    array = np.array([3, 250, 0, 17, 128, 255, 1, 99], dtype)
+    out = np.full(4 * lanes, GUARD)
+    picking(lanes)(array, index, out)
+    np.testing.assert_array_equal(out, np.repeat(array[index : index + 4], lanes).astype(np.float32))
+
+
+def test_four_places_come_as_one_number():
+    @jit
+    def places(array, index):
+        return simd.load_places(array, index)
+
+    array = np.array([1, 65535, 0, 784, 32768, 9], np.uint16)
+    for index in range(3):
+        number = int(places(array, index))
+        expected = array[index : index + 4].astype("<u2").tobytes()
+        assert number.to_bytes(8, "little") == expected
+
+
+def test_prefetching_beyond_the_end_is_harmless():
+    @jit
+    def hint(array, index):
+        simd.prefetch(array, index, 3)
+        return array[0]
+
+    for array in (np.array([5], np.uint8), np.array([5], np.uint16), np.array([5, 6], np.int64)):
+        before = array.copy()
+        for index in (0, 1, 10**6, 2**40, -(2**40)):
+            assert hint(array, index) == 5
+        np.testing.assert_array_equal(array, before)
+
+
+# Across lanes
+
+
+@cache
+def reducing(lanes):
+    @jit
+    def compute(x):
+        row = load(x, 0, zeros(lanes))
+        return simd.total(row), simd.highest(row)
+
+    return compute
+
+
+@every_width
+@given(data=st.data())
+def test_total_and_highest_are_numpys(lanes, data):
+    # Sums of eighths are exact in any order.
+    x = data.draw(hnp.arrays(np.int64, lanes, elements=st.integers(-800, 800))).astype(np.float32) / np.float32(8)
+    assert reducing(lanes)(x) == (x.sum(dtype=np.float64), x.max())
+
+
+@every_width
+def test_the_highest_is_found_in_every_lane(lanes):
+    for place in range(lanes):
+        x = np.full(lanes, -INF, np.float32)
+        x[place] = -5
+        assert reducing(lanes)(x)[1] == -5
+        x[place] = NAN
+        assert np.isnan(reducing(lanes)(x)[0])  # a sum passes no NaN over
+    assert reducing(lanes)(np.full(lanes, -INF, np.float32))[1] == -INF
+
+
+@jit
+def transpose(source, start, stride, target, at_target, target_stride):
+    simd.transpose_eight(source, start, stride, target, at_target, target_stride)
+
+
+@given(
+    start=st.integers(0, 5), stride=st.integers(8, 30), at_target=st.integers(0, 5), target_stride=st.integers(8, 30)
+)
+@example(start=0, stride=8, at_target=0, target_stride=8)
+def test_eight_rows_become_columns_and_nothing_else_changes(start, stride, at_target, target_stride):
+    source = np.arange(300, dtype=np.float32)
+    target = np.full(300, GUARD)
+    expected = target.copy()
+    for a in range(8):
+        for b in range(8):
+            expected[at_target + a * target_stride + b] = source[start + b * stride + a]
+    transpose(source, start, stride, target, at_target, target_stride)
+    np.testing.assert_array_equal(target, expected)
+
+
+# Which pixels are nonzero
+
+
+@jit
+def mask_of(array, index):
+    return simd.nonzero_mask(array, index)
+
+
+def bits(values):
+    return sum(1 << i for i, value in enumerate(values) if value != 0)
+
+
+@given(pixels=hnp.arrays(np.uint8, 11, elements=st.sampled_from([0, 0, 1, 128, 255])), index=st.integers(0, 3))
+def test_mask_has_a_bit_for_each_nonzero_byte(pixels, index):
+    assert mask_of(pixels, index) == bits(pixels[index : index + 8].tolist())
+
+
+@given(
+    pixels=hnp.arrays(np.float32, 11, elements=st.sampled_from([0.0, -0.0, 0.5, -1.0, NAN, INF, float(SUBNORMAL)])),
+    index=st.integers(0, 3),
+)
+@example(pixels=np.array([NAN, -0.0, 0.0, SUBNORMAL, -INF, 1, 0, NAN], np.float32), index=0)
+def test_mask_counts_nan_and_subnormals_as_nonzero_and_minus_zero_as_zero(pixels, index):
+    assert mask_of(pixels, index) == bits(pixels[index : index + 8].tolist())
+
+
+@jit
+def move(target, index, table, row, distance):
+    simd.store_moved(target, index, table, row, distance)
+
+
+@given(distance=st.integers(0, 65528), row=st.integers(0, 2), index=st.integers(0, 4))
+@example(distance=65528, row=1, index=0)
+def test_a_row_of_a_table_is_stored_moved(distance, row, index):
+    table = np.random.default_rng(1).integers(0, 8, (3, 8)).astype(np.uint16)
+    table[1] = np.arange(8)
+    target = np.full(14, 77, np.uint16)
+    expected = target.copy()
+    expected[index : index + 8] = table[row] + np.uint16(distance)
+    move(target, index, table, row, distance)
+    np.testing.assert_array_equal(target, expected)
+
+
+@jit
+def ones_of(mask):
+    return simd.bit_count(mask)
+
+
+@given(mask=st.integers(0, 2**62))
+@example(mask=0)
+@example(mask=255)
+@example(mask=-1)
+def test_ones_are_counted(mask):
+    assert ones_of(mask) == (mask % 2**64).bit_count()

@@ -1,0 +1,128 @@
+"""Threads that run a kernel together come to an end, whoever else runs one and whatever breaks."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numba
+import numpy as np
+import pytest
+
+from nnkernels.kernels import team
+from nnkernels.kernels.team import meet, run_together
+
+TIMEOUT = 60  # seconds after which a test says that threads wait for each other; nothing is measured by it
+
+
+@numba.njit(nogil=True)
+def count_in_turns(thread, threads, barrier, rounds, counts, seen):
+    """Add one each round to one's own counter, and note whether all others had done so before the meeting."""
+    meetings = 0
+    for number in range(rounds):
+        counts[thread, 0] += 1
+        meetings = meet(barrier, threads, meetings)
+        for other in range(threads):
+            if counts[other, 0] != number + 1:
+                seen[thread] += 1
+        meetings = meet(barrier, threads, meetings)
+
+
+def turns(threads, rounds=50):
+    counts, strays = np.zeros((threads, 8), np.int64), np.zeros(threads, np.int64)
+    run_together(count_in_turns, threads, rounds, counts, strays)
+    return counts[:, 0].tolist(), strays.tolist()
+
+
+def in_the_background(*functions):
+    """Run functions at the same time in threads of their own that cannot keep the tests from ending."""
+    results, errors = {}, []
+
+    def note(i, function):
+        try:
+            results[i] = function()
+        except BaseException as error:
+            errors.append(error)
+
+    workers = [threading.Thread(target=note, args=pair, daemon=True) for pair in enumerate(functions)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(TIMEOUT)
+    assert not any(worker.is_alive() for worker in workers), "threads wait for each other"
+    if errors:
+        raise errors[0]
+    return [results[i] for i in range(len(functions))]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 5])
+def test_what_others_wrote_before_a_meeting_is_seen_after_it(threads):
+    counts, strays = turns(threads)
+    assert counts == [50] * threads
+    assert strays == [0] * threads
+
+
+class SlowlyFilled(ThreadPoolExecutor):
+    """A pool whose callers lose their turn after each submission."""
+
+    def submit(self, *arguments):
+        future = super().submit(*arguments)
+        time.sleep(1e-3)
+        return future
+
+
+def test_teams_at_the_same_time_do_not_take_each_others_threads(monkeypatch):
+    # Half of one team and half of another on the same threads would wait for their other halves for ever.
+    pool = SlowlyFilled(2)
+    monkeypatch.setattr(team, "_pool", lambda workers: pool)
+
+    def often():
+        return [turns(3, rounds=3) for _ in range(10)]
+
+    for results in in_the_background(often, often, often, often):
+        assert results == [([3] * 3, [0] * 3)] * 10
+    pool.shutdown()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("who", [0, 1])
+def test_a_thread_that_breaks_down_does_not_leave_the_others_waiting(threads, who):
+    # Ctrl-C while the first call compiles: the others would spin at the barrier, even beyond the end of the program.
+    def breaks(thread, threads, barrier, *arguments):
+        if thread == min(who, threads - 1):
+            raise KeyboardInterrupt
+        count_in_turns(thread, threads, barrier, *arguments)
+
+    def attempt():
+        with pytest.raises(KeyboardInterrupt):
+            run_together(breaks, threads, 5, np.zeros((threads, 8), np.int64), np.zeros(threads, np.int64))
+        return turns(threads)
+
+    (after,) = in_the_background(attempt)
+    assert after == ([50] * threads, [0] * threads)
+
+
+FORKED = """
+import os, sys, warnings
+warnings.simplefilter("ignore")
+from tests.test_team import turns
+assert turns(2) == ([50] * 2, [0] * 2)
+child = os.fork()
+if child == 0:
+    os._exit(0 if turns(2) == ([50] * 2, [0] * 2) else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_has_threads_of_its_own():
+    process = subprocess.Popen([sys.executable, "-c", FORKED], start_new_session=True)
+    try:
+        assert process.wait(TIMEOUT) == 0
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)  # the forked process as well
+            process.wait()
