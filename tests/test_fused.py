@@ -2,6 +2,7 @@
 
 import threading
 from functools import partial
+from itertools import pairwise
 
 import numba
 import numpy as np
@@ -61,7 +62,8 @@ def with_biases(params, seed=1):
 
 @pytest.fixture
 def threads(monkeypatch):
-    """A function that sets the number of threads, beyond the CPUs as well, which Numba itself would not allow."""
+    """A function that sets the number of threads, beyond the CPUs as well, and however few images there are."""
+    monkeypatch.setattr(entries, "IMAGES_A_THREAD", 1)
 
     def use(number):
         monkeypatch.setattr(numba, "get_num_threads", lambda: number)
@@ -91,20 +93,20 @@ def images(draw):
 @example(X=np.zeros((0, 784), np.uint8))
 @example(X=np.full((3, 13), 255, np.uint8))
 @example(X=np.full((2, 5), NAN, np.float32))
-def test_lists_hold_the_nonzero_pixels_in_order_and_zeros_up_to_a_multiple_of_four(X):
-    values, pixels, starts = pack_nonzero(X)
+def test_lists_hold_the_nonzero_pixels_in_order_and_zeros_up_to_a_multiple_of_four_in_each_half(X):
+    values, pixels, starts, halves = pack_nonzero(X)
     assert (values.dtype, pixels.dtype, starts.dtype) == (X.dtype, np.uint16, np.int64)
     assert starts[0] == 0
-    assert len(starts) == len(X) + 1
+    assert (len(starts), len(halves)) == (len(X) + 1, len(X))
     assert len(values) == len(pixels) == starts[-1] + PADDING
+    cut = X.shape[1] // 16 * 8  # the first whole vector of the second half
     for n, image in enumerate(X):
-        places = np.flatnonzero(image != 0)
-        listed = slice(starts[n], starts[n + 1])
-        filled = -(-len(places) // 4) * 4
-        assert starts[n + 1] - starts[n] == filled
-        extra = filled - len(places)
-        np.testing.assert_array_equal(values[listed], [*image[places], *[0] * extra])
-        assert pixels[listed].tolist() == [*places, *places[-1:].repeat(extra)]
+        bounds = (starts[n], starts[n] + halves[n], starts[n + 1])
+        for (first, last), (start, end) in zip([(0, cut), (cut, len(image))], pairwise(bounds), strict=True):
+            places = first + np.flatnonzero(image[first:last] != 0)
+            extra = -len(places) % 4
+            np.testing.assert_array_equal(values[start:end], [*image[places], *[0] * extra])
+            assert pixels[start:end].tolist() == [*places, *places[-1:].repeat(extra)]
 
 
 @given(X=images())
@@ -119,7 +121,7 @@ def test_pixels_are_numbered_up_to_the_last_that_a_uint16_can_name():
     X[0, [0, 9, 2**16 - 1]] = 1, 2, 3
     X[1, 2**16 - 8 :] = 5
     np.testing.assert_array_equal(unpack_nonzero(pack_nonzero(X), 2**16), X)
-    assert pack_nonzero(X).pixels[2] == 2**16 - 1
+    assert pack_nonzero(X).pixels[4] == 2**16 - 1  # after a first half of two that fill four
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])

@@ -56,7 +56,8 @@ def train_inplace(
     result to the last bit for any number.
 
     Where a parameter is not finite at the start, the parameters are not float32, or there are more than 64 classes,
-    ``numba_kernels`` trains in its place: a zero pixel times an infinite weight is NaN there, and nothing here.
+    ``numba_kernels`` trains in its place: a zero pixel times an infinite weight is NaN there, and nothing here. An
+    infinite pixel makes NaN of its image, also where the others' arithmetic would still find a probability.
 
     Parameters
     ----------

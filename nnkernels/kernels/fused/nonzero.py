@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nnkernels.jit import ordered_kernel, part
 from nnkernels.kernels import simd
 
-MAX_INPUTS = 2**16 - 8  # pixels, and the entries of a list, are numbered by uint16
+MAX_INPUTS = 2**16  # pixels are numbered by uint16
 # Kernels read values eight at a time, and so up to seven beyond a list; prefetching looks a little further.
 PADDING = 64
 

@@ -148,6 +148,6 @@ def find(pixels: npt.NDArray[np.uint16], start: int, end: int, pixel: int) -> in
     length = end - start
     while length > 1:
         half = length // 2
-        start += half * np.intp(at(pixels, start + half - 1) < pixel)
+        start += half * int(at(pixels, start + half - 1) < pixel)
         length -= half
-    return start + np.intp(length == 1 and at(pixels, start) < pixel)
+    return start + int(length == 1 and at(pixels, start) < pixel)
