@@ -60,9 +60,7 @@ def literal_intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _compiled(function: Callable[P, R], fastmath: set[str]) -> Callable[P, R]:
     def compile_with(cache: bool) -> object:
-        return numba.njit(cache=cache, nogil=True, error_model="numpy", fastmath=fastmath, no_cfunc_wrapper=True)(
-            function
-        )
+        return numba.njit(cache=cache, nogil=True, error_model="numpy", fastmath=fastmath)(function)
 
     try:
         compiled = compile_with(cache=True)
