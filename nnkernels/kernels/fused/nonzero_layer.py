@@ -15,6 +15,7 @@ from nnkernels.parameters import FloatArray
 
 # A panel's row of sums stays in registers: eight vectors leave some of AVX2's sixteen for the operands.
 MOST_PANEL_LANES = 64
+NEAR = 256  # images whose lists, with the weights, the second-level cache holds
 AHEAD = 8  # images: long enough for memory to answer, short enough to stay in the cache until then
 
 
@@ -103,7 +104,9 @@ def add_outer_products(
     for p in range(0, hidden_lanes, lanes):
         panel_start = p * sizes.inputs
         for n in range(batch.size):
-            if n + AHEAD < batch.size:  # of a large batch, the first lists are no longer near
+            if (
+                batch.size > NEAR and n + AHEAD < batch.size
+            ):  # else the lists are still where the forward pass left them
                 ahead = at(starts, at(order, batch.begin + n + AHEAD))
                 prefetch(values, ahead, 3)
                 prefetch(pixels, ahead, 6)
