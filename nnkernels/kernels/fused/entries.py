@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.kernels import numba_kernels
-from nnkernels.kernels.contract import OptimizerState, UpdateRule
+from nnkernels.kernels.contract import SGD, OptimizerState, UpdateRule
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
 from nnkernels.kernels.fused.model import Layout, Sizes, new_workspace
 from nnkernels.kernels.fused.nonzero import MAX_INPUTS, NonzeroImages, pack_nonzero, unpack_nonzero
@@ -78,7 +78,9 @@ def train_inplace(
     layout = Layout.of(params, (dense_layer if dense else nonzero_layer).MOST_PANEL_LANES)
     batch_size = min(batch_size, max(len(order), 1))
     model, grads = layout.packed(params, -np.inf), layout.new()
-    first, second = layout.packed(state.first), layout.packed(state.second)
+    first, second = grads, grads  # which plain SGD does not look at
+    if rule.code != SGD:
+        first, second = layout.packed(state.first), layout.packed(state.second)
     run_together(
         training_kernel(layout.panel_lanes, layout.class_lanes, dense),
         threads,
@@ -97,8 +99,9 @@ def train_inplace(
         rule,
     )
     layout.unpack(model, params)
-    layout.unpack(first, state.first)
-    layout.unpack(second, state.second)
+    if rule.code != SGD:
+        layout.unpack(first, state.first)
+        layout.unpack(second, state.second)
     state.step[0] += len(learning_rates)
 
 

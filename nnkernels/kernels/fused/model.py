@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -58,7 +59,7 @@ class Layout:
             self.hidden_lanes * self.class_lanes,
             self.class_lanes,
         )
-        model = Model(*map(aligned_zeros, lengths))
+        model = Model(*aligned_zeros(*lengths))
         model.b2[self.classes :] = b2_padding
         return model
 
@@ -115,13 +116,14 @@ def new_workspace(layout: Layout, batch_size: int, threads: int, dense: bool) ->
     """Return a workspace of zeros."""
     images = lanes_for(batch_size)
     columns = 8 * (layout.hidden_lanes + layout.class_lanes)
-    return Workspace(
-        aligned_zeros(images * layout.hidden_lanes),
-        aligned_zeros(images * layout.hidden_lanes),
-        aligned_zeros(images * layout.class_lanes),
-        aligned_zeros(threads * columns).reshape(threads, columns),
-        aligned_zeros(images * lanes_for(layout.inputs) if dense else 0),
+    A1, dZ1, dlogits, all_columns, features = aligned_zeros(
+        images * layout.hidden_lanes,
+        images * layout.hidden_lanes,
+        images * layout.class_lanes,
+        threads * columns,
+        images * lanes_for(layout.inputs) if dense else 0,
     )
+    return Workspace(A1, dZ1, dlogits, all_columns.reshape(threads, columns), features)
 
 
 class Sizes(NamedTuple):
@@ -140,9 +142,14 @@ class Batch(NamedTuple):
     size: int
 
 
-def aligned_zeros(length: int) -> FloatArray:
-    """Return float32 zeros that begin with a cache line, so that no vector of eight lies across two."""
-    spare = CACHE_LINE // 4
-    memory = np.zeros(length + spare, np.float32)
-    start = -memory.ctypes.data // 4 % spare
-    return memory[start : start + length]
+def aligned_zeros(*lengths: int) -> list[FloatArray]:
+    """Return float32 zeros of these lengths, each from a cache line on: no vector of eight lies across two.
+
+    All lie in one piece of memory.
+    """
+    line = CACHE_LINE // 4
+    ends = list(accumulate(-(-length // line) * line for length in lengths))
+    memory = np.zeros(ends[-1] + line, np.float32)
+    first = -memory.__array_interface__["data"][0] // 4 % line
+    starts = [first, *(first + end for end in ends)]
+    return [memory[start : start + length] for start, length in zip(starts, lengths, strict=False)]

@@ -45,7 +45,7 @@ def compiled_predictor(params: Parameters, pixel_scale: float, as_features: Conv
     layout = Layout.of(params, PANEL_LANES)
     model = layout.packed(params, -np.inf)
     # One array in place of four: taking arguments in is most of what one image costs.
-    weights = aligned_zeros(sum(map(len, model)))
+    (weights,) = aligned_zeros(sum(map(len, model)))
     np.concatenate(model, out=weights)
     kernel = prediction_kernel(layout.panel_lanes, layout.panels, layout.class_lanes)
     inputs, classes, strides, uint8 = layout.inputs, layout.classes, (layout.inputs, 1), np.dtype(np.uint8)
