@@ -1,0 +1,211 @@
+"""Between memory and lanes: load, store, broadcast, transpose, prefetch, and which of eight elements are nonzero."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+
+from nnkernels.jit import intrinsic, literal_intrinsic
+from nnkernels.kernels.simd.lanes import (
+    CACHE_LINE,
+    FLOAT,
+    FLOATS,
+    I8,
+    I32,
+    INTS,
+    VECTOR,
+    Lanes,
+    call,
+    constant,
+    pack,
+    pointer,
+    unpack,
+)
+
+
+@literal_intrinsic
+def zeros(typingctx: Any, width: Any) -> Any:
+    """``zeros(width)``: that many lanes of zero; ``width`` is a compile-time constant."""
+    lanes = Lanes(width.literal_value)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return pack(builder, [constant(0.0)] * lanes.vectors)
+
+    return lanes(width), generate
+
+
+@intrinsic
+def load(typingctx: Any, array: Any, index: Any, like: Any) -> Any:
+    """``load(array, index, like)``: ``array[index:index + width]`` as lanes, as many as ``like`` has.
+
+    The array is contiguous, float32 or uint8; bytes become floats. Nothing checks its end.
+    """
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        stored = ir.VectorType(context.get_data_type(array.dtype), VECTOR)
+        first = pointer(context, builder, array, args[0], args[1], stored)
+        vectors = [
+            builder.load(builder.gep(first, [I32(i)]), align=array.dtype.bitwidth // 8) for i in range(like.vectors)
+        ]
+        if array.dtype != types.float32:
+            vectors = [builder.uitofp(vector, FLOATS) for vector in vectors]
+        return pack(builder, vectors)
+
+    return like(array, types.intp, like), generate
+
+
+@intrinsic
+def store(typingctx: Any, array: Any, index: Any, lanes: Any) -> Any:
+    """``store(array, index, lanes)``: ``array[index:index + width] = lanes``; nothing checks the array's end."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        first = pointer(context, builder, array, args[0], args[1], FLOATS)
+        for i, vector in enumerate(unpack(builder, args[2])):
+            builder.store(vector, builder.gep(first, [I32(i)]), align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, lanes), generate
+
+
+@intrinsic
+def load_four(typingctx: Any, array: Any, index: Any) -> Any:
+    """``load_four(array, index)``: four elements, twice, as eight lanes; see :func:`pick`."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        stored = ir.VectorType(context.get_data_type(array.dtype), 4)
+        four = builder.load(pointer(context, builder, array, args[0], args[1], stored), align=array.dtype.bitwidth // 8)
+        if array.dtype != types.float32:
+            four = builder.uitofp(four, ir.VectorType(FLOAT, 4))
+        return pack(builder, [builder.shuffle_vector(four, four, ir.Constant(INTS, [0, 1, 2, 3] * 2))])
+
+    return Lanes(VECTOR)(array, types.intp), generate
+
+
+@literal_intrinsic
+def pick(typingctx: Any, four: Any, which: Any, like: Any) -> Any:
+    """``pick(load_four(array, index), i, like)``: element ``index + i`` in every lane; i is a constant, 0 to 3.
+
+    A broadcast from register to register: on CPUs whose loads are the bottleneck, it leaves them to the weights.
+    """
+    chosen = which.literal_value
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        vector = unpack(builder, args[0])[0]
+        splat = builder.shuffle_vector(vector, vector, ir.Constant(INTS, [chosen] * 4 + [chosen + 4] * 4))
+        return pack(builder, [splat] * like.vectors)
+
+    return like(four, which, like), generate
+
+
+@intrinsic
+def load_places(typingctx: Any, array: Any, index: Any) -> Any:
+    """``load_places(array, index)``: four uint16 as one uint64, the first in its lowest bits on little-endian CPUs."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.load(pointer(context, builder, array, args[0], args[1], ir.IntType(64)), align=2)
+
+    return types.uint64(array, types.intp), generate
+
+
+@intrinsic
+def at(typingctx: Any, array: Any, index: Any) -> Any:
+    """``at(array, index)``: the element, without Numba's look at whether the index is negative."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.load(builder.gep(context.make_array(array)(context, builder, args[0]).data, [args[1]]))
+
+    return array.dtype(array, types.intp), generate
+
+
+@literal_intrinsic
+def prefetch(typingctx: Any, array: Any, index: Any, lines: Any) -> Any:
+    """``prefetch(array, index, lines)``: bring so many cache lines from ``array[index]`` on near; a constant.
+
+    A hint, which may reach beyond the array.
+    """
+    count = lines.literal_value
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        first = pointer(context, builder, array, args[0], args[1], I8)
+        read, keep, data = I32(0), I32(2), I32(1)
+        for line in range(count):
+            place = builder.gep(first, [I32(line * CACHE_LINE)])
+            call(builder, "llvm.prefetch.p0", [place, read, keep, data], ir.VoidType())
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, lines), generate
+
+
+@intrinsic
+def transpose_eight(
+    typingctx: Any, source: Any, at_source: Any, stride: Any, target: Any, at_target: Any, target_stride: Any
+) -> Any:
+    """``transpose_eight(source, i, stride, target, j, target_stride)``: eight rows of eight become columns.
+
+    ``target[j + a * target_stride + b] = source[i + b * stride + a]`` for a, b < 8.
+    """
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        def row(kind: Any, array: Any, start: Any, step: Any, i: int) -> Any:
+            index = builder.add(start, builder.mul(step, ir.Constant(step.type, i)))
+            return pointer(context, builder, kind, array, index, FLOATS)
+
+        def shuffle(a: Any, b: Any, lanes: list[int]) -> Any:
+            return builder.shuffle_vector(a, b, ir.Constant(INTS, lanes))
+
+        rows = [builder.load(row(source, args[0], args[1], args[2], i), align=4) for i in range(8)]
+        # Pairs of rows interleaved, then pairs of pairs, then halves: what AVX does in one instruction each.
+        interleaved = ([0, 8, 1, 9, 4, 12, 5, 13], [2, 10, 3, 11, 6, 14, 7, 15])
+        pairs = [shuffle(rows[i], rows[i + 1], lanes) for i in range(0, 8, 2) for lanes in interleaved]
+        joined = ([0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15])
+        fours = [shuffle(pairs[i], pairs[i + 2], lanes) for i in (0, 1, 4, 5) for lanes in joined]
+        for i in range(4):
+            for lanes, column in (([0, 1, 2, 3, 8, 9, 10, 11], i), ([4, 5, 6, 7, 12, 13, 14, 15], i + 4)):
+                value = shuffle(fours[i], fours[i + 4], lanes)
+                builder.store(value, row(target, args[3], args[4], args[5], column), align=4)
+        return context.get_dummy_value()
+
+    return types.void(source, types.intp, types.intp, target, types.intp, types.intp), generate
+
+
+# Which of eight bytes are nonzero
+
+
+@intrinsic
+def nonzero_mask(typingctx: Any, array: Any, index: Any) -> Any:
+    """``nonzero_mask(array, index)``: bit i of the answer says whether element ``index + i`` is nonzero, i < 8."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        element = context.get_data_type(array.dtype)
+        stored = ir.VectorType(element, VECTOR)
+        values = builder.load(pointer(context, builder, array, args[0], args[1], stored), align=1)
+        zero = ir.Constant(stored, [0] * VECTOR)
+        if array.dtype == types.uint8:
+            unequal = builder.icmp_unsigned("!=", values, zero)
+        else:
+            unequal = builder.fcmp_unordered("!=", values, ir.Constant(stored, [0.0] * VECTOR))  # NaN is nonzero
+        return builder.zext(builder.bitcast(unequal, I8), ir.IntType(64))
+
+    return types.intp(array, types.intp), generate
+
+
+@intrinsic
+def store_moved(typingctx: Any, target: Any, index: Any, table: Any, row: Any, distance: Any) -> Any:
+    """``store_moved(target, index, table, row, distance)``: ``target[index:index + 8] = table[row] + distance``.
+
+    ``table`` has eight columns of uint16, as ``target`` has elements.
+    """
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        shorts = ir.VectorType(ir.IntType(16), VECTOR)
+        at_row = builder.mul(args[3], ir.Constant(args[3].type, VECTOR))
+        positions = builder.load(pointer(context, builder, table, args[2], at_row, shorts), align=2)
+        short = builder.trunc(args[4], ir.IntType(16))
+        one = builder.insert_element(ir.Constant(shorts, ir.Undefined), short, I32(0))
+        moved = builder.add(positions, builder.shuffle_vector(one, one, ir.Constant(INTS, [0] * VECTOR)))
+        builder.store(moved, pointer(context, builder, target, args[0], args[1], shorts), align=2)
+        return context.get_dummy_value()
+
+    return types.void(target, types.intp, table, types.intp, types.intp), generate
