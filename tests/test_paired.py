@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import numpy as np
 import pytest
 
 from nnkernels.measure import paired
-from nnkernels.measure.paired import Task, alternate, log_ratios
+from nnkernels.measure.paired import Task, alternate, log_ratios, rest
 
 
 def test_tasks_take_turns_and_each_begins_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,3 +38,20 @@ def test_log_ratios_pair_segment_by_segment() -> None:
 
 def test_log_ratios_of_unequal_segments_pair_the_rounds() -> None:
     assert log_ratios([[6.0], [12.0]], [[1.0, 3.0], [2.0, 6.0]]) == pytest.approx(np.log([3.0, 3.0]))
+
+
+def test_rest_waits_for_threads_that_still_compute():
+    stop = threading.Event()
+
+    def spin():
+        while not stop.is_set():
+            sum(range(1000))
+
+    spinning = threading.Thread(target=spin)
+    spinning.start()
+    try:
+        assert not rest()  # it never ends by itself, so resting is given up
+    finally:
+        stop.set()
+        spinning.join()
+    assert rest()

@@ -70,6 +70,7 @@ def alternate(tasks: Mapping[str, Task], rounds: int, lost: dict[str, Exception]
                 task = tasks[name]
                 try:
                     task.before()
+                    rest()
                     started = time.perf_counter()
                     task.run()
                     seconds[name][round_].append((time.perf_counter() - started) / task.units)
@@ -78,6 +79,26 @@ def alternate(tasks: Mapping[str, Task], rounds: int, lost: dict[str, Exception]
                         raise
                     out[name] = error
     return {name: of_task for name, of_task in seconds.items() if name not in out}
+
+
+REST_SECONDS = 0.002
+LONGEST_REST_SECONDS = 0.3
+BUSY_SHARE = 0.1
+
+
+def rest() -> bool:
+    """Wait until no thread of this process computes any more; return whether that came within a third of a second.
+
+    The threads of BLAS and of the frameworks spin on after a call, for up to some 40 ms, in case another comes:
+    on the CPUs, and at the expense, of whoever is timed next.
+    """
+    given_up = time.perf_counter() + LONGEST_REST_SECONDS
+    while time.perf_counter() < given_up:
+        started, computed = time.perf_counter(), time.process_time()
+        time.sleep(REST_SECONDS)
+        if time.process_time() - computed < BUSY_SHARE * (time.perf_counter() - started):
+            return True
+    return False
 
 
 def log_ratios(numerator: list[list[float]], denominator: list[list[float]]) -> npt.NDArray[np.float64]:
