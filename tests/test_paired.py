@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -40,18 +40,19 @@ def test_log_ratios_of_unequal_segments_pair_the_rounds() -> None:
     assert log_ratios([[6.0], [12.0]], [[1.0, 3.0], [2.0, 6.0]]) == pytest.approx(np.log([3.0, 3.0]))
 
 
-def test_rest_waits_for_threads_that_still_compute():
-    stop = threading.Event()
+@pytest.mark.parametrize(("busy_seconds", "comes_to_rest"), [(0.0, True), (0.04, True), (1.0, False)])
+def test_rest_waits_for_threads_that_spin_on_but_not_for_ever(busy_seconds, comes_to_rest, monkeypatch):
+    wall, computed = [100.0], [5.0]
 
-    def spin():
-        while not stop.is_set():
-            sum(range(1000))
+    def sleep(seconds):
+        computed[0] += max(0.0, min(seconds, 100.0 + busy_seconds - wall[0]))
+        wall[0] += seconds
 
-    spinning = threading.Thread(target=spin)
-    spinning.start()
-    try:
-        assert not rest()  # it never ends by itself, so resting is given up
-    finally:
-        stop.set()
-        spinning.join()
-    assert rest()
+    clock = SimpleNamespace(perf_counter=lambda: wall[0], process_time=lambda: computed[0], sleep=sleep)
+    monkeypatch.setattr(paired, "time", clock)
+    assert rest() == comes_to_rest
+    waited = wall[0] - 100.0
+    if comes_to_rest:
+        assert busy_seconds < waited <= busy_seconds + 2.5 * paired.REST_SECONDS
+    else:
+        assert waited == pytest.approx(paired.LONGEST_REST_SECONDS, abs=2 * paired.REST_SECONDS)
