@@ -23,9 +23,9 @@ __all__ = ["pack_images", "predictor", "train_inplace"]
 MOST_CLASSES = 64  # their lanes are unrolled into code
 # Where lists of nonzero pixels stop paying: an entry of a list costs as much as this share of all pixels in a row.
 SPARSE_BELOW = 0.5
+SAMPLE = 1000  # images by which that is decided
 # Threads meet twice a batch: with less between two meetings they wait for each other longer than they work.
 IMAGES_A_THREAD = 64
-SAMPLE = 1000  # images by which that is decided
 
 
 def pack_images(X: npt.NDArray[Any]) -> npt.NDArray[Any] | NonzeroImages:
