@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from nnkernels.measure.bounds import Bounds, Work, epoch_bounds, inference_bounds, work_of
+from nnkernels.measure.bounds import Bounds, Workload, epoch_bounds, inference_bounds, workload_of
 from nnkernels.measure.limits import MachineLimits, measure_limits
 from nnkernels.measure.panel import ten_thousand_images
 from nnkernels.measure.threads import thread_count
@@ -28,13 +28,13 @@ def _measured() -> Measured:
 
 
 @cache
-def _epoch_work(dataset_name: str) -> Work:
-    return work_of(dataset(dataset_name).X_train)
+def _epoch_work(dataset_name: str) -> Workload:
+    return workload_of(dataset(dataset_name).X_train)
 
 
 @cache
-def _inference_work(dataset_name: str) -> Work:
-    return work_of(ten_thousand_images(dataset(dataset_name)))
+def _inference_work(dataset_name: str) -> Workload:
+    return workload_of(ten_thousand_images(dataset(dataset_name)))
 
 
 class _Limits:

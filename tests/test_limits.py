@@ -15,7 +15,7 @@ from threadpoolctl import ThreadpoolController
 from nnkernels import Dataset
 from nnkernels.errors import ConfigurationError
 from nnkernels.measure import limits as limits_module
-from nnkernels.measure.bounds import Bounds, Work, epoch_bounds, inference_bounds, work_of
+from nnkernels.measure.bounds import Bounds, Workload, epoch_bounds, inference_bounds, workload_of
 from nnkernels.measure.caches import Cache, Caches
 from nnkernels.measure.limits import MachineLimits, blas_threads, measure_limits, read_gbytes_per_second, read_sum
 from nnkernels.measure.provenance import blas_libraries
@@ -41,9 +41,9 @@ machines = st.builds(
 
 
 @st.composite
-def works(draw: st.DrawFn) -> Work:
+def works(draw: st.DrawFn) -> Workload:
     inputs = draw(sizes)
-    return Work(
+    return Workload(
         images=draw(st.integers(1, 100_000)),
         inputs=inputs,
         hidden=draw(sizes),
@@ -55,7 +55,7 @@ def works(draw: st.DrawFn) -> Work:
 
 
 @given(machines, works())
-def test_epoch_bounds_by_scalar_arithmetic(limits: MachineLimits, work: Work) -> None:
+def test_epoch_bounds_by_scalar_arithmetic(limits: MachineLimits, work: Workload) -> None:
     def expected(inputs: float, common: float) -> float:
         flops_of_an_image = 0.0
         for rows, columns in (
@@ -82,7 +82,7 @@ def test_epoch_bounds_by_scalar_arithmetic(limits: MachineLimits, work: Work) ->
 
 
 @given(machines, works())
-def test_inference_bounds_by_scalar_arithmetic(limits: MachineLimits, work: Work) -> None:
+def test_inference_bounds_by_scalar_arithmetic(limits: MachineLimits, work: Workload) -> None:
     def expected(inputs: float) -> float:
         flops = work.images * (2 * inputs * work.hidden + 2 * work.hidden * work.classes)
         pixels = work.images * work.inputs
@@ -99,7 +99,7 @@ def test_inference_bounds_by_scalar_arithmetic(limits: MachineLimits, work: Work
 
 def test_epoch_of_mnist_by_hand() -> None:
     machine = MachineLimits(1, 100.0, 200.0, 80.0, 20.0, l1_bytes=32_768, cache_bytes=33_554_432)
-    work = Work(60_000, 784, 20, 10, 32, nonzero=150.0, common=420.0)
+    work = Workload(60_000, 784, 20, 10, 32, nonzero=150.0, common=420.0)
     # 2 x 60,000 x (2 x 784 x 20 + 600) = 3,835.2e6, and with 150 for 784 it is 792e6.
     assert epoch_bounds(machine, work) == Bounds(pytest.approx(38.352e-3), pytest.approx(7.92e-3))
     assert inference_bounds(machine, replace(work, images=10_000)) == Bounds(
@@ -113,7 +113,7 @@ def test_epoch_of_mnist_by_hand() -> None:
 
 
 @given(machines, works(), st.sampled_from(["images", "inputs", "hidden", "classes", "nonzero", "common"]), sizes)
-def test_more_work_takes_no_less(limits: MachineLimits, work: Work, field: str, more: int) -> None:
+def test_more_work_takes_no_less(limits: MachineLimits, work: Workload, field: str, more: int) -> None:
     larger = replace(work, **{field: getattr(work, field) + more})
     for bounds in (epoch_bounds, inference_bounds):
         assert bounds(limits, larger).dense_seconds >= bounds(limits, work).dense_seconds
@@ -121,7 +121,7 @@ def test_more_work_takes_no_less(limits: MachineLimits, work: Work, field: str, 
 
 
 @given(machines, works(), st.sampled_from([*RATES, "l1_bytes", "cache_bytes"]), st.floats(1, 100))
-def test_a_better_machine_takes_no_longer(limits: MachineLimits, work: Work, field: str, factor: float) -> None:
+def test_a_better_machine_takes_no_longer(limits: MachineLimits, work: Workload, field: str, factor: float) -> None:
     better = replace(limits, **{field: getattr(limits, field) * factor})
     for bounds in (epoch_bounds, inference_bounds):
         assert bounds(better, work).dense_seconds <= bounds(limits, work).dense_seconds
@@ -129,7 +129,7 @@ def test_a_better_machine_takes_no_longer(limits: MachineLimits, work: Work, fie
 
 
 @given(machines, works())
-def test_skipping_zeros_takes_no_longer(limits: MachineLimits, work: Work) -> None:
+def test_skipping_zeros_takes_no_longer(limits: MachineLimits, work: Workload) -> None:
     for bounds in (epoch_bounds(limits, work), inference_bounds(limits, work)):
         assert 0 < bounds.sparse_seconds <= bounds.dense_seconds < math.inf
     full = replace(work, nonzero=work.inputs, common=work.inputs)
@@ -137,7 +137,7 @@ def test_skipping_zeros_takes_no_longer(limits: MachineLimits, work: Work) -> No
 
 
 @given(machines, works())
-def test_where_the_caches_are_unknown_only_arithmetic_counts(limits: MachineLimits, work: Work) -> None:
+def test_where_the_caches_are_unknown_only_arithmetic_counts(limits: MachineLimits, work: Workload) -> None:
     unknown = replace(limits, l1_bytes=math.inf, cache_bytes=math.inf)
     twice = replace(unknown, peak_gflops=2 * limits.peak_gflops)
     for bounds in (epoch_bounds, inference_bounds):
@@ -146,7 +146,7 @@ def test_where_the_caches_are_unknown_only_arithmetic_counts(limits: MachineLimi
 
 def test_work_counts_the_zeros_of_the_images(small_digits: Dataset) -> None:
     X = small_digits.X_train[:100]
-    work = work_of(X)
+    work = workload_of(X)
     assert (work.images, work.inputs, work.hidden, work.classes, work.batch_size) == (100, 784, 20, 10, 32)
     assert work.nonzero * 100 == pytest.approx(sum(1 for image in X.tolist() for pixel in image if pixel))
     order = batch_order(0, 0, 100).tolist()
@@ -158,8 +158,8 @@ def test_work_counts_the_zeros_of_the_images(small_digits: Dataset) -> None:
     assert 0 < work.nonzero < work.common < 784
 
 
-def test_work_of_a_single_batch_and_of_another_recipe(small_digits: Dataset) -> None:
-    work = work_of(small_digits.X_train[:7], SGD.with_changes(hidden=5, batch_size=8), classes=3)
+def test_workload_of_a_single_batch_and_of_another_recipe(small_digits: Dataset) -> None:
+    work = workload_of(small_digits.X_train[:7], SGD.with_changes(hidden=5, batch_size=8), classes=3)
     assert (work.images, work.hidden, work.classes, work.batch_size, work.common) == (7, 5, 3, 8, 0.0)
 
 

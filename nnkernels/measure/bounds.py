@@ -46,7 +46,7 @@ FLOAT32_BYTES = 4
 
 
 @dataclass(frozen=True)
-class Work:
+class Workload:
     """What is to be computed.
 
     Attributes
@@ -77,7 +77,7 @@ class Bounds:
     sparse_seconds: float
 
 
-def work_of(X: npt.NDArray[Any], recipe: Recipe = SGD, classes: int = CLASSES) -> Work:
+def workload_of(X: npt.NDArray[Any], recipe: Recipe = SGD, classes: int = CLASSES) -> Workload:
     """Return the work of an epoch, or of predicting, on these images, whose zeros are counted.
 
     Batches are those of the first epoch of seed 0.
@@ -86,7 +86,7 @@ def work_of(X: npt.NDArray[Any], recipe: Recipe = SGD, classes: int = CLASSES) -
     starts = np.arange(0, len(X), recipe.batch_size)
     in_batch = np.logical_or.reduceat(nonzero[batch_order(0, 0, len(X))], starts, axis=0)
     common = np.count_nonzero(in_batch[1:] & in_batch[:-1], axis=1)
-    return Work(
+    return Workload(
         images=len(X),
         inputs=X.shape[1],
         hidden=recipe.hidden,
@@ -97,7 +97,7 @@ def work_of(X: npt.NDArray[Any], recipe: Recipe = SGD, classes: int = CLASSES) -
     )
 
 
-def epoch_bounds(limits: MachineLimits, work: Work) -> Bounds:
+def epoch_bounds(limits: MachineLimits, work: Workload) -> Bounds:
     """Return how long an epoch of training takes at least.
 
     ``2 N (2 D H + 3 H C)`` operations: ``D H`` multiply-adds an image for ``Z1`` and ``dW1``, ``H C`` for the logits,
@@ -113,7 +113,7 @@ def epoch_bounds(limits: MachineLimits, work: Work) -> Bounds:
     return Bounds(seconds(work.inputs, work.inputs), seconds(work.nonzero, work.common))
 
 
-def inference_bounds(limits: MachineLimits, work: Work) -> Bounds:
+def inference_bounds(limits: MachineLimits, work: Workload) -> Bounds:
     """Return how long predicting all images takes at least.
 
     ``2 N (D H + H C)`` operations. All pixels are read, by the sparse program too: it gets them as they are.
