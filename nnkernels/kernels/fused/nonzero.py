@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.jit import ordered_kernel, part
+from nnkernels.jit import inlined_part, ordered_kernel, part
 from nnkernels.kernels import simd
 
 MAX_INPUTS = 2**16  # pixels are numbered by uint16
@@ -109,22 +109,8 @@ def list_nonzero(
     start: int,
     places: npt.NDArray[np.uint16],
 ) -> int:
-    """List the nonzero pixels of ``image[first:last]`` from ``start`` on, filled up; return where the list ends.
-
-    Eight pixels at a time, without a branch: a table knows the places of the ones in each mask of eight bits. All
-    eight places are written, of which only those in the mask are kept, so up to seven elements beyond the end are
-    overwritten: of the images that follow, which are written later, or of the padding.
-    """
-    whole = first + (last - first) // 8 * 8
-    end = start
-    for d in range(first, whole, 8):
-        mask = simd.nonzero_mask(image, d)
-        simd.store_moved(pixels, end, places, mask, d)
-        end += simd.bit_count(mask)
-    for d in range(whole, last):
-        if image[d] != 0:
-            pixels[end] = d
-            end += 1
+    """List the nonzero pixels of ``image[first:last]`` from ``start`` on, filled up; return where the list ends."""
+    end = find_places(image, 0, first, last, pixels, start, places)
     for k in range(start, end):
         values[k] = simd.at(image, np.intp(simd.at(pixels, k)))
     filled = start + (end - start + 3) // 4 * 4
@@ -132,3 +118,32 @@ def list_nonzero(
         values[k] = 0
         pixels[k] = pixels[end - 1]
     return filled
+
+
+@inlined_part
+def find_places(
+    images: npt.NDArray[Any],
+    offset: int,
+    first: int,
+    last: int,
+    pixels: npt.NDArray[np.uint16],
+    start: int,
+    places: npt.NDArray[np.uint16],
+) -> int:
+    """Write the places of the nonzero pixels ``first`` to ``last`` of an image to ``pixels[start:]``; return their end.
+
+    The image begins at ``images[offset]``. Eight pixels at a time, without a branch: a table knows the places of the
+    ones in each mask of eight bits. All eight places are written, of which only those in the mask are kept, so up to
+    seven elements beyond the end are overwritten: of lists that follow and are written later, or of the padding.
+    """
+    whole = first + (last - first) // 8 * 8
+    end = start
+    for d in range(first, whole, 8):
+        mask = simd.nonzero_mask(images, offset + d)
+        simd.store_moved(pixels, end, places, mask, d)
+        end += simd.bit_count(mask)
+    for d in range(whole, last):
+        if images[offset + d] != 0:
+            pixels[end] = d
+            end += 1
+    return end

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from nnkernels.jit import inlined_part, ordered_kernel
 from nnkernels.kernels import simd
 from nnkernels.kernels.fused.model import Layout, aligned_zeros
-from nnkernels.kernels.fused.nonzero import PADDING, PLACES
+from nnkernels.kernels.fused.nonzero import PADDING, PLACES, find_places
 from nnkernels.kernels.fused.nonzero_layer import row_of
 from nnkernels.kernels.simd import at, load, load_places, relu, store, width, zeros
 from nnkernels.kernels.team import run_shares
@@ -87,20 +87,18 @@ def prediction_kernel(panel_lanes: int, panels: int, class_lanes: int) -> Callab
         flat = X.reshape(-1)
         length = inputs + PADDING
         pixels = np.empty(GROUP * length, np.uint16)
-        entries = np.empty(GROUP, np.int64)
+        ends = np.empty(GROUP, np.int64)
         A1 = np.empty(hidden_lanes + class_lanes, np.float32)
         factor = np.float32(scale)
         for group in range(start, end, GROUP):
             # A list is read after those of a few images more are written: read at once, it would have to wait until the
             # last of its stores, which overlap, has left for the cache.
             for i in range(min(GROUP, end - group)):
-                entries[i] = list_pixels(flat, (group + i) * inputs, inputs, pixels, i * length, table)
+                ends[i] = find_places(flat, (group + i) * inputs, 0, inputs, pixels, i * length, table)
             for i in range(min(GROUP, end - group)):
                 n = group + i
                 for p in range(0, hidden_lanes, panel_lanes):
-                    sums = listed_rows(
-                        weights, flat, n * inputs, pixels, i * length, i * length + entries[i], p * inputs, panel
-                    )
+                    sums = listed_rows(weights, flat, n * inputs, pixels, i * length, ends[i], p * inputs, panel)
                     store(A1, p, relu(factor * sums + load(weights, b1 + p, panel)))
                 logits, other = load(weights, b2, outputs), outputs
                 for h in range(0, hidden_lanes, 2):
@@ -114,24 +112,6 @@ def prediction_kernel(panel_lanes: int, panels: int, class_lanes: int) -> Callab
                     probs[n, c] = at(A1, hidden_lanes + c)
 
     return predict
-
-
-@inlined_part
-def list_pixels(
-    images: npt.NDArray[Any], first: int, inputs: int, pixels: npt.NDArray[np.uint16], start: int, table: Any
-) -> int:
-    """List the nonzero pixels of the image that begins at ``images[first]``; return how many. See ``nonzero``."""
-    whole = inputs // 8 * 8
-    entries = start
-    for d in range(0, whole, 8):
-        mask = simd.nonzero_mask(images, first + d)
-        simd.store_moved(pixels, entries, table, mask, d)
-        entries += simd.bit_count(mask)
-    for d in range(whole, inputs):
-        if images[first + d] != 0:
-            pixels[entries] = d
-            entries += 1
-    return entries - start
 
 
 @inlined_part
