@@ -42,13 +42,18 @@ def test_log_ratios_of_unequal_segments_pair_the_rounds() -> None:
 
 @pytest.mark.parametrize(("busy_seconds", "comes_to_rest"), [(0.0, True), (0.04, True), (1.0, False)])
 def test_rest_waits_for_threads_that_spin_on_but_not_for_ever(busy_seconds, comes_to_rest, monkeypatch):
-    wall, computed = [100.0], [5.0]
+    # A clock that goes on by a tenth of a millisecond at each look; this thread computes all the time.
+    wall = [100.0]
 
-    def sleep(seconds):
-        computed[0] += max(0.0, min(seconds, 100.0 + busy_seconds - wall[0]))
-        wall[0] += seconds
+    def perf_counter():
+        wall[0] += 1e-4
+        return wall[0]
 
-    clock = SimpleNamespace(perf_counter=lambda: wall[0], process_time=lambda: computed[0], sleep=sleep)
+    def process_time():
+        passed = wall[0] - 100.0
+        return passed + min(passed, busy_seconds)
+
+    clock = SimpleNamespace(perf_counter=perf_counter, process_time=process_time, thread_time=lambda: wall[0] - 100.0)
     monkeypatch.setattr(paired, "time", clock)
     assert rest() == comes_to_rest
     waited = wall[0] - 100.0

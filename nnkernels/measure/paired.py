@@ -90,15 +90,21 @@ def rest() -> bool:
     """Wait until no thread of this process computes any more; return whether that came within a third of a second.
 
     The threads of BLAS and of the frameworks spin on after a call, for up to some 40 ms, in case another comes:
-    on the CPUs, and at the expense, of whoever is timed next.
+    on the CPUs, and at the expense, of whoever is timed next. The wait itself spins: a CPU that has slept begins
+    slowly, which would be charged to short segments.
     """
     given_up = time.perf_counter() + LONGEST_REST_SECONDS
-    while time.perf_counter() < given_up:
-        started, computed = time.perf_counter(), time.process_time()
-        time.sleep(REST_SECONDS)
-        if time.process_time() - computed < BUSY_SHARE * (time.perf_counter() - started):
+    while (started := time.perf_counter()) < given_up:
+        others = _seconds_of_other_threads()
+        while time.perf_counter() - started < REST_SECONDS:
+            pass
+        if _seconds_of_other_threads() - others < BUSY_SHARE * REST_SECONDS:
             return True
     return False
+
+
+def _seconds_of_other_threads() -> float:
+    return time.process_time() - time.thread_time()
 
 
 def log_ratios(numerator: list[list[float]], denominator: list[list[float]]) -> npt.NDArray[np.float64]:
