@@ -11,7 +11,7 @@ import numpy.typing as npt
 from nnkernels.kernels import numba_kernels
 from nnkernels.kernels.contract import SGD, OptimizerState, UpdateRule
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
-from nnkernels.kernels.fused.model import Layout, Sizes, new_workspace
+from nnkernels.kernels.fused.model import Layout, Sizes, training_memory
 from nnkernels.kernels.fused.nonzero import MAX_INPUTS, NonzeroImages, pack_nonzero, unpack_nonzero
 from nnkernels.kernels.fused.prediction import Convert, Predict, compiled_predictor
 from nnkernels.kernels.fused.training import training_kernel
@@ -77,10 +77,13 @@ def train_inplace(
     threads = max(1, min(numba.get_num_threads(), batch_size // IMAGES_A_THREAD))
     layout = Layout.of(params, (dense_layer if dense else nonzero_layer).MOST_PANEL_LANES)
     batch_size = min(batch_size, max(len(order), 1))
-    model, grads = layout.packed(params, -np.inf), layout.new()
-    first, second = grads, grads  # which plain SGD does not look at
-    if rule.code != SGD:
-        first, second = layout.packed(state.first), layout.packed(state.second)
+    plain = rule.code == SGD
+    (model, grads, *moments), space = training_memory(layout, batch_size, threads, dense, 2 if plain else 4)
+    layout.pack(params, model, -np.inf)
+    first, second = (grads, grads) if plain else moments  # plain SGD looks at neither
+    if not plain:
+        layout.pack(state.first, first)
+        layout.pack(state.second, second)
     run_together(
         training_kernel(layout.panel_lanes, layout.class_lanes, dense),
         threads,
@@ -88,7 +91,7 @@ def train_inplace(
         grads,
         first,
         second,
-        new_workspace(layout, batch_size, threads, dense),
+        space,
         X,
         y,
         order,
@@ -99,7 +102,7 @@ def train_inplace(
         rule,
     )
     layout.unpack(model, params)
-    if rule.code != SGD:
+    if not plain:
         layout.unpack(first, state.first)
         layout.unpack(second, state.second)
     state.step[0] += len(learning_rates)

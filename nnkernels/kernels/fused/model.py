@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 
-from nnkernels.kernels.simd import lanes_for
+from nnkernels.kernels.simd import CACHE_LINE, lanes_for
 from nnkernels.parameters import FloatArray, Parameters
 
-CACHE_LINE = 64
+FLOATS_A_LINE = CACHE_LINE // 4
 
 
 class Model(NamedTuple):
@@ -51,27 +53,20 @@ class Layout:
         inputs, hidden = params.W1.shape
         return cls(inputs, hidden, len(params.b2), most_panel_lanes)
 
-    def new(self, b2_padding: float = 0.0) -> Model:
-        """Return a model of zeros."""
-        lengths = (
-            self.hidden_lanes * self.inputs,
-            self.hidden_lanes,
-            self.hidden_lanes * self.class_lanes,
-            self.class_lanes,
-        )
-        model = Model(*aligned_zeros(*lengths))
-        model.b2[self.classes :] = b2_padding
-        return model
+    @property
+    def lengths(self) -> tuple[int, int, int, int]:
+        """Return how long the four arrays of a model are."""
+        hidden, classes = self.hidden_lanes, self.class_lanes
+        return hidden * self.inputs, hidden, hidden * classes, classes
 
-    def packed(self, params: Parameters, b2_padding: float = 0.0) -> Model:
-        """Return a copy of the parameters as a model."""
-        model = self.new(b2_padding)
+    def pack(self, params: Parameters, model: Model, b2_padding: float = 0.0) -> None:
+        """Copy parameters into a model of zeros."""
         for units, panel in self._panels(model):
             panel[:, : units.stop - units.start] = params.W1[:, units]
         model.b1[: self.hidden] = params.b1
         model.W2.reshape(self.hidden_lanes, self.class_lanes)[: self.hidden, : self.classes] = params.W2
         model.b2[: self.classes] = params.b2
-        return model
+        model.b2[self.classes :] = b2_padding
 
     def unpack(self, model: Model, params: Parameters) -> None:
         """Copy a model into parameters."""
@@ -112,18 +107,32 @@ class Workspace(NamedTuple):
     features: FloatArray
 
 
-def new_workspace(layout: Layout, batch_size: int, threads: int, dense: bool) -> Workspace:
-    """Return a workspace of zeros."""
+def training_memory(
+    layout: Layout, batch_size: int, threads: int, dense: bool, models: int
+) -> tuple[list[Model], Workspace]:
+    """Return so many models and a workspace, all zeros, in memory that the next call on this thread is given again.
+
+    Fresh memory would cost a short stretch more than its arithmetic: the system hands it over page by page.
+    """
     images = lanes_for(batch_size)
     columns = 8 * (layout.hidden_lanes + layout.class_lanes)
-    A1, dZ1, dlogits, all_columns, features = aligned_zeros(
+    lengths = [
+        *layout.lengths * models,
         images * layout.hidden_lanes,
         images * layout.hidden_lanes,
         images * layout.class_lanes,
         threads * columns,
         images * lanes_for(layout.inputs) if dense else 0,
-    )
-    return Workspace(A1, dZ1, dlogits, all_columns.reshape(threads, columns), features)
+    ]
+    ends = _ends(lengths)
+    kept: FloatArray | None = getattr(_of_this_thread, "memory", None)
+    if kept is None or len(kept) < ends[-1]:
+        kept = _of_this_thread.memory = _aligned(ends[-1])
+    kept[: ends[-1]] = 0
+    arrays = _cut(kept, lengths, ends)
+    A1, dZ1, dlogits, all_columns, features = arrays[4 * models :]
+    space = Workspace(A1, dZ1, dlogits, all_columns.reshape(threads, columns), features)
+    return [Model(*arrays[4 * i : 4 * i + 4]) for i in range(models)], space
 
 
 class Sizes(NamedTuple):
@@ -142,14 +151,25 @@ class Batch(NamedTuple):
     size: int
 
 
-def aligned_zeros(*lengths: int) -> list[FloatArray]:
-    """Return float32 zeros of these lengths, each from a cache line on: no vector of eight lies across two.
+_of_this_thread = threading.local()
 
-    All lie in one piece of memory.
-    """
-    line = CACHE_LINE // 4
-    ends = list(accumulate(-(-length // line) * line for length in lengths))
-    memory = np.zeros(ends[-1] + line, np.float32)
-    first = -memory.__array_interface__["data"][0] // 4 % line
-    starts = [first, *(first + end for end in ends)]
-    return [memory[start : start + length] for start, length in zip(starts, lengths, strict=False)]
+
+def aligned_zeros(*lengths: int) -> list[FloatArray]:
+    """Return float32 zeros of these lengths, each from a cache line on: no vector of eight lies across two."""
+    ends = _ends(lengths)
+    return _cut(_aligned(ends[-1]), lengths, ends)
+
+
+def _ends(lengths: Sequence[int]) -> list[int]:
+    """Return where each array ends, in a piece of memory that holds all, each filled up to a whole cache line."""
+    return list(accumulate(-(-length // FLOATS_A_LINE) * FLOATS_A_LINE for length in lengths))
+
+
+def _cut(memory: FloatArray, lengths: Sequence[int], ends: Sequence[int]) -> list[FloatArray]:
+    return [memory[start : start + length] for start, length in zip((0, *ends), lengths, strict=False)]
+
+
+def _aligned(length: int) -> FloatArray:
+    memory = np.zeros(length + FLOATS_A_LINE, np.float32)
+    start = -memory.__array_interface__["data"][0] // 4 % FLOATS_A_LINE
+    return memory[start : start + length]

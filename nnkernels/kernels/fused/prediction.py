@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from nnkernels.jit import inlined_part, ordered_kernel
 from nnkernels.kernels import simd
-from nnkernels.kernels.fused.model import Layout, aligned_zeros
+from nnkernels.kernels.fused.model import Layout, Model, aligned_zeros
 from nnkernels.kernels.fused.nonzero import PADDING, PLACES, find_places
 from nnkernels.kernels.fused.nonzero_layer import row_of
 from nnkernels.kernels.simd import at, load, load_places, relu, store, width, zeros
@@ -43,9 +43,10 @@ def compiled_predictor(params: Parameters, pixel_scale: float, as_features: Conv
         Makes contiguous float32 features (N, D) of anything but contiguous uint8 images, or refuses.
     """
     layout = Layout.of(params, PANEL_LANES)
-    model = layout.packed(params, -np.inf)
+    model = Model(*aligned_zeros(*layout.lengths))
+    layout.pack(params, model, -np.inf)
     # One array in place of four: taking arguments in is most of what one image costs.
-    (weights,) = aligned_zeros(sum(map(len, model)))
+    (weights,) = aligned_zeros(sum(layout.lengths))
     np.concatenate(model, out=weights)
     kernel = prediction_kernel(layout.panel_lanes, layout.panels, layout.class_lanes)
     inputs, classes, strides, uint8 = layout.inputs, layout.classes, (layout.inputs, 1), np.dtype(np.uint8)
