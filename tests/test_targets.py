@@ -220,7 +220,7 @@ def test_readme_block_is_written_and_read_again(tmp_path: Path) -> None:
     assert before == f"{readme.section(summary)}\nbetween\n"
     assert after == "\nafter\n"
     assert "old" not in block
-    row = "| epoch, SGD, batch 32 | NumPy | 6 x | 12 x | 10.0 x [10.0, 10.0] | reached | Some Processor |"
+    row = "| epoch, SGD, batch 32 | NumPy | reached | 10.0 x [10.0, 10.0] | 6 x | 12 x | Some Processor |"
     assert row in block
     assert block.count("\n| ") == len(targets.TARGETS) + 1  # and the heading
     assert "not measured | - |" in block

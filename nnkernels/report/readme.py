@@ -49,7 +49,7 @@ def targets_section(summary: Summary) -> str:
     if not targets.any_measured(asked):
         told = [f"Run `{run.record.run_id}` measured none of what was asked of the fused kernels."]
     else:
-        lines = [f"| {' | '.join(targets.HEADINGS)} |", "|---|---|---:|---:|---:|---|---|"]
+        lines = [f"| {' | '.join(targets.HEADINGS)} |", "|---|---|---|---:|---:|---:|---|"]
         lines += [f"| {' | '.join(row.cells())} |" for row in asked]
         told = [
             *lines,

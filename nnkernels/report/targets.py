@@ -89,10 +89,11 @@ class Row:
         value, _space, interval = formats.ratio(self.reached).partition(" ")
         reached = f"{value} {target.measure.unit} {interval}".rstrip() if self.reached else value
         asked, stretch = target.limit(target.asked), target.limit(target.stretch)
-        return (target.work, self.against, asked, stretch, reached, self.verdict, self.cpu)
+        return (target.work, self.against, self.verdict, reached, asked, stretch, self.cpu)
 
 
-HEADINGS = ("work", "against", "asked", "stretch", "reached", "verdict", "CPU")
+# What one looks for first, first: on a narrow page the end of a row is out of sight.
+HEADINGS = ("work", "against", "verdict", "reached", "asked", "stretch", "CPU")
 
 _EPOCH, _ADAM, _LARGE_BATCH = "epoch", "epoch, Adam", "epoch, batch 1,024"
 _BEST_KERAS = f"{KERAS_FORMS_PREFIX}*"
