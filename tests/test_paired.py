@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from nnkernels.measure import paired
-from nnkernels.measure.paired import Task, alternate, log_ratios, rest
+from nnkernels.measure.paired import Task, alternate, log_ratios
 
 
 def test_tasks_take_turns_and_each_begins_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,26 +37,3 @@ def test_log_ratios_pair_segment_by_segment() -> None:
 
 def test_log_ratios_of_unequal_segments_pair_the_rounds() -> None:
     assert log_ratios([[6.0], [12.0]], [[1.0, 3.0], [2.0, 6.0]]) == pytest.approx(np.log([3.0, 3.0]))
-
-
-@pytest.mark.parametrize(("busy_seconds", "comes_to_rest"), [(0.0, True), (0.04, True), (1.0, False)])
-def test_rest_waits_for_threads_that_spin_on_but_not_for_ever(busy_seconds, comes_to_rest, monkeypatch):
-    # A clock that goes on by a tenth of a millisecond at each look; this thread computes all the time.
-    wall = [100.0]
-
-    def perf_counter():
-        wall[0] += 1e-4
-        return wall[0]
-
-    def process_time():
-        passed = wall[0] - 100.0
-        return passed + min(passed, busy_seconds)
-
-    clock = SimpleNamespace(perf_counter=perf_counter, process_time=process_time, thread_time=lambda: wall[0] - 100.0)
-    monkeypatch.setattr(paired, "time", clock)
-    assert rest() == comes_to_rest
-    waited = wall[0] - 100.0
-    if comes_to_rest:
-        assert busy_seconds < waited <= busy_seconds + 2.5 * paired.REST_SECONDS
-    else:
-        assert waited == pytest.approx(paired.LONGEST_REST_SECONDS, abs=2 * paired.REST_SECONDS)

@@ -20,6 +20,7 @@ from llvmlite import ir
 from numba.core import types
 
 from nnkernels.jit import intrinsic, part
+from nnkernels.kernels.own_cpus import OwnCpus
 
 SPINS = 2000  # looks at the counter before a thread offers its CPU to others
 
@@ -65,14 +66,19 @@ def _on_each(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) -
         work(0, barrier)
         return
 
+    cpus = OwnCpus()
+
     def take_part(thread: int) -> None:
         try:
+            if thread > 0:
+                cpus.settle()
             work(thread, barrier)
         except BaseException:
             barrier[0] = OPEN
             raise
 
     with _one_team:
+        cpus.settle()  # the caller, before any other wakes up where it is
         others = [_pool(threads - 1).submit(take_part, thread) for thread in range(1, threads)]
         try:
             take_part(0)

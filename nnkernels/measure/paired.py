@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nnkernels.measure.quiet import rest
+
 SecondsByRound = dict[str, list[list[float]]]
 
 
@@ -79,32 +81,6 @@ def alternate(tasks: Mapping[str, Task], rounds: int, lost: dict[str, Exception]
                         raise
                     out[name] = error
     return {name: of_task for name, of_task in seconds.items() if name not in out}
-
-
-REST_SECONDS = 0.002
-LONGEST_REST_SECONDS = 0.3
-BUSY_SHARE = 0.1
-
-
-def rest() -> bool:
-    """Wait until no thread of this process computes any more; return whether that came within a third of a second.
-
-    The threads of BLAS and of the frameworks spin on after a call, for up to some 40 ms, in case another comes:
-    on the CPUs, and at the expense, of whoever is timed next. The wait itself spins: a CPU that has slept begins
-    slowly, which would be charged to short segments.
-    """
-    given_up = time.perf_counter() + LONGEST_REST_SECONDS
-    while (started := time.perf_counter()) < given_up:
-        others = _seconds_of_other_threads()
-        while time.perf_counter() - started < REST_SECONDS:
-            pass
-        if _seconds_of_other_threads() - others < BUSY_SHARE * REST_SECONDS:
-            return True
-    return False
-
-
-def _seconds_of_other_threads() -> float:
-    return time.process_time() - time.thread_time()
 
 
 def log_ratios(numerator: list[list[float]], denominator: list[list[float]]) -> npt.NDArray[np.float64]:

@@ -1,0 +1,70 @@
+"""Threads of a team spread over the CPUs, and none is bound to one afterwards."""
+
+import os
+import threading
+
+import pytest
+
+from nnkernels.kernels import own_cpus
+from nnkernels.kernels.own_cpus import OwnCpus
+
+
+def settled(team, here, allowed, monkeypatch):
+    """Return where a thread that is on ``here`` was moved to, in order."""
+    moves = []
+    monkeypatch.setattr(own_cpus, "current_cpu", lambda: here)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(allowed), raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _pid, cpus: moves.append(set(cpus)), raising=False)
+    team.settle()
+    return moves
+
+
+def test_a_thread_moves_only_from_a_cpu_that_another_of_the_team_has(monkeypatch):
+    team = OwnCpus()
+    assert settled(team, 1, {0, 1, 3}, monkeypatch) == []
+    assert settled(team, 1, {0, 1, 3}, monkeypatch) == [{0}, {0, 1, 3}]
+    assert settled(team, 0, {0, 1, 3}, monkeypatch) == [{3}, {0, 1, 3}]
+    assert settled(team, 3, {0, 1, 3}, monkeypatch) == []  # more threads than CPUs: they share
+    assert settled(OwnCpus(), 1, {0, 1, 3}, monkeypatch) == []  # another team's business
+
+
+def test_nothing_is_done_where_the_system_does_not_tell_cpus(monkeypatch):
+    team = OwnCpus()
+    assert settled(team, None, {0, 1}, monkeypatch) == []
+    assert settled(team, None, {0, 1}, monkeypatch) == []
+
+
+def test_a_refused_move_is_no_error(monkeypatch):
+    team = OwnCpus()
+    settled(team, 0, {0, 1}, monkeypatch)
+
+    def refuse(_pid, cpus):
+        if len(cpus) == 1:
+            raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse, raising=False)
+    team.settle()
+
+
+@pytest.mark.skipif(
+    own_cpus.current_cpu() is None or len(os.sched_getaffinity(0)) < 2, reason="there are no two CPUs to tell apart"
+)
+def test_a_real_thread_is_moved_and_left_free(monkeypatch):
+    allowed, move = os.sched_getaffinity(0), os.sched_setaffinity
+    seen = []
+
+    def crowd():
+        move(0, {min(allowed)})  # it is there now for certain
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: allowed)
+        monkeypatch.setattr(
+            os, "sched_setaffinity", lambda pid, cpus: (move(pid, cpus), seen.append(own_cpus.current_cpu()))
+        )
+        OwnCpus({min(allowed)}).settle()
+        monkeypatch.undo()
+        seen.append(os.sched_getaffinity(0))
+
+    thread = threading.Thread(target=crowd)
+    thread.start()
+    thread.join()
+    assert seen[0] == min(allowed - {min(allowed)})
+    assert seen[-1] == allowed

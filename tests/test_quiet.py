@@ -1,0 +1,86 @@
+"""Who is timed next waits for the threads that the last one left behind."""
+
+import threading
+from types import SimpleNamespace
+
+import numba
+import numpy as np
+import pytest
+
+from nnkernels.kernels.team import current
+from nnkernels.measure import quiet
+from nnkernels.measure.quiet import LONGEST_REST_SECONDS, REST_SECONDS, computing_threads, rest
+
+LINUX = quiet.TASKS.is_dir()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that goes on by a tenth of a millisecond at each look."""
+    wall = [100.0]
+
+    def perf_counter():
+        wall[0] += 1e-4
+        return wall[0]
+
+    clock = SimpleNamespace(
+        perf_counter=perf_counter, passed=lambda: wall[0] - 100.0, thread_time=lambda: wall[0] - 100.0
+    )
+    monkeypatch.setattr(quiet, "time", clock)
+    return clock
+
+
+def threads_told(clock, busy_seconds, monkeypatch):
+    monkeypatch.setattr(quiet, "computing_threads", lambda: {7} if clock.passed() < busy_seconds else set())
+
+
+def cpu_time_told(clock, busy_seconds, monkeypatch, tmp_path):
+    monkeypatch.setattr(quiet, "TASKS", tmp_path / "none")
+    clock.process_time = lambda: clock.passed() + min(clock.passed(), busy_seconds)
+
+
+@pytest.mark.parametrize("told", ["threads", "CPU time"])
+@pytest.mark.parametrize(("busy_seconds", "comes_to_rest"), [(0.0, True), (0.04, True), (1.0, False)])
+def test_rest_waits_for_threads_that_spin_on_but_not_for_ever(
+    busy_seconds, comes_to_rest, told, clock, monkeypatch, tmp_path
+):
+    if told == "threads":
+        monkeypatch.setattr(quiet, "TASKS", tmp_path)
+        threads_told(clock, busy_seconds, monkeypatch)
+    else:
+        cpu_time_told(clock, busy_seconds, monkeypatch, tmp_path)
+    assert rest() == comes_to_rest
+    if comes_to_rest:
+        assert busy_seconds < clock.passed() <= busy_seconds + 2.5 * REST_SECONDS
+    else:
+        assert clock.passed() == pytest.approx(LONGEST_REST_SECONDS, abs=2 * REST_SECONDS)
+
+
+@numba.njit(nogil=True)
+def spin(begun, stop):
+    begun[0] = 1
+    while current(stop) == 0:
+        pass
+
+
+@pytest.mark.skipif(not LINUX, reason="threads are told by Linux's list of them")
+def test_a_thread_that_spins_computes_and_one_that_waits_does_not():
+    begun, stop, done = np.zeros(1, np.int64), np.zeros(1, np.int64), threading.Event()
+    spin(begun, np.ones(1, np.int64))  # compiled, and over at once
+    begun[0] = 0
+    spinning = threading.Thread(target=spin, args=(begun, stop), daemon=True)
+    waiting = threading.Thread(target=done.wait)
+    spinning.start()
+    waiting.start()
+    try:
+        while begun[0] == 0:
+            pass
+        seen = computing_threads()
+    finally:
+        stop[0] = 1
+        done.set()
+        spinning.join()
+        waiting.join()
+    assert spinning.native_id in seen
+    assert threading.get_native_id() not in seen
+    assert spinning.native_id not in computing_threads()
