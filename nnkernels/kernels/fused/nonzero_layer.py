@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nnkernels.jit import inlined_part, part
 from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
 from nnkernels.kernels.fused.nonzero import NonzeroImages, middle
-from nnkernels.kernels.simd import at, load, load_four, load_places, pick, prefetch, relu, store, width
+from nnkernels.kernels.simd import at, load, load_four, load_places, pick, prefetch, product, relu, store, width
 from nnkernels.parameters import FloatArray
 
 # A panel's row of sums stays in registers: eight vectors leave some of AVX2's sixteen for the operands.
@@ -126,10 +126,10 @@ def add_outer_products(
                 add(target, panel_start + np.intp(at(pixels, k)) * lanes, np.float32(at(values, k)) * gradient)
             for k in range(fours_start, fours_end, 4):
                 x, places = load_four(values, k), load_places(pixels, k)
-                add(target, panel_start + row_of(places, 0, lanes), pick(x, 0, panel) * gradient)
-                add(target, panel_start + row_of(places, 1, lanes), pick(x, 1, panel) * gradient)
-                add(target, panel_start + row_of(places, 2, lanes), pick(x, 2, panel) * gradient)
-                add(target, panel_start + row_of(places, 3, lanes), pick(x, 3, panel) * gradient)
+                add(target, panel_start + row_of(places, 0, lanes), product(pick(x, 0, panel), gradient))
+                add(target, panel_start + row_of(places, 1, lanes), product(pick(x, 1, panel), gradient))
+                add(target, panel_start + row_of(places, 2, lanes), product(pick(x, 2, panel), gradient))
+                add(target, panel_start + row_of(places, 3, lanes), product(pick(x, 3, panel), gradient))
 
 
 @part

@@ -85,6 +85,18 @@ def exp_nonpositive(typingctx: Any, lanes: Any) -> Any:
 
 
 @intrinsic
+def product(typingctx: Any, left: Any, right: Any) -> Any:
+    """``product(a, b)``: lane by lane ``a * b``, which stays a product where ``*`` may become a part of a sum."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        pairs = zip(*(unpack(builder, arg) for arg in args), strict=True)
+        fence = "llvm.arithmetic.fence.v8f32"
+        return pack(builder, [call(builder, fence, [builder.fmul(a, b)], FLOATS) for a, b in pairs])
+
+    return left(left, right), generate
+
+
+@intrinsic
 def maximum(typingctx: Any, left: Any, right: Any) -> Any:
     """``maximum(a, b)``: lane by lane the greater; ``b`` where one is NaN."""
 
