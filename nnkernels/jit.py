@@ -33,6 +33,14 @@ def ordered_kernel(function: Callable[P, R]) -> Callable[P, R]:
     return _compiled(function, ORDERED)
 
 
+def quick_kernel(function: Callable[P, R], signature: object) -> Callable[P, R]:
+    """Compile ``function`` as :func:`ordered_kernel` does, at once, for one signature only, and with the GIL kept.
+
+    What it then costs to call it is the least there is; other types of arguments are a TypeError.
+    """
+    return _compiled(function, ORDERED, signature, nogil=False)
+
+
 def part(function: Callable[P, R]) -> Callable[P, R]:
     """Let kernels call ``function``: it is compiled as the kernel that calls it is."""
     callable_in_kernels: Callable[P, R] = extending.register_jitable(function)
@@ -58,9 +66,11 @@ def literal_intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
     return cast("Callable[..., Any]", extending.intrinsic(prefer_literal=True)(function))
 
 
-def _compiled(function: Callable[P, R], fastmath: set[str]) -> Callable[P, R]:
+def _compiled(
+    function: Callable[P, R], fastmath: set[str], signature: object | None = None, nogil: bool = True
+) -> Callable[P, R]:
     def compile_with(cache: bool) -> object:
-        return numba.njit(cache=cache, nogil=True, error_model="numpy", fastmath=fastmath)(function)
+        return numba.njit(signature, cache=cache, nogil=nogil, error_model="numpy", fastmath=fastmath)(function)
 
     try:
         compiled = compile_with(cache=True)

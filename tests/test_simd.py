@@ -144,6 +144,28 @@ def test_maximum_is_the_second_where_one_is_nan():
     np.testing.assert_array_equal(elementwise(a, b)["maximum"], np.array([1, NAN, NAN, -INF, 2, 3, NAN, 0], np.float32))
 
 
+@cache
+def adding_products(lanes):
+    @jit
+    def compute(a, b, c, scalar, out):
+        like = zeros(lanes)
+        x, y, z = load(a, 0, like), load(b, 0, like), load(c, 0, like)
+        store(out, 0, z + simd.product(x, y))
+        store(out, lanes, z + simd.product(scalar, y))
+
+    return compute
+
+
+@every_width
+@given(data=st.data(), scalar=st.floats(-100, 100, width=32))
+def test_a_product_is_rounded_before_it_is_added(lanes, data, scalar):
+    (a, b, c), s = data.draw(rows(lanes, 3)), np.float32(scalar)
+    out = np.zeros(2 * lanes, np.float32)
+    adding_products(lanes)(a, b, c, s, out)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(out, np.concatenate([c + a * b, c + s * b]))
+
+
 # The exponential
 
 EXP_TOLERANCE = 2e-7
@@ -349,26 +371,80 @@ def test_eight_rows_become_columns_and_nothing_else_changes(start, stride, at_ta
 
 
 @jit
-def mask_of(array, index):
-    return simd.nonzero_mask(array, index)
+def mask_of(array, i, j, k, m):
+    return simd.nonzero_mask(array, i, j, k, m)
 
 
 def bits(values):
-    return sum(1 << i for i, value in enumerate(values) if value != 0)
+    return sum(1 << i for i, value in enumerate(values) if value)
 
 
-@given(pixels=hnp.arrays(np.uint8, 11, elements=st.sampled_from([0, 0, 1, 128, 255])), index=st.integers(0, 3))
-def test_mask_has_a_bit_for_each_nonzero_byte(pixels, index):
-    assert mask_of(pixels, index) == bits(pixels[index : index + 8].tolist())
+def assert_mask_of_any(elements, starts):
+    expected = np.any([elements[start : start + simd.MASKED] != 0 for start in starts], axis=0)
+    assert mask_of(elements, *starts) == bits(expected)
+
+
+STARTS = st.tuples(*[st.integers(0, 20)] * 4)
+
+
+@given(pixels=hnp.arrays(np.uint8, 36, elements=st.sampled_from([0, 0, 0, 0, 1, 128, 255])), starts=STARTS)
+def test_mask_has_a_bit_for_each_place_where_any_byte_is_nonzero(pixels, starts):
+    assert_mask_of_any(pixels, starts)
+    assert_mask_of_any(pixels, starts[:1] * 4)
 
 
 @given(
-    pixels=hnp.arrays(np.float32, 11, elements=st.sampled_from([0.0, -0.0, 0.5, -1.0, NAN, INF, float(SUBNORMAL)])),
-    index=st.integers(0, 3),
+    pixels=hnp.arrays(
+        np.float32, 36, elements=st.sampled_from([0.0, 0.0, -0.0, 0.5, -1.0, NAN, INF, float(SUBNORMAL)])
+    ),
+    starts=STARTS,
 )
-@example(pixels=np.array([NAN, -0.0, 0.0, SUBNORMAL, -INF, 1, 0, NAN], np.float32), index=0)
-def test_mask_counts_nan_and_subnormals_as_nonzero_and_minus_zero_as_zero(pixels, index):
-    assert mask_of(pixels, index) == bits(pixels[index : index + 8].tolist())
+@example(pixels=np.resize(np.array([NAN, -0.0, 0.0, SUBNORMAL, -INF, 1], np.float32), 36), starts=(0, 0, 0, 0))
+def test_mask_counts_nan_and_subnormals_as_nonzero_and_minus_zero_as_zero(pixels, starts):
+    assert_mask_of_any(pixels, starts)
+
+
+@jit
+def feature_of(images, index, floats):
+    return simd.feature(images, index, floats)
+
+
+def test_a_byte_is_looked_up_and_a_float_is_itself():
+    floats = np.linspace(-1, 1, 256, dtype=np.float32)
+    every_byte = np.arange(256, dtype=np.uint8)[::-1].copy()
+    assert [feature_of(every_byte, i, floats) for i in range(256)] == floats[::-1].tolist()
+    assert feature_of(np.array([3, -0.25], np.float32), 1, floats) == -0.25
+
+
+@jit
+def in_turns(numbers, out):
+    kept = simd.stack_array(np.float32, 24)
+    for i in range(24):
+        kept[i] = numbers[i]
+    later = simd.stack_array(np.int64, 3)
+    for i in range(3):
+        later[i] = i - 1
+    store(out, 0, load(kept, 8, zeros(16)))
+    return kept.size, later.sum()
+
+
+def test_arrays_on_the_stack_hold_what_is_written_and_each_its_own():
+    numbers, out = np.arange(24, dtype=np.float32), np.zeros(16, np.float32)
+    assert in_turns(numbers, out) == (24, 0)
+    assert out.tolist() == list(range(8, 24))
+
+
+@jit
+def fetch(array, index, length):
+    simd.prefetch_row(array, index, length)
+    return array[0]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_fetching_ahead_changes_nothing_and_may_go_beyond_the_end(dtype):
+    array = np.arange(10, dtype=dtype)
+    assert fetch(array, 5, 10_000_000) == 0
+    assert array.tolist() == list(range(10))
 
 
 @jit

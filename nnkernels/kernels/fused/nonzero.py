@@ -110,7 +110,7 @@ def list_nonzero(
     places: npt.NDArray[np.uint16],
 ) -> int:
     """List the nonzero pixels of ``image[first:last]`` from ``start`` on, filled up; return where the list ends."""
-    end = find_places(image, 0, first, last, pixels, start, places)
+    end = find_places(image, 0, 0, 0, 0, first, last, pixels, start, places)
     for k in range(start, end):
         values[k] = simd.at(image, np.intp(simd.at(pixels, k)))
     filled = start + (end - start + 3) // 4 * 4
@@ -123,27 +123,34 @@ def list_nonzero(
 @inlined_part
 def find_places(
     images: npt.NDArray[Any],
-    offset: int,
+    i: int,
+    j: int,
+    k: int,
+    m: int,
     first: int,
     last: int,
     pixels: npt.NDArray[np.uint16],
     start: int,
     places: npt.NDArray[np.uint16],
 ) -> int:
-    """Write the places of the nonzero pixels ``first`` to ``last`` of an image to ``pixels[start:]``; return their end.
+    """List the pixels from ``first`` to ``last`` that are nonzero in any of four images; return the end of the list.
 
-    The image begins at ``images[offset]``. Eight pixels at a time, without a branch: a table knows the places of the
-    ones in each mask of eight bits. All eight places are written, of which only those in the mask are kept, so up to
-    seven elements beyond the end are overwritten: of lists that follow and are written later, or of the padding.
+    The images, which may be the same, begin at ``images[i]`` and so on; places are written to ``pixels[start:]``. Eight
+    pixels at a time, without a branch: a table knows the places of the ones in each mask of eight bits. All eight
+    places are written, of which only those in the mask are kept, so up to seven elements beyond the end are
+    overwritten: of lists that follow and are written later, or of the padding.
     """
-    whole = first + (last - first) // 8 * 8
+    whole = first + (last - first) // simd.MASKED * simd.MASKED
     end = start
-    for d in range(first, whole, 8):
-        mask = simd.nonzero_mask(images, offset + d)
-        simd.store_moved(pixels, end, places, mask, d)
-        end += simd.bit_count(mask)
+    for d in range(first, whole, simd.MASKED):
+        mask = simd.nonzero_mask(images, i + d, j + d, k + d, m + d)
+        low, high = mask & 255, mask >> 8
+        simd.store_moved(pixels, end, places, low, d)
+        end += simd.bit_count(low)
+        simd.store_moved(pixels, end, places, high, d + 8)
+        end += simd.bit_count(high)
     for d in range(whole, last):
-        if images[offset + d] != 0:
+        if images[i + d] != 0 or images[j + d] != 0 or images[k + d] != 0 or images[m + d] != 0:
             pixels[end] = d
             end += 1
     return end

@@ -121,9 +121,11 @@ def add_outer_products(
             # A thread's range of pixels may begin and end within four.
             fours_start, fours_end = min((start + 3) // 4 * 4, end), max(end // 4 * 4, start)
             for k in range(start, fours_start):
-                add(target, panel_start + np.intp(at(pixels, k)) * lanes, np.float32(at(values, k)) * gradient)
+                value = np.float32(at(values, k))
+                add(target, panel_start + np.intp(at(pixels, k)) * lanes, product(value, gradient))
             for k in range(max(fours_start, fours_end), end):
-                add(target, panel_start + np.intp(at(pixels, k)) * lanes, np.float32(at(values, k)) * gradient)
+                value = np.float32(at(values, k))
+                add(target, panel_start + np.intp(at(pixels, k)) * lanes, product(value, gradient))
             for k in range(fours_start, fours_end, 4):
                 x, places = load_four(values, k), load_places(pixels, k)
                 add(target, panel_start + row_of(places, 0, lanes), product(pick(x, 0, panel), gradient))

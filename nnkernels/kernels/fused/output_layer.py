@@ -15,6 +15,47 @@ from nnkernels.parameters import FloatArray
 
 
 @part
+def softmax_of_eight(
+    W2: FloatArray,
+    b2: FloatArray,
+    columns: FloatArray,
+    hidden_lanes: int,
+    classes: int,
+    class_lanes: int,
+    total_of_each: np.float32,
+) -> None:
+    """Fill ``columns`` after the hidden units of eight images, a row of eight a class, with their probabilities.
+
+    Those of an image add up to ``total_of_each``.
+    """
+    logits = hidden_lanes * 8
+    eight = zeros(8)
+    highest = eight - np.float32(np.inf)
+    for c in range(0, classes, 4):
+        z0, z1 = eight + at(b2, c), eight + at(b2, c + 1)
+        z2, z3 = eight + at(b2, c + 2), eight + at(b2, c + 3)
+        for h in range(hidden_lanes):
+            w, a = h * class_lanes + c, load(columns, h * 8, eight)
+            z0 += at(W2, w) * a
+            z1 += at(W2, w + 1) * a
+            z2 += at(W2, w + 2) * a
+            z3 += at(W2, w + 3) * a
+        store(columns, logits + c * 8, z0)
+        store(columns, logits + c * 8 + 8, z1)
+        store(columns, logits + c * 8 + 16, z2)
+        store(columns, logits + c * 8 + 24, z3)
+        highest = maximum(maximum(maximum(maximum(highest, z0), z1), z2), z3)
+    total = eight
+    for c in range(classes):
+        exponential = simd.exp_nonpositive(load(columns, logits + c * 8, eight) - highest)
+        store(columns, logits + c * 8, exponential)
+        total += exponential
+    factor = total_of_each / total
+    for c in range(classes):
+        store(columns, logits + c * 8, load(columns, logits + c * 8, eight) * factor)
+
+
+@part
 def output_layer(
     model: Model,
     space: Workspace,
@@ -39,29 +80,7 @@ def output_layer(
         for h in range(0, hidden_lanes, 8):
             transpose_eight(A1, n * hidden_lanes + h, hidden_lanes, columns, h * 8, 8)
 
-        highest = eight - np.float32(np.inf)
-        for c in range(0, sizes.classes, 4):
-            z0, z1 = eight + at(b2, c), eight + at(b2, c + 1)
-            z2, z3 = eight + at(b2, c + 2), eight + at(b2, c + 3)
-            for h in range(sizes.hidden):
-                w, a = h * class_lanes + c, load(columns, h * 8, eight)
-                z0 += at(W2, w) * a
-                z1 += at(W2, w + 1) * a
-                z2 += at(W2, w + 2) * a
-                z3 += at(W2, w + 3) * a
-            store(columns, logits + c * 8, z0)
-            store(columns, logits + c * 8 + 8, z1)
-            store(columns, logits + c * 8 + 16, z2)
-            store(columns, logits + c * 8 + 24, z3)
-            highest = maximum(maximum(maximum(maximum(highest, z0), z1), z2), z3)
-        total = eight
-        for c in range(sizes.classes):
-            exponential = simd.exp_nonpositive(load(columns, logits + c * 8, eight) - highest)
-            store(columns, logits + c * 8, exponential)
-            total += exponential
-        factor = one_over_N / total
-        for c in range(sizes.classes):
-            store(columns, logits + c * 8, load(columns, logits + c * 8, eight) * factor)
+        softmax_of_eight(W2, b2, columns, hidden_lanes, sizes.classes, class_lanes, one_over_N)
         for c in range(sizes.classes, class_lanes):
             store(columns, logits + c * 8, eight)
         for i in range(min(8, batch.size - n)):

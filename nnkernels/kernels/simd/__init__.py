@@ -20,13 +20,17 @@ from nnkernels.kernels.simd.functions import (
 )
 from nnkernels.kernels.simd.lanes import CACHE_LINE, VECTOR, Lanes, lanes_for
 from nnkernels.kernels.simd.memory import (
+    MASKED,
     at,
+    feature,
     load,
     load_four,
     load_places,
     nonzero_mask,
     pick,
     prefetch,
+    prefetch_row,
+    stack_array,
     store,
     store_moved,
     transpose_eight,
@@ -35,11 +39,13 @@ from nnkernels.kernels.simd.memory import (
 
 __all__ = [
     "CACHE_LINE",
+    "MASKED",
     "VECTOR",
     "Lanes",
     "at",
     "bit_count",
     "exp_nonpositive",
+    "feature",
     "highest",
     "is_positive",
     "lanes_for",
@@ -50,9 +56,11 @@ __all__ = [
     "nonzero_mask",
     "pick",
     "prefetch",
+    "prefetch_row",
     "product",
     "relu",
     "sqrt",
+    "stack_array",
     "store",
     "store_moved",
     "total",

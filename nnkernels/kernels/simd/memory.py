@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy.typing as npt
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 
-from nnkernels.jit import intrinsic, literal_intrinsic
+from nnkernels.jit import intrinsic, literal_intrinsic, part
 from nnkernels.kernels.simd.lanes import (
     CACHE_LINE,
     FLOAT,
@@ -138,6 +139,14 @@ def prefetch(typingctx: Any, array: Any, index: Any, lines: Any) -> Any:
     return types.void(array, types.intp, lines), generate
 
 
+@part
+def prefetch_row(array: npt.NDArray[Any], index: int, length: int) -> None:
+    """Bring ``array[index:index + length]`` near; see :func:`prefetch`."""
+    step = CACHE_LINE // array.itemsize
+    for i in range(index, index + length, step):
+        prefetch(array, i, 1)
+
+
 @intrinsic
 def transpose_eight(
     typingctx: Any, source: Any, at_source: Any, stride: Any, target: Any, at_target: Any, target_stride: Any
@@ -170,25 +179,76 @@ def transpose_eight(
     return types.void(source, types.intp, types.intp, target, types.intp, types.intp), generate
 
 
-# Which of eight bytes are nonzero
+@literal_intrinsic
+def stack_array(typingctx: Any, element: Any, length: Any) -> Any:
+    """``stack_array(dtype, length)``: an array of a constant length on the stack of the kernel, not yet filled."""
+    array_type = types.Array(element.dtype, 1, "C")
+    count = length.literal_value
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        size = context.get_abi_sizeof(context.get_data_type(array_type.dtype))
+        data = cgutils.alloca_once(  # type: ignore[no-untyped-call]
+            builder, context.get_data_type(array_type.dtype), size=context.get_constant(types.intp, count)
+        )
+        data.align = CACHE_LINE
+        array = context.make_array(array_type)(context, builder)
+        context.populate_array(
+            array,
+            data=data,
+            shape=[context.get_constant(types.intp, count)],
+            strides=[context.get_constant(types.intp, size)],
+            itemsize=context.get_constant(types.intp, size),
+            meminfo=None,
+        )
+        return array._getvalue()
+
+    return array_type(element, length), generate
 
 
 @intrinsic
-def nonzero_mask(typingctx: Any, array: Any, index: Any) -> Any:
-    """``nonzero_mask(array, index)``: bit i of the answer says whether element ``index + i`` is nonzero, i < 8."""
+def feature(typingctx: Any, images: Any, index: Any, floats: Any) -> Any:
+    """``feature(images, index, floats)``: ``images[index]`` as a float; that of a byte b is ``floats[b]``.
+
+    Looking it up takes two instructions, as does spreading it over lanes afterwards; conversion takes twice as many.
+    """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        element = context.get_data_type(array.dtype)
-        stored = ir.VectorType(element, VECTOR)
-        values = builder.load(pointer(context, builder, array, args[0], args[1], stored), align=1)
-        zero = ir.Constant(stored, [0] * VECTOR)
-        if array.dtype == types.uint8:
-            unequal = builder.icmp_unsigned("!=", values, zero)
-        else:
-            unequal = builder.fcmp_unordered("!=", values, ir.Constant(stored, [0.0] * VECTOR))  # NaN is nonzero
-        return builder.zext(builder.bitcast(unequal, I8), ir.IntType(64))
+        element = builder.load(builder.gep(context.make_array(images)(context, builder, args[0]).data, [args[1]]))
+        if images.dtype == types.float32:
+            return element
+        number = builder.zext(element, ir.IntType(64))
+        return builder.load(builder.gep(context.make_array(floats)(context, builder, args[2]).data, [number]))
 
-    return types.intp(array, types.intp), generate
+    return types.float32(images, types.intp, floats), generate
+
+
+# Which elements are nonzero
+
+MASKED = 16
+
+
+@intrinsic
+def nonzero_mask(typingctx: Any, array: Any, i: Any, j: Any, k: Any, m: Any) -> Any:
+    """``nonzero_mask(array, i, j, k, m)``: the bits of what is nonzero in any of four rows that begin there.
+
+    Bit b of the answer says whether any of the elements ``i + b``, ``j + b``, ``k + b``, ``m + b`` is, b < 16. Where
+    the four are one, its elements are looked at once.
+    """
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        stored = ir.VectorType(context.get_data_type(array.dtype), MASKED)
+        size = array.dtype.bitwidth // 8
+        rows = [builder.load(pointer(context, builder, array, args[0], at, stored), align=size) for at in args[1:]]
+        if array.dtype == types.uint8:
+            joined = builder.or_(builder.or_(rows[0], rows[1]), builder.or_(rows[2], rows[3]))
+            unequal = builder.icmp_unsigned("!=", joined, ir.Constant(stored, [0] * MASKED))
+        else:
+            zero = ir.Constant(stored, [0.0] * MASKED)
+            which = [builder.fcmp_unordered("!=", row, zero) for row in rows]  # NaN is nonzero
+            unequal = builder.or_(builder.or_(which[0], which[1]), builder.or_(which[2], which[3]))
+        return builder.zext(builder.bitcast(unequal, ir.IntType(MASKED)), ir.IntType(64))
+
+    return types.intp(array, *[types.intp] * 4), generate
 
 
 @intrinsic

@@ -1,0 +1,85 @@
+"""The probabilities of one image, with the least possible delay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import from_dtype, types
+
+from nnkernels.jit import quick_kernel
+from nnkernels.kernels import simd
+from nnkernels.kernels.fused.nonzero import PADDING, PLACES, find_places
+from nnkernels.kernels.simd import at, feature, load, relu, stack_array, store, zeros
+from nnkernels.parameters import FloatArray
+
+# So many pixels are listed, and their rows added, before the next: the list lies on the stack, whose use is constant.
+LISTED = 1024
+
+
+@cache
+def one_image_kernel(
+    panel_lanes: int, panels: int, class_lanes: int, pixel_scale: float, dtype: type
+) -> Callable[..., bool]:
+    """Return the kernel for a network of that many panels of lanes and lanes of classes, and images of that type.
+
+    ``kernel(weights, X, probs)`` fills ``probs`` (1, C) and returns True where ``X`` (N, D) is one image of as many
+    pixels as the network has inputs; else it does nothing and returns False. Arrays of other types are a TypeError.
+
+    Three arguments and no more, and the GIL is kept: to take an array in, or to let the GIL go, takes a quarter of the
+    time of the arithmetic.
+    """
+    hidden_lanes = panels * panel_lanes
+    list_length, units = LISTED + PADDING, hidden_lanes + class_lanes
+    other_lengths = hidden_lanes + hidden_lanes * class_lanes + class_lanes
+    table, floats = PLACES, byte_features(pixel_scale)
+
+    def predict(weights: FloatArray, X: npt.NDArray[Any], probs: FloatArray) -> bool:
+        N, inputs = X.shape
+        b1 = hidden_lanes * inputs
+        if N != 1 or len(weights) != b1 + other_lengths:
+            return False
+        W2 = b1 + hidden_lanes
+        panel, outputs = zeros(panel_lanes), zeros(class_lanes)
+        image = X.reshape(-1)
+        pixels, A1 = stack_array(np.uint16, list_length), stack_array(np.float32, units)
+        for p in range(0, hidden_lanes, panel_lanes):
+            W1 = p * inputs
+            # A sum waits four cycles for its own last addition, so there are four in turns.
+            s0, s1, s2, s3 = panel, panel, panel, panel
+            for first in range(0, inputs, LISTED):
+                last = min(first + LISTED, inputs)
+                end = find_places(image, 0, 0, 0, 0, first, last, pixels, 0, table)
+                for k in range(0, end - 3, 4):
+                    i, j = np.intp(at(pixels, k)), np.intp(at(pixels, k + 1))
+                    s0 += feature(image, i, floats) * load(weights, W1 + i * panel_lanes, panel)
+                    s1 += feature(image, j, floats) * load(weights, W1 + j * panel_lanes, panel)
+                    i, j = np.intp(at(pixels, k + 2)), np.intp(at(pixels, k + 3))
+                    s2 += feature(image, i, floats) * load(weights, W1 + i * panel_lanes, panel)
+                    s3 += feature(image, j, floats) * load(weights, W1 + j * panel_lanes, panel)
+                for k in range(end // 4 * 4, end):
+                    i = np.intp(at(pixels, k))
+                    s0 += feature(image, i, floats) * load(weights, W1 + i * panel_lanes, panel)
+            store(A1, p, relu((s0 + s1) + (s2 + s3) + load(weights, b1 + p, panel)))
+        logits, other = load(weights, W2 + hidden_lanes * class_lanes, outputs), outputs
+        for h in range(0, hidden_lanes, 2):
+            w = W2 + h * class_lanes
+            logits += at(A1, h) * load(weights, w, outputs)
+            other += at(A1, h + 1) * load(weights, w + class_lanes, outputs)
+        logits = logits + other
+        exponentials = simd.exp_nonpositive(logits - simd.highest(logits))
+        store(A1, hidden_lanes, exponentials * (np.float32(1) / simd.total(exponentials)))
+        for c in range(probs.shape[1]):
+            probs[0, c] = at(A1, hidden_lanes + c)
+        return True
+
+    rows = types.Array(from_dtype(np.dtype(dtype)), 2, "C", readonly=True)  # writable ones are taken as well
+    return quick_kernel(predict, types.boolean(types.float32[::1], rows, types.float32[:, ::1]))
+
+
+def byte_features(pixel_scale: float) -> FloatArray:
+    """Return the feature of each byte, float32, shape (256,)."""
+    return np.arange(256, dtype=np.float32) * np.float32(pixel_scale)
