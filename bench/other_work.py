@@ -14,7 +14,7 @@ AGAINST = ("numpy", "keras-graph", "jax-scan")
 class _OtherWork:
     params = (CONTENDERS, AGAINST, names(FURTHER_WORKS), DATASETS)
     param_names = ("contender", "against", "work", "dataset")
-    version = "1"
+    version = "2"
     timeout = 60
     unit = "relative time"
 

@@ -1,9 +1,10 @@
-"""How long does an epoch of training take?"""
+"""How long does an epoch of training take, and how long what precedes the first?"""
 
 from __future__ import annotations
 
 import numpy as np
 
+from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import SGD
 from nnkernels.training import batch_order
 
@@ -35,3 +36,25 @@ class Epoch:
     def time_epoch(self, contender: str, threads: str, dataset_name: str) -> None:
         """Train on the whole order."""
         self.contender.advance(self.order, self.learning_rates)
+
+
+class Preparation:
+    """From uint8 images in memory to a contender that can train: copies, conversions, lists of nonzero pixels."""
+
+    params = (CONTENDERS, THREADS, DATASETS)
+    param_names = ("contender", "threads", "dataset")
+    version = "1"
+    timeout = 300
+    number = 1
+    rounds = 1
+    repeat = 5
+    warmup_time = 0
+
+    def setup(self, contender: str, threads: str, dataset_name: str) -> None:
+        """Pass the gate and prepare, once a process: what is compiled is compiled then."""
+        self.contender = ready(trainable(contender), threads, dataset_name)
+        self.data = dataset(dataset_name).training
+
+    def time_prepare(self, contender: str, threads: str, dataset_name: str) -> None:
+        """Prepare once more."""
+        self.contender.prepare(initial_parameters(0), self.data, SGD)

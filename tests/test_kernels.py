@@ -11,8 +11,9 @@ from hypothesis.extra import numpy as hnp
 
 from nnkernels import kernels
 from nnkernels.errors import ContractError, UnknownNameError
-from nnkernels.kernels.contract import FUNCTIONS, Backend, checked, initial_state
+from nnkernels.kernels.contract import FUNCTIONS, Backend, checked, initial_state, step_sizes, update_rule
 from nnkernels.parameters import Parameters, copy, initial_parameters
+from nnkernels.recipes import Optimizer
 from tests import reference
 
 DTYPES = (np.float32, np.float64)
@@ -172,6 +173,15 @@ def test_adam_equals_scalar_steps(backend, update):
             assert_close(first[i], m, w.dtype)
             assert_close(second[i], v, w.dtype)
     assert state.step[0] == 3
+
+
+def test_step_sizes_are_the_learning_rates_but_for_adam():
+    rates = np.full(3, 0.1, np.float32)
+    assert step_sizes(update_rule(Optimizer("momentum")), rates, 5) is rates
+    t = np.array([6, 7, 8])
+    found = step_sizes(update_rule(Optimizer("adam")), rates, 5)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, 0.1 * np.sqrt(1 - 0.999**t) / (1 - 0.9**t), rtol=1e-7)
 
 
 def test_mnist_sized_batch_equals_scalar_loops(backend, small_digits):

@@ -14,12 +14,11 @@ from rich.console import Console
 from nnkernels import contenders
 from nnkernels.comparing.claim import run_claim
 from nnkernels.comparing.pair import compare
-from nnkernels.contenders._jax import step_sizes
 from nnkernels.contenders.jax_sparse import CHUNK, nonzero_lists
 from nnkernels.errors import ConfigurationError, DataError, InferenceOnlyError
 from nnkernels.measure.gate import INFERENCE_ONLY, GateResult
 from nnkernels.parameters import initial_parameters, max_abs_difference
-from nnkernels.recipes import Optimizer, Recipe
+from nnkernels.recipes import Recipe
 from nnkernels.report.tables import gate_table
 from nnkernels.training import train
 
@@ -107,14 +106,6 @@ def test_jax_is_given_no_row_or_label_that_is_not_there(name, small_digits):
                 contender.advance(np.array([0, row]), np.ones(1, np.float32))
         with pytest.raises(DataError, match="the network has 5 classes"):
             contender.prepare(initial_parameters(0, hidden=8, classes=5), small_digits.training, RECIPE)
-
-
-def test_step_sizes_are_the_learning_rates_but_for_adam():
-    rates = np.full(3, 0.1, np.float32)
-    assert step_sizes(Optimizer("momentum"), rates, 5) is rates
-    t = np.array([6, 7, 8])
-    expected = 0.1 * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
-    np.testing.assert_allclose(step_sizes(Optimizer("adam"), rates, 5), expected, rtol=1e-7)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])

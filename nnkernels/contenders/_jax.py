@@ -12,6 +12,7 @@ import numpy.typing as npt
 from nnkernels.contenders._xla_threads import start_backend
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
+from nnkernels.kernels.contract import step_sizes, update_rule
 from nnkernels.parameters import FloatArray, Parameters
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.transforms import PIXEL_SCALE
@@ -64,7 +65,7 @@ class JaxContender:
         classes = len(parameters.b2)
         if len(data.y) and data.y.max() >= classes:
             raise DataError(f"a label is {data.y.max()}; the network has {classes} classes")
-        self.recipe = recipe
+        self.recipe, self.rule = recipe, update_rule(recipe.optimizer)
         self.params = Parameters(*(jnp.array(array, copy=True) for array in self.kept(parameters)))
         self.memory = _fresh_memory(recipe.optimizer, self.params, jnp)
         self.steps_done = 0
@@ -103,7 +104,7 @@ class JaxContender:
         # What fills the last batch up weighs nothing, but 0 * NaN is NaN: it is an image of the batch.
         rows[len(order) :] = order[-1] if len(order) else 0
         rates = np.zeros(self.room, np.float32)
-        rates[:batches] = step_sizes(self.recipe.optimizer, learning_rates[:batches], self.steps_done)
+        rates[:batches] = step_sizes(self.rule, learning_rates[:batches], self.steps_done)
         self.given_form = None
         self.params, self.memory = self.jax.block_until_ready(
             self._train(self.params, self.memory, self.images, self.labels, rows, rates, len(order))
@@ -133,15 +134,6 @@ def features(images: Any) -> Any:
     """Return the features, float32, of pixels or features on the device."""
     scale = PIXEL_SCALE if images.dtype == np.uint8 else 1.0
     return images.astype(np.float32) * np.float32(scale)
-
-
-def step_sizes(optimizer: Optimizer, learning_rates: npt.NDArray[np.float32], steps_done: int) -> FloatArray:
-    """Return the learning rates, for Adam with the bias correction in them: in float32, 1 - 0.999 would be inexact."""
-    if optimizer.name != "adam":
-        return learning_rates
-    t = steps_done + 1 + np.arange(len(learning_rates))
-    sizes: FloatArray = learning_rates * np.sqrt(1 - optimizer.beta_2**t) / (1 - optimizer.beta_1**t)
-    return sizes
 
 
 @cache

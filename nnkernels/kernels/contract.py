@@ -73,6 +73,18 @@ def update_rule(optimizer: Optimizer) -> UpdateRule:
     return UpdateRule(code, optimizer.momentum, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
 
 
+def step_sizes(rule: UpdateRule, learning_rates: npt.NDArray[np.float32], steps_before: int) -> FloatArray:
+    """Return what the direction of each step is multiplied by, float32: the learning rates, but for Adam.
+
+    There they have the bias correction of both moments in them, computed in float64: in float32, 1 - 0.999 is inexact.
+    """
+    if rule.code != ADAM:
+        return np.asarray(learning_rates, np.float32)
+    t = steps_before + 1 + np.arange(len(learning_rates))
+    corrections = np.sqrt(1 - rule.beta_2**t) / (1 - rule.beta_1**t)
+    return np.asarray(learning_rates * corrections, np.float32)
+
+
 class Backend(Protocol):
     """The functions of a backend module. ``numpy_kernels`` documents each in full.
 

@@ -22,7 +22,7 @@ class Profile:
     single_passes : int
         Fresh processes of everything else.
     rounds : int
-        Rounds of a panel, in each of which every contender trains for an epoch, or for a part of one at other work.
+        Rounds of a panel, in each of which every contender trains for some epochs, or for a part of one.
     minutes : int
         About how long it takes on two cores, for the display.
     everything : bool
@@ -141,6 +141,7 @@ def _singles(chosen: Profile, contenders: Sequence[str], dataset: str, threads: 
         patterns.append(_call("kernels.Kernels.time_(forward|backward|step)", backends, batches, [dataset]))
     named = f"({'|'.join(re.escape(repr(name)) for name in contenders)})"
     if chosen.everything:
+        patterns.append(_call("training.Preparation.time_prepare", contenders, ["1"], [dataset]))
         patterns.append(rf"^(limits|large_data)[.].*{re.escape(repr(dataset))}")
         patterns += [r"^startup[.]Import[.]", rf"^(startup[.]FirstCall|memory)[.].*{named}.*{re.escape(repr(dataset))}"]
     if chosen.scaling:

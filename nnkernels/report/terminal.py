@@ -15,7 +15,7 @@ BENCHMARK_WORDS = {
     "accuracy.": "accuracy: training every contender from ten starts",
     "inference.": "inference: single images",
     "kernels.": "kernels: forward, backward and step",
-    "training.": "training: whole epochs",
+    "training.": "training: whole epochs, and the preparation",
     "startup.": "start-up: imports and first calls",
     "memory.": "memory: the peak of an epoch",
     "scaling.": "scaling: batch, width, images, threads",

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.kernels import numba_kernels
-from nnkernels.kernels.contract import SGD, OptimizerState, UpdateRule
+from nnkernels.kernels.contract import SGD, OptimizerState, UpdateRule, step_sizes
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
 from nnkernels.kernels.fused.model import Layout, Sizes, training_memory
 from nnkernels.kernels.fused.nonzero import MAX_INPUTS, NonzeroImages, pack_nonzero, unpack_nonzero
@@ -95,8 +95,7 @@ def train_inplace(
         X,
         y,
         order,
-        learning_rates,
-        int(state.step[0]),
+        np.ascontiguousarray(step_sizes(rule, learning_rates, int(state.step[0]))),
         Sizes(layout.inputs, layout.hidden, layout.classes, batch_size),
         np.float32(scale),
         rule,

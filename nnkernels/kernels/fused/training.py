@@ -18,7 +18,7 @@ from nnkernels.kernels.contract import SGD, UpdateRule
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
 from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
 from nnkernels.kernels.fused.output_layer import output_layer, sum_gradients
-from nnkernels.kernels.fused.update import step_size, update
+from nnkernels.kernels.fused.update import update
 from nnkernels.kernels.simd import VECTOR, zeros
 from nnkernels.kernels.team import meet
 
@@ -45,8 +45,7 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool) -> Callable
         images: Any,
         y: npt.NDArray[np.int64],
         order: npt.NDArray[np.int64],
-        learning_rates: npt.NDArray[np.float32],
-        steps_before: int,
+        steps: npt.NDArray[np.float32],
         sizes: Sizes,
         scale: np.float32,
         rule: UpdateRule,
@@ -60,10 +59,10 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool) -> Callable
         vectors = share(hidden_lanes // VECTOR, thread, threads)
         units = (vectors[0] * VECTOR, vectors[1] * VECTOR)
         meetings = 0
-        for number in range(len(learning_rates)):
+        for number in range(len(steps)):
             begin = number * sizes.batch_size
             batch = Batch(begin, min(sizes.batch_size, len(order) - begin))
-            step = step_size(learning_rates[number], rule, steps_before + number + 1)
+            step = steps[number]
             groups = share((batch.size + 7) // 8, thread, threads)
             mine = (8 * groups[0], min(8 * groups[1], batch.size))
 

@@ -12,14 +12,6 @@ from nnkernels.parameters import FloatArray
 
 
 @part
-def step_size(learning_rate: np.float32, rule: UpdateRule, t: int) -> np.float32:
-    """Return what the direction of step ``t`` is multiplied by: Adam's with the bias correction of both moments."""
-    if rule.code == SGD or rule.code == MOMENTUM:
-        return np.float32(learning_rate)
-    return np.float32(learning_rate * np.sqrt(1 - rule.beta_2**t) / (1 - rule.beta_1**t))
-
-
-@part
 def update(
     w: FloatArray,
     g: FloatArray,
