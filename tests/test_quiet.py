@@ -1,6 +1,7 @@
 """Who is timed next waits for the threads that the last one left behind."""
 
 import threading
+import time
 from types import SimpleNamespace
 
 import numba
@@ -11,6 +12,7 @@ from nnkernels.kernels.team import current
 from nnkernels.measure import quiet
 from nnkernels.measure.quiet import LONGEST_REST_SECONDS, REST_SECONDS, computing_threads, rest
 
+TIMEOUT = 60  # seconds after which the test has failed; nothing is measured by it
 LINUX = quiet.TASKS.is_dir()
 
 
@@ -57,30 +59,29 @@ def test_rest_waits_for_threads_that_spin_on_but_not_for_ever(
 
 
 @numba.njit(nogil=True)
-def spin(begun, stop):
-    begun[0] = 1
+def spin(stop):
     while current(stop) == 0:
         pass
 
 
 @pytest.mark.skipif(not LINUX, reason="threads are told by Linux's list of them")
 def test_a_thread_that_spins_computes_and_one_that_waits_does_not():
-    begun, stop, done = np.zeros(1, np.int64), np.zeros(1, np.int64), threading.Event()
-    spin(begun, np.ones(1, np.int64))  # compiled, and over at once
-    begun[0] = 0
-    spinning = threading.Thread(target=spin, args=(begun, stop), daemon=True)
+    stop, done = np.zeros(1, np.int64), threading.Event()
+    spin(np.ones(1, np.int64))  # compiled, and over at once
+    spinning = threading.Thread(target=spin, args=(stop,), daemon=True)
     waiting = threading.Thread(target=done.wait)
     spinning.start()
     waiting.start()
+    looks_end = time.monotonic() + TIMEOUT  # until the one has begun to spin and the other to wait
     try:
-        while begun[0] == 0:
-            pass
         seen = computing_threads()
+        while not (spinning.native_id in seen and waiting.native_id not in seen) and time.monotonic() < looks_end:
+            seen = computing_threads()
     finally:
         stop[0] = 1
         done.set()
         spinning.join()
         waiting.join()
     assert spinning.native_id in seen
+    assert waiting.native_id not in seen
     assert threading.get_native_id() not in seen
-    assert spinning.native_id not in computing_threads()
