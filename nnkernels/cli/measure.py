@@ -36,7 +36,7 @@ def bench(
         str, typer.Option("--contenders", metavar="A,B", help="Contenders; all that are installed, if none.")
     ] = "",
     data: DataOption = None,
-    profile: Annotated[str, typer.Option(help="quick (6 minutes), standard (35) or full (100, resumable).")] = "quick",
+    profile: Annotated[str, typer.Option(help="quick (6 minutes), standard (47) or full (150, resumable).")] = "quick",
     rounds: Annotated[
         int | None, typer.Option(metavar="N", help="Fresh processes every paired ratio is taken over.")
     ] = None,

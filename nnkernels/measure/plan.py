@@ -51,8 +51,8 @@ PROFILES = {
     "quick": Profile(
         ratio_passes=4, single_passes=1, rounds=1, minutes=6, everything=False, other_work=False, scaling=False
     ),
-    "standard": Profile(ratio_passes=4, single_passes=1, rounds=2, minutes=35, scaling=False),
-    "full": Profile(ratio_passes=10, single_passes=3, rounds=3, minutes=100, resumable=True),
+    "standard": Profile(ratio_passes=4, single_passes=1, rounds=2, minutes=47, scaling=False),
+    "full": Profile(ratio_passes=10, single_passes=3, rounds=3, minutes=150, resumable=True),
 }
 CLASSES = {"1": "OneThread", "all": "AllThreads"}  # of the benchmarks that measure panels
 
