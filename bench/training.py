@@ -11,17 +11,20 @@ from nnkernels.training import batch_order
 from ._common import CONTENDERS, DATASETS, THREADS, dataset, ready, trainable
 
 
-class Epoch:
-    """One pass over all training images: SGD, batch 32, the shuffled images fetched inside the clock."""
-
+class _OfContender:
     params = (CONTENDERS, THREADS, DATASETS)
     param_names = ("contender", "threads", "dataset")
     version = "1"
     timeout = 300
     number = 1
     rounds = 1
-    repeat = 2
     warmup_time = 0
+
+
+class Epoch(_OfContender):
+    """One pass over all training images: SGD, batch 32, the shuffled images fetched inside the clock."""
+
+    repeat = 2
 
     def setup(self, contender: str, threads: str, dataset_name: str) -> None:
         """Pass the gate and prepare, once a process; asv repeats this before every sample."""
@@ -38,17 +41,10 @@ class Epoch:
         self.contender.advance(self.order, self.learning_rates)
 
 
-class Preparation:
+class Preparation(_OfContender):
     """From uint8 images in memory to a contender that can train: copies, conversions, lists of nonzero pixels."""
 
-    params = (CONTENDERS, THREADS, DATASETS)
-    param_names = ("contender", "threads", "dataset")
-    version = "1"
-    timeout = 300
-    number = 1
-    rounds = 1
     repeat = 5
-    warmup_time = 0
 
     def setup(self, contender: str, threads: str, dataset_name: str) -> None:
         """Pass the gate and prepare, once a process: what is compiled is compiled then."""

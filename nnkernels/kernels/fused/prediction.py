@@ -54,7 +54,7 @@ def compiled_predictor(params: Parameters, pixel_scale: float, as_features: Conv
             try:
                 if one(weights, X, probs):
                     return probs
-            except TypeError:  # not contiguous, not writable, not two-dimensional
+            except TypeError:  # not contiguous, or not two-dimensional
                 pass
         return predict_any(X)
 
