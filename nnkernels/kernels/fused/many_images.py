@@ -74,9 +74,10 @@ def many_images_kernel(panel_lanes: int, panels: int, class_lanes: int, pixel_sc
                     store(A1, a + 3 * hidden_lanes, relu(s3))
             for h in range(0, hidden_lanes, EIGHT):
                 transpose_eight(A1, h, hidden_lanes, columns, h * EIGHT, EIGHT)
-            softmax_of_eight(W2, b2, columns, hidden_lanes, classes, class_lanes, np.float32(1))
+            logits = hidden_lanes * EIGHT
+            softmax_of_eight(W2, b2, columns, logits, hidden_lanes, classes, class_lanes, np.float32(1))
             for i in range(min(EIGHT, N - n)):
                 for c in range(classes):
-                    probs[n + i, c] = at(columns, (hidden_lanes + c) * EIGHT + i)
+                    probs[n + i, c] = at(columns, logits + c * EIGHT + i)
 
     return predict

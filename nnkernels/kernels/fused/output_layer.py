@@ -19,22 +19,22 @@ def softmax_of_eight(
     W2: FloatArray,
     b2: FloatArray,
     columns: FloatArray,
-    hidden_lanes: int,
+    logits: int,
+    hidden: int,
     classes: int,
     class_lanes: int,
     total_of_each: np.float32,
 ) -> None:
-    """Fill ``columns`` after the hidden units of eight images, a row of eight a class, with their probabilities.
+    """Fill ``columns[logits:]``, a row of eight a class, with the probabilities of eight images.
 
-    Those of an image add up to ``total_of_each``.
+    Their hidden units are the rows at the start. Probabilities of an image add up to ``total_of_each``.
     """
-    logits = hidden_lanes * 8
     eight = zeros(8)
     highest = eight - np.float32(np.inf)
     for c in range(0, classes, 4):
         z0, z1 = eight + at(b2, c), eight + at(b2, c + 1)
         z2, z3 = eight + at(b2, c + 2), eight + at(b2, c + 3)
-        for h in range(hidden_lanes):
+        for h in range(hidden):
             w, a = h * class_lanes + c, load(columns, h * 8, eight)
             z0 += at(W2, w) * a
             z1 += at(W2, w + 1) * a
@@ -80,7 +80,7 @@ def output_layer(
         for h in range(0, hidden_lanes, 8):
             transpose_eight(A1, n * hidden_lanes + h, hidden_lanes, columns, h * 8, 8)
 
-        softmax_of_eight(W2, b2, columns, hidden_lanes, sizes.classes, class_lanes, one_over_N)
+        softmax_of_eight(W2, b2, columns, logits, sizes.hidden, sizes.classes, class_lanes, one_over_N)
         for c in range(sizes.classes, class_lanes):
             store(columns, logits + c * 8, eight)
         for i in range(min(8, batch.size - n)):
