@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
@@ -34,6 +36,21 @@ contender.advance(np.arange(10 * SGD.batch_size), np.full(10, SGD.learning_rate,
 seconds = time.perf_counter() - started
 {PASS_THE_GATE}
 print(json.dumps({{"seconds": seconds}}))
+"""
+
+NOTHING = """
+from numba import njit
+
+@njit(cache=True)
+def nothing(x):
+    return x
+"""
+CALL_NOTHING = """
+import json, time
+started = time.perf_counter()
+from nothing import nothing
+nothing(1)
+print(json.dumps({"seconds": time.perf_counter() - started}))
 """
 
 
@@ -82,7 +99,33 @@ class FirstCall:
         )
         with stored(few) as folder:
             if cache == "warm" and compiled:
-                fresh_process(FIRST_CALL, contender, folder, "warm")
-            caches = [f"empty{sample}" if cache == "empty" else cache for sample in range(SAMPLES)]
-            samples = [fresh_process(FIRST_CALL, contender, folder, name)["seconds"] for name in caches]
-        return {"samples": samples, "number": 1}
+                fresh_process(FIRST_CALL, contender, folder, cache)
+            return _samples(FIRST_CALL, contender, folder, cache)
+
+
+class NumbaItself:
+    """What Numba itself takes of a first call: its import, and a function that does nothing.
+
+    Compiled contenders cannot start faster; what ``FirstCall`` takes beyond is theirs.
+    """
+
+    params = (CACHES,)
+    param_names = ("cache",)
+    version = "1"
+    timeout = 300
+    unit = "seconds"
+
+    def track_seconds(self, cache: str) -> dict[str, object]:
+        """Import Numba and call a function, compiled anew or from the cache; each sample in a process of its own."""
+        with TemporaryDirectory() as folder:
+            Path(folder, "nothing.py").write_text(NOTHING)
+            if cache == "warm":
+                fresh_process(CALL_NOTHING, "numba", Path(folder), cache)
+            return _samples(CALL_NOTHING, "numba", Path(folder), cache)
+
+
+def _samples(program: str, contender: str, folder: Path, cache: str) -> dict[str, object]:
+    """Return what asv keeps of a program that prints its seconds; an empty cache is another one for each sample."""
+    caches = [f"empty{sample}" if cache == "empty" else cache for sample in range(SAMPLES)]
+    samples = [fresh_process(program, contender, folder, name)["seconds"] for name in caches]
+    return {"samples": samples, "number": 1}

@@ -19,6 +19,9 @@ FASTMATH = {"contract", "reassoc", "nsz"}
 # Where a cancellation is meant, as in log(sum) - (logit - maximum), operations keep their order.
 ORDERED = {"contract", "nsz"}
 
+# Functions for C to call, which Numba makes of each kernel and each part beside those for Python. Nobody calls them.
+WITHOUT_WRAPPER: dict[str, Any] = {"no_cfunc_wrapper": True}
+
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile ``function`` in nopython mode, cached on disk, without the GIL.
@@ -43,13 +46,13 @@ def quick_kernel(function: Callable[P, R], signature: object) -> Callable[P, R]:
 
 def part(function: Callable[P, R]) -> Callable[P, R]:
     """Let kernels call ``function``: it is compiled as the kernel that calls it is."""
-    callable_in_kernels: Callable[P, R] = extending.register_jitable(function)
+    callable_in_kernels: Callable[P, R] = extending.register_jitable(**WITHOUT_WRAPPER)(function)
     return callable_in_kernels
 
 
 def inlined_part(function: Callable[P, R]) -> Callable[P, R]:
-    """Let kernels call ``function`` as :func:`part` does, with its text put in place of each call before types are."""
-    callable_in_kernels: Callable[P, R] = extending.register_jitable(inline="always")(function)
+    """Let kernels call ``function`` as :func:`part` does, in place of each call."""
+    callable_in_kernels: Callable[P, R] = extending.register_jitable(forceinline=True, **WITHOUT_WRAPPER)(function)
     return callable_in_kernels
 
 
@@ -69,8 +72,10 @@ def literal_intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
 def _compiled(
     function: Callable[P, R], fastmath: set[str], signature: object | None = None, nogil: bool = True
 ) -> Callable[P, R]:
+    options = {"nogil": nogil, "error_model": "numpy", "fastmath": fastmath, **WITHOUT_WRAPPER}
+
     def compile_with(cache: bool) -> object:
-        return numba.njit(signature, cache=cache, nogil=nogil, error_model="numpy", fastmath=fastmath)(function)
+        return numba.njit(signature, cache=cache, **options)(function)
 
     try:
         compiled = compile_with(cache=True)

@@ -76,8 +76,8 @@ def test_every_benchmark_runs(threads: str, small_digits: Dataset, small_folder:
     )
     assert answer.returncode == 0, answer.stderr
     values = json.loads(answer.stdout.splitlines()[-1])
-    imports = {label: value for label, value in values.items() if label.startswith("startup.Import")}
-    assert len(imports) == (4 if threads == "all" else 0)
+    imports = {label: value for label, value in values.items() if label.startswith(("startup.Import", "startup.Numba"))}
+    assert len(imports) == (4 + 2 if threads == "all" else 0)  # four modules; Numba with two caches
     skipped = [label for label, value in imports.items() if value is None]
     assert len(skipped) == (threads == "all" and find_spec("tensorflow") is None), skipped
     here = {label: value for label, value in values.items() if small_digits.name in label or label in imports}

@@ -290,6 +290,28 @@ def test_each_of_four_elements_is_picked_into_all_lanes(lanes, dtype, index):
     np.testing.assert_array_equal(out, np.repeat(array[index : index + 4], lanes).astype(np.float32))
 
 
+@cache
+def four_times(lanes):
+    @jit
+    def compute(array, index, stride, row, out):
+        store(out, 0, simd.four_times(array, index, stride, load(row, 0, zeros(lanes))))
+
+    return compute
+
+
+@every_width
+@given(data=st.data())
+@pytest.mark.parametrize(("index", "stride"), [(0, 1), (3, 1), (2, 5), (1, 0)])
+def test_four_elements_each_multiply_the_row(lanes, index, stride, data):
+    array, row = data.draw(rows(20, 1))[0], data.draw(rows(lanes, 1))[0]
+    found = np.full(4 * lanes + 8, GUARD)
+    four_times(lanes)(array, index, stride, row, found)
+    with np.errstate(all="ignore"):
+        expected = [array[index + i * stride] * row for i in range(4)]
+    np.testing.assert_array_equal(found[: 4 * lanes], np.concatenate(expected))
+    assert (found[4 * lanes :] == GUARD).all()
+
+
 def test_four_places_come_as_one_number():
     @jit
     def places(array, index):

@@ -143,7 +143,10 @@ def _singles(chosen: Profile, contenders: Sequence[str], dataset: str, threads: 
     if chosen.everything:
         patterns.append(_call("training.Preparation.time_prepare", contenders, ["1"], [dataset]))
         patterns.append(rf"^(limits|large_data)[.].*{re.escape(repr(dataset))}")
-        patterns += [r"^startup[.]Import[.]", rf"^(startup[.]FirstCall|memory)[.].*{named}.*{re.escape(repr(dataset))}"]
+        patterns += [
+            r"^startup[.](Import|NumbaItself)[.]",
+            rf"^(startup[.]FirstCall|memory)[.].*{named}.*{re.escape(repr(dataset))}",
+        ]
     if chosen.scaling:
         patterns.append(rf"^scaling[.].*{named}.*{re.escape(repr(dataset))}")
     return tuple(patterns)

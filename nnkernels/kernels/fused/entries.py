@@ -11,7 +11,7 @@ import numpy.typing as npt
 from nnkernels.kernels import numba_kernels
 from nnkernels.kernels.contract import SGD, OptimizerState, UpdateRule, step_sizes
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
-from nnkernels.kernels.fused.model import Layout, Sizes, training_memory
+from nnkernels.kernels.fused.model import Layout, Sizes, shares_of_threads, training_memory
 from nnkernels.kernels.fused.nonzero import MAX_INPUTS, NonzeroImages, pack_nonzero, unpack_nonzero
 from nnkernels.kernels.fused.prediction import Convert, Predict, compiled_predictor
 from nnkernels.kernels.fused.training import training_kernel
@@ -89,13 +89,14 @@ def train_inplace(
         threads,
         model,
         grads,
-        first,
-        second,
+        first.flat,
+        second.flat,
         space,
         X,
         y,
         order,
         np.ascontiguousarray(step_sizes(rule, learning_rates, int(state.step[0]))),
+        shares_of_threads(layout, threads),
         Sizes(layout.inputs, layout.hidden, layout.classes, batch_size),
         np.float32(scale),
         rule,

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from nnkernels.kernels.simd import CACHE_LINE, lanes_for
+from nnkernels.kernels.simd import CACHE_LINE, VECTOR, lanes_for
 from nnkernels.parameters import FloatArray, Parameters
 
 FLOATS_A_LINE = CACHE_LINE // 4
 
 
 class Model(NamedTuple):
-    """Parameters, gradients or moments, float32.
+    """Parameters, gradients or moments, float32, in one piece of memory that starts a cache line.
 
     The hidden layer is cut into panels of P lanes, the classes take C' lanes. Lanes beyond the network's units hold
     zeros; those of ``b2`` hold -inf, whose exponential is 0, and none of them ever changes.
 
     Attributes
     ----------
+    flat : ndarray, shape (size,)
+        The four others, one after the other.
     W1 : ndarray, shape (panels * D * P,)
         Panel by panel, a row of P lanes a pixel.
     b1 : ndarray, shape (panels * P,)
@@ -31,6 +33,7 @@ class Model(NamedTuple):
     b2 : ndarray, shape (C',)
     """
 
+    flat: FloatArray
     W1: FloatArray
     b1: FloatArray
     W2: FloatArray
@@ -54,10 +57,14 @@ class Layout:
         return cls(inputs, hidden, len(params.b2), most_panel_lanes)
 
     @property
-    def lengths(self) -> tuple[int, int, int, int]:
-        """Return how long the four arrays of a model are."""
+    def ends(self) -> list[int]:
+        """Return where W1, b1, W2 and b2 end in a model's memory; each is whole vectors."""
         hidden, classes = self.hidden_lanes, self.class_lanes
-        return hidden * self.inputs, hidden, hidden * classes, classes
+        return list(accumulate((hidden * self.inputs, hidden, hidden * classes, classes)))
+
+    def model(self, memory: FloatArray) -> Model:
+        """Return the model that lies in this memory, as long as :attr:`ends` says."""
+        return Model(memory, *np.split(memory, self.ends[:-1]))
 
     def pack(self, params: Parameters, model: Model, b2_padding: float = 0.0) -> None:
         """Copy parameters into a model of zeros."""
@@ -117,22 +124,51 @@ def training_memory(
     images = lanes_for(batch_size)
     columns = 8 * (layout.hidden_lanes + layout.class_lanes)
     lengths = [
-        *layout.lengths * models,
+        *[layout.ends[-1]] * models,
         images * layout.hidden_lanes,
         images * layout.hidden_lanes,
         images * layout.class_lanes,
         threads * columns,
         images * lanes_for(layout.inputs) if dense else 0,
     ]
-    ends = _ends(lengths)
+    # Each starts a cache line, so that no vector lies across two.
+    ends = list(accumulate(-(-length // FLOATS_A_LINE) * FLOATS_A_LINE for length in lengths))
     kept: FloatArray | None = getattr(_of_this_thread, "memory", None)
     if kept is None or len(kept) < ends[-1]:
-        kept = _of_this_thread.memory = _aligned(ends[-1])
+        kept = _of_this_thread.memory = aligned_zeros(ends[-1])
     kept[: ends[-1]] = 0
-    arrays = _cut(kept, lengths, ends)
-    A1, dZ1, dlogits, all_columns, features = arrays[4 * models :]
+    arrays = [kept[start : start + length] for start, length in zip((0, *ends), lengths, strict=False)]
+    A1, dZ1, dlogits, all_columns, features = arrays[models:]
     space = Workspace(A1, dZ1, dlogits, all_columns.reshape(threads, columns), features)
-    return [Model(*arrays[4 * i : 4 * i + 4]) for i in range(models)], space
+    return [layout.model(memory) for memory in arrays[:models]], space
+
+
+# What a row of :func:`shares_of_threads` is.
+PIXELS, UNITS, RANGES = 0, 1, 2
+
+
+def shares_of_threads(layout: Layout, threads: int) -> npt.NDArray[np.int64]:
+    """Return each thread's part of the weights, shape (threads, panels + 5, 2): begin and end of ranges.
+
+    Of pixels; of hidden units, in whole vectors; and, from row ``RANGES`` on, of a model's memory: the rows of these
+    pixels in each panel of W1, the units' biases, their rows of W2, and ``b2``, which is the first thread's.
+    """
+    W1_end, b1_end, W2_end, b2_end = layout.ends
+    panel_size = layout.inputs * layout.panel_lanes
+    shares = []
+    for thread in range(threads):
+        pixels = _share(layout.inputs // VECTOR, thread, threads) * VECTOR
+        if thread == threads - 1:
+            pixels[1] = layout.inputs
+        units = _share(layout.hidden_lanes // VECTOR, thread, threads) * VECTOR
+        panels = [panel * panel_size + pixels * layout.panel_lanes for panel in range(layout.panels)]
+        b2 = np.array([W2_end, b2_end if thread == 0 else W2_end])
+        shares.append([pixels, units, *panels, W1_end + units, b1_end + units * layout.class_lanes, b2])
+    return np.array(shares, np.int64)
+
+
+def _share(total: int, thread: int, threads: int) -> npt.NDArray[np.int64]:
+    return np.array([thread, thread + 1]) * total // threads
 
 
 class Sizes(NamedTuple):
@@ -154,22 +190,8 @@ class Batch(NamedTuple):
 _of_this_thread = threading.local()
 
 
-def aligned_zeros(*lengths: int) -> list[FloatArray]:
-    """Return float32 zeros of these lengths, each from a cache line on: no vector of eight lies across two."""
-    ends = _ends(lengths)
-    return _cut(_aligned(ends[-1]), lengths, ends)
-
-
-def _ends(lengths: Sequence[int]) -> list[int]:
-    """Return where each array ends, in a piece of memory that holds all, each filled up to a whole cache line."""
-    return list(accumulate(-(-length // FLOATS_A_LINE) * FLOATS_A_LINE for length in lengths))
-
-
-def _cut(memory: FloatArray, lengths: Sequence[int], ends: Sequence[int]) -> list[FloatArray]:
-    return [memory[start : start + length] for start, length in zip((0, *ends), lengths, strict=False)]
-
-
-def _aligned(length: int) -> FloatArray:
+def aligned_zeros(length: int) -> FloatArray:
+    """Return float32 zeros from a cache line on: no vector of eight lies across two."""
     memory = np.zeros(length + FLOATS_A_LINE, np.float32)
     start = -memory.__array_interface__["data"][0] // 4 % FLOATS_A_LINE
     return memory[start : start + length]

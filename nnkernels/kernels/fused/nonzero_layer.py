@@ -16,6 +16,7 @@ from nnkernels.parameters import FloatArray
 # A panel's row of sums stays in registers: eight vectors leave some of AVX2's sixteen for the operands.
 MOST_PANEL_LANES = 64
 NEAR = 256  # images whose lists, with the weights, the second-level cache holds
+FOURS = ~3  # the bits of an index that are those of a multiple of four
 AHEAD = 8  # images: long enough for memory to answer, short enough to stay in the cache until then
 
 
@@ -119,11 +120,13 @@ def add_outer_products(
                 end = half if mine[1] == middle(sizes.inputs) else find(pixels, start, end, mine[1])
             gradient = factor * load(dZ1, n * hidden_lanes + p, panel)
             # A thread's range of pixels may begin and end within four.
-            fours_start, fours_end = min((start + 3) // 4 * 4, end), max(end // 4 * 4, start)
+            fours_start, fours_end = (start + 3) & FOURS, end & FOURS
+            if fours_start > fours_end:
+                fours_start = fours_end = end
             for k in range(start, fours_start):
                 value = np.float32(at(values, k))
                 add(target, panel_start + np.intp(at(pixels, k)) * lanes, product(value, gradient))
-            for k in range(max(fours_start, fours_end), end):
+            for k in range(fours_end, end):
                 value = np.float32(at(values, k))
                 add(target, panel_start + np.intp(at(pixels, k)) * lanes, product(value, gradient))
             for k in range(fours_start, fours_end, 4):

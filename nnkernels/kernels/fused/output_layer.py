@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nnkernels.jit import part
 from nnkernels.kernels import simd
 from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
-from nnkernels.kernels.simd import at, is_positive, load, maximum, store, transpose_eight, zeros
+from nnkernels.kernels.simd import four_times, is_positive, load, maximum, store, transpose_eight, zeros
 from nnkernels.parameters import FloatArray
 
 
@@ -30,21 +30,15 @@ def softmax_of_eight(
     Their hidden units are the rows at the start. Probabilities of an image add up to ``total_of_each``.
     """
     eight = zeros(8)
-    highest = eight - np.float32(np.inf)
+    one = eight + np.float32(1)
     for c in range(0, classes, 4):
-        z0, z1 = eight + at(b2, c), eight + at(b2, c + 1)
-        z2, z3 = eight + at(b2, c + 2), eight + at(b2, c + 3)
+        four = four_times(b2, c, 1, one)
         for h in range(hidden):
-            w, a = h * class_lanes + c, load(columns, h * 8, eight)
-            z0 += at(W2, w) * a
-            z1 += at(W2, w + 1) * a
-            z2 += at(W2, w + 2) * a
-            z3 += at(W2, w + 3) * a
-        store(columns, logits + c * 8, z0)
-        store(columns, logits + c * 8 + 8, z1)
-        store(columns, logits + c * 8 + 16, z2)
-        store(columns, logits + c * 8 + 24, z3)
-        highest = maximum(maximum(maximum(maximum(highest, z0), z1), z2), z3)
+            four += four_times(W2, h * class_lanes + c, 1, load(columns, h * 8, eight))
+        store(columns, logits + c * 8, four)
+    highest = eight - np.float32(np.inf)
+    for c in range(classes):
+        highest = maximum(highest, load(columns, logits + c * 8, eight))
     total = eight
     for c in range(classes):
         exponential = simd.exp_nonpositive(load(columns, logits + c * 8, eight) - highest)
@@ -74,7 +68,7 @@ def output_layer(
     b2, W2, A1, dZ1, dlogits = model.b2, model.W2, space.A1, space.dZ1, space.dlogits
     hidden_lanes, class_lanes = len(model.b1), len(b2)
     logits = hidden_lanes * 8  # where these begin in ``columns``, after the hidden units
-    eight = zeros(8)
+    eight, fours = zeros(8), zeros(4 * 8)
     one_over_N = np.float32(1) / np.float32(batch.size)
     for n in range(mine[0], mine[1], 8):
         for h in range(0, hidden_lanes, 8):
@@ -87,17 +81,10 @@ def output_layer(
             columns[logits + y[order[batch.begin + n + i]] * 8 + i] -= one_over_N
 
         for h in range(0, sizes.hidden, 4):
-            g0, g1, g2, g3 = eight, eight, eight, eight
+            four = fours
             for c in range(sizes.classes):
-                w, d = h * class_lanes + c, load(columns, logits + c * 8, eight)
-                g0 += at(W2, w) * d
-                g1 += at(W2, w + class_lanes) * d
-                g2 += at(W2, w + 2 * class_lanes) * d
-                g3 += at(W2, w + 3 * class_lanes) * d
-            store(columns, h * 8, g0 * is_positive(load(columns, h * 8, eight)))
-            store(columns, h * 8 + 8, g1 * is_positive(load(columns, h * 8 + 8, eight)))
-            store(columns, h * 8 + 16, g2 * is_positive(load(columns, h * 8 + 16, eight)))
-            store(columns, h * 8 + 24, g3 * is_positive(load(columns, h * 8 + 24, eight)))
+                four += four_times(W2, h * class_lanes + c, class_lanes, load(columns, logits + c * 8, eight))
+            store(columns, h * 8, four * is_positive(load(columns, h * 8, fours)))
         for h in range(0, hidden_lanes, 8):
             transpose_eight(columns, h * 8, 8, dZ1, n * hidden_lanes + h, hidden_lanes)
         for c in range(0, class_lanes, 8):
@@ -105,22 +92,20 @@ def output_layer(
 
 
 @part
-def sum_gradients(grads: Model, space: Workspace, batch: Batch, units: tuple[int, int], outputs: Any) -> None:
-    """``dW2 = A1^T dlogits`` and ``db1 = sum_n dZ1`` of a range of units, and ``db2 = sum_n dlogits``."""
+def sum_gradients(
+    grads: Model, space: Workspace, batch: Batch, units: tuple[int, int], outputs: Any, four_rows: Any
+) -> None:
+    """``dW2 = A1^T dlogits`` and ``db1 = sum_n dZ1`` of a range of units, and ``db2 = sum_n dlogits``.
+
+    ``outputs`` and ``four_rows`` are zeros: lanes of one row of W2, and of four.
+    """
     A1, dZ1, dlogits, dW2 = space.A1, space.dZ1, space.dlogits, grads.W2
     hidden_lanes, class_lanes = len(grads.b1), len(grads.b2)
     for h in range(units[0], units[1], 4):
-        g0, g1, g2, g3 = outputs, outputs, outputs, outputs
+        rows = four_rows
         for n in range(batch.size):
-            d, a = load(dlogits, n * class_lanes, outputs), n * hidden_lanes + h
-            g0 += at(A1, a) * d
-            g1 += at(A1, a + 1) * d
-            g2 += at(A1, a + 2) * d
-            g3 += at(A1, a + 3) * d
-        store(dW2, h * class_lanes, g0)
-        store(dW2, (h + 1) * class_lanes, g1)
-        store(dW2, (h + 2) * class_lanes, g2)
-        store(dW2, (h + 3) * class_lanes, g3)
+            rows += four_times(A1, n * hidden_lanes + h, 1, load(dlogits, n * class_lanes, outputs))
+        store(dW2, h * class_lanes, rows)
     eight = zeros(8)
     for h in range(units[0], units[1], 8):
         db1 = eight

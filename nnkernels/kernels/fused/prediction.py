@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.kernels.fused.many_images import EIGHT, PANEL_LANES, many_images_kernel
-from nnkernels.kernels.fused.model import Layout, Model, aligned_zeros
+from nnkernels.kernels.fused.model import Layout, aligned_zeros
 from nnkernels.kernels.fused.one_image import one_image_kernel
 from nnkernels.kernels.team import run_shares
 from nnkernels.parameters import FloatArray, Parameters
@@ -37,11 +37,9 @@ def compiled_predictor(params: Parameters, pixel_scale: float, as_features: Conv
         Makes contiguous float32 features (N, D) of anything but contiguous uint8 images, or refuses.
     """
     layout = Layout.of(params, PANEL_LANES)
-    model = Model(*aligned_zeros(*layout.lengths))
-    layout.pack(params, model, -np.inf)
     # One array in place of four: taking arguments in is most of what one image costs.
-    (weights,) = aligned_zeros(sum(layout.lengths))
-    np.concatenate(model, out=weights)
+    weights = aligned_zeros(layout.ends[-1])
+    layout.pack(params, layout.model(weights), -np.inf)
     lanes = (layout.panel_lanes, layout.panels, layout.class_lanes)
     inputs, classes = layout.inputs, layout.classes
     one, many = one_image_kernel(*lanes, pixel_scale, np.uint8), many_images_kernel(*lanes, pixel_scale)

@@ -16,11 +16,12 @@ import numpy.typing as npt
 from nnkernels.jit import ordered_kernel, part
 from nnkernels.kernels.contract import SGD, UpdateRule
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
-from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
+from nnkernels.kernels.fused.model import PIXELS, RANGES, UNITS, Batch, Model, Sizes, Workspace
 from nnkernels.kernels.fused.output_layer import output_layer, sum_gradients
 from nnkernels.kernels.fused.update import update
-from nnkernels.kernels.simd import VECTOR, zeros
+from nnkernels.kernels.simd import zeros
 from nnkernels.kernels.team import meet
+from nnkernels.parameters import FloatArray
 
 
 @cache
@@ -30,6 +31,7 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool) -> Callable
     It takes images as lists of nonzero pixels, or as rows of pixels if ``dense``.
     """
     layer = dense_layer if dense else nonzero_layer
+    lanes_of_four_rows = 4 * class_lanes
     first_layer, add_outer_products = layer.first_layer, layer.add_outer_products
 
     @ordered_kernel
@@ -39,25 +41,25 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool) -> Callable
         barrier: npt.NDArray[np.int64],
         model: Model,
         grads: Model,
-        first: Model,
-        second: Model,
+        first: FloatArray,
+        second: FloatArray,
         space: Workspace,
         images: Any,
         y: npt.NDArray[np.int64],
         order: npt.NDArray[np.int64],
         steps: npt.NDArray[np.float32],
+        shares: npt.NDArray[np.int64],
         sizes: Sizes,
         scale: np.float32,
         rule: UpdateRule,
     ) -> None:
-        panel, outputs = zeros(panel_lanes), zeros(class_lanes)
+        panel, outputs, four_rows = zeros(panel_lanes), zeros(class_lanes), zeros(lanes_of_four_rows)
         hidden_lanes = len(model.b1)
-        columns = space.columns[thread]
-        # This thread's share: rows of W1, and rows of W2 with their units' biases, in whole vectors.
-        eights = share(sizes.inputs // VECTOR, thread, threads)
-        pixels = (eights[0] * VECTOR, eights[1] * VECTOR if thread < threads - 1 else sizes.inputs)
-        vectors = share(hidden_lanes // VECTOR, thread, threads)
-        units = (vectors[0] * VECTOR, vectors[1] * VECTOR)
+        columns, own = space.columns[thread], shares[thread]
+        pixels, units = (own[PIXELS, 0], own[PIXELS, 1]), (own[UNITS, 0], own[UNITS, 1])
+        # Plain gradient descent stores no gradient of W1: w -= learning_rate x dZ1, image by image.
+        plain = rule.code == SGD
+        first_range = RANGES + hidden_lanes // panel_lanes if plain else RANGES
         meetings = 0
         for number in range(len(steps)):
             begin = number * sizes.batch_size
@@ -70,22 +72,11 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool) -> Callable
             output_layer(model, space, columns, y, order, batch, mine, sizes)
             meetings = meet(barrier, threads, meetings)
 
-            if rule.code == SGD:
-                # No gradient is stored: w -= learning_rate x dZ1, image by image.
-                add_outer_products(
-                    model.W1, images, space, hidden_lanes, order, batch, pixels, sizes, -step * scale, panel
-                )
-            else:
-                add_outer_products(grads.W1, images, space, hidden_lanes, order, batch, pixels, sizes, scale, panel)
-                for first_row in range(0, hidden_lanes * sizes.inputs, panel_lanes * sizes.inputs):
-                    rows = (first_row + pixels[0] * panel_lanes, first_row + pixels[1] * panel_lanes)
-                    update(model.W1, grads.W1, first.W1, second.W1, rows, step, rule)
-            sum_gradients(grads, space, batch, units, outputs)
-            update(model.b1, grads.b1, first.b1, second.b1, units, step, rule)
-            rows = (units[0] * class_lanes, units[1] * class_lanes)
-            update(model.W2, grads.W2, first.W2, second.W2, rows, step, rule)
-            if thread == 0:
-                update(model.b2, grads.b2, first.b2, second.b2, (0, class_lanes), step, rule)
+            target, factor = (model.W1, -step * scale) if plain else (grads.W1, scale)
+            add_outer_products(target, images, space, hidden_lanes, order, batch, pixels, sizes, factor, panel)
+            sum_gradients(grads, space, batch, units, outputs, four_rows)
+            for k in range(first_range, len(own)):
+                update(model.flat, grads.flat, first, second, own[k, 0], own[k, 1], step, rule)
             meetings = meet(barrier, threads, meetings)
 
     return train

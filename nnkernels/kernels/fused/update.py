@@ -17,22 +17,23 @@ def update(
     g: FloatArray,
     m: FloatArray,
     v: FloatArray,
-    part: tuple[int, int],
+    start: int,
+    end: int,
     step: np.float32,
     rule: UpdateRule,
 ) -> None:
-    """Take a step of the update rule on a part of flat arrays, and set the gradient to zero for the next batch.
+    """Take a step of the update rule on ``start:end`` of flat arrays, and set the gradient to zero for the next batch.
 
     Moments that sink below the normal numbers become 0: pixels at the edge are seldom inked, and between two
     occasions their moments would shrink into the subnormals, whose arithmetic is slow on some CPUs.
     """
     eight = zeros(8)
     if rule.code == SGD:
-        for i in range(part[0], part[1], 8):
+        for i in range(start, end, 8):
             store(w, i, load(w, i, eight) - step * load(g, i, eight))
     elif rule.code == MOMENTUM:
         momentum = np.float32(rule.momentum)
-        for i in range(part[0], part[1], 8):
+        for i in range(start, end, 8):
             velocity = simd.without_subnormals(momentum * load(m, i, eight) - step * load(g, i, eight))
             store(m, i, velocity)
             store(w, i, load(w, i, eight) + velocity)
@@ -40,7 +41,7 @@ def update(
     else:
         rate_1, rate_2 = np.float32(1 - rule.beta_1), np.float32(1 - rule.beta_2)
         epsilon = np.float32(rule.epsilon)
-        for i in range(part[0], part[1], 8):
+        for i in range(start, end, 8):
             gradient, mean, square = load(g, i, eight), load(m, i, eight), load(v, i, eight)
             mean = simd.without_subnormals(mean + rate_1 * (gradient - mean))
             square = simd.without_subnormals(square + rate_2 * (gradient * gradient - square))

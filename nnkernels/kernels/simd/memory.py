@@ -11,6 +11,7 @@ from numba.core import cgutils, types
 from nnkernels.jit import intrinsic, literal_intrinsic, part
 from nnkernels.kernels.simd.lanes import (
     CACHE_LINE,
+    FLAGS,
     FLOAT,
     FLOATS,
     I8,
@@ -22,6 +23,7 @@ from nnkernels.kernels.simd.lanes import (
     constant,
     pack,
     pointer,
+    splat,
     unpack,
 )
 
@@ -108,6 +110,22 @@ def load_places(typingctx: Any, array: Any, index: Any) -> Any:
         return builder.load(pointer(context, builder, array, args[0], args[1], ir.IntType(64)), align=2)
 
     return types.uint64(array, types.intp), generate
+
+
+@intrinsic
+def four_times(typingctx: Any, array: Any, index: Any, stride: Any, lanes: Any) -> Any:
+    """``four_times(array, index, stride, z)``: four float32 elements, ``stride`` apart, each times ``z``, in a row."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        data = context.make_array(array)(context, builder, args[0]).data
+        vectors, products = unpack(builder, args[3]), []
+        for i in range(4):
+            place = builder.add(args[1], builder.mul(args[2], ir.Constant(args[2].type, i)))
+            element = splat(builder, builder.load(builder.gep(data, [place])))
+            products += [builder.fmul(element, vector, flags=FLAGS) for vector in vectors]
+        return pack(builder, products)
+
+    return Lanes(4 * lanes.width)(array, types.intp, types.intp, lanes), generate
 
 
 @intrinsic
