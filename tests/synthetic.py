@@ -97,13 +97,18 @@ def asked_run(**changes: Any) -> Run:
         "limits.Bound.track_epoch": ["bound", "threads", "dataset"],
         "large_data.MemoryMap.track_seconds_per_image": ["images", "dataset"],
         "large_data.MemoryMap.track_peak_beyond_import": ["images", "dataset"],
+        "startup.FirstCall.track_seconds": ["contender", "cache", "dataset"],
+        "startup.NumbaItself.track_seconds": ["cache"],
     }
     results["units"] = {"large_data.MemoryMap.track_peak_beyond_import": "MiB"}
     images = [["60000", "1000000"], ["'mnist'"]]
+    caches = ["'empty'", "'warm'"]
     results["results"] |= {
         "limits.Bound.track_epoch": [[0.03, 0.004], [["'dense'", "'sparse'"], ["'1'"], ["'mnist'"]], "1"],
         "large_data.MemoryMap.track_seconds_per_image": [[1.0e-6, 1.1e-6], images, "1"],
         "large_data.MemoryMap.track_peak_beyond_import": [[150.0, 390.0], images, "1"],
+        "startup.FirstCall.track_seconds": [[4.75, 0.75], [["'fused'"], caches, ["'mnist'"]], "1"],
+        "startup.NumbaItself.track_seconds": [[0.625, 0.5], [caches], "1"],
     }
     contenders = ["numpy", "numba", "fused", "onnxruntime", "keras-fit", "keras-graph"]
     return Run(record(**({"contenders": contenders} | changes)), panels, results)

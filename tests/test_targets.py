@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from nnkernels.report import readme, tables, targets
-from nnkernels.report.evidence import Quotient, Value
+from nnkernels.report.evidence import KEY_COLUMNS, Difference, Evidence, Quotient, Value
 from nnkernels.report.page import render
 from nnkernels.report.runs import Run, find_run
 from nnkernels.report.summary import summarise
@@ -31,6 +31,7 @@ def of(run: Run) -> dict[tuple[str, str], Row]:
 
 
 BATCH, IMAGES = "epoch, SGD, batch 1,024, all threads", "10,000 images, from uint8, same number of threads"
+FIRST = "first ten batches of a process"
 TIME = "time to 91.3 % test from uint8, preparation included"
 
 
@@ -64,6 +65,8 @@ TIME = "time to 91.3 % test from uint8, preparation included"
         (TIME, "best Keras (keras-graph)", 1.0 / 0.018, "reached"),
         ("1,000,000 images from a memory map", "time per image of 60,000", 1.1, "reached"),
         ("1,000,000 images from a memory map", "peak memory beyond the import", 390 * 2**20 / 1e6, "missed"),
+        (FIRST, "seconds, nothing compiled before", 4.75, "reached"),
+        (FIRST, "seconds beyond Numba's own, compiled before", 0.75 - 0.5, "reached"),
     ],
 )
 def test_each_row_is_what_the_hand_computes(
@@ -95,12 +98,14 @@ def test_each_row_of_what_was_asked_is_there() -> None:
     asked = {
         (target.work, target.against): (target.asked, target.stretch, target.at_most) for target in targets.TARGETS
     }
-    assert len(asked) == len(targets.TARGETS) == 24
+    assert len(asked) == len(targets.TARGETS) == 26
     assert asked["epoch, SGD, batch 32", "best Keras"] == (14, 30, False)
     assert asked[BATCH, "fused on one thread"] == (1.6, 1.9, False)
     assert asked["one image, from Python", "Keras' predict"] == (20_000, 50_000, False)
     assert asked["epoch, SGD, batch 32", "share of the sparsity-aware limit"] == (25, 50, False)
     assert asked["1,000,000 images from a memory map", "peak memory beyond the import"][::2] == (400, True)
+    assert asked[FIRST, "seconds, nothing compiled before"][::2] == (5, True)
+    assert asked[FIRST, "seconds beyond Numba's own, compiled before"][::2] == (0.3, True)
 
 
 def test_each_benchmark_that_is_read_is_there() -> None:
@@ -109,12 +114,28 @@ def test_each_benchmark_that_is_read_is_there() -> None:
     keys += [
         key for measure in measures if isinstance(measure, Quotient) for key in (measure.numerator, measure.denominator)
     ]
+    keys += [key for measure in measures if isinstance(measure, Difference) for key in (measure.whole, measure.part)]
     named = {name for name, *_parameters in keys if name != PAIRED}
-    assert len(named) == 3
+    assert len(named) == 5
     for name in named:
         module, class_name, function = name.split(".")
         if (ROOT / "bench" / f"{module}.py").is_file():
             assert hasattr(getattr(import_module(f"bench.{module}"), class_name), function)
+
+
+def test_a_difference_has_the_intervals_of_both() -> None:
+    fields = ("value", "ci_low", "ci_high", "samples")
+    rows = pd.DataFrame(
+        [
+            ("whole", "", "", "all", 10.0, 7.0, 18.0, 8),
+            ("part", "", "", "all", 4.0, -2.0, 8.0, 3),
+        ],
+        columns=[*KEY_COLUMNS, *fields],
+    )
+    difference = Difference(("whole", "", "", "all"), ("part", "", "", "all"), "s")
+    found, _form = difference.reached(Evidence(synthetic.run(), rows))
+    assert found == Estimate(6.0, 6 - 5.0, 6 + 10.0, 3)  # the roots of 3^2 + 4^2 and of 8^2 + 6^2
+    assert difference.reached(Evidence(synthetic.run(), rows[:1])) == (None, "")
 
 
 def test_a_run_without_the_fused_kernels_has_nothing_of_it() -> None:

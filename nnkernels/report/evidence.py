@@ -124,5 +124,24 @@ class Quotient:
         return Estimate(value, value / margin, value * margin, min(above.samples, below.samples)), ""
 
 
+@dataclass(frozen=True)
+class Difference:
+    """One row of the tidy table beyond another, from separate processes, with the intervals of both."""
+
+    whole: RowKey
+    part: RowKey
+    unit: str
+
+    def reached(self, evidence: Evidence) -> tuple[Estimate | None, str]:
+        """Return the difference."""
+        whole, part = evidence.estimate(self.whole), evidence.estimate(self.part)
+        if whole is None or part is None:
+            return None, ""
+        value = whole.value - part.value
+        below = math.hypot(whole.value - whole.low, part.high - part.value)
+        above = math.hypot(whole.high - whole.value, part.value - part.low)
+        return Estimate(value, value - below, value + above, min(whole.samples, part.samples)), ""
+
+
 def _log_margin(estimate: Estimate) -> float:
     return math.log(estimate.high / estimate.value)

@@ -15,6 +15,7 @@ from nnkernels.report.evidence import (
     ALL_AGAINST_ONE,
     ONE_AGAINST_FASTER,
     SAME_NUMBER,
+    Difference,
     Evidence,
     Measure,
     Paired,
@@ -110,6 +111,10 @@ def _large_data(benchmark: str, images: int) -> RowKey:
     return (f"large_data.MemoryMap.{benchmark}", "", f"images={images}", "1")
 
 
+def _first_call(cache: str) -> RowKey:
+    return ("startup.FirstCall.track_seconds", OURS, f"cache={cache}", "all")
+
+
 TARGETS = (
     *_paired(
         "epoch, SGD, batch 32",
@@ -194,11 +199,26 @@ TARGETS = (
         400,
         at_most=True,
     ),
+    Target(
+        "first ten batches of a process",
+        "seconds, nothing compiled before",
+        Value(_first_call("empty"), 1, "s"),
+        5,
+        at_most=True,
+    ),
+    Target(
+        "first ten batches of a process",
+        "seconds beyond Numba's own, compiled before",
+        Difference(_first_call("warm"), ("startup.NumbaItself.track_seconds", "", "cache=warm", "all"), "s"),
+        0.3,
+        at_most=True,
+    ),
 )
 
 LEGEND = (
     "Times as fast: the median of paired ratios, all taking turns in one process, ours on one thread against the "
     "other's faster number of threads unless the row says otherwise; the best Keras is the form that comes nearest. "
+    "The first ten batches are timed from the import on, with preparation. "
     "In brackets: 95 % intervals; verdicts are by the value."
 )
 
