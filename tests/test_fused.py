@@ -18,7 +18,9 @@ from nnkernels.data import LabelledImages
 from nnkernels.errors import DataError
 from nnkernels.kernels.contract import OptimizerState, initial_state, update_rule
 from nnkernels.kernels.fused import entries, prediction
+from nnkernels.kernels.fused.model import PIXELS, RANGES, UNITS, Layout, shares_of_threads
 from nnkernels.kernels.fused.nonzero import PADDING, NonzeroImages, pack_nonzero, unpack_nonzero
+from nnkernels.kernels.simd import VECTOR
 from nnkernels.kernels.stepwise import train_stepwise_inplace
 from nnkernels.measure.oracle import predict_float64
 from nnkernels.parameters import Parameters, copy, initial_parameters
@@ -94,12 +96,13 @@ def images(draw):
 @example(X=np.full((3, 13), 255, np.uint8))
 @example(X=np.full((2, 5), NAN, np.float32))
 def test_lists_hold_the_nonzero_pixels_in_order_and_zeros_up_to_a_multiple_of_four_in_each_half(X):
-    values, pixels, starts, halves = pack_nonzero(X)
+    values, pixels, starts, halves, middle = pack_nonzero(X)
     assert (values.dtype, pixels.dtype, starts.dtype) == (X.dtype, np.uint16, np.int64)
     assert starts[0] == 0
     assert (len(starts), len(halves)) == (len(X) + 1, len(X))
     assert len(values) == len(pixels) == starts[-1] + PADDING
     cut = X.shape[1] // 16 * 8  # the first whole vector of the second half
+    assert middle == cut
     for n, image in enumerate(X):
         bounds = (starts[n], starts[n] + halves[n], starts[n + 1])
         for (first, last), (start, end) in zip([(0, cut), (cut, len(image))], pairwise(bounds), strict=True):
@@ -534,3 +537,24 @@ def test_a_predictor_keeps_the_parameters_of_its_making():
     np.testing.assert_array_equal(predict(X), before)
     before[:] = 7  # nor is an answer kept for the next one
     assert not np.any(predict(X) == 7)
+
+
+@given(
+    inputs=st.integers(1, 100),
+    hidden=st.integers(1, 200),
+    classes=st.integers(1, 20),
+    most_panel_lanes=st.sampled_from([24, 64]),
+    threads=st.integers(1, 9),
+)
+def test_threads_share_all_weights_and_none_twice(inputs, hidden, classes, most_panel_lanes, threads):
+    layout = Layout(inputs, hidden, classes, most_panel_lanes)
+    shares = shares_of_threads(layout, threads)
+    taken = np.zeros(layout.ends[-1], int)
+    for start, end in shares[:, RANGES:].reshape(-1, 2):
+        taken[start:end] += 1
+    assert (taken == 1).all()
+    assert (shares[:, RANGES:] % VECTOR == 0).all()
+    for which, total in ((PIXELS, inputs), (UNITS, layout.hidden_lanes)):
+        starts, ends = shares[:, which].T
+        assert (starts[0], ends[-1]) == (0, total)
+        np.testing.assert_array_equal(starts[1:], ends[:-1])

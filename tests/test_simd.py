@@ -235,6 +235,27 @@ def test_a_row_is_loaded_and_stored_at_any_index_and_nothing_beside_it(lanes, dt
     np.testing.assert_array_equal(target, expected)
 
 
+@cache
+def adding(lanes):
+    @jit
+    def add_row(target, at_target, row):
+        simd.add_to(target, at_target, load(row, 0, zeros(lanes)))
+
+    return add_row
+
+
+@every_width
+@given(data=st.data())
+@pytest.mark.parametrize("start", [0, 1, 8])
+def test_a_row_is_added_at_any_index_and_to_nothing_beside_it(lanes, start, data):
+    target, row = data.draw(rows(lanes + start + 2, 1))[0], data.draw(rows(lanes, 1))[0]
+    expected = target.copy()
+    with np.errstate(all="ignore"):
+        expected[start : start + lanes] += row
+    adding(lanes)(target, start, row)
+    np.testing.assert_array_equal(target, expected)
+
+
 @every_width
 def test_zeros_are_zero(lanes):
     @jit
@@ -312,16 +333,18 @@ def test_four_elements_each_multiply_the_row(lanes, index, stride, data):
     assert (found[4 * lanes :] == GUARD).all()
 
 
-def test_four_places_come_as_one_number():
+def test_four_places_come_as_one_number_and_are_taken_out_of_it():
     @jit
     def places(array, index):
-        return simd.load_places(array, index)
+        four = simd.load_places(array, index)
+        return four, (simd.place(four, 0), simd.place(four, 1), simd.place(four, 2), simd.place(four, 3))
 
     array = np.array([1, 65535, 0, 784, 32768, 9], np.uint16)
     for index in range(3):
-        number = int(places(array, index))
+        number, each = places(array, index)
         expected = array[index : index + 4].astype("<u2").tobytes()
-        assert number.to_bytes(8, "little") == expected
+        assert int(number).to_bytes(8, "little") == expected
+        assert each == tuple(array[index : index + 4].tolist())
 
 
 def test_prefetching_beyond_the_end_is_harmless():

@@ -85,7 +85,7 @@ def train_inplace(
         layout.pack(state.first, first)
         layout.pack(state.second, second)
     run_together(
-        training_kernel(layout.panel_lanes, layout.class_lanes, dense),
+        training_kernel(layout.panel_lanes, layout.class_lanes, dense, plain),
         threads,
         model,
         grads,

@@ -27,7 +27,9 @@ class NonzeroImages(NamedTuple):
     starts : ndarray of int64, shape (N + 1,)
         Image n has the entries ``starts[n]`` to ``starts[n + 1]``.
     halves : ndarray of uint16, shape (N,)
-        So many of them are of pixels before :func:`middle`, where two threads share the work.
+        So many of them are of pixels before ``middle``.
+    middle : int
+        The first pixel of the second half, a multiple of eight: where two threads share the work.
 
     Each half has a multiple of four entries: it is filled up with zeros at its last nonzero pixel.
     """
@@ -36,6 +38,7 @@ class NonzeroImages(NamedTuple):
     pixels: npt.NDArray[np.uint16]
     starts: npt.NDArray[np.int64]
     halves: npt.NDArray[np.uint16]
+    middle: int
 
 
 def pack_nonzero(X: npt.NDArray[Any]) -> NonzeroImages:
@@ -49,10 +52,11 @@ def pack_nonzero(X: npt.NDArray[Any]) -> NonzeroImages:
     most = X.size + 6 * len(X) + PADDING
     values, pixels = np.empty(most, X.dtype), np.empty(most, np.uint16)
     halves = np.empty(len(X), np.uint16)
-    _fill(X, starts, halves, values, pixels, PLACES)
+    middle = X.shape[1] // 16 * 8
+    _fill(X, middle, starts, halves, values, pixels, PLACES)
     end = int(starts[-1]) + PADDING
     values[end - PADDING : end], pixels[end - PADDING : end] = 0, 0
-    return NonzeroImages(values[:end], pixels[:end], starts, halves)
+    return NonzeroImages(values[:end], pixels[:end], starts, halves, middle)
 
 
 # Row m holds, in ascending order, the places of the ones in the eight bits of m, and then zeros.
@@ -80,6 +84,7 @@ def _scatter(
 @ordered_kernel
 def _fill(
     X: npt.NDArray[Any],
+    middle: int,
     starts: npt.NDArray[np.int64],
     halves: npt.NDArray[np.uint16],
     values: npt.NDArray[Any],
@@ -88,15 +93,9 @@ def _fill(
 ) -> None:
     inputs = X.shape[1]
     for n in range(X.shape[0]):
-        half = list_nonzero(X[n], 0, middle(inputs), values, pixels, starts[n], places)
+        half = list_nonzero(X[n], 0, middle, values, pixels, starts[n], places)
         halves[n] = half - starts[n]
-        starts[n + 1] = list_nonzero(X[n], middle(inputs), inputs, values, pixels, half, places)
-
-
-@part
-def middle(inputs: int) -> int:
-    """Return the first pixel of the second half: a multiple of eight."""
-    return inputs // 16 * 8
+        starts[n + 1] = list_nonzero(X[n], middle, inputs, values, pixels, half, places)
 
 
 @part

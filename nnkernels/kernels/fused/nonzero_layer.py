@@ -9,8 +9,21 @@ import numpy.typing as npt
 
 from nnkernels.jit import inlined_part, part
 from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
-from nnkernels.kernels.fused.nonzero import NonzeroImages, middle
-from nnkernels.kernels.simd import at, load, load_four, load_places, pick, prefetch, product, relu, store, width
+from nnkernels.kernels.fused.nonzero import NonzeroImages
+from nnkernels.kernels.simd import (
+    add_to,
+    at,
+    load,
+    load_four,
+    load_places,
+    pick,
+    place,
+    prefetch,
+    product,
+    relu,
+    store,
+    width,
+)
 from nnkernels.parameters import FloatArray
 
 # A panel's row of sums stays in registers: eight vectors leave some of AVX2's sixteen for the operands.
@@ -71,17 +84,17 @@ def weighted_rows(
     if lanes <= 24:
         for k in range(start, end, 4):
             x, places = load_four(values, k), load_places(pixels, k)
-            s0 += pick(x, 0, panel) * load(W1, panel_start + row_of(places, 0, lanes), panel)
-            s1 += pick(x, 1, panel) * load(W1, panel_start + row_of(places, 1, lanes), panel)
-            s2 += pick(x, 2, panel) * load(W1, panel_start + row_of(places, 2, lanes), panel)
-            s3 += pick(x, 3, panel) * load(W1, panel_start + row_of(places, 3, lanes), panel)
+            s0 += pick(x, 0, panel) * load(W1, panel_start + place(places, 0) * lanes, panel)
+            s1 += pick(x, 1, panel) * load(W1, panel_start + place(places, 1) * lanes, panel)
+            s2 += pick(x, 2, panel) * load(W1, panel_start + place(places, 2) * lanes, panel)
+            s3 += pick(x, 3, panel) * load(W1, panel_start + place(places, 3) * lanes, panel)
         return (s0 + s1) + (s2 + s3)
     for k in range(start, end, 4):
         x, places = load_four(values, k), load_places(pixels, k)
-        s0 += pick(x, 0, panel) * load(W1, panel_start + row_of(places, 0, lanes), panel)
-        s0 += pick(x, 1, panel) * load(W1, panel_start + row_of(places, 1, lanes), panel)
-        s0 += pick(x, 2, panel) * load(W1, panel_start + row_of(places, 2, lanes), panel)
-        s0 += pick(x, 3, panel) * load(W1, panel_start + row_of(places, 3, lanes), panel)
+        s0 += pick(x, 0, panel) * load(W1, panel_start + place(places, 0) * lanes, panel)
+        s0 += pick(x, 1, panel) * load(W1, panel_start + place(places, 1) * lanes, panel)
+        s0 += pick(x, 2, panel) * load(W1, panel_start + place(places, 2) * lanes, panel)
+        s0 += pick(x, 3, panel) * load(W1, panel_start + place(places, 3) * lanes, panel)
     return s0
 
 
@@ -115,9 +128,9 @@ def add_outer_products(
             start, end = at(starts, row), at(starts, row + 1)
             half = start + np.intp(at(halves, row))
             if mine[0] > 0:
-                start = half if mine[0] == middle(sizes.inputs) else find(pixels, start, end, mine[0])
+                start = half if mine[0] == images.middle else find(pixels, start, end, mine[0])
             if mine[1] < sizes.inputs:
-                end = half if mine[1] == middle(sizes.inputs) else find(pixels, start, end, mine[1])
+                end = half if mine[1] == images.middle else find(pixels, start, end, mine[1])
             gradient = factor * load(dZ1, n * hidden_lanes + p, panel)
             # A thread's range of pixels may begin and end within four.
             fours_start, fours_end = (start + 3) & FOURS, end & FOURS
@@ -125,28 +138,16 @@ def add_outer_products(
                 fours_start = fours_end = end
             for k in range(start, fours_start):
                 value = np.float32(at(values, k))
-                add(target, panel_start + np.intp(at(pixels, k)) * lanes, product(value, gradient))
+                add_to(target, panel_start + np.intp(at(pixels, k)) * lanes, product(value, gradient))
             for k in range(fours_end, end):
                 value = np.float32(at(values, k))
-                add(target, panel_start + np.intp(at(pixels, k)) * lanes, product(value, gradient))
+                add_to(target, panel_start + np.intp(at(pixels, k)) * lanes, product(value, gradient))
             for k in range(fours_start, fours_end, 4):
                 x, places = load_four(values, k), load_places(pixels, k)
-                add(target, panel_start + row_of(places, 0, lanes), product(pick(x, 0, panel), gradient))
-                add(target, panel_start + row_of(places, 1, lanes), product(pick(x, 1, panel), gradient))
-                add(target, panel_start + row_of(places, 2, lanes), product(pick(x, 2, panel), gradient))
-                add(target, panel_start + row_of(places, 3, lanes), product(pick(x, 3, panel), gradient))
-
-
-@part
-def row_of(places: np.uint64, i: int, lanes: int) -> np.intp:
-    """Return where the row of the ``i``-th of four pixels begins."""
-    return np.intp((places >> np.uint64(16 * i)) & np.uint64(0xFFFF)) * lanes
-
-
-@part
-def add(target: FloatArray, place: int | np.intp, lanes: Any) -> None:
-    """``target[place:place + width] += lanes``."""
-    store(target, place, load(target, place, lanes) + lanes)
+                add_to(target, panel_start + place(places, 0) * lanes, product(pick(x, 0, panel), gradient))
+                add_to(target, panel_start + place(places, 1) * lanes, product(pick(x, 1, panel), gradient))
+                add_to(target, panel_start + place(places, 2) * lanes, product(pick(x, 2, panel), gradient))
+                add_to(target, panel_start + place(places, 3) * lanes, product(pick(x, 3, panel), gradient))
 
 
 @part
@@ -156,6 +157,6 @@ def find(pixels: npt.NDArray[np.uint16], start: int, end: int, pixel: int) -> in
     length = end - start
     while length > 1:
         half = length // 2
-        start += half * int(at(pixels, start + half - 1) < pixel)
+        start += half * (at(pixels, start + half - 1) < pixel)
         length -= half
-    return start + int(length == 1 and at(pixels, start) < pixel)
+    return start + (length == 1 and at(pixels, start) < pixel)

@@ -77,8 +77,8 @@ def output_layer(
         softmax_of_eight(W2, b2, columns, logits, sizes.hidden, sizes.classes, class_lanes, one_over_N)
         for c in range(sizes.classes, class_lanes):
             store(columns, logits + c * 8, eight)
-        for i in range(min(8, batch.size - n)):
-            columns[logits + y[order[batch.begin + n + i]] * 8 + i] -= one_over_N
+        for i in range(n, min(n + 8, batch.size)):
+            columns[logits + y[order[batch.begin + i]] * 8 + i - n] -= one_over_N
 
         for h in range(0, sizes.hidden, 4):
             four = fours

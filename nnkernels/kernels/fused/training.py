@@ -14,21 +14,22 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.jit import ordered_kernel, part
-from nnkernels.kernels.contract import SGD, UpdateRule
+from nnkernels.kernels.contract import UpdateRule
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
 from nnkernels.kernels.fused.model import PIXELS, RANGES, UNITS, Batch, Model, Sizes, Workspace
 from nnkernels.kernels.fused.output_layer import output_layer, sum_gradients
-from nnkernels.kernels.fused.update import update
+from nnkernels.kernels.fused.update import descend, update
 from nnkernels.kernels.simd import zeros
 from nnkernels.kernels.team import meet
 from nnkernels.parameters import FloatArray
 
 
 @cache
-def training_kernel(panel_lanes: int, class_lanes: int, dense: bool) -> Callable[..., None]:
+def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain: bool) -> Callable[..., None]:
     """Return the kernel for panels of that many lanes and that many lanes of classes, which are constants in it.
 
-    It takes images as lists of nonzero pixels, or as rows of pixels if ``dense``.
+    It takes images as lists of nonzero pixels, or as rows of pixels if ``dense``. It trains by gradient descent if
+    ``plain``, else by a rule with moments: each compiles faster alone than with the other.
     """
     layer = dense_layer if dense else nonzero_layer
     lanes_of_four_rows = 4 * class_lanes
@@ -57,9 +58,7 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool) -> Callable
         hidden_lanes = len(model.b1)
         columns, own = space.columns[thread], shares[thread]
         pixels, units = (own[PIXELS, 0], own[PIXELS, 1]), (own[UNITS, 0], own[UNITS, 1])
-        # Plain gradient descent stores no gradient of W1: w -= learning_rate x dZ1, image by image.
-        plain = rule.code == SGD
-        first_range = RANGES + hidden_lanes // panel_lanes if plain else RANGES
+        panels = hidden_lanes // panel_lanes
         meetings = 0
         for number in range(len(steps)):
             begin = number * sizes.batch_size
@@ -72,11 +71,17 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool) -> Callable
             output_layer(model, space, columns, y, order, batch, mine, sizes)
             meetings = meet(barrier, threads, meetings)
 
-            target, factor = (model.W1, -step * scale) if plain else (grads.W1, scale)
-            add_outer_products(target, images, space, hidden_lanes, order, batch, pixels, sizes, factor, panel)
             sum_gradients(grads, space, batch, units, outputs, four_rows)
-            for k in range(first_range, len(own)):
-                update(model.flat, grads.flat, first, second, own[k, 0], own[k, 1], step, rule)
+            if plain:
+                # No gradient of W1 is stored: w -= learning_rate x dZ1, image by image.
+                factor = -step * scale
+                add_outer_products(model.W1, images, space, hidden_lanes, order, batch, pixels, sizes, factor, panel)
+                for k in range(RANGES + panels, len(own)):
+                    descend(model.flat, grads.flat, own[k, 0], own[k, 1], step)
+            else:
+                add_outer_products(grads.W1, images, space, hidden_lanes, order, batch, pixels, sizes, scale, panel)
+                for k in range(RANGES, len(own)):
+                    update(model.flat, grads.flat, first, second, own[k, 0], own[k, 1], step, rule)
             meetings = meet(barrier, threads, meetings)
 
     return train

@@ -6,9 +6,17 @@ import numpy as np
 
 from nnkernels.jit import part
 from nnkernels.kernels import simd
-from nnkernels.kernels.contract import MOMENTUM, SGD, UpdateRule
+from nnkernels.kernels.contract import MOMENTUM, UpdateRule
 from nnkernels.kernels.simd import load, store, zeros
 from nnkernels.parameters import FloatArray
+
+
+@part
+def descend(w: FloatArray, g: FloatArray, start: int, end: int, step: np.float32) -> None:
+    """Take a step of plain gradient descent on ``start:end`` of flat arrays."""
+    eight = zeros(8)
+    for i in range(start, end, 8):
+        store(w, i, load(w, i, eight) - step * load(g, i, eight))
 
 
 @part
@@ -22,16 +30,13 @@ def update(
     step: np.float32,
     rule: UpdateRule,
 ) -> None:
-    """Take a step of the update rule on ``start:end`` of flat arrays, and set the gradient to zero for the next batch.
+    """Take a step of a rule with moments on ``start:end`` of flat arrays; set the gradient to zero for the next batch.
 
     Moments that sink below the normal numbers become 0: pixels at the edge are seldom inked, and between two
     occasions their moments would shrink into the subnormals, whose arithmetic is slow on some CPUs.
     """
     eight = zeros(8)
-    if rule.code == SGD:
-        for i in range(start, end, 8):
-            store(w, i, load(w, i, eight) - step * load(g, i, eight))
-    elif rule.code == MOMENTUM:
+    if rule.code == MOMENTUM:
         momentum = np.float32(rule.momentum)
         for i in range(start, end, 8):
             velocity = simd.without_subnormals(momentum * load(m, i, eight) - step * load(g, i, eight))

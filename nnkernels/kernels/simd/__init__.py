@@ -21,6 +21,7 @@ from nnkernels.kernels.simd.functions import (
 from nnkernels.kernels.simd.lanes import CACHE_LINE, VECTOR, Lanes, lanes_for
 from nnkernels.kernels.simd.memory import (
     MASKED,
+    add_to,
     at,
     feature,
     four_times,
@@ -29,6 +30,7 @@ from nnkernels.kernels.simd.memory import (
     load_places,
     nonzero_mask,
     pick,
+    place,
     prefetch,
     prefetch_row,
     stack_array,
@@ -43,6 +45,7 @@ __all__ = [
     "MASKED",
     "VECTOR",
     "Lanes",
+    "add_to",
     "at",
     "bit_count",
     "exp_nonpositive",
@@ -57,6 +60,7 @@ __all__ = [
     "maximum",
     "nonzero_mask",
     "pick",
+    "place",
     "prefetch",
     "prefetch_row",
     "product",

@@ -73,6 +73,20 @@ def store(typingctx: Any, array: Any, index: Any, lanes: Any) -> Any:
 
 
 @intrinsic
+def add_to(typingctx: Any, array: Any, index: Any, lanes: Any) -> Any:
+    """``add_to(array, index, lanes)``: ``array[index:index + width] += lanes``; nothing checks the array's end."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        first = pointer(context, builder, array, args[0], args[1], FLOATS)
+        for i, vector in enumerate(unpack(builder, args[2])):
+            place = builder.gep(first, [I32(i)])
+            builder.store(builder.fadd(builder.load(place, align=4), vector, flags=FLAGS), place, align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, lanes), generate
+
+
+@intrinsic
 def load_four(typingctx: Any, array: Any, index: Any) -> Any:
     """``load_four(array, index)``: four elements, twice, as eight lanes; see :func:`pick`."""
 
@@ -126,6 +140,18 @@ def four_times(typingctx: Any, array: Any, index: Any, stride: Any, lanes: Any) 
         return pack(builder, products)
 
     return Lanes(4 * lanes.width)(array, types.intp, types.intp, lanes), generate
+
+
+@literal_intrinsic
+def place(typingctx: Any, places: Any, which: Any) -> Any:
+    """``place(load_places(array, index), i)``: element ``index + i``; i is a constant, 0 to 3."""
+    chosen = which.literal_value
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        bits = args[0].type
+        return builder.and_(builder.lshr(args[0], ir.Constant(bits, 16 * chosen)), ir.Constant(bits, 2**16 - 1))
+
+    return types.intp(places, which), generate
 
 
 @intrinsic
