@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.jit import inlined_part, ordered_kernel, part
+from nnkernels.jit import inlined_part, ordered_kernel
 from nnkernels.kernels import simd
 
 MAX_INPUTS = 2**16  # pixels are numbered by uint16
@@ -91,32 +91,21 @@ def _fill(
     pixels: npt.NDArray[np.uint16],
     places: npt.NDArray[np.uint16],
 ) -> None:
-    inputs = X.shape[1]
     for n in range(X.shape[0]):
-        half = list_nonzero(X[n], 0, middle, values, pixels, starts[n], places)
-        halves[n] = half - starts[n]
-        starts[n + 1] = list_nonzero(X[n], middle, inputs, values, pixels, half, places)
-
-
-@part
-def list_nonzero(
-    image: npt.NDArray[Any],
-    first: int,
-    last: int,
-    values: npt.NDArray[Any],
-    pixels: npt.NDArray[np.uint16],
-    start: int,
-    places: npt.NDArray[np.uint16],
-) -> int:
-    """List the nonzero pixels of ``image[first:last]`` from ``start`` on, filled up; return where the list ends."""
-    end = find_places(image, 0, 0, 0, 0, first, last, pixels, start, places)
-    for k in range(start, end):
-        values[k] = simd.at(image, np.intp(simd.at(pixels, k)))
-    filled = start + (end - start + 3) // 4 * 4
-    for k in range(end, filled):
-        values[k] = 0
-        pixels[k] = pixels[end - 1]
-    return filled
+        image, end = X[n], starts[n]
+        for half in range(2):
+            first, last = (0, middle) if half == 0 else (middle, X.shape[1])
+            start, end = end, find_places(image, 0, 0, 0, 0, first, last, pixels, end, places)
+            for k in range(start, end):
+                values[k] = simd.at(image, np.intp(simd.at(pixels, k)))
+            # Filled up to a multiple of four.
+            last_pixel = pixels[end - 1]
+            while (end - start) % 4:
+                values[end], pixels[end] = 0, last_pixel
+                end += 1
+            if half == 0:
+                halves[n] = end - start
+        starts[n + 1] = end
 
 
 @inlined_part

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.jit import inlined_part, part
+from nnkernels.jit import part
 from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
 from nnkernels.kernels.fused.nonzero import NonzeroImages
 from nnkernels.kernels.simd import (
@@ -28,6 +28,7 @@ from nnkernels.parameters import FloatArray
 
 # A panel's row of sums stays in registers: eight vectors leave some of AVX2's sixteen for the operands.
 MOST_PANEL_LANES = 64
+FOUR_SUMS = 24  # lanes of which four sums stay there
 NEAR = 256  # images whose lists, with the weights, the second-level cache holds
 FOURS = ~3  # the bits of an index that are those of a multiple of four
 AHEAD = 8  # images: long enough for memory to answer, short enough to stay in the cache until then
@@ -51,6 +52,7 @@ def first_layer(
     W1, b1, values, pixels, starts = model.W1, model.b1, images.values, images.pixels, images.starts
     A1, hidden_lanes, lanes = space.A1, len(b1), width(panel)
     for p in range(0, hidden_lanes, lanes):
+        panel_start = p * sizes.inputs
         for n in range(mine[0], mine[1]):
             # An image soon to come, 192 entries as most digits have, and what leads to one after it.
             ahead = batch.begin + n + AHEAD
@@ -61,41 +63,24 @@ def first_layer(
                 prefetch(starts, at(order, ahead + AHEAD), 1)
                 prefetch(y, at(order, ahead + AHEAD), 1)
             row = at(order, batch.begin + n)
-            sums = weighted_rows(W1, values, pixels, at(starts, row), at(starts, row + 1), p * sizes.inputs, panel)
-            store(A1, n * hidden_lanes + p, relu(scale * sums + load(b1, p, panel)))
-
-
-@inlined_part
-def weighted_rows(
-    W1: FloatArray,
-    values: npt.NDArray[Any],
-    pixels: npt.NDArray[np.uint16],
-    start: int,
-    end: int,
-    panel_start: int,
-    panel: Any,
-) -> Any:
-    """Return ``sum_k values[k] W1[pixels[k]]`` over the entries from ``start`` to ``end``.
-
-    A sum waits four cycles for its own last addition, so there are several in turns, as many as registers allow.
-    """
-    lanes = width(panel)
-    s0, s1, s2, s3 = panel, panel, panel, panel
-    if lanes <= 24:
-        for k in range(start, end, 4):
-            x, places = load_four(values, k), load_places(pixels, k)
-            s0 += pick(x, 0, panel) * load(W1, panel_start + place(places, 0) * lanes, panel)
-            s1 += pick(x, 1, panel) * load(W1, panel_start + place(places, 1) * lanes, panel)
-            s2 += pick(x, 2, panel) * load(W1, panel_start + place(places, 2) * lanes, panel)
-            s3 += pick(x, 3, panel) * load(W1, panel_start + place(places, 3) * lanes, panel)
-        return (s0 + s1) + (s2 + s3)
-    for k in range(start, end, 4):
-        x, places = load_four(values, k), load_places(pixels, k)
-        s0 += pick(x, 0, panel) * load(W1, panel_start + place(places, 0) * lanes, panel)
-        s0 += pick(x, 1, panel) * load(W1, panel_start + place(places, 1) * lanes, panel)
-        s0 += pick(x, 2, panel) * load(W1, panel_start + place(places, 2) * lanes, panel)
-        s0 += pick(x, 3, panel) * load(W1, panel_start + place(places, 3) * lanes, panel)
-    return s0
+            # A sum waits four cycles for its own last addition, so there are several in turns, if registers allow.
+            s0, s1, s2, s3 = panel, panel, panel, panel
+            if lanes <= FOUR_SUMS:
+                for k in range(at(starts, row), at(starts, row + 1), 4):
+                    x, places = load_four(values, k), load_places(pixels, k)
+                    s0 += pick(x, 0, panel) * load(W1, panel_start + place(places, 0) * lanes, panel)
+                    s1 += pick(x, 1, panel) * load(W1, panel_start + place(places, 1) * lanes, panel)
+                    s2 += pick(x, 2, panel) * load(W1, panel_start + place(places, 2) * lanes, panel)
+                    s3 += pick(x, 3, panel) * load(W1, panel_start + place(places, 3) * lanes, panel)
+                s0 = (s0 + s1) + (s2 + s3)
+            else:
+                for k in range(at(starts, row), at(starts, row + 1), 4):
+                    x, places = load_four(values, k), load_places(pixels, k)
+                    s0 += pick(x, 0, panel) * load(W1, panel_start + place(places, 0) * lanes, panel)
+                    s0 += pick(x, 1, panel) * load(W1, panel_start + place(places, 1) * lanes, panel)
+                    s0 += pick(x, 2, panel) * load(W1, panel_start + place(places, 2) * lanes, panel)
+                    s0 += pick(x, 3, panel) * load(W1, panel_start + place(places, 3) * lanes, panel)
+            store(A1, n * hidden_lanes + p, relu(scale * s0 + load(b1, p, panel)))
 
 
 @part
