@@ -18,8 +18,9 @@ from nnkernels.data import LabelledImages
 from nnkernels.errors import DataError
 from nnkernels.kernels.contract import OptimizerState, initial_state, update_rule
 from nnkernels.kernels.fused import entries, prediction
-from nnkernels.kernels.fused.model import PIXELS, RANGES, UNITS, Layout, shares_of_threads
+from nnkernels.kernels.fused.model import Layout
 from nnkernels.kernels.fused.nonzero import PADDING, NonzeroImages, pack_nonzero, unpack_nonzero
+from nnkernels.kernels.fused.shares import PIXELS, RANGES, UNITS, shares_of_threads
 from nnkernels.kernels.simd import VECTOR
 from nnkernels.kernels.stepwise import train_stepwise_inplace
 from nnkernels.measure.oracle import predict_float64

@@ -56,7 +56,7 @@ def run_shares(kernel: Callable[..., None], threads: int, total: int, *arguments
     """Call ``kernel(*arguments, start, end)`` with each thread's share of ``total`` things, and wait for all."""
     _on_each(
         threads,
-        lambda thread, _barrier: kernel(*arguments, thread * total // threads, (thread + 1) * total // threads),
+        lambda thread, _barrier: kernel(*arguments, *share(total, thread, threads)),
     )
 
 
@@ -85,6 +85,12 @@ def _on_each(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) -
         finally:
             for other in others:
                 other.result()
+
+
+@part
+def share(total: int, thread: int, threads: int) -> tuple[int, int]:
+    """Return the first and the end of a thread's part of ``total`` things."""
+    return thread * total // threads, (thread + 1) * total // threads
 
 
 @part

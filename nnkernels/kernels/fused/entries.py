@@ -11,9 +11,10 @@ import numpy.typing as npt
 from nnkernels.kernels import numba_kernels
 from nnkernels.kernels.contract import SGD, OptimizerState, UpdateRule, step_sizes
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
-from nnkernels.kernels.fused.model import Layout, Sizes, shares_of_threads, training_memory
+from nnkernels.kernels.fused.model import Layout, Sizes, training_memory
 from nnkernels.kernels.fused.nonzero import MAX_INPUTS, NonzeroImages, pack_nonzero, unpack_nonzero
 from nnkernels.kernels.fused.prediction import Convert, Predict, compiled_predictor
+from nnkernels.kernels.fused.shares import shares_of_threads
 from nnkernels.kernels.fused.training import training_kernel
 from nnkernels.kernels.team import run_together
 from nnkernels.parameters import Parameters

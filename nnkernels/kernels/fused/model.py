@@ -7,9 +7,8 @@ from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from nnkernels.kernels.simd import CACHE_LINE, VECTOR, lanes_for
+from nnkernels.kernels.simd import CACHE_LINE, lanes_for
 from nnkernels.parameters import FloatArray, Parameters
 
 FLOATS_A_LINE = CACHE_LINE // 4
@@ -141,34 +140,6 @@ def training_memory(
     A1, dZ1, dlogits, all_columns, features = arrays[models:]
     space = Workspace(A1, dZ1, dlogits, all_columns.reshape(threads, columns), features)
     return [layout.model(memory) for memory in arrays[:models]], space
-
-
-# What a row of :func:`shares_of_threads` is.
-PIXELS, UNITS, RANGES = 0, 1, 2
-
-
-def shares_of_threads(layout: Layout, threads: int) -> npt.NDArray[np.int64]:
-    """Return each thread's part of the weights, shape (threads, panels + 5, 2): begin and end of ranges.
-
-    Of pixels; of hidden units, in whole vectors; and, from row ``RANGES`` on, of a model's memory: the rows of these
-    pixels in each panel of W1, the units' biases, their rows of W2, and ``b2``, which is the first thread's.
-    """
-    W1_end, b1_end, W2_end, b2_end = layout.ends
-    panel_size = layout.inputs * layout.panel_lanes
-    shares = []
-    for thread in range(threads):
-        pixels = _share(layout.inputs // VECTOR, thread, threads) * VECTOR
-        if thread == threads - 1:
-            pixels[1] = layout.inputs
-        units = _share(layout.hidden_lanes // VECTOR, thread, threads) * VECTOR
-        panels = [panel * panel_size + pixels * layout.panel_lanes for panel in range(layout.panels)]
-        b2 = np.array([W2_end, b2_end if thread == 0 else W2_end])
-        shares.append([pixels, units, *panels, W1_end + units, b1_end + units * layout.class_lanes, b2])
-    return np.array(shares, np.int64)
-
-
-def _share(total: int, thread: int, threads: int) -> npt.NDArray[np.int64]:
-    return np.array([thread, thread + 1]) * total // threads
 
 
 class Sizes(NamedTuple):

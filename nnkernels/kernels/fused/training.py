@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.jit import ordered_kernel, part
+from nnkernels.jit import ordered_kernel
 from nnkernels.kernels.contract import UpdateRule
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
-from nnkernels.kernels.fused.model import PIXELS, RANGES, UNITS, Batch, Model, Sizes, Workspace
+from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
 from nnkernels.kernels.fused.output_layer import output_layer, sum_gradients
+from nnkernels.kernels.fused.shares import PIXELS, RANGES, UNITS
 from nnkernels.kernels.fused.update import descend, update
 from nnkernels.kernels.simd import zeros
-from nnkernels.kernels.team import meet
+from nnkernels.kernels.team import meet, share
 from nnkernels.parameters import FloatArray
 
 
@@ -85,9 +86,3 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain: bool
             meetings = meet(barrier, threads, meetings)
 
     return train
-
-
-@part
-def share(total: int, thread: int, threads: int) -> tuple[int, int]:
-    """Return the first and the end of a thread's part of ``total`` things."""
-    return thread * total // threads, (thread + 1) * total // threads
