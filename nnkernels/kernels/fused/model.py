@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from itertools import accumulate
+from functools import lru_cache
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -49,11 +50,11 @@ class Layout:
         self.hidden_lanes = self.panels * self.panel_lanes
         self.class_lanes = lanes_for(classes)
 
-    @classmethod
-    def of(cls, params: Parameters, most_panel_lanes: int) -> Layout:
+    @staticmethod
+    def of(params: Parameters, most_panel_lanes: int) -> Layout:
         """Return the layout of given parameters."""
         inputs, hidden = params.W1.shape
-        return cls(inputs, hidden, len(params.b2), most_panel_lanes)
+        return _layout(inputs, hidden, len(params.b2), most_panel_lanes)
 
     @property
     def ends(self) -> list[int]:
@@ -63,7 +64,7 @@ class Layout:
 
     def model(self, memory: FloatArray) -> Model:
         """Return the model that lies in this memory, as long as :attr:`ends` says."""
-        return Model(memory, *np.split(memory, self.ends[:-1]))
+        return Model(memory, *(memory[start:end] for start, end in pairwise((0, *self.ends))))
 
     def pack(self, params: Parameters, model: Model, b2_padding: float = 0.0) -> None:
         """Copy parameters into a model of zeros."""
@@ -90,6 +91,11 @@ class Layout:
             for start, panel in zip(starts, panels, strict=True)
             if start < self.hidden
         ]
+
+
+@lru_cache
+def _layout(inputs: int, hidden: int, classes: int, most_panel_lanes: int) -> Layout:
+    return Layout(inputs, hidden, classes, most_panel_lanes)
 
 
 class Workspace(NamedTuple):

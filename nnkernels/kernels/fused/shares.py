@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,11 +15,13 @@ from nnkernels.kernels.team import share
 PIXELS, UNITS, RANGES = 0, 1, 2
 
 
+@lru_cache
 def shares_of_threads(layout: Layout, threads: int) -> npt.NDArray[np.int64]:
     """Return each thread's part of the weights, shape (threads, panels + 5, 2): begin and end of ranges.
 
     Of pixels; of hidden units, in whole vectors; and, from row ``RANGES`` on, of a model's memory: the rows of these
     pixels in each panel of W1, the units' biases, their rows of W2, and ``b2``, which is the first thread's.
+    Short calls ask for the same again and again, so the last answers are kept; nobody writes into them.
     """
     W1_end, b1_end, W2_end, b2_end = layout.ends
     panel_size = layout.inputs * layout.panel_lanes
