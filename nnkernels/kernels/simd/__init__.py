@@ -20,25 +20,21 @@ from nnkernels.kernels.simd.functions import (
 )
 from nnkernels.kernels.simd.lanes import CACHE_LINE, VECTOR, Lanes, lanes_for
 from nnkernels.kernels.simd.memory import (
-    MASKED,
     add_to,
     at,
     feature,
     four_times,
     load,
     load_four,
-    load_places,
-    nonzero_mask,
     pick,
-    place,
     prefetch,
     prefetch_row,
     stack_array,
     store,
-    store_moved,
     transpose_eight,
     zeros,
 )
+from nnkernels.kernels.simd.places import MASKED, load_places, nonzero_mask, place, store_moved
 
 __all__ = [
     "CACHE_LINE",
