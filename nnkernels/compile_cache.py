@@ -47,9 +47,9 @@ def attach(dispatcher: Any, options: dict[str, Any]) -> None:
 
     A cache that cannot be used is a :class:`CompileCacheWarning`, once a process, and costs time only.
     """
-    path = Path(inspect.getfile(dispatcher.py_func)).resolve()
+    path = _resolved(inspect.getfile(dispatcher.py_func))
     with _not_failing():
-        if path.is_file():
+        if path in machine_code().stamps or path.is_file():
             dispatcher._cache = KernelCache(dispatcher.py_func, path, options)
 
 
@@ -194,6 +194,11 @@ def _stamp(function: Callable[..., Any], path: Path) -> str:
     roots = getattr(package, "__path__", None)
     beside = python_files(Path(roots[0])) if roots else sorted(path.parent.glob("*.py"))
     return digest_of([path, *beside], path.parent)
+
+
+@cache
+def _resolved(path: str) -> Path:
+    return Path(path).resolve()
 
 
 def _digest(content: bytes) -> str:
