@@ -15,6 +15,7 @@ from nnkernels import contenders, kernels
 from nnkernels.contenders import Contender
 from nnkernels.data import Dataset, load_mnist
 from nnkernels.measure import gate
+from nnkernels.measure.compiled import require_compiled
 from nnkernels.measure.threads import SETTINGS, thread_count
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import SGD
@@ -68,9 +69,18 @@ def dataset(name: str) -> Dataset:
 
 
 def installed(name: str) -> str:
-    """Return the contender's name, or skip the benchmark where its packages are not installed."""
+    """Return the contender's name, or skip the benchmark where its packages are not installed.
+
+    Raises
+    ------
+    ConfigurationError
+        If its kernels are Numba's, and Numba is told not to compile.
+    """
     if not contenders.is_installed(name):
         raise SkipNotImplemented(f"{name} is not installed: {contenders.install_command(name)}")
+    if name in BACKENDS:
+        kernels.load(name)
+        require_compiled()
     return name
 
 

@@ -8,6 +8,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 import numba
 from numba import extending
 
+from nnkernels import compile_cache
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -21,6 +23,9 @@ ORDERED = {"contract", "nsz"}
 
 # Functions for C to call, which Numba makes of each kernel and each part beside those for Python. Nobody calls them.
 WITHOUT_WRAPPER: dict[str, Any] = {"no_cfunc_wrapper": True}
+
+# Under NUMBA_DISABLE_JIT Numba hands functions back as they are.
+COMPILES = not vars(numba.config)["DISABLE_JIT"]
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
@@ -73,12 +78,10 @@ def _compiled(
     function: Callable[P, R], fastmath: set[str], signature: object | None = None, nogil: bool = True
 ) -> Callable[P, R]:
     options = {"nogil": nogil, "error_model": "numpy", "fastmath": fastmath, **WITHOUT_WRAPPER}
-
-    def compile_with(cache: bool) -> object:
-        return numba.njit(signature, cache=cache, **options)(function)
-
-    try:
-        compiled = compile_with(cache=True)
-    except RuntimeError:  # neither the package nor the home folder can be written: compile anew in each process
-        compiled = compile_with(cache=False)
+    compiled = numba.njit(**options)(function)
+    if compiled is not function:  # else NUMBA_DISABLE_JIT is set
+        compile_cache.attach(compiled, options)
+        if signature is not None:  # not given to Numba's decorator, which would compile before there is a cache
+            compiled.compile(signature)
+            compiled.disable_compile()
     return cast("Callable[P, R]", compiled)

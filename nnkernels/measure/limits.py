@@ -19,6 +19,7 @@ from threadpoolctl import ThreadpoolController
 from nnkernels.errors import ConfigurationError
 from nnkernels.jit import kernel
 from nnkernels.measure.caches import Caches, read_caches
+from nnkernels.measure.compiled import require_compiled
 
 GIGA = 1e9
 SAMPLES = 7
@@ -79,7 +80,13 @@ def measure_limits(threads: int, samples: int = SAMPLES, caches: Caches | None =
         only lower a limit, and bounds that follow from a limit too low are too high.
     caches : Caches, optional
         This machine's.
+
+    Raises
+    ------
+    ConfigurationError
+        If Numba is told not to compile, or BLAS runs on another number of threads.
     """
+    require_compiled()
     caches = caches or read_caches()
     sharers = [min(threads, cache.sharers) for cache in (caches.l1, caches.l2)]
     # What threads share is filled by all of them together. Cyclic reading of what is twice as large as the cache

@@ -13,6 +13,7 @@ from nnkernels.contenders import Contender
 from nnkernels.data import Dataset
 from nnkernels.errors import one_line
 from nnkernels.measure import gate
+from nnkernels.measure.compiled import require_compiled
 from nnkernels.measure.paired import SecondsByRound, Task, alternate, log_ratios
 from nnkernels.measure.threads import thread_count
 from nnkernels.measure.time_to_accuracy import SEEDS, Trainings
@@ -78,10 +79,16 @@ def run_panel(
         Of each work but the trainings to an accuracy.
     seeds : int
         Of those.
+
+    Raises
+    ------
+    ConfigurationError
+        If Numba is told not to compile the kernels of one of them.
     """
     works = [work for work in works if work.is_asked_of(dataset.name)]
     panel = Panel(framework_threads, dataset.name, {}, {})
     created = _created(names, works, panel)
+    require_compiled()
     for recipe, group in itertools.groupby(works, lambda work: work.recipe):
         of_recipe = list(group)
         ready = _ready(created, dataset, recipe, of_recipe, panel)

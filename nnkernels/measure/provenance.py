@@ -42,6 +42,7 @@ def collect(dataset: Dataset) -> dict[str, Any]:
         "cpus": available_cpus(),
         "pinning": pinning(),
         "blas": blas_libraries(),
+        "machine_code": machine_code_digest(),
         "dataset": {
             "name": dataset.name,
             "sha256": dataset.sha256,
@@ -82,6 +83,13 @@ def microarchitecture() -> str:
     import llvmlite.binding
 
     return str(llvmlite.binding.get_host_cpu_name())
+
+
+def machine_code_digest() -> str:
+    """Return the hash of all that decides what machine code the kernels compile to; it loads Numba."""
+    from nnkernels.machine_code import machine_code
+
+    return machine_code().digest
 
 
 def machine_name() -> str:

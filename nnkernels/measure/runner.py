@@ -19,6 +19,7 @@ from nnkernels.errors import ConfigurationError, Interruption, MeasurementError,
 from nnkernels.measure import asv_files, asv_process, provenance, records
 from nnkernels.measure.asv_process import Pass
 from nnkernels.measure.checkout import Workspace
+from nnkernels.measure.compiled import require_compiled
 from nnkernels.measure.panel import Panel
 from nnkernels.measure.plan import Plan, Profile, make_plan
 from nnkernels.measure.records import RunRecord
@@ -118,6 +119,8 @@ def run(workspace: Workspace, dataset: Dataset, request: Request, progress: Show
 
     Raises
     ------
+    ConfigurationError
+        If Numba is told not to compile.
     MeasurementError
         If a benchmark fails: nothing is kept of the run then.
     Interruption
@@ -126,7 +129,8 @@ def run(workspace: Workspace, dataset: Dataset, request: Request, progress: Show
     names, not_installed = choose_contenders(request.contenders)
     plan = make_plan(request.profile, names, dataset.name, request.threads)
     started = datetime.now(UTC)
-    origin = provenance.collect(dataset)
+    origin = provenance.collect(dataset)  # loads Numba
+    require_compiled()
     machine = request.machine or provenance.machine_name()
     with _scratch(workspace, request, names, dataset, machine) as scratch:
         environment = asv_process.register_machine(workspace, machine, _machine_information(origin), scratch)
@@ -171,9 +175,11 @@ def _scratch(
             yield Path(folder)
         return
     asked = "|".join([workspace.commit, machine, dataset.sha256, request.profile_name, *request.threads, *names])
-    # Passes of another commit, or of other versions of anything, are never mixed with these.
+    # Passes of another commit, of other versions of anything, or of other machine code are never mixed with these.
     versions = "|".join(f"{name}{version}" for name, version in provenance.package_versions().items())
-    key = hashlib.sha256(f"{asked}|{versions}|{request.profile}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(
+        f"{asked}|{versions}|{provenance.machine_code_digest()}|{request.profile}".encode()
+    ).hexdigest()[:16]
     kept = workspace.root / ".asv" / "resumable" / key
     kept.mkdir(parents=True, exist_ok=True)
     yield kept

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from nnkernels.jit import COMPILES
 from nnkernels.kernels import numba_kernels
 from nnkernels.kernels.contract import SGD, OptimizerState, UpdateRule, step_sizes
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
@@ -32,10 +33,11 @@ IMAGES_A_THREAD = 64
 def pack_images(X: npt.NDArray[Any]) -> npt.NDArray[Any] | NonzeroImages:
     """Return images (N, D), uint8 or float32, in the form that :func:`train_inplace` is fastest on.
 
-    Lists of nonzero pixels where fewer than half of the pixels are nonzero, else ``X`` itself.
+    Lists of nonzero pixels where fewer than half of the pixels are nonzero, else, and where Numba is told not to
+    compile, ``X`` itself.
     """
     sample = X[:SAMPLE]
-    if X.dtype not in (np.uint8, np.float32) or X.shape[1] > MAX_INPUTS or sample.size == 0:
+    if not COMPILES or X.dtype not in (np.uint8, np.float32) or X.shape[1] > MAX_INPUTS or sample.size == 0:
         return X
     return pack_nonzero(X) if np.count_nonzero(sample) < SPARSE_BELOW * sample.size else X
 
@@ -56,9 +58,10 @@ def train_inplace(
     On as many threads as ``numba.get_num_threads()`` says, but one for each 64 images of a batch at most; with the same
     result to the last bit for any number.
 
-    Where a parameter is not finite at the start, the parameters are not float32, or there are more than 64 classes,
-    ``numba_kernels`` trains in its place: a zero pixel times an infinite weight is NaN there, and nothing here. An
-    infinite pixel makes NaN of its image, also where the others' arithmetic would still find a probability.
+    Where a parameter is not finite at the start, the parameters are not float32, there are more than 64 classes, or
+    Numba is told not to compile, ``numba_kernels`` trains in its place: a zero pixel times an infinite weight is NaN
+    there, and nothing here. An infinite pixel makes NaN of its image, also where the others' arithmetic would still
+    find a probability.
 
     Parameters
     ----------
@@ -120,6 +123,7 @@ def predictor(params: Parameters, pixel_scale: float, as_features: Convert) -> P
 
 
 def _suits(params: Parameters) -> bool:
-    if params.W1.dtype != np.float32 or len(params.b2) > MOST_CLASSES:
+    # Vectors are compiled code's alone: without a compiler (NUMBA_DISABLE_JIT) there is nothing to do with them.
+    if not COMPILES or params.W1.dtype != np.float32 or len(params.b2) > MOST_CLASSES:
         return False
     return all(np.isfinite(array).all() for array in params)

@@ -1,0 +1,483 @@
+"""Compiled kernels on disk: never those of other sources or settings, and no trouble with the disk stops anybody."""
+
+import ast
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from importlib import import_module, invalidate_caches
+from pathlib import Path
+
+import llvmlite.binding
+import numba
+import numpy as np
+import pytest
+
+from nnkernels import compile_cache, jit, kernels
+from nnkernels import machine_code as identity
+from nnkernels.compile_cache import KEPT_SECONDS, MOST_FOLDERS, CompileCacheWarning, folder
+from nnkernels.machine_code import MachineCode, machine_code
+from nnkernels.measure import provenance
+
+ROOT = Path(__file__).parents[1]
+PROGRAM = """
+import json
+import numpy as np
+import nnkernels.kernels.tiny as tiny
+w = np.ones(8, np.float32)
+tiny.tiny(w, np.ones(8, np.float32), np.float32(0.25))
+stats = tiny.tiny.stats
+print(json.dumps({"w": float(w[0]), "loaded": sum(stats.cache_hits.values()), "folder": stats.cache_path}))
+"""
+# What is compiled from another file: the step that the fused kernels take.
+TINY = """
+from nnkernels.jit import ordered_kernel
+from nnkernels.kernels.fused.update import descend
+
+@ordered_kernel
+def tiny(w, g, step):
+    descend(w, g, 0, len(w), step)
+"""
+
+
+class Copy:
+    """A copy of the package with one small kernel more, which processes of their own run."""
+
+    def __init__(self, root):
+        self.root, self.update = root, root / "nnkernels" / "kernels" / "fused" / "update.py"
+        shutil.copytree(ROOT / "nnkernels", root / "nnkernels", ignore=shutil.ignore_patterns("__pycache__"))
+        (root / "nnkernels" / "kernels" / "tiny.py").write_text(TINY)
+
+    def run(self, **settings):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+        answer = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            cwd=self.root,
+            env={**kept, "PYTHONPATH": str(self.root), **settings},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert answer.returncode == 0, answer.stderr
+        assert not answer.stderr
+        return json.loads(answer.stdout)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    return Copy(tmp_path_factory.mktemp("copy"))
+
+
+@pytest.fixture(scope="module")
+def warm(copy):
+    return copy.run()
+
+
+def test_an_edit_in_another_file_counts_and_so_does_its_undoing(copy, warm):
+    source = copy.update.read_text("utf-8")
+    step = "store(w, i, load(w, i, eight) - step * load(g, i, eight))"
+    assert source.count(step) == 1
+    copy.update.write_text(source.replace(step, step.replace("step *", "(step + step) *")))
+    edited = copy.run()
+    copy.update.write_text(source)
+    undone = copy.run()
+    assert [warm["w"], edited["w"], undone["w"]] == [0.75, 0.5, 0.75]
+    assert [warm["loaded"], edited["loaded"], undone["loaded"]] == [0, 0, 1]
+
+
+def test_what_was_compiled_under_other_settings_is_not_used(copy, warm):
+    other = copy.run(NUMBA_OPT="0")
+    again = copy.run()
+    assert [other["loaded"], again["loaded"]] == [0, 1]
+    assert again["folder"] == warm["folder"] != other["folder"]
+
+
+def test_the_cache_is_in_the_package(copy, warm):
+    assert Path(warm["folder"]).parent == copy.root / "nnkernels" / "__pycache__" / "machine_code"
+
+
+# The hash
+
+
+def digest():
+    return machine_code.__wrapped__().digest
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "A_SETTING_TO_COME",
+        "BOUNDSCHECK",
+        "CPU_FEATURES",
+        "CPU_NAME",
+        "DEBUGINFO_DEFAULT",
+        "DEBUG_NRT",
+        "DISABLE_INTEL_SVML",
+        "ENABLE_AVX",
+        "LLVM_REFPRUNE_PASS",
+        "LOOP_VECTORIZE",
+        "OPT",
+        "SLP_VECTORIZE",
+    ],
+)
+def test_every_setting_of_code_is_in_the_hash(setting, monkeypatch):
+    before = digest()
+    monkeypatch.setattr(numba.config, setting, 0 if getattr(numba.config, setting, None) else 7, raising=False)
+    assert digest() != before
+
+
+@pytest.mark.parametrize(
+    "setting", ["NUMBA_NUM_THREADS", "CACHE_DIR", "THREADING_LAYER", "COLOR_SCHEME", "CUDA_DRIVER"]
+)
+def test_settings_that_cannot_change_code_are_not(setting, monkeypatch):
+    before = digest()
+    monkeypatch.setattr(numba.config, setting, "7")
+    assert digest() == before
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "value"),
+    [
+        (llvmlite.binding, "get_host_cpu_name", lambda: "other"),
+        (llvmlite.binding, "get_host_cpu_features", lambda: {"avx9": True}),
+        (llvmlite.binding, "llvm_version_info", (99, 0, 0)),
+        (llvmlite, "__version__", "99"),
+        (numba, "__version__", "99"),
+        (np, "__version__", "99"),
+    ],
+)
+def test_versions_and_the_cpu_are_in_the_hash(where, name, value, monkeypatch):
+    before = digest()
+    assert before == machine_code().digest
+    monkeypatch.setattr(where, name, value)
+    assert digest() != before
+
+
+def test_whatever_a_kernel_is_compiled_from_is_in_the_hash():
+    hashed = machine_code().stamps
+    not_compiled = {"nnkernels.errors", "nnkernels.plugins"}
+    imported = set()
+    for path in (ROOT / "nnkernels" / "kernels").rglob("*.py"):
+        assert path in hashed
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("nnkernels"):
+                imported.add(node.module)
+    for name in imported - not_compiled:
+        assert Path(import_module(name).__file__) in hashed, name
+
+
+def test_an_edit_or_a_setting_since_the_start_is_noticed(tmp_path, monkeypatch):
+    path = tmp_path / "source.py"
+    path.write_text("x = 1\n")
+    code = replace(machine_code(), stamps={path: identity._stamp(path)})
+    assert code.is_current()
+    with monkeypatch.context() as patched:
+        patched.setattr(numba.config, "OPT", 0)
+        assert not code.is_current()
+    path.write_text("x = 22\n")
+    assert not code.is_current()
+    path.unlink()
+    assert not code.is_current()
+
+
+def test_the_hash_is_in_the_provenance(small_digits):
+    assert provenance.collect(small_digits)["machine_code"] == machine_code().digest
+
+
+# In one process, with a place of its own
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """An empty cache below NUMBA_CACHE_DIR, and nothing warned of yet; the other two places are beside it."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "numba"))
+    monkeypatch.setattr(compile_cache, "PACKAGE", tmp_path / "package")
+    monkeypatch.setattr(compile_cache, "cache_folder", lambda: tmp_path / "user")
+    monkeypatch.setattr(compile_cache, "_warned", False)
+    compile_cache._opened.cache_clear()
+    yield tmp_path / "numba" / "nnkernels"
+    compile_cache._opened.cache_clear()
+
+
+def double(x):
+    return x + x
+
+
+def used(function=double, make=jit.kernel, x=2.0):
+    """Compile or load a function in a dispatcher of its own; return its answer and how often it was loaded."""
+    compiled = make(function)
+    return compiled(x), sum(compiled.stats.cache_hits.values())
+
+
+def files(place):
+    return sorted((place / machine_code().digest).iterdir())
+
+
+def test_what_was_compiled_is_loaded(place):
+    assert [used(), used(), used(x=3), used(x=3)] == [(4, 0), (4, 1), (6, 0), (6, 1)]
+    assert len(files(place)) == 2  # of float and of int
+    assert place.stat().st_mode & 0o077 == 0 or sys.platform == "win32"
+
+
+def test_a_kernel_of_one_signature_is_loaded_as_well(place):
+    def make(function):
+        return jit.quick_kernel(function, numba.float64(numba.float64))
+
+    assert [used(make=make), used(make=make)] == [(4, 0), (4, 1)]
+    with pytest.raises(TypeError):
+        make(double)("text")
+
+
+def halved(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flipped(path):
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+
+
+def a_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES = {
+    "truncated": halved,
+    "empty": lambda path: path.write_bytes(b""),
+    "one bit": flipped,
+    "garbage": lambda path: path.write_bytes(b"garbage" * 100),
+    "unreadable": a_folder,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_costs_a_compilation_and_one_line(place, damage):
+    used()
+    (path,) = files(place)
+    DAMAGES[damage](path)
+    with pytest.warns(CompileCacheWarning, match="compiled without the cache") as caught:
+        answers = used(), used(), used(x=3)
+    assert answers == ((4, 0), (4, 0 if damage == "unreadable" else 1), (6, 0))  # what can be replaced is
+    assert len(caught) == 1
+    assert "\n" not in str(caught[0].message)
+
+
+def test_a_full_disk_costs_a_compilation_and_one_line(place, monkeypatch):
+    def write(self, content):
+        with open(self, "wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", write)
+        with pytest.warns(CompileCacheWarning, match="No space left") as caught:
+            answers = used(), used()
+    assert answers == ((4, 0), (4, 0))
+    assert len(caught) == 1
+    assert files(place) == []
+    assert [used(), used()] == [(4, 0), (4, 1)]
+
+
+def test_where_nothing_can_be_written_everything_works(place, tmp_path):
+    for name in ("numba", "package", "user"):
+        (tmp_path / name).write_text("in the way")
+    with pytest.warns(CompileCacheWarning) as caught:
+        assert [used(), used()] == [(4, 0), (4, 0)]
+    assert len(caught) == 1
+
+
+def test_where_the_package_cannot_be_written_the_users_cache_is_used(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    (tmp_path / "package").write_text("in the way")
+    assert [used(), used()] == [(4, 0), (4, 1)]
+    assert len(files(tmp_path / "user" / "machine_code")) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are others there")
+def test_pickles_that_others_may_have_written_are_not_read(place, tmp_path, monkeypatch):
+    used()
+    compile_cache._opened.cache_clear()
+    place.chmod(0o777)
+    assert used() == (4, 0)
+    assert folder().is_relative_to(tmp_path / "package")
+    compile_cache._opened.cache_clear()
+    place.chmod(0o700)
+    assert used() == (4, 1)
+    compile_cache._opened.cache_clear()
+    monkeypatch.setattr(os, "geteuid", lambda: place.stat().st_uid + 1)
+    with pytest.warns(CompileCacheWarning, match="belongs to somebody else"):
+        assert used() == (4, 0)
+
+
+def test_after_a_change_of_settings_nothing_is_loaded_or_kept(place, monkeypatch):
+    used()
+    monkeypatch.setattr(numba.config, "BOUNDSCHECK", 1)
+    assert [used(), used(x=3)] == [(4, 0), (6, 0)]
+    assert len(files(place)) == 1
+
+
+def test_numbas_own_cache_is_left_alone(place, tmp_path, monkeypatch):
+    own = numba.njit(cache=True)(double)
+    own(2.0)
+    used()
+    again = numba.njit(cache=True)(double)
+    again(2.0)
+    assert sum(again.stats.cache_hits.values()) == 1
+    assert not Path(again.stats.cache_path).is_relative_to(place)
+    # And how a user has set it up does not move ours.
+    monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", "InTreeCacheLocator")
+    assert used() == (4, 1)
+
+
+def test_recompile_compiles(place):
+    used()
+    compiled = jit.kernel(double)
+    compiled(2.0)
+    compiled.recompile()
+    assert sum(compiled.stats.cache_misses.values()) == 1
+    assert used() == (4, 1)
+
+
+# Whose function it is
+
+
+def scaled_by(factor):
+    def scaled(x):
+        return factor * x
+
+    return scaled
+
+
+def one_of_two(first):
+    if first:
+
+        def same(x):
+            return x * 3
+    else:
+
+        def same(x):
+            return x * 5
+
+    return same
+
+
+def test_functions_of_one_name_are_not_confused(place):
+    for _ in range(2):
+        assert used(scaled_by(2.0))[0] == 4
+        assert used(scaled_by(5.0))[0] == 10
+        assert used(one_of_two(True))[0] == 6
+        assert used(one_of_two(False))[0] == 10
+    assert used(scaled_by(5.0))[1] == used(one_of_two(False))[1] == 1
+
+
+def test_one_function_with_other_options_is_another(place):
+    assert [used()[1], used(make=jit.ordered_kernel)[1], used(make=jit.ordered_kernel)[1], used()[1]] == [0, 0, 1, 1]
+
+
+def test_a_function_without_a_file_is_compiled_each_time(place):
+    space = {"__name__": "typed_in"}
+    exec(compile("def double(x):\n    return x + x\n", "<typed in>", "exec"), space)
+    assert [used(space["double"]), used(space["double"])] == [(4, 0), (4, 0)]
+    assert not place.exists()
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of somebody's own; return a function that writes its files anew and imports it anew."""
+    monkeypatch.syspath_prepend(str(tmp_path / "path"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    where = tmp_path / "path" / "somebodys"
+    where.mkdir(parents=True)
+
+    def write(constant):
+        (where / "__init__.py").write_text("")
+        (where / "part.py").write_text(
+            f"from nnkernels import jit\n@jit.part\ndef part(x):\n    return {constant} * x\n"
+        )
+        (where / "whole.py").write_text(
+            "from nnkernels import jit\nfrom somebodys.part import part\ndef whole(x):\n    return part(x)\n"
+        )
+        for name in [name for name in sys.modules if name.startswith("somebodys")]:
+            del sys.modules[name]
+        invalidate_caches()
+        return import_module("somebodys.whole").whole
+
+    yield write
+    for name in [name for name in sys.modules if name.startswith("somebodys")]:
+        del sys.modules[name]
+
+
+def test_an_edit_in_another_file_of_a_plugin_counts(place, package):
+    assert [used(package(constant)) for constant in (3, 3, 5, 3)] == [(6, 0), (6, 1), (10, 0), (6, 0)]
+    assert len(files(place)) == 1, "edits take no more room"
+
+
+def test_an_edit_beside_a_file_of_kernels_counts(place, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    source = (ROOT / "nnkernels" / "kernels" / "numpy_kernels.py").read_text("utf-8")
+    (tmp_path / "mine.py").write_text(
+        f"{source}\nfrom nnkernels import jit\nfrom beside_mine import FACTOR\ndef times(x):\n    return FACTOR * x\n"
+    )
+    answers = []
+    for factor in (3, 3, 5):
+        (tmp_path / "beside_mine.py").write_text(f"FACTOR = {factor}\n")
+        sys.modules.pop("beside_mine", None)
+        invalidate_caches()
+        answers.append(used(kernels.load_file(tmp_path / "mine.py").times))
+    for name in ("beside_mine", "kernels_from_file_mine"):
+        del sys.modules[name]
+    assert answers == [(6, 0), (6, 1), (10, 0)]
+
+
+# Old folders
+
+
+def aged(place, number, seconds):
+    path = place / f"{number:032x}"
+    path.mkdir(parents=True)
+    (path / "kernel.nbc").write_bytes(b"1")
+    os.utime(path, (time.time() - seconds,) * 2)
+    return path
+
+
+def test_old_folders_are_removed_within_a_bound(place):
+    place.mkdir(parents=True, mode=0o700)
+    made = [aged(place, number, KEPT_SECONDS * (2 + number)) for number in range(MOST_FOLDERS + 4)]
+    other = place / "somebody's own"
+    other.mkdir()
+    os.utime(other, (0, 0))
+    assert folder().is_dir()
+    assert [path for path in made if path.exists()] == made[: MOST_FOLDERS - 1]  # the new one is one of them
+    assert other.is_dir()
+
+
+def test_a_folder_used_in_the_last_day_is_never_removed(place):
+    place.mkdir(parents=True, mode=0o700)
+    made = [aged(place, number, KEPT_SECONDS - 60) for number in range(2 * MOST_FOLDERS)]
+    assert folder().is_dir()
+    assert all(path.exists() for path in made)
+
+
+def test_use_is_what_keeps_a_folder(place):
+    used()
+    here = folder()
+    os.utime(here, (0, 0))
+    compile_cache._opened.cache_clear()
+    assert used() == (4, 1)
+    assert time.time() - here.stat().st_mtime < KEPT_SECONDS / 2
+
+
+def test_sources_that_cannot_be_read_cost_a_compilation(place, monkeypatch):
+    def unreadable() -> MachineCode:
+        raise FileNotFoundError("no sources here")
+
+    monkeypatch.setattr(compile_cache, "machine_code", unreadable)
+    with pytest.warns(CompileCacheWarning, match="no sources here"):
+        assert used() == (4, 0)

@@ -1,0 +1,74 @@
+"""Under NUMBA_DISABLE_JIT everything works as plain Python, and nothing is measured."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ENVIRONMENT = {**os.environ, "NUMBA_DISABLE_JIT": "1", "NNKERNELS_DATA": "mnist-5k", "PYTHONPATH": str(ROOT)}
+
+PROGRAM = """
+import sys
+import warnings
+warnings.simplefilter("ignore")  # a training of a few steps has not converged, and 5,000 images are few
+import numpy as np
+import pytest
+from bench._common import installed
+from nnkernels import MLPClassifier, contenders, load_mnist
+from nnkernels.data import Dataset
+from nnkernels.errors import ConfigurationError
+from nnkernels.measure import gate
+from nnkernels.measure.limits import measure_limits
+from nnkernels.measure.panel import run_panel
+from nnkernels.measure.works import WORKS
+from nnkernels.recipes import Optimizer, Recipe
+from nnkernels.training import train
+
+whole = load_mnist()
+data = Dataset(whole.X_train[:64], whole.y_train[:64], whole.X_test[:8], whole.y_test[:8])
+gate.PREDICTED_IMAGES = 8
+for name in ("numba", "fused", "fused_dense"):
+    for optimizer in ("sgd", "adam"):
+        recipe = gate.gate_recipe(Optimizer(optimizer))
+        result = gate.verify(name, data, recipe)
+        assert result.passed, result
+    contender = contenders.create(name)
+    history = train(contender, data.training, Recipe("two", epochs=2, learning_rate=0.1, hidden=4))
+    assert history.epochs_done == 2
+    assert contender.predict(data.X_test[:1]).shape == (1, 10)
+    classifier = MLPClassifier(hidden_size=3, backend=name, epochs=2).fit(data.X_train, data.y_train)
+    assert classifier.predict(data.X_test).shape == (8,)
+
+for measure in (
+    lambda: run_panel(["numpy", "numba"], data, WORKS, "1", 1),
+    lambda: measure_limits(1),
+    lambda: installed("fused"),
+):
+    with pytest.raises(ConfigurationError, match="NUMBA_DISABLE_JIT is set.*Unset it"):
+        measure()
+"""
+
+
+def test_kernels_work_as_plain_python_and_are_not_measured():
+    pytest.importorskip("sklearn")
+    answer = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_the_command_that_measures_refuses(tmp_path):
+    answer = subprocess.run(
+        [sys.executable, "-m", "nnkernels.cli", "bench", "--contenders", "numpy,numba"],
+        env={**ENVIRONMENT, "COLUMNS": "80"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 1
+    assert "error: NUMBA_DISABLE_JIT is set" in answer.stderr
+    assert "Traceback" not in answer.stderr
