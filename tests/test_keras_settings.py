@@ -8,11 +8,15 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
+from nnkernels.errors import ConfigurationError
+from nnkernels.interchange.keras_import import import_tensorflow
+from nnkernels.measure.environment import timed_environment
 
 pytestmark = pytest.mark.skipif(
     any(find_spec(package) is None for package in ("keras", "tensorflow")), reason="needs Keras and TensorFlow"
@@ -102,3 +106,44 @@ def test_no_keras_json_and_no_dtype_policy_changes_the_contenders(
         # What the user has set stays.
         assert found["settings"] == [[floatx, policy, 0.1, "channels_first"]] * 2
         assert found["backend"] == "tensorflow"
+
+
+def test_timed_processes_see_no_keras_json(tmp_path: Path) -> None:
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras" / "keras.json").write_text('{"floatx": "float64", "backend": "jax"}', "utf-8")
+    home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[1])}
+    program = """
+import json, keras
+from nnkernels.measure.provenance import keras_in_use
+print(json.dumps(keras_in_use()))
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        env=timed_environment(dict(os.environ) | home),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout.splitlines()[-1]) == {
+        "backend": "tensorflow",
+        "floatx": "float32",
+        "epsilon": 1e-07,
+        "image_data_format": "channels_last",
+    }
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_another_backend_is_a_clear_error_and_left_alone(monkeypatch: pytest.MonkeyPatch, loaded: bool) -> None:
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    if loaded:
+        jax = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "jax"))
+        monkeypatch.setitem(sys.modules, "keras", jax)  # type: ignore[arg-type]
+        monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    else:
+        monkeypatch.setenv("KERAS_BACKEND", "torch")  # whether PyTorch is installed or not
+    before = dict(os.environ)
+    message = "Keras runs on jax in this process already" if loaded else "KERAS_BACKEND is torch"
+    with pytest.raises(ConfigurationError, match=message):
+        import_tensorflow()
+    assert dict(os.environ) == before | {"TF_CPP_MIN_LOG_LEVEL": os.environ["TF_CPP_MIN_LOG_LEVEL"]}
