@@ -53,7 +53,7 @@ def import_tensorflow() -> Any:
     if loaded is None:
         os.environ["KERAS_BACKEND"] = "tensorflow"
     with _silent_stderr():
-        import keras
+        import keras  # noqa: F401  (on the backend that is chosen now)
         import tensorflow
 
     tensorflow.get_logger().setLevel("ERROR")  # each new contender is a new graph: that is meant
