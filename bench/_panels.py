@@ -9,7 +9,8 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from nnkernels.errors import MeasurementError
 from nnkernels.measure.panel import Panel, run_panel
-from nnkernels.measure.records import save_panel
+from nnkernels.measure.provenance import keras_in_use
+from nnkernels.measure.records import save_keras, save_panel
 from nnkernels.measure.time_to_accuracy import SEEDS as ALL_SEEDS
 from nnkernels.measure.works import Work
 
@@ -26,6 +27,8 @@ def measured_panel(works: Sequence[Work], framework_threads: str) -> Panel:
     # asv keeps one number of this; the driver of a whole run asks for all of it.
     if folder := os.environ.get("NNKERNELS_BENCH_RECORDS"):
         save_panel(panel, folder)
+        if in_use := keras_in_use():
+            save_keras(in_use, folder)
     return panel
 
 

@@ -219,14 +219,17 @@ def test_an_outside_package_takes_part_with_no_file_of_ours_edited(data_folder: 
 def test_two_runs_in_a_row_are_both_recorded_and_set_side_by_side(project: Project) -> None:
     for machine in ("first", "second"):
         arguments = ["--contenders", "numpy", "--rounds", "1", "--threads", "1", "--machine", machine]
-        answer = project.run("nnkernels.cli", "bench", *arguments)
+        distorting = {"OMP_NUM_THREADS": "1"} if machine == "second" else {}
+        answer = project.run("nnkernels.cli", "bench", *arguments, **distorting)
         assert answer.returncode == 0, answer.stderr
+        assert answer.stderr.count("OMP_NUM_THREADS") == len(distorting)  # the user is told once
     runs = sorted((project.root / "results" / "runs").glob("*/run.json"))
     first, second = [path.parent.name for path in runs][-2:]
     answer = project.run("nnkernels.cli", "results", "--run", second, "--against", first)
     assert answer.returncode == 0, answer.stderr
     assert "what differs" in answer.stdout
     assert "machine" in answer.stdout
+    assert "environment.neutralised.OMP_NUM_THREADS" in answer.stdout
     asked = project.run("nnkernels.cli", "results", "--targets", "--format", "csv")
     assert asked.returncode == 0, asked.stderr
     assert "not measured" in asked.stdout

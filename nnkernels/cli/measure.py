@@ -45,7 +45,7 @@ def bench(
 ) -> None:
     """Measure speed and accuracy by asv, record the run, and show who is how many times as fast."""
     from nnkernels.data import load_mnist
-    from nnkernels.measure import checkout, plan, runner
+    from nnkernels.measure import checkout, environment, plan, runner
     from nnkernels.report.publish import publish as publish_run
     from nnkernels.report.runs import load_run
     from nnkernels.report.summary import summarise
@@ -59,6 +59,8 @@ def bench(
     workspace = checkout.open_workspace()
     if workspace.unrecorded:
         note(f"not recorded as history: {workspace.unrecorded}")
+    if text := environment.note_of(environment.find_settings()):
+        note(text)
     dataset = load_mnist(data)
     with bench_progress(err) as progress:
         outcome = runner.run(workspace, dataset, request, progress)
@@ -93,8 +95,12 @@ def list_() -> None:
 
 @app.command(rich_help_panel="Measure")
 def env(data: DataOption = None) -> None:
-    """Print the provenance that a result measured here and now would carry, as JSON."""
+    """Print the provenance that a result measured here and now would carry, as JSON.
+
+    Among it are the settings of the environment that change times or results: those that `bench` keeps from the
+    measured processes (neutralised), and those that they see (kept).
+    """
     from nnkernels.data import load_mnist
     from nnkernels.measure import provenance
 
-    typer.echo(json.dumps(provenance.collect(load_mnist(data)), indent=1))
+    typer.echo(json.dumps(provenance.collect(load_mnist(data), timed=True), indent=1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError
 from nnkernels.interchange import from_keras, keras_optimizer, to_keras
@@ -51,10 +53,8 @@ class KerasContender:
         return from_keras(self.model)
 
     def close(self) -> None:
-        """Drop the model, the data and Keras' global state."""
-        import keras
-
+        """Drop the model and the data; Keras' global state, the dtype policy among it, is the user's and stays."""
         tf = self.tf
         self.__dict__.clear()
         self.tf = tf
-        keras.backend.clear_session()
+        gc.collect()  # a traced function and its graph hold each other

@@ -12,6 +12,7 @@ from nnkernels.contenders._protocol import Entry
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError
 from nnkernels.interchange import keras_optimizer
+from nnkernels.interchange.keras_dtype import float32_floatx
 from nnkernels.parameters import FloatArray, Parameters
 from nnkernels.recipes import Recipe
 from nnkernels.transforms import as_features
@@ -32,11 +33,14 @@ class KerasFit(KerasContender):
         super().prepare(parameters, data, recipe)
         import keras
 
+        self.keras = keras
         self.schedule = None
         if recipe.schedule != "constant":
             self.schedule = _given_rates(self.tf)
             self.optimizer = keras_optimizer(recipe.optimizer, self.schedule)
-        self.model.compile(optimizer=self.optimizer, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype="float32")
+        with float32_floatx(keras):
+            self.model.compile(optimizer=self.optimizer, loss=loss)
 
     def convert(self, data: LabelledImages) -> None:
         """Scale all images to float32 at once, as every tutorial does."""
@@ -53,20 +57,22 @@ class KerasFit(KerasContender):
             self.optimizer.learning_rate = float(learning_rates[0])
         else:
             raise ConfigurationError("keras-fit was prepared for a constant learning rate; prepare it with a schedule")
-        self.model.fit(
-            self.X[order],
-            self.y[order],
-            batch_size=self.recipe.batch_size,
-            epochs=1,
-            shuffle=False,
-            verbose=0,
-        )
+        with float32_floatx(self.keras):
+            self.model.fit(
+                self.X[order],
+                self.y[order],
+                batch_size=self.recipe.batch_size,
+                epochs=1,
+                shuffle=False,
+                verbose=0,
+            )
 
     def predict(self, X: npt.NDArray[Any]) -> FloatArray:
         """Run ``predict``, then softmax."""
         if len(X) == 0:
             return np.empty((0, self.model.output_shape[-1]), np.float32)
-        logits = self.model.predict(as_features(X), verbose=0)
+        with float32_floatx(self.keras):
+            logits = self.model.predict(as_features(X), verbose=0)
         probs: FloatArray = self.tf.nn.softmax(logits).numpy()
         return probs
 

@@ -52,7 +52,7 @@ class KerasGraph(KerasContender):
         X, y, scale, batch_size = self.X, self.y, self.scale, self.recipe.batch_size
         import keras
 
-        loss_function = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        loss_function = keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype="float32")
 
         def step(rows: Any, learning_rate: Any) -> None:
             features = tf.cast(tf.gather(X, rows), tf.float32) * scale

@@ -31,20 +31,31 @@ def import_keras() -> Any:
 def import_tensorflow() -> Any:
     """Import TensorFlow as Keras' backend.
 
+    ``KERAS_BACKEND`` is set to it, which has precedence over ``keras.json``, unless it is set or Keras runs already.
+
     Raises
     ------
     ConfigurationError
-        If Keras already runs on another backend.
+        If Keras runs on another backend already, or is told to.
     """
+    loaded = sys.modules.get("keras")
+    if loaded is not None and (backend := loaded.backend.backend()) != "tensorflow":
+        raise ConfigurationError(
+            f"Keras runs on {backend} in this process already, and this contender on TensorFlow: "
+            "start another process, with KERAS_BACKEND=tensorflow"
+        )
+    if loaded is None and (chosen := os.environ.get("KERAS_BACKEND") or "tensorflow") != "tensorflow":
+        raise ConfigurationError(
+            f"KERAS_BACKEND is {chosen}, and this contender runs on TensorFlow: unset it, or set it to tensorflow"
+        )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # CPU is what is compared
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if loaded is None:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
     with _silent_stderr():
-        import keras
+        import keras  # noqa: F401  (on the backend that is chosen now)
         import tensorflow
 
-    if keras.backend.backend() != "tensorflow":
-        raise ConfigurationError(f"Keras runs on {keras.backend.backend()}; set KERAS_BACKEND=tensorflow")
     tensorflow.get_logger().setLevel("ERROR")  # each new contender is a new graph: that is meant
     return tensorflow
 

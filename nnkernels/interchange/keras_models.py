@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnkernels.errors import DataError
 from nnkernels.interchange.architecture import DENSE, RELU, SOFTMAX, Step, parameters_of_chain
+from nnkernels.interchange.keras_dtype import float32_floatx
 from nnkernels.interchange.keras_import import import_keras
 from nnkernels.parameters import Parameters
 
@@ -23,7 +24,7 @@ def to_keras(parameters: Parameters) -> Any:
     Parameters
     ----------
     parameters : Parameters
-        Copied into the model, which computes in their dtype.
+        Copied into the model, which computes in their dtype, whatever Keras' ``floatx`` and dtype policy are.
 
     Returns
     -------
@@ -46,6 +47,7 @@ def to_keras(parameters: Parameters) -> Any:
             keras.layers.Dense(classes, dtype=dtype, name="logits"),
         ]
     )
+    model.dtype_policy = dtype  # else the policy of the process: mixed_float16 would cast the layers' weights
     model.set_weights(list(parameters))
     return model
 
@@ -84,12 +86,13 @@ def keras_optimizer(optimizer: Optimizer, learning_rate: Any) -> Any:
     """Return the Keras optimizer that an update rule describes; the learning rate may be a Keras schedule."""
     import keras
 
-    if optimizer.name == "adam":
-        return keras.optimizers.Adam(
-            learning_rate, beta_1=optimizer.beta_1, beta_2=optimizer.beta_2, epsilon=optimizer.epsilon
-        )
-    momentum = optimizer.momentum if optimizer.name == "momentum" else 0.0
-    return keras.optimizers.SGD(learning_rate, momentum=momentum)
+    with float32_floatx(keras):
+        if optimizer.name == "adam":
+            return keras.optimizers.Adam(
+                learning_rate, beta_1=optimizer.beta_1, beta_2=optimizer.beta_2, epsilon=optimizer.epsilon
+            )
+        momentum = optimizer.momentum if optimizer.name == "momentum" else 0.0
+        return keras.optimizers.SGD(learning_rate, momentum=momentum)
 
 
 def _check_chain(model: Any, where: str) -> None:

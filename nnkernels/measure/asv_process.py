@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnkernels.errors import MeasurementError
-from nnkernels.measure.checkout import CONFIG_NAME, PACKAGE, Workspace
+from nnkernels.measure.checkout import CONFIG_NAME, Workspace
+from nnkernels.measure.environment import python_path, timed_environment
 
 COMPLETE = "complete"  # a file that a pass leaves in its folder at its end
 DVCS = "nnkernels"  # the name of our plugin's repository
@@ -73,10 +74,12 @@ def run_pass(
     environment: Mapping[str, str],
     progress: Callable[[float, str], None],
 ) -> None:
-    """Run asv over the benchmarks that match, in this interpreter's environment.
+    """Run asv over the benchmarks that match, with this interpreter and without what distorts the times.
 
     Parameters
     ----------
+    environment : mapping
+        Variables for the benchmarks, beside those of :func:`timed_environment`.
     progress : callable
         Is told the fraction done and what runs.
 
@@ -94,12 +97,12 @@ def run_pass(
     for pattern in patterns:
         command += ["--bench", pattern]
     child_environment = {
-        **os.environ,
+        **timed_environment(),
         **environment,
         "NNKERNELS_BENCH_RECORDS": str(where.records),
         DATE_VARIABLE: str(workspace.commit_date),
         # asv hides PYTHONPATH from its benchmarks, but for this.
-        "ASV_PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")])),
+        "ASV_PYTHONPATH": python_path(),
     }
     with open(where.log, "w", encoding="utf-8") as log:
         child = subprocess.Popen(

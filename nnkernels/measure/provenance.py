@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from nnkernels.data import Dataset
+from nnkernels.errors import MeasurementError
+from nnkernels.measure.environment import find_settings, python_path, timed_environment
 from nnkernels.measure.threads import available_cpus, pinning
 
 PACKAGES = (
@@ -29,8 +33,23 @@ PACKAGES = (
 )
 
 
-def collect(dataset: Dataset) -> dict[str, Any]:
-    """Return the provenance of what is measured here and now on ``dataset``."""
+def collect(dataset: Dataset, timed: bool = False) -> dict[str, Any]:
+    """Return the provenance of what is computed here and now on ``dataset``.
+
+    Parameters
+    ----------
+    timed : bool
+        Whether it is about the processes that ``bench`` starts, which do not see all settings of this one.
+
+    Returns
+    -------
+    dict
+        ``environment`` holds ``neutralised`` and ``kept``, the settings that change speed or results; ``keras``, where
+        it has been imported, what Keras is set to, one entry a backend. :mod:`nnkernels.measure.environment` has the
+        rules.
+    """
+    settings = find_settings()
+    in_use = keras_in_use()
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
@@ -41,8 +60,9 @@ def collect(dataset: Dataset) -> dict[str, Any]:
         "microarchitecture": microarchitecture(),
         "cpus": available_cpus(),
         "pinning": pinning(),
-        "blas": blas_libraries(),
-        "machine_code": machine_code_digest(),
+        **(native_code_of_timed_processes() if timed and settings.removed else native_code()),
+        "environment": settings.of_timed_processes() if timed else settings.of_this_process(),
+        **({"keras": [in_use]} if in_use and not timed else {}),
         "dataset": {
             "name": dataset.name,
             "sha256": dataset.sha256,
@@ -106,3 +126,38 @@ def blas_libraries() -> list[dict[str, Any]]:
 
     keys = ("internal_api", "version", "architecture", "threading_layer", "num_threads")
     return [{key: entry.get(key) for key in keys} for entry in threadpool_info() if entry["user_api"] == "blas"]
+
+
+def native_code() -> dict[str, Any]:
+    """Return the BLAS libraries and the hash of the machine code of this process."""
+    return {"blas": blas_libraries(), "machine_code": machine_code_digest()}
+
+
+def native_code_of_timed_processes() -> dict[str, Any]:
+    """Return what :func:`native_code` says in a process that does not see the settings that distort."""
+    program = f"import json; from {__name__} import native_code; print(json.dumps(native_code()))"
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**timed_environment(), "PYTHONPATH": python_path()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode:
+        reason = answer.stderr.strip().splitlines()[-1:] or [f"exit status {answer.returncode}"]
+        raise MeasurementError(f"NumPy and SciPy do not start without the settings that distort times: {reason[0]}")
+    found: dict[str, Any] = json.loads(answer.stdout)
+    return found
+
+
+def keras_in_use() -> dict[str, Any] | None:
+    """Return what Keras is set to in this process; None where it has not been imported."""
+    if "keras" not in sys.modules:
+        return None
+    config = sys.modules["keras"].config
+    return {
+        "backend": config.backend(),
+        "floatx": config.floatx(),
+        "epsilon": config.epsilon(),
+        "image_data_format": config.image_data_format(),
+    }

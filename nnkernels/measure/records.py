@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,17 @@ def save_panel(panel: Panel, folder: str | Path) -> None:
 def load_panels(folder: Path) -> list[Panel]:
     """Return all panels of a folder of them."""
     return [Panel(**json.loads(path.read_text("utf-8"))) for path in sorted(folder.glob("panel-*.json"))]
+
+
+def save_keras(in_use: dict[str, Any], folder: str | Path) -> None:
+    """Add what Keras is set to in this process to a folder of panels."""
+    write_json(Path(folder) / f"keras-{uuid.uuid4().hex}.json", in_use)
+
+
+def load_keras(folders: Iterable[Path]) -> list[dict[str, Any]]:
+    """Return what Keras was set to in the processes that wrote into these folders, each once."""
+    files = sorted(path.read_text("utf-8") for folder in folders for path in folder.glob("keras-*.json"))
+    return [json.loads(content) for content in dict.fromkeys(files)]
 
 
 def write_run(folder: Path, record: RunRecord, panels: list[Panel], asv_results: dict[str, Any]) -> None:

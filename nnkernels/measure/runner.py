@@ -20,6 +20,7 @@ from nnkernels.measure import asv_files, asv_process, provenance, records
 from nnkernels.measure.asv_process import Pass
 from nnkernels.measure.checkout import Workspace
 from nnkernels.measure.compiled import require_compiled
+from nnkernels.measure.environment import find_settings
 from nnkernels.measure.panel import Panel
 from nnkernels.measure.plan import Plan, Profile, make_plan
 from nnkernels.measure.records import RunRecord
@@ -129,13 +130,15 @@ def run(workspace: Workspace, dataset: Dataset, request: Request, progress: Show
     names, not_installed = choose_contenders(request.contenders)
     plan = make_plan(request.profile, names, dataset.name, request.threads)
     started = datetime.now(UTC)
-    origin = provenance.collect(dataset)  # loads Numba
+    origin = provenance.collect(dataset, timed=True)
     require_compiled()
     machine = request.machine or provenance.machine_name()
-    with _scratch(workspace, request, names, dataset, machine) as scratch:
+    with _scratch(workspace, request, names, dataset, machine, origin["machine_code"]) as scratch:
         environment = asv_process.register_machine(workspace, machine, _machine_information(origin), scratch)
         passes = _measure(workspace, machine, dataset, names, plan, scratch, environment, progress, request.profile)
         panels = [panel for where in passes for panel in records.load_panels(where.records)]
+        if in_use := records.load_keras(where.records for where in passes):
+            origin["keras"] = in_use
         _check_panels(panels)
         record = RunRecord(
             run_id=f"{started:%Y%m%dT%H%M%SZ}-{workspace.commit[:8]}",
@@ -167,7 +170,7 @@ def _is_resumable(workspace: Workspace, profile: Profile) -> bool:
 
 @contextmanager
 def _scratch(
-    workspace: Workspace, request: Request, names: list[str], dataset: Dataset, machine: str
+    workspace: Workspace, request: Request, names: list[str], dataset: Dataset, machine: str, machine_code: str
 ) -> Iterator[Path]:
     """Yield the folder of the passes; that of a resumable run stays until the run is complete."""
     if not _is_resumable(workspace, request.profile):
@@ -177,9 +180,8 @@ def _scratch(
     asked = "|".join([workspace.commit, machine, dataset.sha256, request.profile_name, *request.threads, *names])
     # Passes of another commit, of other versions of anything, or of other machine code are never mixed with these.
     versions = "|".join(f"{name}{version}" for name, version in provenance.package_versions().items())
-    key = hashlib.sha256(
-        f"{asked}|{versions}|{provenance.machine_code_digest()}|{request.profile}".encode()
-    ).hexdigest()[:16]
+    identity = f"{asked}|{versions}|{machine_code}|{request.profile}|{find_settings().kept}"
+    key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     kept = workspace.root / ".asv" / "resumable" / key
     kept.mkdir(parents=True, exist_ok=True)
     yield kept

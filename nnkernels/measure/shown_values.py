@@ -1,0 +1,46 @@
+"""Values of settings as they may be recorded: no path, host name, user name or secret."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import re
+import socket
+from functools import cache
+
+LONGEST = 200
+
+_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY", re.IGNORECASE)
+_SEPARATOR = re.compile(r"[/\\~]|^[A-Za-z]:")
+# What of a value with a path in it is told: flags such as --xla_cpu_enable_fast_math=true.
+_FLAG = re.compile(r"--?[\w-]+(=[\w.,+-]*)?")
+_FLAG_WITH_PATH = re.compile(r"(--?[\w-]+=).*", re.DOTALL)
+
+
+def shown(name: str, value: str) -> str:
+    """Return the value of a setting as a committed file may hold it."""
+    if _SECRET.search(name):
+        return "<not recorded>"
+    if _SEPARATOR.search(value):
+        value = " ".join(_word_beside_a_path(word) for word in value.split())
+        value = re.sub(r"<path>( <path>)+", "<path>", value)
+    for private in _private_names():
+        value = re.sub(rf"(?<![A-Za-z0-9]){re.escape(private)}(?![A-Za-z0-9])", "<name>", value, flags=re.IGNORECASE)
+    return value if len(value) <= LONGEST else f"{value[:LONGEST]}..."
+
+
+def _word_beside_a_path(word: str) -> str:
+    if _FLAG.fullmatch(word):
+        return word
+    with_path = _FLAG_WITH_PATH.fullmatch(word)
+    return f"{with_path[1]}<path>" if with_path else "<path>"
+
+
+@cache
+def _private_names() -> list[str]:
+    """Return the names of this host and of its user, the longest first."""
+    host = socket.gethostname()
+    names = {host, host.partition(".")[0]}
+    with contextlib.suppress(OSError, KeyError, ImportError):  # no user is known by name
+        names.add(getpass.getuser())
+    return sorted((name for name in names if len(name) > 1), key=len, reverse=True)

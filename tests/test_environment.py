@@ -1,0 +1,300 @@
+"""What distorts from outside: kept from timed processes, recorded without paths, and named to the user."""
+
+from __future__ import annotations
+
+import getpass
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import asv
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from nnkernels.cli import app
+from nnkernels.data import Dataset
+from nnkernels.data.folder import write_folder
+from nnkernels.measure import provenance
+from nnkernels.measure.asv_process import Pass, register_machine, run_pass
+from nnkernels.measure.checkout import Workspace
+from nnkernels.measure.environment import (
+    NO_KERAS_HOME,
+    RULES,
+    STARTED_OVER,
+    find_settings,
+    neutralise_benchmark_process,
+    note_of,
+    timed_environment,
+)
+from nnkernels.measure.records import load_keras, save_keras
+from nnkernels.measure.shown_values import LONGEST, shown
+from nnkernels.report import page, side_by_side
+from nnkernels.report.summary import summarise
+
+from . import synthetic
+
+ROOT = Path(__file__).parents[1]
+
+# Each is known to change the times or the results of some contender.
+DISTORTING = {
+    "OPENBLAS_CORETYPE": "Prescott",
+    "OPENBLAS_NUM_THREADS": "1",
+    "GOTO_NUM_THREADS": "1",
+    "BLIS_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+    "MKL_CBWR": "COMPATIBLE",
+    "OMP_NUM_THREADS": "1",
+    "KMP_AFFINITY": "disabled",
+    "NPROC": "1",
+    "NUMBA_OPT": "0",
+    "NUMBA_CPU_NAME": "generic",
+    "NUMBA_NUM_THREADS": "1",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    "JAX_ENABLE_X64": "1",
+    "KERAS_BACKEND": "jax",
+    "KERAS_MAX_STEPS_PER_EPOCH": "1",
+    "KERAS_NNX_ENABLED": "1",
+    "CUDA_VISIBLE_DEVICES": "0",
+    "TORCH_LOGS": "all",
+    "NPY_DISABLE_CPU_FEATURES": "AVX2",
+    "SCIPY_ARRAY_API": "1",
+    "SKLEARN_ASSUME_FINITE": "1",
+    "ORT_DISABLE_ALL_OPTIMIZATION": "1",
+    "GLIBC_TUNABLES": "glibc.malloc.arena_max=1",
+    "MALLOC_ARENA_MAX": "1",
+    "PYTHONMALLOC": "malloc",
+    "PYTHONDEVMODE": "1",
+    "PYTHONOPTIMIZE": "2",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "ASV_RUNNER_PATH": "runner",
+}
+KEPT = {"NUMBA_CACHE_DIR": "/home/ann/numba", "PYTHONPATH": "/home/ann/packages", "LD_LIBRARY_PATH": "/opt/lib"}
+OTHERS = {"PATH": "/usr/bin", "NNKERNELS_DATA": "/data", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_VAR_password": "secret"}
+HOME = {"HOME": "/nobody", "USERPROFILE": "/nobody"}
+
+
+def keras_home(folder: Path, **settings: object) -> str:
+    folder.mkdir(exist_ok=True)
+    (folder / "keras.json").write_text(json.dumps(settings), "utf-8")
+    return str(folder)
+
+
+def test_timed_processes_see_nothing_that_distorts() -> None:
+    environ = DISTORTING | KEPT | OTHERS | HOME
+    assert timed_environment(environ) == KEPT | OTHERS | HOME | {"KERAS_HOME": NO_KERAS_HOME}
+    settings = find_settings(environ)
+    assert settings.removed == DISTORTING
+    assert settings.kept == KEPT
+    # The environment that was made has nothing left to remove, so a process in it records nothing more.
+    assert find_settings(timed_environment(environ)).removed == {}
+
+
+@pytest.mark.parametrize("name", ["LD_PRELOAD", "KERAS_HOME", "JAX_COMPILATION_CACHE_DIR", "XLA_FLAGS"])
+def test_a_path_is_removed_and_not_recorded(name: str, tmp_path: Path) -> None:
+    environ = HOME | {name: str(tmp_path / "ann smith")}
+    recorded = find_settings(environ).of_timed_processes()
+    assert recorded == {"neutralised": {name: "<path>"}, "kept": {}}
+    assert timed_environment(environ).get(name) == (NO_KERAS_HOME if name == "KERAS_HOME" else None)
+
+
+def test_a_process_that_sees_the_settings_says_so() -> None:
+    recorded = find_settings({"OMP_NUM_THREADS": "1"} | KEPT | HOME).of_this_process()
+    assert recorded["neutralised"] == {}
+    assert recorded["kept"] == {"OMP_NUM_THREADS": "1"} | dict.fromkeys(KEPT, "<path>")
+
+
+def test_the_settings_of_keras_json_are_found(tmp_path: Path) -> None:
+    settings = {"floatx": "float64", "epsilon": 1e-7, "backend": "jax", "image_data_format": "channels_last"}
+    home = keras_home(tmp_path, **settings)
+    found = find_settings({"KERAS_HOME": home} | HOME).removed
+    assert found == {"KERAS_HOME": home, "keras.json backend": "jax", "keras.json floatx": "float64"}
+    assert find_settings({"KERAS_HOME": NO_KERAS_HOME}).removed == {}
+    for damaged in ("", "{", "[1]", "\xff"):
+        (tmp_path / "keras.json").write_text(damaged, "latin-1")
+        assert set(find_settings({"KERAS_HOME": home} | HOME).removed) == {"KERAS_HOME"}
+
+
+def test_values_are_recorded_without_paths_names_and_secrets() -> None:
+    assert shown("OMP_NUM_THREADS", "4,2") == "4,2"
+    assert shown("XLA_FLAGS", "--xla_a=false --xla_dump_to=/home/ann/x --xla_b") == (
+        "--xla_a=false --xla_dump_to=<path> --xla_b"
+    )
+    assert shown("LD_PRELOAD", "/usr/lib/a.so:/home/ann smith/b.so other words") == "<path>"
+    assert shown("X", r"C:\Users\ann\x") == shown("X", "~ann/x") == "<path>"
+    assert shown("JAX_TOKEN", "abc") == "<not recorded>"
+    assert shown("X", f"on-{socket.gethostname()} {getpass.getuser()}") == "on-<name> <name>"
+    assert len(shown("X", "1" * 5000)) == LONGEST + 3
+
+
+def test_no_rule_hides_another() -> None:
+    names = [name for rule in RULES for name in rule.names.split()]
+    assert len(names) == len(set(names))
+    for index, rule in enumerate(RULES):
+        for name in rule.names.split():
+            assert next(other for other in RULES if other.covers(name.rstrip("*"))) is rule, (index, name)
+
+
+def test_the_user_is_told_once_by_name() -> None:
+    assert note_of(find_settings(KEPT | OTHERS | HOME)) == ""
+    assert "OMP_NUM_THREADS, PYTHONHASHSEED, which" in note_of(
+        find_settings({"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"} | HOME)
+    )
+
+
+SPY = """
+import json, os, sys
+from pathlib import Path
+
+def track_seen():
+    seen = {"environment": dict(os.environ), "hash": sys.flags.hash_randomization, "optimize": sys.flags.optimize}
+    Path(os.environ["NNKERNELS_BENCH_RECORDS"], "seen.json").write_text(json.dumps(seen))
+    return 1.0
+"""
+
+
+def spy_workspace(folder: Path, *, before_spy: str = "") -> Workspace:
+    (folder / "spies").mkdir()
+    (folder / "spies" / "__init__.py").write_text(before_spy)
+    (folder / "spies" / "seen.py").write_text(SPY)
+    return Workspace(folder, folder / "spies", "0" * 40, 0, "a test")
+
+
+def test_a_pass_of_asv_runs_without_what_distorts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in DISTORTING.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
+    workspace = spy_workspace(tmp_path)
+    where = Pass(tmp_path / "pass", tmp_path / "records")
+    monkeypatch.setenv("HOME", str(tmp_path))  # asv's machine file
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    information = {"os": "x", "arch": "x", "cpu": "x", "num_cpu": "1", "ram": "1"}
+    where.folder.mkdir()
+    changes = register_machine(workspace, "some-machine", information, where.folder)
+    run_pass(workspace, "some-machine", ["seen"], where, changes, lambda fraction, what: None)
+    seen = json.loads((where.records / "seen.json").read_text("utf-8"))
+    assert not set(DISTORTING) & set(seen["environment"])
+    assert seen["environment"]["NUMBA_CACHE_DIR"] == str(tmp_path / "numba")
+    assert seen["environment"]["KERAS_HOME"] == NO_KERAS_HOME
+    assert (seen["hash"], seen["optimize"]) == (1, 0)
+
+
+def asv_by_hand(folder: Path, command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Start the program that asv starts for a benchmark, on a benchmark whose package begins as ours does."""
+    if not (folder / "spies").exists():
+        begin = (ROOT / "bench" / "__init__.py").read_text("utf-8")
+        spy_workspace(folder, before_spy=begin)
+    arguments = {
+        "run": ["seen.track_seen", "{}", "None", str(folder / "result.json")],
+        "discover": [str(folder / "found.json")],
+        "check": [],
+    }[command]
+    return subprocess.run(
+        [sys.executable, str(Path(asv.__file__).with_name("benchmark.py")), command, str(folder / "spies"), *arguments],
+        cwd=folder,
+        env=timed_environment()
+        | {"ASV_PYTHONPATH": str(ROOT), "PYTHONPATH": str(ROOT), "NNKERNELS_BENCH_RECORDS": str(folder)}
+        | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a process that takes another's place")
+def test_asv_by_hand_runs_without_what_distorts(tmp_path: Path) -> None:
+    answer = asv_by_hand(tmp_path, "run", **DISTORTING)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    seen = json.loads((tmp_path / "seen.json").read_text("utf-8"))
+    assert not set(DISTORTING) & set(seen["environment"])
+    assert (seen["hash"], seen["optimize"]) == (1, 0)  # what the interpreter reads at its start, too
+    assert json.loads((tmp_path / "result.json").read_text("utf-8")) == 1.0  # asv has its answer
+
+
+def test_asv_by_hand_is_refused_only_where_it_cannot_be_started_over(tmp_path: Path) -> None:
+    distorting = {"OPENBLAS_CORETYPE": "Prescott", STARTED_OVER: "1"}
+    answer = asv_by_hand(tmp_path, "run", **distorting)
+    assert answer.returncode == 1
+    assert "OPENBLAS_CORETYPE would distort the times, and this process cannot be started over" in answer.stderr
+    for command in ("discover", "check"):  # nothing is timed
+        answer = asv_by_hand(tmp_path, command, **distorting)
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("argv", [["pytest"], ["pytest", "run"], [str(Path("asv", "benchmark.py")), "check"]])
+def test_tests_are_neither_refused_nor_changed(monkeypatch: pytest.MonkeyPatch, argv: list[str]) -> None:
+    for name, value in DISTORTING.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", argv)
+    monkeypatch.setattr(os, "execve", lambda *arguments: pytest.fail("started over"))
+    before = dict(os.environ)
+    neutralise_benchmark_process()
+    assert dict(os.environ) == before
+
+
+def test_provenance_names_what_was_removed_and_is_that_of_the_timed_processes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, small_digits: Dataset
+) -> None:
+    clean = timed_environment()
+    for name in set(os.environ) - set(clean):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("KERAS_HOME", keras_home(tmp_path, floatx="float64"))
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    here = provenance.collect(small_digits)
+    timed = provenance.collect(small_digits, timed=True)
+    removed = {"KERAS_HOME": "<path>", "OPENBLAS_CORETYPE": "Prescott", "keras.json floatx": "float64"}
+    assert timed["environment"]["neutralised"] == removed
+    assert timed["environment"]["kept"]["LD_LIBRARY_PATH"] == "<path>"
+    assert here["environment"]["neutralised"] == {}
+    assert here["environment"]["kept"].items() >= removed.items()
+    assert str(tmp_path) not in json.dumps(timed)
+    # OpenBLAS would have taken its kernels for Prescott in a process that sees the variable.
+    assert "Prescott" not in {library["architecture"] for library in timed["blas"]}
+    assert len(timed["blas"]) == len(provenance.blas_libraries())
+
+
+def test_two_runs_of_other_settings_are_told_apart_and_older_runs_have_none() -> None:
+    old, run = synthetic.run(), synthetic.run()
+    run.record.provenance["environment"] = {"neutralised": {"OMP_NUM_THREADS": "1"}, "kept": {"PYTHONPATH": "<path>"}}
+    run.record.provenance["keras"] = [{"backend": "jax", "floatx": "float32"}]
+    found = {what: (here, there) for what, here, there in side_by_side.differences(run, old)}
+    assert found == {
+        "environment.neutralised.OMP_NUM_THREADS": ("1", "-"),
+        "environment.kept.PYTHONPATH": ("<path>", "-"),
+        "keras[0].backend": ("jax", "-"),
+        "keras[0].floatx": ("float32", "-"),
+    }
+    console = Console(width=160, file=io.StringIO(), record=True)
+    console.print(side_by_side.differences_table(run, old))
+    assert "environment.neutralised.OMP_NUM_THREADS" in console.export_text()
+    assert "taken from the measured processes" not in page.render(summarise(old), None)
+    shown_page = page.render(summarise(run), None)
+    assert "taken from the measured processes: OMP_NUM_THREADS=1; kept: PYTHONPATH=&lt;path&gt;" in shown_page
+    assert "jax, floatx float32" in shown_page
+
+
+def test_env_shows_what_distorts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, small_digits: Dataset) -> None:
+    write_folder(tmp_path / "digits", small_digits)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    answer = CliRunner().invoke(app, ["env", "--data", str(tmp_path / "digits")])
+    assert answer.exit_code == 0
+    found = json.loads(answer.stdout)["environment"]
+    assert found["neutralised"]["OMP_NUM_THREADS"] == "1"
+    assert found["kept"]["NUMBA_CACHE_DIR"] == "<path>"
+
+
+def test_what_keras_was_set_to_is_kept_once_a_setting(tmp_path: Path) -> None:
+    jax, tensorflow = ({"backend": name, "floatx": "float32"} for name in ("jax", "tensorflow"))
+    for folder, in_use in (("a", tensorflow), ("a", tensorflow), ("b", jax)):
+        save_keras(in_use, tmp_path / folder)
+    assert load_keras([tmp_path / "a", tmp_path / "b", tmp_path / "none"]) == [jax, tensorflow]

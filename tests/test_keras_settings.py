@@ -1,0 +1,149 @@
+"""The user's settings of Keras change neither the Keras contenders nor the model; and are left as they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from nnkernels.data import Dataset
+from nnkernels.data.folder import write_folder
+from nnkernels.errors import ConfigurationError
+from nnkernels.interchange.keras_import import import_tensorflow
+from nnkernels.measure.environment import timed_environment
+
+pytestmark = pytest.mark.skipif(
+    any(find_spec(package) is None for package in ("keras", "tensorflow")), reason="needs Keras and TensorFlow"
+)
+
+# One process a keras.json, because Keras reads it once; it also takes the dtype policies in turn.
+PROGRAM = """
+import json
+from nnkernels import load_mnist
+from nnkernels.contenders import create
+from nnkernels.interchange import from_keras, keras_optimizer, load_parameters, save_parameters, to_keras
+from nnkernels.measure import gate
+from nnkernels.parameters import Parameters, initial_parameters
+from nnkernels.recipes import Optimizer
+
+data = load_mnist()
+create("keras-graph").close()  # imports Keras on TensorFlow
+import keras
+import numpy as np
+
+def settings():
+    config = keras.config
+    return [config.floatx(), config.dtype_policy().name, config.epsilon(), config.image_data_format()]
+
+found = []
+for policy, rule in ((None, "sgd"), ("mixed_float16", "adam")):
+    if policy:
+        keras.config.set_dtype_policy(policy)
+    before = settings()
+    model = to_keras(initial_parameters(0))
+    save_parameters(initial_parameters(0), "model.keras")
+    read = load_parameters("model.keras")
+    gates = {}
+    for name in ("keras-fit", "keras-graph"):
+        result = gate.verify(name, data, gate.gate_recipe(Optimizer(rule)))
+        gates[f"{name}, {rule}"] = [result.max_abs_difference, result.prediction_difference, result.passed]
+    logits = model(np.ones((3, 784), np.float32))
+    found.append({
+        "gates": gates,
+        "model": [model.dtype, model.compute_dtype, model.dtype_policy.name],
+        "layers": [[layer.dtype_policy.name, layer.compute_dtype] for layer in model.layers],
+        "weights": sorted({weight.dtype.name for weight in (*model.get_weights(), *from_keras(model), *read)}),
+        "logits": logits.dtype.name,
+        "float64": to_keras(Parameters(*(array.astype(np.float64) for array in initial_parameters(0)))).dtype,
+        "learning rate": keras.backend.standardize_dtype(keras_optimizer(Optimizer("adam"), 0.3).learning_rate.dtype),
+        "read": [float(np.abs(a - b).max()) for a, b in zip(read, initial_parameters(0))],
+        "settings": [before, settings()],
+        "backend": keras.backend.backend(),
+    })
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("floatx", ["float16", "float64"])
+def test_no_keras_json_and_no_dtype_policy_changes_the_contenders(
+    tmp_path: Path, small_digits: Dataset, floatx: str
+) -> None:
+    write_folder(tmp_path / "digits", small_digits)
+    content = {"floatx": floatx, "epsilon": 0.1, "backend": "jax", "image_data_format": "channels_first"}
+    (tmp_path / "keras").mkdir()
+    (tmp_path / "keras" / "keras.json").write_text(json.dumps(content), "utf-8")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("KERAS_")}
+    answer = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=tmp_path,
+        env=environment
+        | {
+            "KERAS_HOME": str(tmp_path / "keras"),
+            "NNKERNELS_DATA": str(tmp_path / "digits"),
+            "PYTHONPATH": str(Path(__file__).parents[1]),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    for policy, found in zip((floatx, "mixed_float16"), json.loads(answer.stdout.splitlines()[-1]), strict=True):
+        assert len(found["gates"]) == 2
+        failed = {name: differences for name, (*differences, passed) in found["gates"].items() if not passed}
+        assert not failed, (policy, failed)
+        assert found["model"] == ["float32"] * 3, policy
+        assert found["layers"] == [["float32"] * 2] * 2, policy
+        assert found["weights"] == ["float32"]
+        assert found["logits"] == found["learning rate"] == "float32"
+        assert found["float64"] == "float64"
+        assert found["read"] == [0.0] * 4
+        # What the user has set stays.
+        assert found["settings"] == [[floatx, policy, 0.1, "channels_first"]] * 2
+        assert found["backend"] == "tensorflow"
+
+
+def test_timed_processes_see_no_keras_json(tmp_path: Path) -> None:
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras" / "keras.json").write_text('{"floatx": "float64", "backend": "jax"}', "utf-8")
+    home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[1])}
+    program = """
+import json, keras
+from nnkernels.measure.provenance import keras_in_use
+print(json.dumps(keras_in_use()))
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        env=timed_environment(dict(os.environ) | home),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout.splitlines()[-1]) == {
+        "backend": "tensorflow",
+        "floatx": "float32",
+        "epsilon": 1e-07,
+        "image_data_format": "channels_last",
+    }
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_another_backend_is_a_clear_error_and_left_alone(monkeypatch: pytest.MonkeyPatch, loaded: bool) -> None:
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    if loaded:
+        jax = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "jax"))
+        monkeypatch.setitem(sys.modules, "keras", jax)  # type: ignore[arg-type]
+        monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    else:
+        monkeypatch.setenv("KERAS_BACKEND", "torch")  # whether PyTorch is installed or not
+    before = dict(os.environ)
+    message = "Keras runs on jax in this process already" if loaded else "KERAS_BACKEND is torch"
+    with pytest.raises(ConfigurationError, match=message):
+        import_tensorflow()
+    assert dict(os.environ) == before | {"TF_CPP_MIN_LOG_LEVEL": os.environ["TF_CPP_MIN_LOG_LEVEL"]}
