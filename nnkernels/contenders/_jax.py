@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnkernels.contenders._labels import check_labels
 from nnkernels.contenders._xla_threads import start_backend
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
@@ -62,9 +63,7 @@ class JaxContender:
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
         """Copy the parameters, put the data where XLA has them, and compile."""
         jnp = self.jax.numpy
-        classes = len(parameters.b2)
-        if len(data.y) and data.y.max() >= classes:
-            raise DataError(f"a label is {data.y.max()}; the network has {classes} classes")
+        check_labels(data, len(parameters.b2))
         self.recipe, self.rule = recipe, update_rule(recipe.optimizer)
         self.params = Parameters(*(jnp.array(array, copy=True) for array in self.kept(native(parameters))))
         self.memory = _fresh_memory(recipe.optimizer, self.params, jnp)

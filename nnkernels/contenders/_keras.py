@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nnkernels.contenders._labels import check_labels
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError
 from nnkernels.interchange import from_keras, keras_optimizer, to_keras
@@ -36,6 +37,7 @@ class KerasContender:
 
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
         """Build the model and the optimizer; convert the data."""
+        check_labels(data, len(parameters.b2))
         self.recipe = recipe
         self.model = to_keras(parameters)
         self.optimizer = keras_optimizer(recipe.optimizer, recipe.learning_rate)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 from nnkernels import kernels
+from nnkernels.contenders._labels import check_labels
 from nnkernels.contenders._protocol import Entry
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
@@ -57,6 +58,7 @@ class KernelContender:
 
         Bytes stay bytes: they are scaled when a batch is fetched.
         """
+        check_labels(data, len(parameters.b2))
         self.params = copy(parameters)
         self.state = initial_state(self.params)
         self.batch_size = recipe.batch_size
@@ -66,8 +68,6 @@ class KernelContender:
         self.images = image_packer(self.backend)(data.X)
         self.y = data.y.astype(np.int64)
         self._predict: Predict | None = None
-        if len(self.y) and self.y.max() >= len(self.params.b2):
-            raise DataError(f"a label is {self.y.max()}; the network has {len(self.params.b2)} classes")
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Train on a stretch of batches."""
