@@ -18,7 +18,7 @@ from nnkernels.errors import ConfigurationError, DataError, one_line
 from nnkernels.files import write_bytes
 from nnkernels.history import EpochRecord, History
 from nnkernels.kernels.contract import OptimizerState
-from nnkernels.parameters import FloatArray, Parameters
+from nnkernels.parameters import FloatArray, Parameters, native
 from nnkernels.recipes import Optimizer, Recipe
 
 FORMAT = "nnkernels-checkpoint"
@@ -49,7 +49,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint all or nothing: a kill at any moment leaves this one or the one before."""
     arrays = _named("parameters", checkpoint.parameters)
     arrays |= _named("first", checkpoint.state.first) | _named("second", checkpoint.state.second)
-    arrays["step"] = checkpoint.state.step
+    arrays["step"] = np.ascontiguousarray(checkpoint.state.step, np.int64)
     texts = {
         "history": json.dumps(asdict(checkpoint.history)),
         "identity": json.dumps(checkpoint.identity),
@@ -96,7 +96,7 @@ def _digest(arrays: Mapping[str, npt.NDArray[Any]], texts: Mapping[str, str]) ->
 
 def _named(part: str, parameters: Parameters) -> dict[str, FloatArray]:
     # safetensors writes memory as it lies: an array that is not C-contiguous would come back with its entries mixed up.
-    return {f"{part}.{name}": np.ascontiguousarray(array) for name, array in parameters._asdict().items()}
+    return {f"{part}.{name}": array for name, array in native(parameters)._asdict().items()}
 
 
 def _parameters(arrays: dict[str, FloatArray], part: str) -> Parameters:

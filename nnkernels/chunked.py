@@ -76,7 +76,8 @@ def train_from_file(
     contender : Contender
         Prepared here, for each chunk anew; left open, so that its parameters can be had.
     images : ImageFile, str or PathLike
-        An IDX or ``.npy`` file, see :class:`nnkernels.ImageFile`.
+        An IDX or ``.npy`` file, see :class:`nnkernels.ImageFile`: integers are pixels, which are scaled by 1/255;
+        floats and booleans are features, which are taken as they are.
     labels : ndarray of integers, str or PathLike
         Classes counted from 0, shape (N,); of a file they are read whole.
     recipe : Recipe
@@ -100,9 +101,15 @@ def train_from_file(
     Raises
     ------
     DataError
-        If a file is missing or damaged, or images, labels and network do not fit together.
+        If a file is missing or damaged, a pixel is outside of 0..255, or images, labels and network do not fit
+        together.
     ConfigurationError
         If no batch fits into a chunk, or the contender cannot carry the optimizer's memory from chunk to chunk.
+
+    Warns
+    -----
+    UnscaledPixelsWarning
+        If float features look like pixels that are not scaled, or integers like features.
     """
     file = images if isinstance(images, ImageFile) else ImageFile(images)
     y = labels if isinstance(labels, np.ndarray) else read_labels(labels)

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.errors import ConfigurationError
+from nnkernels.errors import ConfigurationError, DataError
 
 FloatArray = npt.NDArray[Any]
+
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 class Parameters(NamedTuple):
@@ -21,7 +23,7 @@ class Parameters(NamedTuple):
     b1 : ndarray, shape (H,)
     W2 : ndarray, shape (H, C)
     b2 : ndarray, shape (C,)
-        All of one dtype, float32 or float64, C-contiguous.
+        All of one dtype, float32 or float64, C-contiguous, in the byte order of the machine; see :func:`native`.
     """
 
     W1: FloatArray
@@ -64,7 +66,7 @@ def initial_parameters(
     for width_name, width in (("inputs", inputs), ("hidden", hidden), ("classes", classes)):
         if width < 1:
             raise ConfigurationError(f"{width_name} is {width}; a layer needs at least one unit")
-    if np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
+    if np.dtype(dtype) not in DTYPES:
         raise ConfigurationError(f"dtype {np.dtype(dtype)} is not supported; use float32 or float64")
     rng = np.random.default_rng(seed)
 
@@ -85,9 +87,39 @@ def zeros_like(params: Parameters) -> Parameters:
     return Parameters(*(np.zeros_like(array) for array in params))
 
 
+def native(params: Parameters, where: str = "the parameters") -> Parameters:
+    """Return parameters in the form that every kernel, framework and file takes.
+
+    Parameters
+    ----------
+    params : Parameters
+        All float32 or all float64, in any byte order, memory order and strides; memory maps too.
+    where : str
+        What holds them: the beginning of each error message.
+
+    Returns
+    -------
+    params : Parameters
+        C-contiguous, in the byte order of the machine. An array that is so already is not copied.
+
+    Raises
+    ------
+    DataError
+        If an array has another dtype, or the arrays differ in dtype.
+    """
+    dtypes = {name: array.dtype.newbyteorder("=") for name, array in params._asdict().items()}
+    for name, dtype in dtypes.items():
+        if dtype not in DTYPES:
+            raise DataError(f"{where}: {name} is {dtype}; expected float32 or float64, so convert it first")
+    if len(set(dtypes.values())) > 1:
+        mixed = ", ".join(f"{name} {dtype}" for name, dtype in dtypes.items())
+        raise DataError(f"{where}: the arrays differ in dtype ({mixed}); convert all to one of them")
+    return Parameters(*(np.asarray(array, dtypes[name], order="C") for name, array in params._asdict().items()))
+
+
 def copy(params: Parameters) -> Parameters:
-    """Return writable, C-contiguous copies of all four arrays."""
-    return Parameters(*(np.array(array, order="C", copy=True) for array in params))
+    """Return writable copies of all four arrays, in the form of :func:`native`; raises what it does."""
+    return Parameters(*(np.array(array, order="C", copy=True) for array in native(params)))
 
 
 def max_abs_difference(left: Parameters, right: Parameters) -> float:

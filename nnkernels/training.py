@@ -15,7 +15,7 @@ from nnkernels.data import LabelledImages
 from nnkernels.errors import DataError
 from nnkernels.history import EpochRecord, History
 from nnkernels.kernels import Activations, Backend
-from nnkernels.parameters import FloatArray, Parameters, initial_parameters
+from nnkernels.parameters import FloatArray, Parameters, initial_parameters, native
 from nnkernels.recipes import Recipe
 from nnkernels.transforms import as_features
 
@@ -38,7 +38,8 @@ def evaluate(
     Parameters
     ----------
     params : Parameters
-    X : ndarray, shape (N, D), uint8 pixels or float features
+    X : array-like, shape (N, D)
+        Integers are pixels, floats are features; see :func:`nnkernels.transforms.as_images`.
     y : ndarray of integers, shape (N,)
     backend : Backend, optional
         Whose forward pass and loss judge. The reference kernels unless it is given, so that a difference between
@@ -52,6 +53,7 @@ def evaluate(
     if len(X) == 0:
         raise DataError("there are no images to evaluate on")
     judge = backend or kernels.load("numpy")
+    y = np.ascontiguousarray(y, y.dtype.newbyteorder("="))
     total_loss, wrong = 0.0, 0
     for part, activations in _forward_in_parts(judge, params, X):
         logits = activations.logits
@@ -72,6 +74,7 @@ def probabilities(backend: Backend, params: Parameters, X: npt.NDArray[Any]) -> 
 
 
 def _forward_in_parts(backend: Backend, params: Parameters, X: npt.NDArray[Any]) -> Iterator[tuple[slice, Activations]]:
+    params = native(params)
     for start in range(0, len(X), EVALUATION_BATCH):
         part = slice(start, start + EVALUATION_BATCH)
         yield part, backend.forward(params, as_features(X[part], params.W1.dtype))

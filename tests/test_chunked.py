@@ -16,6 +16,7 @@ from nnkernels.chunked import chunk_starts, epoch_chunks, train_from_file
 from nnkernels.data import LabelledImages
 from nnkernels.data.idx import write_idx
 from nnkernels.data.mapped import ImageFile
+from nnkernels.data.pixels import UnscaledPixelsWarning
 from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
@@ -115,6 +116,7 @@ def test_contenders_get_each_chunk_with_its_labels_order_and_rates(stored, small
     assert next(given, None) is None
 
 
+@pytest.mark.filterwarnings("ignore::nnkernels.data.pixels.UnscaledPixelsWarning")  # numbers for images
 @given(images=st.integers(1, 200), chunk_images=st.integers(8, 64))
 def test_every_image_is_trained_on_once_an_epoch_with_its_own_label(tmp_path, images, chunk_images):
     # An image's pixels and label tell its number.
@@ -247,6 +249,23 @@ def test_a_file_that_is_cut_while_it_is_read_is_said(stored):
 
     with pytest.raises(DataError, match="it was longer when it was opened"):
         train_from_file(Cutter(), images, labels, RECIPE.with_changes(epochs=4), chunk_images=320)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, ">u2", np.int16])
+def test_integers_of_any_dtype_are_trained_on_as_the_pixels_they_are(tmp_path, small_digits, dtype):
+    def trained(name, X):
+        np.save(tmp_path / name, X)
+        contender = contenders.create("numpy")
+        train_from_file(contender, tmp_path / name, small_digits.y_train, RECIPE, chunk_images=320)
+        return contender.parameters()
+
+    expected = trained("bytes.npy", small_digits.X_train)
+    assert max_abs_difference(trained("wide.npy", small_digits.X_train.astype(dtype)), expected) == 0
+    # What a refusal once advised: it warns now, and its own advice is as good as the pixels.
+    with pytest.warns(UnscaledPixelsWarning, match="look like pixels"):
+        trained("floats.npy", small_digits.X_train.astype(np.float32))
+    scaled = small_digits.X_train.astype(np.float32) / np.float32(255)
+    assert max_abs_difference(trained("features.npy", scaled), expected) < 1e-5
 
 
 # Memory

@@ -8,7 +8,7 @@ import pytest
 from nnkernels import contenders, kernels
 from nnkernels.contenders import create
 from nnkernels.data import LabelledImages
-from nnkernels.errors import MissingDependencyError, UnknownNameError
+from nnkernels.errors import DataError, MissingDependencyError, UnknownNameError
 from nnkernels.parameters import copy, initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.transforms import as_features
@@ -229,6 +229,14 @@ def test_training_on_bytes_and_on_features_agrees(contender, start, data, order)
     from_bytes = trained(contender, start, data, order)
     features = LabelledImages(as_features(data.X), data.y)
     assert max_abs_difference(trained(contender, start, features, order), from_bytes) <= TOLERANCE
+
+
+@pytest.mark.parametrize("label", [10, 256, 2**32, 2**32 + 1])
+def test_a_label_that_the_network_has_no_class_for_is_refused(contender, start, data, label):
+    y = data.y.astype(np.int64)
+    y[5] = label
+    with pytest.raises(DataError, match=f"a label is {label}; the network has 10 classes"):
+        contender.prepare(start, LabelledImages(data.X, y), RECIPE)
 
 
 # Discovery

@@ -2,8 +2,10 @@
 
 import copy
 import pickle
+import re
 import sys
 import warnings
+from functools import partial
 from importlib import import_module
 
 import numpy as np
@@ -14,11 +16,13 @@ from hypothesis import strategies as st
 from nnkernels import kernels, training
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import LabelledImages
+from nnkernels.data.pixels import UnscaledPixelsWarning, as_features
 from nnkernels.errors import ConfigurationError, MissingDependencyError
 from nnkernels.history import History
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.training import batch_order, train
+from tests.forms import FEATURES, PIXELS
 
 pytest.importorskip("sklearn")
 
@@ -32,7 +36,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from nnkernels.estimator import HyperParameterError, MLPClassifier, _classifier
+from nnkernels.estimator import HyperParameterError, MLPClassifier, SampleError, _classifier
 from nnkernels.estimator._learning import hold_out
 
 each_backend = pytest.mark.parametrize("backend", kernels.names())
@@ -149,15 +153,48 @@ def test_mnist_is_learnt_from_scaled_pixels(small_digits):
 # What goes in
 
 
-@pytest.mark.parametrize(
-    "form", [np.uint8, np.int64, np.float32, np.float64, object, np.asfortranarray, np.ndarray.tolist]
-)
-def test_features_are_taken_as_they_are_in_any_form(form):
+def assert_learnt_alike(given, X, y):
+    expected = quick().fit(X, y)
+    for found in (quick().fit(given, y), quick(epochs=1, schedule="constant").partial_fit(given, y, range(10))):
+        same = expected if found.epochs > 1 else quick(epochs=1, schedule="constant").fit(X, y)
+        assert_same(found.params_, same.params_)
+        np.testing.assert_array_equal(found.predict_proba(given), same.predict_proba(X))
+
+
+@pytest.mark.parametrize("form", [*FEATURES, "object", "list"])
+def test_features_are_taken_as_they_are_in_any_form(form, tmp_path):
     X, y = load_digits(return_X_y=True)
-    X, y = X[:200], y[:200]
-    expected = quick().fit(X, y).predict_proba(X)
-    given = X.astype(form) if isinstance(form, type) else form(X)
-    np.testing.assert_array_equal(quick().fit(given, y).predict_proba(given), expected)
+    X, y = X[:200].astype(np.float32), y[:200]
+    others = {"object": lambda X, _folder: X.astype(object), "list": lambda X, _folder: X.tolist()}
+    assert_learnt_alike((FEATURES | others)[form](X, tmp_path), X, y)
+
+
+@pytest.mark.parametrize("form", PIXELS)
+def test_pixels_are_scaled_in_any_form(form, tmp_path, small_digits):
+    X, y = small_digits.X_train[:200], small_digits.y_train[:200]
+    assert_learnt_alike(PIXELS[form](X, tmp_path), as_features(X), y)
+
+
+def test_pixels_of_a_data_frame_are_scaled(small_digits):
+    pd = pytest.importorskip("pandas")
+    X, y = small_digits.X_train[:200], small_digits.y_train[:200]
+    assert_learnt_alike(pd.DataFrame(X.astype(np.int64)), as_features(X), y)
+
+
+def test_floats_that_look_like_pixels_warn_in_fit_and_in_predict(small_digits):
+    X, y = small_digits.X_train[:200], small_digits.y_train[:200]
+    with pytest.warns(UnscaledPixelsWarning, match="look like pixels"):
+        quick(epochs=20).fit(X.astype(float), y)
+    classifier = quick().fit(X, y)
+    with pytest.warns(UnscaledPixelsWarning, match="look like pixels"):
+        classifier.predict(X.astype(float))
+
+
+def test_integers_that_are_no_pixels_are_refused(iris):
+    counts = np.arange(600).reshape(150, 4)
+    for use in (quick().fit, lambda X, y: quick().fit(*iris).predict(X)):
+        with pytest.raises(SampleError, match=r"from 0 to 599, but integers are pixels .* X.astype\(np.float32\)"):
+            use(counts, iris[1])
 
 
 @given(st.permutations(["nought", "one", "two"]))
@@ -404,17 +441,72 @@ def test_a_stream_of_unequal_chunks_is_learnt(iris):
     assert classifier.history_.epochs_done == 80
 
 
+@pytest.mark.parametrize("go_on", ["partial_fit", "partial_fit with classes", "warm_start"])
+@pytest.mark.parametrize(
+    ("learnt", "unseen", "named"),
+    [
+        (list("123456"), "10", "'10'"),
+        (list("abcdef"), "apple", "'apple'"),
+        (["yes", "no"], "nothing", "'nothing'"),
+        (list(range(5)), 5.0, "5.0"),
+        (list("123"), 1, "1"),
+        ([1, 2, 3], "1", "'1'"),
+        ([False, True], 2, "2"),
+        (np.arange(4, dtype=np.uint8), 256, "256"),
+        (np.arange(4, dtype=np.int8), -255, "-255"),
+        (np.arange(4, dtype=np.uint32), 2**32 + 1, "4294967297"),
+        (np.array(["a", "b"], object), "ab", "'ab'"),
+    ],
+)
+def test_a_label_never_seen_is_not_another(learnt, unseen, named, go_on):
+    rng = np.random.default_rng(0)
+    classes = np.asarray(learnt)
+    y = np.tile(classes, 10)
+    X = rng.random((len(y), 3))
+    classifier = quick(warm_start=True).fit(X, y)
+    kept = copy.deepcopy(classifier.params_)
+    labels = np.array([unseen] * 10)
+    learn = {
+        "partial_fit": classifier.partial_fit,
+        "partial_fit with classes": partial(classifier.partial_fit, classes=classes),
+        "warm_start": classifier.fit,
+    }[go_on]
+    with pytest.raises(ValueError, match=re.escape(f": {named};")) as caught:
+        learn(X[:10], labels)
+    assert isinstance(caught.value, SampleError)
+    assert_same(classifier.params_, kept)
+    assert classifier.classes_.dtype == classes.dtype
+
+
+def test_a_first_pass_meets_only_the_classes_that_it_was_given(iris):
+    X, y = iris
+    classes = np.arange(3, dtype=np.uint8)
+    with pytest.raises(SampleError, match="256"):
+        quick().partial_fit(X, np.where(y == 0, 256, y), classes)
+    with pytest.raises(SampleError, match=r"'12'.*the classes are"):
+        quick().partial_fit(X, np.array(["1", "2", "12"])[y], list("123"))
+
+
+def test_equal_labels_of_another_dtype_are_the_same(iris):
+    X, y = iris
+    expected = quick(epochs=1, schedule="constant").fit(X, y)
+    for form in (np.uint8, np.int64, float, ">i4"):
+        assert_same(quick().partial_fit(X, y.astype(form), [0, 1, 2]).params_, expected.params_)
+    names = np.array(["a", "b", "cde"])
+    assert_same(quick().partial_fit(X, names[y].astype(object), names).params_, expected.params_)
+
+
 @pytest.mark.parametrize(
     ("further", "message"),
     [
         (lambda fitted, X, y: fitted.fit(X[:, :2], y), "X has 2 features"),
-        (lambda fitted, X, y: fitted.fit(X, y + 1), "previously unseen labels"),
-        (lambda fitted, X, y: fitted.partial_fit(X, y + 1), "previously unseen labels"),
+        (lambda fitted, X, y: fitted.fit(X, y + 1), "not among the classes: [23];"),
+        (lambda fitted, X, y: fitted.partial_fit(X, y + 1), "not among the classes: [23];"),
         (lambda fitted, X, y: fitted.partial_fit(X, y, classes=[0, 1, 2, 3]), "those of the training so far are"),
         (lambda fitted, X, y: fitted.set_params(hidden_size=5).fit(X, y), r"hidden_size is 5, but .* 20 hidden units"),
         (lambda fitted, X, y: clone(fitted).partial_fit(X, y), "first call of partial_fit needs classes"),
         (lambda fitted, X, y: clone(fitted).partial_fit(X, y, classes=[]), "first call of partial_fit needs classes"),
-        (lambda fitted, X, y: clone(fitted).partial_fit(X, y, classes=[0, 1]), "previously unseen labels"),
+        (lambda fitted, X, y: clone(fitted).partial_fit(X, y, classes=[0, 1]), "not among the classes: [23];"),
     ],
 )
 def test_what_does_not_continue_the_training_is_refused(further, message, iris):

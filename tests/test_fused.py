@@ -528,6 +528,20 @@ def test_images_of_another_width_are_refused(name, dtype, N):
             contender.predict(np.zeros((N, inputs), dtype))
 
 
+@pytest.mark.parametrize("N", [1, 3])
+def test_images_that_are_not_contiguous_are_predicted_to_the_same_last_bit(N):
+    rng = np.random.default_rng(5)
+    predict = entries.predictor(with_biases(initial_parameters(0, 29, 20, 10)), PIXEL_SCALE, as_features)
+    X = sparse_images(rng, N, 29)
+    expected = predict(X)
+    for view in (np.repeat(X, 2, axis=1)[:, ::2], X[:, ::-1].copy()[:, ::-1], np.asfortranarray(X)) * 2:
+        np.testing.assert_array_equal(predict(view), expected)
+    np.testing.assert_array_equal(predict(X), expected)
+    for wrong in (X[0], X[np.newaxis], np.repeat(X, 2, axis=1)[:, ::2][np.newaxis]):
+        with pytest.raises(DataError, match="one image a row"):
+            predict(wrong)
+
+
 def test_a_predictor_keeps_the_parameters_of_its_making():
     params = with_biases(initial_parameters(6, 29))
     X = sparse_images(np.random.default_rng(6), 3, 29)

@@ -5,9 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from nnkernels.errors import ConfigurationError, DataError, UnknownNameError
+from nnkernels.errors import ConfigurationError, UnknownNameError
 from nnkernels.recipes import SGD, Optimizer, Recipe, accuracy_recipe
-from nnkernels.transforms import as_features, feature_scale
 
 # Optimizers
 
@@ -91,45 +90,3 @@ def test_accuracy_recipe_sees_sixty_thousand_images(images, epochs):
     assert recipe.epochs == epochs
     assert recipe.schedule == "linear"
     assert recipe.learning_rates(epochs - 1, images)[-1] > 0
-
-
-# Pixels
-
-
-def test_bytes_become_features_between_zero_and_one():
-    pixels = np.arange(256, dtype=np.uint8).reshape(2, 128)
-    for dtype in (np.float32, np.float64):
-        features = as_features(pixels, dtype)
-        assert features.dtype == dtype
-        assert features.flags.c_contiguous
-        np.testing.assert_allclose(features.ravel(), np.arange(256) / 255, rtol=2 * np.finfo(dtype).eps)
-        assert features.min() == 0
-        assert features.max() == 1
-    assert as_features(pixels).dtype == np.float32
-
-
-def test_features_stay_as_they_are_and_are_not_copied_without_need():
-    X = np.random.default_rng(0).random((3, 4), np.float32)
-    assert as_features(X) is X
-    np.testing.assert_array_equal(as_features(X, np.float64), X.astype(np.float64))
-    transposed = as_features(np.asfortranarray(X))
-    assert transposed.flags.c_contiguous
-    np.testing.assert_array_equal(transposed, X)
-
-
-def test_feature_scale_is_what_as_features_multiplies_by():
-    X = np.array([[51, 255]], np.uint8)
-    np.testing.assert_allclose(X * feature_scale(X), as_features(X), rtol=1e-7)
-    assert feature_scale(as_features(X)) == 1.0
-
-
-@pytest.mark.parametrize("shape", [(784,), (2, 28, 28), ()])
-def test_images_have_two_dimensions(shape):
-    with pytest.raises(DataError, match="one image a row"):
-        as_features(np.zeros(shape, np.uint8))
-
-
-@pytest.mark.parametrize("dtype", [np.int64, np.int8, bool, object, complex])
-def test_images_are_bytes_or_floats(dtype):
-    with pytest.raises(DataError, match="expected uint8 pixels"):
-        as_features(np.zeros((2, 3), dtype))

@@ -511,6 +511,9 @@ def test_data_hands_out_its_parts_without_a_copy_and_not_to_be_changed(small_dig
         (np.zeros((5, 3)), np.zeros((5, 1), int), r"shape \(5, 1\); expected integers \(N,\)"),
         (np.zeros((5, 3)), np.zeros(5), "labels are float64"),
         (np.zeros((5, 3)), np.array([0, 1, -2, 0, -1]), "label 2 is -2"),
+        (np.zeros((5, 3)), np.array([0, 1, 2, 2**63, 0], np.uint64), "label 3 is 9223372036854775808"),
+        (np.full((5, 3), 256), np.zeros(5, int), "from 256 to 256, but integers are pixels"),
+        (np.zeros((5, 3), object), np.zeros(5, int), "images have dtype object"),
     ],
 )
 def test_images_and_labels_that_do_not_fit_are_refused(X, y, message):

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnkernels.contenders._labels import check_labels
 from nnkernels.contenders._xla_threads import start_backend
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.kernels.contract import step_sizes, update_rule
-from nnkernels.parameters import FloatArray, Parameters
+from nnkernels.parameters import FloatArray, Parameters, native
 from nnkernels.recipes import Optimizer, Recipe
-from nnkernels.transforms import PIXEL_SCALE
+from nnkernels.transforms import as_images, feature_scale
 
 PACKAGES = ("jax", "jaxlib")
 EXTRA = "peers"
@@ -62,11 +63,9 @@ class JaxContender:
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
         """Copy the parameters, put the data where XLA has them, and compile."""
         jnp = self.jax.numpy
-        classes = len(parameters.b2)
-        if len(data.y) and data.y.max() >= classes:
-            raise DataError(f"a label is {data.y.max()}; the network has {classes} classes")
+        check_labels(data, len(parameters.b2))
         self.recipe, self.rule = recipe, update_rule(recipe.optimizer)
-        self.params = Parameters(*(jnp.array(array, copy=True) for array in self.kept(parameters)))
+        self.params = Parameters(*(jnp.array(array, copy=True) for array in self.kept(native(parameters))))
         self.memory = _fresh_memory(recipe.optimizer, self.params, jnp)
         self.steps_done = 0
         self.image_count = len(data.X)
@@ -115,7 +114,7 @@ class JaxContender:
         """Run the compiled forward pass and softmax; it compiles anew for each number of images."""
         if self.given_form is None:
             self.given_form = self.kept(self.params)
-        probs: FloatArray = np.asarray(self._predict(self.given_form, X))
+        probs: FloatArray = np.asarray(self._predict(self.given_form, as_images(X)))
         return probs
 
     def parameters(self) -> Parameters:
@@ -132,8 +131,7 @@ class JaxContender:
 
 def features(images: Any) -> Any:
     """Return the features, float32, of pixels or features on the device."""
-    scale = PIXEL_SCALE if images.dtype == np.uint8 else 1.0
-    return images.astype(np.float32) * np.float32(scale)
+    return images.astype(np.float32) * np.float32(feature_scale(images))
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 
+from nnkernels.contenders._labels import check_labels
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError
 from nnkernels.interchange import from_keras, keras_optimizer, to_keras
@@ -38,6 +39,7 @@ class KerasContender:
 
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
         """Build the model and the optimizer; convert the data."""
+        check_labels(data, len(parameters.b2))
         self.recipe = recipe
         self.model = to_keras(parameters)
         self.optimizer = keras_optimizer(recipe.optimizer, recipe.learning_rate)

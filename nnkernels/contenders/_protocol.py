@@ -56,7 +56,10 @@ class Contender(Protocol):
         ...
 
     def predict(self, X: npt.NDArray[Any]) -> FloatArray:
-        """Return the probabilities (N, C) of images (N, D), uint8 pixels or float features."""
+        """Return the probabilities (N, C) of images (N, D), integer pixels or float features.
+
+        In any byte order, memory order and strides; :func:`nnkernels.transforms.as_images` says which is which.
+        """
         ...
 
     def parameters(self) -> Parameters:

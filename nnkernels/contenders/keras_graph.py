@@ -12,7 +12,7 @@ from nnkernels.contenders._protocol import Entry
 from nnkernels.data import LabelledImages
 from nnkernels.parameters import FloatArray, Parameters
 from nnkernels.recipes import Recipe
-from nnkernels.transforms import feature_scale
+from nnkernels.transforms import as_images, feature_scale
 
 
 def contenders() -> dict[str, Entry]:
@@ -39,12 +39,14 @@ class KerasGraph(KerasContender):
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Run the traced loop; reading a weight afterwards waits for its end."""
-        self._train(self.tf.constant(order.astype(np.int32)), self.tf.constant(learning_rates))
+        self._train(self.tf.constant(order, self.tf.int32), self.tf.constant(learning_rates, self.tf.float32))
         self.model.trainable_variables[-1].numpy()
 
     def predict(self, X: npt.NDArray[Any]) -> FloatArray:
         """Run the traced forward pass and softmax."""
-        probs: FloatArray = self._predict(self.tf.constant(X), self.tf.constant(feature_scale(X), "float32")).numpy()
+        images = as_images(X)
+        scale = self.tf.constant(feature_scale(images), "float32")
+        probs: FloatArray = self._predict(self.tf.constant(images), scale).numpy()
         return probs
 
     def _training_function(self) -> Any:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 from nnkernels import kernels
+from nnkernels.contenders._labels import check_labels
 from nnkernels.contenders._protocol import Entry
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
@@ -57,17 +58,16 @@ class KernelContender:
 
         Bytes stay bytes: they are scaled when a batch is fetched.
         """
+        check_labels(data, len(parameters.b2))
         self.params = copy(parameters)
         self.state = initial_state(self.params)
         self.batch_size = recipe.batch_size
         self.rule = update_rule(recipe.optimizer)
         self.scale = feature_scale(data.X)
         self.count = len(data.X)
-        self.images = image_packer(self.backend)(np.ascontiguousarray(data.X))
+        self.images = image_packer(self.backend)(data.X)
         self.y = data.y.astype(np.int64)
         self._predict: Predict | None = None
-        if len(self.y) and self.y.max() >= len(self.params.b2):
-            raise DataError(f"a label is {self.y.max()}; the network has {len(self.params.b2)} classes")
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Train on a stretch of batches."""
@@ -79,8 +79,8 @@ class KernelContender:
             self.state,
             self.images,
             self.y,
-            order,
-            learning_rates,
+            np.ascontiguousarray(order, np.int64),
+            np.ascontiguousarray(learning_rates, np.float32),
             self.batch_size,
             self.scale,
             self.rule,
@@ -102,7 +102,7 @@ class KernelContender:
 
     def restore(self, state: OptimizerState) -> None:
         """Take over what an optimizer remembered, after :meth:`prepare`: the training goes on where that one was."""
-        self.state = OptimizerState(state.step.copy(), copy(state.first), copy(state.second))
+        self.state = OptimizerState(np.array(state.step, np.int64), copy(state.first), copy(state.second))
 
     def close(self) -> None:
         """Do nothing: all that was taken is memory."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnkernels.data.pixels import as_images
 from nnkernels.errors import DataError
 
 ByteArray = npt.NDArray[np.uint8]
@@ -36,31 +37,42 @@ def digest(*arrays: npt.NDArray[Any]) -> str:
 class LabelledImages:
     """Images with their labels, in any form that a network trains from.
 
+    Given are images and labels in any byte order, memory order and strides; what is kept is as below. One rule says
+    what images are (:func:`nnkernels.transforms.as_images`): integers are pixels, must lie in 0..255 and are scaled by
+    1/255; floats and booleans are features and are taken as they are.
+
     Attributes
     ----------
-    X : ndarray, shape (N, D)
-        uint8 pixels, whose features are ``X / 255``, or float features.
+    X : ndarray of uint8, float32 or float64, shape (N, D)
+        Pixels, whose features are ``X / 255``, or float features. C-contiguous, in the byte order of the machine.
     y : ndarray of integers, shape (N,)
-        Classes, counted from 0.
+        Classes, counted from 0. Contiguous, in the byte order of the machine.
 
     Raises
     ------
     DataError
-        If shapes or dtypes are not as above, or a label is negative: compiled code would read beside the arrays.
+        If shapes or dtypes are not as above, an integer image has a value outside of 0..255, or a label is negative or
+        does not fit into int64: compiled code would read beside the arrays.
+
+    Warns
+    -----
+    UnscaledPixelsWarning
+        If float features look like pixels that are not scaled, or integers like features.
     """
 
     X: npt.NDArray[Any]
     y: npt.NDArray[np.integer[Any]]
 
     def __post_init__(self) -> None:
-        if self.X.ndim != 2:
-            raise DataError(f"images have shape {self.X.shape}; expected (N, D), one image a row")
+        object.__setattr__(self, "X", as_images(self.X))
         if self.y.ndim != 1 or self.y.dtype.kind not in "iu":
             raise DataError(f"labels are {self.y.dtype} of shape {self.y.shape}; expected integers (N,)")
         if len(self.X) != len(self.y):
             raise DataError(f"{len(self.X)} images but {len(self.y)} labels")
-        if self.y.dtype.kind == "i" and len(self.y) and self.y.min() < 0:
-            where = int(np.argmax(self.y < 0))
+        object.__setattr__(self, "y", np.ascontiguousarray(self.y, self.y.dtype.newbyteorder("=")))
+        wrong = (self.y < 0) | (self.y > np.iinfo(np.int64).max)
+        if wrong.any():
+            where = int(np.argmax(wrong))
             raise DataError(f"label {where} is {self.y[where]}; expected classes counted from 0")
 
 
@@ -101,7 +113,7 @@ class Dataset:
                 raise DataError(f"{part} label {where} is {y[where]}; expected 0 to {CLASSES - 1}")
         # Shared by many contenders in one process: nobody may change them. The caller's own arrays stay as they are.
         for field in fields(self):
-            shared = getattr(self, field.name).view()
+            shared = np.ascontiguousarray(getattr(self, field.name)).view()
             shared.flags.writeable = False
             object.__setattr__(self, field.name, shared)
 

@@ -18,9 +18,10 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from nnkernels.data.idx import GZIP_MAGIC, read_header, read_idx
+from nnkernels.data.pixels import RULE, as_images
 from nnkernels.errors import DataError, one_line
 
-IMAGE_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32))
+CONVERTED_IMAGES = 256  # at a time: what a file of wider numbers takes beside the images that it becomes
 
 
 class _Layout(NamedTuple):
@@ -32,9 +33,11 @@ class _Layout(NamedTuple):
 
 
 class ImageFile:
-    """Images of an IDX file (plain, of unsigned bytes) or of an ``.npy`` file (uint8 or float32), any number of them.
+    """Images of an IDX file (plain, of unsigned bytes) or of an ``.npy`` file, any number of them.
 
-    Nothing stays open between two reads, so there is nothing to close, and threads may read at once.
+    One rule says what the numbers of an ``.npy`` file are (:func:`nnkernels.transforms.as_images`), in whatever byte
+    order: integers are pixels, must lie in 0..255 and are scaled by 1/255; floats and booleans are features and are
+    taken as they are. Nothing stays open between two reads, so there is nothing to close, and threads may read at once.
 
     Parameters
     ----------
@@ -47,7 +50,8 @@ class ImageFile:
     inputs : int
         D, or height times width.
     dtype : dtype
-        uint8 pixels, whose features are ``X / 255``, or float32 features.
+        What is read: uint8 pixels, whose features are ``X / 255``, or float32 features. A file of another dtype is
+        converted as it is read.
 
     Raises
     ------
@@ -59,17 +63,15 @@ class ImageFile:
         self.path = Path(path)
         with _opened(self.path) as stream:
             layout = _layout(stream, self.path, 2, 3)
-        if layout.dtype not in IMAGE_DTYPES:
-            raise DataError(
-                f"{self.path}: images are {layout.dtype.str}; expected uint8 or float32 of this machine's byte order, "
-                "so convert them, a part at a time, with X.astype(np.float32)"
-            )
+        if layout.dtype.kind not in "iufb":
+            raise DataError(f"{self.path}: images are {layout.dtype.str}; expected integers or floats: {RULE}")
         if len(layout.shape) not in (2, 3) or 0 in layout.shape:
             raise DataError(
                 f"{self.path}: images have shape {layout.shape}; expected (N, D) or (N, height, width), none of them 0"
             )
         self.inputs = math.prod(layout.shape[1:])
-        self.dtype = layout.dtype
+        self.dtype = np.dtype(np.uint8 if layout.dtype.kind in "iu" else np.float32)
+        self._stored = layout.dtype
         self._images = layout.shape[0]
         self._start = layout.start
 
@@ -89,7 +91,13 @@ class ImageFile:
         Raises
         ------
         DataError
-            If there are no such images, ``out`` is something else, or the file has been cut since it was opened.
+            If there are no such images, a pixel is outside of 0..255, ``out`` is something else, or the file has been
+            cut since it was opened.
+
+        Warns
+        -----
+        UnscaledPixelsWarning
+            If the integers that are read look like features: none is above 1.
         """
         if not 0 <= start <= stop <= len(self):
             raise DataError(f"{self.path}: has {len(self)} images; {start} to {stop} are not among them")
@@ -99,9 +107,24 @@ class ImageFile:
             raise DataError(f"{self.path}: out is {X.dtype} of shape {X.shape}; expected {self.dtype} {shape}, C order")
         # Without the stream's own buffer, through which the bytes would otherwise be copied once more.
         with _opened(self.path, buffering=0) as stream:
-            stream.seek(self._start + start * self.inputs * self.dtype.itemsize)
-            _fill(stream, self.path, X)
+            stream.seek(self._start + start * self.inputs * self._stored.itemsize)
+            if self._stored == self.dtype:
+                _fill(stream, self.path, X)
+            else:
+                self._convert(stream, start, X)
         return X
+
+    def _convert(self, stream: IO[bytes], start: int, X: npt.NDArray[Any]) -> None:
+        stored = np.empty((min(CONVERTED_IMAGES, len(X)), self.inputs), self._stored)
+        for first in range(0, len(X), CONVERTED_IMAGES):
+            part = X[first : first + CONVERTED_IMAGES]
+            values = stored[: len(part)]
+            _fill(stream, self.path, values)
+            try:
+                part[:] = values if self.dtype == np.float32 else as_images(values)
+            except DataError as error:
+                where = start + first
+                raise DataError(f"{self.path}, images {where} to {where + len(part)}: {error}") from error
 
 
 def read_labels(path: str | os.PathLike[str]) -> npt.NDArray[np.integer[Any]]:
@@ -121,15 +144,12 @@ def read_labels(path: str | os.PathLike[str]) -> npt.NDArray[np.integer[Any]]:
             return read_idx(path, 1)
         stream.seek(0)
         layout = _layout(stream, path, 1)
-        if layout.dtype.kind not in "iu" or not layout.dtype.isnative or len(layout.shape) != 1:
-            raise DataError(
-                f"{path}: labels are {layout.dtype.str} of shape {layout.shape}; expected integers (N,), of this "
-                "machine's byte order"
-            )
+        if layout.dtype.kind not in "iu" or len(layout.shape) != 1:
+            raise DataError(f"{path}: labels are {layout.dtype.str} of shape {layout.shape}; expected integers (N,)")
         labels = np.empty(layout.shape, layout.dtype)
         stream.seek(layout.start)
         _fill(stream, path, labels)
-    return labels
+    return labels.astype(labels.dtype.newbyteorder("="), copy=False)
 
 
 @contextmanager

@@ -13,5 +13,6 @@ if find_spec("sklearn") is None:
 
 from nnkernels.estimator._classifier import MLPClassifier
 from nnkernels.estimator._hyper_parameters import HyperParameterError
+from nnkernels.estimator._samples import SampleError
 
-__all__ = ["HyperParameterError", "MLPClassifier"]
+__all__ = ["HyperParameterError", "MLPClassifier", "SampleError"]

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from nnkernels import kernels
 from nnkernels.estimator._hyper_parameters import HyperParameters, checked, checked_backend, checked_seed
 from nnkernels.estimator._learning import HIGHEST_LOSS, Trained, beginning, learn, warn_of_a_loss_above
+from nnkernels.estimator._samples import SampleError, encoded, features_of
 from nnkernels.history import History
 from nnkernels.kernels import OptimizerState
 from nnkernels.parameters import FloatArray, Parameters
@@ -27,8 +28,10 @@ from nnkernels.training import Callback, probabilities
 class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """One hidden layer (ReLU), softmax and cross-entropy: the network of nnkernels as a scikit-learn classifier.
 
-    Features are taken as they are, whatever their dtype: scale them first, pixels by 1/255 say. They become float32,
-    as are the parameters. Sparse matrices are refused.
+    The dtype of X says what it holds, by the rule of the whole package. Integers are pixels: they must lie in 0..255,
+    and are scaled by 1/255. Floats and booleans are features and are taken as they are: scale them first. Convert
+    integers that are no pixels, such as counts, to floats. The columns of a data frame share one dtype: integers beside
+    floats are floats. Everything becomes float32, as are the parameters. Sparse matrices are refused.
 
     Parameters
     ----------
@@ -73,6 +76,9 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
 
     Warns
     -----
+    UnscaledPixelsWarning
+        If floats look like pixels that are not scaled (all in 0..255, some below 16 and some above), or integers like
+        features (none above 1).
     ConvergenceWarning
         If the loss is not finite in the end (the training stops there), or after :meth:`fit` above twice that of
         blind guessing.
@@ -142,14 +148,16 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
         ------
         HyperParameterError
             If a hyper-parameter cannot be used.
+        SampleError
+            If an integer in X lies outside of 0..255, or ``warm_start`` meets a label that is not in ``classes_``.
         ValueError
-            If X or y cannot be learnt from, or ``warm_start`` meets other features or a class not yet known.
+            If X or y cannot be learnt from, or ``warm_start`` meets other features. The other two are ValueErrors too.
         """
         hyper = checked(self.get_params(deep=False))
         anew = not (self.warm_start and hasattr(self, "params_"))
         features, labels = self._samples(X, y, anew)
-        encoder = LabelEncoder().fit(labels if anew else self.classes_)
-        self._learn(features, labels, encoder, hyper, anew)
+        known = LabelEncoder().fit(labels).classes_ if anew else self.classes_
+        self._learn(features, labels, known, hyper, anew)
         warn_of_a_loss_above(HIGHEST_LOSS, self.history_, len(self.classes_))
         return self
 
@@ -169,18 +177,21 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
         ------
         HyperParameterError
             If a hyper-parameter cannot be used.
+        SampleError
+            If an integer in X lies outside of 0..255, y holds a label that is not in ``classes_``, or ``classes`` is
+            missing or not as before.
         ValueError
-            If X or y cannot be learnt from, or ``classes`` is missing or not as before.
+            If X or y cannot be learnt from. The other two are ValueErrors too.
         """
         hyper = checked(self.get_params(deep=False)).for_one_pass()
         anew = not hasattr(self, "params_")
         if anew and (classes is None or np.size(classes) == 0):
-            raise ValueError("the first call of partial_fit needs classes: all labels that there will ever be")
+            raise SampleError("the first call of partial_fit needs classes: all labels that there will ever be")
         features, labels = self._samples(X, y, anew)
-        encoder = LabelEncoder().fit(self.classes_ if classes is None else classes)
-        if not (anew or np.array_equal(encoder.classes_, self.classes_)):
-            raise ValueError(f"classes are {encoder.classes_}, but those of the training so far are {self.classes_}")
-        self._learn(features, labels, encoder, hyper, anew)
+        known = self.classes_ if classes is None else LabelEncoder().fit(classes).classes_
+        if not (anew or known.tolist() == self.classes_.tolist()):
+            raise SampleError(f"classes are {known}, but those of the training so far are {self.classes_}")
+        self._learn(features, labels, known, hyper, anew)
         warn_of_a_loss_above(math.inf, self.history_, len(self.classes_))
         return self
 
@@ -194,11 +205,17 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
         Returns
         -------
         ndarray of float32, shape (N, C)
+
+        Raises
+        ------
+        SampleError
+            If an integer in X lies outside of 0..255.
+        ValueError
+            If X has other features than those learnt from, or numbers that are not finite in float32.
         """
         check_is_fitted(self, "params_")
         backend = kernels.load(checked_backend(self.backend))
-        with np.errstate(over="ignore", invalid="ignore"):  # scikit-learn refuses what float32 cannot hold
-            features = validate_data(self, X, dtype=np.float32, order="C", reset=False)
+        features = features_of(validate_data(self, X, dtype="numeric", reset=False))
         with np.errstate(over="ignore", invalid="ignore"):  # only some backends would say so, below all do
             probs = probabilities(backend, self.params_, features)
         if lost := int(np.isnan(probs).any(axis=1).sum()):
@@ -217,18 +234,18 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
         return labels
 
     def _samples(self, X: npt.ArrayLike, y: npt.ArrayLike, anew: bool) -> tuple[FloatArray, npt.NDArray[Any]]:
-        with np.errstate(over="ignore", invalid="ignore"):  # scikit-learn refuses what float32 cannot hold
-            features, labels = validate_data(self, X, y, dtype=np.float32, order="C", reset=anew)
+        samples, labels = validate_data(self, X, y, dtype="numeric", reset=anew)
         check_classification_targets(labels)
-        return features, labels
+        return features_of(samples), labels
 
     def _learn(
-        self, X: FloatArray, labels: npt.NDArray[Any], encoder: LabelEncoder, hyper: HyperParameters, anew: bool
+        self, X: FloatArray, labels: npt.NDArray[Any], known: npt.NDArray[Any], hyper: HyperParameters, anew: bool
     ) -> None:
+        y = encoded(labels, known)
         if anew:
-            before = beginning(checked_seed(self.random_state), X.shape[1], len(encoder.classes_), hyper.recipe)
+            before = beginning(checked_seed(self.random_state), X.shape[1], len(known), hyper.recipe)
         else:
             before = Trained(self.params_, self._optimizer_state, self.history_)
-        trained = learn(X, encoder.transform(labels), hyper, before)
-        self.classes_ = encoder.classes_
+        trained = learn(X, y, hyper, before)
+        self.classes_ = known
         self.params_, self._optimizer_state, self.history_ = trained

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from nnkernels.errors import DataError, NNKernelsError, one_line
-from nnkernels.parameters import FloatArray, Parameters
+from nnkernels.parameters import FloatArray, Parameters, copy, native
 
 MAX_BYTES = 2**30  # far above the 64 kB of 784-20-10; a file of more is no file of parameters, or a trap
 
 _EXPECTED = "W1 (D, H), b1 (H,), W2 (H, C) and b2 (C,)"
-_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def checked_parameters(arrays: Mapping[str, Any], where: str, *, finite: bool = True) -> Parameters:
@@ -41,16 +40,9 @@ def checked_parameters(arrays: Mapping[str, Any], where: str, *, finite: bool = 
         If an array is missing or unknown, has another dtype or shape, does not fit the others, or is not finite.
     """
     _check_names(arrays, where)
-    found = {name: np.asarray(arrays[name]) for name in Parameters._fields}
-    native = {name: array.dtype.newbyteorder("=") for name, array in found.items()}
-    for name, dtype in native.items():
-        if dtype not in _DTYPES:
-            raise DataError(f"{where}: {name} is {dtype}; expected float32 or float64, so convert it before writing it")
-    if len(set(native.values())) > 1:
-        mixed = ", ".join(f"{name} {dtype}" for name, dtype in native.items())
-        raise DataError(f"{where}: the arrays differ in dtype ({mixed}); convert all to one of them")
-    _check_shapes(found, where)
-    params = Parameters(*(np.array(found[name], dtype=native[name], order="C") for name in Parameters._fields))
+    found = native(Parameters(*(np.asarray(arrays[name]) for name in Parameters._fields)), where)
+    _check_shapes(found._asdict(), where)
+    params = copy(found)
     if finite:
         _check_finite(params, where)
     return params

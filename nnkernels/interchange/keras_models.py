@@ -9,7 +9,7 @@ from nnkernels.errors import DataError
 from nnkernels.interchange.architecture import DENSE, RELU, SOFTMAX, Step, parameters_of_chain
 from nnkernels.interchange.keras_dtype import float32_floatx
 from nnkernels.interchange.keras_import import import_keras
-from nnkernels.parameters import Parameters
+from nnkernels.parameters import Parameters, native
 
 if TYPE_CHECKING:
     from nnkernels.recipes import Optimizer
@@ -37,6 +37,7 @@ def to_keras(parameters: Parameters) -> Any:
         If Keras is not installed.
     """
     keras = import_keras()
+    parameters = native(parameters)
     inputs, hidden = parameters.W1.shape
     classes = parameters.W2.shape[1]
     dtype = parameters.W1.dtype.name

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
 from nnkernels.errors import MissingDependencyError
 from nnkernels.interchange.checks import damage_as_data_error
-from nnkernels.parameters import FloatArray, Parameters
+from nnkernels.parameters import FloatArray, Parameters, native
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -39,6 +37,7 @@ def to_onnx(params: Parameters) -> ModelProto:
     """
     onnx = _import_onnx()
     helper = onnx.helper
+    params = native(params)
     inputs, classes = params.W1.shape[0], params.W2.shape[1]
     dtype = helper.np_dtype_to_tensor_dtype(params.W1.dtype)
 
@@ -58,9 +57,7 @@ def to_onnx(params: Parameters) -> ModelProto:
             value("probs", classes, "Probability of each class."),
             value("logits", classes, "Scores before softmax."),
         ],
-        initializer=[
-            onnx.numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in params._asdict().items()
-        ],
+        initializer=[onnx.numpy_helper.from_array(array, name) for name, array in params._asdict().items()],
     )
     model: ModelProto = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="nnkernels"

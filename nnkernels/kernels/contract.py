@@ -88,6 +88,10 @@ def step_sizes(rule: UpdateRule, learning_rates: npt.NDArray[np.float32], steps_
 class Backend(Protocol):
     """The functions of a backend module. ``numpy_kernels`` documents each in full.
 
+    Float arrays are float32 or float64, all of one dtype, in the byte order of the machine. Memory order and strides
+    are free, and what is not changed may be read-only. Contenders convert everything else before they call these
+    functions; whoever calls them directly has ``transforms.as_features`` and ``parameters.native`` for that.
+
     A backend may add faster entries, which must agree with the functions below, composed, to a tolerance that a test
     states:
 

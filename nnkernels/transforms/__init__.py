@@ -1,6 +1,6 @@
 """What happens to pixels before the network sees them."""
 
+from nnkernels.data.pixels import PIXEL_SCALE, as_features, as_images, feature_scale
 from nnkernels.transforms.photo import Digit, digit_from_pixels, read_digit
-from nnkernels.transforms.pixels import PIXEL_SCALE, as_features, feature_scale
 
-__all__ = ["PIXEL_SCALE", "Digit", "as_features", "digit_from_pixels", "feature_scale", "read_digit"]
+__all__ = ["PIXEL_SCALE", "Digit", "as_features", "as_images", "digit_from_pixels", "feature_scale", "read_digit"]

@@ -77,7 +77,7 @@ def train_inplace(
     # Vectors are loaded from wherever a row begins on, as if everything were contiguous.
     order = np.ascontiguousarray(order)
     if not isinstance(X, NonzeroImages):
-        X = np.ascontiguousarray(X, np.float32 if X.dtype == np.float64 else X.dtype)
+        X = np.ascontiguousarray(X, X.dtype if X.dtype == np.uint8 else np.float32)
     threads = max(1, min(numba.get_num_threads(), batch_size // IMAGES_A_THREAD))
     layout = Layout.of(params, (dense_layer if dense else nonzero_layer).MOST_PANEL_LANES)
     batch_size = min(batch_size, max(len(order), 1))

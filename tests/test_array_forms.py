@@ -1,0 +1,295 @@
+"""Whatever byte order, dtype and memory order an array has, every entry gives the answer of the plain array."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from nnkernels import contenders, kernels
+from nnkernels.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from nnkernels.contenders import create
+from nnkernels.data import Dataset, LabelledImages
+from nnkernels.errors import ConfigurationError, DataError
+from nnkernels.history import History
+from nnkernels.interchange import from_keras, from_onnx, load_parameters, save_parameters, to_keras, to_onnx
+from nnkernels.kernels import OptimizerState
+from nnkernels.parameters import Parameters, copy, initial_parameters, max_abs_difference
+from nnkernels.recipes import Optimizer, Recipe
+from nnkernels.training import evaluate, probabilities
+from tests.forms import FEATURES, LAYOUTS, PIXELS, SAME_NUMBERS, backwards, big_endian, sliced
+
+INSTALLED = [name for name in contenders.names() if contenders.is_installed(name)]
+TRAINABLE = [name for name in INSTALLED if contenders.entry(name).trains]
+SUFFIXES = (".safetensors", ".npz", ".onnx", ".keras")
+
+D, HIDDEN, CLASSES, IMAGES = 33, 8, 5, 72
+RECIPE = Recipe("test", batch_size=32, hidden=HIDDEN)
+# Keras' fit is told at `prepare` whether the learning rate will change.
+CHANGING = RECIPE.with_changes(schedule="linear")
+RATES = np.full(3, 0.1, np.float32)
+# The same float32 arithmetic, in another order of summation where a runtime chooses by the number of images.
+TOLERANCE = 2e-6
+
+
+def random_pixels(seed=0, images=IMAGES):
+    rng = np.random.default_rng(seed)
+    return (rng.integers(0, 256, (images, D)) * (rng.random((images, D)) < 0.3)).astype(np.uint8)
+
+
+def random_features(seed=0, images=IMAGES):
+    # Sixty-fourths: float16 holds them exactly. Mostly zeros, so that the sparse kernels take them.
+    return (random_pixels(seed, images) // 4 / np.float32(64)).astype(np.float32)
+
+
+def random_labels(seed=1):
+    return np.random.default_rng(seed).integers(0, CLASSES, IMAGES)
+
+
+def random_parameters(dtype=np.float32, seed=2):
+    rng = np.random.default_rng(seed)
+    shapes = ((D, HIDDEN), (HIDDEN,), (HIDDEN, CLASSES), (CLASSES,))
+    return Parameters(*(rng.normal(0, 0.5, shape).astype(dtype) for shape in shapes))
+
+
+def formed(params, form, folder):
+    return Parameters(*(form(array, folder) for array in params))
+
+
+def expected_probabilities(params, features):
+    """Compute them in float64, by nothing of the package."""
+    W1, b1, W2, b2 = (np.asarray(array, np.float64) for array in params)
+    scores = np.exp(np.maximum(np.asarray(features, np.float64) @ W1 + b1, 0) @ W2 + b2)
+    return scores / scores.sum(axis=1, keepdims=True)
+
+
+def start_of(name):
+    """Return a contender that has answered for the plain forms: what it keeps of them could mislead it."""
+    params = random_parameters()
+    made = create(name)
+    made.prepare(params, LabelledImages(random_features(), random_labels()), RECIPE)
+    for images in (random_features(), random_pixels()):
+        made.predict(images)
+        made.predict(images[:1])
+    return made, params
+
+
+@pytest.fixture(scope="module", params=INSTALLED)
+def predictor(request):
+    made, params = start_of(request.param)
+    with closing(made):
+        yield made, params
+
+
+# What enters a contender
+
+
+@pytest.mark.parametrize("count", [1, 40])
+@pytest.mark.parametrize("form", FEATURES)
+def test_features_are_predicted_in_any_form(predictor, form, count, tmp_path):
+    contender, params = predictor
+    X = random_features(5, count)
+    found = np.asarray(contender.predict(FEATURES[form](X, tmp_path)))
+    np.testing.assert_allclose(found, expected_probabilities(params, X), rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("count", [1, 40])
+@pytest.mark.parametrize("form", PIXELS)
+def test_pixels_are_predicted_in_any_form(predictor, form, count, tmp_path):
+    contender, params = predictor
+    X = random_pixels(5, count)
+    found = np.asarray(contender.predict(PIXELS[form](X, tmp_path)))
+    np.testing.assert_allclose(found, expected_probabilities(params, X / 255), rtol=0, atol=TOLERANCE)
+
+
+def in_one_form(array, folder):
+    return np.asfortranarray(big_endian(array, folder))
+
+
+def in_another(array, folder):
+    wider = {"f": np.float64, "i": np.int32, "u": np.int64}[array.dtype.kind]
+    return backwards(sliced(array.astype(wider), folder), folder)
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_a_network_is_trained_by_arrays_of_any_form(name, tmp_path):
+    y, order = random_labels(), np.random.default_rng(3).permutation(IMAGES)
+    rates = np.array([0.3, 0.2, 0.1], np.float32)
+
+    def trained(X, form=lambda array, _folder: array):
+        labels, rows, steps = (form(array, tmp_path) for array in (y, order, rates))
+        with closing(create(name)) as contender:
+            start = formed(random_parameters(), in_one_form if form is in_one_form else backwards, tmp_path)
+            contender.prepare(start, LabelledImages(form(X, tmp_path), labels), CHANGING)
+            contender.advance(rows, steps)
+            return contender.parameters()
+
+    features = random_features()
+    expected = trained(features)
+    assert max_abs_difference(expected, random_parameters()) > 1e-3
+    assert max_abs_difference(trained(features, in_one_form), expected) <= TOLERANCE
+    assert max_abs_difference(trained(features, in_another), expected) <= TOLERANCE
+    pixels = random_pixels()
+    assert max_abs_difference(trained(pixels, in_another), trained(pixels / np.float32(255))) <= TOLERANCE
+
+
+@pytest.mark.parametrize("name", kernels.names())
+@pytest.mark.parametrize("form", SAME_NUMBERS)
+def test_what_an_optimizer_remembers_is_restored_from_any_form(name, form, tmp_path):
+    form = SAME_NUMBERS[form]
+    recipe = RECIPE.with_changes(optimizer=Optimizer("adam"))
+    data = LabelledImages(random_features(), random_labels())
+    step, first = np.array([7]), random_parameters(seed=8)
+    second = Parameters(*(np.abs(array) for array in random_parameters(seed=9)))
+
+    def trained(state):
+        contender = create(name)
+        contender.prepare(random_parameters(), data, recipe)
+        contender.restore(state)
+        contender.advance(np.arange(IMAGES), RATES)
+        return contender.parameters()
+
+    given = OptimizerState(form(step, tmp_path), formed(first, form, tmp_path), formed(second, form, tmp_path))
+    assert max_abs_difference(trained(given), trained(OptimizerState(step, first, second))) == 0
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_parameters_of_another_dtype_are_refused_by_name(name):
+    data = LabelledImages(random_features(), random_labels())
+    with closing(create(name)) as contender, pytest.raises(DataError, match="W1 is float16; expected float32"):
+        contender.prepare(random_parameters(np.float16), data, RECIPE)
+
+
+# What is judged, and by what
+
+
+@pytest.mark.parametrize("form", SAME_NUMBERS)
+def test_images_labels_and_parameters_are_judged_in_any_form(backend, form, tmp_path):
+    form, X, y, params = SAME_NUMBERS[form], random_features(), random_labels(), random_parameters()
+    given = form(X, tmp_path), form(y, tmp_path)
+    loss, error_rate = evaluate(formed(params, form, tmp_path), *given, backend)
+    expected = expected_probabilities(params, X)
+    assert loss == pytest.approx(-np.log(expected[np.arange(IMAGES), y]).mean(), abs=1e-6)
+    assert error_rate == (expected.argmax(axis=1) != y).mean()
+    found = probabilities(backend, formed(params, form, tmp_path), given[0])
+    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.filterwarnings("ignore:'@' is faster on contiguous arrays")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", LAYOUTS)
+def test_kernels_take_any_memory_order_and_strides(backend, form, dtype, tmp_path):
+    def changed(array):
+        return LAYOUTS[form](array, tmp_path)
+
+    def step(X, y, params):
+        activations = backend.forward(params, X)
+        grads = backend.backward(params, X, y, activations)
+        return activations.probs, backend.loss(activations.logits, y), *grads
+
+    X, y, params = random_features().astype(dtype), random_labels(), random_parameters(dtype)
+    expected = step(X, y, params)
+    found = step(changed(X), changed(y), Parameters(*map(changed, params)))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=TOLERANCE if dtype == np.float32 else 1e-14)
+
+
+# What is kept
+
+
+@pytest.mark.parametrize("form", {**FEATURES, **PIXELS})
+def test_labelled_images_are_bytes_or_native_floats_in_c_order(form, tmp_path):
+    forms, X = (FEATURES, random_features()) if form in FEATURES else (PIXELS, random_pixels())
+    data = LabelledImages(forms[form](X, tmp_path), random_labels())
+    assert data.X.dtype in ((np.float32, np.float64) if form in FEATURES else (np.uint8,))
+    assert data.X.dtype.isnative
+    assert data.X.flags.c_contiguous
+    np.testing.assert_array_equal(data.X, X)
+
+
+def test_what_is_plain_already_is_not_copied():
+    X, y = random_pixels(), random_labels()
+    data = LabelledImages(X, y)
+    assert np.shares_memory(data.X, X)
+    assert np.shares_memory(data.y, y)
+
+
+@pytest.mark.parametrize("form", LAYOUTS)
+def test_a_data_set_is_in_c_order_whatever_it_was_given(form, tmp_path):
+    X, y = np.random.default_rng(0).integers(0, 256, (6, 784)).astype(np.uint8), np.arange(6, dtype=np.uint8)
+    given = LAYOUTS[form](X, tmp_path), LAYOUTS[form](y, tmp_path)
+    data = Dataset(*given, *given)
+    assert data.sha256 == Dataset(X, y, X, y).sha256
+    for array in (data.X_train, data.y_train, data.X_test, data.y_test):
+        assert array.flags.c_contiguous
+        assert not array.flags.writeable
+
+
+# What is saved
+
+
+def needed(suffix, request):
+    if suffix == ".onnx":
+        pytest.importorskip("onnx")
+    if suffix == ".keras":
+        request.getfixturevalue("tf")
+
+
+def assert_identical(found, expected):
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.dtype.isnative
+        np.testing.assert_array_equal(ours, theirs, strict=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", SAME_NUMBERS)
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_parameters_are_saved_from_any_form(suffix, form, dtype, request, tmp_path):
+    needed(suffix, request)
+    params = random_parameters(dtype)
+    save_parameters(formed(params, SAME_NUMBERS[form], tmp_path), tmp_path / f"p{suffix}")
+    assert_identical(load_parameters(tmp_path / f"p{suffix}"), params)
+
+
+@pytest.mark.parametrize("form", SAME_NUMBERS)
+def test_models_are_made_from_any_form(form, request, tmp_path):
+    params = random_parameters()
+    given = formed(params, SAME_NUMBERS[form], tmp_path)
+    for suffix, there, back in ((".onnx", to_onnx, from_onnx), (".keras", to_keras, from_keras)):
+        needed(suffix, request)
+        assert_identical(back(there(given)), params)
+
+
+@pytest.mark.parametrize("form", SAME_NUMBERS)
+def test_a_checkpoint_is_saved_from_any_form(form, tmp_path):
+    form = SAME_NUMBERS[form]
+    params, first, second = (random_parameters(seed=seed) for seed in (2, 3, 4))
+    state = OptimizerState(form(np.array([3]), tmp_path), formed(first, form, tmp_path), formed(second, form, tmp_path))
+    given = Checkpoint(formed(params, form, tmp_path), state, History(RECIPE, 0, IMAGES), {"data": "test"})
+    save_checkpoint(tmp_path / "checkpoint", given)
+    found = load_checkpoint(tmp_path / "checkpoint")
+    assert_identical(found.parameters, params)
+    assert_identical(found.state.first, first)
+    assert_identical(found.state.second, second)
+    np.testing.assert_array_equal(found.state.step, np.array([3]), strict=True)
+
+
+@pytest.mark.parametrize("form", SAME_NUMBERS)
+def test_a_copy_of_parameters_is_native_in_c_order_and_apart(form, tmp_path):
+    params = initial_parameters(0, D, HIDDEN, CLASSES)
+    given = formed(params, SAME_NUMBERS[form], tmp_path)
+    copied = copy(given)
+    assert_identical(copied, params)
+    for array, original in zip(copied, given, strict=True):
+        assert array.flags.c_contiguous
+        assert array.flags.writeable
+        assert not np.shares_memory(array, original)
+
+
+def test_parameters_of_mixed_dtypes_are_refused():
+    params = random_parameters()
+    with pytest.raises(DataError, match="differ in dtype"):
+        copy(params._replace(b2=params.b2.astype(np.float64)))
+    with pytest.raises((DataError, ConfigurationError), match="W1 is float16"):
+        copy(random_parameters(np.float16))
