@@ -265,7 +265,7 @@ def keras_models():
                 layers.Dense(H, activation=keras.activations.relu, kernel_regularizer="l2"),
                 layers.Dropout(0.5),
                 layers.Dense(C, kernel_initializer=keras.initializers.HeNormal(seed=1)),
-                layers.Activation("softmax"),
+                layers.Softmax(axis=1),
             ]
         ),
         "functional": functional,
@@ -472,6 +472,10 @@ def misleading_keras_models():
         (two_inputs(), "no chain from one input to one output"),
         (sequential(dense(H, "relu"), dense(C), layers.Softmax(axis=0)), "relu -> dense -> Softmax 'softmax"),
         (sequential(dense(H, "relu"), dense(C), layers.Softmax(axis=1), shape=(1, D)), "-> dense -> Softmax 'softmax"),
+        (
+            sequential(dense(H, "relu"), dense(C), layers.Softmax(axis=1), layers.Flatten(), shape=(1, D)),
+            "-> dense -> Softmax 'softmax",
+        ),
         (sequential(dense(H, "relu"), dense(C), shape=(None, D)), f"takes arrays of the shape (None, None, {D})"),
         (both("mixed_float16"), "Dense 'dense_{}' computes in float16"),
         (both("mixed_bfloat16"), "Dense 'dense_{}' computes in bfloat16"),
@@ -492,7 +496,7 @@ def test_keras_and_tensorflow_s_own_functions_are_known(tf):
     import keras
 
     for home in (keras.activations, keras.ops, tf.nn):
-        layers = [keras.layers.Dense(H, home.relu), keras.layers.Dense(C, home.softmax)]
+        layers = [keras.layers.Dense(H, home.relu), keras.layers.Dense(C), keras.layers.Activation(home.softmax)]
         model = keras.Sequential([keras.Input((D,)), *layers])
         model.set_weights(list(network()))
         assert_identical(from_keras(model), network())

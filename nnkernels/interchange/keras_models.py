@@ -83,8 +83,14 @@ def from_keras(model: Any, where: str = "the Keras model") -> Parameters:
     keras = import_keras()
     if type(model) is not keras.Sequential:
         _check_chain(model, where)
-    steps = [step for layer in model.layers for step in _steps(keras, layer)]
-    params = parameters_of_chain(steps, _features(model, where), where)
+    shape: Any = getattr(model, "input_shape", None)  # a Sequential that was never built has none
+    features = _features(shape, where)
+    rank = len(shape) if isinstance(shape, tuple) else 2
+    steps: list[Step] = []
+    for layer in model.layers:
+        rank = 2 if type(layer) is keras.layers.Flatten else rank
+        steps += _steps(keras, layer, rank)
+    params = parameters_of_chain(steps, features, where)
     _check_precision(model, where)
     return params
 
@@ -118,8 +124,7 @@ def _check_chain(model: Any, where: str) -> None:
         raise DataError(f"{where}: the layers ({found}) are no chain from one input to one output")
 
 
-def _features(model: Any, where: str) -> int | None:
-    shape: Any = getattr(model, "input_shape", None)  # a Sequential that was never built has none
+def _features(shape: Any, where: str) -> int | None:
     if not isinstance(shape, tuple):
         return None
     if len(shape) > 2 and None in shape[1:]:
@@ -137,7 +142,7 @@ def _check_precision(model: Any, where: str) -> None:
             )
 
 
-def _steps(keras: Any, layer: Any) -> list[Step]:
+def _steps(keras: Any, layer: Any, rank: int) -> list[Step]:
     layers = keras.layers
     kind = type(layer)
     unknown = [Step(f"{kind.__name__} {layer.name!r}")]
@@ -150,8 +155,7 @@ def _steps(keras: Any, layer: Any) -> list[Step]:
         plain = layer.max_value is None and not layer.negative_slope and not layer.threshold
         return [Step(RELU)] if plain else unknown
     if kind is layers.Softmax:
-        last = len(layer.output.shape) - 1 if layer.built and hasattr(layer, "output") else 1
-        return [Step(SOFTMAX)] if layer.axis in (-1, last) else unknown
+        return [Step(SOFTMAX)] if layer.axis in (-1, rank - 1) else unknown
     if kind is layers.Activation:
         return _activation(keras, layer.activation)
     if kind is layers.Dense:
