@@ -36,7 +36,8 @@ class Checkpoint:
     history : History
         Recipe and seed included.
     identity : dict of str to str
-        What must be the same for the training to go on: data, backend, versions.
+        What must be the same for the training to go on: data, backend, versions; and to go on bit for bit: threads,
+        BLAS, CPU.
     """
 
     parameters: Parameters

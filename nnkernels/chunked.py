@@ -66,8 +66,9 @@ def train_from_file(
 
     The next chunk is read while one is trained on. An epoch sees every image once, chunk by chunk in a shuffled order,
     and the images of a chunk in a shuffled order. That is another order than :func:`nnkernels.train` has, unless all
-    images fit into one chunk: then the training is the same bit for bit. Images far apart in the file never share a
-    batch, so a file that is sorted by class should be shuffled first.
+    images fit into one chunk: then the training is the same bit for bit. (The fused kernels may run on any number of
+    threads, the others need the same BLAS on the same number.) Images far apart in the file never share a batch, so a
+    file that is sorted by class should be shuffled first.
 
     The recipe's learning rates go over the whole epoch. Its one short batch comes where the file's last chunk does.
 

@@ -64,5 +64,9 @@ class Interruption(NNKernelsError):  # noqa: N818  (it is no error)
     """Ctrl-C in a long work that has nothing to show yet, or that can go on later."""
 
 
+class ReproducibilityWarning(UserWarning):
+    """A training that goes on where its last bits may differ from those of one that never stopped."""
+
+
 class ResultsError(NNKernelsError):
     """A results folder that is empty, damaged or of an unknown version."""

@@ -316,3 +316,55 @@ def test_asv_itself_accepts_the_benchmarks() -> None:
         check=False,
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+HOST = "a-host-that-nobody-else-has"
+ASV_ON_THAT_HOST = f"""
+import platform
+here = platform.uname()
+platform.uname = lambda: here._replace(node={HOST!r})
+from asv.main import main
+main()
+"""
+
+
+def test_asv_by_hand_leaves_nothing_to_commit_and_no_host_name(data_folder: Path, tmp_path: Path) -> None:
+    # asv's name of a machine is the host's, and it writes that even when it runs dry.
+    root = tmp_path / "checkout"
+    project = Project(root, data_folder)
+    for name in ("asv", "runs"):
+        shutil.copytree(ROOT / "results" / name, root / "results" / name)
+    project.commit()
+
+    def asv(*arguments: str) -> str:
+        answer = subprocess.run(
+            [sys.executable, "-c", ASV_ON_THAT_HOST, *arguments],
+            cwd=root,
+            env=project.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        return answer.stdout
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout
+
+    asv("machine", "--yes")
+    assert HOST in (root.parent / "checkout-home" / ".asv-machine.json").read_text("utf-8")
+    one = ["--quick", "-E", "existing:same", "--bench", r"^kernels\.Kernels\.time_forward\('numpy', 1, "]
+    commit = git("rev-parse", "HEAD").strip()
+    asv("run", "--dry-run", *one)  # the README's
+    assert "time_forward" in asv("run", "--set-commit-hash", commit, *one)
+    assert "time_forward" in asv("compare", commit, commit)
+    asv("publish", "--no-pull")
+    assert git("status", "--porcelain", "--untracked-files=all") == ""
+    assert git("add", "-A", "-n") == ""
+    # It was written where it belongs, and what is recorded is published from where that is.
+    assert (root / ".asv" / "results" / HOST / "machine.json").is_file()
+    assert HOST in (root / ".asv" / "html" / "index.json").read_text("utf-8")
+    assert project.run("nnkernels.cli", "publish").returncode == 0
+    published = (root / "results" / "html" / "asv" / "index.json").read_text("utf-8")
+    assert HOST not in published
+    assert "amd-epyc-znver3-2-cpus" in published

@@ -35,6 +35,7 @@ from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_limits
 
 from nnkernels.estimator import HyperParameterError, MLPClassifier, SampleError, _classifier
 from nnkernels.estimator._learning import hold_out
@@ -354,6 +355,19 @@ def test_an_int_repeats_and_a_generator_moves_on(iris):
     assert first != second
     again = quick(random_state=np.random.RandomState(8)).fit(*iris)
     assert again.history_.seed == first
+
+
+@pytest.mark.parametrize("backend", ["fused", "fused_dense"])
+def test_the_fused_kernels_learn_the_same_whatever_threads_blas_has(backend, small_digits):
+    # As the documentation promises; the other backends differ in their last bits at such batches.
+    X, y = (small_digits.X_train / 255).astype(np.float32), small_digits.y_train
+    classifiers = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, "blas"):
+            made = MLPClassifier(backend=backend, batch_size=1024, epochs=2, random_state=0)
+            classifiers.append(made.fit(X, y))
+    for one, other in zip(classifiers[0].params_, classifiers[1].params_, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_none_draws_from_numpys_global_generator(iris):

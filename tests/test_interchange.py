@@ -1,10 +1,12 @@
 """Parameters to and from files: each form judged by the runtime it is for, and nothing foreign believed unchecked."""
 
 import contextlib
+import functools
 import io
 import itertools
 import json
 import pickle
+import re
 import subprocess
 import sys
 import warnings
@@ -263,7 +265,7 @@ def keras_models():
                 layers.Dense(H, activation=keras.activations.relu, kernel_regularizer="l2"),
                 layers.Dropout(0.5),
                 layers.Dense(C, kernel_initializer=keras.initializers.HeNormal(seed=1)),
-                layers.Activation("softmax"),
+                layers.Softmax(axis=1),
             ]
         ),
         "functional": functional,
@@ -290,14 +292,16 @@ HEAD = '<ir_version: 8, opset_import: ["" : 17]>\nagraph (float[N, 6] X) => (flo
 WEIGHTS = "<float[6, 4] A = {%s}, float[4] a = {%s}, float[4, 3] B = {%s}, float[3] b = {%s}>\n"
 
 
-def onnx_text(body, *, head=HEAD, weights=WEIGHTS, transposed=False):
+def onnx_text(body, *, head=HEAD, weights=WEIGHTS, transposed=False, functions=""):
     """Return the bytes of an ONNX model written as text, with the weights of ``network()``."""
     onnx = pytest.importorskip("onnx")
     arrays = [array.T if transposed else array for array in network()]
     numbers = tuple(", ".join(repr(float(value)) for value in array.ravel()) for array in arrays)
-    return onnx.parser.parse_model(head + weights % numbers + "{\n" + body + "\n}").SerializeToString()
+    return onnx.parser.parse_model(head + weights % numbers + "{\n" + body + "\n}" + functions).SerializeToString()
 
 
+LEAKY = '<domain: "", opset_import: ["" : 17]>\nRelu (x) => (y) { y = LeakyRelu<alpha = 0.2>(x) }'
+ROWS = "m = MatMul(X, A) p = Add(m, a) q = Relu(p) n = MatMul(q, B) o = Add(n, b) out = Softmax<axis = 1>(o)"
 DENSE_1, DENSE_2 = "p = Gemm(X, A, a)  q = Relu(p)", "out = Gemm(q, B, b)"
 SAME_NETWORKS = {
     "logits": {"body": f"{DENSE_1} {DENSE_2}"},
@@ -377,10 +381,10 @@ def other_keras_models():
 
     return [
         (sequential(dense(C)), "holds dense; expected dense -> relu -> dense"),
-        (sequential(dense(H, "tanh"), dense(C)), "dense -> tanh -> dense"),
+        (sequential(dense(H, "tanh"), dense(C)), "dense -> function tanh -> dense"),
         (sequential(dense(H), dense(C)), "holds dense -> dense;"),
         (sequential(dense(H, "relu"), dense(H, "relu"), dense(C)), "dense -> relu -> dense -> relu -> dense"),
-        (sequential(dense(H, "relu"), dense(C, "sigmoid")), "relu -> dense -> sigmoid"),
+        (sequential(dense(H, "relu"), dense(C, "sigmoid")), "relu -> dense -> function sigmoid"),
         (sequential(layers.Rescaling(1 / 255), dense(H, "relu"), dense(C)), "Rescaling"),
         (sequential(dense(H), layers.BatchNormalization(), layers.ReLU(), dense(C)), "BatchNormalization"),
         (sequential(dense(H), layers.ReLU(max_value=6), dense(C)), "dense -> ReLU 're_lu"),
@@ -411,6 +415,106 @@ def test_other_keras_models_are_refused(tmp_path, tf):
             load_parameters(path)
         # A foreign layer is noticed in the file's configuration already.
         assert message in str(refused.value) or f"holds {message};" in str(refused.value)
+
+
+def misleading_keras_models():
+    """Return Keras models that only look like this network, and what the message says of each.
+
+    Not all of them can be kept as a file: Keras puts its own function in the place of another of the same name.
+    """
+    import keras
+
+    layers, ops = keras.layers, keras.ops
+
+    def relu(x):
+        return ops.leaky_relu(x, 0.2)
+
+    def softmax(x):
+        return ops.sigmoid(x)
+
+    class Twice(layers.Dense):
+        def call(self, inputs, training=None):
+            return 2 * super().call(inputs)
+
+    class Halved(keras.Sequential):
+        def call(self, inputs, training=None, mask=None):
+            return super().call(inputs) / 2
+
+    class Functional(keras.Model):
+        pass
+
+    def sequential(*stack, shape=(D,), **options):
+        return keras.Sequential([keras.Input(shape, **options), *stack])
+
+    def dense(units, activation=None, **options):
+        return layers.Dense(units, activation, **options)
+
+    def two_inputs():
+        one, other = keras.Input((D,)), keras.Input((D,))
+        return keras.Model([one, other], dense(C)(dense(H, "relu")(one)))
+
+    def both(policy):
+        return sequential(dense(H, "relu", dtype=policy), dense(C, dtype=policy))
+
+    hidden = dense(H, "relu")
+    return [
+        (sequential(dense(H, relu), dense(C)), "dense -> function relu -> dense"),
+        (sequential(dense(H), layers.Activation(relu), dense(C)), "dense -> function relu -> dense"),
+        (sequential(dense(H, "relu"), dense(C, softmax)), "relu -> dense -> function softmax"),
+        (sequential(dense(H, "relu"), dense(C), layers.Activation(softmax)), "relu -> dense -> function softmax"),
+        (sequential(dense(H, functools.partial(ops.relu)), dense(C)), "dense -> function functools.partial("),
+        (sequential(dense(H, layers.ReLU(negative_slope=0.2)), dense(C)), "dense -> function <ReLU"),
+        (sequential(dense(H), layers.Lambda(relu), dense(C)), "dense -> Lambda 'lambda"),
+        (sequential(dense(H), layers.ReLU(threshold=0.5), dense(C)), "dense -> ReLU 're_lu"),
+        (sequential(Twice(H, "relu"), dense(C)), "holds Twice 'twice"),
+        (Halved([keras.Input((D,)), dense(H, "relu"), dense(C)]), "is a Halved; expected a Sequential"),
+        (Functional(), "is a Functional; expected a Sequential or a functional model"),
+        (two_inputs(), "no chain from one input to one output"),
+        (sequential(dense(H, "relu"), dense(C), layers.Softmax(axis=0)), "relu -> dense -> Softmax 'softmax"),
+        (sequential(dense(H, "relu"), dense(C), layers.Softmax(axis=1), shape=(1, D)), "-> dense -> Softmax 'softmax"),
+        (
+            sequential(dense(H, "relu"), dense(C), layers.Softmax(axis=1), layers.Flatten(), shape=(1, D)),
+            "-> dense -> Softmax 'softmax",
+        ),
+        (sequential(dense(H, "relu"), dense(C), shape=(None, D)), f"takes arrays of the shape (None, None, {D})"),
+        (both("mixed_float16"), "Dense 'dense_{}' computes in float16"),
+        (both("mixed_bfloat16"), "Dense 'dense_{}' computes in bfloat16"),
+        (sequential(hidden, dense(C), layers.Softmax(dtype="float16")), "Softmax 'softmax_{}' computes in float16"),
+        (sequential(dense(H, "relu"), dense(C), dtype="float16"), "takes features of float16"),
+        (sequential(dense(H, "relu"), dense(C), dtype="uint8"), "takes features of uint8"),
+    ]
+
+
+def test_keras_models_are_known_by_what_they_are_and_not_by_a_name(tf):
+    for model, message in misleading_keras_models():
+        with pytest.raises(DataError, match=r"^the Keras model: ") as refused:
+            from_keras(model)
+        assert message in re.sub(r"_\d+' computes", "_{}' computes", str(refused.value))
+
+
+def test_keras_and_tensorflow_s_own_functions_are_known(tf):
+    import keras
+
+    for home in (keras.activations, keras.ops, tf.nn):
+        layers = [keras.layers.Dense(H, home.relu), keras.layers.Dense(C), keras.layers.Activation(home.softmax)]
+        model = keras.Sequential([keras.Input((D,)), *layers])
+        model.set_weights(list(network()))
+        assert_identical(from_keras(model), network())
+        theirs = model.predict(features(9) - 0.5, verbose=0)
+        np.testing.assert_allclose(numpy_kernels.forward(network(), features(9) - 0.5).probs, theirs, rtol=0, atol=1e-6)
+
+
+def test_keras_itself_puts_its_own_function_in_the_place_of_another_of_that_name(tmp_path, tf):
+    # As `from_keras` documents: nothing can notice. If this fails, Keras tells them apart, and so can we.
+    import keras
+
+    def relu(x):
+        return keras.ops.leaky_relu(x, 0.2)
+
+    model = keras.Sequential([keras.Input((D,)), keras.layers.Dense(H, relu), keras.layers.Dense(C)])
+    model.save(tmp_path / "own.keras")
+    loaded = keras.saving.load_model(tmp_path / "own.keras")
+    assert loaded.layers[0].activation is keras.activations.relu
 
 
 def test_what_is_no_model_of_layers_is_refused(tf):
@@ -449,7 +553,7 @@ OTHER_GRAPHS = [
             "body": f"{DENSE_1} h = Constant<value = float {{0.5}}>() t = Constant<value = bool {{1}}>() "
             "r = Dropout(q, h, t) out = Gemm(r, B, b)"
         },
-        "relu -> Dropout -> dense",
+        "relu -> Dropout in training -> dense",
     ),
     ({"body": "p = Gemm(X, A, a) q = Relu(p) out = Gemm(p, B, b)"}, "Gemm '' takes something else than the output"),
     ({"body": "p = Gemm(X, A, a) out = Relu(p) r = Gemm(out, B, b)"}, "is no output of the model"),
@@ -464,6 +568,22 @@ OTHER_GRAPHS = [
         "holds other.Gemm -> relu",
     ),
     ({"body": "p = Gemm(X, B, b) q = Relu(p) out = Gemm(q, A, a)"}, "the shapes do not make a network"),
+    (
+        {"body": f"{DENSE_1} t = Constant<value = bool {{1}}>() r = Dropout(q,, t) out = Gemm(r, B, b)"},
+        "relu -> Dropout in training -> dense",
+    ),
+    # Softmax over the rows of a sample, not over the classes
+    ({"body": ROWS, "head": HEAD.replace("[N, 6]", "[N, 1, 6]")}, "relu -> dense -> Softmax;"),
+    ({"body": ROWS, "head": HEAD.replace("[N, 6]", "[N, M, 6]")}, "takes arrays of the shape (?, ?, 6)"),
+    # Add along the first axis
+    (
+        {"body": ROWS.replace("Add(m", "Add<broadcast = 1, axis = 0>(m"), "head": HEAD.replace('"" : 17', '"" : 6')},
+        "has the opset 6; expected 7 or later",
+    ),
+    (
+        {"body": f"{DENSE_1} {DENSE_2}", "functions": LEAKY},
+        "defines Relu itself; expected ONNX's own operators",
+    ),
 ]
 
 

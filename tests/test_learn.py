@@ -1,6 +1,7 @@
 """A learner's training: what it leaves behind, and that it goes on as if it had never stopped."""
 
 import csv
+import importlib
 import io
 import json
 import math
@@ -9,14 +10,17 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from rich.console import Console
 from safetensors.numpy import load_file
+from threadpoolctl import threadpool_limits
 
 from nnkernels import kernels
+from nnkernels.checkpoints import load_checkpoint, save_checkpoint
 from nnkernels.data import Dataset
-from nnkernels.errors import ConfigurationError, DataError
+from nnkernels.errors import ConfigurationError, DataError, ReproducibilityWarning
 from nnkernels.interchange import save_parameters
 from nnkernels.kernels import numpy_kernels
 from nnkernels.learn import asking, training_job
@@ -24,6 +28,7 @@ from nnkernels.learn.outcome import Answers
 from nnkernels.learn.terminal import training_progress
 from nnkernels.learn.training_job import CHECKPOINT, Order
 from nnkernels.learn.training_report import write_report
+from nnkernels.measure import provenance
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.training import probabilities
@@ -288,6 +293,91 @@ def test_a_finished_training_is_resumed_without_an_epoch(small_digits, tmp_path)
     assert again.finished
     for one, other in zip(whole.parameters, again.parameters, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+# Other threads, another BLAS, another CPU
+
+
+def stopped_after_an_epoch(order, dataset, folder):
+    """Train an epoch and be killed."""
+
+    class Killed(Exception):  # noqa: N818
+        pass
+
+    def die(_history):
+        raise Killed
+
+    with pytest.raises(Killed):
+        training_job.run(order, dataset, folder, False, die)
+
+
+@pytest.fixture
+def one_blas_thread():
+    importlib.import_module("scipy.linalg.cython_blas")  # loads SciPy's BLAS, so that it can be limited
+    with threadpool_limits(1, "blas"):
+        yield
+
+
+def test_going_on_with_another_number_of_threads_is_warned_of(small_digits, tmp_path, one_blas_thread):
+    stopped_after_an_epoch(ORDER, small_digits, tmp_path)
+    message = r"other conditions \(threads: 1 of BLAS and \d+ of Numba there, 2 of BLAS .* here\): it goes on"
+    with threadpool_limits(2, "blas"), pytest.warns(ReproducibilityWarning, match=message):
+        trained, shown = run(Order(epochs=3), small_digits, tmp_path, resume=True)
+    assert (shown, trained.finished) == ([2, 3], True)
+    # What was written by two threads belongs to two; and what is finished depends on nothing any more.
+    assert load_checkpoint(tmp_path / CHECKPOINT).identity["threads"].startswith("2 of BLAS")
+    run(Order(), small_digits, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("backend", ["fused", "fused_dense"])
+def test_the_fused_kernels_go_on_bit_for_bit_on_any_number_of_threads(backend, small_digits, tmp_path, one_blas_thread):
+    order = replace(ORDER, backend=backend, batch_size=512)
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        whole, _ = run(order, small_digits, tmp_path / "whole")
+        stopped_after_an_epoch(order, small_digits, tmp_path / "parts")
+        numba.set_num_threads(min(2, numba.config.NUMBA_NUM_THREADS))
+        with threadpool_limits(2, "blas"):
+            parts, _ = run(Order(), small_digits, tmp_path / "parts", resume=True)  # a warning would be an error
+    finally:
+        numba.set_num_threads(before)
+    for one, other in zip(whole.parameters, parts.parameters, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("function", "answer", "named"),
+    [
+        ("blas_libraries", [], "BLAS: .* there,  here"),
+        ("cpu_name", "Another CPU", r"\(CPU: .* there, Another CPU \(.*\) here\)"),
+        ("microarchitecture", "another", r"\(CPU: .* there, .* \(another\) here\)"),
+    ],
+)
+def test_going_on_with_another_blas_or_cpu_is_warned_of(function, answer, named, small_digits, tmp_path, monkeypatch):
+    stopped_after_an_epoch(ORDER, small_digits, tmp_path)
+    monkeypatch.setattr(provenance, function, lambda: answer)
+    with pytest.warns(ReproducibilityWarning, match=named):
+        assert run(Order(), small_digits, tmp_path, resume=True)[0].finished
+
+
+def test_the_fused_kernels_depend_on_the_cpu_too(small_digits, tmp_path, monkeypatch):
+    stopped_after_an_epoch(replace(ORDER, backend="fused"), small_digits, tmp_path)
+    monkeypatch.setattr(provenance, "cpu_name", lambda: "Another CPU")
+    with pytest.warns(ReproducibilityWarning, match=r"\(CPU: .* there, Another CPU"):
+        run(Order(), small_digits, tmp_path, resume=True)
+
+
+def test_a_checkpoint_of_before_goes_on_with_a_warning(small_digits, tmp_path):
+    stopped_after_an_epoch(ORDER, small_digits, tmp_path)
+    kept = load_checkpoint(tmp_path / CHECKPOINT)
+    earlier = {name: text for name, text in kept.identity.items() if name not in ("threads", "BLAS", "CPU")}
+    assert set(earlier) == {"kernels", "data", "NumPy", "Numba"}
+    save_checkpoint(tmp_path / CHECKPOINT, replace(kept, identity=earlier))
+    with pytest.warns(ReproducibilityWarning, match="threads: not recorded there, .*; CPU: not recorded there, "):
+        trained, _ = run(Order(), small_digits, tmp_path, resume=True)
+    assert trained.finished
+    assert set(load_checkpoint(tmp_path / CHECKPOINT).identity) == {*earlier, "threads", "BLAS", "CPU"}
 
 
 # What is asked of the network

@@ -105,6 +105,47 @@ def test_a_thread_that_breaks_down_does_not_leave_the_others_waiting(threads, wh
     assert after == ([50] * threads, [0] * threads)
 
 
+class InterruptedAt:
+    """Raises KeyboardInterrupt in this thread at the given call of a function of that name, as Ctrl-C there would."""
+
+    def __init__(self, name, call):
+        self.name, self.left = name, call
+
+    def __call__(self, frame, event, argument):
+        if event == "call" and frame.f_code.co_name == self.name:
+            self.left -= 1
+            if self.left == 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+
+
+# Of three threads: before the first worker has anything to do, between the two workers, after both and before the
+# caller's own part, and while the caller waits for them.
+@pytest.mark.parametrize(("name", "call"), [("submit", 1), ("submit", 2), ("take_part", 1), ("result", 1)])
+def test_an_interrupt_around_handing_out_work_leaves_no_thread_waiting(name, call):
+    barriers = []
+
+    def kernel(thread, threads, barrier, *arguments):
+        barriers.append(barrier)
+        count_in_turns(thread, threads, barrier, *arguments)
+
+    def attempt():
+        sys.settrace(InterruptedAt(name, call))
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                run_together(kernel, 3, 5, np.zeros((3, 8), np.int64), np.zeros(3, np.int64))
+        finally:
+            sys.settrace(None)
+        return turns(3)  # on the same workers
+
+    try:
+        (after,) = in_the_background(attempt)
+    finally:
+        for barrier in barriers:  # a test that fails leaves no thread spinning either
+            barrier[0] = team.OPEN
+    assert after == ([50] * 3, [0] * 3)
+
+
 FORKED = """
 import os, sys, warnings
 warnings.simplefilter("ignore")

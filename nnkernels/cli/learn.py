@@ -42,7 +42,9 @@ def train(
     learning_rate: RateOption = None,
     seed: SeedOption = None,
     folder: OutOption = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in --out, bit for bit.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the training in --out as if it had never stopped.")
+    ] = False,
     kernels: KernelsOption = None,
     data: DataOption = None,
 ) -> None:

@@ -51,8 +51,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
         Passes over the samples in a call of :meth:`fit`.
     random_state : int, RandomState or None
         An int is the seed of the initial parameters and of the order of the samples: ``nnkernels.train`` with the
-        same seed and recipe gives the same parameters, bit for bit. From a ``RandomState`` (for None, from NumPy's
-        global one) a seed is drawn whenever a training starts anew.
+        same seed and recipe gives the same parameters, bit for bit within the bounds that the notes name. From a
+        ``RandomState`` (for None, from NumPy's global one) a seed is drawn whenever a training starts anew.
     warm_start : bool
         Whether :meth:`fit` goes on with the training before, if there is one, instead of starting anew.
     validation_fraction : float
@@ -91,8 +91,13 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
     A training that goes on (``warm_start``, :meth:`partial_fit`) takes up where it was left: parameters, what the
     optimizer remembers, and the number of the epoch, from which with the seed the order of the samples follows. So at
     a constant rate, 20 epochs at once, twice 10 with ``warm_start``, and 20 calls of :meth:`partial_fit` on the same
-    samples give the same parameters, bit for bit. A falling rate goes on where that of the longer training would be.
+    samples give the same parameters. A falling rate goes on where that of the longer training would be.
     Another optimizer starts without memory.
+
+    The same training gives the same parameters bit for bit on the same CPU, with the same BLAS on the same number of
+    threads. BLAS adds up in another order on another number: at large batches, parameters then differ in their last
+    bits, also between the main process and a worker of joblib, which limits BLAS to fewer threads. With
+    ``backend="fused"`` or ``"fused_dense"``, BLAS and the number of threads do not matter (up to 64 classes).
 
     Examples
     --------

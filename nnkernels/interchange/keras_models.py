@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Any
 
 from nnkernels.errors import DataError
@@ -61,6 +62,8 @@ def from_keras(model: Any, where: str = "the Keras model") -> Parameters:
     model : keras.Sequential or functional keras.Model
         Two ``Dense`` layers with bias and ReLU between them; then softmax, or nothing. ReLU and softmax may be
         activations or layers of their own, and ``Flatten`` and ``Dropout`` may stand where they change nothing.
+        A function counts as ReLU or softmax only if it is that of Keras or TensorFlow itself, whatever its name, and
+        every layer must compute in float32 or float64. The loss that the model is compiled with is not looked at.
     where : str
         The beginning of each error message.
 
@@ -73,14 +76,26 @@ def from_keras(model: Any, where: str = "the Keras model") -> Parameters:
     ------
     DataError
         If the model is another network; the message says which layers were found.
+
+    Notes
+    -----
+    A model that was loaded from a file may differ from the one that was saved: Keras keeps a function by its name, and
+    where it has one of that name itself, loading puts that in its place. An own ``relu`` that leaks comes back as
+    Keras' ReLU, and nothing can notice.
     """
     keras = import_keras()
-    if not isinstance(model, keras.Sequential):
+    if type(model) is not keras.Sequential:
         _check_chain(model, where)
-    steps = [step for layer in model.layers for step in _steps(keras, layer)]
     shape: Any = getattr(model, "input_shape", None)  # a Sequential that was never built has none
-    known = isinstance(shape, tuple) and None not in shape[1:]
-    return parameters_of_chain(steps, math.prod(shape[1:]) if known else None, where)
+    features = _features(shape, where)
+    rank = len(shape) if isinstance(shape, tuple) else 2
+    steps: list[Step] = []
+    for layer in model.layers:
+        rank = 2 if type(layer) is keras.layers.Flatten else rank
+        steps += _steps(keras, layer, rank)
+    params = parameters_of_chain(steps, features, where)
+    _check_precision(model, where)
+    return params
 
 
 def keras_optimizer(optimizer: Optimizer, learning_rate: Any) -> Any:
@@ -98,8 +113,10 @@ def keras_optimizer(optimizer: Optimizer, learning_rate: Any) -> Any:
 
 def _check_chain(model: Any, where: str) -> None:
     # The layers of a functional model come in order, but each may take any earlier one's output.
-    if type(model).__name__ != "Functional":
-        raise DataError(f"{where}: is a {type(model).__name__}; expected a Sequential or a functional model of layers")
+    kind = type(model)
+    of_keras = kind.__module__.split(".")[0] == "keras"  # a class of one's own may do anything
+    if not of_keras or kind.__name__ != "Functional":
+        raise DataError(f"{where}: is a {kind.__name__}; expected a Sequential or a functional model of layers")
     tensor = model.inputs[0]
     chained = len(model.inputs) == len(model.outputs) == 1
     for layer in model.layers[1:]:
@@ -111,7 +128,25 @@ def _check_chain(model: Any, where: str) -> None:
         raise DataError(f"{where}: the layers ({found}) are no chain from one input to one output")
 
 
-def _steps(keras: Any, layer: Any) -> list[Step]:
+def _features(shape: Any, where: str) -> int | None:
+    if not isinstance(shape, tuple):
+        return None
+    if len(shape) > 2 and None in shape[1:]:
+        raise DataError(f"{where}: takes arrays of the shape {shape}; expected (None, D), or fixed sizes to flatten")
+    return None if None in shape[1:] else math.prod(shape[1:])
+
+
+def _check_precision(model: Any, where: str) -> None:
+    parts = [(f"{type(layer).__name__} {layer.name!r} computes in", layer.compute_dtype) for layer in model.layers]
+    for what, dtype in [*parts, ("takes features of", model.inputs[0].dtype)]:
+        if dtype not in ("float32", "float64"):
+            raise DataError(
+                f"{where}: {what} {dtype}; expected float32 or float64, so build the model with dtype='float32' and "
+                "give it these weights (set_weights)"
+            )
+
+
+def _steps(keras: Any, layer: Any, rank: int) -> list[Step]:
     layers = keras.layers
     kind = type(layer)
     unknown = [Step(f"{kind.__name__} {layer.name!r}")]
@@ -124,18 +159,24 @@ def _steps(keras: Any, layer: Any) -> list[Step]:
         plain = layer.max_value is None and not layer.negative_slope and not layer.threshold
         return [Step(RELU)] if plain else unknown
     if kind is layers.Softmax:
-        return [Step(SOFTMAX)] if layer.axis in (-1, 1) else unknown
+        return [Step(SOFTMAX)] if layer.axis in (-1, rank - 1) else unknown
     if kind is layers.Activation:
-        return _activation(keras, layer)
+        return _activation(keras, layer.activation)
     if kind is layers.Dense:
         weights = layer.get_weights()
         if len(weights) != 2:
             return [Step(f"Dense {layer.name!r} of {len(weights)} arrays (expected kernel and bias)")]
-        return [Step(DENSE, *weights), *_activation(keras, layer)]
+        return [Step(DENSE, *weights), *_activation(keras, layer.activation)]
     return unknown
 
 
-def _activation(keras: Any, layer: Any) -> list[Step]:
-    activations = keras.activations
-    known = {activations.linear: [], activations.relu: [Step(RELU)], activations.softmax: [Step(SOFTMAX)]}
-    return known.get(layer.activation, [Step(getattr(layer.activation, "__name__", str(layer.activation)))])
+def _activation(keras: Any, function: Any) -> list[Step]:
+    if function is keras.activations.linear:
+        return []
+    homes = [keras.activations, keras.ops]
+    if (tensorflow := sys.modules.get("tensorflow")) is not None:
+        homes.append(tensorflow.nn)
+    for kind in (RELU, SOFTMAX):  # by what it is, not by what it is called
+        if any(function is getattr(home, kind) for home in homes):
+            return [Step(kind)]
+    return [Step(f"function {getattr(function, '__name__', function)!s}")]

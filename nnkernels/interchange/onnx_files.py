@@ -74,7 +74,8 @@ def from_onnx(model: ModelProto, where: str = "the ONNX model") -> Parameters:
     model : onnx.ModelProto
         A chain of two dense layers with bias, each a Gemm (also with ``transB``, as PyTorch exports it) or MatMul and
         Add (as Keras' export has it), Relu between them; then Softmax, LogSoftmax or nothing. Flatten, Reshape,
-        Dropout and Identity may stand where they change nothing. Names do not matter.
+        Dropout and Identity may stand where they change nothing. Names do not matter. Opset 7 or later, and no
+        functions of the model's own under the names of ONNX's operators.
     where : str
         The beginning of each error message.
 

@@ -15,6 +15,7 @@ from nnkernels.interchange.architecture import DENSE, RELU, SOFTMAX, Step, descr
 from nnkernels.parameters import FloatArray, Parameters
 
 _STANDARD = ("", "ai.onnx")
+OLDEST_OPSET = 7
 _MATMUL = "MatMul"  # a dense step whose bias is still to come
 
 
@@ -32,10 +33,12 @@ def parameters_of_model(model: onnx.ModelProto, where: str) -> Parameters:
     operators = described([node.op_type for node in graph.node if node.op_type != "Constant"])
     constants = _constants(graph, where)
     onnx.checker.check_model(model)
+    _check_standard(model, where)
     inputs = [value for value in graph.input if value.name not in constants]
     if len(inputs) != 1:
         raise DataError(f"{where}: has {len(inputs)} inputs; expected one, the features (its operators: {operators})")
-    tensor = inputs[0].name
+    tensor, features = inputs[0].name, _features(inputs[0], where)
+    flat = len(inputs[0].type.tensor_type.shape.dim) <= 2
     steps: list[Step] = []
     for node in graph.node:
         if node.op_type == "Constant":
@@ -45,11 +48,12 @@ def parameters_of_model(model: onnx.ModelProto, where: str) -> Parameters:
                 f"{where}: {node.op_type} {node.name!r} takes something else than the output of the operator before "
                 f"it; expected one chain of two dense layers (its operators: {operators})"
             )
-        _append(steps, node, constants)
+        _append(steps, node, constants, flat)
+        flat = flat or node.op_type in ("Flatten", "Reshape", "Gemm")
         tensor = node.output[0]
     if tensor not in [value.name for value in graph.output]:
         raise DataError(f"{where}: the last operator's result is no output of the model (its operators: {operators})")
-    return parameters_of_chain(steps, _features(inputs[0]), where)
+    return parameters_of_chain(steps, features, where)
 
 
 def _constants(graph: onnx.GraphProto, where: str) -> dict[str, FloatArray]:
@@ -68,13 +72,29 @@ def _constants(graph: onnx.GraphProto, where: str) -> dict[str, FloatArray]:
     return {name: numpy_helper.to_array(tensor) for name, tensor in tensors.items()}
 
 
-def _features(value: onnx.ValueInfoProto) -> int | None:
+def _check_standard(model: onnx.ModelProto, where: str) -> None:
+    # Earlier operators of the same names do other things: Add has an axis, Dropout drops.
+    versions = [entry.version for entry in model.opset_import if entry.domain in _STANDARD]
+    if any(version < OLDEST_OPSET for version in versions):
+        raise DataError(
+            f"{where}: has the opset {min(versions)}; expected {OLDEST_OPSET} or later, so convert it: "
+            "onnx.version_converter.convert_version(model, 17)"
+        )
+    # A runtime may take such a function for the operator of its name, or not.
+    if own := [function.name for function in model.functions if function.domain in _STANDARD]:
+        raise DataError(f"{where}: defines {', '.join(own[:10])} itself; expected ONNX's own operators alone")
+
+
+def _features(value: onnx.ValueInfoProto, where: str) -> int | None:
     shape = value.type.tensor_type.shape
     sizes = [dimension.dim_value for dimension in shape.dim[1:]]  # 0 where it is open
+    if len(sizes) > 1 and 0 in sizes:
+        listed = ", ".join(str(size or "?") for size in sizes)
+        raise DataError(f"{where}: takes arrays of the shape (?, {listed}); expected (?, D), or fixed sizes to flatten")
     return math.prod(sizes) if sizes and 0 not in sizes else None
 
 
-def _append(steps: list[Step], node: onnx.NodeProto, constants: Mapping[str, FloatArray]) -> None:
+def _append(steps: list[Step], node: onnx.NodeProto, constants: Mapping[str, FloatArray], flat: bool) -> None:
     attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     arrays = [constants[name] for name in node.input if name in constants]
     operator = node.op_type if node.domain in _STANDARD else f"{node.domain}.{node.op_type}"
@@ -89,9 +109,11 @@ def _append(steps: list[Step], node: onnx.NodeProto, constants: Mapping[str, Flo
         steps.append(Step(DENSE, W, _bias(arrays[1])))
     elif operator == "Relu":
         steps.append(Step(RELU))
-    elif operator in ("Softmax", "LogSoftmax") and attributes.get("axis", -1) in (-1, 1):
+    elif operator in ("Softmax", "LogSoftmax") and attributes.get("axis", -1) in ((-1, 1) if flat else (-1,)):
         # The logarithm changes what is put out, not the network.
         steps.append(Step(SOFTMAX))
+    elif operator == "Dropout" and len(node.input) == 3 and bool(constants.get(node.input[2], False)):
+        steps.append(Step("Dropout in training"))
     elif not _changes_nothing(operator, attributes, arrays, first=not steps):
         steps.append(Step(operator))
 
@@ -110,7 +132,4 @@ def _changes_nothing(operator: str, attributes: Mapping[str, Any], arrays: list[
     if operator == "Reshape":
         # To one row a sample; behind a layer it could mix samples.
         return first and len(arrays) == 1 and arrays[0].shape == (2,)
-    if operator == "Dropout":
-        training = len(arrays) == 2 and bool(arrays[1])
-        return not training
-    return operator == "Identity"
+    return operator in ("Dropout", "Identity")

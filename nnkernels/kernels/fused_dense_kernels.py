@@ -12,6 +12,9 @@ from nnkernels.kernels.numba_kernels import (
     sgd_update_inplace,
 )
 
+# Training calls no BLAS, and divides the work among threads so that each sum keeps its order.
+SAME_BITS_ON_ANY_THREADS = True
+
 __all__ = [
     "adam_update_inplace",
     "backward",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from threading import Lock
 from typing import Any
@@ -46,8 +46,8 @@ def run_together(kernel: Callable[..., None], threads: int, *arguments: Any) -> 
     """Call ``kernel(thread, threads, barrier, *arguments)`` on each of ``threads`` threads, and wait for all.
 
     The kernel must be compiled without the GIL, raise nothing, and meet every barrier on every thread. One team works
-    at a time; another waits. Where a thread is interrupted before the kernel runs, while it is compiled, the others
-    go on without meeting; what they leave is worthless.
+    at a time; another waits. Where the caller is interrupted before its kernel runs, or a thread while the kernel is
+    compiled, the others go on without meeting; what they leave is worthless.
     """
     _on_each(threads, lambda thread, barrier: kernel(thread, threads, barrier, *arguments))
 
@@ -77,12 +77,16 @@ def _on_each(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) -
             barrier[0] = OPEN
             raise
 
+    others: list[Future[None]] = []
     with _one_team:
-        cpus.settle()  # the caller, before any other wakes up where it is
-        others = [_pool(threads - 1).submit(take_part, thread) for thread in range(1, threads)]
         try:
+            cpus.settle()  # the caller, before any other wakes up where it is
+            for thread in range(1, threads):  # one by one: an interrupt loses a list that is not finished
+                others.append(_pool(threads - 1).submit(take_part, thread))  # noqa: PERF401
             take_part(0)
         finally:
+            # After an interrupt the workers may still wait for the caller; after its part, nobody waits for it.
+            barrier[0] = OPEN
             for other in others:
                 other.result()
 

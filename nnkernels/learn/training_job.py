@@ -18,6 +18,7 @@ from nnkernels.errors import ConfigurationError
 from nnkernels.history import History
 from nnkernels.interrupts import stop_request
 from nnkernels.kernels import Backend
+from nnkernels.learn.conditions import conditions, warn_of_other_conditions
 from nnkernels.learn.output import make_folder
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe, named_recipe
@@ -140,6 +141,12 @@ def run(order: Order, dataset: Dataset, folder: Path, resume: bool, show: ShowEp
         there can be no such folder.
     DataError
         If there is nothing to resume, or it is damaged.
+
+    Warns
+    -----
+    ReproducibilityWarning
+        If the training to resume ran on another number of threads, BLAS or CPU; those two do not matter to the fused
+        kernels' parameters. The losses in the history are computed with BLAS whatever trains.
     """
     split = dataset.validation_split()
     path = folder / CHECKPOINT
@@ -156,17 +163,20 @@ def run(order: Order, dataset: Dataset, folder: Path, resume: bool, show: ShowEp
         "NumPy": version("numpy"),
         "Numba": version("numba"),
     }
+    here = conditions()
 
     with stop_request() as stop:
 
         def keep(history: History, _contender: Contender) -> bool:
             state = contender.optimizer_state()
-            save_checkpoint(path, Checkpoint(contender.parameters(), state, history, identity))
+            save_checkpoint(path, Checkpoint(contender.parameters(), state, history, identity | here))
             show(history)
             return stop.asked
 
         if checkpoint is not None:
             history = _resume(order, contender, split.training, checkpoint, identity)
+            if history.epochs_done < history.recipe.epochs:
+                warn_of_other_conditions(checkpoint.identity, here, used.backend)
             go_on(contender, split.training, history, validation=split.test, callbacks=[keep], judge=used.backend)
         else:
             recipe, seed = order.recipe_for(len(split.X_train)), order.seed or 0

@@ -7,12 +7,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnkernels.errors import NNKernelsError
 from nnkernels.files import write_text
-from nnkernels.measure.checkout import missing_commits
+from nnkernels.measure.checkout import CONFIG_NAME, missing_commits
 from nnkernels.report.page import render
 from nnkernels.report.runs import Run
 from nnkernels.report.summary import summarise
@@ -46,7 +47,9 @@ def publish(root: Path, run: Run) -> Published:
     """
     html = root / "results" / "html"
     history = root / "results" / "asv"
-    fault = _publish_asv(root, html / "asv") if any(history.glob("*/machine.json")) else "no recorded history yet"
+    fault = (
+        _publish_asv(root, history, html / "asv") if any(history.glob("*/machine.json")) else "no recorded history yet"
+    )
     notes = [f"without asv's pages: {fault}"] if fault else _gone(root, history)
     if fault:
         shutil.rmtree(html / "asv", ignore_errors=True)
@@ -87,11 +90,15 @@ def _gone(root: Path, history: Path) -> list[str]:
     ]
 
 
-def _publish_asv(root: Path, html: Path) -> str:
-    """Build asv's pages; return why they could not be built, or an empty text."""
+def _publish_asv(root: Path, history: Path, html: Path) -> str:
+    """Build asv's pages of the recorded history; return why they could not be built, or an empty text."""
     html.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "asv", "--config", str(root / "asv.conf.json"), "publish", "--no-pull"]
-    answer = subprocess.run(command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory(prefix="nnkernels-publish-") as folder:
+        config = _history_config(root, history, html, Path(folder))
+        command = [sys.executable, "-m", "asv", "--config", str(config), "publish", "--no-pull"]
+        answer = subprocess.run(
+            command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
     if answer.returncode or not (html / "index.html").is_file():
         last_line = (answer.stdout + answer.stderr).strip().splitlines()[-1:]
         return f"asv publish failed, as it does without git or the history of the commits ({''.join(last_line)})"
@@ -100,3 +107,20 @@ def _publish_asv(root: Path, html: Path) -> str:
     linked, count = re.subn(r"(<nav\b[^>]*>)", rf"\1{BACK_LINK}", text, count=1)
     write_text(index, linked if count else text.replace("<body>", f"<body>{BACK_LINK}", 1))
     return ""
+
+
+def _history_config(root: Path, history: Path, html: Path, folder: Path) -> Path:
+    """Write the checkout's configuration of asv into ``folder``, changed to read the history and write to ``html``."""
+    from asv.config import Config
+
+    by_hand = Config.load(str(root / CONFIG_NAME))
+    places = {
+        "repo": str(root),
+        "benchmark_dir": str(root / by_hand.benchmark_dir),
+        "env_dir": str(folder / "env"),
+        "results_dir": str(history),
+        "html_dir": str(html),
+    }
+    path = folder / CONFIG_NAME
+    path.write_text(json.dumps(vars(by_hand) | places | {"version": Config.api_version}), encoding="utf-8")
+    return path
