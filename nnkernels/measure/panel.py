@@ -16,7 +16,7 @@ from nnkernels.measure import gate
 from nnkernels.measure.paired import SecondsByRound, Task, alternate, log_ratios
 from nnkernels.measure.threads import thread_count
 from nnkernels.measure.time_to_accuracy import SEEDS, Trainings
-from nnkernels.measure.work_tasks import SEED, predict_task, ten_thousand_images, train_task
+from nnkernels.measure.work_tasks import SEED, predict_task, prepare_task, ten_thousand_images, train_task
 from nnkernels.measure.works import Work
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import Recipe
@@ -136,7 +136,7 @@ def _ready(
 
 
 def _time_segments(work: Work, able: dict[str, Contender], dataset: Dataset, rounds: int, panel: Panel) -> None:
-    make = train_task if work.kind == "train" else predict_task
+    make = {"train": train_task, "predict": predict_task, "prepare": prepare_task}[work.kind]
     tasks = {
         f"{name}@{setting}": make(work, contender, dataset, thread_count(setting))
         for name, contender in able.items()
