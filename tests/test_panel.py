@@ -168,6 +168,18 @@ def test_a_work_is_asked_of_its_data_sets_alone(entered, small_digits):
     assert small_digits.name != "mnist"
 
 
+def test_a_prediction_that_two_share_is_timed_once(small_digits):
+    one_image = Work("some", "predict", images=1, calls=2)
+    measured = run_panel(["fused", "fused_dense"], small_digits, (one_image, PREPARE), "1", rounds=1)
+    assert not measured.failures
+    assert labels(measured) == {
+        "some": {"fused@1", "fused@all"},
+        "prepare": {"fused@1", "fused@all", "fused_dense@1", "fused_dense@all"},
+    }
+    alone = run_panel(["fused_dense"], small_digits, (one_image,), "1", rounds=1)
+    assert labels(alone) == {"some": {"fused_dense@1", "fused_dense@all"}}
+
+
 def test_names_of_works_are_those_on_record():
     assert names(WORKS) == ("epoch", "one image of 1,000", "10,000 images", "preparation")
     assert names(FURTHER_WORKS) == (

@@ -29,13 +29,14 @@ class Work:
     name : str
         What it is called in records: a name, once recorded, stays.
     kind : {"train", "predict", "prepare", "time to accuracy", "training alone"}
-        ``prepare``: from uint8 images in memory to a contender that is ready for its first batch. ``time to accuracy``: from uint8 images in memory to the end of the first epoch after which the test error is
-        at most ``error_rate``; preparation is inside the clock, the evaluation is not. ``training alone``: the same
-        trainings, which are not run again, without the time of the preparation.
+        ``prepare``: from uint8 images in memory to a contender that is ready for its first batch. ``time to
+        accuracy``: from uint8 images in memory to the end of the first epoch after which the test error is at most
+        ``error_rate``; preparation is inside the clock, the evaluation is not. ``training alone``: the same trainings,
+        which are not run again, without the time of the preparation.
     recipe : Recipe
         What is trained by, and what the gate is passed by.
     segments : int
-        Segments a round; contenders that can only do whole epochs take one.
+        Segments a round; of training and predictions, contenders that can only do whole epochs take one.
     epoch_share : float
         How much of an epoch a round of ``train`` covers.
     images, calls : int
