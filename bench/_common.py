@@ -91,6 +91,12 @@ def trainable(name: str) -> str:
     return installed(name)
 
 
+def skip_shared(name: str, owner: str) -> None:
+    """Skip the benchmark if the functions that it calls are another's, whose row has their time."""
+    if owner != name:
+        raise SkipNotImplemented(f"{name} has this from {owner}: the same function, timed there")
+
+
 def selected_contenders() -> list[str]:
     """Return the contenders of this run: those of ``NNKERNELS_BENCH_CONTENDERS``, or all that are installed."""
     chosen = os.environ.get("NNKERNELS_BENCH_CONTENDERS")

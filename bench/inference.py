@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 from nnkernels.contenders import Contender
-from nnkernels.measure.panel import ten_thousand_images
+from nnkernels.measure.distinct import prediction_owner
+from nnkernels.measure.work_tasks import one_image_calls, ten_thousand_images
 
-from ._common import CONTENDERS, DATASETS, THREADS, clock, dataset, ready
+from ._common import CONTENDERS, DATASETS, THREADS, clock, dataset, ready, skip_shared
 
-IMAGES = (1, 10_000)
+IMAGES = (10_000,)
 
 
 @cache
-def _prepared(contender: str, images: int, threads: str, dataset_name: str) -> tuple[Contender, Any]:
+def _prepared(contender: str, images: int, threads: str, dataset_name: str) -> tuple[Contender, Iterator[Any]]:
+    """Return the contender and the images of its calls, which begin again after the last."""
     with clock.stopped():
-        X = ten_thousand_images(dataset(dataset_name))[:images]
+        data = dataset(dataset_name)
+        skip_shared(contender, prediction_owner(contender))
+        calls = one_image_calls(data) if images == 1 else [ten_thousand_images(data)[:images]]
         prepared = ready(contender, threads, dataset_name)
-        prepared.predict(X)
-        return prepared, X
+        prepared.predict(calls[0])
+        return prepared, itertools.cycle(calls)
 
 
-class Predict:
-    """One call of the contender's own inference."""
-
-    params = (CONTENDERS, IMAGES, THREADS, DATASETS)
-    param_names = ("contender", "images", "threads", "dataset")
+class _Predicting:
     version = "1"
     timeout = 120
     rounds = 1
@@ -35,7 +37,29 @@ class Predict:
     warmup_time = 0.1
     timer = clock
 
+
+class OneImage(_Predicting):
+    """One call of the contender's own inference on one image, which is another in each call.
+
+    Calls go through up to 1,000 test images in an order whose parts have the mean number of nonzero pixels.
+    """
+
+    params = (CONTENDERS, THREADS, DATASETS)
+    param_names = ("contender", "threads", "dataset")
+
+    def time_predict(self, contender: str, threads: str, dataset_name: str) -> None:
+        """Predict."""
+        prepared, calls = _prepared(contender, 1, threads, dataset_name)
+        prepared.predict(next(calls))
+
+
+class Predict(_Predicting):
+    """One call of the contender's own inference on many images, the same in each call."""
+
+    params = (CONTENDERS, IMAGES, THREADS, DATASETS)
+    param_names = ("contender", "images", "threads", "dataset")
+
     def time_predict(self, contender: str, images: int, threads: str, dataset_name: str) -> None:
         """Predict."""
-        prepared, X = _prepared(contender, images, threads, dataset_name)
-        prepared.predict(X)
+        prepared, calls = _prepared(contender, images, threads, dataset_name)
+        prepared.predict(next(calls))

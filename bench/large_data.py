@@ -1,9 +1,11 @@
-"""Does an image of a file larger than memory take as long as one of a small file, and how much memory does it take?"""
+"""Does an image of a file larger than memory take as long as one in memory, and how much memory does it take?"""
 
 from __future__ import annotations
 
 import os
 import shutil
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -14,30 +16,61 @@ from numpy.lib import format as npy
 from nnkernels.data import Dataset
 from nnkernels.measure import gate
 
-from ._children import MIB, PASS_THE_GATE, RESIDENT, SAMPLES, fresh_process, resident_is_known, stored
+from ._children import (
+    MIB,
+    PASS_THE_GATE,
+    RESIDENT,
+    SAMPLES,
+    compiled_by_numba,
+    fresh_process,
+    resident_is_known,
+    stored,
+)
 from ._common import DATASETS, dataset, dataset_at_hand
 
 IMAGES = (60_000, 1_000_000)
 # Other sizes, measured in place of these.
 CHOSEN = tuple(int(images) for images in os.environ.get("NNKERNELS_BENCH_LARGE_IMAGES", "").split(",") if images)
-CONTENDER = "fused"
+SIZES = tuple(dict.fromkeys((*IMAGES, *CHOSEN)))
+FROM_FILE, IN_MEMORY = "from file", "in memory"
+CONTENDERS = {FROM_FILE: ("fused", "numpy"), IN_MEMORY: ("fused",)}
+MEMORY_BYTES_A_PIXEL = 3  # of images in memory, of the contender's own form of them, and of room to spare
 
-# The first epoch is not timed: it compiles, brings the file into the page cache, and is handed memory that a virtual
-# machine may have to ask its host for. An epoch on a small file, a tenth of a second, is timed several times.
-EPOCH = f"""
+START = f"""
 import json, statistics, sys, time
 import numpy as np
 from nnkernels import contenders, train_from_file
+from nnkernels.data import LabelledImages
+from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import SGD
+from nnkernels.training import batch_order
 {RESIDENT}
 name, folder, _threads = sys.argv[1:]
 contender = contenders.create(name)
 contender.use_threads(1)
 after_import, _ = resident_bytes()
+"""
+EPOCHS = {
+    FROM_FILE: """
+def epoch():
+    train_from_file(contender, f"{folder}/images.npy", f"{folder}/labels.npy", SGD)
+""",
+    IN_MEMORY: """
+data = LabelledImages(np.load(f"{folder}/images.npy"), np.load(f"{folder}/labels.npy"))
+start, order = initial_parameters(0), batch_order(0, 0, len(data.X))
+learning_rates = SGD.learning_rates(0, len(order))
+def epoch():
+    contender.prepare(start, data, SGD)
+    contender.advance(order, learning_rates)
+""",
+}
+# The first epoch is not timed: it compiles, brings the file into the page cache, and is handed memory that a virtual
+# machine may have to ask its host for. An epoch on a small file, a tenth of a second, is timed several times.
+CLOCK = f"""
 seconds = []
 while len(seconds) < 2 or (sum(seconds[1:]) < 1 and len(seconds) < 10):
     started = time.perf_counter()
-    train_from_file(contender, f"{{folder}}/images.npy", f"{{folder}}/labels.npy", SGD)
+    epoch()
     seconds.append(time.perf_counter() - started)
 _, peak = resident_bytes()
 X, y = np.load(f"{{folder}}/X_train.npy"), np.load(f"{{folder}}/y_train.npy")
@@ -45,52 +78,96 @@ X, y = np.load(f"{{folder}}/X_train.npy"), np.load(f"{{folder}}/y_train.npy")
 print(json.dumps({{"seconds": statistics.median(seconds[1:]), "beyond_import": peak - after_import}}))
 """
 
-# For each number of images a sample a process, or why there is none.
-Measured = dict[int, list[dict[str, float]] | str]
+# For each number of images: the samples of each place and contender, a process each, or why there are none.
+Samples = list[dict[str, float]]
+Measured = dict[int, dict[tuple[str, str], Samples | str] | str]
 
 
-class MemoryMap:
-    """An epoch on images that stay in their file: SGD, batch 32, on one thread, beside which another reads ahead.
-
-    The images at hand are repeated in a file of 784 bytes an image, which the page cache holds. The time is that from
-    opening it to the end of the epoch: reading, conversion into the contender's own form, training. A new process each.
-    """
-
-    params = (tuple(dict.fromkeys((*IMAGES, *CHOSEN))), DATASETS)
-    param_names = ("images", "dataset")
-    version = "1"
+class _LargeData:
+    param_names = ("contender", "images", "dataset")
     timeout = 60
 
     def setup_cache(self) -> Measured:
         """Measure once for all: a file is written once, and all numbers are of the same minutes."""
-        return {images: _measured(images) for images in CHOSEN or IMAGES}
+        return _all_measured()
 
-    setup_cache.timeout = 600  # type: ignore[attr-defined]
+    setup_cache.timeout = 900  # type: ignore[attr-defined]
 
-    def track_seconds_per_image(self, measured: Measured, images: int, dataset_name: str) -> dict[str, object]:
+
+class MemoryMap(_LargeData):
+    """An epoch on images that stay in their file: SGD, batch 32, on one thread, beside which another reads ahead.
+
+    The images at hand are repeated in a file of 784 bytes an image, which the page cache holds. The time is that from
+    opening it to the end of the epoch: reading, conversion into the contender's own form, training. A new process each.
+
+    What overlaps: the next chunk of 65,536 images is read while the contender converts this one and trains on it. The
+    first chunk is waited for. So 60,000 images, which are one chunk, are read before anything else is done, and of
+    1,000,000 all but a sixteenth of the reading overlaps. The two sizes are no measure of each other. What compares are
+    the contenders, which share the reader, and :class:`InMemory` at the same size, where nothing is read.
+    """
+
+    params = (CONTENDERS[FROM_FILE], SIZES, DATASETS)
+    version = "2"
+
+    def track_seconds_per_image(
+        self, measured: Measured, contender: str, images: int, dataset_name: str
+    ) -> dict[str, object]:
         """Train; the seconds of a process' median epoch by the number of images."""
-        samples = [numbers["seconds"] / images for numbers in _samples(measured, images, dataset_name)]
-        return {"samples": samples, "number": 1}
+        return _seconds_per_image(measured, FROM_FILE, contender, images, dataset_name)
 
     track_seconds_per_image.unit = "seconds"  # type: ignore[attr-defined]
 
-    def track_peak_beyond_import(self, measured: Measured, images: int, dataset_name: str) -> dict[str, object]:
+    def track_peak_beyond_import(
+        self, measured: Measured, contender: str, images: int, dataset_name: str
+    ) -> dict[str, object]:
         """Train; what that adds at most to the process after it has imported the contender's packages."""
-        samples = [numbers["beyond_import"] / MIB for numbers in _samples(measured, images, dataset_name)]
-        return {"samples": samples, "number": 1}
+        samples = _samples(measured, FROM_FILE, contender, images, dataset_name)
+        return {"samples": [numbers["beyond_import"] / MIB for numbers in samples], "number": 1}
 
     track_peak_beyond_import.unit = "MiB"  # type: ignore[attr-defined]
 
 
-def _samples(measured: Measured, images: int, dataset_name: str) -> list[dict[str, float]]:
+class InMemory(_LargeData):
+    """The same epoch on the same images, which are in memory before the clock starts; a new process each.
+
+    The time is that of conversion into the contender's own form and of training, on one thread. Nothing is read, so it
+    is what training from a file takes where all reading is hidden.
+    """
+
+    params = (CONTENDERS[IN_MEMORY], SIZES, DATASETS)
+    version = "1"
+
+    def track_seconds_per_image(
+        self, measured: Measured, contender: str, images: int, dataset_name: str
+    ) -> dict[str, object]:
+        """Train; the seconds of a process' median epoch by the number of images."""
+        return _seconds_per_image(measured, IN_MEMORY, contender, images, dataset_name)
+
+    track_seconds_per_image.unit = "seconds"  # type: ignore[attr-defined]
+
+
+def _seconds_per_image(
+    measured: Measured, place: str, contender: str, images: int, dataset_name: str
+) -> dict[str, object]:
+    samples = _samples(measured, place, contender, images, dataset_name)
+    return {"samples": [numbers["seconds"] / images for numbers in samples], "number": 1}
+
+
+def _samples(measured: Measured, place: str, contender: str, images: int, dataset_name: str) -> Samples:
     dataset(dataset_name)
-    found = measured.get(images, "NNKERNELS_BENCH_LARGE_IMAGES chooses others")
+    of_size = measured.get(images, "NNKERNELS_BENCH_LARGE_IMAGES chooses others")
+    found = of_size if isinstance(of_size, str) else of_size[place, contender]
     if isinstance(found, str):
         raise SkipNotImplemented(found)
     return found
 
 
-def _measured(images: int) -> list[dict[str, float]] | str:
+@cache
+def _all_measured() -> Measured:
+    return {images: _measured(images) for images in CHOSEN or IMAGES}
+
+
+def _measured(images: int) -> dict[tuple[str, str], Samples | str] | str:
     if not resident_is_known():
         return "needs pip install psutil"
     whole = dataset_at_hand()
@@ -98,13 +175,40 @@ def _measured(images: int) -> list[dict[str, float]] | str:
         *(part[: gate.IMAGES] for part in (whole.X_train, whole.y_train)),
         *(part[: gate.PREDICTED_IMAGES] for part in (whole.X_test, whole.y_test)),
     )
-    needed, free = 2 * images * whole.X_train.shape[1], shutil.disk_usage(gettempdir()).free
-    if needed > free:
-        return f"{images} images, and room to spare, take {needed / 1e9:.1f} GB of disk; there are {free / 1e9:.1f}"
+    pixels = images * whole.X_train.shape[1]
+    if reason := _no_room(images, "disk", 2 * pixels, shutil.disk_usage(gettempdir()).free):
+        return reason
+    reasons = {FROM_FILE: "", IN_MEMORY: _no_memory(images, MEMORY_BYTES_A_PIXEL * pixels)}
     with stored(few) as folder:
         write_repeated(whole, images, folder)
-        fresh_process(EPOCH, CONTENDER, folder, "warm")  # compiles
-        return [fresh_process(EPOCH, CONTENDER, folder, "warm") for _ in range(SAMPLES)]
+        pairs = [(place, contender) for place, those in CONTENDERS.items() for contender in those]
+        measured: dict[tuple[str, str], Samples | str] = {(place, name): reasons[place] or [] for place, name in pairs}
+        for contender in filter(compiled_by_numba, CONTENDERS[FROM_FILE]):
+            fresh_process(_program(FROM_FILE), contender, folder, "warm")  # compiles
+        for _ in range(SAMPLES):
+            for (place, contender), samples in measured.items():
+                if isinstance(samples, list):
+                    samples.append(fresh_process(_program(place), contender, folder, "warm"))
+        return measured
+
+
+def _program(place: str) -> str:
+    return START + EPOCHS[place] + CLOCK
+
+
+def _no_memory(images: int, needed: int) -> str:
+    if find_spec("psutil") is None:
+        return "needs pip install psutil"
+    import psutil
+
+    return _no_room(images, "memory", needed, psutil.virtual_memory().available)
+
+
+def _no_room(images: int, of_what: str, needed: int, free: int) -> str:
+    """Return why there is no room for so many images; empty if there is."""
+    if needed <= free:
+        return ""
+    return f"{images} images, and room to spare, take {needed / 1e9:.1f} GB of {of_what}; there are {free / 1e9:.1f}"
 
 
 def write_repeated(data: Dataset, images: int, folder: Path) -> None:

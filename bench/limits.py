@@ -10,8 +10,8 @@ from functools import cache
 
 from nnkernels.measure.bounds import Bounds, Workload, epoch_bounds, inference_bounds, workload_of
 from nnkernels.measure.limits import MachineLimits, measure_limits
-from nnkernels.measure.panel import ten_thousand_images
 from nnkernels.measure.threads import thread_count
+from nnkernels.measure.work_tasks import ten_thousand_images
 
 from ._common import DATASETS, THREADS, dataset
 

@@ -14,7 +14,7 @@ AGAINST = ("numpy", "keras-fit", "keras-graph")
 class _Ratios:
     params = (CONTENDERS, AGAINST, names(WORKS), DATASETS)
     param_names = ("contender", "against", "work", "dataset")
-    version = "2"
+    version = "3"
     timeout = 60
     unit = "relative time"
 

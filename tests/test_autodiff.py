@@ -7,6 +7,7 @@ from nnkernels.interchange import from_keras, keras_optimizer, to_keras
 from nnkernels.kernels.contract import initial_state
 from nnkernels.parameters import Parameters, copy, initial_parameters
 from nnkernels.recipes import Optimizer
+from tests.backends import distinct_backend  # noqa: F401  (the fixture `backend`)
 
 pytestmark = pytest.mark.usefixtures("tf")
 

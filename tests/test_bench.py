@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from bench import large_data
+from bench import inference, large_data
+from bench import kernels as bench_kernels
 from bench.large_data import write_repeated
 from nnkernels import contenders, kernels
 from nnkernels.data import Dataset
@@ -34,6 +35,7 @@ ROOT = Path(__file__).parents[1]
 
 # What every installed contender is measured by.
 ON_ANY_THREADS = (
+    "inference.OneImage.time_predict",
     "inference.Predict.time_predict",
     "scaling.Threads.track_seconds_per_image",
     "training.Epoch.time_epoch",
@@ -90,16 +92,26 @@ def test_every_benchmark_runs(threads: str, small_digits: Dataset, small_folder:
         trains = contenders.entry(name).trains
         for benchmark in [*ON_ANY_THREADS, *ON_THREADS[threads]]:
             is_measured = any(label.startswith(f"{benchmark}('{name}'") for label in measured)
-            assert is_measured == (trains or benchmark.startswith("inference")), (benchmark, name)
+            shared = name == "fused_dense" and benchmark.startswith("inference")  # the predictor is that of fused
+            assert is_measured == (not shared and (trains or benchmark.startswith("inference"))), (benchmark, name)
     works = {label.split("'")[5] for label in measured if label.startswith("other_work.")}
     assert works == {work.name for work in FURTHER_WORKS if work.is_asked_of(small_digits.name)}
     for backend in kernels.names():
         for kernel in ("forward", "backward", "step"):
-            assert sum(label.startswith(f"kernels.Kernels.time_{kernel}('{backend}'") for label in measured) == 4
+            times = sum(label.startswith(f"kernels.Kernels.time_{kernel}('{backend}'") for label in measured)
+            assert times == (0 if backend in ("fused", "fused_dense") else 4)  # all of these are those of numba
     assert any("ratios" in label for label in measured)
     from_file = {label for label in measured if label.startswith("large_data.")}
-    sizes = {f"large_data.MemoryMap.track_{what}(5000," for what in ("seconds_per_image", "peak_beyond_import")}
-    assert {label.partition(" ")[0] for label in from_file} == (sizes if threads == "1" else set())
+    expected = {
+        f"large_data.{benchmark}('{contender}', 5000, '{small_digits.name}')"
+        for benchmark, of_benchmark in {
+            "MemoryMap.track_seconds_per_image": ("fused", "numpy"),
+            "MemoryMap.track_peak_beyond_import": ("fused", "numpy"),
+            "InMemory.track_seconds_per_image": ("fused",),
+        }.items()
+        for contender in of_benchmark
+    }
+    assert from_file == (expected if threads == "1" else set())
     assert sum(label.startswith("limits.") for label in measured) == 1 + 3 + 2 * 2  # peak, reading, two bounds of two
 
 
@@ -119,11 +131,39 @@ def test_a_file_for_which_there_is_no_room_is_not_written(
     monkeypatch.setattr(large_data, "CHOSEN", (1_000_000,))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1e9))
     benchmark = large_data.MemoryMap()
-    measured = benchmark.setup_cache()
+    measured = large_data._all_measured.__wrapped__()
     with pytest.raises(SkipNotImplemented, match=r"take 1\.6 GB of disk; there are 1\.0"):
-        benchmark.track_seconds_per_image(measured, 1_000_000, small_digits.name)
+        benchmark.track_seconds_per_image(measured, "fused", 1_000_000, small_digits.name)
     with pytest.raises(SkipNotImplemented, match="NNKERNELS_BENCH_LARGE_IMAGES chooses others"):
-        benchmark.track_peak_beyond_import(measured, 60_000, small_digits.name)
+        benchmark.track_peak_beyond_import(measured, "fused", 60_000, small_digits.name)
+
+
+def test_images_for_which_there_is_no_memory_are_trained_on_from_their_file_alone(
+    monkeypatch: pytest.MonkeyPatch, small_digits: Dataset
+) -> None:
+    psutil = pytest.importorskip("psutil")
+    ran: list[tuple[str, bool]] = []
+
+    def fresh_process(program: str, contender: str, folder: Path, numba_cache: str) -> dict[str, float]:
+        compile(program, "program", "exec")
+        ran.append((contender, "train_from_file(contender" in program))
+        return {"seconds": 0.5, "beyond_import": 2**20}
+
+    monkeypatch.setattr(large_data, "dataset_at_hand", lambda: small_digits)
+    monkeypatch.setattr(large_data, "dataset", lambda name: small_digits)
+    monkeypatch.setattr(large_data, "CHOSEN", (5_000,))
+    monkeypatch.setattr(large_data, "fresh_process", fresh_process)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1e6))
+    measured = large_data._all_measured.__wrapped__()
+    where = ("fused", 5_000, small_digits.name)
+    assert large_data.MemoryMap().track_seconds_per_image(measured, *where)["samples"] == [1e-4] * large_data.SAMPLES
+    with pytest.raises(SkipNotImplemented, match=r"take 0\.0 GB of memory; there are 0\.0"):
+        large_data.InMemory().track_seconds_per_image(measured, *where)
+    assert set(ran) == {("fused", True), ("numpy", True)}
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1e12))
+    measured = large_data._all_measured.__wrapped__()
+    assert large_data.InMemory().track_seconds_per_image(measured, *where)["samples"] == [1e-4] * large_data.SAMPLES
+    assert set(ran) == {("fused", True), ("numpy", True), ("fused", False)}
 
 
 ADAM = "other_work.OneThread.track_relative_time('keras-fit', 'numpy', 'epoch, Adam', 'mnist')"
@@ -141,6 +181,8 @@ def test_quick_plan_selects_calls_as_asv_writes_them() -> None:
     assert not selected(everything, "training.Epoch.time_epoch('keras-fit', '1', 'mnist-5k')")
     assert not selected(everything, "training.Epoch.time_epoch('numba', '1', 'mnist')")
     assert selected(everything, "kernels.Kernels.time_step('numpy', 2048, 'mnist')")
+    assert selected(everything, "inference.OneImage.time_predict('keras-fit', '1', 'mnist')")
+    assert not any("inference.Predict" in pattern or "Preparation" in pattern for pattern in everything)
     assert selected(everything, "ratios.AllThreads.track_relative_time('numpy', 'keras-fit', 'epoch', 'mnist')")
     assert not selected(everything, "scaling.BatchSize.track_seconds_per_image('numpy', 1, 'mnist')")
     assert all(pattern.startswith("^ratios") for patterns in again for pattern in patterns)
@@ -163,8 +205,47 @@ def test_larger_plans_measure_more_and_train_for_accuracy_once() -> None:
         assert len(passes) >= 4  # fresh processes of every paired ratio
         bound = [selected(patterns, "limits.Bound.track_epoch('sparse', '1', 'mnist')") for patterns in passes]
         assert sum(bound) == chosen.single_passes
-        assert selected(passes[0], "large_data.MemoryMap.track_seconds_per_image(60000, 'mnist')")
-        assert not selected(passes[0], "large_data.MemoryMap.track_seconds_per_image(60000, 'mnist-5k')")
+        assert selected(passes[0], "large_data.MemoryMap.track_seconds_per_image('fused', 60000, 'mnist')")
+        assert not selected(passes[0], "large_data.MemoryMap.track_seconds_per_image('fused', 60000, 'mnist-5k')")
+        assert selected(passes[0], "inference.Predict.time_predict('numpy', 10000, 'all', 'mnist')")
+        # The panels measure it, in every pass.
+        assert not selected(passes[0], "training.Preparation.time_prepare('numpy', '1', 'mnist')")
+
+
+@pytest.mark.parametrize("name", ["quick", "standard"])
+def test_functions_that_backends_share_are_planned_once(name: str) -> None:
+    (everything, *_) = make_plan(PROFILES[name], ["numba", "fused", "fused_dense"], "mnist", SETTINGS).passes
+    call = "kernels.Kernels.time_{}('{}', 32, 'mnist')"
+    for kernel in ("forward", "backward", "step"):
+        planned = [
+            backend
+            for backend in ("numba", "fused", "fused_dense")
+            if selected(everything, call.format(kernel, backend))
+        ]
+        assert planned == ["numba"]
+    one_image = "inference.OneImage.time_predict('{}', '1', 'mnist')"
+    planned = [
+        backend for backend in ("numba", "fused", "fused_dense") if selected(everything, one_image.format(backend))
+    ]
+    assert planned == ["numba", "fused"]
+    assert selected(everything, "training.Epoch.time_epoch('fused_dense', '1', 'mnist')")
+
+
+@pytest.mark.parametrize("kernel", ["forward", "backward", "step"])
+def test_a_shared_kernel_is_skipped_by_the_name_of_whose_it_is(kernel: str) -> None:
+    benchmark = getattr(bench_kernels.Kernels(), f"time_{kernel}")
+    with pytest.raises(SkipNotImplemented, match="fused_dense has this from numba"):
+        benchmark("fused_dense", 32, "mnist")
+
+
+def test_a_shared_prediction_is_skipped_by_the_name_of_whose_it_is(
+    monkeypatch: pytest.MonkeyPatch, small_digits: Dataset
+) -> None:
+    monkeypatch.setattr(inference, "dataset", lambda name: small_digits)
+    with pytest.raises(SkipNotImplemented, match="fused_dense has this from fused"):
+        inference.OneImage().time_predict("fused_dense", "1", small_digits.name)
+    with pytest.raises(SkipNotImplemented, match="fused_dense has this from fused"):
+        inference.Predict().time_predict("fused_dense", 10_000, "1", small_digits.name)
 
 
 def test_other_work_is_planned_for_those_who_train(monkeypatch: pytest.MonkeyPatch) -> None:

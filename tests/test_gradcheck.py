@@ -13,6 +13,7 @@ from nnkernels.grading.networks import Sizes, draw_problem
 from nnkernels.kernels import Activations, numpy_kernels
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Optimizer
+from tests.backends import distinct_backend  # noqa: F401  (the fixture `backend`)
 
 ALL = ("dW1", "db1", "dW2", "db2")
 HIDDEN, OUTPUT = ("dW1", "db1"), ("dW2", "db2")

@@ -1,7 +1,8 @@
 """Every backend against scalar loops in float64, against numerical derivatives, and on inputs at the edge."""
 
 import inspect
-from types import ModuleType
+from functools import partial
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from nnkernels.kernels.contract import FUNCTIONS, Backend, checked, initial_stat
 from nnkernels.parameters import Parameters, copy, initial_parameters
 from nnkernels.recipes import Optimizer
 from tests import reference
+from tests.backends import distinct_backend  # noqa: F401  (the fixture `backend`)
 
 DTYPES = (np.float32, np.float64)
 # Rounding of sums of a few dozen terms of size 1 to 100, relative to the largest of them.
@@ -236,6 +238,42 @@ def test_reference_backend_comes_first():
 def test_unknown_backend_is_named_with_those_that_are_known():
     with pytest.raises(UnknownNameError, match=r"unknown backend 'numqy'.*numpy"):
         kernels.load("numqy")
+
+
+def test_functions_belong_to_the_backend_that_defines_them():
+    owners = {name: {kernels.owner(name, function) for function in FUNCTIONS} for name in kernels.names()}
+    assert owners["numpy"] == {"numpy"}
+    assert owners["numba"] == owners["fused"] == owners["fused_dense"] == {"numba"}
+    assert kernels.owner("fused", *FUNCTIONS) == "numba"
+    # Of neither module, and so the first's.
+    assert kernels.owner("fused", "predictor") == kernels.owner("fused_dense", "predictor") == "fused"
+    assert kernels.owner("fused_dense", "predictor", "forward") == "fused"
+    assert kernels.owner("fused", "pack_images") == "fused"
+    with pytest.raises(UnknownNameError, match="numqy"):
+        kernels.owner("numqy", "forward")
+
+
+def test_who_takes_some_functions_from_another_owns_the_rest_and_what_is_made_of_both(monkeypatch):
+    known, load = kernels.names(), kernels.load
+    numba = load("numba")
+
+    def own_update(params, grads, state, learning_rate):
+        return None
+
+    modules = {
+        "a": SimpleNamespace(forward=numba.forward, sgd_update_inplace=own_update),
+        "b": SimpleNamespace(forward=numba.forward, sgd_update_inplace=own_update),
+        "c": SimpleNamespace(forward=partial(numba.forward), sgd_update_inplace=numba.sgd_update_inplace),
+    }
+    points = {name: SimpleNamespace(module=f"package_{name}") for name in (*modules, "broken")}
+    monkeypatch.setattr(kernels, "names", lambda: (*known, "broken", *modules))
+    monkeypatch.setattr(kernels, "load", lambda name: modules[name] if name in points else load(name))
+    monkeypatch.setattr(kernels, "installed_plugins", lambda group: points)
+    assert kernels.owner("b", "forward") == kernels.owner("fused", "forward") == "numba"
+    assert kernels.owner("b", "sgd_update_inplace") == kernels.owner("b", "forward", "sgd_update_inplace") == "a"
+    assert kernels.owner("c", "forward") == kernels.owner("c", "forward", "sgd_update_inplace") == "c"
+    with pytest.raises(KeyError, match="broken"):
+        kernels.owner("broken", "forward")
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

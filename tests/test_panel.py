@@ -12,7 +12,7 @@ from nnkernels.contenders.ours import KernelContender
 from nnkernels.measure import gate, panel, time_to_accuracy
 from nnkernels.measure.paired import Task, alternate
 from nnkernels.measure.panel import run_panel
-from nnkernels.measure.work_tasks import predict_task, train_task
+from nnkernels.measure.work_tasks import one_image_calls, predict_task, prepare_task, train_task
 from nnkernels.measure.works import FURTHER_WORKS, WORKS, Work, names
 from nnkernels.recipes import SGD, Recipe
 
@@ -22,7 +22,8 @@ PREDICT = Work("predict", "predict", SGD.with_changes(hidden=24), segments=2, im
 EASY = Recipe("easy", epochs=3)
 TO_ACCURACY = Work("to accuracy", "time to accuracy", EASY, error_rate=0.6)
 ALONE = Work("to accuracy, alone", "training alone", EASY, error_rate=0.6)
-ALL = (TRAIN, WIDE, PREDICT, TO_ACCURACY, ALONE)
+PREPARE = Work("prepare", "prepare", EASY, segments=2, whole_epochs=True)
+ALL = (TRAIN, WIDE, PREDICT, TO_ACCURACY, ALONE, PREPARE)
 
 
 class Ours(KernelContender):
@@ -90,6 +91,7 @@ def test_each_work_is_timed_at_both_settings_in_its_rounds(entered, small_digits
         "predict": (2, 2),
         "to accuracy": (3, 1),
         "to accuracy, alone": (3, 1),
+        "prepare": (2, 2),
     }
     assert measured.relative_time("train", "numpy", "numpy") == 1
     assert measured.took_part("numpy", "train")
@@ -116,7 +118,7 @@ def test_who_does_whole_epochs_only_takes_part_where_it_is_asked(entered, small_
     measured = run_panel(entered(whole=WholeEpochs), small_digits, ALL, "1", rounds=2, seeds=1)
     assert not measured.failures
     took_part = {work for work in names(ALL) if measured.took_part("whole", work)}
-    assert took_part == {"train", "predict"}
+    assert took_part == {"train", "predict", "prepare"}
     assert np.shape(measured.seconds["train"]["whole@1"]) == (2, 1)
     assert 0 < measured.relative_time("train", "whole", "numpy") < np.inf
 
@@ -166,8 +168,20 @@ def test_a_work_is_asked_of_its_data_sets_alone(entered, small_digits):
     assert small_digits.name != "mnist"
 
 
+def test_a_prediction_that_two_share_is_timed_once(small_digits):
+    one_image = Work("some", "predict", images=1, calls=2)
+    measured = run_panel(["fused", "fused_dense"], small_digits, (one_image, PREPARE), "1", rounds=1)
+    assert not measured.failures
+    assert labels(measured) == {
+        "some": {"fused@1", "fused@all"},
+        "prepare": {"fused@1", "fused@all", "fused_dense@1", "fused_dense@all"},
+    }
+    alone = run_panel(["fused_dense"], small_digits, (one_image,), "1", rounds=1)
+    assert labels(alone) == {"some": {"fused_dense@1", "fused_dense@all"}}
+
+
 def test_names_of_works_are_those_on_record():
-    assert names(WORKS) == ("epoch", "one image", "10,000 images")
+    assert names(WORKS) == ("epoch", "one image of 1,000", "10,000 images", "preparation")
     assert names(FURTHER_WORKS) == (
         "epoch, Adam",
         "epoch, batch 1,024",
@@ -226,6 +240,62 @@ def test_whole_epochs_are_one_segment(small_digits):
     assert (task.segments, task.units, len(listener.given)) == (1, 2, 4)
     assert listener.given[-1].shape == (5, 784)
     assert listener.given[-1].dtype == np.uint8
+
+
+@pytest.mark.parametrize(("whole_epochs_only", "calls"), [(False, 200), (True, 2)])
+def test_calls_of_one_image_see_other_images_in_each_segment_and_the_mean_density_in_all(
+    whole_epochs_only, calls, digits
+):
+    (work,) = (work for work in WORKS if work.images == 1)
+    listener, twin = Listener(), Listener()
+    listener.whole_epochs_only = twin.whole_epochs_only = whole_epochs_only
+    tasks = [predict_task(work, contender, digits, 1) for contender in (listener, twin)]
+    segments = []
+    for _ in range(4):
+        for task in tasks:
+            task.run()
+        segments.append(np.concatenate(listener.given))
+        np.testing.assert_array_equal(segments[-1], np.concatenate(twin.given))  # everybody sees the same
+        listener.given.clear()
+        twin.given.clear()
+    of_an_image = np.count_nonzero(digits.X_test, axis=1)
+    for X in segments:
+        assert X.shape == (calls, 784)
+        assert np.count_nonzero(X) / calls == pytest.approx(of_an_image.mean(), rel=0.02)
+    densities = np.count_nonzero(np.concatenate(segments), axis=1)
+    assert densities.std() > 0.5 * of_an_image.std()  # easy ones and hard ones
+    seen = np.unique(np.concatenate(segments), axis=0)
+    assert len(seen) == 4 * calls
+    test_images = {image.tobytes() for image in digits.X_test}
+    assert all(image.tobytes() in test_images for image in seen)
+
+
+def test_all_calls_of_one_image_are_contiguous_bytes(small_digits):
+    calls = one_image_calls(small_digits)
+    assert 128 <= len(calls) <= 256
+    assert {(X.shape, X.dtype, X.flags.c_contiguous) for X in calls} == {((1, 784), np.dtype(np.uint8), True)}
+    (work,) = (work for work in WORKS if work.images == 1)
+    listener = Listener()
+    predict_task(work, listener, small_digits, 1).run()
+    assert all(np.array_equal(given, X) for given, X in zip(listener.given, calls, strict=False))
+
+
+def test_a_preparation_ends_with_the_empty_stretch_that_may_trace(small_digits):
+    steps: list[object] = []
+
+    class Steps(Listener):
+        def prepare(self, parameters, data, recipe):
+            steps.append((parameters.W1.shape, len(data.X), recipe))
+
+        def advance(self, order, learning_rates):
+            steps.append((len(order), len(learning_rates)))
+
+    task = prepare_task(WIDE, Steps(), small_digits, 1)
+    task.warm_up()
+    assert steps == []  # everybody was prepared before
+    task.run()
+    assert steps == [((784, 24), 2304, WIDE.recipe), (0, 0)]
+    assert (task.units, task.segments) == (1, 2)
 
 
 def test_alternate_leaves_out_who_fails_and_goes_on():

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from nnkernels.errors import ConfigurationError, ResultsError
 from nnkernels.measure.records import write_run
-from nnkernels.report import formats, readme, side_by_side, tables
+from nnkernels.measure.works import ONE_IMAGE, PREPARATION
+from nnkernels.report import formats, inventory, readme, side_by_side, tables
 from nnkernels.report.page import render
 from nnkernels.report.runs import find_run, load_run, pin
 from nnkernels.report.summary import summarise
@@ -54,6 +55,32 @@ def test_paired_ratios_are_against_the_faster_setting(
     row = rows.loc[("ratios", "work=epoch", contender, threads)]
     assert row.ratio_to_numpy == pytest.approx(to_numpy)
     assert row.ratio_to_keras == pytest.approx(to_keras)
+
+
+def test_one_image_two_hundred_times_is_read_and_never_joined_with_one_image_of_1000() -> None:
+    old, new = synthetic.run(), synthetic.run()
+    for panel in new.panels:
+        panel.seconds[ONE_IMAGE] = panel.seconds.pop("one image")
+        panel.seconds[PREPARATION] = panel.seconds["epoch"]
+    rows = tidy(new)
+    assert set(rows[rows.parameters == f"work={ONE_IMAGE}"].unit) == {"seconds_per_call"}
+    assert set(rows[rows.parameters == f"work={PREPARATION}"].unit) == {"seconds"}
+    assert set(tidy(old)[tidy(old).parameters == "work=one image"].unit) == {"seconds_per_call"}
+    joined = side_by_side.side_by_side(new, old).set_index("parameters")
+    assert joined.loc["work=10,000 images"][["value", "value_against"]].notna().all().all()
+    assert joined.loc[f"work={ONE_IMAGE}"].value.notna().all()
+    assert joined.loc[f"work={ONE_IMAGE}"].value_against.isna().all()
+    assert joined.loc["work=one image"].value.isna().all()
+    assert joined.loc["work=one image"].value_against.notna().all()
+
+
+def test_the_list_of_backends_says_whose_functions_are_shared() -> None:
+    console = Console(file=io.StringIO(), width=100)
+    console.print(inventory.backends_table())
+    rows = {row.split()[0]: " ".join(row.split()[1:]) for row in console.file.getvalue().splitlines() if row.strip()}
+    assert rows["numba"] == "yes"
+    assert rows["fused"] == "yes numba (kernels)"
+    assert rows["fused_dense"] == "yes numba (kernels), fused (predictions)"
 
 
 def test_paired_ratio_does_not_see_how_fast_the_processes_were() -> None:

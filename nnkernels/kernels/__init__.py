@@ -17,7 +17,7 @@ from nnkernels.errors import ContractError, DataError, UnknownNameError, one_lin
 from nnkernels.kernels.contract import Activations, Backend, OptimizerState, checked, initial_state
 from nnkernels.plugins import KERNELS_GROUP, installed_plugins
 
-__all__ = ["Activations", "Backend", "OptimizerState", "initial_state", "load", "load_file", "names"]
+__all__ = ["Activations", "Backend", "OptimizerState", "initial_state", "load", "load_file", "names", "owner"]
 
 SUFFIX = "_kernels"
 
@@ -49,6 +49,40 @@ def load(name: str) -> Backend:
     if name in _own():  # a plugin cannot take the place of one of ours
         return checked(import_module(f"{__name__}.{name}{SUFFIX}"))
     return checked(installed_plugins(KERNELS_GROUP)[name].load())
+
+
+def owner(name: str, *functions: str) -> str:
+    """Return the backend whose functions of these names a backend has: itself, or the one that it takes all from.
+
+    Only the same function object counts. The owner is the backend whose module defines it; of a function from
+    elsewhere, the first in :func:`names` that has it.
+
+    Raises
+    ------
+    UnknownNameError, ContractError
+        As :func:`load` does, of the backend ``name``.
+    """
+    wanted = [getattr(load(name), function) for function in functions]
+    if name in _own() and any(_defined_in(function) == _module_name(name) for function in wanted):
+        return name
+    sharing = [other for other in names() if other == name or _has(other, functions, wanted)]
+    return min(sharing, key=lambda other: (_module_name(other) != _defined_in(wanted[0]), other not in _own()))
+
+
+def _defined_in(function: object) -> str:
+    return getattr(function, "__module__", None) or ""
+
+
+def _module_name(name: str) -> str:
+    return f"{__name__}.{name}{SUFFIX}" if name in _own() else installed_plugins(KERNELS_GROUP)[name].module
+
+
+def _has(name: str, functions: tuple[str, ...], wanted: list[object]) -> bool:
+    try:
+        backend = load(name)
+    except Exception:  # somebody's broken plugin says so where it is asked for itself
+        return False
+    return all(getattr(backend, function, None) is one for function, one in zip(functions, wanted, strict=True))
 
 
 def load_file(path: Path) -> Backend:

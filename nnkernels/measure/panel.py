@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,15 +14,14 @@ from nnkernels.data import Dataset
 from nnkernels.errors import one_line
 from nnkernels.measure import gate
 from nnkernels.measure.compiled import require_compiled
+from nnkernels.measure.distinct import prediction_owner
 from nnkernels.measure.paired import SecondsByRound, Task, alternate, log_ratios
 from nnkernels.measure.threads import thread_count
 from nnkernels.measure.time_to_accuracy import SEEDS, Trainings
-from nnkernels.measure.work_tasks import SEED, predict_task, ten_thousand_images, train_task
+from nnkernels.measure.work_tasks import SEED, predict_task, prepare_task, train_task
 from nnkernels.measure.works import Work
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import Recipe
-
-__all__ = ["Panel", "run_panel", "ten_thousand_images"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,8 @@ def run_panel(
     """Let every contender pass the gate by the recipe of each work, then time them in turns.
 
     Neighbouring works of the same recipe share gate and preparation. A contender that fails is left out, with the
-    reason; the others go on.
+    reason; the others go on. A backend that predicts by another's function has no times of its own for predictions
+    where that one is in the panel.
 
     Parameters
     ----------
@@ -96,7 +96,9 @@ def run_panel(
             able = {
                 name: contender
                 for name, contender in ready.items()
-                if _suits(work, name, contender) and not panel.failure(name, work.name)
+                if _suits(work, name, contender)
+                and not panel.failure(name, work.name)
+                and not _timed_as_another(work, name, ready)
             }
             if work.kind == "time to accuracy":
                 _time_to_accuracy(work, works, able, dataset, seeds, panel)
@@ -143,7 +145,7 @@ def _ready(
 
 
 def _time_segments(work: Work, able: dict[str, Contender], dataset: Dataset, rounds: int, panel: Panel) -> None:
-    make = train_task if work.kind == "train" else predict_task
+    make = {"train": train_task, "predict": predict_task, "prepare": prepare_task}[work.kind]
     tasks = {
         f"{name}@{setting}": make(work, contender, dataset, thread_count(setting))
         for name, contender in able.items()
@@ -186,6 +188,12 @@ def _in_turns(work: Work, tasks: dict[str, Task], rounds: int, panel: Panel) -> 
 
 def _suits(work: Work, name: str, contender: Contender) -> bool:
     return work.suits(contenders.entry(name).trains, contender.whole_epochs_only)
+
+
+def _timed_as_another(work: Work, name: str, ready: Mapping[str, Contender]) -> bool:
+    """Return whether another contender of the panel predicts by the same function: its time is this one's."""
+    owner = prediction_owner(name) if work.kind == "predict" else name
+    return owner != name and owner in ready
 
 
 def _settings(contender: Contender, framework_threads: str) -> tuple[str, ...]:

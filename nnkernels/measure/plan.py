@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from nnkernels import kernels
 from nnkernels.contenders import entry
 from nnkernels.errors import UnknownNameError
+from nnkernels.measure.distinct import KERNEL_BENCHMARKS, kernel_owner, prediction_owner
 
 
 @dataclass(frozen=True)
@@ -131,17 +132,19 @@ def _other_work(contenders: Sequence[str], dataset: str, threads: Sequence[str])
 def _singles(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> tuple[str, ...]:
     backends = [name for name in contenders if name in kernels.names()]
     settings = threads if chosen.everything else threads[:1]
-    images = [1, 10_000] if chosen.everything else [1]
-    patterns = [
-        _call("inference.Predict.time_predict", contenders, images, settings, [dataset]),
-        _call("training.Epoch.time_epoch", contenders, settings, [dataset]),
-    ]
-    if backends:
-        batches = [1, 32, 256, 2048]
-        patterns.append(_call("kernels.Kernels.time_(forward|backward|step)", backends, batches, [dataset]))
+    # Functions that backends share are timed for one of them.
+    predicting = [name for name in contenders if prediction_owner(name) == name]
+    patterns = [_call("training.Epoch.time_epoch", contenders, settings, [dataset])]
+    if predicting:
+        patterns.append(_call("inference.OneImage.time_predict", predicting, settings, [dataset]))
+    for kernel in KERNEL_BENCHMARKS:
+        owning = [name for name in backends if kernel_owner(kernel, name) == name]
+        if owning:
+            patterns.append(_call(f"kernels.Kernels.time_{kernel}", owning, [1, 32, 256, 2048], [dataset]))
     named = f"({'|'.join(re.escape(repr(name)) for name in contenders)})"
     if chosen.everything:
-        patterns.append(_call("training.Preparation.time_prepare", contenders, ["1"], [dataset]))
+        if predicting:
+            patterns.append(_call("inference.Predict.time_predict", predicting, [10_000], settings, [dataset]))
         patterns.append(rf"^(limits|large_data)[.].*{re.escape(repr(dataset))}")
         patterns += [
             r"^startup[.](Import|NumbaItself)[.]",

@@ -9,6 +9,7 @@ from nnkernels.contenders import Contender
 from nnkernels.data import Dataset
 from nnkernels.errors import MeasurementError
 from nnkernels.measure.paired import Task
+from nnkernels.measure.work_tasks import prepare
 from nnkernels.measure.works import Work
 from nnkernels.parameters import initial_parameters
 from nnkernels.training import batch_order, evaluate
@@ -19,8 +20,8 @@ SEEDS = 10
 class Trainings:
     """A contender's trainings to an error rate, each from the next seed, with the seconds of each.
 
-    The clock runs over ``prepare``, over an empty stretch after it, in which whoever traces or compiles at the first
-    call does so, and over the epochs. It stands still while the reference forward pass judges the test images.
+    The clock runs over the preparation, as :func:`nnkernels.measure.work_tasks.prepare` does it, and over the epochs.
+    It stands still while the reference forward pass judges the test images.
 
     Attributes
     ----------
@@ -69,10 +70,8 @@ class Trainings:
     def _prepare(self, seed: int) -> float:
         recipe, data = self.work.recipe, self.dataset.training
         start = initial_parameters(seed, data.X.shape[1], recipe.hidden)
-        no_images, no_rates = batch_order(seed, 0, 0), recipe.learning_rates(0, 0)
         started = time.perf_counter()
-        self.contender.prepare(start, data, recipe)
-        self.contender.advance(no_images, no_rates)
+        prepare(self.contender, start, data, recipe)
         return time.perf_counter() - started
 
     def _advance(self, seed: int, epoch: int) -> float:

@@ -1,25 +1,34 @@
-"""Stretches of training and calls of predict, as tasks that take turns."""
+"""Stretches of training, calls of predict, and preparations, as tasks that take turns."""
 
 from __future__ import annotations
 
 import itertools
 from functools import partial
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nnkernels.contenders import Contender
-from nnkernels.data import Dataset
+from nnkernels.data import Dataset, LabelledImages
+from nnkernels.measure.image_order import balanced_order
 from nnkernels.measure.paired import Task
 from nnkernels.measure.works import Work
+from nnkernels.parameters import Parameters, initial_parameters
+from nnkernels.recipes import Recipe
 from nnkernels.training import batch_order
 
 SEED = 0
 WARM_UP_BATCHES = 10
+DIFFERENT_IMAGES = 1_000  # of calls of one image
+NO_IMAGES = np.empty(0, np.int64)
 
 
 def train_task(work: Work, contender: Contender, dataset: Dataset, threads: int) -> Task:
-    """Return segments of an epoch, each of as many full batches; they go through the epoch and begin again."""
+    """Return segments of an epoch, each of as many full batches; they go through the epoch and begin again.
+
+    The order is the same each time. A stretch has some thousand images: a branch predictor forgets their pixels
+    before they come again, and drawing another order would be inside the clock.
+    """
     recipe, images = work.recipe, len(dataset.X_train)
     order = batch_order(SEED, 0, images)
     segments = 1 if contender.whole_epochs_only else work.segments
@@ -41,18 +50,63 @@ def train_task(work: Work, contender: Contender, dataset: Dataset, threads: int)
 
 
 def predict_task(work: Work, contender: Contender, dataset: Dataset, threads: int) -> Task:
-    """Return calls of the contender's own inference, from uint8 pixels."""
-    X = ten_thousand_images(dataset)[: work.images]
+    """Return calls of the contender's own inference, from uint8 pixels.
+
+    Calls of one image go through :func:`one_image_calls` and begin again: each segment goes on where the last one
+    ended. So contenders with the same number of calls see the same images, and those with fewer see others, which are
+    as dense in the mean.
+    """
     segments, calls = (1, min(2, work.calls)) if contender.whole_epochs_only else (work.segments, work.calls)
+    inputs = one_image_calls(dataset) if work.images == 1 else [ten_thousand_images(dataset)[: work.images]]
+    turns = itertools.cycle(inputs)
 
     def run() -> None:
-        for _ in range(calls):
+        for X in itertools.islice(turns, calls):
             contender.predict(X)
 
-    return Task(run, calls, segments, partial(contender.use_threads, threads), partial(contender.predict, X))
+    return Task(run, calls, segments, partial(contender.use_threads, threads), partial(contender.predict, inputs[0]))
 
 
-def ten_thousand_images(dataset: Dataset) -> Any:
-    """Return 10,000 of the data set's images, repeated from the start where there are fewer."""
+def prepare_task(work: Work, contender: Contender, dataset: Dataset, threads: int) -> Task:
+    """Return preparations of a contender that has been prepared in this process before.
+
+    What is imported or compiled once a process is outside the clock.
+    """
+    start, data = initial_parameters(SEED, dataset.X_train.shape[1], work.recipe.hidden), dataset.training
+
+    def run() -> None:
+        prepare(contender, start, data, work.recipe)
+
+    return Task(run, 1, work.segments, partial(contender.use_threads, threads))
+
+
+def prepare(contender: Contender, start: Parameters, data: LabelledImages, recipe: Recipe) -> None:
+    """Make a contender ready for its first batch.
+
+    That is its ``prepare``, and an empty stretch after it, in which whoever traces or compiles at the first call does
+    so. (Keras' ``fit`` cannot be called without images: what it traces is part of its first epoch.)
+    """
+    contender.prepare(start, data, recipe)
+    contender.advance(NO_IMAGES, recipe.learning_rates(0, 0))
+
+
+def one_image_calls(dataset: Dataset) -> list[npt.NDArray[np.uint8]]:
+    """Return up to 1,000 different test images, each a contiguous array (1, D), in a seeded balanced order.
+
+    Any even number of neighbours from an even place on has the test images' mean number of nonzero pixels within 2 %.
+    :func:`nnkernels.measure.image_order.balanced_order` says which images that leaves out, and what becomes of data
+    sets where no such order exists.
+    """
+    order = balanced_order(np.count_nonzero(dataset.X_test, axis=1), DIFFERENT_IMAGES, SEED)
+    X = np.ascontiguousarray(dataset.X_test[order])
+    return [X[i : i + 1] for i in range(len(X))]
+
+
+def ten_thousand_images(dataset: Dataset) -> npt.NDArray[np.uint8]:
+    """Return 10,000 of the data set's images, test images first, repeated from the start where there are fewer.
+
+    Repeating changes no contender's work: thousands of images are more than a branch predictor learns, and no contender
+    remembers an image. (mnist-5k has 5,000, so each comes twice.)
+    """
     images = np.concatenate([dataset.X_test, dataset.X_train])[:10_000]
     return np.ascontiguousarray(np.resize(images, (10_000, images.shape[1])))

@@ -10,6 +10,8 @@ from rich import box
 from rich.table import Table
 
 from nnkernels import contenders, kernels, recipes
+from nnkernels.kernels.contract import FUNCTIONS
+from nnkernels.measure.distinct import prediction_owner
 from nnkernels.measure.plan import PROFILES
 
 MNIST_IMAGES = 60_000  # what the recipes that depend on it are shown for
@@ -25,10 +27,16 @@ def contenders_table() -> Table:
 
 
 def backends_table() -> Table:
-    """Return a row a backend of the kernel contract."""
-    table = _table("backends", "name", "whole stretches in one call")
+    """Return a row a backend of the kernel contract, with what it shares: rows of another backend have its time."""
+    table = _table("backends", "name", "whole stretches in one call", "same functions as")
     for name in kernels.names():
-        table.add_row(name, "yes" if hasattr(kernels.load(name), "train_inplace") else "no, step by step")
+        shared = {
+            "kernels": kernels.owner(name, *FUNCTIONS),
+            "predictions": prediction_owner(name),
+        }
+        others = [f"{owner} ({what})" for what, owner in shared.items() if owner != name]
+        whole_stretches = "yes" if hasattr(kernels.load(name), "train_inplace") else "no, step by step"
+        table.add_row(name, whole_stretches, ", ".join(others))
     return table
 
 

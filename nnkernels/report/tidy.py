@@ -12,7 +12,7 @@ import pandas as pd
 from nnkernels.measure.paired import SecondsByRound, log_ratios
 from nnkernels.measure.panel import Panel
 from nnkernels.measure.threads import SETTINGS
-from nnkernels.measure.works import FURTHER_WORKS, WORKS
+from nnkernels.measure.works import FORMER_UNITS, FURTHER_WORKS, WORKS
 from nnkernels.report.runs import Run
 from nnkernels.statistics import Estimate, mean_over_seeds, median_over_processes
 
@@ -36,7 +36,7 @@ COLUMNS = [
 RATIO_COLUMNS = ["ratio_to_numpy", "ratio_to_keras"]
 KEYS = ["benchmark", "parameters", "threads"]
 PAIRED = "ratios"
-WORK_UNITS = {work.name: work.unit for work in (*WORKS, *FURTHER_WORKS)}
+WORK_UNITS = {work.name: work.unit for work in (*WORKS, *FURTHER_WORKS)} | FORMER_UNITS
 ACCURACY_UNIT = "error_rate"
 
 

@@ -1,0 +1,64 @@
+"""The order of the images of calls that take one each: any part of it has the mean density, or it says nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from nnkernels.measure.image_order import TOLERANCE, balanced_order
+
+
+def worst_part(counts: np.ndarray, order: np.ndarray) -> float:
+    """Return how far the mean of any even number of images from an even place on is from that of all, relatively."""
+    totals = np.concatenate([[0], np.cumsum(counts[order], dtype=np.int64)])[::2]
+    worst = 0.0
+    for start in range(len(totals)):
+        for stop in range(start + 1, len(totals)):
+            part = (totals[stop] - totals[start]) / (2 * (stop - start))
+            worst = max(worst, abs(part - counts.mean()) / max(counts.mean(), 1e-300))
+    return worst
+
+
+def test_parts_of_real_digits_have_the_mean_density(digits):
+    counts = np.count_nonzero(digits.X_test, axis=1)
+    order = balanced_order(counts, 1_000, seed=0)
+    assert 900 <= len(order) <= 1_000
+    assert len(order) == 1_000 or len(counts) < 2_000
+    assert len(np.unique(order)) == len(order)
+    assert worst_part(counts, order) <= TOLERANCE == 0.02
+    # Long parts are nearer still, and the images are no choice of mean ones.
+    assert counts[order].mean() == pytest.approx(counts.mean(), rel=1e-3)
+    assert counts[order].std() == pytest.approx(counts.std(), rel=0.1)
+
+
+def test_the_seed_decides(digits):
+    counts = np.count_nonzero(digits.X_test, axis=1)
+    order = balanced_order(counts, 200, seed=3)
+    np.testing.assert_array_equal(order, balanced_order(counts, 200, seed=3))
+    assert len(np.intersect1d(order, balanced_order(counts, 200, seed=4))) < 200
+
+
+@given(st.lists(st.integers(0, 784), max_size=60), st.integers(0, 60), st.integers(0, 5))
+@example([], 10, 0)
+@example([0, 0, 0], 10, 0)
+@example([1, 1, 1, 1000], 4, 0)
+def test_any_counts_are_balanced_or_come_as_drawn(counts, images, seed):
+    nonzero = np.array(counts, np.int64)
+    order = balanced_order(nonzero, images, seed)
+    wanted = min(images, len(nonzero))
+    assert len(np.unique(order)) == len(order) <= wanted
+    assert all(0 <= image < len(nonzero) for image in order)
+    if len(order) % 2 or not len(order) or worst_part(nonzero, order) > TOLERANCE * (1 + 1e-9):
+        np.testing.assert_array_equal(order, np.random.default_rng(seed).permutation(len(nonzero))[:wanted])
+    else:
+        assert len(order) >= wanted / 2
+
+
+@given(st.lists(st.integers(1, 391), min_size=1, max_size=30), st.integers(0, 5))
+def test_where_each_image_has_its_mirror_image_all_are_used(counts, seed):
+    nonzero = np.array([*counts, *(784 - count for count in counts)])
+    order = balanced_order(nonzero, len(nonzero), seed)
+    assert len(order) == len(nonzero)
+    assert worst_part(nonzero, order) <= TOLERANCE * (1 + 1e-9)
