@@ -273,6 +273,8 @@ def test_side_by_side_names_every_difference() -> None:
     joined = side_by_side.side_by_side(run, other)
     assert len(joined) == len(tidy(run))
     assert (joined.value == joined.value_against).all()
+    assert list(joined.benchmark) == list(tidy(run).benchmark)  # ratios first
+    assert joined.benchmark[0] == "ratios"
 
 
 def test_runs_on_other_data_never_share_a_line() -> None:
@@ -292,7 +294,7 @@ def test_side_by_side_prints_each_fact_of_both_runs() -> None:
     console = Console(file=io.StringIO(), record=True)
     side_by_side.show_side_by_side(console, synthetic.run(), synthetic.run(machine="other"))
     text = console.export_text()
-    assert re.search(r"numba +1 +x Keras fit +20\.0 +20\.0 +\+0\.0 %", text)
+    assert re.search(r"numba +1 +x Keras fit +20\.0 \[[\d., ]+\] +20\.0 \[[\d., ]+\] +\+0\.0 %", text)
     assert re.search(r"numba +1 +value +105 ms \[\d.*\] +105 ms \[\d.*\] +\+0\.0 %", text)
 
 

@@ -80,6 +80,8 @@ def test_preparation_stands_beside_the_epoch() -> None:
     assert shown["fused"]["break-even"] == f"{(18.866 - 0.246) / (34.356 * 8.1212):.2g}"
     assert shown["numpy"]["break-even"] == "-"
     assert shown["keras-fit"]["break-even"] == "never"
+    assert shown["keras-graph"]["x NumPy"] == "1.14 [0.917, 1.43]"
+    assert shown["keras-graph"]["break-even"] == "undecided"
     assert "no preparation: fused takes 18.9 ms for it" in headline(recorded("published"))
     assert any("processes of their own" in note for note in glance.notes(recorded("published")))
 

@@ -64,6 +64,8 @@ def epochs(count: float | None) -> str:
     """Return a number of epochs to break even; a dash for none."""
     if count is None:
         return "-"
+    if math.isnan(count):
+        return "undecided"
     return "never" if math.isinf(count) else f"{count:.2g}" if count < 100 else f"{count:,.0f}"
 
 

@@ -63,7 +63,7 @@ def notes(summary: Summary) -> list[str]:
     """Return what one has to know to read the table."""
     told = [
         "Each row at its contender's faster number of threads; x: how many times as fast it trains as the other at the "
-        "other's faster one, the median of paired ratios. In brackets: intervals of 95 %.",
+        "other's faster one, the median of paired ratios. In brackets: 95 % intervals.",
         *_dashes(summary),
         *_preparation_notes(summary),
     ]

@@ -13,7 +13,7 @@ from nnkernels.report import formats, glance
 from nnkernels.report.headline import headline
 from nnkernels.report.summary import ContenderSummary, Summary
 from nnkernels.report.tables import RATIO_HEADINGS, RATIOS_NOTE, ratio_text
-from nnkernels.report.tidy import WORK, estimate, parameter_columns, records
+from nnkernels.report.tidy import WORK, estimate, parameter_columns, records, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +36,8 @@ def render(summary: Summary, asv_page: str | None, walkthrough_page: str | None 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    parameters = [WORK, *parameter_columns(summary.rows)]
+    table = tidy(summary.run, summary.ratios)
+    parameters = [WORK, *parameter_columns(table)]
     rows = [
         {
             "texts": [row["benchmark"], row["contender"], *(row[name] for name in parameters)],
@@ -47,7 +48,7 @@ def render(summary: Summary, asv_page: str | None, walkthrough_page: str | None 
                 *(ratio_text(row, column) for column in RATIO_HEADINGS),
             ],
         }
-        for row in records(summary.rows)
+        for row in records(table)
     ]
     return environment.get_template("page.html.j2").render(
         headline=headline(summary),

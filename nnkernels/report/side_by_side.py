@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from nnkernels.report.layout import Column, show
+from nnkernels.report.layout import Column, show, show_notes
 from nnkernels.report.runs import Run
-from nnkernels.report.tables import RATIO_HEADINGS, estimate_column, identity_columns, ratio_text, title
+from nnkernels.report.tables import RATIO_HEADINGS, RATIOS_NOTE, estimate_column, identity_columns, ratio_text, title
 from nnkernels.report.tidy import WORK, keys, parameter_columns, records, tidy
 
 AGAINST = "_against"
@@ -30,32 +30,34 @@ def side_by_side(run: Run, other: Run) -> pd.DataFrame:
     join = list(dict.fromkeys([*keys(here), *keys(there), "dataset", "unit"]))
     for rows in (here, there):  # a benchmark of one run may have a parameter that none of the other has
         rows[[name for name in join if name not in rows]] = ""
-    joined = here.merge(there, on=join, how="outer", suffixes=("", AGAINST), sort=False)
-    return joined[[*join, *(column for column in joined.columns if column not in join)]]
+    joined = here.merge(there, on=join, how="outer", suffixes=("", AGAINST))
+    # The order of the runs, ratios first; an outer merge has its own.
+    order = {key: place for place, key in enumerate(dict.fromkeys([*_tuples(here, join), *_tuples(there, join)]))}
+    joined = joined.set_axis([order[key] for key in _tuples(joined, join)]).sort_index()
+    return joined.reset_index(drop=True)[[*join, *(column for column in joined.columns if column not in join)]]
+
+
+def _tuples(rows: pd.DataFrame, columns: list[str]) -> list[tuple[Any, ...]]:
+    return list(rows[columns].itertuples(index=False, name=None))
 
 
 def show_differences(console: Console, run: Run, other: Run) -> None:
-    """Print what differs, or that nothing does."""
-    found = differences(run, other) or [("nothing but the hour", "", "")]
-    names, here, there = ([row[index] for row in found] for index in range(3))
-    columns = [
-        Column("what", names, identity=True),
-        Column(run.record.run_id, here),
-        Column(other.record.run_id, there),
-    ]
-    show(console, "what differs", columns)
+    """Print what differs, a line a fact, or that nothing does."""
+    console.print(f"[bold]what differs: {run.record.run_id} against {other.record.run_id}[/]", highlight=False)
+    found = [f"{what}: {here} against {there}" for what, here, there in differences(run, other)]
+    show_notes(console, found or ["nothing but the hour"])
 
 
 def show_side_by_side(console: Console, run: Run, other: Run) -> None:
-    """Print every fact of both runs, a line a fact; the last column is this run's over the other's."""
+    """Print every fact of both runs, a line a fact."""
     joined = side_by_side(run, other)
-    heads = (run.record.run_id, other.record.run_id)
+    show_notes(console, ["Change: of the run from the one that it is against.", RATIOS_NOTE])
     for (benchmark, work, dataset), rows in joined.groupby(["benchmark", WORK, "dataset"], sort=False):
         facts = _facts_of(rows)
-        show(console, f"{title(str(benchmark), str(work))}, on {dataset}", _columns(rows, facts, heads))
+        show(console, f"{title(str(benchmark), str(work))}, on {dataset}", _columns(rows, facts))
 
 
-def _columns(rows: pd.DataFrame, facts: list[dict[str, Any]], heads: tuple[str, str]) -> list[Column]:
+def _columns(rows: pd.DataFrame, facts: list[dict[str, Any]]) -> list[Column]:
     parameters = [name for name in parameter_columns(rows) if not name.endswith(AGAINST)]
     identities = [
         Column(column.heading, [column.cells[fact["row"]] for fact in facts], identity=True, right=column.right)
@@ -64,8 +66,8 @@ def _columns(rows: pd.DataFrame, facts: list[dict[str, Any]], heads: tuple[str, 
     return [
         *identities,
         Column("what", [fact["what"] for fact in facts], identity=True),
-        Column.of_estimates(heads[0], lambda interval: [fact["here"][interval] for fact in facts]),
-        Column.of_estimates(heads[1], lambda interval: [fact["there"][interval] for fact in facts]),
+        Column.of_estimates("run", lambda interval: [fact["here"][interval] for fact in facts]),
+        Column.of_estimates("against", lambda interval: [fact["there"][interval] for fact in facts]),
         Column("change", [fact["change"] for fact in facts], right=True),
     ]
 

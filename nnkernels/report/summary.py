@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import Any
 
 from nnkernels.report import keras_forms
 from nnkernels.report.keras_forms import KerasForm
 from nnkernels.report.preparation import Preparation, Preparations
 from nnkernels.report.ratios import BASELINE, PairedRatio, PairedRatios
 from nnkernels.report.runs import Run
-from nnkernels.report.tidy import estimate, records, tidy
+from nnkernels.report.tidy import asv_rows, estimate
 from nnkernels.statistics import Estimate
 
 EPOCH = "epoch"
@@ -62,8 +61,6 @@ class Summary:
 
     Attributes
     ----------
-    rows : DataFrame
-        The run's tidy table.
     ratios : PairedRatios
     contenders : list of ContenderSummary
         Those that train, fastest first, then those that only predict.
@@ -75,7 +72,6 @@ class Summary:
     """
 
     run: Run
-    rows: pd.DataFrame
     ratios: PairedRatios
     contenders: list[ContenderSummary]
     keras_forms: list[KerasForm]
@@ -95,18 +91,18 @@ class Summary:
 def summarise(run: Run) -> Summary:
     """Return the summary of a run."""
     ratios = PairedRatios(run.panels)
-    rows = tidy(run, ratios)
+    rows = list(asv_rows(run.asv_results))
     one_image = next((work for work in (ONE_IMAGE, OLD_ONE_IMAGE) if work in ratios.works()), "")
-    summary = Summary(run, rows, ratios, [], keras_forms.tried(ratios, EPOCH), Preparations(ratios, rows), one_image)
-    training = [_summarise(summary, name, EPOCH) for name in ratios.contenders(EPOCH)]
+    summary = Summary(run, ratios, [], keras_forms.tried(ratios, EPOCH), Preparations(ratios, rows), one_image)
+    training = [_summarise(summary, rows, name, EPOCH) for name in ratios.contenders(EPOCH)]
     summary.contenders.extend(sorted(training, key=lambda row: row.epoch.value if row.epoch else 0.0))
     predicting = [name for name in ratios.contenders(one_image) if not summary.contender(name)]
-    only = [_summarise(summary, name, one_image) for name in predicting]
+    only = [_summarise(summary, rows, name, one_image) for name in predicting]
     summary.contenders.extend(sorted(only, key=lambda row: row.one_image.value if row.one_image else 0.0))
     return summary
 
 
-def _summarise(summary: Summary, name: str, work: str) -> ContenderSummary:
+def _summarise(summary: Summary, rows: list[dict[str, Any]], name: str, work: str) -> ContenderSummary:
     """Return a contender at the setting at which it is faster at ``work``."""
     ratios = summary.ratios
     threads = ratios.faster_setting(work, name)
@@ -125,15 +121,15 @@ def _summarise(summary: Summary, name: str, work: str) -> ContenderSummary:
         to_best_keras=ratio(summary.best_keras),
         preparation=summary.preparations.of(name, threads) if epoch else None,
         break_even=(
-            summary.preparations.break_even(name, threads, epoch.value, to_numpy.estimate.value)
+            summary.preparations.break_even(name, threads, epoch.value, to_numpy.estimate)
             if epoch and to_numpy
             else None
         ),
         one_image=ratios.seconds(summary.one_image_work, name, threads),
-        test_error=_test_error(summary.rows, name),
+        test_error=_test_error(rows, name),
     )
 
 
-def _test_error(rows: pd.DataFrame, contender: str) -> Estimate | None:
-    found = records(rows[(rows.benchmark == TEST_ERROR) & (rows.contender == contender)])
-    return estimate(found[0]) if found else None
+def _test_error(rows: list[dict[str, Any]], contender: str) -> Estimate | None:
+    found = (row for row in rows if row["benchmark"] == TEST_ERROR and row["contender"] == contender)
+    return next(map(estimate, found), None)

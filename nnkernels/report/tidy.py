@@ -66,7 +66,7 @@ def tidy(run: Run, ratios: PairedRatios | None = None) -> pd.DataFrame:
         Its columns are :data:`FIXED_COLUMNS`, and after ``work`` one for each parameter that a benchmark of the run
         has: texts, empty where a benchmark has no such parameter.
     """
-    rows = [*_panel_rows(ratios or PairedRatios(run.panels)), *_asv_rows(run.asv_results)]
+    rows = [*_panel_rows(ratios or PairedRatios(run.panels)), *asv_rows(run.asv_results)]
     parameters = [column for column in dict.fromkeys(itertools.chain(*rows)) if column not in FIXED_COLUMNS]
     table = pd.DataFrame(rows, columns=[*IDENTITY_COLUMNS, *parameters, *VALUE_COLUMNS])
     texts = [*IDENTITY_COLUMNS, *parameters, "best_keras", *(name for name in RATIO_COLUMNS if "threads" in name)]
@@ -131,7 +131,8 @@ def _ratio_columns(ratios: dict[str, PairedRatio | None]) -> dict[str, float | s
     return columns
 
 
-def _asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Return the rows of a run that are not of its panels: each value from processes of its own."""
     for name, columns in results["results"].items():
         of_benchmark = dict(zip(results["result_columns"], columns, strict=False))
         unit = results.get("units", {}).get(name, "seconds")
