@@ -17,8 +17,11 @@ from typer.testing import CliRunner
 from nnkernels import cli
 from nnkernels.measure import gate, runner
 from nnkernels.measure.gate import GateResult
+from nnkernels.report import glance, tables
 from nnkernels.report.runs import find_run, run_folders
+from nnkernels.report.summary import Summary, summarise
 from nnkernels.report.tidy import tidy
+from tests import synthetic
 
 ROOT = Path(__file__).parents[1]
 WIDTHS = [60, 80, 120, None]  # None: a pipe, for which COLUMNS says 80
@@ -47,6 +50,13 @@ def tidied(run_id: str) -> pd.DataFrame:
 def each_run_is_tidied_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("tidy", "side_by_side"):
         monkeypatch.setattr(f"nnkernels.report.{module}.tidy", lambda run: tidied(run.record.run_id).copy())
+
+
+@pytest.fixture(scope="module")
+def made_up() -> Summary:
+    run = synthetic.keras_run()
+    run.record.not_installed["other"] = "pip install 'nnkernels[peers]'"
+    return summarise(run)
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +106,24 @@ def test_the_reason_of_a_failed_verify_is_whole(monkeypatch: pytest.MonkeyPatch,
     assert "failed" in line
 
 
+@pytest.mark.parametrize("width", [*WIDTHS, 200])
+def test_the_tables_that_end_a_bench_fit_and_say_it_all(made_up: Summary, width: int | None) -> None:
+    console = Console(width=width or 80, file=io.StringIO(), force_terminal=width is not None, record=True)
+    tables.show_summary(console, made_up)
+    text = console.export_text()
+    lines = text.splitlines()
+    if width:
+        assert max(map(len, lines)) <= width
+    names = {row.name for row in made_up.contenders}
+    headings = [column.heading for column in (*glance.columns(made_up), *glance.forms_columns(made_up))]
+    reasons = [synthetic.NOT_COMPILED, "other is not installed: pip install 'nnkernels[peers]'"]
+    for whole in (*names, *headings, *reasons):
+        assert whole in re.sub(r"\s+", " ", text)
+    assert ("Intervals are left out here" in text) == (width is not None and width < 200)
+    assert ("[" in next(line for line in lines if line.startswith("fused"))) == (width in (None, 200))
+    assert "…" not in text
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_list_prints_every_name_whole(monkeypatch: pytest.MonkeyPatch, width: int | None) -> None:
     text = shown(monkeypatch, width, "list")
@@ -124,4 +152,4 @@ def test_a_ratio_in_an_export_is_paired_or_is_not_there() -> None:
 def test_nothing_asks_what_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = CliRunner().invoke(cli.app, ["results", "--targets"])
     assert answer.exit_code == 2
-    assert "asked" not in (ROOT / "README.md").read_text("utf-8").lower()
+    assert "asked and reached" not in (ROOT / "README.md").read_text("utf-8").lower()

@@ -135,9 +135,7 @@ def test_the_best_keras_may_be_in_processes_of_its_own() -> None:
 def test_forms_that_lost_or_did_not_compile_are_listed_with_their_figure_or_reason() -> None:
     section = readme.section(with_keras_on_two_backends())
     assert "| keras-fit-steps | TensorFlow | fit with steps_per_execution | 1 | 839 ms [" in section
-    assert (
-        "| keras-graph-xla | TensorFlow | the whole epoch in one tf.function, compiled by XLA | - | - | - |" in section
-    )
+    assert "| keras-graph-xla | TensorFlow | an epoch in one tf.function, by XLA | - | - | - |" in section
     assert f"keras-graph-xla has no time: {synthetic.NOT_COMPILED}" in section
     assert "Best Keras: keras-jax-fit-steps" in section
 

@@ -60,7 +60,7 @@ def show_profiles(console: Console) -> None:
 
 
 def show_benchmarks(console: Console, folder: Path) -> None:
-    """Print a row a benchmark, and the question of each file, which its first line asks, above its rows."""
+    """Print a table a file of benchmarks, headed by the question that its first line asks."""
     for path in sorted(folder.glob("[!_]*.py")):
         tree = ast.parse(path.read_text("utf-8"))
         question = (ast.get_docstring(tree) or "").split("\n")[0]
@@ -71,4 +71,4 @@ def show_benchmarks(console: Console, folder: Path) -> None:
             for item in node.body
             if isinstance(item, ast.FunctionDef) and item.name.startswith(("time_", "timeraw_", "track_"))
         ]
-        show(console, f"benchmarks of {path.stem}", [Column(question, functions)])
+        show(console, f"{path.stem}: {question}", [Column("benchmark", functions)])

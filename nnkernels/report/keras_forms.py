@@ -16,8 +16,8 @@ WORDS = {
     "keras-fit": "fit",
     "keras-fit-steps": "fit with steps_per_execution",
     "keras-fit-xla": "fit with jit_compile=True",
-    "keras-graph": "the whole epoch in one tf.function",
-    "keras-graph-xla": "the whole epoch in one tf.function, compiled by XLA",
+    "keras-graph": "an epoch in one tf.function",
+    "keras-graph-xla": "an epoch in one tf.function, by XLA",
     "keras-jax-fit": "fit",
     "keras-jax-fit-steps": "fit with steps_per_execution",
 }

@@ -58,7 +58,7 @@ def show(console: Console, title: str, columns: Sequence[Column], notes: Sequenc
     line runs over its edge. What is no terminal, a pipe or a file, gets one table in full width.
     """
     limit = console.width if console.is_terminal else None
-    console.print(f"[bold]{escape(title)}[/]", highlight=False, soft_wrap=True)
+    console.print(f"[bold]{escape(title)}[/]", highlight=False, soft_wrap=not console.is_terminal)
     told = list(notes)
     if limit is not None and _width(columns) > limit and any(column.short for column in columns):
         columns = [column.shortened() for column in columns]

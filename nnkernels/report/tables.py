@@ -89,25 +89,15 @@ def _value(row: dict[str, Any], suffix: str, interval: bool) -> str:
 
 def show_gate(console: Console, judged: list[GateResult], not_installed: dict[str, str], dataset: str) -> None:
     """Print the verdict on each contender, and below the table why one failed or is not there."""
-    names = [result.contender for result in judged]
-    trained = [
-        (f"{result.max_abs_difference:.1e}", f"{result.tolerance:.0e}") if result.trained else ("-", "-")
-        for result in judged
-    ]
+    verdicts = ["passed" if result.passed else "failed" for result in judged]
+    trained = [_within(result.max_abs_difference, result.tolerance) if result.trained else "-" for result in judged]
+    predicted = [_within(result.prediction_difference, PREDICTION_TOLERANCE) for result in judged]
     absent = [""] * len(not_installed)
     columns = [
-        Column("contender", [*names, *not_installed], identity=True),
-        Column(
-            "verdict",
-            [*("passed" if result.passed else "failed" for result in judged), *["not installed"] * len(not_installed)],
-            identity=True,
-        ),
-        Column("parameters off by", [*(difference for difference, _limit in trained), *absent], right=True),
-        Column("at most", [*(limit for _difference, limit in trained), *absent], right=True),
-        Column(
-            "predictions off by", [*(f"{result.prediction_difference:.1e}" for result in judged), *absent], right=True
-        ),
-        Column("at most", [*([f"{PREDICTION_TOLERANCE:.0e}"] * len(judged)), *absent], right=True),
+        Column("contender", [*(result.contender for result in judged), *not_installed], identity=True),
+        Column("verdict", [*verdicts, *["not installed"] * len(not_installed)]),
+        Column("parameters off by (at most)", [*trained, *absent], right=True),
+        Column("predictions off by (at most)", [*predicted, *absent], right=True),
     ]
     notes = ["Largest absolute differences; NaN fails."]
     if any(not result.trained for result in judged):
@@ -115,6 +105,10 @@ def show_gate(console: Console, judged: list[GateResult], not_installed: dict[st
     notes += [f"{result.contender} failed: {result.error}" for result in judged if not result.passed and result.error]
     notes += [f"{name} is not installed: {command}" for name, command in not_installed.items()]
     show(console, f"{IMAGES:,} images of {dataset} trained beside the float64 oracle (SGD, batch 32)", columns, notes)
+
+
+def _within(difference: float, tolerance: float) -> str:
+    return f"{difference:.1e} ({tolerance:.0e})"
 
 
 def check_format(format_name: str) -> None:
