@@ -22,8 +22,8 @@ def panel(threads: str, slowdown: float) -> Panel:
     return Panel(threads, "mnist", {"epoch": epochs, "one image": calls, "10,000 images": calls}, {})
 
 
-# Works of which the row of a target can be computed by hand: seconds at each setting, by contender.
-ASKED: dict[str, dict[str, dict[str, float]]] = {
+# Seconds at each setting, by contender, of more works than a quick run has.
+SECONDS: dict[str, dict[str, dict[str, float]]] = {
     "epoch": {
         "numpy": {"1": 0.20, "all": 0.16},
         "numba": {"1": 0.10, "all": 0.12},
@@ -65,7 +65,7 @@ ASKED: dict[str, dict[str, dict[str, float]]] = {
 FREE_THREADS = ("numpy", "numba", "fused")  # whose threads can change, and so are in each process at both settings
 
 
-def asked_panels(threads: str, slowdown: float) -> list[Panel]:
+def full_panels(threads: str, slowdown: float) -> list[Panel]:
     """Return the two panels of a process each, of the usual works and of the further ones, that a run has."""
     seconds = {
         work: {
@@ -74,20 +74,20 @@ def asked_panels(threads: str, slowdown: float) -> list[Panel]:
             for setting, value in of_contender.items()
             if name in FREE_THREADS or setting == threads
         }
-        for work, of_work in ASKED.items()
+        for work, of_work in SECONDS.items()
     }
     usual = ("epoch", "one image", "10,000 images")
-    parts = ({work: seconds[work] for work in usual}, {work: seconds[work] for work in ASKED if work not in usual})
+    parts = ({work: seconds[work] for work in usual}, {work: seconds[work] for work in SECONDS if work not in usual})
     return [Panel(threads, "mnist", part, {}) for part in parts]
 
 
-def asked_run(**changes: Any) -> Run:
-    """Return a run that has most of what was asked, at numbers of which some reach it and some do not."""
+def full_run(**changes: Any) -> Run:
+    """Return a run of several works, contenders that only predict, and benchmarks with parameters of their own."""
     panels = [
         panel
         for threads in ("1", "all")
         for slowdown in (1.0, 1.3, 0.9, 1.1)
-        for panel in asked_panels(threads, slowdown)
+        for panel in full_panels(threads, slowdown)
     ]
     results = asv_results()
     results["parameter_names"] = {
@@ -112,6 +112,38 @@ def asked_run(**changes: Any) -> Run:
     }
     contenders = ["numpy", "numba", "fused", "onnxruntime", "keras-fit", "keras-graph"]
     return Run(record(**({"contenders": contenders} | changes)), panels, results)
+
+
+# Keras on two backends, which no process holds together: seconds an epoch in the processes of each. NumPy is slower in
+# those of JAX, so that a quotient over both kinds of processes is not the paired ratio.
+KERAS = {
+    "TensorFlow": {"numpy@1": 0.2, "numpy@all": 0.25, "fused@1": 0.02, "numba@1": 0.1, "jax-scan@1": 0.15}
+    | {"keras-fit@1": 4.0, "keras-fit-steps@1": 0.8, "keras-graph@1": 0.4},
+    "JAX": {"numpy@1": 0.4, "numpy@all": 0.5, "fused@1": 0.02, "numba@1": 0.15}
+    | {"keras-jax-fit@1": 0.8, "keras-jax-fit-steps@1": 0.32},
+}
+NOT_COMPILED = "not compiled within 120 s"
+
+
+def keras_run() -> Run:
+    """Return a run with a panel a backend of Keras and pass, and a preparation in each."""
+    panels = [
+        Panel(
+            "1",
+            "mnist",
+            {
+                "epoch": {label: [[slowdown * value] * 2] for label, value in seconds.items()},
+                "preparation": {
+                    label: [[slowdown * value / 10]] if label.startswith("numpy") else [[slowdown * 0.1]]
+                    for label, value in seconds.items()
+                },
+            },
+            {"keras-graph-xla: epoch": NOT_COMPILED} if backend == "TensorFlow" else {},
+        )
+        for slowdown in (1.0, 1.3, 0.9, 1.1)
+        for backend, seconds in KERAS.items()
+    ]
+    return Run(record(), panels, asv_results())
 
 
 def record(**changes: Any) -> RunRecord:

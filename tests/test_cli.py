@@ -230,10 +230,6 @@ def test_two_runs_in_a_row_are_both_recorded_and_set_side_by_side(project: Proje
     assert "what differs" in answer.stdout
     assert "machine" in answer.stdout
     assert "environment.neutralised.OMP_NUM_THREADS" in answer.stdout
-    asked = project.run("nnkernels.cli", "results", "--targets", "--format", "csv")
-    assert asked.returncode == 0, asked.stderr
-    assert "not measured" in asked.stdout
-    assert "asked and reached" in project.run("nnkernels.cli", "results", "--targets").stdout
     pinned = project.run("nnkernels.cli", "publish", "--pin", second)
     assert pinned.returncode == 0, pinned.stderr
     assert second in (project.root / "README.md").read_text("utf-8")
@@ -295,7 +291,6 @@ def test_ctrl_c_keeps_the_passes_that_are_complete(data_folder: Path, tmp_path: 
         (["bench", "--contenders", "nobody"], "unknown contender 'nobody'"),
         (["verify", "numpy", "--data", "no/such/place"], "no/such/place: no such file or folder"),
         (["results", "--format", "xml"], "unknown format 'xml'"),
-        (["results", "--targets", "--against", "newest"], "--targets is of one run"),
     ],
 )
 def test_mistakes_get_one_clear_line(arguments: list[str], message: str) -> None:

@@ -35,7 +35,7 @@ def test_unknown_name() -> None:
 
 
 def test_readme_has_each_command_on_one_line_and_every_column_of_the_results() -> None:
-    from nnkernels.report.tidy import COLUMNS
+    from nnkernels.report.tidy import FIXED_COLUMNS
 
     readme = (ROOT / "README.md").read_text("utf-8")
     commands = [line for line in readme.splitlines() if line.startswith("python3 -m venv")]
@@ -47,7 +47,7 @@ def test_readme_has_each_command_on_one_line_and_every_column_of_the_results() -
     assert commands[0].endswith("nnkernels bench")
     assert "pytest" in commands[1]
     assert (ROOT / commands[2].split()[-1]).is_file()
-    for column in COLUMNS:
+    for column in FIXED_COLUMNS:
         assert re.search(rf"\b{column}\b", readme), f"README does not explain {column}"
 
 

@@ -19,7 +19,7 @@ from nnkernels.errors import ConfigurationError, DataError, InferenceOnlyError
 from nnkernels.measure.gate import INFERENCE_ONLY, GateResult
 from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import Recipe
-from nnkernels.report.tables import gate_table
+from nnkernels.report.tables import show_gate
 from nnkernels.training import train
 
 JAX = [name for name in ("jax-scan", "jax-sparse") if contenders.is_installed(name)]
@@ -201,16 +201,16 @@ def test_verdict_on_who_only_predicts_shows_no_training():
         GateResult("numpy", "sgd", 32, 2e-7, 1e-5, 3e-7),
         GateResult("listener", INFERENCE_ONLY, 32, 0.0, 0.0, 4e-7),
     ]
-    lines = drawn(gate_table(judged, {}, "mnist"))
+    lines = drawn(judged)
     assert next(line.split() for line in lines if "listener" in line) == [
-        "listener", "-", "-", "4.0e-07", "1e-05", "passed",
+        "listener", "passed", "-", "4.0e-07", "(1e-05)",
     ]  # fmt: skip
     assert any("only predicts" in line for line in lines)
-    assert not any("only predicts" in line for line in drawn(gate_table(judged[:1], {}, "mnist")))
+    assert not any("only predicts" in line for line in drawn(judged[:1]))
 
 
-def drawn(table):
-    """Return the lines of a table on a wide terminal."""
+def drawn(judged):
+    """Return the lines of the gate's table in a pipe."""
     out = StringIO()
-    Console(file=out, width=150).print(table)
+    show_gate(Console(file=out), judged, {}, "mnist")
     return out.getvalue().splitlines()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from nnkernels.cli.shared import INTERRUPTED, DataOption, app, err, note, out, split_names
 
@@ -20,13 +21,13 @@ def verify(
     from nnkernels.data import load_mnist
     from nnkernels.measure import gate
     from nnkernels.measure.runner import choose_contenders
-    from nnkernels.report.tables import gate_table
+    from nnkernels.report.tables import show_gate
 
     names, not_installed = choose_contenders(contenders or [])
     dataset = load_mnist(data)
     with err.status("training every contender beside the oracle"):
         judged = gate.verify_all(names, dataset)
-    out.print(gate_table(judged, not_installed, dataset.name))
+    show_gate(out, judged, not_installed, dataset.name)
     raise typer.Exit(0 if all(result.passed for result in judged) else 1)
 
 
@@ -46,10 +47,11 @@ def bench(
     """Measure speed and accuracy by asv, record the run, and show who is how many times as fast."""
     from nnkernels.data import load_mnist
     from nnkernels.measure import checkout, environment, plan, runner
+    from nnkernels.report.headline import headline
     from nnkernels.report.publish import publish as publish_run
     from nnkernels.report.runs import load_run
     from nnkernels.report.summary import summarise
-    from nnkernels.report.tables import summary_table
+    from nnkernels.report.tables import show_summary
     from nnkernels.report.terminal import bench_progress
 
     chosen = plan.profile(profile)
@@ -67,8 +69,8 @@ def bench(
     run = load_run(outcome.folder)
     published = publish_run(workspace.root, run)
     summary = summarise(run)
-    out.print(summary_table(summary, out.width))
-    out.print(f"[bold]{summary.headline()}[/]", highlight=False)
+    show_summary(out, summary)
+    out.print(f"[bold]{escape(headline(summary))}[/]", highlight=False, soft_wrap=not out.is_terminal)
     out.print(f"run   {outcome.folder}\npage  {published.page}", highlight=False, soft_wrap=True)
     for text in published.notes if not workspace.unrecorded else ():
         note(text)
@@ -83,14 +85,11 @@ def list_() -> None:
     from nnkernels.measure.checkout import benchmarks_folder
     from nnkernels.report import inventory
 
-    for table in (
-        inventory.contenders_table(),
-        inventory.backends_table(),
-        inventory.recipes_table(),
-        inventory.profiles_table(),
-        inventory.benchmarks_table(benchmarks_folder()),
-    ):
-        out.print(table)
+    inventory.show_contenders(out)
+    inventory.show_backends(out)
+    inventory.show_recipes(out)
+    inventory.show_profiles(out)
+    inventory.show_benchmarks(out, benchmarks_folder())
 
 
 @app.command(rich_help_panel="Measure")

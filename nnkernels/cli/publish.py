@@ -16,40 +16,31 @@ def results(
     run: RunOption = "newest",
     against: Annotated[str, typer.Option(metavar="RUN", help="Another run to set beside it, ratios first.")] = "",
     format_name: Annotated[str, typer.Option("--format", help="table, json, csv or md.")] = "table",
-    targets: Annotated[bool, typer.Option("--targets", help="What was asked, and what the run reached.")] = False,
 ) -> None:
     """Print a run as a tidy table: a row a benchmark, contender and set of parameters."""
-    from nnkernels.errors import ConfigurationError
     from nnkernels.measure.checkout import find_root
     from nnkernels.report import side_by_side, tables
-    from nnkernels.report import targets as asked
     from nnkernels.report.runs import find_run
     from nnkernels.report.tidy import tidy
 
     tables.check_format(format_name)
-    if targets and against:
-        raise ConfigurationError("--targets is of one run; leave out --against")
     folder = find_root() / "results"
     shown = find_run(folder, run)
-    if targets:
-        of_run = asked.rows(shown)
+    if not against:
+        rows = tidy(shown)
         if format_name == "table":
-            out.print(tables.targets_table(of_run, shown))
+            tables.show_rows(out, rows)
         else:
-            typer.echo(tables.export(asked.frame(of_run), format_name))
-    elif against:
-        other = find_run(folder, against)
-        if format_name == "table":
-            out.print(side_by_side.differences_table(shown, other))
-            out.print(side_by_side.rows_table(shown, other))
-        else:
-            for what, here, there in side_by_side.differences(shown, other):
-                note(f"differs: {what}: {here} against {there}")
-            typer.echo(tables.export(side_by_side.side_by_side(shown, other), format_name))
-    elif format_name == "table":
-        out.print(tables.rows_table(tidy(shown)))
+            typer.echo(tables.export(rows, format_name))
+        return
+    other = find_run(folder, against)
+    if format_name == "table":
+        side_by_side.show_differences(out, shown, other)
+        side_by_side.show_side_by_side(out, shown, other)
     else:
-        typer.echo(tables.export(tidy(shown), format_name))
+        for what, here, there in side_by_side.differences(shown, other):
+            note(f"differs: {what}: {here} against {there}")
+        typer.echo(tables.export(side_by_side.side_by_side(shown, other), format_name))
 
 
 @app.command(rich_help_panel="Publish")

@@ -6,62 +6,72 @@ import ast
 from dataclasses import fields
 from pathlib import Path
 
-from rich import box
-from rich.table import Table
+from rich.console import Console
 
 from nnkernels import contenders, kernels, recipes
 from nnkernels.kernels.contract import FUNCTIONS
 from nnkernels.measure.distinct import prediction_owner
 from nnkernels.measure.plan import PROFILES
+from nnkernels.report.layout import Column, show
 
 MNIST_IMAGES = 60_000  # what the recipes that depend on it are shown for
 
 
-def contenders_table() -> Table:
-    """Return a row a contender."""
-    table = _table("contenders", "name", "what it is", "installed")
-    for name in contenders.names():
-        installed = "yes" if contenders.is_installed(name) else f"no: {contenders.install_command(name)}"
-        table.add_row(name, contenders.entry(name).description, installed.replace("[", "\\["))
-    return table
+def show_contenders(console: Console) -> None:
+    """Print a row a contender, and below the table how to install what is missing."""
+    names = contenders.names()
+    missing = [name for name in names if not contenders.is_installed(name)]
+    columns = [
+        Column("name", names, identity=True),
+        Column("installed", ["no" if name in missing else "yes" for name in names]),
+        Column("what it is", [contenders.entry(name).description for name in names]),
+    ]
+    notes = [f"{name} is not installed: {contenders.install_command(name)}" for name in missing]
+    show(console, "contenders", columns, notes)
 
 
-def backends_table() -> Table:
-    """Return a row a backend of the kernel contract, with what it shares: rows of another backend have its time."""
-    table = _table("backends", "name", "whole stretches in one call", "same functions as")
-    for name in kernels.names():
-        shared = {
-            "kernels": kernels.owner(name, *FUNCTIONS),
-            "predictions": prediction_owner(name),
-        }
-        others = [f"{owner} ({what})" for what, owner in shared.items() if owner != name]
-        whole_stretches = "yes" if hasattr(kernels.load(name), "train_inplace") else "no, step by step"
-        table.add_row(name, whole_stretches, ", ".join(others))
-    return table
+def show_backends(console: Console) -> None:
+    """Print a row a backend of the kernel contract, with what it shares: rows of another backend have its time."""
+    names = kernels.names()
+    whole = ["yes" if hasattr(kernels.load(name), "train_inplace") else "no, step by step" for name in names]
+    shared = []
+    for name in names:
+        owners = {"kernels": kernels.owner(name, *FUNCTIONS), "predictions": prediction_owner(name)}
+        shared.append(", ".join(f"{owner} ({what})" for what, owner in owners.items() if owner != name))
+    columns = [
+        Column("name", names, identity=True),
+        Column("whole stretches in one call", whole),
+        Column("same functions as", shared),
+    ]
+    show(console, "backends", columns)
 
 
-def recipes_table() -> Table:
-    """Return a row a recipe."""
-    names = [field.name for field in fields(recipes.Recipe)]
-    table = _table("recipes", *names)
+def show_recipes(console: Console) -> None:
+    """Print a row a recipe."""
     named = [recipes.named_recipe(name, MNIST_IMAGES) for name in recipes.RECIPE_NAMES]
-    for recipe in (*named, recipes.SGD, recipes.accuracy_recipe(MNIST_IMAGES)):
-        values = [getattr(recipe, name) for name in names]
-        table.add_row(*(value.name if isinstance(value, recipes.Optimizer) else str(value) for value in values))
-    return table
+    named += [recipes.SGD, recipes.accuracy_recipe(MNIST_IMAGES)]
+    columns = []
+    for field in fields(recipes.Recipe):
+        values = [getattr(recipe, field.name) for recipe in named]
+        texts = [value.name if isinstance(value, recipes.Optimizer) else str(value) for value in values]
+        columns.append(Column(field.name, texts, identity=field.name == "name"))
+    show(console, "recipes", columns)
 
 
-def profiles_table() -> Table:
-    """Return a row a profile of `nnkernels bench`."""
-    table = _table("profiles", "name", "minutes on two cores", "processes a ratio", "resumable")
-    for name, profile in PROFILES.items():
-        table.add_row(name, str(profile.minutes), str(profile.ratio_passes), "yes" if profile.resumable else "no")
-    return table
+def show_profiles(console: Console) -> None:
+    """Print a row a profile of `nnkernels bench`."""
+    profiles = PROFILES.values()
+    columns = [
+        Column("name", list(PROFILES), identity=True),
+        Column("minutes on two cores", [str(profile.minutes) for profile in profiles], right=True),
+        Column("processes a ratio", [str(profile.ratio_passes) for profile in profiles], right=True),
+        Column("resumable", ["yes" if profile.resumable else "no" for profile in profiles]),
+    ]
+    show(console, "profiles", columns)
 
 
-def benchmarks_table(folder: Path) -> Table:
-    """Return a row a benchmark file, with the question that its first line asks."""
-    table = _table("benchmarks", "file", "question", "benchmarks")
+def show_benchmarks(console: Console, folder: Path) -> None:
+    """Print a table a file of benchmarks, headed by the question that its first line asks."""
     for path in sorted(folder.glob("[!_]*.py")):
         tree = ast.parse(path.read_text("utf-8"))
         question = (ast.get_docstring(tree) or "").split("\n")[0]
@@ -72,12 +82,4 @@ def benchmarks_table(folder: Path) -> Table:
             for item in node.body
             if isinstance(item, ast.FunctionDef) and item.name.startswith(("time_", "timeraw_", "track_"))
         ]
-        table.add_row(path.stem, question, ", ".join(functions))
-    return table
-
-
-def _table(title: str, *headings: str) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAVY, collapse_padding=True, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
+        show(console, f"{path.stem}: {question}", [Column("benchmark", functions)])

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import io
-import math
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from nnkernels import kernels, plots
-from nnkernels.report import formats, targets
+from nnkernels.report import formats, glance
+from nnkernels.report.headline import headline
 from nnkernels.report.summary import ContenderSummary, Summary
-from nnkernels.report.tidy import PAIRED, records
+from nnkernels.report.tables import RATIO_HEADINGS, RATIOS_NOTE, ratio_text
+from nnkernels.report.tidy import WORK, estimate, parameter_columns, records, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,39 +36,43 @@ def render(summary: Summary, asv_page: str | None, walkthrough_page: str | None 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        duration=formats.duration, ratio=formats.ratio, percent=formats.percent, significant=formats.significant
-    )
+    table = tidy(summary.run, summary.ratios)
+    parameters = [WORK, *parameter_columns(table)]
     rows = [
         {
-            **row,
-            "paired": row["benchmark"] == PAIRED,
-            "shown": formats.quantity(row["value"], row["unit"]),
+            "texts": [row["benchmark"], row["contender"], *(row[name] for name in parameters)],
+            "numbers": [
+                row["threads"],
+                formats.estimate(estimate(row), row["unit"]),
+                row["samples"],
+                *(ratio_text(row, column) for column in RATIO_HEADINGS),
+            ],
         }
-        for row in records(summary.rows)
+        for row in records(table)
     ]
-    asked = targets.rows(summary.run, summary.rows)
     return environment.get_template("page.html.j2").render(
-        summary=summary,
+        headline=headline(summary),
         record=summary.run.record,
         provenance=summary.run.record.provenance,
+        columns=glance.columns(summary),
+        notes=glance.notes(summary),
+        forms=glance.forms_columns(summary) if summary.keras_forms else [],
+        forms_notes=glance.forms_notes(summary),
+        text_headings=["benchmark", "contender", *parameters],
+        number_headings=["threads", "value", "samples", *RATIO_HEADINGS.values()],
         rows=rows,
-        headings=targets.HEADINGS,
-        asked=asked if targets.any_measured(asked) else [],
-        legend=targets.LEGEND,
-        elsewhere=targets.elsewhere(summary.run),
+        rows_note=RATIOS_NOTE,
         charts=[Markup(_svg(figure)) for figure in _charts(summary)],
         asv_page=asv_page,
         walkthrough_page=walkthrough_page,
-        isnan=math.isnan,
     )
 
 
 def _charts(summary: Summary) -> list[Figure]:
-    contenders = [contender for contender in summary.contenders if contender.epoch_seconds.samples]
+    contenders = [contender for contender in summary.contenders if contender.epoch]
     charts = []
     if contenders:
-        epochs = [contender.epoch_seconds for contender in contenders]
+        epochs = [contender.epoch for contender in contenders if contender.epoch]
         charts.append(
             plots.horizontal_comparison(
                 _labels(contenders),

@@ -1,4 +1,4 @@
-"""The tables in the README, written from the published run."""
+"""The section of the README that shows the published run."""
 
 from __future__ import annotations
 
@@ -6,78 +6,55 @@ from pathlib import Path
 
 from nnkernels.errors import ResultsError
 from nnkernels.files import write_text
-from nnkernels.report import formats, targets
+from nnkernels.report import glance
+from nnkernels.report.headline import headline
+from nnkernels.report.layout import Column
 from nnkernels.report.summary import Summary
 
 BEGIN = "<!-- published run: written by `nnkernels publish --pin RUN`, do not edit -->"
 END = "<!-- end of the published run -->"
-TARGETS_BEGIN = "<!-- asked and reached: written by `nnkernels publish --pin RUN`, do not edit -->"
-TARGETS_END = "<!-- end of asked and reached -->"
 
 
 def section(summary: Summary) -> str:
-    """Return the section of the run: the headline, the table, and where the numbers come from."""
+    """Return the section of the run: the headline, the tables with their notes, and where the numbers come from."""
     record, provenance = summary.run.record, summary.run.record.provenance
-    headings = ("contender", "threads", "epoch", "x NumPy", "x Keras fit", "x best Keras", "one image", "test error")
-    lines = [f"| {' | '.join(headings)} |", "|---|" + "---:|" * (len(headings) - 1)]
-    for row in summary.contenders:
-        cells = (
-            row.name,
-            row.threads,
-            formats.duration(row.epoch_seconds.value),
-            formats.ratio(row.to_numpy),
-            formats.ratio(row.to_keras),
-            formats.ratio(row.to_best_keras),
-            formats.duration(row.one_image_seconds),
-            formats.percent(row.test_error),
-        )
-        lines.append(f"| {' | '.join(cells)} |")
     packages = ", ".join(f"{name} {version}" for name, version in provenance["packages"].items())
     source = (
         f"Run `{record.run_id}` ({record.profile}, {record.passes} passes) on {record.dataset}, "
         f"{provenance['dataset']['training_images']:,} training images; {provenance['cpu']} "
-        f"({provenance['microarchitecture']}), {provenance['cpus']} CPUs; Python {provenance['python']}, {packages}. "
-        "In brackets: 95 % intervals."
+        f"({provenance['microarchitecture']}), {provenance['cpus']} CPUs; Python {provenance['python']}, {packages}."
     )
-    return "\n".join([BEGIN, "", f"**{summary.headline()}**", "", *lines, "", source, "", END])
+    parts = [BEGIN, f"**{headline(summary)}**", _table(glance.columns(summary)), _notes(glance.notes(summary))]
+    if summary.keras_forms:
+        parts += [_table(glance.forms_columns(summary)), _notes(glance.forms_notes(summary))]
+    return "\n\n".join([*parts, source, END])
 
 
-def targets_section(summary: Summary) -> str:
-    """Return the section of what was asked and what the run reached, row by row."""
-    run = summary.run
-    asked = targets.rows(run, summary.rows)
-    if not targets.any_measured(asked):
-        told = [f"Run `{run.record.run_id}` measured none of what was asked of the fused kernels."]
-    else:
-        lines = [f"| {' | '.join(targets.HEADINGS)} |", "|---|---|---|---:|---:|---:|---|"]
-        lines += [f"| {' | '.join(row.cells())} |" for row in asked]
-        told = [
-            *lines,
-            "",
-            f"Run `{run.record.run_id}` on {run.record.dataset}. {targets.LEGEND}",
-            "",
-            targets.elsewhere(run),
-        ]
-    return "\n".join([TARGETS_BEGIN, "", *told, "", TARGETS_END])
+def _table(columns: list[Column]) -> str:
+    lines = [[column.heading for column in columns], ["---:" if column.right else "---" for column in columns]]
+    lines += [list(cells) for cells in zip(*(column.cells for column in columns), strict=True)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def split(text: str, begin: str = BEGIN, end: str = END) -> tuple[str, str, str]:
-    """Return the README before, in and after a section, which is marked by the lines ``begin`` and ``end``.
+def _notes(notes: list[str]) -> str:
+    return "\n".join(f"- {note}" for note in notes)
+
+
+def split(text: str) -> tuple[str, str, str]:
+    """Return the README before, in and after the section of the published run.
 
     Raises
     ------
     ResultsError
         If the marks of the section are missing.
     """
-    if begin not in text or end not in text:
-        raise ResultsError(f"README.md lacks the lines that hold the published run: {begin} and {end}")
-    start, stop = text.index(begin), text.index(end) + len(end)
+    if BEGIN not in text or END not in text:
+        raise ResultsError(f"README.md lacks the lines that hold the published run: {BEGIN} and {END}")
+    start, stop = text.index(BEGIN), text.index(END) + len(END)
     return text[:start], text[start:stop], text[stop:]
 
 
 def update(readme: Path, summary: Summary) -> None:
-    """Write the sections of a run into the README."""
+    """Write the section of a run into the README."""
     before, _old, after = split(readme.read_text("utf-8"))
-    text = before + section(summary) + after
-    before, _old, after = split(text, TARGETS_BEGIN, TARGETS_END)
-    write_text(readme, before + targets_section(summary) + after)
+    write_text(readme, before + section(summary) + after)

@@ -1,4 +1,4 @@
-"""Two runs side by side: what differs between them, then the ratios, then the values."""
+"""Two runs side by side: what differs between them, then each fact of both, ratios first."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from typing import Any
 
 import pandas as pd
-from rich import box
-from rich.table import Table
+from rich.console import Console
 
-from nnkernels.report import formats
+from nnkernels.report.layout import Column, show, show_notes
 from nnkernels.report.runs import Run
-from nnkernels.report.tidy import KEYS, records, tidy
+from nnkernels.report.tables import RATIO_HEADINGS, RATIOS_NOTE, estimate_column, identity_columns, ratio_text, title
+from nnkernels.report.tidy import WORK, keys, parameter_columns, records, tidy
 
-JOIN = ["benchmark", "contender", *[key for key in KEYS if key != "benchmark"], "dataset", "unit"]
+AGAINST = "_against"
 
 
 def differences(run: Run, other: Run) -> list[tuple[str, str, str]]:
@@ -26,44 +26,69 @@ def differences(run: Run, other: Run) -> list[tuple[str, str, str]]:
 
 def side_by_side(run: Run, other: Run) -> pd.DataFrame:
     """Return the rows of both runs: one line where benchmark, parameters, threads and data set agree, else two."""
-    return tidy(run).merge(tidy(other), on=JOIN, how="outer", suffixes=("", "_against"), sort=False)
+    here, there = tidy(run), tidy(other)
+    join = list(dict.fromkeys([*keys(here), *keys(there), "dataset", "unit"]))
+    for rows in (here, there):  # a benchmark of one run may have a parameter that none of the other has
+        rows[[name for name in join if name not in rows]] = ""
+    joined = here.merge(there, on=join, how="outer", suffixes=("", AGAINST))
+    # The order of the runs, ratios first; an outer merge has its own.
+    order = {key: place for place, key in enumerate(dict.fromkeys([*_tuples(here, join), *_tuples(there, join)]))}
+    joined = joined.set_axis([order[key] for key in _tuples(joined, join)]).sort_index()
+    return joined.reset_index(drop=True)[[*join, *(column for column in joined.columns if column not in join)]]
 
 
-def differences_table(run: Run, other: Run) -> Table:
-    """Return what differs, or a table that says that nothing does."""
-    table = Table(title="what differs", box=box.SIMPLE_HEAVY, collapse_padding=True, pad_edge=False)
-    for heading in ("", run.record.run_id, other.record.run_id):
-        table.add_column(heading, overflow="fold")
-    found = differences(run, other)
-    for row in found or [("nothing but the hour", "", "")]:
-        table.add_row(*row)
-    return table
+def _tuples(rows: pd.DataFrame, columns: list[str]) -> list[tuple[Any, ...]]:
+    return list(rows[columns].itertuples(index=False, name=None))
 
 
-def rows_table(run: Run, other: Run) -> Table:
-    """Return the rows of both runs, ratios first; the last column is this run's value over the other's."""
-    table = Table(box=box.SIMPLE_HEAVY, collapse_padding=True, pad_edge=False)
-    for heading in ("benchmark", "contender", "parameters", "data"):
-        table.add_column(heading, overflow="fold")
-    headings = ("threads", "x NumPy", "against", "x Keras", "against", "value", "against", "change")
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in records(side_by_side(run, other)):
-        table.add_row(
-            *(row[key] for key in ("benchmark", "contender", "parameters", "dataset", "threads")),
-            *(_number(row[column]) for column in _ratio_columns()),
-            *(formats.quantity(row[column], row["unit"]) for column in ("value", "value_against")),
-            _change(row["value"], row["value_against"]),
-        )
-    return table
+def show_differences(console: Console, run: Run, other: Run) -> None:
+    """Print what differs, a line a fact, or that nothing does."""
+    console.print(f"[bold]what differs: {run.record.run_id} against {other.record.run_id}[/]", highlight=False)
+    found = [f"{what}: {here} against {there}" for what, here, there in differences(run, other)]
+    show_notes(console, found or ["nothing but the hour"])
 
 
-def _ratio_columns() -> list[str]:
-    return ["ratio_to_numpy", "ratio_to_numpy_against", "ratio_to_keras", "ratio_to_keras_against"]
+def show_side_by_side(console: Console, run: Run, other: Run) -> None:
+    """Print every fact of both runs, a line a fact."""
+    joined = side_by_side(run, other)
+    show_notes(console, ["Change: of the run from the one that it is against.", RATIOS_NOTE])
+    for (benchmark, work, dataset), rows in joined.groupby(["benchmark", WORK, "dataset"], sort=False):
+        facts = _facts_of(rows)
+        show(console, f"{title(str(benchmark), str(work))}, on {dataset}", _columns(rows, facts))
 
 
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else formats.significant(value)
+def _columns(rows: pd.DataFrame, facts: list[dict[str, Any]]) -> list[Column]:
+    parameters = [name for name in parameter_columns(rows) if not name.endswith(AGAINST)]
+    identities = [
+        Column(column.heading, [column.cells[fact["row"]] for fact in facts], identity=True, right=column.right)
+        for column in identity_columns(rows, parameters)
+    ]
+    return [
+        *identities,
+        Column("what", [fact["what"] for fact in facts], identity=True),
+        Column.of_estimates("run", lambda interval: [fact["here"][interval] for fact in facts]),
+        Column.of_estimates("against", lambda interval: [fact["there"][interval] for fact in facts]),
+        Column("change", [fact["change"] for fact in facts], right=True),
+    ]
+
+
+def _facts_of(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the facts of each row, ratios first: texts with and without intervals, and the change."""
+    found = records(rows)
+    values = [estimate_column("", found, suffix) for suffix in ("", AGAINST)]
+    facts = []
+    for index, row in enumerate(found):
+        for column, heading in RATIO_HEADINGS.items():
+            texts = [
+                {long: ratio_text(row, column, suffix, long) for long in (True, False)} for suffix in ("", AGAINST)
+            ]
+            if texts[0][False] or texts[1][False]:
+                change = _change(row[column], row[f"{column}{AGAINST}"])
+                facts.append({"row": index, "what": heading, "here": texts[0], "there": texts[1], "change": change})
+        here, there = ({True: column.cells[index], False: (column.short or [])[index]} for column in values)
+        change = _change(row["value"], row[f"value{AGAINST}"])
+        facts.append({"row": index, "what": "value", "here": here, "there": there, "change": change})
+    return facts
 
 
 def _change(value: float, against: float) -> str:

@@ -3,119 +3,112 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
-from rich import box
-from rich.markup import escape
-from rich.table import Table
+from rich.console import Console
 
 from nnkernels.errors import ConfigurationError
 from nnkernels.measure.gate import IMAGES, PREDICTION_TOLERANCE, GateResult
-from nnkernels.report import formats, targets
-from nnkernels.report.runs import Run
+from nnkernels.report import formats, glance
+from nnkernels.report.layout import Column, show, show_notes
 from nnkernels.report.summary import Summary
-from nnkernels.report.tidy import RATIO_COLUMNS, records
+from nnkernels.report.tidy import WORK, estimate, parameter_columns, records
+from nnkernels.statistics import Estimate
 
-WIDTH_FOR_INTERVALS = 140
 FORMATS = ("table", "json", "csv", "md")
+RATIOS_NOTE = (
+    "x: how many times as fast, the median of paired ratios, against the other's faster number of threads, or against "
+    "the row's own where no process held the faster one (exports name it). In brackets: 95 % intervals."
+)
+RATIO_HEADINGS = {"ratio_to_numpy": "x NumPy", "ratio_to_keras": "x Keras fit", "ratio_to_best_keras": "x best Keras"}
 
 
-def summary_table(summary: Summary, width: int) -> Table:
-    """Return the table that ends `nnkernels bench`: a row a contender, with intervals where the terminal is wide."""
+def show_summary(console: Console, summary: Summary) -> None:
+    """Print the tables that end `nnkernels bench`: a row a contender, then the forms of Keras that were tried."""
     record = summary.run.record
-    intervals = width >= WIDTH_FOR_INTERVALS
-    notes = [
-        "each contender on its faster number of threads, against the other's faster; "
-        + ("[] 95 % interval" if intervals else "intervals: see the page"),
-        *(f"{name} is not installed: {escape(command)}" for name, command in record.not_installed.items()),
-    ]
-    table = Table(
-        title=f"An epoch of SGD, batch 32, on {record.dataset} ({_images(summary)} training images)",
-        caption="\n".join(notes),
-        box=box.SIMPLE_HEAVY,
-        collapse_padding=True,
-        pad_edge=False,
-    )
-    table.add_column("contender", no_wrap=True)
-    for heading in ("threads", "epoch", "x NumPy", "x Keras\nfit", "x best\nKeras", "one\nimage", "test\nerror"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in summary.contenders:
-        table.add_row(
-            row.name,
-            row.threads,
-            formats.duration(row.epoch_seconds.value),
-            *(formats.ratio(ratio, intervals) for ratio in (row.to_numpy, row.to_keras, row.to_best_keras)),
-            formats.duration(row.one_image_seconds),
-            formats.percent(row.test_error, intervals),
-        )
-    return table
+    images = f"{record.provenance['dataset']['training_images']:,}"
+    title = f"An epoch of SGD, batch 32, on {record.dataset} ({images} training images)"
+    show(console, title, glance.columns(summary), glance.notes(summary))
+    if summary.keras_forms:
+        show(console, "Forms of Keras tried", glance.forms_columns(summary), glance.forms_notes(summary))
 
 
-def rows_table(rows: pd.DataFrame) -> Table:
-    """Return every row of a run, with what is the same in all of them as the caption."""
+def show_rows(console: Console, rows: pd.DataFrame) -> None:
+    """Print every row of a run, a table a benchmark and work."""
+    for (benchmark, work), of_benchmark in rows.groupby(["benchmark", WORK], sort=False):
+        found = records(of_benchmark)
+        columns = [
+            *identity_columns(of_benchmark, parameter_columns(rows)),
+            estimate_column("value", found),
+            Column("samples", [str(row["samples"]) for row in found], right=True),
+            *(_ratio_column(column, found) for column in RATIO_HEADINGS),
+        ]
+        show(console, title(str(benchmark), str(work)), columns)
     first = records(rows)[0]
-    table = Table(
-        box=box.SIMPLE_HEAVY,
-        collapse_padding=True,
-        pad_edge=False,
-        caption=f"{first['dataset']}, commit {first['commit'][:8]}, {first['machine']}, {first['recorded_at']}",
+    source = (first["dataset"], f"commit {first['commit'][:8]}", first["machine"], first["recorded_at"])
+    show_notes(console, [", ".join(source), RATIOS_NOTE, *glance.caveats(set(rows["contender"]))])
+
+
+def title(benchmark: str, work: str) -> str:
+    """Return what heads the table of a benchmark, and of a work in it."""
+    return f"{benchmark}: {work}" if work else benchmark
+
+
+def identity_columns(rows: pd.DataFrame, parameters: list[str]) -> list[Column]:
+    """Return the columns that tell the rows of a benchmark apart, those without any content left out."""
+    names = ["contender", *parameters, "threads"]
+    return [
+        Column(name, [str(text) for text in rows[name]], identity=True, right=name == "threads")
+        for name in names
+        if rows[name].astype(bool).any()
+    ]
+
+
+def estimate_column(heading: str, rows: list[dict[str, Any]], suffix: str = "") -> Column:
+    """Return a column of values with their units and intervals."""
+    return Column.of_estimates(heading, lambda interval: [_value(row, suffix, interval) for row in rows])
+
+
+def ratio_text(row: dict[str, Any], column: str, suffix: str = "", interval: bool = True) -> str:
+    """Return a ratio with its interval; empty where there is none."""
+    value, low, high = (row[f"{column}{end}{suffix}"] for end in ("", "_ci_low", "_ci_high"))
+    return "" if math.isnan(value) else formats.ratio(Estimate(value, low, high, 0), interval)
+
+
+def _ratio_column(column: str, rows: list[dict[str, Any]]) -> Column:
+    return Column.of_estimates(
+        RATIO_HEADINGS[column], lambda interval: [ratio_text(row, column, interval=interval) for row in rows]
     )
-    for heading in ("benchmark", "contender", "parameters"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("threads", "value", "95 % interval", "samples", "x NumPy", "x Keras"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in records(rows):
-        low, high = (formats.quantity(row[bound], row["unit"]) for bound in ("ci_low", "ci_high"))
-        table.add_row(
-            *(row[column] for column in ("benchmark", "contender", "parameters", "threads")),
-            formats.quantity(row["value"], row["unit"]),
-            f"{low} - {high}" if low else "",
-            str(row["samples"]),
-            *("" if math.isnan(row[column]) else formats.significant(row[column]) for column in RATIO_COLUMNS),
-        )
-    return table
 
 
-def targets_table(of_run: list[targets.Row], run: Run) -> Table:
-    """Return what the fused kernels were asked to reach, row by row, and what the run has of it."""
-    table = Table(
-        title=f"asked and reached, run {run.record.run_id} on {run.record.dataset}",
-        caption=escape(f"{targets.LEGEND} {targets.elsewhere(run)}"),
-        box=box.SIMPLE_HEAVY,
-        collapse_padding=True,
-        pad_edge=False,
-    )
-    for heading in targets.HEADINGS:
-        table.add_column(heading, overflow="fold")
-    for row in of_run:
-        table.add_row(*(escape(cell) for cell in row.cells()))
-    return table
+def _value(row: dict[str, Any], suffix: str, interval: bool) -> str:
+    found = estimate(row, suffix)
+    return "" if math.isnan(found.value) else formats.estimate(found, row["unit"], interval)
 
 
-def gate_table(judged: list[GateResult], not_installed: dict[str, str], dataset: str) -> Table:
-    """Return the verdict on each contender."""
-    inference_only = any(not result.trained for result in judged)
-    table = Table(
-        title=f"{IMAGES:,} images of {dataset} trained beside the float64 oracle (SGD, batch 32)",
-        caption="largest absolute differences; NaN fails"
-        + ("; - only predicts, from parameters that the oracle trained" if inference_only else ""),
-        box=box.SIMPLE_HEAVY,
-    )
-    table.add_column("contender", no_wrap=True)
-    for heading in ("parameters off by", "at most", "predictions off by", "at most"):
-        table.add_column(heading, justify="right")
-    table.add_column("verdict")
-    for result in judged:
-        table.add_row(
-            result.contender,
-            *((f"{result.max_abs_difference:.1e}", f"{result.tolerance:.0e}") if result.trained else ("-", "-")),
-            f"{result.prediction_difference:.1e}",
-            f"{PREDICTION_TOLERANCE:.0e}",
-            "[green]passed[/]" if result.passed else f"[bold red]failed[/] {escape(result.error)}",
-        )
-    for name, command in not_installed.items():
-        table.add_row(name, "", "", "", "", f"not installed: {escape(command)}")
-    return table
+def show_gate(console: Console, judged: list[GateResult], not_installed: dict[str, str], dataset: str) -> None:
+    """Print the verdict on each contender, and below the table why one failed or is not there."""
+    verdicts = ["passed" if result.passed else "failed" for result in judged]
+    trained = [_within(result.max_abs_difference, result.tolerance) if result.trained else "-" for result in judged]
+    predicted = [_within(result.prediction_difference, PREDICTION_TOLERANCE) for result in judged]
+    absent = [""] * len(not_installed)
+    columns = [
+        Column("contender", [*(result.contender for result in judged), *not_installed], identity=True),
+        Column("verdict", [*verdicts, *["not installed"] * len(not_installed)]),
+        Column("parameters off by (at most)", [*trained, *absent], right=True),
+        Column("predictions off by (at most)", [*predicted, *absent], right=True),
+    ]
+    notes = ["Largest absolute differences; NaN fails."]
+    if any(not result.trained for result in judged):
+        notes.append("-: only predicts, from parameters that the oracle trained.")
+    notes += [f"{result.contender} failed: {result.error}" for result in judged if not result.passed and result.error]
+    notes += [f"{name} is not installed: {command}" for name, command in not_installed.items()]
+    show(console, f"{IMAGES:,} images of {dataset} trained beside the float64 oracle (SGD, batch 32)", columns, notes)
+
+
+def _within(difference: float, tolerance: float) -> str:
+    return f"{difference:.1e} ({tolerance:.0e})"
 
 
 def check_format(format_name: str) -> None:
@@ -140,7 +133,3 @@ def _markdown(value: object) -> str:
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.6g}"
     return str(value)
-
-
-def _images(summary: Summary) -> str:
-    return f"{summary.run.record.provenance['dataset']['training_images']:,}"

@@ -3,63 +3,85 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nnkernels.measure.paired import SecondsByRound, log_ratios
-from nnkernels.measure.panel import Panel
-from nnkernels.measure.threads import SETTINGS
 from nnkernels.measure.works import FORMER_UNITS, FURTHER_WORKS, WORKS
+from nnkernels.report import keras_forms
+from nnkernels.report.ratios import BASELINE, PairedRatio, PairedRatios
 from nnkernels.report.runs import Run
 from nnkernels.statistics import Estimate, mean_over_seeds, median_over_processes
 
-COLUMNS = [
-    "benchmark",
-    "contender",
-    "parameters",
-    "threads",
-    "value",
-    "unit",
-    "ci_low",
-    "ci_high",
-    "samples",
-    "ratio_to_numpy",
-    "ratio_to_keras",
-    "dataset",
-    "commit",
-    "machine",
-    "recorded_at",
-]
-RATIO_COLUMNS = ["ratio_to_numpy", "ratio_to_keras"]
-KEYS = ["benchmark", "parameters", "threads"]
 PAIRED = "ratios"
+WORK = "work"
+RATIOS = ("ratio_to_numpy", "ratio_to_keras", "ratio_to_best_keras")
+RATIO_COLUMNS = [
+    column
+    for ratio in RATIOS
+    for column in (ratio, f"{ratio}_ci_low", f"{ratio}_ci_high", f"{ratio.removeprefix('ratio_to_')}_threads")
+]
+IDENTITY_COLUMNS = ["benchmark", "contender", WORK]  # and the parameters of the run's benchmarks, in between
+VALUE_COLUMNS = ["threads", "value", "unit", "ci_low", "ci_high", "samples", *RATIO_COLUMNS, "best_keras"]
+SOURCE_COLUMNS = ["dataset", "commit", "machine", "recorded_at"]
+FIXED_COLUMNS = [*IDENTITY_COLUMNS, *VALUE_COLUMNS, *SOURCE_COLUMNS]
 WORK_UNITS = {work.name: work.unit for work in (*WORKS, *FURTHER_WORKS)} | FORMER_UNITS
 ACCURACY_UNIT = "error_rate"
+# asv's words for what the panels hold with more detail.
+OF_PANELS_UNIT = "relative time"
+OF_PANELS = ("ratios.", "other_work.")
+# Benchmarks without a parameter for threads: these run on all of them, the others on one.
+ON_ALL_THREADS = ("accuracy.", "startup.", "memory.")
+SUBJECTS = ("contender", "backend")
+
+# Files of version 1 do not name the parameters.
+VERSION_1_PARAMETERS = {
+    "accuracy": ("contender", "dataset"),
+    "inference": ("contender", "images", "threads", "dataset"),
+    "kernels": ("backend", "batch_size", "dataset"),
+    "training": ("contender", "threads", "dataset"),
+}
 
 
-def tidy(run: Run) -> pd.DataFrame:
+def tidy(run: Run, ratios: PairedRatios | None = None) -> pd.DataFrame:
     """Return the run's table.
 
-    The rows of the benchmark ``ratios`` come from the panels, those of other work included: their ratios are paired,
-    and against the faster thread setting of the other. The ratios of all other rows are quotients of values from
-    separate processes, and so indicative. A ratio above 1 means better than the other; the Keras it is against is
-    ``keras-fit``.
+    The rows of the benchmark ``ratios`` come from the panels, a row a work, contender and thread setting. They alone
+    have ratios, all paired: how many times as fast it is as NumPy, as ``keras-fit`` and as the best form of Keras at
+    that work, each at its faster thread setting where a process holds both. Values of separate processes have no
+    ratio: the machine drifts between them by more than most contenders differ.
+
+    Parameters
+    ----------
+    ratios : PairedRatios, optional
+        Those of the run's panels, where they are at hand.
+
+    Returns
+    -------
+    DataFrame
+        Its columns are :data:`FIXED_COLUMNS`, and after ``work`` one for each parameter that a benchmark of the run
+        has: texts, empty where a benchmark has no such parameter.
     """
-    rows = pd.DataFrame([*_panel_rows(run.panels), *_asv_rows(run.asv_results)])
-    if rows.empty:
-        return pd.DataFrame(columns=COLUMNS)
-    for baseline, column in (("numpy", "ratio_to_numpy"), ("keras-fit", "ratio_to_keras")):
-        values = rows[rows.contender == baseline].set_index(KEYS)["value"]
-        quotients = rows.join(values.rename("baseline"), on=KEYS)["baseline"] / rows["value"]
-        rows[column] = rows[column].where(rows.benchmark == PAIRED, quotients)
-    record = run.record
-    rows = rows.assign(
-        dataset=record.dataset, commit=record.commit, machine=record.machine, recorded_at=record.recorded_at
-    )
-    return rows[COLUMNS]
+    rows = [*_panel_rows(ratios or PairedRatios(run.panels)), *asv_rows(run.asv_results)]
+    parameters = [column for column in dict.fromkeys(itertools.chain(*rows)) if column not in FIXED_COLUMNS]
+    table = pd.DataFrame(rows, columns=[*IDENTITY_COLUMNS, *parameters, *VALUE_COLUMNS])
+    texts = [*IDENTITY_COLUMNS, *parameters, "best_keras", *(name for name in RATIO_COLUMNS if "threads" in name)]
+    table[texts] = table[texts].astype(object).fillna("")
+    numbers = ["value", "ci_low", "ci_high", *(name for name in RATIO_COLUMNS if "threads" not in name)]
+    table[numbers] = table[numbers].astype(np.float64)
+    return table.assign(**{column: getattr(run.record, column) for column in SOURCE_COLUMNS})
+
+
+def keys(rows: pd.DataFrame) -> list[str]:
+    """Return the columns that tell the rows of a run apart: benchmark, contender, parameters and threads."""
+    return [*IDENTITY_COLUMNS, *parameter_columns(rows), "threads"]
+
+
+def parameter_columns(rows: pd.DataFrame) -> list[str]:
+    """Return the columns of the parameters that the run's benchmarks have beside contender, work and threads."""
+    return [column for column in rows.columns if column not in FIXED_COLUMNS]
 
 
 def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -67,65 +89,54 @@ def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(column): value for column, value in row.items()} for row in rows.to_dict(orient="records")]
 
 
-def paired_ratio(panels: list[Panel], work: str, contender: str, threads: str, against: str) -> Estimate | None:
-    """Return how many times as fast a contender is as another, at the other's faster setting.
-
-    Both settings of the other that were measured in one process with the contender are looked at, and the one
-    that leaves the contender the smaller ratio counts. None if the two were never in one process.
-    """
-    at_settings = [ratio_at(panels, work, (contender, threads), (against, setting)) for setting in SETTINGS]
-    return min((found for found in at_settings if found), key=lambda estimate: estimate.value, default=None)
+def estimate(row: Mapping[str, Any], suffix: str = "") -> Estimate:
+    """Return the value of a row with its interval; ``suffix`` is that of the columns' names."""
+    return Estimate(*(row[f"{column}{suffix}"] for column in ("value", "ci_low", "ci_high", "samples")))
 
 
-def ratio_at(panels: list[Panel], work: str, ours: tuple[str, str], theirs: tuple[str, str]) -> Estimate | None:
-    """Return how many times as fast the first is as the second, each a contender with its thread setting.
-
-    None if the two were never in one process.
-    """
-    label, other = "@".join(ours), "@".join(theirs)
-    processes = [
-        log_ratios(of_work[other], of_work[label])
-        for of_work in _of_work(panels, work)
-        if label in of_work and other in of_work
-    ]
-    return median_over_processes(processes).exp() if processes else None
-
-
-def _of_work(panels: list[Panel], work: str) -> list[SecondsByRound]:
-    return [panel.seconds[work] for panel in panels if work in panel.seconds]
-
-
-def _panel_rows(panels: list[Panel]) -> Iterator[dict[str, Any]]:
-    for work, unit in WORK_UNITS.items():
-        measured = _of_work(panels, work)
-        labels = dict.fromkeys(label for of_work in measured for label in of_work)
-        for label in labels:
-            contender, threads = label.split("@")
-            processes = [
-                np.log(np.ravel(np.asarray(of_work[label], np.float64))) for of_work in measured if label in of_work
-            ]
-            ratios = {
-                column: paired_ratio(panels, work, contender, threads, against)
-                for column, against in (("ratio_to_numpy", "numpy"), ("ratio_to_keras", "keras-fit"))
-            }
+def _panel_rows(ratios: PairedRatios) -> Iterator[dict[str, Any]]:
+    known = [work for work in WORK_UNITS if work in ratios.works()]
+    for work in (*known, *(work for work in ratios.works() if work not in known)):
+        best = keras_forms.best(keras_forms.tried(ratios, work))
+        others = dict(zip(RATIOS, (BASELINE, keras_forms.DEFAULT, best), strict=True))
+        for name, threads in ratios.labels(work):
+            seconds = ratios.seconds(work, name, threads)
+            assert seconds is not None
             yield {
                 "benchmark": PAIRED,
-                "contender": contender,
-                "parameters": f"work={work}",
+                "contender": name,
+                WORK: work,
                 "threads": threads,
-                "unit": unit,
-                **_estimate_columns(median_over_processes(processes).exp()),
-                **{column: ratio.value if ratio else np.nan for column, ratio in ratios.items()},
+                "unit": WORK_UNITS.get(work, "seconds"),
+                **_estimate_columns(seconds),
+                "best_keras": best,
+                **_ratio_columns(
+                    {column: ratios.against(work, (name, threads), other) for column, other in others.items() if other}
+                ),
             }
 
 
-def _asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _ratio_columns(ratios: dict[str, PairedRatio | None]) -> dict[str, float | str]:
+    columns: dict[str, float | str] = {}
+    for column, found in ratios.items():
+        if found:
+            columns |= {
+                column: found.estimate.value,
+                f"{column}_ci_low": found.estimate.low,
+                f"{column}_ci_high": found.estimate.high,
+                f"{column.removeprefix('ratio_to_')}_threads": found.threads,
+            }
+    return columns
+
+
+def asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Return the rows of a run that are not of its panels: each value from processes of its own."""
     for name, columns in results["results"].items():
         of_benchmark = dict(zip(results["result_columns"], columns, strict=False))
-        if name.startswith(OF_PANELS) or of_benchmark.get("result") is None:
+        unit = results.get("units", {}).get(name, "seconds")
+        if name.startswith(OF_PANELS) or unit == OF_PANELS_UNIT or of_benchmark.get("result") is None:
             continue
         names = results.get("parameter_names", {}).get(name) or VERSION_1_PARAMETERS[name.split(".")[0]]
-        unit = results.get("units", {}).get(name, "seconds")
         combinations = list(itertools.product(*of_benchmark["params"]))
         samples = of_benchmark.get("samples") or [None] * len(combinations)
         processes = results.get("processes", {}).get(name) or [[value] for value in of_benchmark["result"]]
@@ -147,27 +158,10 @@ def _asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 "benchmark": name,
                 "contender": contender,
                 "threads": parameters.pop("threads", "all" if name.startswith(ON_ALL_THREADS) else "1"),
-                "parameters": ", ".join(f"{key}={text}" for key, text in parameters.items()),
-                "unit": ACCURACY_UNIT if accuracy else unit,
+                **parameters,
+                "unit": ACCURACY_UNIT if accuracy else unit.replace(" ", "_"),
                 **_estimate_columns(estimate),
-                "ratio_to_numpy": np.nan,
-                "ratio_to_keras": np.nan,
             }
-
-
-# What asv keeps of panels is in the panels.
-OF_PANELS = ("ratios.", "other_work.")
-# Benchmarks without a parameter for threads: these run on all of them, the others on one.
-ON_ALL_THREADS = ("accuracy.", "startup.", "memory.")
-SUBJECTS = ("contender", "backend")
-
-# Files of version 1 do not name the parameters.
-VERSION_1_PARAMETERS = {
-    "accuracy": ("contender", "dataset"),
-    "inference": ("contender", "images", "threads", "dataset"),
-    "kernels": ("backend", "batch_size", "dataset"),
-    "training": ("contender", "threads", "dataset"),
-}
 
 
 def _estimate_columns(estimate: Estimate) -> dict[str, float | int]:

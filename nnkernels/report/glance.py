@@ -1,0 +1,135 @@
+"""The table of a run at a glance: its columns, its cells and its notes, the same on terminal, page and README."""
+
+from __future__ import annotations
+
+from nnkernels.measure.distinct import prediction_owner
+from nnkernels.report import formats, keras_forms
+from nnkernels.report.layout import Column
+from nnkernels.report.ratios import BASELINE, PairedRatio
+from nnkernels.report.summary import OLD_ONE_IMAGE, ContenderSummary, Summary
+
+CAVEATS = {
+    "onnxruntime": "onnxruntime runs with its session option force_spinning_stop, so that its threads do not spin "
+    "while others are timed; to wake them costs it a quarter of its time for 10,000 images on two threads.",
+}
+
+
+def columns(summary: Summary) -> list[Column]:
+    """Return the table: a row a contender, each cell of the thread setting that the row shows."""
+    rows = summary.contenders
+    number = Column.of_estimates
+    best_keras = number("x best Keras", lambda long: [_ratio(row.to_best_keras, long) for row in rows])
+    return [
+        Column("contender", [row.name for row in rows], identity=True),
+        Column("threads", [row.threads for row in rows], identity=True, right=True),
+        number("epoch", lambda long: [formats.time(row.epoch, long) for row in rows]),
+        number("x NumPy", lambda long: [_ratio(row.to_numpy, long) for row in rows]),
+        number("x Keras fit", lambda long: [_ratio(row.to_keras, long) for row in rows]),
+        best_keras,
+        number("preparation", lambda long: [_preparation(row, long) for row in rows]),
+        Column("break-even", [formats.epochs(row.break_even) for row in rows], right=True),
+        number("one image", lambda long: [formats.time(row.one_image, long) for row in rows]),
+        number("test error", lambda long: [formats.percent(row.test_error, long) for row in rows]),
+    ]
+
+
+def forms_columns(summary: Summary) -> list[Column]:
+    """Return the forms of Keras that were tried: a row a form, the best first, with what each reached."""
+    forms = summary.keras_forms
+    number = Column.of_estimates
+    return [
+        Column("form of Keras", [form.name for form in forms], identity=True),
+        Column("backend", [form.backend for form in forms]),
+        Column("what it is", [form.words for form in forms]),
+        Column("threads", [form.threads or "-" for form in forms], right=True),
+        number("epoch", lambda long: [formats.time(form.seconds, long) for form in forms]),
+        number("x NumPy on 1 thread", lambda long: [formats.ratio(form.to_numpy, long) for form in forms]),
+    ]
+
+
+def forms_notes(summary: Summary) -> list[str]:
+    """Say which form is the best, and why some have no figure."""
+    told = []
+    if summary.best_keras:
+        told.append(
+            f"Best Keras: {summary.best_keras}, the fastest of the forms tried: it has the greatest paired ratio to "
+            "NumPy on one thread, which is in every process, each form on its own faster number of threads."
+        )
+    elif summary.keras_forms:
+        told.append("Best Keras: none, for want of a form that was timed in one process with NumPy on one thread.")
+    return told + [f"{form.name} has no time: {form.failure}" for form in summary.keras_forms if form.failure]
+
+
+def notes(summary: Summary) -> list[str]:
+    """Return what one has to know to read the table."""
+    told = [
+        "Each row at its contender's faster number of threads; x: how many times as fast it trains as the other at the "
+        "other's faster one, the median of paired ratios. In brackets: 95 % intervals.",
+        *_dashes(summary),
+        *_preparation_notes(summary),
+    ]
+    if summary.one_image_work == OLD_ONE_IMAGE:
+        told.append("One image: the same test image again and again, which this run still measured; an easy one.")
+    elif summary.one_image_work:
+        told.append("One image: the mean of calls over different test images, one image a call.")
+    owners = {row.name: prediction_owner(row.name) for row in summary.contenders if not row.one_image}
+    told += [
+        f"{name} predicts by the same code as {owner}, whose row has its time."
+        for name, owner in owners.items()
+        if owner != name
+    ]
+    if any(row.test_error for row in summary.contenders):
+        told.append("Test error: trained on all threads.")
+    told += caveats({row.name for row in summary.contenders})
+    told += [f"{name} is not installed: {command}" for name, command in summary.run.record.not_installed.items()]
+    return told
+
+
+def caveats(names: set[str]) -> list[str]:
+    """Return what has to be said beside the numbers of some contenders."""
+    return [text for name, text in CAVEATS.items() if name in names]
+
+
+def _preparation_notes(summary: Summary) -> list[str]:
+    if not summary.preparations.known:
+        return []
+    told = (
+        "Preparation: from uint8 images in memory to a contender that can train; no epoch holds it. Break-even: epochs "
+        "after which the contender has overtaken NumPy, both with their preparations."
+    )
+    if not summary.preparations.in_turns:
+        told += " This run has preparations from processes of their own, on one thread."
+    return [told]
+
+
+def _dashes(summary: Summary) -> list[str]:
+    """Say why a contender that trains has no ratio, or one against the other's slower setting."""
+    told = []
+    trained = [row for row in summary.contenders if row.epoch]
+    others = {BASELINE: "to_numpy", keras_forms.DEFAULT: "to_keras", summary.best_keras: "to_best_keras"}
+    for other, field in others.items():
+        ratios = {row.name: getattr(row, field) for row in trained}
+        absent = [name for name, ratio in ratios.items() if ratio is None]
+        slower = [name for name, ratio in ratios.items() if ratio and not ratio.is_faster]
+        if absent and other:
+            reason = f"it was never in one process with {', '.join(absent)}" if other in ratios else "it was not timed"
+            told.append(f"A dash against {other}: {reason}, so there is no paired ratio.")
+        if slower:
+            told.append(
+                f"A star (*): against {other} on the row's own number of threads; on its faster one it was never in "
+                f"one process with {', '.join(slower)}."
+            )
+    return told
+
+
+def _preparation(row: ContenderSummary, interval: bool) -> str:
+    if not row.preparation:
+        return "-"
+    setting = "" if row.preparation.threads == row.threads else f" ({row.preparation.threads} thread)"
+    return formats.time(row.preparation.estimate, interval) + setting
+
+
+def _ratio(ratio: PairedRatio | None, interval: bool) -> str:
+    if ratio is None:
+        return "-"
+    return formats.ratio(ratio.estimate, interval) + ("" if ratio.is_faster else "*")

@@ -1,0 +1,73 @@
+"""The sentences that head a run: who is how many times as fast as whom, and what the clock holds."""
+
+from __future__ import annotations
+
+from nnkernels.report import formats, keras_forms
+from nnkernels.report.keras_forms import KerasForm
+from nnkernels.report.ratios import BASELINE
+from nnkernels.report.summary import EPOCH, ContenderSummary, Summary
+
+
+def headline(summary: Summary) -> str:
+    """Return the run's answer in a few sentences; empty if nobody trained."""
+    numba, fused = summary.contender("numba"), summary.contender("fused")
+    ours = fused or numba or next((row for row in summary.contenders if row.epoch), None)
+    if ours is None or ours.epoch is None:
+        return ""
+    told = _ratios(summary, ours)
+    if not told or ours.name not in ("fused", "numba"):
+        sentence = (
+            f"{ours.name} trains an epoch on {summary.run.record.dataset} in {formats.duration(ours.epoch.value)}"
+        )
+    else:
+        told_of = _listed([f"{ratio} times as fast as {other}" for other, ratio in told])
+        sentence = f"From scratch in Numba, an epoch of training on {summary.run.record.dataset} is {told_of}"
+    plain = _ratios(summary, numba) if fused and numba else []
+    if told and [other for other, _ratio in plain] == [other for other, _ratio in told]:
+        numbers = _listed([ratio for _other, ratio in plain])
+        sentence += f"; by matrix products alone (numba in place of fused), it is {numbers} times as fast"
+    return f"{sentence}. {_clock(summary, ours)}"
+
+
+def _ratios(summary: Summary, ours: ContenderSummary) -> list[tuple[str, str]]:
+    """Return whom the headline names, in words, and how many times as fast one of ours is as each."""
+    others = [(BASELINE, "NumPy")] if ours.name != BASELINE else []
+    others += _keras_forms(summary.keras_forms)
+    found = [(words, summary.ratios.against(EPOCH, (ours.name, ours.threads), name)) for name, words in others]
+    return [(words, formats.significant(ratio.estimate.value)) for words, ratio in found if ratio]
+
+
+def _keras_forms(tried: list[KerasForm]) -> list[tuple[str, str]]:
+    """Return, for each backend of Keras, its default form and the best form tried on it, in words."""
+    named = []
+    best = keras_forms.best(tried)
+    several = len({form.backend for form in tried if form.threads}) > 1
+    for _head, backend, default in reversed(keras_forms.BACKENDS):
+        of_backend = [form for form in tried if form.backend == backend and form.threads]
+        fastest = keras_forms.best(of_backend)
+        if any(form.name == default for form in of_backend):
+            is_best = ", the fastest of the forms of Keras tried" if several and default == best else ""
+            named.append((default, f"Keras' fit on {backend}{is_best}"))
+        if fastest and fastest != default:
+            if several and fastest != best:
+                words = f"the fastest of the forms tried on {backend} ({fastest})"
+            else:
+                words = f"the fastest of the forms of Keras tried ({fastest}, on {backend})"
+            named.append((fastest, words))
+    return named
+
+
+def _clock(summary: Summary, ours: ContenderSummary) -> str:
+    clock = "The clock holds the training and the fetching of the shuffled images, and no preparation"
+    numpys = summary.contender(BASELINE)
+    if not ours.preparation or not ours.epoch:
+        return f"{clock}."
+    prepared = ours.preparation.estimate.value
+    told = f"{ours.name} takes {formats.duration(prepared)} for it, {prepared / ours.epoch.value:.2g} of its epochs"
+    if numpys and numpys is not ours and numpys.preparation:
+        told += f", NumPy {formats.duration(numpys.preparation.estimate.value)}"
+    return f"{clock}: {told}."
+
+
+def _listed(parts: list[str]) -> str:
+    return ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]

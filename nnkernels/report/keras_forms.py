@@ -1,0 +1,95 @@
+"""The forms of Keras that a run tried: what each is, what it reached, and which of them is the best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nnkernels.measure.panel import Panel
+from nnkernels.report.ratios import YARDSTICK, PairedRatios
+from nnkernels.statistics import Estimate
+
+PREFIX = "keras-"
+DEFAULT = "keras-fit"
+# Backends by the head of a form's name, the longer first; each with its default form.
+BACKENDS = (("keras-jax-", "JAX", "keras-jax-fit"), (PREFIX, "TensorFlow", DEFAULT))
+WORDS = {
+    "keras-fit": "fit",
+    "keras-fit-steps": "fit with steps_per_execution",
+    "keras-fit-xla": "fit with jit_compile=True",
+    "keras-graph": "an epoch in one tf.function",
+    "keras-graph-xla": "an epoch in one tf.function, by XLA",
+    "keras-jax-fit": "fit",
+    "keras-jax-fit-steps": "fit with steps_per_execution",
+}
+
+
+@dataclass(frozen=True)
+class KerasForm:
+    """A form of Keras and what it reached at a work.
+
+    Attributes
+    ----------
+    threads : str or None
+        Its faster setting; None if it was not timed.
+    seconds : Estimate or None
+    to_numpy : Estimate or None
+        How many times as fast it is as NumPy on one thread, paired. The best form has the greatest.
+    failure : str
+        Why it was not timed; empty if it was.
+    """
+
+    name: str
+    backend: str
+    words: str
+    threads: str | None
+    seconds: Estimate | None
+    to_numpy: Estimate | None
+    failure: str = ""
+
+
+def is_form(name: str) -> bool:
+    """Return whether a contender is a form of Keras."""
+    return name.startswith(PREFIX)
+
+
+def backend(name: str) -> str:
+    """Return the backend of a form of Keras."""
+    return next(words for head, words, _default in BACKENDS if name.startswith(head))
+
+
+def tried(ratios: PairedRatios, work: str) -> list[KerasForm]:
+    """Return the forms that were tried at a work: the best first, then those that were not timed."""
+    names = [name for name in ratios.contenders(work) if is_form(name)]
+    failures = _failures(ratios.panels, work)
+    forms = [_form(ratios, work, name, "") for name in names]
+    forms += [_form(ratios, work, name, reason) for name, reason in failures.items() if name not in names]
+    return sorted(forms, key=lambda form: -form.to_numpy.value if form.to_numpy else 0.0)
+
+
+def best(forms: list[KerasForm]) -> str | None:
+    """Return the name of the best of the forms that :func:`tried` returned.
+
+    It is the one with the greatest paired ratio to NumPy on one thread, each form at its own faster thread setting.
+    NumPy on one thread is in every process, so forms can be ranked that no process holds together. None if no form
+    has such a ratio.
+    """
+    return next((form.name for form in forms if form.to_numpy), None)
+
+
+def _form(ratios: PairedRatios, work: str, name: str, failure: str) -> KerasForm:
+    threads = ratios.faster_setting(work, name)
+    return KerasForm(
+        name,
+        backend(name),
+        WORDS.get(name, ""),
+        threads,
+        ratios.seconds(work, name, threads) if threads else None,
+        ratios.at(work, (name, threads), YARDSTICK) if threads else None,
+        failure,
+    )
+
+
+def _failures(panels: list[Panel], work: str) -> dict[str, str]:
+    names = {name.split(":")[0] for panel in panels for name in panel.failures}
+    reasons = ((name, panel.failure(name, work)) for panel in panels for name in sorted(names) if is_form(name))
+    return {name: reason for name, reason in reasons if reason}

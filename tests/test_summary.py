@@ -1,0 +1,209 @@
+"""The table of a run at a glance: each cell is of the setting that its row shows."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nnkernels.measure.panel import Panel
+from nnkernels.report import glance, keras_forms, readme, side_by_side
+from nnkernels.report.headline import headline
+from nnkernels.report.ratios import PairedRatios
+from nnkernels.report.runs import Run, find_run
+from nnkernels.report.summary import Summary, summarise
+from tests import synthetic
+
+ROOT = Path(__file__).parents[1]
+UNITS = {"s": 1, "ms": 1e-3, "us": 1e-6}
+
+
+@cache
+def recorded(run_id: str) -> Summary:
+    return summarise(find_run(ROOT / "results", run_id))
+
+
+@cache
+def with_keras_on_two_backends() -> Summary:
+    return summarise(synthetic.keras_run())
+
+
+def table(text: str) -> dict[str, dict[str, str]]:
+    """Return the first table of a section: its cells by contender and heading."""
+    first = next(part for part in text.split("\n\n") if part.startswith("|"))
+    headings, _rule, *lines = ([cell.strip() for cell in line.strip("|").split("|")] for line in first.splitlines())
+    return {line[0]: dict(zip(headings, line, strict=True)) for line in lines}
+
+
+def cells(summary: Summary) -> dict[str, dict[str, str]]:
+    return table(readme.section(summary))
+
+
+def test_one_image_is_of_the_setting_that_the_row_shows() -> None:
+    row = cells(recorded("published"))["jax-scan"]
+    assert row["threads"] == "1"
+    assert row["one image"].startswith("157 us")  # 60.7 us is that of all threads
+
+
+@pytest.mark.parametrize("run_id", [path.name for path in sorted((ROOT / "results" / "runs").iterdir())])
+def test_every_cell_of_every_recorded_run_is_of_its_row(run_id: str) -> None:
+    summary = recorded(run_id)
+    shown = cells(summary)
+    assert set(shown) == set(summary.run.record.contenders)
+    for name, row in shown.items():
+        for work in ("epoch", "one image"):
+            if row[work] == "-":
+                continue
+            panels = [panel.seconds[work] for panel in summary.run.panels if work in panel.seconds]
+            label = f"{name}@{row['threads']}"
+            medians = [np.median(np.log(np.ravel(seconds[label]))) for seconds in panels if label in seconds]
+            number, unit, _interval = row[work].split(" ", 2)
+            assert float(number) * UNITS[unit] == pytest.approx(np.exp(np.median(medians)), rel=0.006)
+            assert row[work].endswith("]")
+        assert row["test error"].endswith("]") or row["test error"] == "-"
+
+
+def test_the_baseline_shows_one() -> None:
+    shown = cells(recorded("published"))
+    assert shown["numpy"]["x NumPy"] == "1.00"
+    assert shown["keras-fit"]["x Keras fit"] == "1.00"
+    assert shown["keras-graph"]["x best Keras"] == "1.00"
+
+
+def test_preparation_stands_beside_the_epoch() -> None:
+    shown = cells(recorded("published"))
+    assert shown["fused"]["preparation"] == "18.9 ms"
+    assert shown["numpy"]["preparation"] == "246 us (1 thread)"  # its row is of all threads
+    # 18.6 ms more than NumPy's, won back at 8.12 epochs of 34.4 ms an epoch.
+    assert shown["fused"]["break-even"] == f"{(18.866 - 0.246) / (34.356 * 8.1212):.2g}"
+    assert shown["numpy"]["break-even"] == "-"
+    assert shown["keras-fit"]["break-even"] == "never"
+    assert shown["keras-graph"]["x NumPy"] == "1.14 [0.917, 1.43]"
+    assert shown["keras-graph"]["break-even"] == "undecided"
+    assert "no preparation: fused takes 18.9 ms for it" in headline(recorded("published"))
+    assert any("processes of their own" in note for note in glance.notes(recorded("published")))
+
+
+def test_a_run_without_preparations_shows_dashes() -> None:
+    shown = cells(recorded("20261125T171915Z"))
+    assert {row["preparation"] for row in shown.values()} == {row["break-even"] for row in shown.values()} == {"-"}
+
+
+def test_preparations_of_the_panels_are_those_of_the_row() -> None:
+    summary = with_keras_on_two_backends()
+    shown = cells(summary)
+    assert shown["numpy"]["threads"] == "1"
+    assert shown["fused"]["preparation"].startswith("105 ms [")
+    assert shown["numba"]["break-even"] != "0"
+    fused, numpy_ = summary.contender("fused"), summary.contender("numpy")
+    assert fused
+    assert fused.epoch
+    assert fused.to_numpy
+    assert fused.preparation
+    assert numpy_
+    assert numpy_.preparation
+    assert fused.break_even == pytest.approx(
+        (fused.preparation.estimate.value - numpy_.preparation.estimate.value)
+        / (fused.epoch.value * (fused.to_numpy.estimate.value - 1))
+    )
+    assert not any("processes of their own" in note for note in glance.notes(summary))
+
+
+def test_the_best_keras_may_be_in_processes_of_its_own() -> None:
+    summary = with_keras_on_two_backends()
+    # Times as fast as NumPy on one thread, in its own processes: 0.4 / 0.32 against 0.2 / 0.4 of keras-graph.
+    assert summary.best_keras == "keras-jax-fit-steps"
+    assert [form.name for form in summary.keras_forms] == [
+        "keras-jax-fit-steps", "keras-graph", "keras-jax-fit", "keras-fit-steps", "keras-fit", "keras-graph-xla",
+    ]  # fmt: skip
+    by_name = {row.name: row.to_best_keras for row in summary.contenders}
+    assert by_name["fused"]
+    assert by_name["numpy"]
+    assert by_name["fused"].estimate.value == pytest.approx(0.32 / 0.02)
+    assert by_name["numpy"].estimate.value == pytest.approx(0.32 / 0.4)  # and not 0.32 / 0.2
+    assert by_name["fused"].estimate.samples == 4
+    assert by_name["keras-graph"] is by_name["jax-scan"] is None  # never in one process: no chained quotient
+    assert cells(summary)["keras-graph"]["x best Keras"] == "-"
+    assert any(
+        "A dash against keras-jax-fit-steps: it was never in one process with" in note and "jax-scan" in note
+        for note in glance.notes(summary)
+    )
+
+
+def test_forms_that_lost_or_did_not_compile_are_listed_with_their_figure_or_reason() -> None:
+    section = readme.section(with_keras_on_two_backends())
+    assert "| keras-fit-steps | TensorFlow | fit with steps_per_execution | 1 | 839 ms [" in section
+    assert "| keras-graph-xla | TensorFlow | an epoch in one tf.function, by XLA | - | - | - |" in section
+    assert f"keras-graph-xla has no time: {synthetic.NOT_COMPILED}" in section
+    assert "Best Keras: keras-jax-fit-steps" in section
+
+
+def test_the_headline_names_each_default_beside_its_best() -> None:
+    text = headline(with_keras_on_two_backends())
+    parts = (
+        "200 times as fast as Keras' fit on TensorFlow",
+        "20.0 times as fast as the fastest of the forms tried on TensorFlow (keras-graph)",
+        "40.0 times as fast as Keras' fit on JAX",
+        "16.0 times as fast as the fastest of the forms of Keras tried (keras-jax-fit-steps, on JAX)",
+        "no preparation: fused takes 105 ms for it, 5 of its epochs, NumPy",
+    )
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_without_numpy_no_form_is_the_best() -> None:
+    run = synthetic.run()
+    seconds = {"epoch": {"keras-fit@1": [[4.0]], "keras-graph@1": [[0.4]], "fused@1": [[0.02]]}}
+    summary = summarise(Run(run.record, [Panel("1", "mnist", seconds, {})], run.asv_results))
+    assert summary.best_keras is None
+    assert "Best Keras: none" in readme.section(summary)
+    assert "200 times as fast as Keras' fit on TensorFlow" in headline(summary)
+
+
+def test_each_form_counts_at_its_own_faster_setting() -> None:
+    ratios = PairedRatios(synthetic.run().panels)
+    # 0.20 / 2.0 of keras-fit on all threads, where its process had NumPy on one thread as well.
+    assert ratios.faster_setting("epoch", "keras-fit") == "all"
+    assert ratios.faster_setting("epoch", "keras-graph") == "1"
+    assert ratios.faster_setting("epoch", "absent") is None
+    forms = {form.name: form for form in keras_forms.tried(ratios, "epoch")}
+    assert forms["keras-fit"].threads == "all"
+    assert forms["keras-fit"].to_numpy is not None
+    assert forms["keras-fit"].to_numpy.value == pytest.approx(0.20 / 2.0)
+
+
+def test_the_faster_setting_is_that_of_the_ratios_and_not_of_the_hour() -> None:
+    # All threads are faster, but their processes ran while the machine was half as fast.
+    panels = [
+        Panel("1", "mnist", {"epoch": {"numpy@1": [[0.2]], "keras-fit@1": [[4.0]]}}, {}),
+        Panel("all", "mnist", {"epoch": {"numpy@1": [[0.4]], "keras-fit@all": [[6.0]]}}, {}),
+    ]
+    assert PairedRatios(panels).faster_setting("epoch", "keras-fit") == "all"
+
+
+def test_a_ratio_against_the_slower_setting_is_marked() -> None:
+    summary = summarise(synthetic.run())
+    # keras-fit is faster on all threads, which no process holds together with keras-graph on one.
+    assert cells(summary)["keras-graph"]["x Keras fit"] == "10.0 [10.0, 10.0]*"
+    assert any("A star (*): against keras-fit" in note and "keras-graph" in note for note in glance.notes(summary))
+
+
+def test_one_image_of_old_and_new_runs_is_told_apart() -> None:
+    old = synthetic.run()
+    panels = [
+        Panel(
+            panel.framework_threads,
+            panel.dataset,
+            {("one image of 1,000" if work == "one image" else work): times for work, times in panel.seconds.items()},
+            {},
+        )
+        for panel in old.panels
+    ]
+    new = Run(old.record, panels, old.asv_results)
+    assert cells(summarise(old))["numpy"]["one image"] == cells(summarise(new))["numpy"]["one image"]
+    assert "the same test image again and again" in readme.section(summarise(old))
+    assert "the same test image" not in readme.section(summarise(new))
+    works = side_by_side.side_by_side(old, new).query("work.str.startswith('one image')")
+    assert (works.value.isna() ^ works.value_against.isna()).all()
