@@ -325,6 +325,14 @@ def test_side_by_side_prints_each_fact_of_both_runs() -> None:
     assert re.search(r"numba +1 +value +105 ms \[\d.*\] +105 ms \[\d.*\] +\+0\.0 %", text)
 
 
+def test_two_best_forms_of_keras_are_named_and_not_set_in_relation() -> None:
+    console = Console(file=io.StringIO(), record=True)
+    side_by_side.show_side_by_side(console, synthetic.keras_run(), synthetic.run())
+    epochs = console.export_text().split("ratios: epoch, on mnist")[1].split("\n\n")
+    assert epochs[1].startswith("Best Keras: keras-jax-fit-steps against keras-graph.")
+    assert re.search(r"numba +1 +x best Keras +2\.13 \[[\d., ]+\] +4\.00 \[[\d., ]+\] *\n", epochs[0])
+
+
 def test_readme_section_is_replaced_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "README.md"
     path.write_text(f"before\n{readme.BEGIN}\nold\n{readme.END}\nafter\n")

@@ -46,6 +46,7 @@ def render(summary: Summary, asv_page: str | None, walkthrough_page: str | None 
                 formats.estimate(estimate(row), row["unit"]),
                 row["samples"],
                 *(ratio_text(row, column) for column in RATIO_HEADINGS),
+                row["best_keras"],
             ],
         }
         for row in records(table)
@@ -59,7 +60,7 @@ def render(summary: Summary, asv_page: str | None, walkthrough_page: str | None 
         forms=glance.forms_columns(summary) if summary.keras_forms else [],
         forms_notes=glance.forms_notes(summary),
         text_headings=["benchmark", "contender", *parameters],
-        number_headings=["threads", "value", "samples", *RATIO_HEADINGS.values()],
+        number_headings=["threads", "value", "samples", *RATIO_HEADINGS.values(), "best Keras"],
         rows=rows,
         rows_note=RATIOS_NOTE,
         charts=[Markup(_svg(figure)) for figure in _charts(summary)],

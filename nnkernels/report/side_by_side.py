@@ -8,12 +8,22 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from nnkernels.report.glance import caveats
 from nnkernels.report.layout import Column, show, show_notes
 from nnkernels.report.runs import Run
-from nnkernels.report.tables import RATIO_HEADINGS, RATIOS_NOTE, estimate_column, identity_columns, ratio_text, title
+from nnkernels.report.tables import (
+    RATIO_HEADINGS,
+    RATIOS_NOTE,
+    best_keras,
+    estimate_column,
+    identity_columns,
+    ratio_text,
+    title,
+)
 from nnkernels.report.tidy import WORK, keys, parameter_columns, records, tidy
 
 AGAINST = "_against"
+BEST_KERAS = "ratio_to_best_keras"
 
 
 def differences(run: Run, other: Run) -> list[tuple[str, str, str]]:
@@ -51,10 +61,12 @@ def show_differences(console: Console, run: Run, other: Run) -> None:
 def show_side_by_side(console: Console, run: Run, other: Run) -> None:
     """Print every fact of both runs, a line a fact."""
     joined = side_by_side(run, other)
-    show_notes(console, ["Change: of the run from the one that it is against.", RATIOS_NOTE])
+    told = ["Change: of the run from the one that it is against.", RATIOS_NOTE]
+    show_notes(console, [*told, *caveats(set(joined["contender"]))])
     for (benchmark, work, dataset), rows in joined.groupby(["benchmark", WORK, "dataset"], sort=False):
-        facts = _facts_of(rows)
-        show(console, f"{title(str(benchmark), str(work))}, on {dataset}", _columns(rows, facts))
+        here, there = best_keras(rows["best_keras"]), best_keras(rows[f"best_keras{AGAINST}"])
+        told = [f"Best Keras: {here} against {there}."] if here or there else []
+        show(console, f"{title(str(benchmark), str(work))}, on {dataset}", _columns(rows, _facts_of(rows)), told)
 
 
 def _columns(rows: pd.DataFrame, facts: list[dict[str, Any]]) -> list[Column]:
@@ -83,7 +95,8 @@ def _facts_of(rows: pd.DataFrame) -> list[dict[str, Any]]:
                 {long: ratio_text(row, column, suffix, long) for long in (True, False)} for suffix in ("", AGAINST)
             ]
             if texts[0][False] or texts[1][False]:
-                change = _change(row[column], row[f"{column}{AGAINST}"])
+                same = column != BEST_KERAS or row["best_keras"] == row[f"best_keras{AGAINST}"]
+                change = _change(row[column], row[f"{column}{AGAINST}"]) if same else ""
                 facts.append({"row": index, "what": heading, "here": texts[0], "there": texts[1], "change": change})
         here, there = ({True: column.cells[index], False: (column.short or [])[index]} for column in values)
         change = _change(row["value"], row[f"value{AGAINST}"])

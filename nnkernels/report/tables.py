@@ -44,10 +44,16 @@ def show_rows(console: Console, rows: pd.DataFrame) -> None:
             Column("samples", [str(row["samples"]) for row in found], right=True),
             *(_ratio_column(column, found) for column in RATIO_HEADINGS),
         ]
-        show(console, title(str(benchmark), str(work)), columns)
+        best = best_keras(of_benchmark["best_keras"])
+        show(console, title(str(benchmark), str(work)), columns, [f"Best Keras: {best}."] if best else [])
     first = records(rows)[0]
     source = (first["dataset"], f"commit {first['commit'][:8]}", first["machine"], first["recorded_at"])
     show_notes(console, [", ".join(source), RATIOS_NOTE, *glance.caveats(set(rows["contender"]))])
+
+
+def best_keras(forms: pd.Series[str]) -> str:
+    """Return the best form of Keras at a work, of which each row has the name; empty where there is none."""
+    return next((name for name in forms if name and isinstance(name, str)), "")
 
 
 def title(benchmark: str, work: str) -> str:
