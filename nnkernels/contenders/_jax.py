@@ -35,6 +35,15 @@ def import_jax() -> Any:
     return jax
 
 
+def require_threads(jax: Any, threads: int) -> None:
+    """Start XLA on that many threads; raise ConfigurationError if it runs on others already."""
+    found = start_backend(jax, threads)
+    if found != threads:
+        raise ConfigurationError(
+            f"XLA's threads are {found}, not {threads}; the number must be set before JAX's first work"
+        )
+
+
 class JaxContender:
     """A contender whose training is one compiled loop; its kind says how images are kept and met by W1.
 
@@ -53,11 +62,7 @@ class JaxContender:
 
     def use_threads(self, threads: int) -> None:
         """Start XLA on that many threads: possible only before JAX's first work."""
-        found = start_backend(self.jax, threads)
-        if found != threads:
-            raise ConfigurationError(
-                f"XLA's threads are {found}, not {threads}; the number must be set before JAX's first work"
-            )
+        require_threads(self.jax, threads)
 
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
         """Copy the parameters, put the data where XLA has them, and compile."""

@@ -25,6 +25,11 @@ class KerasGraph(KerasContender):
 
     whole_epochs_only = False
 
+    def __init__(self, *, jit_compile: bool = False) -> None:
+        super().__init__()
+        self.tf = self.backend.tf
+        self.jit_compile = jit_compile
+
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
         """Build the model and trace both functions; they compile on their first call."""
         super().prepare(parameters, data, recipe)
@@ -61,14 +66,17 @@ class KerasGraph(KerasContender):
             optimizer.learning_rate.assign(learning_rate)
             optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)])  # type: ignore[untyped-decorator]
+        signature = [tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)]
+
+        @tf.function(input_signature=signature, jit_compile=self.jit_compile or None)  # type: ignore[untyped-decorator]
         def train(order: Any, learning_rates: Any) -> None:
             images = tf.shape(order)[0]
             full_batches = images // batch_size
+            rows = tf.reshape(order[: full_batches * batch_size], (full_batches, batch_size))
             for batch in tf.range(full_batches):
-                step(order[batch * batch_size : (batch + 1) * batch_size], learning_rates[batch])
+                step(rows[batch], learning_rates[batch])
             if full_batches * batch_size < images:
-                step(order[full_batches * batch_size :], learning_rates[full_batches])
+                step(order[full_batches * batch_size :], learning_rates[-1])
 
         return train
 
