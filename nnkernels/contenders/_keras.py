@@ -51,7 +51,7 @@ class OnJax:
         if found != "jax":
             raise ConfigurationError(
                 f"Keras runs on {found} in this process, which cannot be changed any more; run Keras on JAX in a "
-                "process of its own (nnkernels.contenders.create_apart does), or set KERAS_BACKEND=jax from the start"
+                "process of its own (nnkernels.contenders.create_anywhere does), or set KERAS_BACKEND=jax from the start"
             )
         self.jax = import_jax()
 
