@@ -125,7 +125,10 @@ def serve() -> None:
         except EOFError:
             return
         try:
-            answer: Any = (_create(served, *arguments) if method == "create" else _call(served, method, *arguments)), None
+            answer: Any = (
+                (_create(served, *arguments) if method == "create" else _call(served, method, *arguments)),
+                None,
+            )
         except Exception as error:
             answer = None, _portable(error)
         pickle.dump(answer, answers, protocol=5)

@@ -50,8 +50,8 @@ class OnJax:
         found = import_keras().backend.backend()
         if found != "jax":
             raise ConfigurationError(
-                f"Keras runs on {found} in this process, which cannot be changed any more; run Keras on JAX in a "
-                "process of its own (nnkernels.contenders.create_anywhere does), or set KERAS_BACKEND=jax from the start"
+                f"Keras runs on {found} in this process, and a process has one backend; create the contender with "
+                "nnkernels.contenders.create_anywhere, or set KERAS_BACKEND=jax before Keras is imported"
             )
         self.jax = import_jax()
 
