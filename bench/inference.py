@@ -28,7 +28,7 @@ class Predict:
     params = (CONTENDERS, IMAGES, THREADS, DATASETS)
     param_names = ("contender", "images", "threads", "dataset")
     version = "1"
-    timeout = 120
+    timeout = 300  # what compiles does so in it
     rounds = 1
     repeat = (3, 10, 1.0)
     sample_time = 0.05

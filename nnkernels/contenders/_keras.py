@@ -72,7 +72,7 @@ class KerasContender:
     threads_can_change = False
 
     def __init__(self, backend: type[OnTensorFlow] | type[OnJax] = OnTensorFlow) -> None:
-        self.backend = backend()
+        self.backend: Any = backend()
 
     def use_threads(self, threads: int) -> None:
         """Set the backend's threads: possible only before its first work."""

@@ -14,8 +14,8 @@ STEPS = 100
 def contenders() -> dict[str, Entry]:
     """Return this file's contenders."""
     several = partial(KerasFit, OnJax, steps_per_execution=STEPS)
-    of_all = {"packages": JAX_PACKAGES, "extra": JAX_EXTRA, "process": JAX_PROCESS}
+    on_jax = partial(Entry, packages=JAX_PACKAGES, extra=JAX_EXTRA, process=JAX_PROCESS)
     return {
-        "keras-jax-fit": Entry(partial(KerasFit, OnJax), "Keras on JAX, model.fit by default", **of_all),
-        "keras-jax-fit-steps": Entry(several, f"Keras on JAX, fit, {STEPS} steps an execution", **of_all),
+        "keras-jax-fit": on_jax(partial(KerasFit, OnJax), "Keras on JAX, model.fit by default"),
+        "keras-jax-fit-steps": on_jax(several, f"Keras on JAX, fit, {STEPS} steps an execution"),
     }

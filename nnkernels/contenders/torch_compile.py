@@ -30,6 +30,8 @@ class TorchCompile(TorchContender):
     batches; a shorter last one takes the same step uncompiled, for it would be compiled for that one alone.
     """
 
+    params: Any  # Parameters of tensors
+
     def take(self, params: Parameters) -> None:
         """Keep the parameters, and take the compiled step of their optimizer."""
         rule = self.recipe.optimizer
@@ -54,7 +56,7 @@ class TorchCompile(TorchContender):
 
     def parameters(self) -> Parameters:
         """Return a copy of the parameters."""
-        return Parameters(*(np.array(array.numpy(), order="C") for array in self.params))
+        return Parameters(*(np.array(array, order="C") for array in self.params))
 
 
 def _logits(torch: Any, params: Parameters, X: Any) -> Any:

@@ -25,6 +25,8 @@ PACKAGES = (
     "jaxlib",
     "onnx",
     "onnxruntime",
+    "scikit-learn",
+    "torch",
     "asv",
 )
 
