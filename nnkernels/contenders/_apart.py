@@ -6,6 +6,7 @@ ends. Requests and answers are pickled, between two processes of this program al
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
@@ -60,7 +61,8 @@ class _Process:
     def _end(self) -> None:
         _process.cache_clear()
         self.child.kill()
-        self.child.wait()
+        with contextlib.suppress(OSError):  # what was still to be written
+            self.child.__exit__(None, None, None)
 
 
 @cache
