@@ -112,7 +112,7 @@ def test_features_of_any_number_are_trained_on():
 @pytest.mark.parametrize("name", TRAINABLE)
 def test_no_image_to_learn_from_is_said(name, small_digits):
     nothing = LabelledImages(small_digits.X_train[:0], small_digits.y_train[:0])
-    with closing(contenders.create(name)) as contender, pytest.raises(DataError, match="no training images"):
+    with closing(contenders.create_anywhere(name)) as contender, pytest.raises(DataError, match="no training images"):
         train(contender, nothing, RECIPE)
 
 

@@ -89,6 +89,8 @@ class Entry:
     from_profile : str
         The first profile of ``nnkernels bench`` in which it takes part without being named: ``quick``, ``standard``
         or ``full``.
+    note : str
+        What belongs beside its numbers: a setting that costs or spares it time.
     """
 
     create: Callable[[], Contender]
@@ -98,3 +100,4 @@ class Entry:
     trains: bool = True
     process: str = ""
     from_profile: str = "quick"
+    note: str = ""

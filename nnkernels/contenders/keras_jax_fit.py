@@ -8,6 +8,7 @@ from nnkernels.contenders._keras import JAX_EXTRA, JAX_PACKAGES, JAX_PROCESS, On
 from nnkernels.contenders._keras_fit import KerasFit
 from nnkernels.contenders._protocol import Entry
 
+# Of 10, 100 and all steps of an epoch, 100 took the least CPU time: 10 a tenth more, all of them 2 % more.
 STEPS = 100
 
 
