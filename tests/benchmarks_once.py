@@ -84,11 +84,11 @@ def main(threads: str, process: str = "") -> None:
 
 
 def is_left_out(first: object, process: str) -> bool:
-    """Return whether a benchmark's first parameter is a contender of another process, or a form like another."""
+    """Return whether a benchmark's first parameter is a contender of another process, or one whose class is tested."""
     if first not in contenders.names():
         return False
-    other_form = first in FORMS_OF or first in SLOW_TO_COMPILE
-    return other_form or contenders.entry(str(first)).process != process
+    other_form = process == "" and first in FORMS_OF
+    return other_form or first in SLOW_TO_COMPILE or contenders.entry(str(first)).process != process
 
 
 def call(

@@ -2,13 +2,14 @@
 
 from nnkernels import contenders
 
-# Each runs the class of the other by other settings, and compiles for seconds at every use: tests of what the class
-# does take the other one, tests of what the form does (the gate, the recipes) take all.
+# Each runs the class of the other by other settings or on another backend, and compiles for seconds at every use: tests
+# of what the class does take the other one, tests/test_forms.py takes these.
 FORMS_OF = {
     "keras-fit-steps": "keras-fit",
     "keras-fit-xla": "keras-fit",
     "keras-graph-xla": "keras-graph",
-    "keras-jax-fit-steps": "keras-jax-fit",
+    "keras-jax-fit": "keras-fit",
+    "keras-jax-fit-steps": "keras-fit",
 }
 SLOW_TO_COMPILE = ("torch-compile",)  # a minute for each optimizer; tests/test_torch.py tests it
 
