@@ -1,4 +1,4 @@
-"""Panels of all contenders in one process, and what asv keeps of them."""
+"""Panels of contenders that share a process, and what asv keeps of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from nnkernels.errors import MeasurementError
-from nnkernels.measure.panel import Panel, run_panel
+from nnkernels.measure.panel import Panel, panel_members, run_panel
 from nnkernels.measure.provenance import keras_in_use
 from nnkernels.measure.records import save_keras, save_panel
 from nnkernels.measure.time_to_accuracy import SEEDS as ALL_SEEDS
@@ -21,9 +21,12 @@ SEEDS = int(os.environ.get("NNKERNELS_BENCH_SEEDS", ALL_SEEDS))
 TIMEOUT_SECONDS = 900
 
 
-def measured_panel(works: Sequence[Work], framework_threads: str) -> Panel:
-    """Measure the contenders of this run at these works."""
-    panel = run_panel(selected_contenders(), dataset_at_hand(), works, framework_threads, ROUNDS, SEEDS)
+def measured_panel(works: Sequence[Work], framework_threads: str, process: str = "") -> Panel:
+    """Measure those contenders of this run that share such a process, at these works."""
+    names = panel_members(selected_contenders(), process)
+    if not names:
+        return Panel(framework_threads, dataset_at_hand().name, {}, {})
+    panel = run_panel(names, dataset_at_hand(), works, framework_threads, ROUNDS, SEEDS)
     # asv keeps one number of this; the driver of a whole run asks for all of it.
     if folder := os.environ.get("NNKERNELS_BENCH_RECORDS"):
         save_panel(panel, folder)

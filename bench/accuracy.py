@@ -38,7 +38,7 @@ class ErrorRate:
             if not contenders.entry(name).trains:
                 continue
             try:
-                contender = contenders.create(name)
+                contender = contenders.create_anywhere(name)
                 contender.use_threads(thread_count("all"))
                 records = [
                     train(contender, data.training, recipe, seed=seed, validation=data.test, evaluate_every=0).epochs[

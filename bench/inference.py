@@ -30,7 +30,7 @@ def _prepared(contender: str, images: int, threads: str, dataset_name: str) -> t
 
 class _Predicting:
     version = "1"
-    timeout = 120
+    timeout = 300  # what compiles does so in it
     rounds = 1
     repeat = (3, 10, 1.0)
     sample_time = 0.05

@@ -25,8 +25,11 @@ class _OtherWork:
         return relative_time(panel, contender, against, work, dataset_name)
 
 
+# Each class writes its own `setup_cache`: asv takes those that start in one line for the same.
+
+
 class OneThread(_OtherWork):
-    """Every contender on one thread."""
+    """Every contender that needs no process of its own, on one thread."""
 
     def setup_cache(self) -> Panel:
         """Measure."""
@@ -36,10 +39,50 @@ class OneThread(_OtherWork):
 
 
 class AllThreads(_OtherWork):
-    """Every contender on all threads."""
+    """Every contender that needs no process of its own, on all threads."""
 
     def setup_cache(self) -> Panel:
         """Measure."""
         return measured_panel(FURTHER_WORKS, "all")
+
+    setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
+
+
+class KerasJaxOneThread(_OtherWork):
+    """Keras on JAX, in a process of its own beside the references, on one thread."""
+
+    def setup_cache(self) -> Panel:
+        """Measure."""
+        return measured_panel(FURTHER_WORKS, "1", "keras-jax")
+
+    setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
+
+
+class KerasJaxAllThreads(_OtherWork):
+    """Keras on JAX, in a process of its own beside the references, on all threads."""
+
+    def setup_cache(self) -> Panel:
+        """Measure."""
+        return measured_panel(FURTHER_WORKS, "all", "keras-jax")
+
+    setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
+
+
+class TorchOneThread(_OtherWork):
+    """PyTorch, in a process of its own beside the references, on one thread."""
+
+    def setup_cache(self) -> Panel:
+        """Measure."""
+        return measured_panel(FURTHER_WORKS, "1", "torch")
+
+    setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
+
+
+class TorchAllThreads(_OtherWork):
+    """PyTorch, in a process of its own beside the references, on all threads."""
+
+    def setup_cache(self) -> Panel:
+        """Measure."""
+        return measured_panel(FURTHER_WORKS, "all", "torch")
 
     setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Who is how many times as fast as whom? All contenders in one process, in turns."""
+"""Who is how many times as fast as whom? Contenders in one process, in turns."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ class _Ratios:
         return relative_time(panel, contender, against, work, dataset_name)
 
 
+# Each class writes its own `setup_cache`: asv takes those that start in one line for the same.
+
+
 class OneThread(_Ratios):
-    """Every contender on one thread."""
+    """Every contender that needs no process of its own, on one thread."""
 
     def setup_cache(self) -> Panel:
         """Measure."""
@@ -36,10 +39,50 @@ class OneThread(_Ratios):
 
 
 class AllThreads(_Ratios):
-    """Every contender on all threads."""
+    """Every contender that needs no process of its own, on all threads."""
 
     def setup_cache(self) -> Panel:
         """Measure."""
         return measured_panel(WORKS, "all")
+
+    setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
+
+
+class KerasJaxOneThread(_Ratios):
+    """Keras on JAX, in a process of its own beside the references, on one thread."""
+
+    def setup_cache(self) -> Panel:
+        """Measure."""
+        return measured_panel(WORKS, "1", "keras-jax")
+
+    setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
+
+
+class KerasJaxAllThreads(_Ratios):
+    """Keras on JAX, in a process of its own beside the references, on all threads."""
+
+    def setup_cache(self) -> Panel:
+        """Measure."""
+        return measured_panel(WORKS, "all", "keras-jax")
+
+    setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
+
+
+class TorchOneThread(_Ratios):
+    """PyTorch, in a process of its own beside the references, on one thread."""
+
+    def setup_cache(self) -> Panel:
+        """Measure."""
+        return measured_panel(WORKS, "1", "torch")
+
+    setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
+
+
+class TorchAllThreads(_Ratios):
+    """PyTorch, in a process of its own beside the references, on all threads."""
+
+    def setup_cache(self) -> Panel:
+        """Measure."""
+        return measured_panel(WORKS, "all", "torch")
 
     setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """Call every benchmark once, on the data set at hand, at one thread setting; print what each gave as JSON.
 
-A program of its own, because the number of a framework's threads is fixed for the life of a process.
+A program of its own, because the number of a framework's threads is fixed for the life of a process. Given the process
+of an entry too, it calls the panels of that process alone, and what times an epoch of its contenders.
 The benchmarks of scaling, each of whose calls prepares and passes a gate of its own, give one value a contender:
 that of the last of their parameters that is to be had.
 """
@@ -16,6 +17,10 @@ import time
 from importlib import import_module
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
+
+from nnkernels import contenders
+from nnkernels.measure.plan import CLASSES, PROCESSES
+from tests.forms import FORMS_OF, SLOW_TO_COMPILE
 
 MODULES = (
     "accuracy",
@@ -36,20 +41,22 @@ FIXED_THREADS = {
     "large_data": "1",
     "memory": "all",
     "startup": "all",
-    "other_work.AllThreads": "all",
-    "other_work.OneThread": "1",
-    "ratios.AllThreads": "all",
-    "ratios.OneThread": "1",
+    **{
+        f"{module}.{prefix}{panel}": threads
+        for module in ("other_work", "ratios")
+        for prefix in PROCESSES.values()
+        for threads, panel in CLASSES.items()
+    },
     "scaling.BatchSize": "1",
     "scaling.HiddenWidth": "1",
     "scaling.Images": "1",
 }
 
 
-def main(threads: str) -> None:
+def main(threads: str, process: str = "") -> None:
     """Print a JSON object: the call's name to its value, or to null where it was skipped."""
     values: dict[str, float | None] = {}
-    for module_name in MODULES:
+    for module_name in MODULES if process == "" else ("ratios", "training"):
         module = import_module(f"bench.{module_name}")
         for class_name, cls in inspect.getmembers(module, inspect.isclass):
             if cls.__module__ != module.__name__ or class_name.startswith("_") or not hasattr(cls, "param_names"):
@@ -57,11 +64,15 @@ def main(threads: str) -> None:
             fixed = FIXED_THREADS.get(module_name) or FIXED_THREADS.get(f"{module_name}.{class_name}")
             if fixed not in (None, threads):
                 continue
+            if module_name in ("other_work", "ratios") and class_name != PROCESSES[process] + CLASSES[threads]:
+                continue
             instance = cls()
             prefix = (instance.setup_cache(),) if hasattr(instance, "setup_cache") else ()
             done = set()
             for parameters in reversed(list(itertools.product(*cls.params))):
                 if dict(zip(cls.param_names, parameters, strict=True)).get("threads", threads) != threads:
+                    continue
+                if is_left_out(parameters[0], process):
                     continue
                 for name, function in inspect.getmembers(instance, inspect.ismethod):
                     if name.startswith(("time_", "timeraw_", "track_")) and (name, parameters[0]) not in done:
@@ -70,6 +81,14 @@ def main(threads: str) -> None:
                         if module_name == "scaling" and values[label] is not None:
                             done.add((name, parameters[0]))
     print(json.dumps(values))
+
+
+def is_left_out(first: object, process: str) -> bool:
+    """Return whether a benchmark's first parameter is a contender of another process, or one whose class is tested."""
+    if first not in contenders.names():
+        return False
+    other_form = process == "" and first in FORMS_OF
+    return other_form or first in SLOW_TO_COMPILE or contenders.entry(str(first)).process != process
 
 
 def call(
@@ -92,4 +111,4 @@ def call(
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -18,7 +18,7 @@ from nnkernels.kernels import OptimizerState
 from nnkernels.parameters import Parameters, copy, initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.training import evaluate, probabilities
-from tests.forms import FEATURES, LAYOUTS, PIXELS, SAME_NUMBERS, backwards, big_endian, sliced
+from tests.array_forms import FEATURES, LAYOUTS, PIXELS, SAME_NUMBERS, backwards, big_endian, sliced
 
 INSTALLED = [name for name in contenders.names() if contenders.is_installed(name)]
 TRAINABLE = [name for name in INSTALLED if contenders.entry(name).trains]

@@ -16,9 +16,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from asv_runner.benchmarks._base import get_setup_cache_key
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from bench import inference, large_data
+from bench import inference, large_data, other_work, ratios
 from bench import kernels as bench_kernels
 from bench.large_data import write_repeated
 from nnkernels import contenders, kernels
@@ -26,10 +27,11 @@ from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, UnknownNameError
 from nnkernels.measure import threads as threads_module
-from nnkernels.measure.plan import PROFILES, make_plan, profile
-from nnkernels.measure.runner import Request
+from nnkernels.measure.plan import CLASSES, PROCESSES, PROFILES, make_plan, profile
+from nnkernels.measure.runner import Request, choose_contenders
 from nnkernels.measure.threads import SETTINGS, cgroup_quota, thread_count
 from nnkernels.measure.works import FURTHER_WORKS
+from tests.forms import INSTALLED
 
 ROOT = Path(__file__).parents[1]
 
@@ -58,14 +60,14 @@ def small_folder(small_digits: Dataset, tmp_path_factory: pytest.TempPathFactory
     return folder
 
 
-@pytest.mark.parametrize("threads", ["1", "all"])
-def test_every_benchmark_runs(threads: str, small_digits: Dataset, small_folder: Path) -> None:
+def benchmarks_once(arguments: list[str], chosen: list[str], small_digits: Dataset, folder: Path) -> dict[str, float]:
     answer = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks_once", threads],
+        [sys.executable, "-m", "tests.benchmarks_once", *arguments],
         cwd=ROOT,
         env={
             **os.environ,
-            "NNKERNELS_DATA": str(small_folder),
+            "NNKERNELS_DATA": str(folder),
+            "NNKERNELS_BENCH_CONTENDERS": ",".join(chosen),
             "NNKERNELS_BENCH_DATASET": small_digits.name,
             "NNKERNELS_BENCH_LARGE_IMAGES": "5000",
             "NNKERNELS_BENCH_ROUNDS": "1",
@@ -77,7 +79,26 @@ def test_every_benchmark_runs(threads: str, small_digits: Dataset, small_folder:
         check=False,
     )
     assert answer.returncode == 0, answer.stderr
-    values = json.loads(answer.stdout.splitlines()[-1])
+    values: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
+    return values
+
+
+@pytest.mark.skipif(not contenders.is_installed("keras-jax-fit"), reason="keras or jax is not installed")
+def test_contenders_of_a_process_of_their_own_are_measured_beside_the_references(
+    small_digits: Dataset, small_folder: Path
+) -> None:
+    values = benchmarks_once(["1", "keras-jax"], ["numpy", "keras-graph", "keras-jax-fit"], small_digits, small_folder)
+    measured = {label for label, value in values.items() if value is not None}
+    ratio = "ratios.KerasJaxOneThread.track_relative_time('keras-jax-fit', 'numpy', 'epoch', '{}')"
+    assert ratio.format(small_digits.name) in measured
+    assert any(label.startswith("training.Epoch.time_epoch('keras-jax-fit'") for label in measured)
+    assert not any("keras-graph" in label for label in measured)
+
+
+@pytest.mark.parametrize("threads", ["1", "all"])
+def test_every_benchmark_runs(threads: str, small_digits: Dataset, small_folder: Path) -> None:
+    chosen = [name for name in INSTALLED if contenders.entry(name).process == ""]
+    values = benchmarks_once([threads], chosen, small_digits, small_folder)
     imports = {label: value for label, value in values.items() if label.startswith(("startup.Import", "startup.Numba"))}
     assert len(imports) == (4 + 2 if threads == "all" else 0)  # four modules; Numba with two caches
     skipped = [label for label, value in imports.items() if value is None]
@@ -87,7 +108,7 @@ def test_every_benchmark_runs(threads: str, small_digits: Dataset, small_folder:
     assert all(value is None for label, value in values.items() if label not in here)
     measured = {label for label, value in here.items() if value is not None}
     assert all(0 < here[label] < math.inf for label in measured)
-    for name in filter(contenders.is_installed, contenders.names()):
+    for name in chosen:
         # Who only predicts is measured by nothing that trains.
         trains = contenders.entry(name).trains
         for benchmark in [*ON_ANY_THREADS, *ON_THREADS[threads]]:
@@ -274,6 +295,45 @@ def test_one_thread_setting_alone(threads: list[str], classes: set[str]) -> None
     patterns = make_plan(PROFILES["quick"], ["numpy", "numba"], "mnist", threads).passes[0]
     found = {name for name in ("OneThread", "AllThreads") if any(name in pattern for pattern in patterns)}
     assert found == classes
+
+
+def test_contenders_of_another_process_have_panels_of_their_own() -> None:
+    names = ["numpy", "numba", "keras-fit", "keras-jax-fit", "keras-jax-fit-steps"]
+    patterns = make_plan(PROFILES["standard"], names, "mnist", ["1"]).passes[0]
+    apart = "ratios.KerasJaxOneThread.track_relative_time('{}', '{}', 'epoch', 'mnist')"
+    beside = "ratios.OneThread.track_relative_time('{}', '{}', 'epoch', 'mnist')"
+    assert selected(patterns, apart.format("keras-jax-fit-steps", "numpy"))
+    assert not selected(patterns, apart.format("numba", "numpy"))  # that is of the other panel
+    assert selected(patterns, beside.format("numba", "numpy"))
+    assert not selected(patterns, beside.format("keras-jax-fit", "numpy"))
+    adam = "other_work.KerasJaxOneThread.track_relative_time('keras-jax-fit', 'numpy', 'epoch, Adam', 'mnist')"
+    assert selected(patterns, adam)
+    assert not any("Torch" in pattern for pattern in patterns)
+
+
+def test_a_process_that_no_benchmark_measures_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = {"strange": contenders.Entry(lambda: pytest.fail("created"), "of a test", process="elsewhere")}
+    monkeypatch.setattr(contenders, "_entries", lambda: entries)
+    with pytest.raises(ConfigurationError, match=r"strange asks for the process 'elsewhere'.*keras-jax, torch"):
+        make_plan(PROFILES["quick"], ["strange"], "mnist", ["1"])
+
+
+def test_profiles_take_the_contenders_that_they_have_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = {
+        name: contenders.Entry(lambda: pytest.fail("created"), "of a test", from_profile=name) for name in PROFILES
+    }
+    monkeypatch.setattr(contenders, "_entries", lambda: entries)
+    assert choose_contenders([], "quick") == (["quick"], {})
+    assert choose_contenders([], "standard") == (["quick", "standard"], {})
+    assert choose_contenders([]) == (["quick", "standard", "full"], {})
+    assert choose_contenders(["full"], "quick") == (["full"], {})  # who is named takes part
+
+
+def test_panels_of_each_process_have_setup_caches_of_their_own() -> None:
+    # asv takes caches for the same that are written in one line.
+    for module in (ratios, other_work):
+        classes = [getattr(module, prefix + name) for prefix in PROCESSES.values() for name in CLASSES.values()]
+        assert len({get_setup_cache_key(found.setup_cache) for found in classes}) == len(classes)
 
 
 def test_what_cannot_be_planned() -> None:

@@ -6,15 +6,13 @@ import numpy as np
 import pytest
 
 from nnkernels import contenders, kernels
-from nnkernels.contenders import create
+from nnkernels.contenders import create_anywhere as create
 from nnkernels.data import LabelledImages
 from nnkernels.errors import DataError, MissingDependencyError, UnknownNameError
 from nnkernels.parameters import copy, initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.transforms import as_features
-
-INSTALLED = [name for name in contenders.names() if contenders.is_installed(name)]
-TRAINABLE = [name for name in INSTALLED if contenders.entry(name).trains]
+from tests.forms import INSTALLED, TRAINABLE
 
 IMAGES, BATCH_SIZE = 112, 32  # three full batches and a half one
 # A few float32 steps on the same numbers, in perhaps another order of summation.

@@ -22,7 +22,7 @@ from nnkernels.history import History
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.training import batch_order, train
-from tests.forms import FEATURES, PIXELS
+from tests.array_forms import FEATURES, PIXELS
 
 pytest.importorskip("sklearn")
 

@@ -18,9 +18,8 @@ from nnkernels.measure.oracle import predict_float64, train_float64
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, Recipe
 from tests import reference
+from tests.forms import INSTALLED, TRAINABLE
 
-INSTALLED = [name for name in contenders.names() if contenders.is_installed(name)]
-TRAINABLE = [name for name in INSTALLED if contenders.entry(name).trains]
 OPTIMIZERS = ("sgd", "momentum", "adam")
 
 
@@ -30,7 +29,7 @@ OPTIMIZERS = ("sgd", "momentum", "adam")
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("name", TRAINABLE)
 def test_installed_contenders_pass(name, optimizer, small_digits):
-    with closing(contenders.create(name)) as contender:
+    with closing(contenders.create_anywhere(name)) as contender:
         result = gate.require(name, contender, small_digits, gate.gate_recipe(Optimizer(optimizer)))
     assert result.passed
     assert (result.contender, result.optimizer, result.batch_size) == (name, optimizer, 32)
@@ -39,7 +38,7 @@ def test_installed_contenders_pass(name, optimizer, small_digits):
 
 @pytest.mark.parametrize("name", [name for name in INSTALLED if name not in TRAINABLE])
 def test_installed_contenders_that_only_predict_pass(name, small_digits):
-    with closing(contenders.create(name)) as contender:
+    with closing(contenders.create_anywhere(name)) as contender:
         result = gate.require(name, contender, small_digits)
     assert result.passed
     assert not result.trained

@@ -15,9 +15,9 @@ from nnkernels.recipes import Recipe
 from nnkernels.training import EVALUATION_BATCH, batch_order, evaluate, go_on, train
 from nnkernels.transforms import as_features
 from tests import reference
+from tests.forms import TRAINABLE
 
 RECIPE = Recipe("test", epochs=3, learning_rate=0.2)
-TRAINABLE = [name for name in contenders.names() if contenders.is_installed(name) and contenders.entry(name).trains]
 
 
 class Recorder:
@@ -112,7 +112,7 @@ def test_features_of_any_number_are_trained_on():
 @pytest.mark.parametrize("name", TRAINABLE)
 def test_no_image_to_learn_from_is_said(name, small_digits):
     nothing = LabelledImages(small_digits.X_train[:0], small_digits.y_train[:0])
-    with closing(contenders.create(name)) as contender, pytest.raises(DataError, match="no training images"):
+    with closing(contenders.create_anywhere(name)) as contender, pytest.raises(DataError, match="no training images"):
         train(contender, nothing, RECIPE)
 
 
@@ -151,7 +151,7 @@ def test_without_images_held_out_their_columns_are_nan(small_digits):
 @pytest.mark.parametrize("name", TRAINABLE)
 def test_everybody_learns(name, small_digits):
     # Chance is an error rate of 0.9. Five epochs on 2,304 digits leave about 0.1.
-    with closing(contenders.create(name)) as contender:
+    with closing(contenders.create_anywhere(name)) as contender:
         recipe = RECIPE.with_changes(epochs=5)
         history = train(contender, small_digits.training, recipe, validation=small_digits.test)
     first, last = history.epochs[0], history.epochs[-1]
@@ -163,7 +163,7 @@ def test_everybody_learns(name, small_digits):
 def test_contenders_learn_the_same(small_digits):
     records = {}
     for name in TRAINABLE:
-        with closing(contenders.create(name)) as contender:
+        with closing(contenders.create_anywhere(name)) as contender:
             history = train(contender, small_digits.training, RECIPE, validation=small_digits.test)
             records[name] = history.epochs[-1]
     expected = records.pop("numpy")
@@ -356,7 +356,7 @@ def test_stopped_and_continued_is_never_stopped(name, small_digits):
     recipe = RECIPE.with_changes(schedule="linear")
     histories = []
     for callbacks in ([], [lambda history, contender: history.epochs_done == 1]):
-        with closing(contenders.create(name)) as contender:
+        with closing(contenders.create_anywhere(name)) as contender:
             history = train(contender, small_digits.training, recipe, validation=small_digits.test, callbacks=callbacks)
             go_on(contender, small_digits.training, history, validation=small_digits.test)
         histories.append(known(history))

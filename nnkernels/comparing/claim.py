@@ -119,7 +119,7 @@ def run_claim(
 
 def _train(cell: Cell, seed: int, dataset: Dataset) -> Training:
     recipe = named_recipe(cell.recipe, len(dataset.X_train)).with_changes(hidden=cell.hidden)
-    contender = contenders.create(cell.contender)
+    contender = contenders.create_anywhere(cell.contender)
     try:
         history = train(contender, dataset.training, recipe, seed=seed, validation=dataset.test, evaluate_every=0)
     finally:

@@ -136,7 +136,7 @@ def _train(
         path.append(contender.parameters())
         show(name, history)
 
-    contender = contenders.create(name)
+    contender = contenders.create_anywhere(name)
     try:
         history = train(contender, data, recipe, seed=seed, validation=validation, callbacks=[follow])
         return Side(history, path, contender.predict(dataset.X_test))

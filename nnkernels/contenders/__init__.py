@@ -14,6 +14,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
+from nnkernels.contenders._apart import ContenderApart
 from nnkernels.contenders._protocol import Contender, Entry
 from nnkernels.errors import ContractError, InferenceOnlyError, MissingDependencyError, UnknownNameError
 from nnkernels.plugins import CONTENDERS_GROUP, installed_plugins
@@ -22,6 +23,7 @@ __all__ = [
     "Contender",
     "Entry",
     "create",
+    "create_anywhere",
     "entry",
     "install_command",
     "is_installed",
@@ -112,5 +114,27 @@ def require_trainable(name: str) -> Entry:
 
 
 def create(name: str) -> Contender:
-    """Return a new contender, not yet prepared; raises what :func:`require_installed` raises."""
+    """Return a new contender in this process, not yet prepared.
+
+    Raises
+    ------
+    UnknownNameError, MissingDependencyError
+        As :func:`require_installed` does.
+    ConfigurationError
+        If it cannot be in one process with what is imported here; :func:`create_anywhere` has no such limit.
+    """
     return require_installed(name).create()
+
+
+def create_anywhere(name: str) -> Contender:
+    """Return a new contender, not yet prepared, in a process of its group if its :class:`Entry` names one.
+
+    It is for everything but timing: what is handed over to another process takes time.
+
+    Raises
+    ------
+    UnknownNameError, MissingDependencyError
+        As :func:`require_installed` does.
+    """
+    process = require_installed(name).process
+    return ContenderApart(name, process) if process else create(name)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.contenders._labels import check_labels
+from nnkernels.contenders._updates import fresh_memory, update_function
 from nnkernels.contenders._xla_threads import start_backend
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
@@ -36,6 +37,15 @@ def import_jax() -> Any:
     return jax
 
 
+def require_threads(jax: Any, threads: int) -> None:
+    """Start XLA on that many threads; raise ConfigurationError if it runs on others already."""
+    found = start_backend(jax, threads)
+    if found != threads:
+        raise ConfigurationError(
+            f"XLA's threads are {found}, not {threads}; the number must be set before JAX's first work"
+        )
+
+
 class JaxContender:
     """A contender whose training is one compiled loop; its kind says how images are kept and met by W1.
 
@@ -54,11 +64,7 @@ class JaxContender:
 
     def use_threads(self, threads: int) -> None:
         """Start XLA on that many threads: possible only before JAX's first work."""
-        found = start_backend(self.jax, threads)
-        if found != threads:
-            raise ConfigurationError(
-                f"XLA's threads are {found}, not {threads}; the number must be set before JAX's first work"
-            )
+        require_threads(self.jax, threads)
 
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
         """Copy the parameters, put the data where XLA has them, and compile."""
@@ -66,7 +72,7 @@ class JaxContender:
         check_labels(data, len(parameters.b2))
         self.recipe, self.rule = recipe, update_rule(recipe.optimizer)
         self.params = Parameters(*(jnp.array(array, copy=True) for array in self.kept(native(parameters))))
-        self.memory = _fresh_memory(recipe.optimizer, self.params, jnp)
+        self.memory = fresh_memory(recipe.optimizer, self.params, jnp.zeros_like)
         self.steps_done = 0
         self.image_count = len(data.X)
         self.given_form: Parameters | None = None  # the parameters for predictions, made when they are asked for
@@ -142,7 +148,7 @@ def training_function(fetch: Fetch, product: Product, optimizer: Optimizer, batc
     """
     jax = import_jax()
     jnp = jax.numpy
-    update = _update_rule(optimizer, jax)
+    update = update_function(optimizer, jax.tree.map, jnp.sqrt)
 
     def loss(params: Parameters, batch: Any, labels: Any, weights: Any) -> Any:
         A1 = jax.nn.relu(product(params.W1, batch) + params.b1)  # its gradient at 0 is 0; that of maximum is 1/2
@@ -174,30 +180,3 @@ def prediction_function() -> Any:
         return jax.nn.softmax(A1 @ params.W2 + params.b2)
 
     return predict
-
-
-def _fresh_memory(optimizer: Optimizer, params: Parameters, jnp: Any) -> tuple[Parameters, ...]:
-    """Return what the optimizer remembers before the first step: nothing, velocities, or both moments."""
-    arrays = {"sgd": 0, "momentum": 1, "adam": 2}[optimizer.name]
-    return tuple(Parameters(*map(jnp.zeros_like, params)) for _ in range(arrays))
-
-
-def _update_rule(optimizer: Optimizer, jax: Any) -> Any:
-    """Return ``update(params, memory, grads, rate) -> params, memory``; the formulas stand in ``numpy_kernels``."""
-    each = jax.tree.map
-
-    def sgd(params: Any, memory: Any, grads: Any, rate: Any) -> Any:
-        return each(lambda w, g: w - rate * g, params, grads), memory
-
-    def momentum(params: Any, memory: Any, grads: Any, rate: Any) -> Any:
-        velocity = each(lambda v, g: optimizer.momentum * v - rate * g, memory[0], grads)
-        return each(lambda w, v: w + v, params, velocity), (velocity,)
-
-    def adam(params: Any, memory: Any, grads: Any, rate: Any) -> Any:
-        first = each(lambda m, g: m + (1 - optimizer.beta_1) * (g - m), memory[0], grads)
-        second = each(lambda v, g: v + (1 - optimizer.beta_2) * (g * g - v), memory[1], grads)
-        root = jax.numpy.sqrt
-        params = each(lambda w, m, v: w - rate * m / (root(v) + optimizer.epsilon), params, first, second)
-        return params, (first, second)
-
-    return {"sgd": sgd, "momentum": momentum, "adam": adam}[optimizer.name]

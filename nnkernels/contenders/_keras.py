@@ -1,25 +1,30 @@
-"""What the contenders on Keras and TensorFlow share: threads and the way in and out."""
+"""What the contenders on Keras share: the backend, its threads, and the way in and out."""
 
 from __future__ import annotations
 
 import gc
+import os
+import sys
+from typing import Any
 
+from nnkernels.contenders._jax import import_jax, require_threads
 from nnkernels.contenders._labels import check_labels
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError
 from nnkernels.interchange import from_keras, keras_optimizer, to_keras
-from nnkernels.interchange.keras_import import import_tensorflow
+from nnkernels.interchange.keras_import import import_keras, import_tensorflow
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe
 
 PACKAGES = ("keras", "tensorflow")
 EXTRA = "keras"
+JAX_PACKAGES = ("keras", "jax", "jaxlib")
+JAX_EXTRA = "peers"
+JAX_PROCESS = "keras-jax"  # a process has one Keras backend: Keras on JAX has processes of its own
 
 
-class KerasContender:
-    """A contender whose network is the Keras model of ``interchange``."""
-
-    threads_can_change = False
+class OnTensorFlow:
+    """Keras on TensorFlow."""
 
     def __init__(self) -> None:
         self.tf = import_tensorflow()
@@ -37,14 +42,56 @@ class KerasContender:
                     f"TensorFlow has started already; its {name} must be set to {threads} before its first work"
                 ) from error
 
+
+class OnJax:
+    """Keras on JAX, in a process in which Keras has not been imported on another backend."""
+
+    def __init__(self) -> None:
+        if "keras" not in sys.modules:
+            os.environ["KERAS_BACKEND"] = "jax"
+        found = import_keras().backend.backend()
+        if found != "jax":
+            raise ConfigurationError(
+                f"Keras runs on {found} in this process, and a process has one backend; create the contender with "
+                "nnkernels.contenders.create_anywhere, or set KERAS_BACKEND=jax before Keras is imported"
+            )
+        self.jax = import_jax()
+
+    def use_threads(self, threads: int) -> None:
+        """Start XLA on that many threads: possible only before JAX's first work."""
+        require_threads(self.jax, threads)
+
+
+class KerasContender:
+    """A contender whose network is the Keras model of ``interchange``.
+
+    Parameters
+    ----------
+    backend : OnTensorFlow or OnJax
+        What Keras computes with; it is imported here.
+    """
+
+    threads_can_change = False
+
+    def __init__(self, backend: type[OnTensorFlow] | type[OnJax] = OnTensorFlow) -> None:
+        self.backend: Any = backend()
+
+    def use_threads(self, threads: int) -> None:
+        """Set the backend's threads: possible only before its first work."""
+        self.backend.use_threads(threads)
+
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
         """Build the model and the optimizer; convert the data."""
         check_labels(data, len(parameters.b2))
         self.recipe = recipe
         self.model = to_keras(parameters)
-        self.optimizer = keras_optimizer(recipe.optimizer, recipe.learning_rate)
+        self.optimizer = self.new_optimizer(recipe)
         self.optimizer.build(self.model.trainable_variables)
         self.convert(data)
+
+    def new_optimizer(self, recipe: Recipe) -> Any:
+        """Return the Keras optimizer of a recipe."""
+        return keras_optimizer(recipe.optimizer, recipe.learning_rate)
 
     def convert(self, data: LabelledImages) -> None:
         """Bring the data into the form that this contender trains from."""
@@ -56,7 +103,7 @@ class KerasContender:
 
     def close(self) -> None:
         """Drop the model and the data; Keras' global state, the dtype policy among it, is the user's and stays."""
-        tf = self.tf
+        backend = self.backend
         self.__dict__.clear()
-        self.tf = tf
+        self.backend = backend
         gc.collect()  # a traced function and its graph hold each other

@@ -87,6 +87,13 @@ class Entry:
         The extra of nnkernels that installs them.
     trains : bool
         Whether it can train; else it only predicts, from the parameters that it was prepared with.
+    process : str
+        Which contenders share a process with it: those of the same name. Empty: all that need no other.
+    from_profile : str
+        The first profile of ``nnkernels bench`` in which it takes part without being named: ``quick``, ``standard``
+        or ``full``.
+    note : str
+        What belongs beside its numbers: a setting that costs or spares it time.
     """
 
     create: Callable[[], Contender]
@@ -94,3 +101,6 @@ class Entry:
     packages: tuple[str, ...] = ()
     extra: str = ""
     trains: bool = True
+    process: str = ""
+    from_profile: str = "quick"
+    note: str = ""

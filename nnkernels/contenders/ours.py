@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import ThreadpoolController
 
 from nnkernels import kernels
+from nnkernels.contenders._blas_threads import limit_blas
 from nnkernels.contenders._labels import check_labels
 from nnkernels.contenders._protocol import Entry
 from nnkernels.data import LabelledImages
-from nnkernels.errors import ConfigurationError, DataError
+from nnkernels.errors import DataError
 from nnkernels.kernels.contract import Backend, OptimizerState, initial_state, update_rule
 from nnkernels.kernels.stepwise import image_packer, training_entry
 from nnkernels.parameters import FloatArray, Parameters, copy
@@ -42,14 +42,7 @@ class KernelContender:
 
     def use_threads(self, threads: int) -> None:
         """Limit BLAS (NumPy's, and SciPy's, which Numba calls) and Numba's own threads."""
-        import scipy.linalg.cython_blas  # noqa: F401  (loads SciPy's BLAS, so that it can be limited)
-
-        ThreadpoolController().limit(limits=threads, user_api="blas")
-        for library in ThreadpoolController().info():
-            if library["user_api"] == "blas" and library["num_threads"] != threads:
-                raise ConfigurationError(
-                    f"{library['internal_api']} runs on {library['num_threads']} threads, not {threads}"
-                )
+        limit_blas(threads)
         if numba := sys.modules.get("numba"):
             numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
 

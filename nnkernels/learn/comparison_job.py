@@ -29,7 +29,7 @@ def run(names: Sequence[str], order: Order, dataset: Dataset, folder: Path, show
     recipe = order.recipe_for(len(dataset.validation_split().X_train))
     require_comparable(names)
     for name in names:
-        with closing(contenders.create(name)) as contender:
+        with closing(contenders.create_anywhere(name)) as contender:
             gate.require(name, contender, dataset)
     make_folder(folder)
     return write_report(compare(names, dataset, recipe, order.seed or 0, show=show), dataset, folder)

@@ -145,7 +145,7 @@ def verify(name: str, dataset: Dataset, recipe: Recipe | None = None) -> GateRes
     UnknownNameError, MissingDependencyError
         If the contender is unknown or not installed.
     """
-    contender = contenders.create(name)
+    contender = contenders.create_anywhere(name)
     try:
         return measure(name, contender, dataset, recipe)
     finally:

@@ -1,4 +1,4 @@
-"""The panel: all contenders in one process, each past the gate, timed in turns on the same work."""
+"""The panel: contenders in one process, each past the gate, timed in turns on the same work."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from nnkernels.measure.work_tasks import SEED, predict_task, prepare_task, train
 from nnkernels.measure.works import Work
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import Recipe
+
+REFERENCES = ("numpy", "numba", "fused")  # in every panel, so that what is in another can be compared with them
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,17 @@ class Panel:
         setting = self.framework_threads
         ratios = log_ratios(of_work[f"{contender}@{setting}"], of_work[f"{against}@{setting}"])
         return float(np.exp(np.median(ratios)))
+
+
+def panel_members(names: Sequence[str], process: str) -> list[str]:
+    """Return those of the contenders that are measured in such a process: its own, beside the references.
+
+    Empty if none of them asks for the process, by its :class:`~nnkernels.contenders.Entry`.
+    """
+    own = [name for name in names if contenders.entry(name).process == process]
+    if not own or process == "":
+        return own
+    return [name for name in names if name in REFERENCES] + own
 
 
 def run_panel(

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from nnkernels import kernels
 from nnkernels.contenders import entry
-from nnkernels.errors import UnknownNameError
+from nnkernels.errors import ConfigurationError, UnknownNameError
 from nnkernels.measure.distinct import KERNEL_BENCHMARKS, kernel_owner, prediction_owner
+from nnkernels.measure.panel import panel_members
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,10 @@ PROFILES = {
     "standard": Profile(ratio_passes=4, single_passes=1, rounds=2, minutes=47, scaling=False),
     "full": Profile(ratio_passes=10, single_passes=3, rounds=3, minutes=150, resumable=True),
 }
-CLASSES = {"1": "OneThread", "all": "AllThreads"}  # of the benchmarks that measure panels
+# Of the benchmarks that measure panels, by thread setting, and what goes before it, by the process of an `Entry`.
+CLASSES = {"1": "OneThread", "all": "AllThreads"}
+RELATIVE_TIME = "track_relative_time"
+PROCESSES = {"": "", "keras-jax": "KerasJax", "torch": "Torch"}
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,26 @@ def profile(name: str) -> Profile:
     return PROFILES[name]
 
 
+def takes_part(contender: str, profile_name: str) -> bool:
+    """Return whether a contender is measured in a profile without being asked for by name."""
+    profiles = list(PROFILES)
+    return profiles.index(entry(contender).from_profile) <= profiles.index(profile_name)
+
+
 def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> Plan:
-    """Return the plan of a profile for these contenders, this data set and these thread settings."""
+    """Return the plan of a profile for these contenders, this data set and these thread settings.
+
+    Raises
+    ------
+    ConfigurationError
+        If a contender asks for a process that no benchmark measures.
+    """
+    for name in contenders:
+        if (process := entry(name).process) not in PROCESSES:
+            known = ", ".join(filter(None, PROCESSES))
+            raise ConfigurationError(
+                f"{name} asks for the process {process!r}, which no benchmark measures; known are: {known}"
+            )
     ratios = _ratios(contenders, dataset, threads)
     if chosen.other_work:
         ratios += _other_work(contenders, dataset, threads)
@@ -102,31 +124,39 @@ def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads:
 
 def _ratios(contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> tuple[str, ...]:
     # What asv keeps of a panel: each contender against the two baselines. The records keep all of it.
-    pairs = [
-        (contender, against)
-        for against in ("numpy", "keras-fit")
-        if against in contenders
-        for contender in contenders
-        if contender != against and (against, contender) != ("numpy", "keras-fit")
-    ]
-    # One contender has nobody to be compared with; the panel gates and times it all the same.
-    return tuple(
-        _call(f"ratios.{CLASSES[setting]}.track_relative_time", [contender], [against], ["epoch"], [dataset])
-        for setting in threads
-        for contender, against in pairs or [(contenders[0], "numpy")]
-    )
+    patterns = []
+    for process, prefix in PROCESSES.items():
+        own = [name for name in contenders if entry(name).process == process]
+        members = panel_members(contenders, process)
+        pairs = [
+            (contender, against)
+            for against in ("numpy", "keras-fit")
+            if against in members
+            for contender in own
+            if contender != against and (against, contender) != ("numpy", "keras-fit")
+        ]
+        # One contender has nobody to be compared with; the panel gates and times it all the same.
+        patterns += [
+            _call(f"ratios.{prefix}{CLASSES[setting]}.{RELATIVE_TIME}", [contender], [against], ["epoch"], [dataset])
+            for setting in threads
+            for contender, against in pairs or [(name, "numpy") for name in own[:1]]
+        ]
+    return tuple(patterns)
 
 
 def _other_work(contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> tuple[str, ...]:
     # Each call is a process, so asv keeps little: those who train against NumPy, at two of the works.
-    trainers = [name for name in contenders if entry(name).trains]
-    compared = [name for name in trainers if name != "numpy"] or trainers
+    patterns = []
     works = ["epoch, Adam", "time to 8.7 % error"]
-    return tuple(
-        _call(f"other_work.{CLASSES[setting]}.track_relative_time", compared, ["numpy"], works, [dataset])
-        for setting in threads
-        if compared
-    )
+    for process, prefix in PROCESSES.items():
+        trainers = [name for name in contenders if entry(name).trains and entry(name).process == process]
+        compared = [name for name in trainers if name != "numpy"] or trainers
+        patterns += [
+            _call(f"other_work.{prefix}{CLASSES[setting]}.{RELATIVE_TIME}", compared, ["numpy"], works, [dataset])
+            for setting in threads
+            if compared
+        ]
+    return tuple(patterns)
 
 
 def _singles(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> tuple[str, ...]:

@@ -29,6 +29,8 @@ PACKAGES = (
     "jaxlib",
     "onnx",
     "onnxruntime",
+    "scikit-learn",
+    "torch",
     "asv",
 )
 

@@ -22,7 +22,7 @@ from nnkernels.measure.checkout import Workspace
 from nnkernels.measure.compiled import require_compiled
 from nnkernels.measure.environment import find_settings
 from nnkernels.measure.panel import Panel
-from nnkernels.measure.plan import Plan, Profile, make_plan
+from nnkernels.measure.plan import Plan, Profile, make_plan, takes_part
 from nnkernels.measure.records import RunRecord
 from nnkernels.measure.threads import SETTINGS
 
@@ -34,7 +34,7 @@ class Request:
     Attributes
     ----------
     contenders : sequence of str
-        None: all that are installed.
+        Empty: all that are installed and take part in the profile.
     profile_name, profile : str, Profile
     threads : sequence of str
         Of ``1`` and ``all``.
@@ -91,8 +91,14 @@ class Outcome:
         return self.record.passes < self.record.planned_passes
 
 
-def choose_contenders(asked: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+def choose_contenders(asked: Sequence[str], profile_name: str = "full") -> tuple[list[str], dict[str, str]]:
     """Return the contenders to measure, and those left out for want of a package, with the command that helps.
+
+    Parameters
+    ----------
+    asked : sequence of str
+        Empty: all that are installed and take part in the profile.
+    profile_name : str
 
     Raises
     ------
@@ -105,7 +111,7 @@ def choose_contenders(asked: Sequence[str]) -> tuple[list[str], dict[str, str]]:
             raise MissingDependencyError(f"the contender {name}", " and ".join(contender.packages), contender.extra)
     if asked:
         return list(dict.fromkeys(asked)), {}
-    names = contenders.names()
+    names = [name for name in contenders.names() if takes_part(name, profile_name)]
     missing = {name: contenders.install_command(name) for name in names if not is_installed(name)}
     return [name for name in names if name not in missing], missing
 
@@ -127,7 +133,7 @@ def run(workspace: Workspace, dataset: Dataset, request: Request, progress: Show
     Interruption
         After Ctrl-C, if no pass is complete or the profile can be resumed; else the complete passes are kept.
     """
-    names, not_installed = choose_contenders(request.contenders)
+    names, not_installed = choose_contenders(request.contenders, request.profile_name)
     plan = make_plan(request.profile, names, dataset.name, request.threads)
     started = datetime.now(UTC)
     origin = provenance.collect(dataset, timed=True)

@@ -1,0 +1,109 @@
+"""scikit-learn's ``MLPClassifier``: NumPy's arithmetic with scikit-learn's loop around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnkernels.contenders._blas_threads import limit_blas
+from nnkernels.contenders._protocol import Entry
+from nnkernels.data import LabelledImages
+from nnkernels.errors import ConfigurationError
+from nnkernels.parameters import FloatArray, Parameters
+from nnkernels.recipes import Recipe
+from nnkernels.transforms import as_features
+
+
+def contenders() -> dict[str, Entry]:
+    """Return this file's contender."""
+    description = "scikit-learn, MLPClassifier.partial_fit"
+    return {"scikit-learn": Entry(ScikitLearn, description, ("sklearn",), "peers", from_profile="standard")}
+
+
+class ScikitLearn:
+    """``partial_fit`` on float32 features, one call a stretch, with no L2 penalty and no Nesterov momentum.
+
+    Its update rules are ours, Adam's epsilon included. Its own schedules change the learning rate once an epoch; a
+    rate for each batch is set in its optimizer, with a call of ``partial_fit`` for each batch.
+    """
+
+    whole_epochs_only = False
+    threads_can_change = True
+
+    def use_threads(self, threads: int) -> None:
+        """Limit BLAS, which is NumPy's and SciPy's."""
+        limit_blas(threads)
+
+    def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
+        """Make the classifier, give it the parameters, and scale all images to float32 at once."""
+        from sklearn.neural_network import MLPClassifier
+
+        classes = len(parameters.b2)
+        if classes < 3:
+            raise ConfigurationError(
+                f"scikit-learn's MLPClassifier has one logistic output for {classes} classes, which is another "
+                "network; take three classes or more, or another contender"
+            )
+        rule = recipe.optimizer
+        self.model = MLPClassifier(
+            (recipe.hidden,),
+            solver="adam" if rule.name == "adam" else "sgd",
+            alpha=0.0,
+            batch_size=recipe.batch_size,
+            learning_rate_init=recipe.learning_rate,
+            shuffle=False,
+            momentum=rule.momentum if rule.name == "momentum" else 0.0,
+            nesterovs_momentum=False,
+            beta_1=rule.beta_1,
+            beta_2=rule.beta_2,
+            epsilon=rule.epsilon,
+        )
+        self.classes = np.arange(classes)
+        # Nothing but a first call makes the arrays; what it learns is overwritten, and its optimizer dropped.
+        images = np.zeros((recipe.batch_size, len(parameters.W1)), np.float32)
+        self.model.partial_fit(images, np.zeros(recipe.batch_size, np.int64), classes=self.classes)
+        own = (*self.model.coefs_, *self.model.intercepts_)
+        for array, given in zip(own, (parameters.W1, parameters.W2, parameters.b1, parameters.b2), strict=True):
+            array[...] = given
+        del self.model._optimizer
+        self.batch_size = recipe.batch_size
+        self.X = as_features(data.X)
+        self.y = data.y.astype(np.int64)
+
+    def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
+        """Train on the stretch, in one call if its learning rate is constant."""
+        if len(order) == 0:
+            return
+        constant = np.all(learning_rates == learning_rates[0])
+        images = len(order) if constant else self.batch_size
+        rates = learning_rates[:1] if constant else learning_rates
+        for part, rate in enumerate(rates.tolist()):
+            self._partial_fit(order[part * images : (part + 1) * images], rate)
+
+    def _partial_fit(self, order: npt.NDArray[np.int64], learning_rate: float) -> None:
+        # A batch shorter than `batch_size` would be warned of.
+        self.model.set_params(batch_size=min(self.batch_size, len(order)))
+        if hasattr(self.model, "_optimizer"):
+            # SGD reads the one, Adam computes each step's from the other.
+            self.model._optimizer.learning_rate = self.model._optimizer.learning_rate_init = learning_rate
+        else:
+            self.model.set_params(learning_rate_init=learning_rate)
+        self.model.partial_fit(self.X[order], self.y[order])
+
+    def predict(self, X: npt.NDArray[Any]) -> FloatArray:
+        """Run ``predict_proba``."""
+        if len(X) == 0:
+            return np.empty((0, len(self.classes)), np.float32)
+        probs: FloatArray = self.model.predict_proba(as_features(X))
+        return probs
+
+    def parameters(self) -> Parameters:
+        """Return a copy of the parameters."""
+        (W1, W2), (b1, b2) = self.model.coefs_, self.model.intercepts_
+        return Parameters(*(np.array(array, order="C") for array in (W1, b1, W2, b2)))
+
+    def close(self) -> None:
+        """Drop the data and the parameters."""
+        self.__dict__.clear()

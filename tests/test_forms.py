@@ -1,0 +1,155 @@
+"""The forms of Keras and the other peers: each does the same training, in the process that it needs."""
+
+import os
+import subprocess
+import sys
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from nnkernels import contenders
+from nnkernels.data import LabelledImages
+from nnkernels.errors import ConfigurationError, DataError, InferenceOnlyError
+from nnkernels.measure import gate
+from nnkernels.measure.panel import panel_members
+from nnkernels.parameters import initial_parameters, max_abs_difference
+from nnkernels.recipes import Optimizer, Recipe
+from tests.forms import FURTHER_FORMS
+
+FORMS = (
+    "keras-fit",
+    "keras-fit-steps",
+    "keras-fit-xla",
+    "keras-graph",
+    "keras-graph-xla",
+    "keras-jax-fit",
+    "keras-jax-fit-steps",
+    "scikit-learn",
+    "torch-eager",
+    "torch-compile",
+)
+needs_keras_on_jax = pytest.mark.skipif(
+    not contenders.is_installed("keras-jax-fit"), reason="keras or jax is not installed"
+)
+needs_scikit_learn = pytest.mark.skipif(
+    not contenders.is_installed("scikit-learn"), reason="scikit-learn is not installed"
+)
+RECIPE = Recipe("test", Optimizer("momentum"), learning_rate=0.05, epochs=2, schedule="linear", hidden=8)
+
+
+def test_every_form_tried_is_a_contender():
+    assert set(FORMS) <= set(contenders.names())
+
+
+@pytest.mark.parametrize("name", FURTHER_FORMS)
+def test_further_forms_pass_the_gate_and_follow_a_schedule(name, small_digits):
+    images = LabelledImages(small_digits.X_train[:112], small_digits.y_train[:112])
+    order, start = np.random.default_rng(1).permutation(112), initial_parameters(1, hidden=RECIPE.hidden)
+    found = []
+    with closing(contenders.create_anywhere(name)) as contender:
+        assert gate.require(name, contender, small_digits).passed
+        for trained in (contender, contenders.create("numpy")):
+            trained.prepare(start, images, RECIPE)
+            for epoch in range(RECIPE.epochs):  # of three full batches and a half one
+                trained.advance(order, RECIPE.learning_rates(epoch, 112))
+            found.append(trained.parameters())
+    assert max_abs_difference(*found) <= 2e-6
+    assert max_abs_difference(found[0], start) > 1e-3
+
+
+# A process of its own
+
+
+@needs_keras_on_jax
+def test_keras_on_another_backend_is_refused_with_the_remedy(tf):
+    with pytest.raises(ConfigurationError, match=r"Keras runs on tensorflow in this process.*create_anywhere"):
+        contenders.create("keras-jax-fit")
+
+
+@needs_keras_on_jax
+def test_keras_on_jax_chooses_its_backend_and_its_threads_in_a_new_process():
+    program = """
+import sys
+from nnkernels import contenders
+from nnkernels.errors import ConfigurationError
+contender = contenders.create("keras-jax-fit")
+contender.use_threads(1)
+contender.use_threads(1)
+try:
+    contender.use_threads(2)
+except ConfigurationError as error:
+    print(error)
+import keras
+print(keras.backend.backend(), "tensorflow" in sys.modules)
+"""
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}  # as a process that has TensorFlow leaves it
+    answer = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    refused, backend = answer.stdout.splitlines()
+    assert "XLA's threads are 1, not 2" in refused
+    assert backend == "jax False"
+
+
+@needs_keras_on_jax
+def test_errors_come_back_from_the_other_process_as_they_are(small_digits):
+    with closing(contenders.create_anywhere("keras-jax-fit")) as contender:
+        contender.prepare(initial_parameters(0), small_digits.training, Recipe("constant"))
+        with pytest.raises(ConfigurationError, match="prepare it with a schedule"):
+            contender.advance(np.arange(64), np.array([0.1, 0.2], np.float32))
+        probs = contender.predict(small_digits.X_test[:3])  # and it serves on
+    np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("error", [DataError("of the child"), InferenceOnlyError("some"), ValueError("bad value")])
+def test_what_an_error_says_survives_the_way(error):
+    from nnkernels.contenders._apart import _portable
+
+    assert str(error) in str(_portable(error))
+    assert isinstance(_portable(error), (type(error), ConfigurationError))
+
+
+@needs_keras_on_jax
+def test_a_process_that_ends_is_told_and_the_next_starts_anew(small_digits):
+    contender = contenders.create_anywhere("keras-jax-fit")
+    contender._process.child.kill()
+    with pytest.raises(ConfigurationError, match="the process of keras-jax ended"):
+        contender.parameters()
+    contenders.create_anywhere("keras-jax-fit").close()
+
+
+def test_a_panel_has_its_own_contenders_beside_the_references(monkeypatch):
+    entries = {name: contenders.entry(name) for name in ("numpy", "fused", "jax-scan", "keras-fit", "keras-jax-fit")}
+    monkeypatch.setattr(contenders, "_entries", lambda: entries)
+    assert panel_members(list(entries), "") == ["numpy", "fused", "jax-scan", "keras-fit"]
+    assert panel_members(list(entries), "keras-jax") == ["numpy", "fused", "keras-jax-fit"]
+    assert panel_members(list(entries), "torch") == []
+    assert panel_members(["keras-fit"], "keras-jax") == []
+    assert panel_members(["keras-jax-fit"], "keras-jax") == ["keras-jax-fit"]
+
+
+# scikit-learn
+
+
+@needs_scikit_learn
+def test_two_classes_are_refused_by_scikit_learn(small_digits):
+    two = LabelledImages(small_digits.X_train[:64], small_digits.y_train[:64] % 2)
+    start = initial_parameters(0)
+    start = start._replace(W2=start.W2[:, :2].copy(), b2=start.b2[:2].copy())
+    with pytest.raises(ConfigurationError, match="one logistic output for 2 classes"):
+        contenders.create("scikit-learn").prepare(start, two, Recipe("test"))
+
+
+@needs_scikit_learn
+def test_threads_of_scikit_learn_are_set_and_read_back():
+    from threadpoolctl import threadpool_info
+
+    contender = contenders.create("scikit-learn")
+    try:
+        for threads in (1, 2):
+            contender.use_threads(threads)
+            assert {found["num_threads"] for found in threadpool_info() if found["user_api"] == "blas"} == {threads}
+    finally:
+        contenders.create("numpy").use_threads(len(os.sched_getaffinity(0)))
