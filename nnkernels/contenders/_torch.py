@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnkernels.contenders._labels import check_labels
 from nnkernels.data import LabelledImages
-from nnkernels.errors import ConfigurationError, DataError
-from nnkernels.parameters import FloatArray, Parameters
+from nnkernels.errors import ConfigurationError
+from nnkernels.parameters import FloatArray, Parameters, native
 from nnkernels.recipes import Recipe
-from nnkernels.transforms import feature_scale
+from nnkernels.transforms import as_images, feature_scale
 
 PACKAGES = ("torch",)
 EXTRA = "torch"
@@ -38,15 +39,13 @@ class TorchContender:
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
         """Copy images and parameters into tensors; the images stay in their dtype and are scaled batch by batch."""
         torch = self.torch
-        classes = len(parameters.b2)
-        if len(data.y) and data.y.max() >= classes:
-            raise DataError(f"a label is {data.y.max()}; the network has {classes} classes")
+        check_labels(data, len(parameters.b2))
         self.recipe = recipe
         self.steps_done = 0
         self.X = torch.tensor(data.X)
         self.y = torch.tensor(data.y.astype(np.int64))
         self.scale = feature_scale(data.X)
-        self.take(Parameters(*(torch.tensor(array) for array in parameters)))
+        self.take(Parameters(*(torch.tensor(array) for array in native(parameters))))
 
     def take(self, params: Parameters) -> None:
         """Begin a training from these parameters, tensors of its own."""
@@ -60,7 +59,8 @@ class TorchContender:
         """Run the forward pass and softmax without gradients."""
         torch = self.torch
         with torch.inference_mode():
-            features = torch.tensor(X).to(torch.float32) * feature_scale(X)
+            images = as_images(X)
+            features = torch.tensor(images).to(torch.float32) * feature_scale(images)
             probs: FloatArray = torch.softmax(self.logits(features), dim=1).numpy()
         return probs
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.contenders._blas_threads import limit_blas
+from nnkernels.contenders._labels import check_labels
 from nnkernels.contenders._protocol import Entry
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError
@@ -46,6 +47,7 @@ class ScikitLearn:
                 f"scikit-learn's MLPClassifier has one logistic output for {classes} classes, which is another "
                 "network; take three classes or more, or another contender"
             )
+        check_labels(data, classes)
         rule = recipe.optimizer
         self.model = MLPClassifier(
             (recipe.hidden,),
