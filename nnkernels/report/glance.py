@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from nnkernels import contenders
 from nnkernels.measure.distinct import prediction_owner
 from nnkernels.report import formats, keras_forms
 from nnkernels.report.layout import Column
 from nnkernels.report.ratios import BASELINE, PairedRatio
 from nnkernels.report.summary import OLD_ONE_IMAGE, ContenderSummary, Summary
-
-CAVEATS = {
-    "onnxruntime": "onnxruntime runs with its session option force_spinning_stop, so that its threads do not spin "
-    "while others are timed; to wake them costs it a quarter of its time for 10,000 images on two threads.",
-}
 
 
 def columns(summary: Summary) -> list[Column]:
@@ -87,7 +83,8 @@ def notes(summary: Summary) -> list[str]:
 
 def caveats(names: set[str]) -> list[str]:
     """Return what has to be said beside the numbers of some contenders."""
-    return [text for name, text in CAVEATS.items() if name in names]
+    known = sorted(names & set(contenders.names()))
+    return [f"{name}: {contenders.entry(name).note}" for name in known if contenders.entry(name).note]
 
 
 def _preparation_notes(summary: Summary) -> list[str]:
