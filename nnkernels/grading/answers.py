@@ -1,4 +1,4 @@
-"""What somebody's backward pass answers, read into four float64 arrays, with everything that is odd about it."""
+"""What a learner's backward pass returns, read into four float64 arrays, with everything that is odd about it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnkernels.grading.calls import Function, as_floats, call, changes_its_arguments, not_finite, raised
-from nnkernels.grading.measured import Measured
 from nnkernels.grading.networks import Problem
 from nnkernels.grading.report import Finding
 from nnkernels.parameters import FloatArray, Parameters
@@ -37,52 +36,42 @@ class Answer:
     error: Exception | None = None
 
 
-def ask(backward: Function, measured: Measured) -> Answer:
+def ask(backward: Function, problem: Problem, activations: Any) -> Answer:
     """Call a backward pass on copies of everything, and read what it returns."""
-    return ask_at(backward, measured.problem, measured.activations)
-
-
-def ask_at(backward: Function, problem: Problem, activations: Any) -> Answer:
-    """Call a backward pass with given activations; see :func:`ask`."""
     called = call(backward, ("params", "X", "y", "activations"), *problem, activations)
     if called.error is not None:
         text = f"backward(params, X, y, activations) with {problem.sizes} {raised(called.error)}."
         return Answer(findings=(Finding("raises an error", (), text),), error=called.error)
-    values, form, notes = _four_values(called.result)
-    findings = [*form]
-    if called.changed:
-        findings.append(changes_its_arguments("backward", called.changed))
+    findings = [changes_its_arguments("backward", called.changed)] if called.changed else []
+    values, notes = _four_values(called.result)
+    if values is None:
+        return Answer(findings=(_wrong_type(called.result), *findings))
     arrays: list[FloatArray | None] = []
     for name, value in zip(NAMES, values, strict=True):
-        array, finding = (None, None) if form else as_floats(name, value)
+        array, finding = as_floats(name, value)
         arrays.append(array)
         findings += [found for found in (finding, array is not None and not_finite(name, array)) if found]
     reordered, order = _in_order(arrays, problem.params)
     return Answer(reordered, (*findings, *order), notes)
 
 
-def _four_values(result: Any) -> tuple[tuple[Any, ...], tuple[Finding, ...], tuple[str, ...]]:
-    nothing = (None,) * 4
-    fields = Parameters._fields
-    if all(hasattr(result, field) for field in fields):
-        return tuple(getattr(result, field) for field in fields), (), ()
-    if result is None:
-        finding = Finding("wrong type", (), "backward returned None. Does it end without a return?", RIGHT_RETURN)
-        return nothing, (finding,), ()
+def _four_values(result: Any) -> tuple[tuple[Any, ...] | None, tuple[str, ...]]:
+    if all(hasattr(result, field) for field in Parameters._fields):
+        return tuple(getattr(result, field) for field in Parameters._fields), ()
     if isinstance(result, tuple | list) and len(result) == 4:
-        kind = type(result).__name__
-        note = (
-            f"backward returned a {kind}; it was read as (dW1, db1, dW2, db2). The contract's form is Parameters(...)."
-        )
-        return tuple(result), (), (note,)
-    size = f" of {len(result)}" if isinstance(result, tuple | list | Mapping) else ""
-    finding = Finding(
-        "wrong type",
-        (),
-        f"backward returned a {type(result).__name__}{size}; expected four arrays, in the order of the parameters.",
-        RIGHT_RETURN,
-    )
-    return nothing, (finding,), ()
+        read = f"backward returned a {type(result).__name__}; it was read as (dW1, db1, dW2, db2)."
+        return tuple(result), (f"{read} The contract's form is Parameters(...).",)
+    return None, ()
+
+
+def _wrong_type(result: Any) -> Finding:
+    if result is None:
+        text = "backward returned None. Does it end without a return?"
+    else:
+        size = f" of {len(result)}" if isinstance(result, tuple | list | Mapping) else ""
+        kind = f"{type(result).__name__}{size}"
+        text = f"backward returned a {kind}; expected four arrays, in the order of the parameters."
+    return Finding("wrong type", (), text, RIGHT_RETURN)
 
 
 def _in_order(
@@ -94,11 +83,8 @@ def _in_order(
     if found == wanted or None in found or len(set(wanted)) < 4 or set(found) != set(wanted):
         return tuple(arrays), ()
     seen = ", ".join(NAMES[wanted.index(shape)] for shape in found if shape is not None)
-    finding = Finding(
-        "wrong order",
-        NAMES,
-        f"By their shapes, the four arrays were returned in the order ({seen}). They are judged below as though the "
-        "order were right.",
-        RIGHT_RETURN,
+    text = (
+        f"Judging by their shapes, the four arrays were returned in the order ({seen}). They are judged below in the "
+        "right order."
     )
-    return tuple(arrays[found.index(shape)] for shape in wanted), (finding,)
+    return tuple(arrays[found.index(shape)] for shape in wanted), (Finding("wrong order", NAMES, text, RIGHT_RETURN),)

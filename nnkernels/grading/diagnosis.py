@@ -1,29 +1,22 @@
 """From wrong arrays to the mistake behind them: claimed only where it explains every entry of an array.
 
-The arrays that each classic mistake would give are built from the network at hand, and compared. Where nothing fits,
-the report names the first wrong array, counted from the output, since errors travel backwards.
+Where nothing fits, the report names the first wrong array, counted from the output, since errors travel backwards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from typing import Any
 
 import numpy as np
 
-from nnkernels.grading.answers import NAMES
-from nnkernels.grading.candidates import MOST_MISTAKES, candidates, wrong_factors
+from nnkernels.grading.answers import NAMES, Answer
 from nnkernels.grading.measured import Measured
-from nnkernels.grading.mistakes import DLOGITS, RESULT_TRANSPOSED, Mistake
-from nnkernels.grading.pieces import SAME, Pieces, same
-from nnkernels.grading.report import Finding, compare
-from nnkernels.parameters import FloatArray, Parameters
-
-# Explanations of one array that are as simple as each other; more than a few are no explanation.
-MOST_ALTERNATIVES = 4
-# Sum of the squares of an array that is zero but for rounding.
-VANISHING = 1e-20
+from nnkernels.grading.mistakes import Lines, Mistake, answer, explain, recognised, same
+from nnkernels.grading.report import Comparison, Finding, compare
+from nnkernels.grading.steps import ANOTHER, BACKWARD, SAME
+from nnkernels.parameters import FloatArray
 
 WHERE_TO_LOOK = {
     "db2": "db2 is the sum of dlogits over the images: begin with dlogits, where the loss and the logits meet.",
@@ -32,221 +25,142 @@ WHERE_TO_LOOK = {
     "the derivative of the activation, or in the sum over the images.",
     "dW1": "dW2, db2 and db1 are right, and so dZ1 probably is: look at the product that makes dW1, X.T @ dZ1.",
 }
-FROM_THE_OUTPUT = tuple(WHERE_TO_LOOK)
-RIGHT_FORMS = {
-    "dW1": "dW1 = X.T @ dZ1",
-    "db1": "db1 = dZ1.sum(axis=0)",
-    "dW2": "dW2 = A1.T @ dlogits",
-    "db2": "db2 = dlogits.sum(axis=0)",
-}
 
 
 @dataclass(frozen=True)
 class Case:
-    """A batch: its numerical gradient, the steps of the right backward pass where they are known, and your answer."""
+    """A batch: its numerical gradient, the right steps to it where they are known, and the learner's answer."""
 
     measured: Measured
-    pieces: Pieces | None
-    yours: tuple[FloatArray | None, ...]
-
-    @property
-    def gradient(self) -> Parameters:
-        """The numerical gradient."""
-        return self.measured.gradient
+    steps: dict[str, Any] | None
+    answer: Answer
 
     @property
     def images(self) -> int:
         """The batch's N."""
         return len(self.measured.problem.X)
 
+    def compared(self, k: int, tolerance: float) -> Comparison | None:
+        """Return an array beside the numerical one, if there is such an array."""
+        yours = self.answer.arrays[k]
+        return None if yours is None else compare(NAMES[k], yours, self.measured.gradient[k], tolerance)
+
+    def passes(self, k: int, tolerance: float) -> bool:
+        """Tell whether an array is right."""
+        compared = self.compared(k, tolerance)
+        return compared is not None and compared.passed
+
 
 def diagnose(cases: list[Case], tolerance: float) -> tuple[Finding, ...]:
     """Return what is wrong with the values and shapes of the arrays; each explanation holds in all batches."""
-    wrong = [k for k in range(4) if _is_wrong(k, cases, tolerance)]
-    explained = {k: found for k in wrong if (found := _explanations(k, cases))}
-    findings = _recognised(explained, cases[0]) if explained else []
+    explained: dict[tuple[str, ...], list[tuple[Mistake, ...]]] = {}
+    findings: list[Finding] = []
     rest = []
-    for k in wrong:
-        if k not in explained:
-            finding = _by_rule(k, cases)
-            if finding is None:
-                rest.append(NAMES[k])
-            else:
-                findings.append(finding)
+    for k, name in enumerate(NAMES):
+        # Arrays that are no numbers, or not finite, have a finding of their own.
+        arrays = [case.answer.arrays[k] for case in cases]
+        if not all(array is not None and np.all(np.isfinite(array)) for array in arrays):
+            continue
+        if all(case.passes(k, tolerance) for case in cases):
+            continue
+        if found := _explanations(k, cases):
+            explained[(name,)] = found
+        elif finding := _by_rule(k, cases):
+            findings.append(finding)
+        else:
+            rest.append(name)
+    by_catalogue = recognised(explained, BACKWARD.mistakes, lambda mistake, names: _finding(mistake, names, cases[0]))
     if rest:
         findings.append(_not_recognised(rest, cases, tolerance))
-    return tuple(findings)
+    return (*by_catalogue, *findings)
 
 
-def _is_wrong(k: int, cases: list[Case], tolerance: float) -> bool:
-    # Arrays that are no numbers, or not finite, have a finding of their own.
-    yours = [case.yours[k] for case in cases]
-    if not all(array is not None and np.all(np.isfinite(array)) for array in yours):
-        return False
-    return not all(_passes(k, case, tolerance) for case in cases)
+def _explanations(k: int, cases: list[Case]) -> list[tuple[Mistake, ...]]:
+    lines = BACKWARD.right[NAMES[k]][0]
+    # Of another architecture or another loss, only what holds for all gradients.
+    if any(case.steps is None for case in cases):
+        lines = {name: lines[name] for name in ("turned", "scaled", "signed")}
+    elif not all(case.steps["softmax"] for case in cases if case.steps):
+        lines = {name: code for name, code in lines.items() if name != "dlogits"}
+
+    def answers(lines: Lines) -> Iterator[FloatArray | None]:
+        for case in cases:
+            gradient = case.measured.gradient
+            yield answer(lines, case.steps or {"last": gradient[k], "N": case.images, "C": len(gradient.b2)})
+
+    return explain([case.answer.arrays[k] for case in cases], [lines], BACKWARD.mistakes, answers, SAME)
 
 
-def _passes(k: int, case: Case, tolerance: float) -> bool:
-    array = case.yours[k]
-    return array is not None and compare(NAMES[k], array, case.gradient[k], tolerance).passed
-
-
-def _explanations(k: int, cases: list[Case]) -> list[frozenset[Mistake]]:
-    surviving: set[frozenset[Mistake]] | None = None
-    for case in cases:
-        found = set(_fitting(k, case))
-        surviving = found if surviving is None else surviving & found
-    surviving = (surviving or set()) - {frozenset()}
-    fewest = min(map(len, surviving), default=0)
-    simplest = sorted((found for found in surviving if len(found) == fewest), key=sorted)
-    return simplest if len(simplest) <= MOST_ALTERNATIVES else []
-
-
-def _fitting(k: int, case: Case) -> Iterator[frozenset[Mistake]]:
-    yours, right = case.yours[k], case.gradient[k]
-    if yours is None:
-        return
-    if case.pieces is not None:
-        tried = candidates(NAMES[k], case.pieces)
-    elif right.ndim == 2:  # another architecture: only what holds for all gradients
-        tried = iter([((), right), ((RESULT_TRANSPOSED,), right.T)])
-    else:
-        tried = iter([((), right)])
-    factors = wrong_factors(case.images, len(case.gradient.b2))
-    for mistakes, array in tried:
-        if array.shape != yours.shape:
-            continue
-        ratio = _ratio(yours, array)
-        if ratio is None:
-            if same(yours, array):  # zero, and so is the candidate
-                yield frozenset(mistakes)
-            continue
-        for more, factor in factors:
-            if abs(ratio - factor) <= SAME * abs(factor) and len(mistakes + more) <= MOST_MISTAKES:
-                yield frozenset(mistakes + more)
-
-
-def _recognised(explained: dict[int, list[frozenset[Mistake]]], case: Case) -> list[Finding]:
-    # One explanation for each array, so that together they need the fewest mistakes.
-    choices = [dict(zip(explained, chosen, strict=True)) for chosen in product(*explained.values())]
-    fewest = min(len(_all(choice)) for choice in choices)
-    best = {_all(choice): choice for choice in choices if len(_all(choice)) == fewest}
-    certain = frozenset.intersection(*best)
-    first = next(iter(best.values()))
-    findings = [_finding(mistake, first, case) for mistake in _by_place(certain, first)]
-    if len(best) > 1:
-        alternatives = [
-            [_finding(mistake, choice, case) for mistake in sorted(chosen - certain)] for chosen, choice in best.items()
-        ]
-        findings.append(
-            Finding(
-                " or ".join(" and ".join(finding.mistake for finding in findings) for findings in alternatives),
-                alternatives[0][0].arrays,
-                "The values fit more than one mistake. Either: "
-                + " Or: ".join(" ".join(finding.explanation for finding in findings) for findings in alternatives),
+def _finding(mistake: Mistake, names: tuple[str, ...], case: Case) -> Finding:
+    steps = case.steps or {"softmax": False, "code": ANOTHER.code}
+    finding = mistake.finding(names)
+    explanation = finding.explanation.format(N=case.images, C=len(case.measured.gradient.b2))
+    (line, *_others) = mistake.forms[0]
+    if line in ("dlogits", "scaled", "signed"):
+        if len(names) < len(NAMES):
+            # What is made of dlogits and right would become wrong with it.
+            return Finding(
+                finding.mistake, names, f"{explanation} The other arrays do not have it: look at where these are made."
             )
-        )
-    return findings
-
-
-def _all(choice: dict[int, frozenset[Mistake]]) -> frozenset[Mistake]:
-    return frozenset().union(*choice.values())
-
-
-def _by_place(mistakes: frozenset[Mistake], choice: dict[int, frozenset[Mistake]]) -> list[Mistake]:
-    # What shows in most arrays happened nearest to the output.
-    return sorted(mistakes, key=lambda mistake: (-sum(mistake in found for found in choice.values()), mistake))
-
-
-def _finding(mistake: Mistake, choice: dict[int, frozenset[Mistake]], case: Case) -> Finding:
-    names = tuple(NAMES[k] for k, found in choice.items() if mistake in found)
-    pieces = case.pieces
-    softmax = pieces is not None and pieces.is_softmax_cross_entropy
-    slopes = {"relu": "(Z1 > 0)", "tanh": "(1 - A1**2)", "sigmoid": "A1 * (1 - A1)"}
-    values = {
-        "forms": "\n".join(RIGHT_FORMS[name] for name in names),
-        "N": case.images,
-        "C": len(case.gradient.b2),
-        "dlogits": "(probs - onehot(y)) / N" if softmax else "the derivative of the loss, 1/N included",
-        "slope": slopes.get(pieces.activation if pieces else "", "f'(Z1)"),
-    }
-    explanation, right = mistake.explanation.format(**values), mistake.right.format(**values)
-    if mistake.right == DLOGITS and len(names) < len(NAMES):
-        # What is made of dlogits and right would become wrong with it.
-        return Finding(
-            mistake.name, names, f"{explanation} The other arrays do not have it: look at where these are made."
-        )
-    return Finding(mistake.name, names, explanation, right)
+        right = BACKWARD.shown["dlogits"]
+    elif line in ("dA1", "dZ1"):
+        right = BACKWARD.shown[line]
+    else:
+        right = "\n".join(BACKWARD.shown[name] for name in names)
+    dlogits = "(probs - onehot(y)) / N" if steps["softmax"] else "the derivative of the loss, 1/N included"
+    return Finding(finding.mistake, names, explanation, right.format(dlogits=dlogits, slope=steps["code"]))
 
 
 def _by_rule(k: int, cases: list[Case]) -> Finding | None:
     # Rules that need no knowledge of the network.
-    return _wrong_shape(k, cases) or _wrong_factor(k, cases) or _weight_decay(k, cases)
-
-
-def _wrong_shape(k: int, cases: list[Case]) -> Finding | None:
-    for case in cases:
-        yours, right = case.yours[k], case.gradient[k]
-        if yours is not None and yours.shape != right.shape:
-            text = f"{NAMES[k]} has shape {yours.shape}; its parameter has {right.shape}, and a gradient has the same."
-            return Finding("wrong shape", (NAMES[k],), text)
-    return None
-
-
-def _wrong_factor(k: int, cases: list[Case]) -> Finding | None:
-    found = [_ratio(case.yours[k], case.gradient[k]) for case in cases]
-    ratios = [ratio for ratio in found if ratio]
-    if len(ratios) < len(cases):
-        return None
+    name = NAMES[k]
+    yours = [np.asarray(case.answer.arrays[k]) for case in cases]
+    right = [case.measured.gradient[k] for case in cases]
+    for mine, theirs in zip(yours, right, strict=True):
+        if mine.shape != theirs.shape:
+            text = f"{name} has shape {mine.shape}; its parameter has {theirs.shape}, and a gradient has the same."
+            return Finding("wrong shape", (name,), text)
+    ratios = _ratios(yours, right)
     if _is_constant(ratios):
-        text = f"{NAMES[k]} is {ratios[0]:.6g} times the right array in every entry: a constant factor is wrong."
-        return Finding("constant factor", (NAMES[k],), text)
-    divisors = [case.images / ratio for case, ratio in zip(cases, ratios, strict=True)]
+        text = f"{name} is {ratios[0]:.6g} times the right array in every entry: a constant factor is wrong."
+        return Finding("constant factor", (name,), text)
+    divisors = [case.images / ratio for case, ratio in zip(cases, ratios, strict=False)]
     if _is_constant(divisors):
-        text = f"{NAMES[k]} is divided by {divisors[0]:.6g} whatever the batch; divide by the number of its images."
-        return Finding("divided by a fixed number", (NAMES[k],), text, "N = len(X)")
+        text = f"{name} is divided by {divisors[0]:.6g} whatever the batch; divide by the number of its images."
+        return Finding("divided by a fixed number", (name,), text, "N = len(X)")
+    added = [mine - theirs for mine, theirs in zip(yours, right, strict=True)]
+    strengths = _ratios(added, [case.measured.problem.params[k] for case in cases])
+    if _is_constant(strengths):
+        text = (
+            f"{name} is the right gradient plus {strengths[0]:.4g} times the parameter, as of weight decay (L2). The "
+            "loss that was given has no such term: add it there too, or leave it to the update."
+        )
+        return Finding("weight decay that the loss does not have", (name,), text)
     return None
 
 
-def _weight_decay(k: int, cases: list[Case]) -> Finding | None:
-    found = []
-    for case in cases:
-        yours = case.yours[k]
-        if yours is not None:
-            found.append(_ratio(yours - case.gradient[k], case.measured.problem.params[k]))
-    strengths = [strength for strength in found if strength]
-    if len(strengths) < len(cases) or not _is_constant(strengths):
-        return None
-    text = (
-        f"{NAMES[k]} is the right gradient plus {strengths[0]:.4g} times the parameter, as of weight decay (L2). The "
-        "loss that was given has no such term: add it there too, or leave it to the update."
-    )
-    return Finding("weight decay that the loss does not have", (NAMES[k],), text)
+def _ratios(yours: list[FloatArray], right: list[FloatArray]) -> list[float]:
+    """Return the one factor between each pair of arrays; empty if a pair has none."""
+    ratios = []
+    for mine, theirs in zip(yours, right, strict=True):
+        square = float(np.vdot(theirs, theirs))
+        ratio = float(np.vdot(theirs, mine)) / square if square > 1e-20 else 0.0  # else zero but for rounding
+        if abs(ratio) <= SAME or not same(mine, ratio * theirs, SAME):
+            return []
+        ratios.append(ratio)
+    return ratios
 
 
 def _is_constant(values: list[float]) -> bool:
-    return max(values) - min(values) <= 1e-4 * abs(values[0])
-
-
-def _ratio(yours: FloatArray | None, right: FloatArray) -> float | None:
-    # The one factor between two arrays, if there is one.
-    square = float(np.vdot(right, right))
-    if yours is None or yours.shape != right.shape or square < VANISHING:
-        return None
-    ratio = float(np.vdot(right, yours)) / square
-    return ratio if same(yours, ratio * right) and abs(ratio) > SAME else None
+    return bool(values) and max(values) - min(values) <= 1e-4 * abs(values[0])
 
 
 def _not_recognised(rest: list[str], cases: list[Case], tolerance: float) -> Finding:
-    first = next(
-        name for name in FROM_THE_OUTPUT if not all(_passes(NAMES.index(name), case, tolerance) for case in cases)
-    )
+    wrong = [name for k, name in enumerate(NAMES) if not all(case.passes(k, tolerance) for case in cases)]
+    first = next(name for name in WHERE_TO_LOOK if name in wrong)
     text = "The values fit none of the mistakes that are known here. "
-    if first in rest:
-        text += WHERE_TO_LOOK[first]
-    else:
-        text += f"Mend {first} first: errors travel from the output backwards."
-    right_for = [case.images for case in cases if all(_passes(k, case, tolerance) for k in range(4))]
+    text += WHERE_TO_LOOK[first] if first in rest else f"Mend {first} first: errors travel from the output backwards."
+    right_for = [case.images for case in cases if all(case.passes(k, tolerance) for k in range(4))]
     if right_for:
         wrong_for = [case.images for case in cases if case.images not in right_for]
         text += f" With N = {right_for[0]} everything is right, with N = {wrong_for[0]} it is not."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,28 +12,9 @@ from nnkernels.parameters import FloatArray
 # A power of two, so that adding it to a parameter is exact but for the last bits. Rounding leaves an error of about
 # 1e-13 and, extrapolated, the step one of about 1e-12.
 STEP = 2.0**-10
-# Two steps that differ by more than this (relative to the array) did not see a smooth function.
+# Two steps that differ by more than this (relative to the array) did not see a smooth function: there is a kink, noise
+# or float32 on the way.
 ROUGHNESS = 1e-4
-
-
-class Derivative(NamedTuple):
-    """The derivative of a number in every entry of an array.
-
-    Attributes
-    ----------
-    values : ndarray
-    roughness : ndarray
-        Difference of the two estimates, relative to the largest value of the array; above :data:`ROUGHNESS` there
-        is a kink, noise or float32 on the way.
-    """
-
-    values: FloatArray
-    roughness: FloatArray
-
-    @property
-    def is_smooth(self) -> bool:
-        """Whether the values can be relied upon."""
-        return bool(np.all(self.roughness <= ROUGHNESS))
 
 
 def slope(function: Callable[[float], Any]) -> tuple[Any, Any]:
@@ -53,7 +34,7 @@ def slope(function: Callable[[float], Any]) -> tuple[Any, Any]:
     return (4 * narrow - wide) / 3, abs(narrow - wide)
 
 
-def differentiate(function: Callable[[], float], array: FloatArray) -> Derivative:
+def differentiate(function: Callable[[], float], array: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Differentiate a function in every entry of an array that it reads.
 
     Parameters
@@ -62,6 +43,11 @@ def differentiate(function: Callable[[], float], array: FloatArray) -> Derivativ
         Reads ``array``, returns a float.
     array : ndarray of float64
         Each entry is changed in turn and put back.
+
+    Returns
+    -------
+    values, roughness : ndarray
+        The derivatives, and the difference of two estimates, relative to the largest of them.
     """
     values, differences = np.empty(array.shape), np.empty(array.shape)
     for index in np.ndindex(array.shape):
@@ -74,5 +60,4 @@ def differentiate(function: Callable[[], float], array: FloatArray) -> Derivativ
         values[index], differences[index] = slope(moved)
         array[index] = kept
     # A gradient that is zero throughout still has rounding to compare.
-    scale = max(float(np.max(np.abs(values), initial=0.0)), 1e-6)
-    return Derivative(values, differences / scale)
+    return values, differences / max(float(np.max(np.abs(values), initial=0.0)), 1e-6)

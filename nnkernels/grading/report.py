@@ -17,7 +17,7 @@ SMALLEST_SCALE = 1e-4
 
 @dataclass(frozen=True)
 class Comparison:
-    """One array of yours beside the expected one.
+    """One of the learner's arrays beside the expected one.
 
     Attributes
     ----------
@@ -28,8 +28,8 @@ class Comparison:
     max_absolute_error : float
         Largest ``|yours - expected|``; infinite where yours is NaN or infinite.
     max_relative_error : float
-        The same, divided by the largest ``|expected|`` of the whole array, so that an entry that happens to be
-        nearly zero asks for no impossible precision.
+        The same, divided by the largest ``|expected|`` of the whole array, so that an entry near zero asks for no
+        impossible precision.
     worst_entry : tuple of int, or None
         Index of the largest error.
     yours, expected : float
@@ -41,12 +41,12 @@ class Comparison:
     name: str
     shape: tuple[int, ...]
     expected_shape: tuple[int, ...]
-    max_absolute_error: float
-    max_relative_error: float
-    worst_entry: tuple[int, ...] | None
-    yours: float
-    expected: float
-    wrong_entries: int
+    max_absolute_error: float = 0.0
+    max_relative_error: float = 0.0
+    worst_entry: tuple[int, ...] | None = None
+    yours: float = float("nan")
+    expected: float = float("nan")
+    wrong_entries: int = 0
 
     @property
     def passed(self) -> bool:
@@ -61,28 +61,17 @@ class Comparison:
 
 def compare(name: str, yours: FloatArray, expected: FloatArray, tolerance: float) -> Comparison:
     """Compare an array with the expected one, relative to the latter's largest entry."""
-    nan = float("nan")
+    shapes = (yours.shape, expected.shape)
     if yours.shape != expected.shape:
-        infinite = float("inf")
-        return Comparison(name, yours.shape, expected.shape, infinite, infinite, None, nan, nan, max(1, expected.size))
+        return Comparison(name, *shapes, np.inf, np.inf, wrong_entries=max(1, expected.size))
     if expected.size == 0:
-        return Comparison(name, yours.shape, expected.shape, 0.0, 0.0, None, nan, nan, 0)
+        return Comparison(name, *shapes)
     with np.errstate(invalid="ignore", over="ignore"):
-        errors = np.abs(yours - expected)
-    errors = np.where(np.isfinite(errors), errors, np.inf)
+        errors = np.nan_to_num(np.abs(yours - expected), nan=np.inf, posinf=np.inf)
     scale = max(float(np.max(np.abs(expected))), SMALLEST_SCALE)
     worst = tuple(int(i) for i in np.unravel_index(np.argmax(errors), errors.shape))
-    return Comparison(
-        name,
-        yours.shape,
-        expected.shape,
-        float(errors[worst]),
-        float(errors[worst]) / scale,
-        worst,
-        float(yours[worst]),
-        float(expected[worst]),
-        int(np.sum(errors > tolerance * scale)),
-    )
+    error, wrong = float(errors[worst]), int(np.sum(errors > tolerance * scale))
+    return Comparison(name, *shapes, error, error / scale, worst, float(yours[worst]), float(expected[worst]), wrong)
 
 
 @dataclass(frozen=True)
@@ -194,9 +183,8 @@ def _table(arrays: tuple[Comparison, ...], oracle: str) -> list[str]:
         if array.worst_entry is None and not array.passed:
             rows.append((array.name, wrong, f"shape {array.shape}, expected {array.expected_shape}", "", "", ""))
         else:
-            entry = f"{list(array.worst_entry or ())}"
             values = (f"{array.yours:.8g}", f"{array.expected:.8g}", f"{array.max_relative_error:.1e}")
-            rows.append((array.name, wrong, entry, *values))
+            rows.append((array.name, wrong, f"{list(array.worst_entry or ())}", *values))
     # A wrong shape takes the place of the values beside it, and so does not widen its column.
     widths = [max(len(row[i]) for row in rows if i < 2 or row[3]) for i in range(6)]
     return ["  " + "  ".join(cell.ljust(widths[i]) for i, cell in enumerate(row)).rstrip() for row in rows]

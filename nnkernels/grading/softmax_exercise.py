@@ -1,24 +1,25 @@
-"""The check of somebody's softmax, against scalar loops, on ordinary logits and on those that overflow."""
+"""The check of a learner's softmax, against scalar loops, on ordinary logits and on those that overflow."""
 
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
 from nnkernels.grading.calls import Function, as_floats, call, changes_its_arguments, raised
+from nnkernels.grading.mistakes import Answer, Mistake, answer, exercise, explain, recognised
 from nnkernels.grading.report import Comparison, Finding, GradcheckReport, compare
-from nnkernels.grading.softmax_mistakes import CUT_OFF, OVERFLOW, Mistake, Softmax, candidates
 from nnkernels.parameters import FloatArray
 
-RIGHT = "e = np.exp(logits - logits.max(axis=1, keepdims=True))\nprobs = e / e.sum(axis=1, keepdims=True)"
+SOFTMAX = exercise("softmax")
+RIGHT = SOFTMAX.shown["softmax"]
 TOLERANCES = {np.dtype(np.float64): 1e-7, np.dtype(np.float32): 1e-5}
-Outcomes = dict[str, FloatArray | None]
 LARGE = ("logits of ±1e4", "rows far apart")
 
 
 def check_softmax(softmax: Function) -> GradcheckReport:
-    """Compare a softmax with scalar float64 loops, and name the mistake if it has a classic one.
+    """Compare a softmax with scalar float64 loops, and name the mistake if it is a classic one.
 
     Parameters
     ----------
@@ -40,16 +41,17 @@ def check_softmax(softmax: Function) -> GradcheckReport:
     ('overflow',)
     """
     cases = _cases()
-    calls = {name: call(softmax, ("logits",), logits) for name, logits in cases.items()}
-    error = next((called.error for called in calls.values() if called.error), None)
-    outcomes: Outcomes = {}
+    error: Exception | None = None
+    outcomes: dict[str, Answer] = {}
     odd: dict[str, Finding] = {}
-    for name, called in calls.items():
+    for name, logits in cases.items():
+        called = call(softmax, ("logits",), logits)
+        error = error or called.error
+        outcomes[name] = None
         if called.changed:
             odd["changed"] = changes_its_arguments("softmax", called.changed)
-        outcomes[name] = None
         if called.error is None:
-            outcomes[name], finding = as_floats("probs", called.result, cases[name].dtype)
+            outcomes[name], finding = as_floats("probs", called.result, logits.dtype)
             if finding is not None:
                 odd.setdefault(finding.mistake, finding)
     arrays = tuple(
@@ -80,67 +82,46 @@ def _cases() -> dict[str, FloatArray]:
 
 
 def _oracle(logits: FloatArray) -> FloatArray:
-    return np.array([_row(row) for row in logits.tolist()])
-
-
-def _row(row: list[float]) -> list[float]:
-    top = max(row)
-    exponentials = [math.exp(logit - top) for logit in row]
-    total = math.fsum(exponentials)
-    return [value / total for value in exponentials]
+    rows = []
+    for row in logits.tolist():
+        exponentials = [math.exp(logit - max(row)) for logit in row]
+        rows.append([value / math.fsum(exponentials) for value in exponentials])
+    return np.array(rows)
 
 
 def _diagnose(
-    cases: dict[str, FloatArray], outcomes: Outcomes, arrays: tuple[Comparison, ...], error: Exception | None
+    cases: dict[str, FloatArray], outcomes: dict[str, Answer], arrays: tuple[Comparison, ...], error: Exception | None
 ) -> tuple[Finding, ...]:
     wrong = tuple(array.name for array in arrays if not array.passed)
     seen: tuple[Finding, ...] = ()
     if error is not None:
         failed = tuple(name for name in cases if outcomes[name] is None)
         seen = (Finding("raises an error", failed, f"softmax(logits) {raised(error)}."),)
-    for mistakes, softmax in candidates():
-        if _is_same(softmax, cases, outcomes):
-            return seen + _findings(mistakes, wrong)
-    if seen:
-        return seen
+    found = explain(
+        list(outcomes.values()),
+        SOFTMAX.right["softmax"],
+        SOFTMAX.mistakes,
+        lambda lines: (answer(lines, {"logits": logits}) for logits in cases.values()),
+        tolerance=1e-5,
+    )
+    if found:
+        return seen + recognised({wrong: found}, SOFTMAX.mistakes, partial(Mistake.finding, right=RIGHT))
+    return seen or (_by_rule(outcomes, arrays, wrong),)
+
+
+def _by_rule(outcomes: dict[str, Answer], arrays: tuple[Comparison, ...], wrong: tuple[str, ...]) -> Finding:
     for array in arrays:
         if array.shape != array.expected_shape:
             text = f"For logits of shape {array.expected_shape}, probs have shape {array.shape}; it should be the same."
-            return (Finding("wrong shape", (array.name,), text, RIGHT),)
+            return Finding("wrong shape", (array.name,), text, RIGHT)
     if set(wrong) <= set(LARGE):
         finite = all(np.all(np.isfinite(np.asarray(outcomes[name]))) for name in LARGE)
-        return _findings((CUT_OFF if finite else OVERFLOW,), wrong)
+        return SOFTMAX.mistake("wrong for large logits" if finite else "overflow").finding(wrong, RIGHT)
     for name in (name for name in wrong if name not in LARGE):
         sums = np.asarray(outcomes[name]).sum(axis=1)
         off = np.flatnonzero(~(np.abs(sums - 1) <= 1e-5))
         if len(off):
             text = f"Row {off[0]} of {name} sums to {sums[off[0]]:.6g}; the probabilities of one image sum to 1."
-            return (Finding("rows do not sum to 1", wrong, text, RIGHT),)
+            return Finding("rows do not sum to 1", wrong, text, RIGHT)
     text = "The rows sum to 1, but the probabilities are not exp(logit) / sum(exp(logits)) of their row."
-    return (Finding("not recognised", wrong, text, RIGHT),)
-
-
-def _is_same(softmax: Softmax, cases: dict[str, FloatArray], outcomes: Outcomes) -> bool:
-    # Also in where it overflows to NaN, and in where the shapes do not fit.
-    for name, logits in cases.items():
-        outcome = outcomes[name]
-        try:
-            with np.errstate(all="ignore"):
-                expected = softmax(logits)
-        except ValueError:
-            if outcome is not None:
-                return False
-            continue
-        if outcome is None or expected.shape != outcome.shape:
-            return False
-        if not np.allclose(outcome, expected, rtol=1e-5, atol=TOLERANCES[logits.dtype], equal_nan=True):
-            return False
-    return True
-
-
-def _findings(mistakes: tuple[Mistake, ...], wrong: tuple[str, ...]) -> tuple[Finding, ...]:
-    # The line that is right, once, below the last.
-    return tuple(
-        Finding(mistake.name, wrong, mistake.explanation, RIGHT if mistake is mistakes[-1] else "")
-        for mistake in mistakes
-    )
+    return Finding("not recognised", wrong, text, RIGHT)
