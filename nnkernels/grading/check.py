@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 
 from nnkernels.errors import ConfigurationError
-from nnkernels.grading.answers import NAMES, Answer, ask
-from nnkernels.grading.calls import Function
-from nnkernels.grading.diagnosis import Case, diagnose
-from nnkernels.grading.measured import Functions, check_forward_and_loss, directional_derivatives, measure
+from nnkernels.grading.calls import BACKWARD, NAMES, Function, Returned, ask
+from nnkernels.grading.diagnosis import Case, diagnose, right_steps
+from nnkernels.grading.measured import Functions, check_forward_and_loss, directional_derivative, measure
 from nnkernels.grading.networks import FULL_SIZE, SQUARE, Sizes, check_sizes, draw_problem
 from nnkernels.grading.report import Comparison, Finding, GradcheckReport
-from nnkernels.grading.steps import right_steps
 from nnkernels.kernels import numpy_kernels
 from nnkernels.parameters import Parameters
 
@@ -126,39 +124,25 @@ def _cases(functions: Functions, batches: tuple[Sizes, ...], seed: int) -> list[
 
 def _worst(cases: list[Case], tolerance: float) -> tuple[Comparison, ...]:
     # One record an array: of the first batch, unless the array is right there and wrong in another.
-    records = []
-    for k in range(len(NAMES)):
-        compared = [record for case in cases if (record := case.compared(k, tolerance))]
-        if compared:
-            records.append(next((record for record in compared if not record.passed), compared[0]))
-    return tuple(records)
+    compared = ([one for case in cases if (one := case.compared(k, tolerance))] for k in range(len(NAMES)))
+    return tuple(min(records, key=lambda record: record.passed) for records in compared if records)
 
 
 def _after_an_error(
-    functions: Functions, answer: Answer, seed: int, tolerance: float
+    functions: Functions, answer: Returned, seed: int, tolerance: float
 ) -> tuple[tuple[Comparison, ...], tuple[Finding, ...], tuple[str, ...]]:
     # Where it raises there are no numbers; at other sizes there may be, and they say why.
     (raised,) = answer.findings
     problem = draw_problem(FULL_SIZE, seed)
     if ask(functions.backward, problem, check_forward_and_loss(functions, problem)).error is None:
-        text = f"{raised.explanation} With {FULL_SIZE} it runs: one of these sizes is written into the code."
-        return (
-            (),
-            (Finding("size written into the code", (), text, "take it from an array: len(X), params.b2.size"),),
-            (),
-        )
+        fixed = BACKWARD.finding("size written into the code", (), seen=raised.explanation, sizes=FULL_SIZE)
+        return (), (fixed,), ()
     (square,) = cases = _cases(functions, (SQUARE,), seed)
     if square.answer.error is not None:
-        hint = (
-            "no two sizes are alike here: print the shapes of what meets in that line, and write no size into the code"
-        )
-        return (), (replace(raised, right=hint),), ()
+        return (), (replace(raised, right=BACKWARD.hints["raises"]),), ()
     found = square.answer.findings + diagnose(cases, tolerance)
-    if found:
-        text = "that is how the mistake below was found, and where the values are from."
-    else:
-        text = "and the result is right: so in that line two of the sizes N, D, H and C are confused."
-    raised = replace(raised, explanation=f"{raised.explanation} With {SQUARE} all shapes fit and it runs; {text}")
+    text = BACKWARD.hints["square wrong" if found else "square right"].format(sizes=SQUARE)
+    raised = replace(raised, explanation=f"{raised.explanation} {text}")
     return _worst(cases, tolerance), (raised, *found), square.answer.notes
 
 
@@ -168,19 +152,16 @@ def _at_full_size(functions: Functions, seed: int, tolerance: float) -> tuple[Fi
     if answer.findings:
         return answer.findings
     rng = np.random.default_rng([seed, 1])
-    # A step along a direction moves Z1 and the logits about as far as one along a single bias.
-    directions = Parameters(*(rng.normal(size=w.shape) / np.sqrt(w.size) for w in problem.params))
-    slopes = directional_derivatives(functions, problem, directions)
     found = []
-    for name, array, direction, slope in zip(NAMES, answer.arrays, directions, slopes, strict=True):
+    for name, field, array in zip(NAMES, Parameters._fields, answer.arrays, strict=True):
+        w = getattr(problem.params, field)
+        # A step along a direction moves Z1 and the logits about as far as one along a single bias.
+        direction = rng.normal(size=w.shape) / np.sqrt(w.size)
+        expected = directional_derivative(functions, problem, field, direction)
         parts = np.asarray(array) * direction
         yours = float(np.sum(parts))
-        # Along one direction the entries may cancel, so their size is what the error is judged by. A slope that is NaN
-        # is not judged.
-        if abs(yours - slope) > tolerance * max(abs(slope), float(np.linalg.norm(parts))):
-            text = (
-                f"With {FULL_SIZE}, {name} gives {yours:.8g} for the slope along a random direction; numerically it is "
-                f"{slope:.8g}. The small networks are right, so look for what depends on the size, or shows seldom."
-            )
-            found.append(Finding("wrong at full size", (name,), text))
+        # The entries may cancel along a direction, so their size is what the error is judged by; NaN is not judged.
+        if abs(yours - expected) > tolerance * max(abs(expected), float(np.linalg.norm(parts))):
+            fields = {"sizes": FULL_SIZE, "name": name, "yours": f"{yours:.8g}", "expected": f"{expected:.8g}"}
+            found.append(BACKWARD.finding("wrong at full size", (name,), **fields))
     return tuple(found)

@@ -5,26 +5,35 @@ Where nothing fits, the report names the first wrong array, counted from the out
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnkernels.grading.answers import NAMES, Answer
-from nnkernels.grading.measured import Measured
-from nnkernels.grading.mistakes import Lines, Mistake, answer, explain, recognised, same
+from nnkernels.grading.calls import BACKWARD, NAMES, Returned, as_floats
+from nnkernels.grading.measured import Functions, Measured, differentiate, slope
+from nnkernels.grading.mistakes import Judged, Lines, Mistake, answer, same
 from nnkernels.grading.report import Comparison, Finding, compare
-from nnkernels.grading.steps import ANOTHER, BACKWARD, SAME
 from nnkernels.parameters import FloatArray
 
-WHERE_TO_LOOK = {
-    "db2": "db2 is the sum of dlogits over the images: begin with dlogits, where the loss and the logits meet.",
-    "dW2": "db2 is right, and so dlogits probably is: look at the product that makes dW2, A1.T @ dlogits.",
-    "db1": "dW2 and db2 are right, so the mistake lies between the hidden layer and the output: in dlogits @ W2.T, in "
-    "the derivative of the activation, or in the sum over the images.",
-    "dW1": "dW2, db2 and db1 are right, and so dZ1 probably is: look at the product that makes dW1, X.T @ dZ1.",
-}
+# The numerical derivatives have errors of 1e-11; a backward pass in float32 has errors of 1e-7.
+SAME = 2e-6
+
+
+class Activation(NamedTuple):
+    """An activation function, its derivative in terms of its output, and the code of that."""
+
+    function: Callable[[FloatArray], FloatArray]
+    slope_of: Callable[[FloatArray], Any]
+    code: str
+
+
+RELU = Activation(lambda Z1: np.maximum(Z1, 0), lambda A1: A1 > 0, "(Z1 > 0)")
+TANH = Activation(np.tanh, lambda A1: 1 - A1**2, "(1 - A1**2)")
+SIGMOID = Activation(lambda Z1: (1 + np.tanh(Z1 / 2)) / 2, lambda A1: A1 * (1 - A1), "A1 * (1 - A1)")
+ANOTHER = Activation(lambda Z1: Z1 * np.nan, lambda A1: A1 * np.nan, "f'(Z1)")
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,7 @@ class Case:
 
     measured: Measured
     steps: dict[str, Any] | None
-    answer: Answer
+    answer: Returned
 
     @property
     def images(self) -> int:
@@ -53,62 +62,53 @@ class Case:
 
 def diagnose(cases: list[Case], tolerance: float) -> tuple[Finding, ...]:
     """Return what is wrong with the values and shapes of the arrays; each explanation holds in all batches."""
-    explained: dict[tuple[str, ...], list[tuple[Mistake, ...]]] = {}
-    findings: list[Finding] = []
-    rest = []
+    judged: dict[tuple[str, ...], Judged] = {}
     for k, name in enumerate(NAMES):
+        yours = [case.answer.arrays[k] for case in cases]
         # Arrays that are no numbers, or not finite, have a finding of their own.
-        arrays = [case.answer.arrays[k] for case in cases]
-        if not all(array is not None and np.all(np.isfinite(array)) for array in arrays):
-            continue
-        if all(case.passes(k, tolerance) for case in cases):
-            continue
-        if found := _explanations(k, cases):
-            explained[(name,)] = found
-        elif finding := _by_rule(k, cases):
-            findings.append(finding)
+        finite = all(array is not None and np.all(np.isfinite(array)) for array in yours)
+        if finite and not all(case.passes(k, tolerance) for case in cases):
+            judged[(name,)] = Judged(yours, [_right_lines(k, cases)], partial(_answers, k, cases))
+    findings = BACKWARD.recognised(judged, SAME, lambda mistake, names: _finding(mistake, names, cases[0]))
+    explained = {name for finding in findings for name in finding.arrays}
+    rest = []
+    for name in (name for names in judged for name in names if name not in explained):
+        if finding := _by_rule(NAMES.index(name), cases):
+            findings += (finding,)
         else:
             rest.append(name)
-    by_catalogue = recognised(explained, BACKWARD.mistakes, lambda mistake, names: _finding(mistake, names, cases[0]))
-    if rest:
-        findings.append(_not_recognised(rest, cases, tolerance))
-    return (*by_catalogue, *findings)
+    return (*findings, _not_recognised(rest, cases, tolerance)) if rest else findings
 
 
-def _explanations(k: int, cases: list[Case]) -> list[tuple[Mistake, ...]]:
+def _right_lines(k: int, cases: list[Case]) -> Lines:
     lines = BACKWARD.right[NAMES[k]][0]
     # Of another architecture or another loss, only what holds for all gradients.
     if any(case.steps is None for case in cases):
-        lines = {name: lines[name] for name in ("turned", "scaled", "signed")}
-    elif not all(case.steps["softmax"] for case in cases if case.steps):
-        lines = {name: code for name, code in lines.items() if name != "dlogits"}
+        return {name: lines[name] for name in ("turned", "scaled", "signed")}
+    if all(case.steps["softmax"] for case in cases if case.steps):
+        return lines
+    return {name: code for name, code in lines.items() if name != "dlogits"}
 
-    def answers(lines: Lines) -> Iterator[FloatArray | None]:
-        for case in cases:
-            gradient = case.measured.gradient
-            yield answer(lines, case.steps or {"last": gradient[k], "N": case.images, "C": len(gradient.b2)})
 
-    return explain([case.answer.arrays[k] for case in cases], [lines], BACKWARD.mistakes, answers, SAME)
+def _answers(k: int, cases: list[Case], lines: Lines) -> Iterator[FloatArray | None]:
+    for case in cases:
+        gradient = case.measured.gradient
+        yield answer(lines, case.steps or {"last": gradient[k], "N": case.images, "C": len(gradient.b2)})
 
 
 def _finding(mistake: Mistake, names: tuple[str, ...], case: Case) -> Finding:
     steps = case.steps or {"softmax": False, "code": ANOTHER.code}
-    finding = mistake.finding(names)
-    explanation = finding.explanation.format(N=case.images, C=len(case.measured.gradient.b2))
+    fields = {"N": case.images, "C": len(case.measured.gradient.b2), "slope": steps["code"]}
+    fields["dlogits"] = "(probs - onehot(y)) / N" if steps["softmax"] else "the derivative of the loss, 1/N included"
     (line, *_others) = mistake.forms[0]
-    if line in ("dlogits", "scaled", "signed"):
-        if len(names) < len(NAMES):
-            # What is made of dlogits and right would become wrong with it.
-            return Finding(
-                finding.mistake, names, f"{explanation} The other arrays do not have it: look at where these are made."
-            )
-        right = BACKWARD.shown["dlogits"]
-    elif line in ("dA1", "dZ1"):
-        right = BACKWARD.shown[line]
-    else:
-        right = "\n".join(BACKWARD.shown[name] for name in names)
-    dlogits = "(probs - onehot(y)) / N" if steps["softmax"] else "the derivative of the loss, 1/N included"
-    return Finding(finding.mistake, names, explanation, right.format(dlogits=dlogits, slope=steps["code"]))
+    if line in ("scaled", "signed"):
+        line = "dlogits"
+    if line == "dlogits" and len(names) < len(NAMES):
+        # What is made of dlogits and right would become wrong with it.
+        finding = mistake.finding(names, **fields)
+        return replace(finding, explanation=f"{finding.explanation} {BACKWARD.hints['elsewhere']}")
+    shown = (line,) if line in ("dlogits", "dA1", "dZ1") else names
+    return mistake.finding(names, "\n".join(BACKWARD.shown[one] for one in shown), **fields)
 
 
 def _by_rule(k: int, cases: list[Case]) -> Finding | None:
@@ -118,24 +118,18 @@ def _by_rule(k: int, cases: list[Case]) -> Finding | None:
     right = [case.measured.gradient[k] for case in cases]
     for mine, theirs in zip(yours, right, strict=True):
         if mine.shape != theirs.shape:
-            text = f"{name} has shape {mine.shape}; its parameter has {theirs.shape}, and a gradient has the same."
-            return Finding("wrong shape", (name,), text)
+            return BACKWARD.finding("wrong shape", (name,), name=name, shape=mine.shape, expected=theirs.shape)
     ratios = _ratios(yours, right)
-    if _is_constant(ratios):
-        text = f"{name} is {ratios[0]:.6g} times the right array in every entry: a constant factor is wrong."
-        return Finding("constant factor", (name,), text)
     divisors = [case.images / ratio for case, ratio in zip(cases, ratios, strict=False)]
-    if _is_constant(divisors):
-        text = f"{name} is divided by {divisors[0]:.6g} whatever the batch; divide by the number of its images."
-        return Finding("divided by a fixed number", (name,), text, "N = len(X)")
     added = [mine - theirs for mine, theirs in zip(yours, right, strict=True)]
     strengths = _ratios(added, [case.measured.problem.params[k] for case in cases])
-    if _is_constant(strengths):
-        text = (
-            f"{name} is the right gradient plus {strengths[0]:.4g} times the parameter, as of weight decay (L2). The "
-            "loss that was given has no such term: add it there too, or leave it to the update."
-        )
-        return Finding("weight decay that the loss does not have", (name,), text)
+    for mistake, numbers in (
+        ("constant factor", ratios),
+        ("divided by a fixed number", divisors),
+        ("weight decay that the loss does not have", strengths),
+    ):
+        if numbers and max(numbers) - min(numbers) <= 1e-4 * abs(numbers[0]):
+            return BACKWARD.finding(mistake, (name,), name=name, number=f"{numbers[0]:.6g}")
     return None
 
 
@@ -151,17 +145,45 @@ def _ratios(yours: list[FloatArray], right: list[FloatArray]) -> list[float]:
     return ratios
 
 
-def _is_constant(values: list[float]) -> bool:
-    return bool(values) and max(values) - min(values) <= 1e-4 * abs(values[0])
-
-
 def _not_recognised(rest: list[str], cases: list[Case], tolerance: float) -> Finding:
     wrong = [name for k, name in enumerate(NAMES) if not all(case.passes(k, tolerance) for case in cases)]
-    first = next(name for name in WHERE_TO_LOOK if name in wrong)
-    text = "The values fit none of the mistakes that are known here. "
-    text += WHERE_TO_LOOK[first] if first in rest else f"Mend {first} first: errors travel from the output backwards."
+    first = next(name for name in BACKWARD.hints if name in wrong)
+    hint = BACKWARD.hints[first] if first in rest else f"Mend {first} first: errors travel from the output backwards."
     right_for = [case.images for case in cases if all(case.passes(k, tolerance) for k in range(4))]
     if right_for:
         wrong_for = [case.images for case in cases if case.images not in right_for]
-        text += f" With N = {right_for[0]} everything is right, with N = {wrong_for[0]} it is not."
-    return Finding("not recognised", tuple(rest), text)
+        hint += f" With N = {right_for[0]} everything is right, with N = {wrong_for[0]} it is not."
+    return BACKWARD.finding("not recognised", tuple(rest), hint=hint)
+
+
+def right_steps(functions: Functions, measured: Measured) -> dict[str, Any] | None:
+    """Return what the lines of the backward pass read, by name, in ``X W1 + b1 -> f -> A1 W2 + b2 -> loss``.
+
+    That is ``dlogits`` (the numerical derivative of the loss), ``slopes`` (that of A1 by Z1), ``softmax`` (whether
+    dlogits is ``(probs - onehot) / N``) and more; None for a network that is built otherwise, whose gradient differs.
+    """
+    params, X, y = measured.problem
+    N, H, C = len(X), len(params.b1), len(params.b2)
+    values: dict[str, FloatArray | None] = {}
+    for name, shape in {"Z1": (N, H), "A1": (N, H), "logits": (N, C), "probs": (N, C)}.items():
+        array, _finding = as_floats(name, getattr(measured.activations, name, None))
+        values[name] = array if array is not None and array.shape == shape else None
+    Z1, A1, logits, probs = values.values()
+    if Z1 is None or A1 is None or logits is None:
+        return None
+    onehot = np.eye(C)[y]
+    moving = logits.copy()
+    dlogits, _roughness = differentiate(lambda: float(functions.loss(moving, y)), moving)
+
+    def hidden(by: float) -> FloatArray:
+        # b1 moves every Z1 of its column by as much, and so the columns of A1 by f'.
+        return np.asarray(functions.forward(params._replace(b1=params.b1 + by), X).A1, np.float64)
+
+    with np.errstate(all="ignore"):
+        slopes, _difference = slope(hidden)
+    activation = next((one for one in (RELU, TANH, SIGMOID) if same(A1, one.function(Z1), SAME)), ANOTHER)
+    softmax = probs is not None and same((probs - onehot) / N, dlogits, SAME)
+    steps = {**values, "X": X, "y": y, "N": N, "C": C, "W2": params.W2, "onehot": onehot, **activation._asdict()}
+    steps |= {"dlogits": dlogits, "slopes": slopes, "relu": activation is RELU, "softmax": softmax}
+    rebuilt = (answer(BACKWARD.right[name][0], steps) for name in NAMES)
+    return steps if all(same(*pair, SAME) for pair in zip(rebuilt, measured.gradient, strict=True)) else None

@@ -25,15 +25,11 @@ class Comparison:
         ``dW1``, ``db1``, ``dW2`` or ``db2``; in the exercises the case or the parameter.
     shape, expected_shape : tuple of int
         Where they differ, the values are not compared: the errors are infinite, ``worst_entry`` is None.
-    max_absolute_error : float
-        Largest ``|yours - expected|``; infinite where yours is NaN or infinite.
-    max_relative_error : float
-        The same, divided by the largest ``|expected|`` of the whole array, so that an entry near zero asks for no
-        impossible precision.
+    max_absolute_error, max_relative_error : float
+        Largest ``|yours - expected|``, infinite where yours is NaN or infinite, and the same divided by the largest
+        ``|expected|`` of the array, so that an entry near zero asks for no impossible precision.
     worst_entry : tuple of int, or None
-        Index of the largest error.
-    yours, expected : float
-        Both values there.
+        Index of the largest error; ``yours`` and ``expected`` are the values there.
     wrong_entries : int
         Entries whose relative error is above the tolerance.
     """
@@ -97,7 +93,7 @@ class Finding:
 
     def __str__(self) -> str:
         named = self.arrays if len(self.arrays) <= 4 else (*self.arrays[:3], f"{len(self.arrays) - 3} more")
-        where = f" in {join_names(named)}" if named else ""
+        where = " in " + ", ".join(named[:-1]) + " and " * (len(named) > 1) + named[-1] if named else ""
         text = [f"{self.mistake}{where}", _wrapped(self.explanation, "    ")]
         if self.right:
             text.append("    right: " + self.right.replace("\n", "\n           "))
@@ -112,16 +108,12 @@ class GradcheckReport:
     ----------
     subject : str
         What was checked: ``backward``, ``softmax`` or ``update``.
-    setting : str
-        On what, and against what.
-    oracle : str
-        Where the expected values come from, in a word, as the heading of their column.
+    setting, oracle : str
+        On what and against what it was checked, in a sentence and in a word.
     arrays : tuple of Comparison
         One an array, the worst batch of each; empty where the function gave nothing to compare.
     findings : tuple of Finding
-        What is wrong; empty if the check passed.
-    notes : tuple of str
-        What is worth knowing but not wrong.
+        What is wrong; empty if the check passed. ``notes`` are worth knowing, but not wrong.
     error : Exception or None
         What the checked function raised, if it did.
     """
@@ -169,11 +161,6 @@ class GradcheckReport:
         for note in self.notes:
             parts += ["", _wrapped(f"note: {note}", "  ")]
         return "\n".join(parts)
-
-
-def join_names(names: tuple[str, ...]) -> str:
-    """Return ``a``, ``a and b`` or ``a, b and c``."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _table(arrays: tuple[Comparison, ...], oracle: str) -> list[str]:
