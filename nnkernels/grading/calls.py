@@ -53,12 +53,10 @@ def call(function: Function, names: tuple[str, ...], *arguments: Any) -> Call:
 def raised(error: Exception) -> str:
     """Return an error in one line, with the line of code that raised it where that is known."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
-    # The last line that the reader may have written: not one inside an installed package.
+    # The last line that the learner may have written: not one inside an installed package.
     own = [frame for frame in frames if "site-packages" not in Path(frame.filename).parts]
-    if not own or not own[-1].line:
-        return f"raised {one_line(error)}"
-    frame = own[-1]
-    return f"raised {one_line(error)} (in {frame.name}, line {frame.lineno}: {frame.line})"
+    where = f" (in {own[-1].name}, line {own[-1].lineno}: {own[-1].line})" if own and own[-1].line else ""
+    return f"raised {one_line(error)}{where}"
 
 
 def no_answer(what: str, error: Exception, arrays: tuple[str, ...] = ()) -> Finding:
@@ -72,10 +70,7 @@ def changes_its_arguments(function: str, changed: tuple[str, ...]) -> Finding:
 
 
 def as_floats(name: str, value: Any, dtype: npt.DTypeLike = np.float64) -> tuple[FloatArray | None, Finding | None]:
-    """Return a value as a float64 array, and what is wrong with its type, which ought to be ``dtype``.
-
-    The array is None where there are no real numbers in it.
-    """
+    """Return a value as a float64 array, or None if it has no real numbers, and a finding if it is not of ``dtype``."""
     try:
         array = np.asarray(value)
         if array.dtype.kind not in "fiub":

@@ -45,10 +45,8 @@ def gradcheck(
     forward, loss : callable, optional
         ``forward(params, X) -> Activations`` and ``loss(logits, y) -> float``; those of the module, or else the
         reference's.
-    inputs, hidden, classes, images : int
-        Sizes of the small network and its batch. Equal sizes would hide confusions of axes.
-    seed : int
-        Of the random network.
+    inputs, hidden, classes, images, seed : int
+        Sizes of the small random network and its batch, and the seed. Equal sizes would hide confusions of axes.
     tolerance : float
         Largest error that passes, relative to the largest entry of the array.
 
@@ -78,21 +76,19 @@ def gradcheck(
         raise ConfigurationError(f"tolerance is {tolerance}; expected a number between 0 and 1, such as 1e-6")
     functions = _functions(backward, forward, loss)
     # A factor N is 1 for one image, so two batches also tell a missing 1/N from any other factor.
-    batches = (sizes, sizes._replace(images=1 if images > 1 else 3))
-    setting = (
-        f"Held against numerical derivatives of the loss, in float64, with {sizes} and with N = {batches[1].images}"
-    )
-    cases = _cases(functions, batches, seed)
+    others = 1 if images > 1 else 3
+    setting = f"Held against numerical derivatives of the loss, in float64, with {sizes} and with N = {others}"
+    cases = _cases(functions, (sizes, sizes._replace(images=others)), seed)
     error = next((case.answer.error for case in cases if case.answer.error), None)
     if cases[0].answer.error is not None:
         arrays, findings, notes = _after_an_error(functions, cases[0].answer, seed, tolerance)
         return GradcheckReport("backward", setting, "numerical", arrays, findings, notes, error)
+    findings = cases[0].answer.findings
     # What both batches show is said once.
-    findings = tuple(
-        {(f.mistake, f.arrays): f for case in reversed(cases) for f in case.answer.findings[::-1]}.values()
-    )
+    said = {(finding.mistake, finding.arrays) for finding in findings}
+    findings += tuple(one for one in cases[1].answer.findings if (one.mistake, one.arrays) not in said)
     usable = [case for case in cases if case.answer.error is None]
-    findings = findings[::-1] + diagnose(usable, tolerance)
+    findings += diagnose(usable, tolerance)
     if not findings:
         findings = _at_full_size(functions, seed, tolerance)
         setting += f"; also, along random directions, with {FULL_SIZE}"
@@ -108,8 +104,7 @@ def _functions(backward: Any, forward: Function | None, loss: Function | None) -
     functions = Functions(forward or numpy_kernels.forward, loss or numpy_kernels.loss, of_module or backward)
     for name, function in functions._asdict().items():
         if not callable(function):
-            kind = type(function).__name__
-            raise ConfigurationError(f"{name} is a {kind}; expected a function, or a module with one")
+            raise ConfigurationError(f"{name} is a {type(function).__name__}; expected a function or a module with one")
     return functions
 
 

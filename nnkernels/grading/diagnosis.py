@@ -100,9 +100,8 @@ def _finding(mistake: Mistake, names: tuple[str, ...], case: Case) -> Finding:
     steps = case.steps or {"softmax": False, "code": ANOTHER.code}
     fields = {"N": case.images, "C": len(case.measured.gradient.b2), "slope": steps["code"]}
     fields["dlogits"] = "(probs - onehot(y)) / N" if steps["softmax"] else "the derivative of the loss, 1/N included"
-    (line, *_others) = mistake.forms[0]
-    if line in ("scaled", "signed"):
-        line = "dlogits"
+    line = next(iter(mistake.forms[0]))
+    line = {"scaled": "dlogits", "signed": "dlogits"}.get(line, line)
     if line == "dlogits" and len(names) < len(NAMES):
         # What is made of dlogits and right would become wrong with it.
         finding = mistake.finding(names, **fields)
@@ -119,15 +118,13 @@ def _by_rule(k: int, cases: list[Case]) -> Finding | None:
     for mine, theirs in zip(yours, right, strict=True):
         if mine.shape != theirs.shape:
             return BACKWARD.finding("wrong shape", (name,), name=name, shape=mine.shape, expected=theirs.shape)
-    ratios = _ratios(yours, right)
-    divisors = [case.images / ratio for case, ratio in zip(cases, ratios, strict=False)]
     added = [mine - theirs for mine, theirs in zip(yours, right, strict=True)]
-    strengths = _ratios(added, [case.measured.problem.params[k] for case in cases])
-    for mistake, numbers in (
-        ("constant factor", ratios),
-        ("divided by a fixed number", divisors),
-        ("weight decay that the loss does not have", strengths),
-    ):
+    found = {"constant factor": _ratios(yours, right)}
+    ratios = zip(cases, found["constant factor"], strict=False)
+    found["divided by a fixed number"] = [case.images / ratio for case, ratio in ratios]
+    params = [case.measured.problem.params[k] for case in cases]
+    found["weight decay that the loss does not have"] = _ratios(added, params)
+    for mistake, numbers in found.items():
         if numbers and max(numbers) - min(numbers) <= 1e-4 * abs(numbers[0]):
             return BACKWARD.finding(mistake, (name,), name=name, number=f"{numbers[0]:.6g}")
     return None

@@ -90,7 +90,7 @@ def check_forward_and_loss(functions: Functions, problem: Problem) -> Any:
     params, X, y = problem
     activations = _result(functions.forward, "forward(params, X)", problem, params, X)
     logits, expected = _logits_of(activations), (len(X), len(params.b2))
-    _refuse(activations, logits, "forward", expected, f"Activations(Z1, A1, logits, probs), logits of shape {expected}")
+    _refuse(activations, logits, "forward", expected, f"Activations(Z1, A1, logits, probs), logits {expected}")
     loss = _result(functions.loss, "loss(logits, y)", problem, logits, y)
     _refuse(loss, loss, "loss", (), "one float, the mean over the batch")
     if not np.isfinite(loss):
@@ -109,8 +109,7 @@ def _logits_of(activations: Any) -> Any:
 
 
 def _result(function: Function, signature: str, problem: Problem, *arguments: Any) -> Any:
-    names = tuple(re.findall(r"\w+", signature)[1:])
-    called = call(function, names, *arguments)
+    called = call(function, tuple(re.findall(r"\w+", signature)[1:]), *arguments)
     what = f"{signature} with {problem.sizes}"
     if called.error is not None:
         raise GradcheckError(f"{what} {raised(called.error)}. {FORM.hints['both']}") from called.error
@@ -120,8 +119,8 @@ def _result(function: Function, signature: str, problem: Problem, *arguments: An
 
 
 def _refuse(result: Any, numbers: Any, name: str, shape: tuple[int, ...], expected: str) -> None:
-    if np.shape(numbers) != shape or not isinstance(numbers, float | np.ndarray | np.floating):
-        seen = f" of shape {np.shape(numbers)}" if np.ndim(numbers) else ""
+    if np.shape(numbers) != shape or not (shape or isinstance(numbers, float | np.ndarray | np.floating)):
+        seen = f"{' with logits' if shape else ''} of shape {np.shape(numbers)}" if np.ndim(numbers) else ""
         raise GradcheckError(f"{name} returned {type(result).__name__}{seen}; expected {expected}")
     dtype = np.asarray(numbers).dtype
     if dtype != np.float64:

@@ -108,13 +108,12 @@ class Exercise:
         The answers are given by the names of the arrays that are judged together. ``finding`` puts a mistake in some
         arrays into words.
         """
-        explained = {names: one.explanations(self.mistakes, tolerance) for names, one in judged.items()}
-        explained = {names: found for names, found in explained.items() if found}
+        tried = ((names, one.explanations(self.mistakes, tolerance)) for names, one in judged.items())
+        explained = dict(pair for pair in tried if pair[1])
         choices: dict[frozenset[Mistake], dict[Names, tuple[Mistake, ...]]] = {}
         for chosen in product(*explained.values()):
             choices.setdefault(frozenset().union(*chosen), dict(zip(explained, chosen, strict=True)))
-        fewest = min(map(len, choices))
-        best = [together for together in choices if len(together) == fewest]
+        best = [together for together in choices if len(together) == min(map(len, choices))]
         certain = frozenset.intersection(*best)
 
         def findings(some: frozenset[Mistake], together: frozenset[Mistake]) -> list[Finding]:

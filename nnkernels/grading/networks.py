@@ -28,8 +28,7 @@ class Sizes(NamedTuple):
 
 
 FULL_SIZE = Sizes(784, 20, 10, 32)
-# Every product of two matrices has a shape here, so that a missing transpose gives numbers instead of an error. Ten,
-# for the sake of code in which the ten digits are written down.
+# All products of two matrices fit here, so a missing transpose gives numbers, no error; and so does a fixed 10 in code.
 SQUARE = Sizes(10, 10, 10, 10)
 
 

@@ -80,10 +80,8 @@ class Finding:
         A short name, such as ``missing 1/N``; ``not recognised`` where the cause is not known.
     arrays : tuple of str
         Where it shows.
-    explanation : str
-        What was seen and why it is wrong.
-    right : str
-        The code that is right, or what to do, in one or more lines; may be empty.
+    explanation, right : str
+        What was seen and why it is wrong, and the code that is right, or what to do; ``right`` may be empty.
     """
 
     mistake: str
@@ -106,10 +104,8 @@ class GradcheckReport:
 
     Attributes
     ----------
-    subject : str
-        What was checked: ``backward``, ``softmax`` or ``update``.
-    setting, oracle : str
-        On what and against what it was checked, in a sentence and in a word.
+    subject, setting, oracle : str
+        What was checked: ``backward``, ``softmax`` or ``update``; how, in a sentence; and against what, in a word.
     arrays : tuple of Comparison
         One an array, the worst batch of each; empty where the function gave nothing to compare.
     findings : tuple of Finding

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import scipy.special
 
@@ -79,24 +81,21 @@ def _diagnose(
     outcomes: dict[str, Answer], arrays: tuple[Comparison, ...], error: Exception | None
 ) -> tuple[Finding, ...]:
     wrong = tuple(array.name for array in arrays if not array.passed)
-    seen: tuple[Finding, ...] = ()
-    if error is not None:
-        failed = tuple(name for name in CASES if outcomes[name] is None)
-        seen = (no_answer("softmax(logits)", error, failed),)
+    failed = tuple(name for name in CASES if outcomes[name] is None)
+    seen = (no_answer("softmax(logits)", error, failed),) if error else ()
     judged = Judged(
         list(outcomes.values()),
         SOFTMAX.right["softmax"],
         lambda lines: (answer(lines, {"logits": logits}) for logits in CASES.values()),
     )
     recognised = SOFTMAX.recognised({wrong: judged}, 1e-5, lambda mistake, names: mistake.finding(names, RIGHT))
-    return seen + (recognised or (() if seen else (_by_rule(outcomes, arrays, wrong),)))
+    return seen + recognised or (_by_rule(outcomes, arrays, wrong),)
 
 
 def _by_rule(outcomes: dict[str, Answer], arrays: tuple[Comparison, ...], wrong: tuple[str, ...]) -> Finding:
     for array in arrays:
         if array.shape != array.expected_shape:
-            shapes = {"shape": array.shape, "expected": array.expected_shape}
-            return SOFTMAX.finding("wrong shape", (array.name,), RIGHT, **shapes)
+            return SOFTMAX.finding("wrong shape", (array.name,), RIGHT, **asdict(array))
     if set(wrong) <= set(LARGE):
         finite = all(np.all(np.isfinite(np.asarray(outcomes[name]))) for name in LARGE)
         return SOFTMAX.finding("wrong for large logits" if finite else "overflow", wrong, RIGHT)

@@ -18,7 +18,6 @@ from nnkernels.recipes import Optimizer, OptimizerName
 LEARNING_RATES = (0.1, 0.1, 0.05, 0.2, 0.2, 0.1)
 HYPERPARAMETERS = {"sgd": (), "momentum": ("momentum",), "adam": ("beta_1", "beta_2", "epsilon")}
 TOLERANCE = 1e-9
-SGD = Optimizer("sgd")
 UPDATE = exercise("update")
 
 _rng = np.random.default_rng(0)
@@ -33,7 +32,7 @@ for _grads in GRADIENTS:
     _grads.W1[0] = 0
 
 
-def check_update(update: Function, optimizer: Optimizer | OptimizerName = SGD) -> GradcheckReport:
+def check_update(update: Function, optimizer: Optimizer | OptimizerName = "sgd") -> GradcheckReport:
     """Take several steps with an update and compare each with the rule, and name the mistake if it is a classic one.
 
     Parameters
@@ -66,22 +65,18 @@ def check_update(update: Function, optimizer: Optimizer | OptimizerName = SGD) -
     if isinstance(optimizer, str):
         optimizer = Optimizer(optimizer)
     subject = f"update ({optimizer.name})"
-    setting = (
-        f"Held against the rule for one number, in float64, over {len(LEARNING_RATES)} steps with a learning rate that "
-        "changes."
-    )
-    names = ("params", "grads", "state", "learning_rate", *HYPERPARAMETERS[optimizer.name])
-    values = [getattr(optimizer, name) for name in HYPERPARAMETERS[optimizer.name]]
+    setting = UPDATE.hints["setting"].format(steps=len(LEARNING_RATES))
+    settings = {name: getattr(optimizer, name) for name in HYPERPARAMETERS[optimizer.name]}
+    names = ("params", "grads", "state", "learning_rate", *settings)
     params, state = START, initial_state(START)
     path: list[Parameters] = []
     findings: tuple[Finding, ...] = ()
     for step, (grads, learning_rate) in enumerate(zip(GRADIENTS, LEARNING_RATES, strict=True), start=1):
-        called = call(update, names, params, grads, state, learning_rate, *values)
+        called = call(update, names, params, grads, state, learning_rate, *settings.values())
         if called.error is not None:
             finding = _raised(called.error, f"update({', '.join(names)}) in step {step}", optimizer.name)
             return GradcheckReport(subject, setting, "expected", (), (finding,), (), called.error)
-        touched = tuple(name for name in called.changed if name.startswith("grads"))
-        if touched:
+        if touched := tuple(name for name in called.changed if name.startswith("grads")):
             findings = (changes_its_arguments("update", touched),)
         params, _grads, state = called.arguments[:3]
         path.append(copy(params))
@@ -103,16 +98,16 @@ def _follow(lines: Lines, k: int, optimizer: Optimizer) -> Iterator[FloatArray]:
 
 
 def _raised(error: Exception, what: str, optimizer_name: str) -> Finding:
-    finding, right = no_answer(what, error), UPDATE.shown[optimizer_name]
+    finding = no_answer(what, error)
     if isinstance(error, NotImplementedError):  # an exercise not begun: too early for the solution
         return finding
     mistake, reason = finding.mistake, ""
     if isinstance(error, AttributeError) and "set attribute" in str(error):
-        mistake, reason = "not in place", UPDATE.hints["assigned"]
+        mistake, reason = "not in place", " " + UPDATE.hints["assigned"]
     elif isinstance(error, ZeroDivisionError) and optimizer_name == "adam":
         mistake = "step counted from 0"
-        reason = UPDATE.finding(mistake, ()).explanation
-    return Finding(mistake, (), f"{finding.explanation} {reason}".strip(), right)
+        reason = " " + UPDATE.finding(mistake, ()).explanation
+    return Finding(mistake, (), finding.explanation + reason, UPDATE.shown[optimizer_name])
 
 
 def _compare_all(path: list[Parameters], optimizer: Optimizer) -> tuple[tuple[Comparison, ...], tuple[str, ...]]:
@@ -136,10 +131,8 @@ def _diagnose(path: list[Parameters], arrays: tuple[Comparison, ...], optimizer:
     wrong = [k for k in range(4) if not arrays[k].passed]
     still = [k for k in wrong if all(np.array_equal(params[k], START[k]) for params in path)]
     moved = [k for k in wrong if k not in still]
-    found: tuple[Finding, ...] = ()
-    if still:
-        mistake = "not in place" if len(still) == len(names) else "not updated"
-        found += (UPDATE.finding(mistake, tuple(names[k] for k in still), right),)
+    mistake = "not in place" if len(still) == len(names) else "not updated"
+    found = (UPDATE.finding(mistake, tuple(names[k] for k in still), right),) if still else ()
     if not moved:
         return found
     where = tuple(names[k] for k in moved)
