@@ -73,7 +73,7 @@ def check_softmax(softmax: Function) -> GradcheckReport:
     findings = tuple(odd.values())
     if "wrong type" not in odd and not (len(arrays) == len(CASES) and all(array.passed for array in arrays)):
         findings += _diagnose(outcomes, arrays, error)
-    setting = "Held against SciPy's softmax in float64, in each case with N images (rows) and C classes (columns)."
+    setting = "Held against SciPy's float64 softmax; each case has N images (rows) and C classes (columns)."
     return GradcheckReport("softmax", setting, "expected", arrays, findings, (), error)
 
 
