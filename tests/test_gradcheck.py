@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from nnkernels.errors import ConfigurationError, UnknownNameError
 from nnkernels.grading import GradcheckError, check_softmax, check_update, gradcheck
+from nnkernels.grading.mistakes import exercise
 from nnkernels.grading.networks import Sizes, draw_problem
 from nnkernels.kernels import Activations, numpy_kernels
 from nnkernels.parameters import Parameters
@@ -414,6 +415,20 @@ def test_what_fits_two_mistakes_alike_is_called_either():
     report = gradcheck(backward_with(dlogits=lambda p, Y, z: (p - Y) / p.size), classes=2)
     assert report.mistakes == ("factor 1/2 or mean over the classes too",)
     assert report.findings[0].arrays == ALL
+
+
+# The catalogues
+
+
+@pytest.mark.parametrize("name", ["backward", "softmax", "update"])
+def test_every_wrong_line_stands_for_a_right_one(name):
+    # A line of another name would never be tried, and so its mistake never be recognised.
+    catalogue = exercise(name)
+    right = [set(lines) for computations in catalogue.right.values() for lines in computations]
+    for mistake in catalogue.mistakes:
+        assert mistake.words
+        for form in mistake.forms:
+            assert any(set(form) <= lines for lines in right), (mistake.name, set(form))
 
 
 # Nothing is claimed that is not so
@@ -1144,6 +1159,11 @@ def test_a_wrong_adam_is_named(mistake):
     report = check_update(ADAMS[mistake], Optimizer("adam"))
     assert not report.passed
     assert report.mistakes == (mistake,)
+
+
+def test_two_mistakes_in_adam_are_both_named():
+    update = adam_with(time=lambda t: 1, step=lambda m, v, epsilon: m / (v + epsilon))
+    assert check_update(update, Optimizer("adam")).mistakes == ("step not counted", "no square root")
 
 
 def test_adam_without_epsilon_shows_as_nan_where_the_gradient_is_zero():

@@ -1,10 +1,10 @@
-"""Calling other people's functions: on copies, watched for changed arguments, with errors that say which call."""
+"""Calling a learner's functions, on copies, and reading what they return, with everything that is odd about it."""
 
 from __future__ import annotations
 
 import copy
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,26 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.errors import one_line
+from nnkernels.grading.mistakes import exercise
+from nnkernels.grading.networks import Problem
 from nnkernels.grading.report import Finding
-from nnkernels.parameters import FloatArray
+from nnkernels.parameters import FloatArray, Parameters
 
 Function = Callable[..., Any]
+Arrays = tuple[FloatArray | None, ...]
+FORM, BACKWARD = exercise("form"), exercise("backward")
+NAMES = ("dW1", "db1", "dW2", "db2")
 
 
 class Call(NamedTuple):
-    """The outcome of a call.
-
-    Attributes
-    ----------
-    result : object
-        What the function returned; None if it raised.
-    error : Exception or None
-        What it raised.
-    changed : tuple of str
-        Names of the argument arrays that are no longer what they were.
-    arguments : tuple
-        The copies that it was called with.
-    """
+    """What a call returned or raised, the names of the arrays that it changed, and the copies that it was given."""
 
     result: Any
     error: Exception | None
@@ -60,65 +53,46 @@ def call(function: Function, names: tuple[str, ...], *arguments: Any) -> Call:
 def raised(error: Exception) -> str:
     """Return an error in one line, with the line of code that raised it where that is known."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
-    # The last line that the reader may have written: not one inside an installed package.
+    # The last line that the learner may have written: not one inside an installed package.
     own = [frame for frame in frames if "site-packages" not in Path(frame.filename).parts]
-    if not own or not own[-1].line:
-        return f"raised {one_line(error)}"
-    frame = own[-1]
-    return f"raised {one_line(error)} (in {frame.name}, line {frame.lineno}: {frame.line})"
+    where = f" (in {own[-1].name}, line {own[-1].lineno}: {own[-1].line})" if own and own[-1].line else ""
+    return f"raised {one_line(error)}{where}"
 
 
-def changes_its_arguments(what: str, changed: tuple[str, ...]) -> Finding:
+def no_answer(what: str, error: Exception, arrays: tuple[str, ...] = ()) -> Finding:
+    """Return the finding that a call raised an error."""
+    return FORM.finding("raises an error", arrays, call=what, raised=raised(error))
+
+
+def changes_its_arguments(function: str, changed: tuple[str, ...]) -> Finding:
     """Return the finding that a function has written into its arguments."""
-    first = changed[0]
-    return Finding(
-        "changes its arguments",
-        changed,
-        f"After the call {first} held other values than before. A caller may need it again: {what} has to leave what "
-        "it is given as it is. An array that is only given another name is still the same array; -=, *= and [...] = "
-        "write into it.",
-        f"work on a copy, as in  new = {first}.copy()",
-    )
+    return FORM.finding("changes its arguments", changed, first=changed[0], function=function)
 
 
 def as_floats(name: str, value: Any, dtype: npt.DTypeLike = np.float64) -> tuple[FloatArray | None, Finding | None]:
-    """Return a value as a float64 array, and what is wrong with its type, which ought to be ``dtype``.
-
-    The array is None where there are no real numbers in it.
-    """
-    if value is None:
-        return None, Finding("wrong type", (name,), f"{name} is None; expected an array. Is it computed and returned?")
+    """Return a value as a float64 array, or None if it has no real numbers, and a finding if it is not of ``dtype``."""
     try:
         array = np.asarray(value)
         if array.dtype.kind not in "fiub":
             raise TypeError(f"numbers of dtype {array.dtype}")
     except (TypeError, ValueError) as error:
-        kind = type(value).__name__
-        return None, Finding("wrong type", (name,), f"{name} is a {kind} and no array of floats: {one_line(error)}")
+        seen = f"{name} is a {type(value).__name__} and no array of floats: {one_line(error)}"
+        if value is None:
+            seen = f"{name} is None; expected an array. Is it computed and returned?"
+        return None, FORM.finding("wrong type", (name,), seen=seen)
     finding = None
     if array.dtype != dtype:
-        finding = Finding(
-            "wrong dtype",
-            (name,),
-            f"{name} is {array.dtype}, but what came in is {np.dtype(dtype)}, and a result keeps the dtype. Look for a "
-            "cast, or for an array that is made with another dtype.",
-            "make new arrays with np.empty_like or np.zeros_like",
-        )
+        finding = FORM.finding("wrong dtype", (name,), name=name, dtype=array.dtype, expected=np.dtype(dtype))
     return array.astype(np.float64), finding
 
 
 def not_finite(name: str, array: FloatArray) -> Finding | None:
     """Return the finding that an array has NaN or infinite entries, or None."""
-    bad = ~np.isfinite(array)
-    if not bad.any():
+    bad = np.argwhere(~np.isfinite(array)).tolist()
+    if not bad:
         return None
-    index = tuple(int(i) for i in np.argwhere(bad)[0])
-    return Finding(
-        "not finite",
-        (name,),
-        f"{name}{list(index)} is {array[index]} ({int(bad.sum())} of {array.size} entries are NaN or infinite). Look "
-        "for a division by zero, a logarithm of zero, an overflow of exp, or an array of np.empty that is not filled.",
-    )
+    entry = {"name": name, "index": bad[0], "value": array[tuple(bad[0])]}
+    return FORM.finding("not finite", (name,), **entry, count=len(bad), size=array.size)
 
 
 def _arrays(names: tuple[str, ...], values: tuple[Any, ...]) -> Iterator[tuple[str, FloatArray]]:
@@ -129,3 +103,51 @@ def _arrays(names: tuple[str, ...], values: tuple[Any, ...]) -> Iterator[tuple[s
             fields = getattr(value, "_fields", None)
             inner = [f"{name}.{field}" for field in fields] if fields else [f"{name}[{i}]" for i in range(len(value))]
             yield from _arrays(tuple(inner), tuple(value))
+
+
+class Returned(NamedTuple):
+    """What backward returned: dW1, db1, dW2, db2 (None where there is no array), and what is wrong with their form."""
+
+    arrays: Arrays = (None, None, None, None)
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    error: Exception | None = None
+
+
+def ask(backward: Function, problem: Problem, activations: Any) -> Returned:
+    """Call a backward pass on copies of everything, and read what it returns."""
+    called = call(backward, ("params", "X", "y", "activations"), *problem, activations)
+    if called.error is not None:
+        what = f"backward(params, X, y, activations) with {problem.sizes}"
+        return Returned(findings=(no_answer(what, called.error),), error=called.error)
+    findings = [changes_its_arguments("backward", called.changed)] if called.changed else []
+    values, notes = _four_values(called.result)
+    if values is None:
+        size = f" of {len(called.result)}" if isinstance(called.result, tuple | list | Mapping) else ""
+        seen = BACKWARD.hints["returned"].format(kind=type(called.result).__name__, size=size)
+        return Returned(findings=(FORM.finding("wrong type", (), BACKWARD.hints["return"], seen=seen), *findings))
+    arrays: list[FloatArray | None] = []
+    for name, value in zip(NAMES, values, strict=True):
+        array, finding = as_floats(name, value)
+        arrays.append(array)
+        findings += [found for found in (finding, array is not None and not_finite(name, array)) if found]
+    reordered, order = _in_order(tuple(arrays), problem.params)
+    return Returned(reordered, (*findings, *order), notes)
+
+
+def _four_values(result: Any) -> tuple[tuple[Any, ...] | None, tuple[str, ...]]:
+    if all(hasattr(result, field) for field in Parameters._fields):
+        return tuple(getattr(result, field) for field in Parameters._fields), ()
+    if isinstance(result, tuple | list) and len(result) == 4:
+        return tuple(result), (BACKWARD.hints["read"].format(kind=type(result).__name__),)
+    return None, ()
+
+
+def _in_order(arrays: Arrays, params: Parameters) -> tuple[Arrays, tuple[Finding, ...]]:
+    # By their shapes: the same four, in another order.
+    wanted = [array.shape for array in params]
+    found = [None if array is None else array.shape for array in arrays]
+    if found == wanted or None in found or len(set(wanted)) < 4 or set(found) != set(wanted):
+        return arrays, ()
+    seen = ", ".join(NAMES[wanted.index(shape)] for shape in found if shape is not None)
+    return tuple(arrays[found.index(shape)] for shape in wanted), (BACKWARD.finding("wrong order", NAMES, seen=seen),)

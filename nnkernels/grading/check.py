@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 
 from nnkernels.errors import ConfigurationError
-from nnkernels.grading.answers import NAMES, Answer, ask, ask_at
-from nnkernels.grading.calls import Function
-from nnkernels.grading.diagnosis import Case, diagnose
-from nnkernels.grading.measured import Functions, check_forward_and_loss, directional_derivatives, measure
+from nnkernels.grading.calls import BACKWARD, NAMES, Function, Returned, ask
+from nnkernels.grading.diagnosis import Case, diagnose, right_steps
+from nnkernels.grading.measured import Functions, check_forward_and_loss, directional_derivative, measure
 from nnkernels.grading.networks import FULL_SIZE, SQUARE, Sizes, check_sizes, draw_problem
-from nnkernels.grading.pieces import take_apart
-from nnkernels.grading.report import Comparison, Finding, GradcheckReport, compare
+from nnkernels.grading.report import Comparison, Finding, GradcheckReport
 from nnkernels.kernels import numpy_kernels
 from nnkernels.parameters import Parameters
 
@@ -47,10 +45,8 @@ def gradcheck(
     forward, loss : callable, optional
         ``forward(params, X) -> Activations`` and ``loss(logits, y) -> float``; those of the module, or else the
         reference's.
-    inputs, hidden, classes, images : int
-        Sizes of the small network and its batch. Equal sizes would hide confusions of axes.
-    seed : int
-        Of the random network.
+    inputs, hidden, classes, images, seed : int
+        Sizes of the small random network and its batch, and the seed. Equal sizes would hide confusions of axes.
     tolerance : float
         Largest error that passes, relative to the largest entry of the array.
 
@@ -80,22 +76,24 @@ def gradcheck(
         raise ConfigurationError(f"tolerance is {tolerance}; expected a number between 0 and 1, such as 1e-6")
     functions = _functions(backward, forward, loss)
     # A factor N is 1 for one image, so two batches also tell a missing 1/N from any other factor.
-    batches = [sizes, sizes._replace(images=1 if images > 1 else 3)]
-    cases, answers = _cases(functions, batches, seed)
-    also = batches[1].images
-    setting = f"Held against numerical derivatives of the loss, in float64, with {sizes} and with N = {also}"
-    error = next((answer.error for answer in answers if answer.error), None)
-    findings = _merged([finding for answer in answers for finding in answer.findings])
-    if answers[0].error is not None:
-        return _after_an_error(functions, answers[0], setting, seed, tolerance)
-    usable = [case for case, answer in zip(cases, answers, strict=True) if answer.error is None]
+    others = 1 if images > 1 else 3
+    setting = f"Held against numerical derivatives of the loss, in float64, with {sizes} and with N = {others}"
+    cases = _cases(functions, (sizes, sizes._replace(images=others)), seed)
+    error = next((case.answer.error for case in cases if case.answer.error), None)
+    if cases[0].answer.error is not None:
+        arrays, findings, notes = _after_an_error(functions, cases[0].answer, seed, tolerance)
+        return GradcheckReport("backward", setting, "numerical", arrays, findings, notes, error)
+    findings = cases[0].answer.findings
+    # What both batches show is said once.
+    said = {(finding.mistake, finding.arrays) for finding in findings}
+    findings += tuple(one for one in cases[1].answer.findings if (one.mistake, one.arrays) not in said)
+    usable = [case for case in cases if case.answer.error is None]
     findings += diagnose(usable, tolerance)
-    arrays = _worst(usable, tolerance)
-    notes = tuple(dict.fromkeys(note for answer in answers for note in answer.notes))
     if not findings:
-        findings += _at_full_size(functions, seed, tolerance)
+        findings = _at_full_size(functions, seed, tolerance)
         setting += f"; also, along random directions, with {FULL_SIZE}"
-    return GradcheckReport("backward", setting, "numerical", arrays, findings, notes, error)
+    notes = tuple(dict.fromkeys(note for case in cases for note in case.answer.notes))
+    return GradcheckReport("backward", setting, "numerical", _worst(usable, tolerance), findings, notes, error)
 
 
 def _functions(backward: Any, forward: Function | None, loss: Function | None) -> Functions:
@@ -104,92 +102,61 @@ def _functions(backward: Any, forward: Function | None, loss: Function | None) -
         forward = forward or getattr(backward, "forward", None)
         loss = loss or getattr(backward, "loss", None)
     functions = Functions(forward or numpy_kernels.forward, loss or numpy_kernels.loss, of_module or backward)
-    for name, function in zip(functions._fields, functions, strict=True):
+    for name, function in functions._asdict().items():
         if not callable(function):
-            raise ConfigurationError(
-                f"{name} is a {type(function).__name__}; expected a function, or a module with one"
-            )
+            raise ConfigurationError(f"{name} is a {type(function).__name__}; expected a function or a module with one")
     return functions
 
 
-def _cases(functions: Functions, batches: list[Sizes], seed: int) -> tuple[list[Case], list[Answer]]:
-    cases, answers = [], []
+def _cases(functions: Functions, batches: tuple[Sizes, ...], seed: int) -> list[Case]:
+    cases = []
     for sizes in batches:
         measured = measure(functions, sizes, seed)
-        answer = ask(functions.backward, measured)
-        answers.append(answer)
-        cases.append(Case(measured, take_apart(functions, measured), answer.arrays))
-    return cases, answers
+        answer = ask(functions.backward, measured.problem, measured.activations)
+        cases.append(Case(measured, right_steps(functions, measured), answer))
+    return cases
 
 
 def _worst(cases: list[Case], tolerance: float) -> tuple[Comparison, ...]:
     # One record an array: of the first batch, unless the array is right there and wrong in another.
-    records = []
-    for k, name in enumerate(NAMES):
-        compared = [
-            compare(name, array, case.gradient[k], tolerance) for case in cases if (array := case.yours[k]) is not None
-        ]
-        if compared:
-            records.append(next((record for record in compared if not record.passed), compared[0]))
-    return tuple(records)
+    compared = ([one for case in cases if (one := case.compared(k, tolerance))] for k in range(len(NAMES)))
+    return tuple(min(records, key=lambda record: record.passed) for records in compared if records)
 
 
-def _merged(findings: list[Finding]) -> tuple[Finding, ...]:
-    # What both batches show is said once; so are the arrays that share an oddity.
-    return tuple({(finding.mistake, finding.arrays): finding for finding in reversed(findings)}.values())[::-1]
-
-
-def _after_an_error(functions: Functions, answer: Answer, setting: str, seed: int, tolerance: float) -> GradcheckReport:
+def _after_an_error(
+    functions: Functions, answer: Returned, seed: int, tolerance: float
+) -> tuple[tuple[Comparison, ...], tuple[Finding, ...], tuple[str, ...]]:
     # Where it raises there are no numbers; at other sizes there may be, and they say why.
     (raised,) = answer.findings
     problem = draw_problem(FULL_SIZE, seed)
-    if ask_at(functions.backward, problem, check_forward_and_loss(functions, problem)).error is None:
-        text = f"{raised.explanation} With {FULL_SIZE} it runs: one of these sizes is written into the code."
-        found: tuple[Finding, ...] = (
-            Finding("size written into the code", (), text, "take it from an array: len(X), params.b2.size"),
-        )
-        return GradcheckReport("backward", setting, "numerical", (), found, error=answer.error)
-    cases, answers = _cases(functions, [SQUARE], seed)
-    if answers[0].error is not None:
-        hint = (
-            "no two sizes are alike here: print the shapes of what meets in that line, and write no size into the code"
-        )
-        found = (replace(raised, right=hint),)
-        return GradcheckReport("backward", setting, "numerical", (), found, error=answer.error)
-    found = answers[0].findings + diagnose(cases, tolerance)
-    seen = f"With {SQUARE} all shapes fit and it runs"
-    if found:
-        text = f"{raised.explanation} {seen}; that is how the mistake below was found, and where the values are from."
-    else:
-        text = (
-            f"{raised.explanation} {seen}, and is right: so in that line two of the sizes N, D, H and C are confused."
-        )
-    arrays = _worst(cases, tolerance)
-    found = (replace(raised, explanation=text), *found)
-    return GradcheckReport("backward", setting, "numerical", arrays, found, answers[0].notes, answer.error)
+    if ask(functions.backward, problem, check_forward_and_loss(functions, problem)).error is None:
+        fixed = BACKWARD.finding("size written into the code", (), seen=raised.explanation, sizes=FULL_SIZE)
+        return (), (fixed,), ()
+    (square,) = cases = _cases(functions, (SQUARE,), seed)
+    if square.answer.error is not None:
+        return (), (replace(raised, right=BACKWARD.hints["raises"]),), ()
+    found = square.answer.findings + diagnose(cases, tolerance)
+    text = BACKWARD.hints["square wrong" if found else "square right"].format(sizes=SQUARE)
+    raised = replace(raised, explanation=f"{raised.explanation} {text}")
+    return _worst(cases, tolerance), (raised, *found), square.answer.notes
 
 
 def _at_full_size(functions: Functions, seed: int, tolerance: float) -> tuple[Finding, ...]:
     problem = draw_problem(FULL_SIZE, seed)
-    activations = check_forward_and_loss(functions, problem)
-    answer = ask_at(functions.backward, problem, activations)
+    answer = ask(functions.backward, problem, check_forward_and_loss(functions, problem))
     if answer.findings:
         return answer.findings
     rng = np.random.default_rng([seed, 1])
-    # A step along a direction moves Z1 and the logits about as far as one along a single bias.
-    directions = Parameters(*(rng.normal(size=w.shape) / np.sqrt(w.size) for w in problem.params))
     found = []
-    for name, array, direction, slope in zip(
-        NAMES, answer.arrays, directions, directional_derivatives(functions, problem, directions), strict=True
-    ):
-        if array is None or np.isnan(slope):
-            continue
-        yours = float(np.sum(array * direction))
-        # Along one direction the entries may cancel, so their size is what the error is judged by.
-        if abs(yours - slope) > tolerance * max(abs(slope), float(np.sqrt(np.sum((array * direction) ** 2)))):
-            text = (
-                f"With {FULL_SIZE}, {name} gives {yours:.8g} for the slope along a random direction; numerically it is "
-                f"{slope:.8g}. The small networks are right, so look for what depends on the size, or shows seldom."
-            )
-            found.append(Finding("wrong at full size", (name,), text))
+    for name, field, array in zip(NAMES, Parameters._fields, answer.arrays, strict=True):
+        w = getattr(problem.params, field)
+        # A step along a direction moves Z1 and the logits about as far as one along a single bias.
+        direction = rng.normal(size=w.shape) / np.sqrt(w.size)
+        expected = directional_derivative(functions, problem, field, direction)
+        parts = np.asarray(array) * direction
+        yours = float(np.sum(parts))
+        # The entries may cancel along a direction, so their size is what the error is judged by; NaN is not judged.
+        if abs(yours - expected) > tolerance * max(abs(expected), float(np.linalg.norm(parts))):
+            fields = {"sizes": FULL_SIZE, "name": name, "yours": f"{yours:.8g}", "expected": f"{expected:.8g}"}
+            found.append(BACKWARD.finding("wrong at full size", (name,), **fields))
     return tuple(found)

@@ -1,253 +1,186 @@
 """From wrong arrays to the mistake behind them: claimed only where it explains every entry of an array.
 
-The arrays that each classic mistake would give are built from the network at hand, and compared. Where nothing fits,
-the report names the first wrong array, counted from the output, since errors travel backwards.
+Where nothing fits, the report names the first wrong array, counted from the output, since errors travel backwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnkernels.grading.answers import NAMES
-from nnkernels.grading.candidates import MOST_MISTAKES, candidates, wrong_factors
-from nnkernels.grading.measured import Measured
-from nnkernels.grading.mistakes import DLOGITS, RESULT_TRANSPOSED, Mistake
-from nnkernels.grading.pieces import SAME, Pieces, same
-from nnkernels.grading.report import Finding, compare
-from nnkernels.parameters import FloatArray, Parameters
+from nnkernels.grading.calls import BACKWARD, NAMES, Returned, as_floats
+from nnkernels.grading.measured import Functions, Measured, differentiate, slope
+from nnkernels.grading.mistakes import Judged, Lines, Mistake, answer, same
+from nnkernels.grading.report import Comparison, Finding, compare
+from nnkernels.parameters import FloatArray
 
-# Explanations of one array that are as simple as each other; more than a few are no explanation.
-MOST_ALTERNATIVES = 4
-# Sum of the squares of an array that is zero but for rounding.
-VANISHING = 1e-20
+# The numerical derivatives have errors of 1e-11; a backward pass in float32 has errors of 1e-7.
+SAME = 2e-6
 
-WHERE_TO_LOOK = {
-    "db2": "db2 is the sum of dlogits over the images: begin with dlogits, where the loss and the logits meet.",
-    "dW2": "db2 is right, and so dlogits probably is: look at the product that makes dW2, A1.T @ dlogits.",
-    "db1": "dW2 and db2 are right, so the mistake lies between the hidden layer and the output: in dlogits @ W2.T, in "
-    "the derivative of the activation, or in the sum over the images.",
-    "dW1": "dW2, db2 and db1 are right, and so dZ1 probably is: look at the product that makes dW1, X.T @ dZ1.",
-}
-FROM_THE_OUTPUT = tuple(WHERE_TO_LOOK)
-RIGHT_FORMS = {
-    "dW1": "dW1 = X.T @ dZ1",
-    "db1": "db1 = dZ1.sum(axis=0)",
-    "dW2": "dW2 = A1.T @ dlogits",
-    "db2": "db2 = dlogits.sum(axis=0)",
-}
+
+class Activation(NamedTuple):
+    """An activation function, its derivative in terms of its output, and the code of that."""
+
+    function: Callable[[FloatArray], FloatArray]
+    slope_of: Callable[[FloatArray], Any]
+    code: str
+
+
+RELU = Activation(lambda Z1: np.maximum(Z1, 0), lambda A1: A1 > 0, "(Z1 > 0)")
+TANH = Activation(np.tanh, lambda A1: 1 - A1**2, "(1 - A1**2)")
+SIGMOID = Activation(lambda Z1: (1 + np.tanh(Z1 / 2)) / 2, lambda A1: A1 * (1 - A1), "A1 * (1 - A1)")
+ANOTHER = Activation(lambda Z1: Z1 * np.nan, lambda A1: A1 * np.nan, "f'(Z1)")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A batch: its numerical gradient, the steps of the right backward pass where they are known, and your answer."""
+    """A batch: its numerical gradient, the right steps to it where they are known, and the learner's answer."""
 
     measured: Measured
-    pieces: Pieces | None
-    yours: tuple[FloatArray | None, ...]
-
-    @property
-    def gradient(self) -> Parameters:
-        """The numerical gradient."""
-        return self.measured.gradient
+    steps: dict[str, Any] | None
+    answer: Returned
 
     @property
     def images(self) -> int:
         """The batch's N."""
         return len(self.measured.problem.X)
 
+    def compared(self, k: int, tolerance: float) -> Comparison | None:
+        """Return an array beside the numerical one, if there is such an array."""
+        yours = self.answer.arrays[k]
+        return None if yours is None else compare(NAMES[k], yours, self.measured.gradient[k], tolerance)
+
+    def passes(self, k: int, tolerance: float) -> bool:
+        """Tell whether an array is right."""
+        compared = self.compared(k, tolerance)
+        return compared is not None and compared.passed
+
 
 def diagnose(cases: list[Case], tolerance: float) -> tuple[Finding, ...]:
     """Return what is wrong with the values and shapes of the arrays; each explanation holds in all batches."""
-    wrong = [k for k in range(4) if _is_wrong(k, cases, tolerance)]
-    explained = {k: found for k in wrong if (found := _explanations(k, cases))}
-    findings = _recognised(explained, cases[0]) if explained else []
+    judged: dict[tuple[str, ...], Judged] = {}
+    for k, name in enumerate(NAMES):
+        yours = [case.answer.arrays[k] for case in cases]
+        # Arrays that are no numbers, or not finite, have a finding of their own.
+        finite = all(array is not None and np.all(np.isfinite(array)) for array in yours)
+        if finite and not all(case.passes(k, tolerance) for case in cases):
+            judged[(name,)] = Judged(yours, [_right_lines(k, cases)], partial(_answers, k, cases))
+    findings = BACKWARD.recognised(judged, SAME, lambda mistake, names: _finding(mistake, names, cases[0]))
+    explained = {name for finding in findings for name in finding.arrays}
     rest = []
-    for k in wrong:
-        if k not in explained:
-            finding = _by_rule(k, cases)
-            if finding is None:
-                rest.append(NAMES[k])
-            else:
-                findings.append(finding)
-    if rest:
-        findings.append(_not_recognised(rest, cases, tolerance))
-    return tuple(findings)
+    for name in (name for names in judged for name in names if name not in explained):
+        if finding := _by_rule(NAMES.index(name), cases):
+            findings += (finding,)
+        else:
+            rest.append(name)
+    return (*findings, _not_recognised(rest, cases, tolerance)) if rest else findings
 
 
-def _is_wrong(k: int, cases: list[Case], tolerance: float) -> bool:
-    # Arrays that are no numbers, or not finite, have a finding of their own.
-    yours = [case.yours[k] for case in cases]
-    if not all(array is not None and np.all(np.isfinite(array)) for array in yours):
-        return False
-    return not all(_passes(k, case, tolerance) for case in cases)
+def _right_lines(k: int, cases: list[Case]) -> Lines:
+    lines = BACKWARD.right[NAMES[k]][0]
+    # Of another architecture or another loss, only what holds for all gradients.
+    if any(case.steps is None for case in cases):
+        return {name: lines[name] for name in ("turned", "scaled", "signed")}
+    if all(case.steps["softmax"] for case in cases if case.steps):
+        return lines
+    return {name: code for name, code in lines.items() if name != "dlogits"}
 
 
-def _passes(k: int, case: Case, tolerance: float) -> bool:
-    array = case.yours[k]
-    return array is not None and compare(NAMES[k], array, case.gradient[k], tolerance).passed
-
-
-def _explanations(k: int, cases: list[Case]) -> list[frozenset[Mistake]]:
-    surviving: set[frozenset[Mistake]] | None = None
+def _answers(k: int, cases: list[Case], lines: Lines) -> Iterator[FloatArray | None]:
     for case in cases:
-        found = set(_fitting(k, case))
-        surviving = found if surviving is None else surviving & found
-    surviving = (surviving or set()) - {frozenset()}
-    fewest = min(map(len, surviving), default=0)
-    simplest = sorted((found for found in surviving if len(found) == fewest), key=sorted)
-    return simplest if len(simplest) <= MOST_ALTERNATIVES else []
+        gradient = case.measured.gradient
+        yield answer(lines, case.steps or {"last": gradient[k], "N": case.images, "C": len(gradient.b2)})
 
 
-def _fitting(k: int, case: Case) -> Iterator[frozenset[Mistake]]:
-    yours, right = case.yours[k], case.gradient[k]
-    if yours is None:
-        return
-    if case.pieces is not None:
-        tried = candidates(NAMES[k], case.pieces)
-    elif right.ndim == 2:  # another architecture: only what holds for all gradients
-        tried = iter([((), right), ((RESULT_TRANSPOSED,), right.T)])
-    else:
-        tried = iter([((), right)])
-    factors = wrong_factors(case.images, len(case.gradient.b2))
-    for mistakes, array in tried:
-        if array.shape != yours.shape:
-            continue
-        ratio = _ratio(yours, array)
-        if ratio is None:
-            if same(yours, array):  # zero, and so is the candidate
-                yield frozenset(mistakes)
-            continue
-        for more, factor in factors:
-            if abs(ratio - factor) <= SAME * abs(factor) and len(mistakes + more) <= MOST_MISTAKES:
-                yield frozenset(mistakes + more)
-
-
-def _recognised(explained: dict[int, list[frozenset[Mistake]]], case: Case) -> list[Finding]:
-    # One explanation for each array, so that together they need the fewest mistakes.
-    choices = [dict(zip(explained, chosen, strict=True)) for chosen in product(*explained.values())]
-    fewest = min(len(_all(choice)) for choice in choices)
-    best = {_all(choice): choice for choice in choices if len(_all(choice)) == fewest}
-    certain = frozenset.intersection(*best)
-    first = next(iter(best.values()))
-    findings = [_finding(mistake, first, case) for mistake in _by_place(certain, first)]
-    if len(best) > 1:
-        alternatives = [
-            [_finding(mistake, choice, case) for mistake in sorted(chosen - certain)] for chosen, choice in best.items()
-        ]
-        findings.append(
-            Finding(
-                " or ".join(" and ".join(finding.mistake for finding in findings) for findings in alternatives),
-                alternatives[0][0].arrays,
-                "The values fit more than one mistake. Either: "
-                + " Or: ".join(" ".join(finding.explanation for finding in findings) for findings in alternatives),
-            )
-        )
-    return findings
-
-
-def _all(choice: dict[int, frozenset[Mistake]]) -> frozenset[Mistake]:
-    return frozenset().union(*choice.values())
-
-
-def _by_place(mistakes: frozenset[Mistake], choice: dict[int, frozenset[Mistake]]) -> list[Mistake]:
-    # What shows in most arrays happened nearest to the output.
-    return sorted(mistakes, key=lambda mistake: (-sum(mistake in found for found in choice.values()), mistake))
-
-
-def _finding(mistake: Mistake, choice: dict[int, frozenset[Mistake]], case: Case) -> Finding:
-    names = tuple(NAMES[k] for k, found in choice.items() if mistake in found)
-    pieces = case.pieces
-    softmax = pieces is not None and pieces.is_softmax_cross_entropy
-    slopes = {"relu": "(Z1 > 0)", "tanh": "(1 - A1**2)", "sigmoid": "A1 * (1 - A1)"}
-    values = {
-        "forms": "\n".join(RIGHT_FORMS[name] for name in names),
-        "N": case.images,
-        "C": len(case.gradient.b2),
-        "dlogits": "(probs - onehot(y)) / N" if softmax else "the derivative of the loss, 1/N included",
-        "slope": slopes.get(pieces.activation if pieces else "", "f'(Z1)"),
-    }
-    explanation, right = mistake.explanation.format(**values), mistake.right.format(**values)
-    if mistake.right == DLOGITS and len(names) < len(NAMES):
+def _finding(mistake: Mistake, names: tuple[str, ...], case: Case) -> Finding:
+    steps = case.steps or {"softmax": False, "code": ANOTHER.code}
+    fields = {"N": case.images, "C": len(case.measured.gradient.b2), "slope": steps["code"]}
+    fields["dlogits"] = "(probs - onehot(y)) / N" if steps["softmax"] else "the derivative of the loss, 1/N included"
+    line = next(iter(mistake.forms[0]))
+    line = {"scaled": "dlogits", "signed": "dlogits"}.get(line, line)
+    if line == "dlogits" and len(names) < len(NAMES):
         # What is made of dlogits and right would become wrong with it.
-        return Finding(
-            mistake.name, names, f"{explanation} The other arrays do not have it: look at where these are made."
-        )
-    return Finding(mistake.name, names, explanation, right)
+        finding = mistake.finding(names, **fields)
+        return replace(finding, explanation=f"{finding.explanation} {BACKWARD.hints['elsewhere']}")
+    shown = (line,) if line in ("dlogits", "dA1", "dZ1") else names
+    return mistake.finding(names, "\n".join(BACKWARD.shown[one] for one in shown), **fields)
 
 
 def _by_rule(k: int, cases: list[Case]) -> Finding | None:
     # Rules that need no knowledge of the network.
-    return _wrong_shape(k, cases) or _wrong_factor(k, cases) or _weight_decay(k, cases)
-
-
-def _wrong_shape(k: int, cases: list[Case]) -> Finding | None:
-    for case in cases:
-        yours, right = case.yours[k], case.gradient[k]
-        if yours is not None and yours.shape != right.shape:
-            text = f"{NAMES[k]} has shape {yours.shape}; its parameter has {right.shape}, and a gradient has the same."
-            return Finding("wrong shape", (NAMES[k],), text)
+    name = NAMES[k]
+    yours = [np.asarray(case.answer.arrays[k]) for case in cases]
+    right = [case.measured.gradient[k] for case in cases]
+    for mine, theirs in zip(yours, right, strict=True):
+        if mine.shape != theirs.shape:
+            return BACKWARD.finding("wrong shape", (name,), name=name, shape=mine.shape, expected=theirs.shape)
+    added = [mine - theirs for mine, theirs in zip(yours, right, strict=True)]
+    found = {"constant factor": _ratios(yours, right)}
+    ratios = zip(cases, found["constant factor"], strict=False)
+    found["divided by a fixed number"] = [case.images / ratio for case, ratio in ratios]
+    params = [case.measured.problem.params[k] for case in cases]
+    found["weight decay that the loss does not have"] = _ratios(added, params)
+    for mistake, numbers in found.items():
+        if numbers and max(numbers) - min(numbers) <= 1e-4 * abs(numbers[0]):
+            return BACKWARD.finding(mistake, (name,), name=name, number=f"{numbers[0]:.6g}")
     return None
 
 
-def _wrong_factor(k: int, cases: list[Case]) -> Finding | None:
-    found = [_ratio(case.yours[k], case.gradient[k]) for case in cases]
-    ratios = [ratio for ratio in found if ratio]
-    if len(ratios) < len(cases):
-        return None
-    if _is_constant(ratios):
-        text = f"{NAMES[k]} is {ratios[0]:.6g} times the right array in every entry: a constant factor is wrong."
-        return Finding("constant factor", (NAMES[k],), text)
-    divisors = [case.images / ratio for case, ratio in zip(cases, ratios, strict=True)]
-    if _is_constant(divisors):
-        text = f"{NAMES[k]} is divided by {divisors[0]:.6g} whatever the batch; divide by the number of its images."
-        return Finding("divided by a fixed number", (NAMES[k],), text, "N = len(X)")
-    return None
-
-
-def _weight_decay(k: int, cases: list[Case]) -> Finding | None:
-    found = []
-    for case in cases:
-        yours = case.yours[k]
-        if yours is not None:
-            found.append(_ratio(yours - case.gradient[k], case.measured.problem.params[k]))
-    strengths = [strength for strength in found if strength]
-    if len(strengths) < len(cases) or not _is_constant(strengths):
-        return None
-    text = (
-        f"{NAMES[k]} is the right gradient plus {strengths[0]:.4g} times the parameter, as of weight decay (L2). The "
-        "loss that was given has no such term: add it there too, or leave it to the update."
-    )
-    return Finding("weight decay that the loss does not have", (NAMES[k],), text)
-
-
-def _is_constant(values: list[float]) -> bool:
-    return max(values) - min(values) <= 1e-4 * abs(values[0])
-
-
-def _ratio(yours: FloatArray | None, right: FloatArray) -> float | None:
-    # The one factor between two arrays, if there is one.
-    square = float(np.vdot(right, right))
-    if yours is None or yours.shape != right.shape or square < VANISHING:
-        return None
-    ratio = float(np.vdot(right, yours)) / square
-    return ratio if same(yours, ratio * right) and abs(ratio) > SAME else None
+def _ratios(yours: list[FloatArray], right: list[FloatArray]) -> list[float]:
+    """Return the one factor between each pair of arrays; empty if a pair has none."""
+    ratios = []
+    for mine, theirs in zip(yours, right, strict=True):
+        square = float(np.vdot(theirs, theirs))
+        ratio = float(np.vdot(theirs, mine)) / square if square > 1e-20 else 0.0  # else zero but for rounding
+        if abs(ratio) <= SAME or not same(mine, ratio * theirs, SAME):
+            return []
+        ratios.append(ratio)
+    return ratios
 
 
 def _not_recognised(rest: list[str], cases: list[Case], tolerance: float) -> Finding:
-    first = next(
-        name for name in FROM_THE_OUTPUT if not all(_passes(NAMES.index(name), case, tolerance) for case in cases)
-    )
-    text = "The values fit none of the mistakes that are known here. "
-    if first in rest:
-        text += WHERE_TO_LOOK[first]
-    else:
-        text += f"Mend {first} first: errors travel from the output backwards."
-    right_for = [case.images for case in cases if all(_passes(k, case, tolerance) for k in range(4))]
+    wrong = [name for k, name in enumerate(NAMES) if not all(case.passes(k, tolerance) for case in cases)]
+    first = next(name for name in BACKWARD.hints if name in wrong)
+    hint = BACKWARD.hints[first] if first in rest else f"Mend {first} first: errors travel from the output backwards."
+    right_for = [case.images for case in cases if all(case.passes(k, tolerance) for k in range(4))]
     if right_for:
         wrong_for = [case.images for case in cases if case.images not in right_for]
-        text += f" With N = {right_for[0]} everything is right, with N = {wrong_for[0]} it is not."
-    return Finding("not recognised", tuple(rest), text)
+        hint += f" With N = {right_for[0]} everything is right, with N = {wrong_for[0]} it is not."
+    return BACKWARD.finding("not recognised", tuple(rest), hint=hint)
+
+
+def right_steps(functions: Functions, measured: Measured) -> dict[str, Any] | None:
+    """Return what the lines of the backward pass read, by name, in ``X W1 + b1 -> f -> A1 W2 + b2 -> loss``.
+
+    That is ``dlogits`` (the numerical derivative of the loss), ``slopes`` (that of A1 by Z1), ``softmax`` (whether
+    dlogits is ``(probs - onehot) / N``) and more; None for a network that is built otherwise, whose gradient differs.
+    """
+    params, X, y = measured.problem
+    N, H, C = len(X), len(params.b1), len(params.b2)
+    values: dict[str, FloatArray | None] = {}
+    for name, shape in {"Z1": (N, H), "A1": (N, H), "logits": (N, C), "probs": (N, C)}.items():
+        array, _finding = as_floats(name, getattr(measured.activations, name, None))
+        values[name] = array if array is not None and array.shape == shape else None
+    Z1, A1, logits, probs = values.values()
+    if Z1 is None or A1 is None or logits is None:
+        return None
+    onehot = np.eye(C)[y]
+    moving = logits.copy()
+    dlogits, _roughness = differentiate(lambda: float(functions.loss(moving, y)), moving)
+
+    def hidden(by: float) -> FloatArray:
+        # b1 moves every Z1 of its column by as much, and so the columns of A1 by f'.
+        return np.asarray(functions.forward(params._replace(b1=params.b1 + by), X).A1, np.float64)
+
+    with np.errstate(all="ignore"):
+        slopes, _difference = slope(hidden)
+    activation = next((one for one in (RELU, TANH, SIGMOID) if same(A1, one.function(Z1), SAME)), ANOTHER)
+    softmax = probs is not None and same((probs - onehot) / N, dlogits, SAME)
+    steps = {**values, "X": X, "y": y, "N": N, "C": C, "W2": params.W2, "onehot": onehot, **activation._asdict()}
+    steps |= {"dlogits": dlogits, "slopes": slopes, "relu": activation is RELU, "softmax": softmax}
+    rebuilt = (answer(BACKWARD.right[name][0], steps) for name in NAMES)
+    return steps if all(same(*pair, SAME) for pair in zip(rebuilt, measured.gradient, strict=True)) else None

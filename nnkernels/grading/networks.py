@@ -28,8 +28,7 @@ class Sizes(NamedTuple):
 
 
 FULL_SIZE = Sizes(784, 20, 10, 32)
-# Every product of two matrices has a shape here, so that a missing transpose gives numbers instead of an error. Ten,
-# for the sake of code in which the ten digits are written down.
+# All products of two matrices fit here, so a missing transpose gives numbers, no error; and so does a fixed 10 in code.
 SQUARE = Sizes(10, 10, 10, 10)
 
 
@@ -48,14 +47,8 @@ class Problem(NamedTuple):
 
 
 def check_sizes(sizes: Sizes, seed: int) -> None:
-    """Refuse sizes that check nothing.
-
-    Raises
-    ------
-    ConfigurationError
-        If a size or the seed is too small.
-    """
-    for field, size in zip(sizes._fields, sizes, strict=True):
+    """Raise a ConfigurationError for sizes or a seed that check nothing."""
+    for field, size in sizes._asdict().items():
         # With one class the softmax is always 1 and every gradient zero.
         least = 2 if field == "classes" else 1
         if not isinstance(size, int | np.integer):
@@ -69,10 +62,10 @@ def check_sizes(sizes: Sizes, seed: int) -> None:
 def draw_problem(sizes: Sizes, seed: int) -> Problem:
     """Draw a problem at which central differences are exact.
 
-    Every hidden unit is open for some images and shut for others, and b1 keeps ``Z1`` from zero by :data:`MARGIN` at
-    least where that is possible: ReLU has no derivative at zero, and a difference across it would be worth nothing.
-    Some ``Z1`` are as near as that on either side, so that a mask with another threshold shows. Every class occurs
-    if there are images enough.
+    Every hidden unit is active for some images and inactive for others, and b1 keeps ``Z1`` at least :data:`MARGIN`
+    from zero where that is possible: ReLU has no derivative at zero, and a difference across it would be worthless.
+    Some ``Z1`` are that near on either side, so that a mask with another threshold shows. Every class occurs if there
+    are enough images.
     """
     D, H, C, N = sizes
     rng = np.random.default_rng([seed, *sizes])
@@ -85,17 +78,14 @@ def draw_problem(sizes: Sizes, seed: int) -> Problem:
 
 
 def _biases_off_the_kinks(products: FloatArray) -> FloatArray:
-    N, H = products.shape
-    units = np.arange(H)
-    if N == 1:
-        # One image cannot be on both sides: every other unit is open.
-        biases: FloatArray = np.choose(units % 4, (0.5, -0.5, MARGIN, -MARGIN)) - products[0]
-        return biases
+    units = np.arange(products.shape[1])
+    if len(products) == 1:
+        # One image cannot be on both sides: every other unit is active.
+        return np.asarray(np.choose(units % 4, (0.5, -0.5, MARGIN, -MARGIN)) - products[0])
     # Zero goes into the widest gap between two images: to its middle, its lower end, its upper end, in turn.
     ordered = np.sort(products, axis=0)
     gaps = np.diff(ordered, axis=0)
     widest = np.argmax(gaps, axis=0)
     lower, gap = ordered[widest, units], gaps[widest, units]
     margin = np.minimum(MARGIN, gap / 2)
-    biases = -(lower + np.choose(units % 3, (gap / 2, margin, gap - margin)))
-    return biases
+    return np.asarray(-(lower + np.choose(units % 3, (gap / 2, margin, gap - margin))))

@@ -17,7 +17,7 @@ SMALLEST_SCALE = 1e-4
 
 @dataclass(frozen=True)
 class Comparison:
-    """One array of yours beside the expected one.
+    """One of the learner's arrays beside the expected one.
 
     Attributes
     ----------
@@ -25,15 +25,11 @@ class Comparison:
         ``dW1``, ``db1``, ``dW2`` or ``db2``; in the exercises the case or the parameter.
     shape, expected_shape : tuple of int
         Where they differ, the values are not compared: the errors are infinite, ``worst_entry`` is None.
-    max_absolute_error : float
-        Largest ``|yours - expected|``; infinite where yours is NaN or infinite.
-    max_relative_error : float
-        The same, divided by the largest ``|expected|`` of the whole array, so that an entry that happens to be
-        nearly zero asks for no impossible precision.
+    max_absolute_error, max_relative_error : float
+        Largest ``|yours - expected|``, infinite where yours is NaN or infinite, and the same divided by the largest
+        ``|expected|`` of the array, so that an entry near zero asks for no impossible precision.
     worst_entry : tuple of int, or None
-        Index of the largest error.
-    yours, expected : float
-        Both values there.
+        Index of the largest error; ``yours`` and ``expected`` are the values there.
     wrong_entries : int
         Entries whose relative error is above the tolerance.
     """
@@ -41,12 +37,12 @@ class Comparison:
     name: str
     shape: tuple[int, ...]
     expected_shape: tuple[int, ...]
-    max_absolute_error: float
-    max_relative_error: float
-    worst_entry: tuple[int, ...] | None
-    yours: float
-    expected: float
-    wrong_entries: int
+    max_absolute_error: float = 0.0
+    max_relative_error: float = 0.0
+    worst_entry: tuple[int, ...] | None = None
+    yours: float = float("nan")
+    expected: float = float("nan")
+    wrong_entries: int = 0
 
     @property
     def passed(self) -> bool:
@@ -61,28 +57,17 @@ class Comparison:
 
 def compare(name: str, yours: FloatArray, expected: FloatArray, tolerance: float) -> Comparison:
     """Compare an array with the expected one, relative to the latter's largest entry."""
-    nan = float("nan")
+    shapes = (yours.shape, expected.shape)
     if yours.shape != expected.shape:
-        infinite = float("inf")
-        return Comparison(name, yours.shape, expected.shape, infinite, infinite, None, nan, nan, max(1, expected.size))
+        return Comparison(name, *shapes, np.inf, np.inf, wrong_entries=max(1, expected.size))
     if expected.size == 0:
-        return Comparison(name, yours.shape, expected.shape, 0.0, 0.0, None, nan, nan, 0)
+        return Comparison(name, *shapes)
     with np.errstate(invalid="ignore", over="ignore"):
-        errors = np.abs(yours - expected)
-    errors = np.where(np.isfinite(errors), errors, np.inf)
+        errors = np.nan_to_num(np.abs(yours - expected), nan=np.inf, posinf=np.inf)
     scale = max(float(np.max(np.abs(expected))), SMALLEST_SCALE)
     worst = tuple(int(i) for i in np.unravel_index(np.argmax(errors), errors.shape))
-    return Comparison(
-        name,
-        yours.shape,
-        expected.shape,
-        float(errors[worst]),
-        float(errors[worst]) / scale,
-        worst,
-        float(yours[worst]),
-        float(expected[worst]),
-        int(np.sum(errors > tolerance * scale)),
-    )
+    error, wrong = float(errors[worst]), int(np.sum(errors > tolerance * scale))
+    return Comparison(name, *shapes, error, error / scale, worst, float(yours[worst]), float(expected[worst]), wrong)
 
 
 @dataclass(frozen=True)
@@ -95,10 +80,8 @@ class Finding:
         A short name, such as ``missing 1/N``; ``not recognised`` where the cause is not known.
     arrays : tuple of str
         Where it shows.
-    explanation : str
-        What was seen and why it is wrong.
-    right : str
-        The code that is right, or what to do, in one or more lines; may be empty.
+    explanation, right : str
+        What was seen and why it is wrong, and the code that is right, or what to do; ``right`` may be empty.
     """
 
     mistake: str
@@ -108,7 +91,7 @@ class Finding:
 
     def __str__(self) -> str:
         named = self.arrays if len(self.arrays) <= 4 else (*self.arrays[:3], f"{len(self.arrays) - 3} more")
-        where = f" in {join_names(named)}" if named else ""
+        where = " in " + ", ".join(named[:-1]) + " and " * (len(named) > 1) + named[-1] if named else ""
         text = [f"{self.mistake}{where}", _wrapped(self.explanation, "    ")]
         if self.right:
             text.append("    right: " + self.right.replace("\n", "\n           "))
@@ -121,18 +104,12 @@ class GradcheckReport:
 
     Attributes
     ----------
-    subject : str
-        What was checked: ``backward``, ``softmax`` or ``update``.
-    setting : str
-        On what, and against what.
-    oracle : str
-        Where the expected values come from, in a word, as the heading of their column.
+    subject, setting, oracle : str
+        What was checked: ``backward``, ``softmax`` or ``update``; how, in a sentence; and against what, in a word.
     arrays : tuple of Comparison
         One an array, the worst batch of each; empty where the function gave nothing to compare.
     findings : tuple of Finding
-        What is wrong; empty if the check passed.
-    notes : tuple of str
-        What is worth knowing but not wrong.
+        What is wrong; empty if the check passed. ``notes`` are worth knowing, but not wrong.
     error : Exception or None
         What the checked function raised, if it did.
     """
@@ -182,11 +159,6 @@ class GradcheckReport:
         return "\n".join(parts)
 
 
-def join_names(names: tuple[str, ...]) -> str:
-    """Return ``a``, ``a and b`` or ``a, b and c``."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
 def _table(arrays: tuple[Comparison, ...], oracle: str) -> list[str]:
     rows = [("", "wrong", "worst entry", "yours", oracle, "relative error")]
     for array in arrays:
@@ -194,9 +166,8 @@ def _table(arrays: tuple[Comparison, ...], oracle: str) -> list[str]:
         if array.worst_entry is None and not array.passed:
             rows.append((array.name, wrong, f"shape {array.shape}, expected {array.expected_shape}", "", "", ""))
         else:
-            entry = f"{list(array.worst_entry or ())}"
             values = (f"{array.yours:.8g}", f"{array.expected:.8g}", f"{array.max_relative_error:.1e}")
-            rows.append((array.name, wrong, entry, *values))
+            rows.append((array.name, wrong, f"{list(array.worst_entry or ())}", *values))
     # A wrong shape takes the place of the values beside it, and so does not widen its column.
     widths = [max(len(row[i]) for row in rows if i < 2 or row[3]) for i in range(6)]
     return ["  " + "  ".join(cell.ljust(widths[i]) for i, cell in enumerate(row)).rstrip() for row in rows]
