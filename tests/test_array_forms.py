@@ -7,7 +7,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from nnkernels import contenders, kernels
+from nnkernels import kernels
 from nnkernels.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from nnkernels.contenders import create
 from nnkernels.data import Dataset, LabelledImages
@@ -19,9 +19,8 @@ from nnkernels.parameters import Parameters, copy, initial_parameters, max_abs_d
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.training import evaluate, probabilities
 from tests.array_forms import FEATURES, LAYOUTS, PIXELS, SAME_NUMBERS, backwards, big_endian, sliced
+from tests.forms import INSTALLED, TRAINABLE
 
-INSTALLED = [name for name in contenders.names() if contenders.is_installed(name)]
-TRAINABLE = [name for name in INSTALLED if contenders.entry(name).trains]
 SUFFIXES = (".safetensors", ".npz", ".onnx", ".keras")
 
 D, HIDDEN, CLASSES, IMAGES = 33, 8, 5, 72
