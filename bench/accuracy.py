@@ -8,7 +8,7 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from nnkernels import contenders
 from nnkernels.errors import MeasurementError, one_line
-from nnkernels.measure.threads import thread_count
+from nnkernels.measure.timing.threads import thread_count
 from nnkernels.recipes import accuracy_recipe
 from nnkernels.training import train
 

@@ -11,8 +11,8 @@ import pytest
 from nnkernels import contenders
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError, InferenceOnlyError
-from nnkernels.measure import gate
-from nnkernels.measure.panel import panel_members
+from nnkernels.measure.correctness import gate
+from nnkernels.measure.timing.interleaved_run import panel_members
 from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 from tests.forms import FURTHER_FORMS

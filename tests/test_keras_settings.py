@@ -16,7 +16,7 @@ from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError
 from nnkernels.interchange.keras_import import import_tensorflow
-from nnkernels.measure.environment import timed_environment
+from nnkernels.measure.records.environment import timed_environment
 
 pytestmark = pytest.mark.skipif(
     any(find_spec(package) is None for package in ("keras", "tensorflow")), reason="needs Keras and TensorFlow"
@@ -28,7 +28,7 @@ import json
 from nnkernels import load_mnist
 from nnkernels.contenders import create
 from nnkernels.interchange import from_keras, keras_optimizer, load_parameters, save_parameters, to_keras
-from nnkernels.measure import gate
+from nnkernels.measure.correctness import gate
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer
 
@@ -114,7 +114,7 @@ def test_timed_processes_see_no_keras_json(tmp_path: Path) -> None:
     home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[1])}
     program = """
 import json, keras
-from nnkernels.measure.provenance import keras_in_use
+from nnkernels.measure.records.provenance import keras_in_use
 print(json.dumps(keras_in_use()))
 """
     answer = subprocess.run(

@@ -14,11 +14,17 @@ from threadpoolctl import ThreadpoolController
 
 from nnkernels import Dataset
 from nnkernels.errors import ConfigurationError
-from nnkernels.measure import limits as limits_module
-from nnkernels.measure.bounds import Bounds, Workload, epoch_bounds, inference_bounds, workload_of
-from nnkernels.measure.caches import Cache, Caches
-from nnkernels.measure.limits import MachineLimits, blas_threads, measure_limits, read_gbytes_per_second, read_sum
-from nnkernels.measure.provenance import blas_libraries
+from nnkernels.measure.records.provenance import blas_libraries
+from nnkernels.measure.roofline import peaks as limits_module
+from nnkernels.measure.roofline.bounds import Bounds, Workload, epoch_bounds, inference_bounds, workload_of
+from nnkernels.measure.roofline.caches import Cache, Caches
+from nnkernels.measure.roofline.peaks import (
+    MachineLimits,
+    blas_threads,
+    measure_limits,
+    read_gbytes_per_second,
+    read_sum,
+)
 from nnkernels.recipes import SGD
 from nnkernels.training import batch_order
 

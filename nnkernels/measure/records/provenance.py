@@ -13,8 +13,8 @@ from typing import Any
 
 from nnkernels.data import Dataset
 from nnkernels.errors import MeasurementError
-from nnkernels.measure.environment import find_settings, python_path, timed_environment
-from nnkernels.measure.threads import available_cpus, pinning
+from nnkernels.measure.records.environment import find_settings, python_path, timed_environment
+from nnkernels.measure.timing.threads import available_cpus, pinning
 
 PACKAGES = (
     "nnkernels",
@@ -47,8 +47,8 @@ def collect(dataset: Dataset, timed: bool = False) -> dict[str, Any]:
     -------
     dict
         ``environment`` holds ``neutralised`` and ``kept``, the settings that change speed or results; ``keras``, where
-        it has been imported, what Keras is set to, one entry a backend. :mod:`nnkernels.measure.environment` has the
-        rules.
+        it has been imported, what Keras is set to, one entry a backend. :mod:`~nnkernels.measure.records.environment`
+        has the rules.
     """
     settings = find_settings()
     in_use = keras_in_use()

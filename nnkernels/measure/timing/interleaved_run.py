@@ -12,14 +12,14 @@ from nnkernels import contenders
 from nnkernels.contenders import Contender
 from nnkernels.data import Dataset
 from nnkernels.errors import one_line
-from nnkernels.measure import gate
-from nnkernels.measure.compiled import require_compiled
-from nnkernels.measure.distinct import prediction_owner
-from nnkernels.measure.paired import SecondsByRound, Task, alternate, log_ratios
-from nnkernels.measure.threads import thread_count
-from nnkernels.measure.time_to_accuracy import SEEDS, Trainings
-from nnkernels.measure.work_tasks import SEED, predict_task, prepare_task, train_task
-from nnkernels.measure.works import Work
+from nnkernels.measure.correctness import gate
+from nnkernels.measure.correctness.compiled import require_compiled
+from nnkernels.measure.timing.distinct import prediction_owner
+from nnkernels.measure.timing.interleaving import SecondsByRound, Task, alternate, log_ratios
+from nnkernels.measure.timing.scenarios import Work
+from nnkernels.measure.timing.tasks import SEED, predict_task, prepare_task, train_task
+from nnkernels.measure.timing.threads import thread_count
+from nnkernels.measure.timing.time_to_accuracy import SEEDS, Trainings
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import Recipe
 

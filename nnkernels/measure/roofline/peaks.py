@@ -18,8 +18,8 @@ from threadpoolctl import ThreadpoolController
 
 from nnkernels.errors import ConfigurationError
 from nnkernels.jit import kernel
-from nnkernels.measure.caches import Caches, read_caches
-from nnkernels.measure.compiled import require_compiled
+from nnkernels.measure.correctness.compiled import require_compiled
+from nnkernels.measure.roofline.caches import Caches, read_caches
 
 GIGA = 1e9
 SAMPLES = 7
