@@ -2,87 +2,87 @@
 
 from __future__ import annotations
 
-from nnkernels.measure.timing.interleaved_run import Panel
-from nnkernels.measure.timing.scenarios import FURTHER_WORKS, names
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
+from nnkernels.measure.timing.scenarios import FURTHER_SCENARIOS, names
 
 from ._common import CONTENDERS, DATASETS
-from ._panels import TIMEOUT_SECONDS, measured_panel, relative_time
+from ._interleaved import TIMEOUT_SECONDS, measure_interleaved, relative_time
 
 AGAINST = ("numpy", "keras-graph", "jax-scan")
 
 
-class _OtherWork:
-    params = (CONTENDERS, AGAINST, names(FURTHER_WORKS), DATASETS)
+class _FurtherScenarios:
+    params = (CONTENDERS, AGAINST, names(FURTHER_SCENARIOS), DATASETS)
     param_names = ("contender", "against", "work", "dataset")
     version = "2"
     timeout = 60
     unit = "relative time"
 
     def track_relative_time(
-        self, panel: Panel, contender: str, against: str, work: str, dataset_name: str
+        self, measured: InterleavedRun, contender: str, against: str, work: str, dataset_name: str
     ) -> dict[str, object]:
         """Seconds of the contender over seconds of the other; below 1 is faster than it."""
-        return relative_time(panel, contender, against, work, dataset_name)
+        return relative_time(measured, contender, against, work, dataset_name)
 
 
 # Each class writes its own `setup_cache`: asv takes those that start in one line for the same.
 
 
-class OneThread(_OtherWork):
+class OneThread(_FurtherScenarios):
     """Every contender that needs no process of its own, on one thread."""
 
-    def setup_cache(self) -> Panel:
+    def setup_cache(self) -> InterleavedRun:
         """Measure."""
-        return measured_panel(FURTHER_WORKS, "1")
+        return measure_interleaved(FURTHER_SCENARIOS, "1")
 
     setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
 
 
-class AllThreads(_OtherWork):
+class AllThreads(_FurtherScenarios):
     """Every contender that needs no process of its own, on all threads."""
 
-    def setup_cache(self) -> Panel:
+    def setup_cache(self) -> InterleavedRun:
         """Measure."""
-        return measured_panel(FURTHER_WORKS, "all")
+        return measure_interleaved(FURTHER_SCENARIOS, "all")
 
     setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
 
 
-class KerasJaxOneThread(_OtherWork):
+class KerasJaxOneThread(_FurtherScenarios):
     """Keras on JAX, in a process of its own beside the references, on one thread."""
 
-    def setup_cache(self) -> Panel:
+    def setup_cache(self) -> InterleavedRun:
         """Measure."""
-        return measured_panel(FURTHER_WORKS, "1", "keras-jax")
+        return measure_interleaved(FURTHER_SCENARIOS, "1", "keras-jax")
 
     setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
 
 
-class KerasJaxAllThreads(_OtherWork):
+class KerasJaxAllThreads(_FurtherScenarios):
     """Keras on JAX, in a process of its own beside the references, on all threads."""
 
-    def setup_cache(self) -> Panel:
+    def setup_cache(self) -> InterleavedRun:
         """Measure."""
-        return measured_panel(FURTHER_WORKS, "all", "keras-jax")
+        return measure_interleaved(FURTHER_SCENARIOS, "all", "keras-jax")
 
     setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
 
 
-class TorchOneThread(_OtherWork):
+class TorchOneThread(_FurtherScenarios):
     """PyTorch, in a process of its own beside the references, on one thread."""
 
-    def setup_cache(self) -> Panel:
+    def setup_cache(self) -> InterleavedRun:
         """Measure."""
-        return measured_panel(FURTHER_WORKS, "1", "torch")
+        return measure_interleaved(FURTHER_SCENARIOS, "1", "torch")
 
     setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
 
 
-class TorchAllThreads(_OtherWork):
+class TorchAllThreads(_FurtherScenarios):
     """PyTorch, in a process of its own beside the references, on all threads."""
 
-    def setup_cache(self) -> Panel:
+    def setup_cache(self) -> InterleavedRun:
         """Measure."""
-        return measured_panel(FURTHER_WORKS, "all", "torch")
+        return measure_interleaved(FURTHER_SCENARIOS, "all", "torch")
 
     setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from nnkernels.measure.timing.interleaved_run import Panel
-from nnkernels.measure.timing.scenarios import WORKS, names
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
+from nnkernels.measure.timing.scenarios import SCENARIOS, names
 
 from ._common import CONTENDERS, DATASETS
-from ._panels import TIMEOUT_SECONDS, measured_panel, relative_time
+from ._interleaved import TIMEOUT_SECONDS, measure_interleaved, relative_time
 
 AGAINST = ("numpy", "keras-fit", "keras-graph")
 
 
 class _Ratios:
-    params = (CONTENDERS, AGAINST, names(WORKS), DATASETS)
+    params = (CONTENDERS, AGAINST, names(SCENARIOS), DATASETS)
     param_names = ("contender", "against", "work", "dataset")
     version = "3"
     timeout = 60
     unit = "relative time"
 
     def track_relative_time(
-        self, panel: Panel, contender: str, against: str, work: str, dataset_name: str
+        self, measured: InterleavedRun, contender: str, against: str, work: str, dataset_name: str
     ) -> dict[str, object]:
         """Seconds of the contender over seconds of the other; below 1 is faster than it."""
-        return relative_time(panel, contender, against, work, dataset_name)
+        return relative_time(measured, contender, against, work, dataset_name)
 
 
 # Each class writes its own `setup_cache`: asv takes those that start in one line for the same.
@@ -31,9 +31,9 @@ class _Ratios:
 class OneThread(_Ratios):
     """Every contender that needs no process of its own, on one thread."""
 
-    def setup_cache(self) -> Panel:
+    def setup_cache(self) -> InterleavedRun:
         """Measure."""
-        return measured_panel(WORKS, "1")
+        return measure_interleaved(SCENARIOS, "1")
 
     setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
 
@@ -41,9 +41,9 @@ class OneThread(_Ratios):
 class AllThreads(_Ratios):
     """Every contender that needs no process of its own, on all threads."""
 
-    def setup_cache(self) -> Panel:
+    def setup_cache(self) -> InterleavedRun:
         """Measure."""
-        return measured_panel(WORKS, "all")
+        return measure_interleaved(SCENARIOS, "all")
 
     setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
 
@@ -51,9 +51,9 @@ class AllThreads(_Ratios):
 class KerasJaxOneThread(_Ratios):
     """Keras on JAX, in a process of its own beside the references, on one thread."""
 
-    def setup_cache(self) -> Panel:
+    def setup_cache(self) -> InterleavedRun:
         """Measure."""
-        return measured_panel(WORKS, "1", "keras-jax")
+        return measure_interleaved(SCENARIOS, "1", "keras-jax")
 
     setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
 
@@ -61,9 +61,9 @@ class KerasJaxOneThread(_Ratios):
 class KerasJaxAllThreads(_Ratios):
     """Keras on JAX, in a process of its own beside the references, on all threads."""
 
-    def setup_cache(self) -> Panel:
+    def setup_cache(self) -> InterleavedRun:
         """Measure."""
-        return measured_panel(WORKS, "all", "keras-jax")
+        return measure_interleaved(SCENARIOS, "all", "keras-jax")
 
     setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
 
@@ -71,9 +71,9 @@ class KerasJaxAllThreads(_Ratios):
 class TorchOneThread(_Ratios):
     """PyTorch, in a process of its own beside the references, on one thread."""
 
-    def setup_cache(self) -> Panel:
+    def setup_cache(self) -> InterleavedRun:
         """Measure."""
-        return measured_panel(WORKS, "1", "torch")
+        return measure_interleaved(SCENARIOS, "1", "torch")
 
     setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
 
@@ -81,8 +81,8 @@ class TorchOneThread(_Ratios):
 class TorchAllThreads(_Ratios):
     """PyTorch, in a process of its own beside the references, on all threads."""
 
-    def setup_cache(self) -> Panel:
+    def setup_cache(self) -> InterleavedRun:
         """Measure."""
-        return measured_panel(WORKS, "all", "torch")
+        return measure_interleaved(SCENARIOS, "all", "torch")
 
     setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]

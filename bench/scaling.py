@@ -14,10 +14,9 @@ from nnkernels import contenders
 from nnkernels.contenders import Contender
 from nnkernels.data import LabelledImages
 from nnkernels.measure.correctness import gate
-from nnkernels.measure.correctness.gate import gate_recipe
 from nnkernels.measure.timing.threads import thread_count
 from nnkernels.parameters import initial_parameters
-from nnkernels.recipes import Recipe
+from nnkernels.recipes import Recipe, benchmark_recipe
 from nnkernels.training import batch_order
 
 from ._common import CONTENDERS, DATASETS, THREADS, dataset, trainable
@@ -48,7 +47,7 @@ class BatchSize(_Scaling):
 
     def track_seconds_per_image(self, contender: str, batch_size: int, dataset_name: str) -> dict[str, object]:
         """Train."""
-        return _seconds_per_image(contender, dataset_name, gate_recipe(batch_size=batch_size), "1")
+        return _seconds_per_image(contender, dataset_name, benchmark_recipe(batch_size=batch_size), "1")
 
 
 class HiddenWidth(_Scaling):
@@ -59,7 +58,9 @@ class HiddenWidth(_Scaling):
 
     def track_seconds_per_image(self, contender: str, hidden: int, dataset_name: str) -> dict[str, object]:
         """Train."""
-        return _seconds_per_image(contender, dataset_name, gate_recipe(batch_size=128).with_changes(hidden=hidden), "1")
+        return _seconds_per_image(
+            contender, dataset_name, benchmark_recipe(batch_size=128).with_changes(hidden=hidden), "1"
+        )
 
 
 class Images(_Scaling):
@@ -70,7 +71,7 @@ class Images(_Scaling):
 
     def track_seconds_per_image(self, contender: str, images: int, dataset_name: str) -> dict[str, object]:
         """Train for whole epochs on the first images of the data set."""
-        return _seconds_per_image(contender, dataset_name, gate_recipe(batch_size=128), "1", images)
+        return _seconds_per_image(contender, dataset_name, benchmark_recipe(batch_size=128), "1", images)
 
 
 class Threads(_Scaling):
@@ -81,7 +82,7 @@ class Threads(_Scaling):
 
     def track_seconds_per_image(self, contender: str, threads: str, dataset_name: str) -> dict[str, object]:
         """Train."""
-        return _seconds_per_image(contender, dataset_name, gate_recipe(batch_size=1024), threads)
+        return _seconds_per_image(contender, dataset_name, benchmark_recipe(batch_size=1024), threads)
 
 
 def _seconds_per_image(

@@ -1,7 +1,7 @@
 """Call every benchmark once, on the data set at hand, at one thread setting; print what each gave as JSON.
 
 A program of its own, because the number of a framework's threads is fixed for the life of a process. Given the process
-of an entry too, it calls the panels of that process alone, and what times an epoch of its contenders.
+of an entry too, it calls the interleaved runs of that process alone, and what times an epoch of its contenders.
 The benchmarks of scaling, each of whose calls prepares and passes a gate of its own, give one value a contender:
 that of the last of their parameters that is to be had.
 """
@@ -42,10 +42,10 @@ FIXED_THREADS = {
     "memory": "all",
     "startup": "all",
     **{
-        f"{module}.{prefix}{panel}": threads
+        f"{module}.{prefix}{group}": threads
         for module in ("other_work", "ratios")
         for prefix in PROCESSES.values()
-        for threads, panel in CLASSES.items()
+        for threads, group in CLASSES.items()
     },
     "scaling.BatchSize": "1",
     "scaling.HiddenWidth": "1",

@@ -10,7 +10,7 @@ from nnkernels import kernels
 from nnkernels.contenders import entry
 from nnkernels.errors import ConfigurationError, UnknownNameError
 from nnkernels.measure.timing.distinct import KERNEL_BENCHMARKS, kernel_owner, prediction_owner
-from nnkernels.measure.timing.interleaved_run import panel_members
+from nnkernels.measure.timing.interleaved_run import contenders_in_process
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,15 @@ class Profile:
     single_passes : int
         Fresh processes of everything else.
     rounds : int
-        Rounds of a panel, in each of which every contender trains for some epochs, or for a part of one.
+        Rounds of an interleaved run, in each of which every contender trains for some epochs, or for a part of one.
     minutes : int
         About how long it takes on two cores, for the display.
     everything : bool
         Whether start-up, memory, the limits of the machine, data larger than memory, all batch sizes and both thread
         settings are measured.
     other_work : bool
-        Whether the panels of other work (Adam, large batches, wide layers, time to accuracy) are, over as many
-        processes as the other ratios.
+        Whether the further scenarios (Adam, large batches, wide layers, time to accuracy) are, over as many processes
+        as the other ratios.
     scaling : bool
         Whether scaling is.
     resumable : bool
@@ -56,7 +56,7 @@ PROFILES = {
     "standard": Profile(ratio_passes=4, single_passes=1, rounds=2, minutes=47, scaling=False),
     "full": Profile(ratio_passes=10, single_passes=3, rounds=3, minutes=150, resumable=True),
 }
-# Of the benchmarks that measure panels, by thread setting, and what goes before it, by the process of an `Entry`.
+# Of the benchmarks that are interleaved runs, by thread setting, and what goes before it, by the process of an `Entry`.
 CLASSES = {"1": "OneThread", "all": "AllThreads"}
 RELATIVE_TIME = "track_relative_time"
 PROCESSES = {"": "", "keras-jax": "KerasJax", "torch": "Torch"}
@@ -71,7 +71,7 @@ class Plan:
     passes : tuple of tuple of str
         For each pass, asv's regular expressions over benchmarks with their parameters.
     rounds : int
-        Rounds of a panel.
+        Rounds of an interleaved run.
     """
 
     passes: tuple[tuple[str, ...], ...]
@@ -123,11 +123,11 @@ def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads:
 
 
 def _ratios(contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> tuple[str, ...]:
-    # What asv keeps of a panel: each contender against the two baselines. The records keep all of it.
+    # What asv keeps of an interleaved run: each contender against the two baselines. The records keep all of it.
     patterns = []
     for process, prefix in PROCESSES.items():
         own = [name for name in contenders if entry(name).process == process]
-        members = panel_members(contenders, process)
+        members = contenders_in_process(contenders, process)
         pairs = [
             (contender, against)
             for against in ("numpy", "keras-fit")
@@ -135,7 +135,7 @@ def _ratios(contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> 
             for contender in own
             if contender != against and (against, contender) != ("numpy", "keras-fit")
         ]
-        # One contender has nobody to be compared with; the panel gates and times it all the same.
+        # One contender has nobody to be compared with; the run gates and times it all the same.
         patterns += [
             _call(f"ratios.{prefix}{CLASSES[setting]}.{RELATIVE_TIME}", [contender], [against], ["epoch"], [dataset])
             for setting in threads
@@ -145,14 +145,14 @@ def _ratios(contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> 
 
 
 def _other_work(contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> tuple[str, ...]:
-    # Each call is a process, so asv keeps little: those who train against NumPy, at two of the works.
+    # Each call is a process, so asv keeps little: those who train against NumPy, at two of the scenarios.
     patterns = []
-    works = ["epoch, Adam", "time to 8.7 % error"]
+    scenarios = ["epoch, Adam", "time to 8.7 % error"]
     for process, prefix in PROCESSES.items():
         trainers = [name for name in contenders if entry(name).trains and entry(name).process == process]
         compared = [name for name in trainers if name != "numpy"] or trainers
         patterns += [
-            _call(f"other_work.{prefix}{CLASSES[setting]}.{RELATIVE_TIME}", compared, ["numpy"], works, [dataset])
+            _call(f"other_work.{prefix}{CLASSES[setting]}.{RELATIVE_TIME}", compared, ["numpy"], scenarios, [dataset])
             for setting in threads
             if compared
         ]

@@ -16,17 +16,15 @@ from nnkernels.contenders import is_installed
 from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, Interruption, MeasurementError, MissingDependencyError
-from nnkernels.measure.asv_driver import files as asv_files
-from nnkernels.measure.asv_driver import process as asv_process
+from nnkernels.measure.asv_driver.files import add_to_history, merge_passes
 from nnkernels.measure.asv_driver.plan import Plan, Profile, make_plan, takes_part
-from nnkernels.measure.asv_driver.process import Pass
+from nnkernels.measure.asv_driver.process import Pass, register_machine, run_pass
 from nnkernels.measure.asv_driver.workspace import Workspace
 from nnkernels.measure.correctness.compiled import require_compiled
 from nnkernels.measure.records import provenance
-from nnkernels.measure.records import run as records
 from nnkernels.measure.records.environment import find_settings
-from nnkernels.measure.records.run import RunRecord
-from nnkernels.measure.timing.interleaved_run import Panel
+from nnkernels.measure.records.run import RunRecord, load_interleaved, load_keras, write_run
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.threads import SETTINGS
 
 
@@ -119,7 +117,7 @@ def choose_contenders(asked: Sequence[str], profile_name: str = "full") -> tuple
     return [name for name in names if name not in missing], missing
 
 
-def run(workspace: Workspace, dataset: Dataset, request: Request, progress: ShowProgress) -> Outcome:
+def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, progress: ShowProgress) -> Outcome:
     """Measure the contenders in asv, pass by pass, and keep the results.
 
     Parameters
@@ -143,12 +141,12 @@ def run(workspace: Workspace, dataset: Dataset, request: Request, progress: Show
     require_compiled()
     machine = request.machine or provenance.machine_name()
     with _scratch(workspace, request, names, dataset, machine, origin["machine_code"]) as scratch:
-        environment = asv_process.register_machine(workspace, machine, _machine_information(origin), scratch)
+        environment = register_machine(workspace, machine, _machine_information(origin), scratch)
         passes = _measure(workspace, machine, dataset, names, plan, scratch, environment, progress, request.profile)
-        panels = [panel for where in passes for panel in records.load_panels(where.records)]
-        if in_use := records.load_keras(where.records for where in passes):
+        interleaved = [measured for where in passes for measured in load_interleaved(where.records)]
+        if in_use := load_keras(where.records for where in passes):
             origin["keras"] = in_use
-        _check_panels(panels)
+        _check_failures(interleaved)
         record = RunRecord(
             run_id=f"{started:%Y%m%dT%H%M%SZ}-{workspace.commit[:8]}",
             unrecorded=workspace.unrecorded,
@@ -164,11 +162,11 @@ def run(workspace: Workspace, dataset: Dataset, request: Request, progress: Show
             planned_passes=len(plan.passes),
             provenance={**origin, "tree": "not recorded" if workspace.unrecorded else "clean"},
         )
-        merged = asv_files.merge_passes([where.folder for where in passes], origin)
+        merged = merge_passes([where.folder for where in passes], origin)
         folder = workspace.runs / record.run_id
-        records.write_run(folder, record, panels, merged.as_json(scratch / "merged"))
+        write_run(folder, record, interleaved, merged.as_json(scratch / "merged"))
         if not workspace.unrecorded:
-            asv_files.add_to_history(merged, passes[0].folder, machine, workspace.root / "results" / "asv")
+            add_to_history(merged, passes[0].folder, machine, workspace.root / "results" / "asv")
     return Outcome(folder, record)
 
 
@@ -229,7 +227,7 @@ def _measure(
 
         try:
             if not where.is_complete:
-                asv_process.run_pass(workspace, machine, patterns, where, environment, pass_progress)
+                run_pass(workspace, machine, patterns, where, environment, pass_progress)
         except KeyboardInterrupt:
             if _is_resumable(workspace, profile):
                 raise Interruption(
@@ -244,8 +242,8 @@ def _measure(
     return complete
 
 
-def _check_panels(panels: list[Panel]) -> None:
-    failures = {name: reason for panel in panels for name, reason in panel.failures.items()}
+def _check_failures(interleaved: list[InterleavedRun]) -> None:
+    failures = {name: reason for measured in interleaved for name, reason in measured.failures.items()}
     if failures:
         reasons = "\n".join(f"  {name}: {reason}" for name, reason in failures.items())
         raise MeasurementError(f"some contenders have no time:\n{reasons}")

@@ -9,9 +9,9 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from nnkernels.errors import MeasurementError
 from nnkernels.measure.records.provenance import keras_in_use
-from nnkernels.measure.records.run import save_keras, save_panel
-from nnkernels.measure.timing.interleaved_run import Panel, panel_members, run_panel
-from nnkernels.measure.timing.scenarios import Work
+from nnkernels.measure.records.run import save_interleaved, save_keras
+from nnkernels.measure.timing.interleaved_run import InterleavedRun, contenders_in_process, run_interleaved
+from nnkernels.measure.timing.scenarios import Scenario
 from nnkernels.measure.timing.time_to_accuracy import SEEDS as ALL_SEEDS
 
 from ._common import dataset, dataset_at_hand, selected_contenders
@@ -21,28 +21,30 @@ SEEDS = int(os.environ.get("NNKERNELS_BENCH_SEEDS", ALL_SEEDS))
 TIMEOUT_SECONDS = 900
 
 
-def measured_panel(works: Sequence[Work], framework_threads: str, process: str = "") -> Panel:
-    """Measure those contenders of this run that share such a process, at these works."""
-    names = panel_members(selected_contenders(), process)
+def measure_interleaved(scenarios: Sequence[Scenario], framework_threads: str, process: str = "") -> InterleavedRun:
+    """Measure those contenders of this run that share such a process, at these scenarios."""
+    names = contenders_in_process(selected_contenders(), process)
     if not names:
-        return Panel(framework_threads, dataset_at_hand().name, {}, {})
-    panel = run_panel(names, dataset_at_hand(), works, framework_threads, ROUNDS, SEEDS)
+        return InterleavedRun(framework_threads, dataset_at_hand().name, {}, {})
+    measured = run_interleaved(names, dataset_at_hand(), scenarios, framework_threads, ROUNDS, SEEDS)
     # asv keeps one number of this; the driver of a whole run asks for all of it.
     if folder := os.environ.get("NNKERNELS_BENCH_RECORDS"):
-        save_panel(panel, folder)
+        save_interleaved(measured, folder)
         if in_use := keras_in_use():
             save_keras(in_use, folder)
-    return panel
+    return measured
 
 
-def relative_time(panel: Panel, contender: str, against: str, work: str, dataset_name: str) -> dict[str, object]:
+def relative_time(
+    measured: InterleavedRun, contender: str, against: str, scenario: str, dataset_name: str
+) -> dict[str, object]:
     """Return seconds of the contender over seconds of the other as asv takes it, or skip what was not measured."""
     dataset(dataset_name)
     for name in (contender, against):
-        if reason := panel.failure(name, work):
+        if reason := measured.failure(name, scenario):
             raise MeasurementError(f"{name} has no time. {reason}")
-        if not panel.took_part(name, work):
-            raise SkipNotImplemented(f"{name} has no part in {work}, or none in this run")
+        if not measured.took_part(name, scenario):
+            raise SkipNotImplemented(f"{name} has no part in {scenario}, or none in this run")
     if contender == against:
         raise SkipNotImplemented("a contender against itself")
-    return {"samples": [panel.relative_time(work, contender, against)], "number": 1}
+    return {"samples": [measured.relative_time(scenario, contender, against)], "number": 1}
