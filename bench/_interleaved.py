@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from nnkernels.errors import MeasurementError
 from nnkernels.measure.records.provenance import keras_in_use
-from nnkernels.measure.records.run import save_interleaved, save_keras
+from nnkernels.measure.records.run import interleaved_file, save_interleaved, save_keras
 from nnkernels.measure.timing.interleaved_run import InterleavedRun, contenders_in_process, run_interleaved
 from nnkernels.measure.timing.scenarios import Scenario
 from nnkernels.measure.timing.time_to_accuracy import SEEDS as ALL_SEEDS
@@ -17,7 +18,7 @@ from nnkernels.measure.timing.time_to_accuracy import SEEDS as ALL_SEEDS
 from ._common import dataset, dataset_at_hand, selected_contenders
 
 ROUNDS = int(os.environ.get("NNKERNELS_BENCH_ROUNDS", "3"))
-SEEDS = int(os.environ.get("NNKERNELS_BENCH_SEEDS", ALL_SEEDS))
+SEEDS = int(os.environ.get("NNKERNELS_BENCH_SEEDS_TO_ACCURACY", ALL_SEEDS))
 TIMEOUT_SECONDS = 900
 
 
@@ -26,12 +27,15 @@ def measure_interleaved(scenarios: Sequence[Scenario], framework_threads: str, p
     names = contenders_in_process(selected_contenders(), process)
     if not names:
         return InterleavedRun(framework_threads, dataset_at_hand().name, {}, {})
-    measured = run_interleaved(names, dataset_at_hand(), scenarios, framework_threads, ROUNDS, SEEDS)
-    # asv keeps one number of this; the driver of a whole run asks for all of it.
-    if folder := os.environ.get("NNKERNELS_BENCH_RECORDS"):
-        save_interleaved(measured, folder)
-        if in_use := keras_in_use():
-            save_keras(in_use, folder)
+    # asv keeps one number of this; the driver of a whole run asks for all of it, and shows what there is so far.
+    folder = os.environ.get("NNKERNELS_BENCH_RECORDS")
+    if not folder:
+        return run_interleaved(names, dataset_at_hand(), scenarios, framework_threads, ROUNDS, SEEDS)
+    save = partial(save_interleaved, path=interleaved_file(folder))
+    measured = run_interleaved(names, dataset_at_hand(), scenarios, framework_threads, ROUNDS, SEEDS, save)
+    save(measured)
+    if in_use := keras_in_use():
+        save_keras(in_use, folder)
     return measured
 
 

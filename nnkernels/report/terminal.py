@@ -9,10 +9,12 @@ from rich import progress as rich_progress
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from nnkernels.measure.asv_driver.run import Progress, ShowProgress
+from nnkernels.measure.asv_driver.progress import Progress, ShowProgress
+from nnkernels.report.headline import preliminary
+from nnkernels.report.summary import EPOCH
 
 BENCHMARK_WORDS = {
-    "accuracy.": "accuracy: training every contender from ten starts",
+    "accuracy.": "accuracy: training every contender from several starts",
     "inference.": "inference: single images",
     "kernels.": "kernels: forward, backward and step",
     "training.": "training: whole epochs, and the preparation",
@@ -23,7 +25,7 @@ BENCHMARK_WORDS = {
     "large_data.": "large data: from a memory map",
     "ratios.": "ratios: all contenders in turns",
     "other_work.": "ratios: other work, all contenders in turns",
-    "Setting up accuracy": "accuracy: training every contender from ten starts",
+    "Setting up accuracy": "accuracy: training every contender from several starts",
     "Setting up ratios": "ratios: all contenders in turns",
     "Setting up other_work": "ratios: other work, all contenders in turns",
 }
@@ -31,12 +33,14 @@ BENCHMARK_WORDS = {
 
 @contextmanager
 def bench_progress(console: Console) -> Iterator[ShowProgress]:
-    """Show a progress bar; yield the function that moves it."""
+    """Show a progress bar, and a preliminary result after each process; yield the function that moves the bar."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with rich_progress.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("discovering the benchmarks", total=1.0)
+        shown = 0
 
         def show(progress: Progress) -> None:
+            nonlocal shown
             description = bar.tasks[task].description
             words = next((text for head, text in BENCHMARK_WORDS.items() if progress.what.startswith(head)), None)
             if words:
@@ -44,6 +48,10 @@ def bench_progress(console: Console) -> Iterator[ShowProgress]:
             # A log gets a line whenever something new begins, instead of a bar.
             if not console.is_terminal and description != bar.tasks[task].description:
                 console.print(f"{100 * progress.fraction:3.0f} %  {description}", highlight=False)
+            processes = sum(EPOCH in measured.seconds for measured in progress.interleaved)
+            if processes > shown and (text := preliminary(progress.interleaved)):
+                console.print(f"preliminary, {text}", highlight=False, soft_wrap=True)
+            shown = processes
             bar.update(task, completed=progress.fraction, description=description)
 
         yield show

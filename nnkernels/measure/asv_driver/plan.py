@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from nnkernels import kernels
 from nnkernels.contenders import entry
 from nnkernels.errors import ConfigurationError, UnknownNameError
-from nnkernels.measure.timing.distinct import KERNEL_BENCHMARKS, kernel_owner, prediction_owner
+from nnkernels.measure.timing.distinct import KERNEL_BENCHMARKS, kernel_owner
 from nnkernels.measure.timing.interleaved_run import contenders_in_process
+from nnkernels.measure.timing.threads import SETTINGS
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,17 @@ class Profile:
         Fresh processes of everything else.
     rounds : int
         Rounds of an interleaved run, in each of which every contender trains for some epochs, or for a part of one.
+    seeds : int
+        Trainings for the test error.
     minutes : int
-        About how long it takes on two cores, for the display.
+        About how long it takes on two cores with the extra ``bench``, for the display.
+    threads : tuple of str
+        Thread settings of the contenders whose threads are fixed for the life of a process, unless others are asked
+        for. The contenders that can change threads are always measured at both.
+    seeds_to_accuracy, samples : int
+        Trainings of "time to accuracy" in each process, and processes for each number of start-up and memory.
     everything : bool
-        Whether start-up, memory, the limits of the machine, data larger than memory, all batch sizes and both thread
-        settings are measured.
+        Whether kernels, start-up, memory, the limits of the machine and data larger than memory are measured.
     other_work : bool
         Whether the further scenarios (Adam, large batches, wide layers, time to accuracy) are, over as many processes
         as the other ratios.
@@ -42,19 +49,35 @@ class Profile:
     ratio_passes: int
     single_passes: int
     rounds: int
+    seeds: int
     minutes: int
+    threads: tuple[str, ...] = SETTINGS
+    seeds_to_accuracy: int = 10
+    samples: int = 3
     everything: bool = True
     other_work: bool = True
     scaling: bool = True
     resumable: bool = False
 
 
+# An interval is over processes: more rounds, seeds or samples within one narrow it little. In quick, frameworks have
+# one thread: in every recorded run, each trained an epoch faster on one thread than on all.
 PROFILES = {
     "quick": Profile(
-        ratio_passes=4, single_passes=1, rounds=1, minutes=6, everything=False, other_work=False, scaling=False
+        ratio_passes=4,
+        single_passes=1,
+        rounds=1,
+        seeds=3,
+        minutes=3,
+        threads=("1",),
+        everything=False,
+        other_work=False,
+        scaling=False,
     ),
-    "standard": Profile(ratio_passes=4, single_passes=1, rounds=2, minutes=47, scaling=False),
-    "full": Profile(ratio_passes=10, single_passes=3, rounds=3, minutes=150, resumable=True),
+    "standard": Profile(
+        ratio_passes=4, single_passes=1, rounds=1, seeds=10, minutes=30, seeds_to_accuracy=4, samples=1, scaling=False
+    ),
+    "full": Profile(ratio_passes=10, single_passes=3, rounds=3, seeds=10, minutes=150, resumable=True),
 }
 # Of the benchmarks that are interleaved runs, by thread setting, and what goes before it, by the process of an `Entry`.
 CLASSES = {"1": "OneThread", "all": "AllThreads"}
@@ -70,12 +93,9 @@ class Plan:
     ----------
     passes : tuple of tuple of str
         For each pass, asv's regular expressions over benchmarks with their parameters.
-    rounds : int
-        Rounds of an interleaved run.
     """
 
     passes: tuple[tuple[str, ...], ...]
-    rounds: int
 
 
 def profile(name: str) -> Profile:
@@ -105,78 +125,81 @@ def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads:
             raise ConfigurationError(
                 f"{name} asks for the process {process!r}, which no benchmark measures; known are: {known}"
             )
-    ratios = _ratios(contenders, dataset, threads)
+    ratios = _ratios(chosen, contenders, dataset, threads)
     if chosen.other_work:
         ratios += _other_work(contenders, dataset, threads)
-    singles = _singles(chosen, contenders, dataset, threads)
-    # Training again from the same seeds would give the same error rates: once is enough.
+    singles = _singles(chosen, contenders, dataset)
+    # Training again from the same seeds would give the same error rates: once is enough. Not in the first pass, whose
+    # ratios are the first results on the terminal.
     accuracy = _call("accuracy.ErrorRate.track_(test|train)", contenders, [dataset])
+    count = max(chosen.single_passes, chosen.ratio_passes)
     passes = [
         (
-            *((accuracy,) if number == 0 else ()),
-            *(singles if number < chosen.single_passes else ()),
+            *((accuracy,) if number == min(1, count - 1) else ()),
+            *(singles if number >= count - chosen.single_passes else ()),
             *(ratios if number < chosen.ratio_passes else ()),
         )
-        for number in range(max(chosen.single_passes, chosen.ratio_passes))
+        for number in range(count)
     ]
-    return Plan(tuple(passes), chosen.rounds)
+    return Plan(tuple(passes))
 
 
-def _ratios(contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> tuple[str, ...]:
-    # What asv keeps of an interleaved run: each contender against the two baselines. The records keep all of it.
+def _ratios(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> tuple[str, ...]:
+    # Each call is a process, so asv keeps little of an interleaved run: each contender against NumPy, and in a short
+    # run ours alone. The records keep all of it.
     patterns = []
     for process, prefix in PROCESSES.items():
         own = [name for name in contenders if entry(name).process == process]
         members = contenders_in_process(contenders, process)
-        pairs = [
-            (contender, against)
-            for against in ("numpy", "keras-fit")
-            if against in members
-            for contender in own
-            if contender != against and (against, contender) != ("numpy", "keras-fit")
-        ]
+        baseline = "numpy" if "numpy" in members else "keras-fit"
+        compared = [name for name in own if name != baseline]
+        if not chosen.everything:
+            compared = [name for name in compared if name in kernels.names()] or compared[:1]
         # One contender has nobody to be compared with; the run gates and times it all the same.
+        compared = compared or own[:1]
         patterns += [
-            _call(f"ratios.{prefix}{CLASSES[setting]}.{RELATIVE_TIME}", [contender], [against], ["epoch"], [dataset])
-            for setting in threads
-            for contender, against in pairs or [(name, "numpy") for name in own[:1]]
-        ]
-    return tuple(patterns)
-
-
-def _other_work(contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> tuple[str, ...]:
-    # Each call is a process, so asv keeps little: those who train against NumPy, at two of the scenarios.
-    patterns = []
-    scenarios = ["epoch, Adam", "time to 8.7 % error"]
-    for process, prefix in PROCESSES.items():
-        trainers = [name for name in contenders if entry(name).trains and entry(name).process == process]
-        compared = [name for name in trainers if name != "numpy"] or trainers
-        patterns += [
-            _call(f"other_work.{prefix}{CLASSES[setting]}.{RELATIVE_TIME}", compared, ["numpy"], scenarios, [dataset])
+            _call(f"ratios.{prefix}{CLASSES[setting]}.{RELATIVE_TIME}", compared, [baseline], ["epoch"], [dataset])
             for setting in threads
             if compared
         ]
     return tuple(patterns)
 
 
-def _singles(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> tuple[str, ...]:
-    backends = [name for name in contenders if name in kernels.names()]
-    settings = threads if chosen.everything else threads[:1]
-    # Functions that backends share are timed for one of them.
-    predicting = [name for name in contenders if prediction_owner(name) == name]
-    patterns = [_call("training.Epoch.time_epoch", contenders, settings, [dataset])]
-    if predicting:
-        patterns.append(_call("inference.OneImage.time_predict", predicting, settings, [dataset]))
-    for kernel in KERNEL_BENCHMARKS:
-        owning = [name for name in backends if kernel_owner(kernel, name) == name]
-        if owning:
-            patterns.append(_call(f"kernels.Kernels.time_{kernel}", owning, [1, 32, 256, 2048], [dataset]))
+def _other_work(contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> tuple[str, ...]:
+    # As little of it: ours against NumPy at one of the scenarios.
+    patterns = []
+    for process, prefix in PROCESSES.items():
+        trainers = [name for name in contenders if entry(name).trains and entry(name).process == process]
+        others = [name for name in trainers if name != "numpy"] or trainers
+        compared = [name for name in others if name in kernels.names()] or others[:1]
+        patterns += [
+            _call(
+                f"other_work.{prefix}{CLASSES[setting]}.{RELATIVE_TIME}",
+                compared,
+                ["numpy"],
+                ["epoch, Adam"],
+                [dataset],
+            )
+            for setting in threads
+            if compared
+        ]
+    return tuple(patterns)
+
+
+def _singles(chosen: Profile, contenders: Sequence[str], dataset: str) -> tuple[str, ...]:
+    # Epochs and predictions are timed by the interleaved runs alone: the benchmarks training and inference are for asv
+    # by hand.
+    patterns = []
     named = f"({'|'.join(re.escape(repr(name)) for name in contenders)})"
     if chosen.everything:
-        if predicting:
-            patterns.append(_call("inference.Predict.time_predict", predicting, [10_000], settings, [dataset]))
-        patterns.append(rf"^(limits|large_data)[.].*{re.escape(repr(dataset))}")
+        backends = [name for name in contenders if name in kernels.names()]
+        for kernel in KERNEL_BENCHMARKS:
+            # Functions that backends share are timed for one of them.
+            owning = [name for name in backends if kernel_owner(kernel, name) == name]
+            if owning:
+                patterns.append(_call(f"kernels.Kernels.time_{kernel}", owning, [1, 32, 256, 2048], [dataset]))
         patterns += [
+            rf"^(limits|large_data)[.].*{re.escape(repr(dataset))}",
             r"^startup[.](Import|NumbaItself)[.]",
             rf"^(startup[.]FirstCall|memory)[.].*{named}.*{re.escape(repr(dataset))}",
         ]
