@@ -105,15 +105,12 @@ def _one_setting(summary: Summary) -> list[str]:
     """Say who was timed at one thread setting alone, where others were at both."""
     settings = summary.run.record.threads
     timed = set(summary.ratios.labels(EPOCH))
-    fixed = [
-        row.name for row in summary.contenders if row.epoch and len({(row.name, s) for s in SETTINGS} & timed) == 1
-    ]
+    trained = [row.name for row in summary.contenders if row.epoch]
+    fixed = [name for name in trained if len(timed & {(name, setting) for setting in SETTINGS}) == 1]
     if len(settings) > 1 or not fixed:
         return []
     words = "1 thread" if settings == ["1"] else "all threads"
-    return [
-        f"{', '.join(fixed)}: on {words} alone, the setting of frameworks in this run (`--threads 1,all` measures both)."
-    ]
+    return [f"{', '.join(fixed)}: timed on {words} alone; `nnkernels bench --threads 1,all` measures both settings."]
 
 
 def _dashes(summary: Summary) -> list[str]:

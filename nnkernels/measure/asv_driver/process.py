@@ -119,7 +119,7 @@ def run_pass(
             # asv and its benchmark processes form a group of their own, so that none outlives an interrupted run.
             start_new_session=os.name == "posix",
         )
-        fraction, what, begun = 0.0, "", ""
+        done, with_this, what, begun = 0.0, 0.0, "", ""
         try:
             for text in _output(child):
                 log.write(text)
@@ -128,8 +128,11 @@ def run_pass(
                 *lines, begun = (begun + text).split("\n")
                 for line in (*lines, begun):
                     if match := PROGRESS.match(line):
-                        fraction, what = float(match["percent"]) / 100, match["what"].split("  ")[0]
-                progress(fraction, what)
+                        # asv's percentage has what runs now in it as if it were done.
+                        percent, what = float(match["percent"]), match["what"].split("  ")[0]
+                        if percent > with_this:
+                            done, with_this = with_this, percent
+                progress(done / 100, what)
             status = child.wait()
         except BaseException:
             _end(child)
