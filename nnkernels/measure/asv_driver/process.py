@@ -178,8 +178,9 @@ def _output(child: subprocess.Popen[bytes]) -> Iterator[str]:
 
     def read() -> None:
         assert child.stdout is not None
-        while some := os.read(child.stdout.fileno(), 65536):
-            written.put(some)
+        with child.stdout as pipe:
+            while some := os.read(pipe.fileno(), 65536):
+                written.put(some)
         written.put(b"")
 
     threading.Thread(target=read, daemon=True).start()
