@@ -345,6 +345,7 @@ def test_wrong_training_is_refused(mutant, small_digits):
     refused(mutant(), small_digits)
 
 
+@pytest.mark.filterwarnings("ignore::nnkernels.data.pixels.UnscaledPixelsWarning")  # one does what it warns of
 @pytest.mark.parametrize(
     "mutant", [PredictsLogits, PredictsFromTheStart, PredictsUnscaled, PredictsNaN], ids=lambda m: m.__name__
 )
