@@ -21,6 +21,7 @@ from nnkernels.measure.timing.tasks import SEED, predict_task, prepare_task, tra
 from nnkernels.measure.timing.threads import thread_count
 from nnkernels.measure.timing.time_to_accuracy import SEEDS, Trainings
 from nnkernels.parameters import initial_parameters
+from nnkernels.process_settings import kept_threads
 from nnkernels.recipes import Recipe
 
 REFERENCES = ("numpy", "numba", "fused")  # in every panel, so that what is in another can be compared with them
@@ -72,6 +73,7 @@ def panel_members(names: Sequence[str], process: str) -> list[str]:
     return [name for name in names if name in REFERENCES] + own
 
 
+@kept_threads()
 def run_panel(
     names: Sequence[str],
     dataset: Dataset,
@@ -84,7 +86,7 @@ def run_panel(
 
     Neighbouring works of the same recipe share gate and preparation. A contender that fails is left out, with the
     reason; the others go on. A backend that predicts by another's function has no times of its own for predictions
-    where that one is in the panel.
+    where that one is in the panel. Afterwards BLAS and Numba have their threads of before.
 
     Parameters
     ----------
