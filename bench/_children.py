@@ -18,7 +18,7 @@ import numpy as np
 from nnkernels import kernels
 from nnkernels.data import Dataset
 from nnkernels.errors import MeasurementError
-from nnkernels.measure.threads import thread_count
+from nnkernels.measure.timing.threads import thread_count
 
 from ._common import BACKENDS
 
@@ -27,7 +27,7 @@ SAMPLES = int(os.environ.get("NNKERNELS_BENCH_SAMPLES", "3"))
 # The gate would compile and import what is to be timed, so here it comes after the clock: no passing, no number.
 PASS_THE_GATE = """
 from nnkernels.data import Dataset
-from nnkernels.measure import gate
+from nnkernels.measure.correctness import gate
 gate.require(name, contender, Dataset(X, y, np.load(f"{folder}/X_test.npy"), np.load(f"{folder}/y_test.npy")))
 """
 

@@ -14,9 +14,9 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 from nnkernels import contenders, kernels
 from nnkernels.contenders import Contender
 from nnkernels.data import Dataset, load_mnist
-from nnkernels.measure import gate
-from nnkernels.measure.compiled import require_compiled
-from nnkernels.measure.threads import SETTINGS, thread_count
+from nnkernels.measure.correctness import gate
+from nnkernels.measure.correctness.compiled import require_compiled
+from nnkernels.measure.timing.threads import SETTINGS, thread_count
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import SGD
 

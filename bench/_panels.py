@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from nnkernels.errors import MeasurementError
-from nnkernels.measure.panel import Panel, panel_members, run_panel
-from nnkernels.measure.provenance import keras_in_use
-from nnkernels.measure.records import save_keras, save_panel
-from nnkernels.measure.time_to_accuracy import SEEDS as ALL_SEEDS
-from nnkernels.measure.works import Work
+from nnkernels.measure.records.provenance import keras_in_use
+from nnkernels.measure.records.run import save_keras, save_panel
+from nnkernels.measure.timing.interleaved_run import Panel, panel_members, run_panel
+from nnkernels.measure.timing.scenarios import Work
+from nnkernels.measure.timing.time_to_accuracy import SEEDS as ALL_SEEDS
 
 from ._common import dataset, dataset_at_hand, selected_contenders
 

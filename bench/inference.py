@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any
 
 from nnkernels.contenders import Contender
-from nnkernels.measure.distinct import prediction_owner
-from nnkernels.measure.work_tasks import one_image_calls, ten_thousand_images
+from nnkernels.measure.timing.distinct import prediction_owner
+from nnkernels.measure.timing.tasks import one_image_calls, ten_thousand_images
 
 from ._common import CONTENDERS, DATASETS, THREADS, clock, dataset, ready, skip_shared
 

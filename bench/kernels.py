@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nnkernels import kernels
 from nnkernels.kernels import Activations, Backend, OptimizerState, initial_state
-from nnkernels.measure.distinct import kernel_owner
+from nnkernels.measure.timing.distinct import kernel_owner
 from nnkernels.parameters import FloatArray, Parameters, initial_parameters
 from nnkernels.transforms import as_features
 

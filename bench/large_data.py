@@ -14,7 +14,7 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 from numpy.lib import format as npy
 
 from nnkernels.data import Dataset
-from nnkernels.measure import gate
+from nnkernels.measure.correctness import gate
 
 from ._children import (
     MIB,

@@ -1,6 +1,7 @@
 """What can the machine do at most, and how long does the work take at least?
 
-Lower is better in asv, so rates are recorded as their reciprocals; ``nnkernels.measure.limits`` has them as rates.
+Lower is better in asv, so rates are recorded as their reciprocals;
+``nnkernels.measure.roofline.peaks`` has them as rates.
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from nnkernels.measure.bounds import Bounds, Workload, epoch_bounds, inference_bounds, workload_of
-from nnkernels.measure.limits import MachineLimits, measure_limits
-from nnkernels.measure.threads import thread_count
-from nnkernels.measure.work_tasks import ten_thousand_images
+from nnkernels.measure.roofline.bounds import Bounds, Workload, epoch_bounds, inference_bounds, workload_of
+from nnkernels.measure.roofline.peaks import MachineLimits, measure_limits
+from nnkernels.measure.timing.tasks import ten_thousand_images
+from nnkernels.measure.timing.threads import thread_count
 
 from ._common import DATASETS, THREADS, dataset
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nnkernels.measure.panel import Panel
-from nnkernels.measure.works import FURTHER_WORKS, names
+from nnkernels.measure.timing.interleaved_run import Panel
+from nnkernels.measure.timing.scenarios import FURTHER_WORKS, names
 
 from ._common import CONTENDERS, DATASETS
 from ._panels import TIMEOUT_SECONDS, measured_panel, relative_time

@@ -13,9 +13,9 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 from nnkernels import contenders
 from nnkernels.contenders import Contender
 from nnkernels.data import LabelledImages
-from nnkernels.measure import gate
-from nnkernels.measure.gate import gate_recipe
-from nnkernels.measure.threads import thread_count
+from nnkernels.measure.correctness import gate
+from nnkernels.measure.correctness.gate import gate_recipe
+from nnkernels.measure.timing.threads import thread_count
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import Recipe
 from nnkernels.training import batch_order

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from nnkernels.data import Dataset
-from nnkernels.measure import gate
+from nnkernels.measure.correctness import gate
 
 from ._children import PASS_THE_GATE, SAMPLES, compiled_by_numba, fresh_process, stored
 from ._common import CONTENDERS, DATASETS, dataset, trainable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnkernels.measure.work_tasks import prepare
+from nnkernels.measure.timing.tasks import prepare
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import SGD
 from nnkernels.training import batch_order

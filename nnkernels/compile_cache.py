@@ -28,8 +28,8 @@ from numba.core.serialize import dumps
 
 from nnkernels.data.cache import cache_folder
 from nnkernels.errors import one_line
-from nnkernels.files import write_bytes
-from nnkernels.machine_code import PACKAGE, digest_of, machine_code, python_files
+from nnkernels.files import PACKAGE, write_bytes
+from nnkernels.machine_code import digest_of, machine_code, python_files
 
 MOST_FOLDERS = 8  # of some megabytes each
 KEPT_SECONDS = 24 * 3600.0  # since a folder was last used; until then it stays, however many there are

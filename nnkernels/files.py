@@ -1,4 +1,4 @@
-"""Writing files all or nothing."""
+"""Where the package lies, and writing files all or nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+PACKAGE = Path(__file__).resolve().parent
 
 
 @contextmanager

@@ -19,7 +19,8 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 
-PACKAGE = Path(__file__).resolve().parent
+from nnkernels.files import PACKAGE
+
 # Files and folders of the package that kernels are compiled from, and that say how they are compiled and kept.
 SOURCES = ("compile_cache.py", "jit.py", "kernels", "machine_code.py", "parameters.py", "recipes.py")
 

@@ -19,7 +19,7 @@ from importlib import import_module
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from nnkernels import contenders
-from nnkernels.measure.plan import CLASSES, PROCESSES
+from nnkernels.measure.asv_driver.plan import CLASSES, PROCESSES
 from tests.forms import FORMS_OF, SLOW_TO_COMPILE
 
 MODULES = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nnkernels.measure.panel import Panel
-from nnkernels.measure.records import RunRecord
+from nnkernels.measure.records.run import RunRecord
+from nnkernels.measure.timing.interleaved_run import Panel
 from nnkernels.report.runs import Run
 
 SPEED = {"numpy@1": 0.20, "numpy@all": 0.16, "numba@1": 0.10, "numba@all": 0.12}

@@ -26,11 +26,11 @@ from nnkernels import contenders, kernels
 from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, UnknownNameError
-from nnkernels.measure import threads as threads_module
-from nnkernels.measure.plan import CLASSES, PROCESSES, PROFILES, make_plan, profile
-from nnkernels.measure.runner import Request, choose_contenders
-from nnkernels.measure.threads import SETTINGS, cgroup_quota, thread_count
-from nnkernels.measure.works import FURTHER_WORKS
+from nnkernels.measure.asv_driver.plan import CLASSES, PROCESSES, PROFILES, make_plan, profile
+from nnkernels.measure.asv_driver.run import Request, choose_contenders
+from nnkernels.measure.timing import threads as threads_module
+from nnkernels.measure.timing.scenarios import FURTHER_WORKS
+from nnkernels.measure.timing.threads import SETTINGS, cgroup_quota, thread_count
 from tests.forms import INSTALLED
 
 ROOT = Path(__file__).parents[1]

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from nnkernels.measure import caches as caches_module
-from nnkernels.measure.caches import ASSUMED, Cache, Caches, read_caches
+from nnkernels.measure.roofline import caches as caches_module
+from nnkernels.measure.roofline.caches import ASSUMED, Cache, Caches, read_caches
 
 
 def describe(root: Path, cpu: int, index: int, **values: str) -> None:

@@ -21,7 +21,7 @@ from nnkernels import compile_cache, jit, kernels
 from nnkernels import machine_code as identity
 from nnkernels.compile_cache import KEPT_SECONDS, MOST_FOLDERS, CompileCacheWarning, folder
 from nnkernels.machine_code import MachineCode, machine_code
-from nnkernels.measure import provenance
+from nnkernels.measure.records import provenance
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = """

@@ -19,10 +19,10 @@ from typer.testing import CliRunner
 from nnkernels.cli import app
 from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
-from nnkernels.measure import provenance
-from nnkernels.measure.asv_process import Pass, register_machine, run_pass
-from nnkernels.measure.checkout import Workspace
-from nnkernels.measure.environment import (
+from nnkernels.measure.asv_driver.process import Pass, register_machine, run_pass
+from nnkernels.measure.asv_driver.workspace import Workspace
+from nnkernels.measure.records import provenance
+from nnkernels.measure.records.environment import (
     NO_KERAS_HOME,
     RULES,
     STARTED_OVER,
@@ -31,8 +31,8 @@ from nnkernels.measure.environment import (
     note_of,
     timed_environment,
 )
-from nnkernels.measure.records import load_keras, save_keras
-from nnkernels.measure.shown_values import LONGEST, shown
+from nnkernels.measure.records.run import load_keras, save_keras
+from nnkernels.measure.records.shown_values import LONGEST, shown
 from nnkernels.report import page, side_by_side
 from nnkernels.report.summary import summarise
 

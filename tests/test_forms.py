@@ -11,8 +11,8 @@ import pytest
 from nnkernels import contenders
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError, InferenceOnlyError
-from nnkernels.measure import gate
-from nnkernels.measure.panel import panel_members
+from nnkernels.measure.correctness import gate
+from nnkernels.measure.timing.interleaved_run import panel_members
 from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 from tests.forms import FURTHER_FORMS
@@ -70,7 +70,7 @@ def test_keras_on_another_backend_is_refused_with_the_remedy(tf):
 @needs_keras_on_jax
 def test_keras_on_jax_chooses_its_backend_and_its_threads_in_a_new_process():
     program = """
-import sys
+import os, sys
 from nnkernels import contenders
 from nnkernels.errors import ConfigurationError
 contender = contenders.create("keras-jax-fit")
@@ -81,16 +81,16 @@ try:
 except ConfigurationError as error:
     print(error)
 import keras
-print(keras.backend.backend(), "tensorflow" in sys.modules)
+print(keras.backend.backend(), "tensorflow" in sys.modules, os.environ["KERAS_BACKEND"])
 """
-    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}  # as a process that has TensorFlow leaves it
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}  # of a user whose own Keras runs on TensorFlow
     answer = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
     )
     assert answer.returncode == 0, answer.stderr
     refused, backend = answer.stdout.splitlines()
     assert "XLA's threads are 1, not 2" in refused
-    assert backend == "jax False"
+    assert backend == "jax False tensorflow"
 
 
 @needs_keras_on_jax

@@ -23,7 +23,7 @@ from nnkernels.kernels.fused.nonzero import PADDING, NonzeroImages, pack_nonzero
 from nnkernels.kernels.fused.shares import PIXELS, RANGES, UNITS, shares_of_threads
 from nnkernels.kernels.simd import VECTOR
 from nnkernels.kernels.stepwise import train_stepwise_inplace
-from nnkernels.measure.oracle import predict_float64
+from nnkernels.measure.correctness.oracle import predict_float64
 from nnkernels.parameters import Parameters, copy, initial_parameters
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.transforms import PIXEL_SCALE, as_features, feature_scale

@@ -13,8 +13,8 @@ from nnkernels.errors import GateError, InferenceOnlyError, MissingDependencyErr
 from nnkernels.kernels import numpy_kernels
 from nnkernels.kernels.contract import FUNCTIONS
 from nnkernels.kernels.stepwise import training_entry
-from nnkernels.measure import gate
-from nnkernels.measure.oracle import predict_float64, train_float64
+from nnkernels.measure.correctness import gate
+from nnkernels.measure.correctness.oracle import predict_float64, train_float64
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, Recipe
 from tests import reference

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nnkernels.measure.image_order import TOLERANCE, balanced_order
+from nnkernels.measure.timing.image_order import TOLERANCE, balanced_order
 
 
 def worst_part(counts: np.ndarray, order: np.ndarray) -> float:

@@ -28,7 +28,7 @@ from nnkernels.learn.outcome import Answers
 from nnkernels.learn.terminal import training_progress
 from nnkernels.learn.training_job import CHECKPOINT, Order
 from nnkernels.learn.training_report import write_report
-from nnkernels.measure import provenance
+from nnkernels.measure.records import provenance
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.training import probabilities

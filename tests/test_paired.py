@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from nnkernels.measure import paired
-from nnkernels.measure.paired import Task, alternate, log_ratios
+from nnkernels.measure.timing import interleaving as paired
+from nnkernels.measure.timing.interleaving import Task, alternate, log_ratios
 
 
 def test_tasks_take_turns_and_each_begins_as_often(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,13 @@ import pytest
 
 from nnkernels import contenders
 from nnkernels.contenders.ours import KernelContender
-from nnkernels.measure import gate, panel, time_to_accuracy
-from nnkernels.measure.paired import Task, alternate
-from nnkernels.measure.panel import run_panel
-from nnkernels.measure.work_tasks import one_image_calls, predict_task, prepare_task, train_task
-from nnkernels.measure.works import FURTHER_WORKS, WORKS, Work, names
+from nnkernels.measure.correctness import gate
+from nnkernels.measure.timing import interleaved_run as panel
+from nnkernels.measure.timing import time_to_accuracy
+from nnkernels.measure.timing.interleaved_run import run_panel
+from nnkernels.measure.timing.interleaving import Task, alternate
+from nnkernels.measure.timing.scenarios import FURTHER_WORKS, WORKS, Work, names
+from nnkernels.measure.timing.tasks import one_image_calls, predict_task, prepare_task, train_task
 from nnkernels.recipes import SGD, Recipe
 
 TRAIN = Work("train", "train", segments=3, whole_epochs=True)

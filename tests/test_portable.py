@@ -28,7 +28,7 @@ from nnkernels.data import Dataset
 from nnkernels.contenders import create
 from nnkernels.contenders.ours import prediction_entry
 from nnkernels.kernels import load
-from nnkernels.measure.gate import gate_recipe, verify
+from nnkernels.measure.correctness.gate import gate_recipe, verify
 from nnkernels.parameters import initial_parameters
 
 with np.load(sys.argv[1]) as arrays:

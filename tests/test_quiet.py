@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from nnkernels.kernels.team import current
-from nnkernels.measure import quiet
-from nnkernels.measure.quiet import LONGEST_REST_SECONDS, REST_SECONDS, computing_threads, rest
+from nnkernels.measure.timing import settling as quiet
+from nnkernels.measure.timing.settling import LONGEST_REST_SECONDS, REST_SECONDS, computing_threads, rest
 
 TIMEOUT = 60  # seconds after which the test has failed; nothing is measured by it
 LINUX = quiet.TASKS.is_dir()

@@ -14,8 +14,8 @@ import pytest
 from rich.console import Console
 
 from nnkernels.errors import ConfigurationError, ResultsError
-from nnkernels.measure.records import write_run
-from nnkernels.measure.works import ONE_IMAGE, PREPARATION
+from nnkernels.measure.records.run import write_run
+from nnkernels.measure.timing.scenarios import ONE_IMAGE, PREPARATION
 from nnkernels.report import formats, inventory, readme, side_by_side, tables
 from nnkernels.report.headline import headline
 from nnkernels.report.page import render

@@ -15,8 +15,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from nnkernels import cli
-from nnkernels.measure import gate, runner
-from nnkernels.measure.gate import GateResult
+from nnkernels.measure.asv_driver import run as runner
+from nnkernels.measure.correctness import gate
+from nnkernels.measure.correctness.gate import GateResult
 from nnkernels.report import glance, tables
 from nnkernels.report.runs import find_run, run_folders
 from nnkernels.report.summary import Summary, summarise

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnkernels.measure.panel import Panel
+from nnkernels.measure.timing.interleaved_run import Panel
 from nnkernels.report import glance, keras_forms, readme, side_by_side
 from nnkernels.report.headline import headline
 from nnkernels.report.ratios import PairedRatios

@@ -8,7 +8,7 @@ import pytest
 from nnkernels import contenders
 from nnkernels.data import LabelledImages
 from nnkernels.errors import DataError
-from nnkernels.measure import gate
+from nnkernels.measure.correctness import gate
 from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 

@@ -20,10 +20,10 @@ from bench._common import installed
 from nnkernels import MLPClassifier, contenders, load_mnist
 from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError
-from nnkernels.measure import gate
-from nnkernels.measure.limits import measure_limits
-from nnkernels.measure.panel import run_panel
-from nnkernels.measure.works import WORKS
+from nnkernels.measure.correctness import gate
+from nnkernels.measure.roofline.peaks import measure_limits
+from nnkernels.measure.timing.interleaved_run import run_panel
+from nnkernels.measure.timing.scenarios import WORKS
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.training import train
 

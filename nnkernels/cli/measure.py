@@ -19,8 +19,8 @@ def verify(
 ) -> None:
     """Hold contenders against the float64 oracle, without timing anything."""
     from nnkernels.data import load_mnist
-    from nnkernels.measure import gate
-    from nnkernels.measure.runner import choose_contenders
+    from nnkernels.measure.asv_driver.run import choose_contenders
+    from nnkernels.measure.correctness import gate
     from nnkernels.report.tables import show_gate
 
     names, not_installed = choose_contenders(contenders or [])
@@ -46,7 +46,10 @@ def bench(
 ) -> None:
     """Measure speed and accuracy by asv, record the run, and show who is how many times as fast."""
     from nnkernels.data import load_mnist
-    from nnkernels.measure import checkout, environment, plan, runner
+    from nnkernels.measure.asv_driver import plan
+    from nnkernels.measure.asv_driver import run as runner
+    from nnkernels.measure.asv_driver import workspace as checkout
+    from nnkernels.measure.records import environment
     from nnkernels.report.headline import headline
     from nnkernels.report.publish import publish as publish_run
     from nnkernels.report.runs import load_run
@@ -82,7 +85,7 @@ def bench(
 @app.command("list", rich_help_panel="Measure")
 def list_() -> None:
     """Show contenders, backends, recipes, profiles and benchmarks, and what of it is installed."""
-    from nnkernels.measure.checkout import benchmarks_folder
+    from nnkernels.measure.asv_driver.workspace import benchmarks_folder
     from nnkernels.report import inventory
 
     inventory.show_contenders(out)
@@ -100,6 +103,6 @@ def env(data: DataOption = None) -> None:
     measured processes (neutralised), and those that they see (kept).
     """
     from nnkernels.data import load_mnist
-    from nnkernels.measure import provenance
+    from nnkernels.measure.records import provenance
 
     typer.echo(json.dumps(provenance.collect(load_mnist(data), timed=True), indent=1))

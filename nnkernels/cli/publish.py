@@ -18,7 +18,7 @@ def results(
     format_name: Annotated[str, typer.Option("--format", help="table, json, csv or md.")] = "table",
 ) -> None:
     """Print a run as a tidy table: a row a benchmark, contender and set of parameters."""
-    from nnkernels.measure.checkout import find_root
+    from nnkernels.measure.asv_driver.workspace import find_root
     from nnkernels.report import side_by_side, tables
     from nnkernels.report.runs import find_run
     from nnkernels.report.tidy import tidy
@@ -49,7 +49,7 @@ def publish(
     pin: Annotated[str, typer.Option(metavar="RUN", help="Make this run the published one, README included.")] = "",
 ) -> None:
     """Build the pages in results/html/ from the recorded results."""
-    from nnkernels.measure.checkout import find_root
+    from nnkernels.measure.asv_driver.workspace import find_root
     from nnkernels.report import readme, runs
     from nnkernels.report.publish import publish as publish_run
     from nnkernels.report.summary import summarise

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.contenders._blas_threads import limit_blas
 from nnkernels.contenders._labels import check_labels
 from nnkernels.contenders._protocol import Entry
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError
 from nnkernels.parameters import FloatArray, Parameters, native
+from nnkernels.process_settings import limit_blas
 from nnkernels.recipes import Recipe
 from nnkernels.transforms import as_features
 

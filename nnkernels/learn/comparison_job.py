@@ -12,7 +12,7 @@ from nnkernels.data import Dataset
 from nnkernels.learn.comparison_report import Report, write_report
 from nnkernels.learn.output import make_folder
 from nnkernels.learn.training_job import Order
-from nnkernels.measure import gate
+from nnkernels.measure.correctness import gate
 
 
 def run(names: Sequence[str], order: Order, dataset: Dataset, folder: Path, show: ShowEpoch) -> Report:

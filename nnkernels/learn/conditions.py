@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from nnkernels.errors import ReproducibilityWarning
 from nnkernels.kernels import Backend
-from nnkernels.measure import provenance
+from nnkernels.measure.records import provenance
 
 THREADS, BLAS, CPU = "threads", "BLAS", "CPU"
 

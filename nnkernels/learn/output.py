@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError, one_line
-from nnkernels.measure import checkout, provenance
+from nnkernels.measure.asv_driver import workspace as checkout
+from nnkernels.measure.records import provenance
 from nnkernels.plots import save_figure
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nnkernels import contenders
-from nnkernels.measure.distinct import prediction_owner
+from nnkernels.measure.timing.distinct import prediction_owner
 from nnkernels.report import formats, keras_forms
 from nnkernels.report.layout import Column
 from nnkernels.report.ratios import BASELINE, PairedRatio

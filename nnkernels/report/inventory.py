@@ -10,8 +10,8 @@ from rich.console import Console
 
 from nnkernels import contenders, kernels, recipes
 from nnkernels.kernels.contract import FUNCTIONS
-from nnkernels.measure.distinct import prediction_owner
-from nnkernels.measure.plan import PROFILES
+from nnkernels.measure.asv_driver.plan import PROFILES
+from nnkernels.measure.timing.distinct import prediction_owner
 from nnkernels.report.layout import Column, show
 
 MNIST_IMAGES = 60_000  # what the recipes that depend on it are shown for

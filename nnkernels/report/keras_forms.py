@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nnkernels.measure.panel import Panel
+from nnkernels.measure.timing.interleaved_run import Panel
 from nnkernels.report.ratios import YARDSTICK, PairedRatios
 from nnkernels.statistics import Estimate
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nnkernels.errors import NNKernelsError
 from nnkernels.files import write_text
-from nnkernels.measure.checkout import CONFIG_NAME, missing_commits
+from nnkernels.measure.asv_driver.workspace import CONFIG_NAME, missing_commits
 from nnkernels.report.page import render
 from nnkernels.report.runs import Run
 from nnkernels.report.summary import summarise

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnkernels.measure.paired import SecondsByRound, log_ratios
-from nnkernels.measure.panel import Panel
-from nnkernels.measure.threads import SETTINGS
+from nnkernels.measure.timing.interleaved_run import Panel
+from nnkernels.measure.timing.interleaving import SecondsByRound, log_ratios
+from nnkernels.measure.timing.threads import SETTINGS
 from nnkernels.statistics import Estimate, median_over_processes
 
 BASELINE = "numpy"

@@ -9,8 +9,8 @@ from typing import Any
 
 from nnkernels.errors import ResultsError
 from nnkernels.files import write_json
-from nnkernels.measure.panel import Panel
-from nnkernels.measure.records import RunRecord, read_run
+from nnkernels.measure.records.run import RunRecord, read_run
+from nnkernels.measure.timing.interleaved_run import Panel
 
 NEWEST, PUBLISHED = "newest", "published"
 PIN_VERSION = 1

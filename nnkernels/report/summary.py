@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nnkernels.measure.works import ONE_IMAGE
+from nnkernels.measure.timing.scenarios import ONE_IMAGE
 from nnkernels.report import keras_forms
 from nnkernels.report.keras_forms import KerasForm
 from nnkernels.report.preparation import Preparation, Preparations

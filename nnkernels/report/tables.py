@@ -9,7 +9,7 @@ import pandas as pd
 from rich.console import Console
 
 from nnkernels.errors import ConfigurationError
-from nnkernels.measure.gate import IMAGES, PREDICTION_TOLERANCE, GateResult
+from nnkernels.measure.correctness.gate import IMAGES, PREDICTION_TOLERANCE, GateResult
 from nnkernels.report import formats, glance
 from nnkernels.report.layout import Column, show, show_notes
 from nnkernels.report.summary import Summary

@@ -9,7 +9,7 @@ from rich import progress as rich_progress
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from nnkernels.measure.runner import Progress, ShowProgress
+from nnkernels.measure.asv_driver.run import Progress, ShowProgress
 
 BENCHMARK_WORDS = {
     "accuracy.": "accuracy: training every contender from ten starts",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nnkernels.measure.works import FORMER_UNITS, FURTHER_WORKS, WORKS
+from nnkernels.measure.timing.scenarios import FORMER_UNITS, FURTHER_WORKS, WORKS
 from nnkernels.report import keras_forms
 from nnkernels.report.ratios import BASELINE, PairedRatio, PairedRatios
 from nnkernels.report.runs import Run

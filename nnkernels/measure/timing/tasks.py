@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from nnkernels.contenders import Contender
 from nnkernels.data import Dataset, LabelledImages
-from nnkernels.measure.image_order import balanced_order
-from nnkernels.measure.paired import Task
-from nnkernels.measure.works import Work
+from nnkernels.measure.timing.image_order import balanced_order
+from nnkernels.measure.timing.interleaving import Task
+from nnkernels.measure.timing.scenarios import Work
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Recipe
 from nnkernels.training import batch_order
@@ -94,8 +94,8 @@ def one_image_calls(dataset: Dataset) -> list[npt.NDArray[np.uint8]]:
     """Return up to 1,000 different test images, each a contiguous array (1, D), in a seeded balanced order.
 
     Any even number of neighbours from an even place on has the test images' mean number of nonzero pixels within 2 %.
-    :func:`nnkernels.measure.image_order.balanced_order` says which images that leaves out, and what becomes of data
-    sets where no such order exists.
+    :func:`~nnkernels.measure.timing.image_order.balanced_order` says which images that leaves out, and what becomes of
+    data sets where no such order exists.
     """
     order = balanced_order(np.count_nonzero(dataset.X_test, axis=1), DIFFERENT_IMAGES, SEED)
     X = np.ascontiguousarray(dataset.X_test[order])

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from nnkernels.errors import MeasurementError
-from nnkernels.measure.checkout import PACKAGE
-from nnkernels.measure.shown_values import shown
+from nnkernels.files import PACKAGE
+from nnkernels.measure.records.shown_values import shown
 
 # Below a file there is no folder: Keras finds no keras.json there and can write none.
 NO_KERAS_HOME = str(Path(__file__).resolve() / "no-keras")

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnkernels.errors import MeasurementError
-from nnkernels.measure.checkout import CONFIG_NAME, Workspace
-from nnkernels.measure.environment import python_path, timed_environment
+from nnkernels.measure.asv_driver.workspace import CONFIG_NAME, Workspace
+from nnkernels.measure.records.environment import python_path, timed_environment
 
 COMPLETE = "complete"  # a file that a pass leaves in its folder at its end
 DVCS = "nnkernels"  # the name of our plugin's repository
@@ -52,7 +52,7 @@ def write_config(workspace: Workspace, folder: Path) -> Path:
         "project": "nnkernels",
         "repo": str(workspace.root),
         "dvcs": DVCS,
-        "plugins": [".nnkernels.measure.asv_plugin"],  # asv imports what begins with a dot by its full name
+        "plugins": [".nnkernels.measure.asv_driver.plugin"],  # asv imports what begins with a dot by its full name
         "branches": ["HEAD"],
         "environment_type": "existing",
         "benchmark_dir": str(workspace.benchmarks),

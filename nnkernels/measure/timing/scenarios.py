@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from nnkernels.measure.gate import gate_recipe
+from nnkernels.measure.correctness.gate import gate_recipe
 from nnkernels.recipes import SGD, Optimizer, Recipe
 
 Kind = Literal["train", "predict", "prepare", "time to accuracy", "training alone"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.measure.quiet import rest
+from nnkernels.measure.timing.settling import rest
 
 SecondsByRound = dict[str, list[list[float]]]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from nnkernels import kernels
 from nnkernels.contenders import entry
 from nnkernels.errors import ConfigurationError, UnknownNameError
-from nnkernels.measure.distinct import KERNEL_BENCHMARKS, kernel_owner, prediction_owner
-from nnkernels.measure.panel import panel_members
+from nnkernels.measure.timing.distinct import KERNEL_BENCHMARKS, kernel_owner, prediction_owner
+from nnkernels.measure.timing.interleaved_run import panel_members
 
 
 @dataclass(frozen=True)

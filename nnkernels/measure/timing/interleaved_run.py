@@ -12,15 +12,16 @@ from nnkernels import contenders
 from nnkernels.contenders import Contender
 from nnkernels.data import Dataset
 from nnkernels.errors import one_line
-from nnkernels.measure import gate
-from nnkernels.measure.compiled import require_compiled
-from nnkernels.measure.distinct import prediction_owner
-from nnkernels.measure.paired import SecondsByRound, Task, alternate, log_ratios
-from nnkernels.measure.threads import thread_count
-from nnkernels.measure.time_to_accuracy import SEEDS, Trainings
-from nnkernels.measure.work_tasks import SEED, predict_task, prepare_task, train_task
-from nnkernels.measure.works import Work
+from nnkernels.measure.correctness import gate
+from nnkernels.measure.correctness.compiled import require_compiled
+from nnkernels.measure.timing.distinct import prediction_owner
+from nnkernels.measure.timing.interleaving import SecondsByRound, Task, alternate, log_ratios
+from nnkernels.measure.timing.scenarios import Work
+from nnkernels.measure.timing.tasks import SEED, predict_task, prepare_task, train_task
+from nnkernels.measure.timing.threads import thread_count
+from nnkernels.measure.timing.time_to_accuracy import SEEDS, Trainings
 from nnkernels.parameters import initial_parameters
+from nnkernels.process_settings import kept_threads
 from nnkernels.recipes import Recipe
 
 REFERENCES = ("numpy", "numba", "fused")  # in every panel, so that what is in another can be compared with them
@@ -72,6 +73,7 @@ def panel_members(names: Sequence[str], process: str) -> list[str]:
     return [name for name in names if name in REFERENCES] + own
 
 
+@kept_threads()
 def run_panel(
     names: Sequence[str],
     dataset: Dataset,
@@ -84,7 +86,7 @@ def run_panel(
 
     Neighbouring works of the same recipe share gate and preparation. A contender that fails is left out, with the
     reason; the others go on. A backend that predicts by another's function has no times of its own for predictions
-    where that one is in the panel.
+    where that one is in the panel. Afterwards BLAS and Numba have their threads of before.
 
     Parameters
     ----------

@@ -8,9 +8,9 @@ from functools import partial
 from nnkernels.contenders import Contender
 from nnkernels.data import Dataset
 from nnkernels.errors import MeasurementError
-from nnkernels.measure.paired import Task
-from nnkernels.measure.work_tasks import prepare
-from nnkernels.measure.works import Work
+from nnkernels.measure.timing.interleaving import Task
+from nnkernels.measure.timing.scenarios import Work
+from nnkernels.measure.timing.tasks import prepare
 from nnkernels.parameters import initial_parameters
 from nnkernels.training import batch_order, evaluate
 
@@ -20,8 +20,8 @@ SEEDS = 10
 class Trainings:
     """A contender's trainings to an error rate, each from the next seed, with the seconds of each.
 
-    The clock runs over the preparation, as :func:`nnkernels.measure.work_tasks.prepare` does it, and over the epochs.
-    It stands still while the reference forward pass judges the test images.
+    The clock runs over the preparation, as :func:`~nnkernels.measure.timing.tasks.prepare` does it, and over the
+    epochs. It stands still while the reference forward pass judges the test images.
 
     Attributes
     ----------

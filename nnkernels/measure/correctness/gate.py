@@ -11,7 +11,7 @@ from nnkernels import contenders
 from nnkernels.contenders import Contender
 from nnkernels.data import Dataset
 from nnkernels.errors import GateError, one_line
-from nnkernels.measure.oracle import predict_float64, train_float64
+from nnkernels.measure.correctness.oracle import predict_float64, train_float64
 from nnkernels.parameters import Parameters, initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 

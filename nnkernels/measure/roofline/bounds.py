@@ -38,7 +38,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.data.dataset import CLASSES
-from nnkernels.measure.limits import GIGA, MachineLimits
+from nnkernels.measure.roofline.peaks import GIGA, MachineLimits
 from nnkernels.recipes import SGD, Recipe
 from nnkernels.training import batch_order
 

@@ -16,15 +16,18 @@ from nnkernels.contenders import is_installed
 from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, Interruption, MeasurementError, MissingDependencyError
-from nnkernels.measure import asv_files, asv_process, provenance, records
-from nnkernels.measure.asv_process import Pass
-from nnkernels.measure.checkout import Workspace
-from nnkernels.measure.compiled import require_compiled
-from nnkernels.measure.environment import find_settings
-from nnkernels.measure.panel import Panel
-from nnkernels.measure.plan import Plan, Profile, make_plan, takes_part
-from nnkernels.measure.records import RunRecord
-from nnkernels.measure.threads import SETTINGS
+from nnkernels.measure.asv_driver import files as asv_files
+from nnkernels.measure.asv_driver import process as asv_process
+from nnkernels.measure.asv_driver.plan import Plan, Profile, make_plan, takes_part
+from nnkernels.measure.asv_driver.process import Pass
+from nnkernels.measure.asv_driver.workspace import Workspace
+from nnkernels.measure.correctness.compiled import require_compiled
+from nnkernels.measure.records import provenance
+from nnkernels.measure.records import run as records
+from nnkernels.measure.records.environment import find_settings
+from nnkernels.measure.records.run import RunRecord
+from nnkernels.measure.timing.interleaved_run import Panel
+from nnkernels.measure.timing.threads import SETTINGS
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import Any
 
 from nnkernels.data import Dataset
 from nnkernels.errors import MeasurementError
-from nnkernels.measure.environment import find_settings, python_path, timed_environment
-from nnkernels.measure.threads import available_cpus, pinning
+from nnkernels.measure.records.environment import find_settings, python_path, timed_environment
+from nnkernels.measure.timing.threads import available_cpus, pinning
 
 PACKAGES = (
     "nnkernels",
@@ -47,8 +47,8 @@ def collect(dataset: Dataset, timed: bool = False) -> dict[str, Any]:
     -------
     dict
         ``environment`` holds ``neutralised`` and ``kept``, the settings that change speed or results; ``keras``, where
-        it has been imported, what Keras is set to, one entry a backend. :mod:`nnkernels.measure.environment` has the
-        rules.
+        it has been imported, what Keras is set to, one entry a backend. :mod:`~nnkernels.measure.records.environment`
+        has the rules.
     """
     settings = find_settings()
     in_use = keras_in_use()
@@ -86,7 +86,11 @@ def package_versions() -> dict[str, str]:
 
 
 def cpu_name() -> str:
-    """Return the processor's name as it gives it, or its architecture where it gives none."""
+    """Return the processor's name as it gives it, or its architecture where it gives none.
+
+    py-cpuinfo gives the same name and takes a second. archspec has it for x86 and macOS alone, with its padding, and
+    calls the microarchitectures otherwise than LLVM, whose names are on record.
+    """
     if platform.system() == "Linux":
         match = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text("utf-8"), re.MULTILINE)
         if match:

@@ -12,7 +12,7 @@ from typing import Any
 
 from nnkernels.errors import ResultsError
 from nnkernels.files import write_json
-from nnkernels.measure.panel import Panel
+from nnkernels.measure.timing.interleaved_run import Panel
 
 VERSION = 2
 
@@ -40,7 +40,7 @@ class RunRecord:
     planned_passes : int
         Passes that were planned; more than ``passes`` if the run was interrupted.
     provenance : dict
-        See ``nnkernels.measure.provenance``.
+        See ``nnkernels.measure.records.provenance``.
     """
 
     run_id: str

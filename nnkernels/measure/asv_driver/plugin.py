@@ -9,7 +9,7 @@ import os
 
 from asv.repo import NoRepository
 
-from nnkernels.measure.asv_process import DATE_VARIABLE, DVCS
+from nnkernels.measure.asv_driver.process import DATE_VARIABLE, DVCS
 
 
 class GivenCommit(NoRepository):  # type: ignore[misc]

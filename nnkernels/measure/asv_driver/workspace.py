@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnkernels.errors import ConfigurationError
+from nnkernels.files import PACKAGE
 
 CONFIG_NAME = "asv.conf.json"
 UNVERSIONED = "0" * 40
-PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)

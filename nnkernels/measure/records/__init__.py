@@ -1,0 +1,1 @@
+"""What is kept of a run: its record, its provenance and the environment it was made in."""
