@@ -42,10 +42,9 @@ def test_every_form_tried_is_a_contender():
     assert set(FORMS) <= set(contenders.names())
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[pytest.mark.slow] * (name != "keras-jax-fit")) for name in FURTHER_FORMS],
-)
+# Keras on JAX passes the gate in tests/test_bench.py as well.
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FURTHER_FORMS)
 def test_further_forms_pass_the_gate_and_follow_a_schedule(name, small_digits):
     images = LabelledImages(small_digits.X_train[:112], small_digits.y_train[:112])
     order, start = np.random.default_rng(1).permutation(112), initial_parameters(1, hidden=RECIPE.hidden)
