@@ -42,6 +42,8 @@ def test_every_form_tried_is_a_contender():
     assert set(FORMS) <= set(contenders.names())
 
 
+# Keras on JAX passes the gate in tests/test_bench.py as well.
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FURTHER_FORMS)
 def test_further_forms_pass_the_gate_and_follow_a_schedule(name, small_digits):
     images = LabelledImages(small_digits.X_train[:112], small_digits.y_train[:112])

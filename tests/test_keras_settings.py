@@ -73,7 +73,7 @@ print(json.dumps(found))
 """
 
 
-@pytest.mark.parametrize("floatx", ["float16", "float64"])
+@pytest.mark.parametrize("floatx", ["float16", pytest.param("float64", marks=pytest.mark.slow)])
 def test_no_keras_json_and_no_dtype_policy_changes_the_contenders(
     tmp_path: Path, small_digits: Dataset, floatx: str
 ) -> None:
