@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
@@ -12,12 +11,11 @@ from nnkernels.measure.records.provenance import keras_in_use
 from nnkernels.measure.records.run import save_interleaved, save_keras
 from nnkernels.measure.timing.interleaved_run import InterleavedRun, contenders_in_process, run_interleaved
 from nnkernels.measure.timing.scenarios import Scenario
-from nnkernels.measure.timing.time_to_accuracy import SEEDS as ALL_SEEDS
+from nnkernels.measure.timing.time_to_accuracy import SEEDS
 
-from ._common import dataset, dataset_at_hand, selected_contenders
+from ._common import OPTIONS, dataset, dataset_at_hand, selected_contenders
 
-ROUNDS = int(os.environ.get("NNKERNELS_BENCH_ROUNDS", "3"))
-SEEDS = int(os.environ.get("NNKERNELS_BENCH_SEEDS", ALL_SEEDS))
+ROUNDS = OPTIONS.rounds or 3
 TIMEOUT_SECONDS = 900
 
 
@@ -26,9 +24,9 @@ def measure_interleaved(scenarios: Sequence[Scenario], framework_threads: str, p
     names = contenders_in_process(selected_contenders(), process)
     if not names:
         return InterleavedRun(framework_threads, dataset_at_hand().name, {}, {})
-    measured = run_interleaved(names, dataset_at_hand(), scenarios, framework_threads, ROUNDS, SEEDS)
+    measured = run_interleaved(names, dataset_at_hand(), scenarios, framework_threads, ROUNDS, OPTIONS.seeds or SEEDS)
     # asv keeps one number of this; the driver of a whole run asks for all of it.
-    if folder := os.environ.get("NNKERNELS_BENCH_RECORDS"):
+    if folder := OPTIONS.records:
         save_interleaved(measured, folder)
         if in_use := keras_in_use():
             save_keras(in_use, folder)

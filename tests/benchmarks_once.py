@@ -19,22 +19,10 @@ from importlib import import_module
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from nnkernels import contenders
+from nnkernels.measure.asv_driver.bench_files import BENCH_FILES
 from nnkernels.measure.asv_driver.plan import CLASSES, PROCESSES
 from tests.forms import FORMS_OF, SLOW_TO_COMPILE
 
-MODULES = (
-    "accuracy",
-    "inference",
-    "kernels",
-    "large_data",
-    "limits",
-    "memory",
-    "other_work",
-    "ratios",
-    "scaling",
-    "startup",
-    "training",
-)
 # What is always on all threads, and what is always on one.
 FIXED_THREADS = {
     "accuracy": "all",
@@ -56,7 +44,7 @@ FIXED_THREADS = {
 def main(threads: str, process: str = "") -> None:
     """Print a JSON object: the call's name to its value, or to null where it was skipped."""
     values: dict[str, float | None] = {}
-    for module_name in MODULES if process == "" else ("ratios", "training"):
+    for module_name in sorted(file.name for file in BENCH_FILES) if process == "" else ("ratios", "training"):
         module = import_module(f"bench.{module_name}")
         for class_name, cls in inspect.getmembers(module, inspect.isclass):
             if cls.__module__ != module.__name__ or class_name.startswith("_") or not hasattr(cls, "param_names"):
