@@ -1,4 +1,4 @@
-"""Panels of contenders that share a process, and what asv keeps of them."""
+"""Interleaved runs of contenders that share a process, and what asv keeps of them."""
 
 from __future__ import annotations
 
@@ -33,16 +33,26 @@ def measure_interleaved(scenarios: Sequence[Scenario], framework_threads: str, p
     return measured
 
 
-def relative_time(
-    measured: InterleavedRun, contender: str, against: str, scenario: str, dataset_name: str
-) -> dict[str, object]:
-    """Return seconds of the contender over seconds of the other as asv takes it, or skip what was not measured."""
-    dataset(dataset_name)
-    for name in (contender, against):
-        if reason := measured.failure(name, scenario):
-            raise MeasurementError(f"{name} has no time. {reason}")
-        if not measured.took_part(name, scenario):
-            raise SkipNotImplemented(f"{name} has no part in {scenario}, or none in this run")
-    if contender == against:
-        raise SkipNotImplemented("a contender against itself")
-    return {"samples": [measured.relative_time(scenario, contender, against)], "number": 1}
+class _InterleavedBenchmark:
+    """One number for asv of each pair of contenders and each scenario of an interleaved run.
+
+    Each subclass writes its own `setup_cache`: asv takes those that start in one line for the same.
+    """
+
+    param_names = ("contender", "against", "work", "dataset")
+    timeout = TIMEOUT_SECONDS  # of `setup_cache` too
+    unit = "relative time"
+
+    def track_relative_time(
+        self, measured: InterleavedRun, contender: str, against: str, scenario: str, dataset_name: str
+    ) -> dict[str, object]:
+        """Seconds of the contender over seconds of the other; below 1 is faster than it."""
+        dataset(dataset_name)
+        for name in (contender, against):
+            if reason := measured.failure(name, scenario):
+                raise MeasurementError(f"{name} has no time. {reason}")
+            if not measured.took_part(name, scenario):
+                raise SkipNotImplemented(f"{name} has no part in {scenario}, or none in this run")
+        if contender == against:
+            raise SkipNotImplemented("a contender against itself")
+        return {"samples": [measured.relative_time(scenario, contender, against)], "number": 1}

@@ -106,7 +106,6 @@ def test_options_come_back_from_the_environment_that_they_make() -> None:
         ("SEEDS", "0", "NNKERNELS_BENCH_SEEDS is '0'"),
         ("SAMPLES", "2.5", "NNKERNELS_BENCH_SAMPLES is '2.5'"),
         ("LARGE_IMAGES", "5000,-1", "NNKERNELS_BENCH_LARGE_IMAGES is '5000,-1'; expected whole numbers above 0"),
-        ("ROUND", "3", "unknown variable NNKERNELS_BENCH_ROUND; known are: NNKERNELS_BENCH_CONTENDERS, "),
     ],
 )
 def test_what_no_option_can_be_is_told(name: str, value: str, told: str) -> None:

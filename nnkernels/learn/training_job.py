@@ -28,6 +28,7 @@ CHECKPOINT = "checkpoint.safetensors"
 DEFAULT_RECIPE, DEFAULT_BACKEND = "adam", "numba"
 
 ShowEpoch = Callable[[History], None]
+Identity = dict[str, str]  # what a checkpoint keeps of where it was written
 
 
 @dataclass(frozen=True)
@@ -204,11 +205,7 @@ def _kernels(request: TrainingRequest, checkpoint: Checkpoint | None) -> Kernels
 
 
 def _resume(
-    request: TrainingRequest,
-    contender: KernelContender,
-    data: LabelledImages,
-    checkpoint: Checkpoint,
-    identity: dict[str, str],
+    request: TrainingRequest, contender: KernelContender, data: LabelledImages, checkpoint: Checkpoint, ours: Identity
 ) -> History:
     """Bring a contender to where the checkpoint was written; return the history until there."""
     history = checkpoint.history
@@ -218,7 +215,7 @@ def _resume(
         asked["seed"] = history.seed
     for what, there, here in (
         *(("recipe" if name == "name" else name, kept[name], asked[name]) for name in kept),
-        *((name, checkpoint.identity.get(name), identity[name]) for name in identity),
+        *((name, checkpoint.identity.get(name), ours[name]) for name in ours),
     ):
         if there != here:
             raise ConfigurationError(

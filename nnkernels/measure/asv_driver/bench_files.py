@@ -9,7 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-OF_EACH_CONTENDER = r".*\({contender}.*{dataset}\)"
+from nnkernels.measure.timing.distinct import KERNEL_BENCHMARKS
+
+OF_EACH = r".*\({contender}.*{dataset}\)"
 OF_THE_DATASET = r".*{dataset}\)"
 
 
@@ -39,7 +41,7 @@ class BenchFile:
     name: str
     words: str
     threads: str = "1"
-    planned: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"standard": (OF_EACH_CONTENDER,)})
+    planned: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"standard": [OF_EACH]})
     once: bool = False
     interleaved: bool = False
 
@@ -54,49 +56,40 @@ class BenchFile:
         ]
 
 
+_KERNEL = r"Kernels[.]time_{0}\({{{0}}}, (1|32|256|2048), {{dataset}}\)"
+
 BENCH_FILES = (
-    BenchFile(
-        "accuracy",
-        "accuracy: training every contender from ten starts",
-        "all",
-        {"quick": (r"ErrorRate[.]track_(test|train)\({contender}, {dataset}\)",)},
-        once=True,
-    ),
+    BenchFile("accuracy", "accuracy: training every contender from ten starts", "all", {"quick": [OF_EACH]}, once=True),
     BenchFile(
         "training",
         "training: whole epochs, and the preparation",
-        planned={"quick": (r"Epoch[.]time_epoch\({contender}, {threads}, {dataset}\)",)},
+        planned={"quick": [r"Epoch[.].*\({contender}, {threads}, {dataset}\)"]},
     ),
     BenchFile(
         "inference",
         "inference: single images",
         planned={
-            "quick": (r"OneImage[.]time_predict\({predictor}, {threads}, {dataset}\)",),
-            "standard": (r"Predict[.]time_predict\({predictor}, 10000, {threads}, {dataset}\)",),
+            "quick": [r"OneImage[.].*\({predictor}, {threads}, {dataset}\)"],
+            "standard": [r"Predict[.].*\({predictor}, 10000, {threads}, {dataset}\)"],
         },
     ),
     BenchFile(
-        "kernels",
-        "kernels: forward, backward and step",
-        planned={
-            "quick": [
-                rf"Kernels[.]time_{name}\({{{name}}}, (1|32|256|2048), {{dataset}}\)"
-                for name in ("forward", "backward", "step")
-            ]
-        },
+        "kernels", "kernels: forward, backward and step", planned={"quick": [*map(_KERNEL.format, KERNEL_BENCHMARKS)]}
     ),
-    BenchFile("limits", "limits: what this machine could do", planned={"standard": (OF_THE_DATASET,)}),
-    BenchFile("large_data", "large data: from a memory map", planned={"standard": (OF_THE_DATASET,)}),
+    BenchFile("limits", "limits: what this machine could do", planned={"standard": [OF_THE_DATASET]}),
+    BenchFile("large_data", "large data: from a memory map", planned={"standard": [OF_THE_DATASET]}),
     BenchFile(
         "startup",
         "start-up: imports and first calls",
         "all",
-        {"standard": (r"(Import|NumbaItself)[.].*", "FirstCall[.]" + OF_EACH_CONTENDER)},
+        {"standard": ["(Import|NumbaItself)[.].*", f"FirstCall[.]{OF_EACH}"]},
     ),
     BenchFile("memory", "memory: the peak of an epoch", "all"),
-    BenchFile("scaling", "scaling: batch, width, images, threads", planned={"full": (OF_EACH_CONTENDER,)}),
-    BenchFile("ratios", "ratios: all contenders in turns", planned={"quick": ()}, interleaved=True),
-    BenchFile("other_work", "ratios: other work, all contenders in turns", planned={"standard": ()}, interleaved=True),
+    BenchFile("scaling", "scaling: batch, width, images, threads", planned={"full": [OF_EACH]}),
+    BenchFile("ratios", "ratios: all contenders in turns", planned={"quick": []}, interleaved=True),
+    BenchFile(
+        "other_work", "ratios: further scenarios, all contenders in turns", planned={"standard": []}, interleaved=True
+    ),
 )
 
 

@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from nnkernels.errors import ConfigurationError
 
 PREFIX = "NNKERNELS_BENCH_"
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
-
-
-PARSERS: dict[str, Callable[[str], object]] = {
-    "str": str,
-    "int | None": _count,
-    "tuple[str, ...]": lambda text: tuple(text.split(",")),
-    "tuple[int, ...]": lambda text: tuple(map(_count, text.split(","))),
-}
 
 
 @dataclass(frozen=True)
@@ -66,31 +51,23 @@ class BenchOptions:
         Raises
         ------
         ConfigurationError
-            If one that begins with ``NNKERNELS_BENCH_`` is unknown, or its value is none for it.
+            If a variable that counts something holds no whole number above 0.
         """
         environ = os.environ if environ is None else environ
-        given = {name.removeprefix(PREFIX).lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
-        types = {field.name: str(field.type) for field in fields(cls)}
-        options: dict[str, Any] = {}
-        for name, text in given.items():
-            if name not in types:
-                known = ", ".join(map(_variable, types))
-                raise ConfigurationError(f"unknown variable {_variable(name)}; known are: {known}")
-            try:
-                if text:
-                    options[name] = PARSERS[types[name]](text)
-            except ValueError:
-                expected = "whole numbers above 0" if "..." in types[name] else "a whole number above 0"
-                raise ConfigurationError(f"{_variable(name)} is {text!r}; expected {expected}") from None
-        return cls(**options)
+
+        def numbers(field: str, several: bool = False) -> tuple[int, ...]:
+            text = environ.get(PREFIX + field, "")
+            if not re.fullmatch(r"([1-9]\d*(,[1-9]\d*)*)?" if several else r"([1-9]\d*)?", text):
+                what = "whole numbers" if several else "a whole number"
+                raise ConfigurationError(f"{PREFIX}{field} is {text!r}; expected {what} above 0")
+            return tuple(int(number) for number in text.split(",") if number)
+
+        rounds, seeds, samples = (next(iter(numbers(field)), None) for field in ("ROUNDS", "SEEDS", "SAMPLES"))
+        contenders = tuple(filter(None, environ.get(f"{PREFIX}CONTENDERS", "").split(",")))
+        dataset, records = (environ.get(PREFIX + field, "") for field in ("DATASET", "RECORDS"))
+        return cls(contenders, dataset, rounds, seeds, samples, numbers("LARGE_IMAGES", several=True), records)
 
     def as_environ(self) -> dict[str, str]:
         """Return the variables of what is said here."""
-        said = {_variable(field.name): value for field in fields(self) if (value := getattr(self, field.name))}
-        return {
-            name: ",".join(map(str, value)) if isinstance(value, tuple) else str(value) for name, value in said.items()
-        }
-
-
-def _variable(name: str) -> str:
-    return PREFIX + name.upper()
+        said = {f"{PREFIX}{name.upper()}": value for name, value in vars(self).items() if value}
+        return {name: ",".join(map(str, value)) if type(value) is tuple else str(value) for name, value in said.items()}

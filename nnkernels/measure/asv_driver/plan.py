@@ -61,12 +61,9 @@ class Plan:
     ----------
     passes : tuple of tuple of str
         For each pass, asv's regular expressions over benchmarks with their parameters.
-    rounds : int
-        Rounds of an interleaved run.
     """
 
     passes: tuple[tuple[str, ...], ...]
-    rounds: int
 
 
 def profile(name: str) -> Profile:
@@ -109,7 +106,7 @@ def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads:
         count = 1 if file.once else chosen.ratio_passes if file.interleaved else chosen.single_passes
         for number in range(count):
             passes[number] += patterns
-    return Plan(tuple(map(tuple, passes)), chosen.rounds)
+    return Plan(tuple(map(tuple, passes)))
 
 
 def _ratios(contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> list[str]:

@@ -137,7 +137,8 @@ def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, pro
     """
     names, not_installed = choose_contenders(request.contenders, request.profile_name)
     plan = make_plan(request.profile, names, dataset.name, request.threads)
-    options = replace(BenchOptions.from_environ(), contenders=tuple(names), dataset=dataset.name, rounds=plan.rounds)
+    asked = BenchOptions.from_environ()
+    options = replace(asked, contenders=tuple(names), dataset=dataset.name, rounds=request.profile.rounds)
     started = datetime.now(UTC)
     origin = provenance.collect(dataset, timed=True)
     require_compiled()
