@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
@@ -13,9 +12,9 @@ from nnkernels.measure.timing.threads import thread_count
 from nnkernels.recipes import accuracy_recipe
 from nnkernels.training import train
 
-from ._common import CONTENDERS, DATASETS, dataset, dataset_at_hand, selected_contenders, trainable
+from ._common import CONTENDERS, DATASETS, OPTIONS, dataset, dataset_at_hand, selected_contenders, trainable
 
-SEEDS = int(os.environ.get("NNKERNELS_BENCH_SEEDS", "10"))
+SEEDS = OPTIONS.seeds or 10
 
 ErrorRates = dict[str, dict[str, list[float]]]
 

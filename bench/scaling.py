@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from math import ceil
 
@@ -14,18 +13,17 @@ from nnkernels import contenders
 from nnkernels.contenders import Contender
 from nnkernels.data import LabelledImages
 from nnkernels.measure.correctness import gate
-from nnkernels.measure.correctness.gate import gate_recipe
 from nnkernels.measure.timing.threads import thread_count
 from nnkernels.parameters import initial_parameters
-from nnkernels.recipes import Recipe
+from nnkernels.recipes import Recipe, benchmark_recipe
 from nnkernels.training import batch_order
 
-from ._common import CONTENDERS, DATASETS, THREADS, dataset, trainable
+from ._common import CONTENDERS, DATASETS, OPTIONS, THREADS, dataset, trainable
 
 BATCH_SIZES = (1, 8, 32, 128, 512, 2048)
 HIDDEN = (20, 128, 512)
 IMAGES = (1_000, 10_000, 60_000)
-SAMPLES = int(os.environ.get("NNKERNELS_BENCH_SAMPLES", "5"))
+SAMPLES = OPTIONS.samples or 5
 
 FEWEST_IMAGES = 2_000
 SAMPLE_SECONDS = 0.05
@@ -48,7 +46,7 @@ class BatchSize(_Scaling):
 
     def track_seconds_per_image(self, contender: str, batch_size: int, dataset_name: str) -> dict[str, object]:
         """Train."""
-        return _seconds_per_image(contender, dataset_name, gate_recipe(batch_size=batch_size), "1")
+        return _seconds_per_image(contender, dataset_name, benchmark_recipe(batch_size=batch_size), "1")
 
 
 class HiddenWidth(_Scaling):
@@ -59,7 +57,9 @@ class HiddenWidth(_Scaling):
 
     def track_seconds_per_image(self, contender: str, hidden: int, dataset_name: str) -> dict[str, object]:
         """Train."""
-        return _seconds_per_image(contender, dataset_name, gate_recipe(batch_size=128).with_changes(hidden=hidden), "1")
+        return _seconds_per_image(
+            contender, dataset_name, benchmark_recipe(batch_size=128).with_changes(hidden=hidden), "1"
+        )
 
 
 class Images(_Scaling):
@@ -70,7 +70,7 @@ class Images(_Scaling):
 
     def track_seconds_per_image(self, contender: str, images: int, dataset_name: str) -> dict[str, object]:
         """Train for whole epochs on the first images of the data set."""
-        return _seconds_per_image(contender, dataset_name, gate_recipe(batch_size=128), "1", images)
+        return _seconds_per_image(contender, dataset_name, benchmark_recipe(batch_size=128), "1", images)
 
 
 class Threads(_Scaling):
@@ -81,7 +81,7 @@ class Threads(_Scaling):
 
     def track_seconds_per_image(self, contender: str, threads: str, dataset_name: str) -> dict[str, object]:
         """Train."""
-        return _seconds_per_image(contender, dataset_name, gate_recipe(batch_size=1024), threads)
+        return _seconds_per_image(contender, dataset_name, benchmark_recipe(batch_size=1024), threads)
 
 
 def _seconds_per_image(

@@ -45,8 +45,8 @@ class Epoch(_OfContender):
 class Preparation(_OfContender):
     """From uint8 images in memory to a contender that is ready for its first batch.
 
-    Copies, conversions, lists of nonzero pixels, building a model, and what is traced or compiled each time. The panels
-    of ``ratios`` measure the same for all contenders in turns, as the work "preparation".
+    Copies, conversions, lists of nonzero pixels, building a model, and what is traced or compiled each time. ``ratios``
+    measures the same for all contenders in turns, as the scenario "preparation".
     """
 
     version = "2"

@@ -131,6 +131,15 @@ def named_recipe(name: str, images: int) -> Recipe:
 
 # What every speed comparison trains by: plain stochastic gradient descent.
 SGD = Recipe("sgd-epoch")
+_BENCHMARK_RATES: dict[OptimizerName, float] = {"sgd": 0.1, "momentum": 0.01, "adam": 0.001}
+
+
+def benchmark_recipe(optimizer: Optimizer | None = None, batch_size: int = 32) -> Recipe:
+    """Return the recipe by which contenders are judged and timed, at a constant learning rate."""
+    rule = optimizer or Optimizer()
+    # Below 32 images a batch, so many more steps are taken that ReLU flips would drown the rounding.
+    learning_rate = _BENCHMARK_RATES[rule.name] * min(1.0, batch_size / 32)
+    return Recipe("gate", rule, batch_size=batch_size, learning_rate=learning_rate)
 
 
 def accuracy_recipe(images: int) -> Recipe:

@@ -30,10 +30,10 @@ FIXED_THREADS = {
     "memory": "all",
     "startup": "all",
     **{
-        f"{module}.{prefix}{panel}": threads
+        f"{module}.{prefix}{group}": threads
         for module in ("other_work", "ratios")
         for prefix in PROCESSES.values()
-        for threads, panel in CLASSES.items()
+        for threads, group in CLASSES.items()
     },
     "scaling.BatchSize": "1",
     "scaling.HiddenWidth": "1",

@@ -5,24 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from nnkernels.measure.records.run import RunRecord
-from nnkernels.measure.timing.interleaved_run import Panel
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.report.runs import Run
 
 SPEED = {"numpy@1": 0.20, "numpy@all": 0.16, "numba@1": 0.10, "numba@all": 0.12}
 FRAMEWORKS = {"1": {"keras-fit@1": 4.0, "keras-graph@1": 0.4}, "all": {"keras-fit@all": 2.0, "keras-graph@all": 0.8}}
 
 
-def panel(threads: str, slowdown: float) -> Panel:
-    """Return a panel of a process in which everything takes ``slowdown`` times as long."""
+def interleaved_run(threads: str, slowdown: float) -> InterleavedRun:
+    """Return an interleaved run in which everything takes ``slowdown`` times as long."""
     epochs = {label: [[slowdown * value] * 10] for label, value in SPEED.items()}
     epochs |= {
         label: [[slowdown * value] * (1 if "fit" in label else 10)] for label, value in FRAMEWORKS[threads].items()
     }
     calls = {label: [[slowdown * value / 1000] * 3] for label, value in (SPEED | FRAMEWORKS[threads]).items()}
-    return Panel(threads, "mnist", {"epoch": epochs, "one image": calls, "10,000 images": calls}, {})
+    return InterleavedRun(threads, "mnist", {"epoch": epochs, "one image": calls, "10,000 images": calls}, {})
 
 
-# Seconds at each setting, by contender, of more works than a quick run has.
+# Seconds at each setting, by contender, of more scenarios than a quick run has.
 SECONDS: dict[str, dict[str, dict[str, float]]] = {
     "epoch": {
         "numpy": {"1": 0.20, "all": 0.16},
@@ -65,42 +65,32 @@ SECONDS: dict[str, dict[str, dict[str, float]]] = {
 FREE_THREADS = ("numpy", "numba", "fused")  # whose threads can change, and so are in each process at both settings
 
 
-def full_panels(threads: str, slowdown: float) -> list[Panel]:
-    """Return the two panels of a process each, of the usual works and of the further ones, that a run has."""
+def full_interleaved(threads: str, slowdown: float) -> list[InterleavedRun]:
+    """Return the interleaved runs that a run has of a process each: usual scenarios, and further ones."""
     seconds = {
         work: {
             f"{name}@{setting}": [[slowdown * value] * (1 if "fit" in name else 2)]
-            for name, of_contender in of_work.items()
+            for name, of_contender in of_scenario.items()
             for setting, value in of_contender.items()
             if name in FREE_THREADS or setting == threads
         }
-        for work, of_work in SECONDS.items()
+        for work, of_scenario in SECONDS.items()
     }
     usual = ("epoch", "one image", "10,000 images")
     parts = ({work: seconds[work] for work in usual}, {work: seconds[work] for work in SECONDS if work not in usual})
-    return [Panel(threads, "mnist", part, {}) for part in parts]
+    return [InterleavedRun(threads, "mnist", part, {}) for part in parts]
 
 
 def full_run(**changes: Any) -> Run:
-    """Return a run of several works, contenders that only predict, and benchmarks with parameters of their own."""
-    panels = [
-        panel
+    """Return a run of several scenarios, contenders that only predict, and benchmarks with parameters of their own."""
+    interleaved = [
+        measured
         for threads in ("1", "all")
         for slowdown in (1.0, 1.3, 0.9, 1.1)
-        for panel in full_panels(threads, slowdown)
+        for measured in full_interleaved(threads, slowdown)
     ]
     results = asv_results()
-    results["parameter_names"] = {
-        "accuracy.ErrorRate.track_test": ["contender", "dataset"],
-        "training.Epoch.time_epoch": ["contender", "threads", "dataset"],
-        "kernels.Kernels.time_step": ["backend", "batch_size", "dataset"],
-        "limits.Bound.track_epoch": ["bound", "threads", "dataset"],
-        "large_data.MemoryMap.track_seconds_per_image": ["images", "dataset"],
-        "large_data.MemoryMap.track_peak_beyond_import": ["images", "dataset"],
-        "startup.FirstCall.track_seconds": ["contender", "cache", "dataset"],
-        "startup.NumbaItself.track_seconds": ["cache"],
-    }
-    results["units"] = {"large_data.MemoryMap.track_peak_beyond_import": "MiB"}
+    results["units"] |= {"large_data.MemoryMap.track_peak_beyond_import": "MiB"}
     images = [["60000", "1000000"], ["'mnist'"]]
     caches = ["'empty'", "'warm'"]
     results["results"] |= {
@@ -111,7 +101,7 @@ def full_run(**changes: Any) -> Run:
         "startup.NumbaItself.track_seconds": [[0.625, 0.5], [caches], "1"],
     }
     contenders = ["numpy", "numba", "fused", "onnxruntime", "keras-fit", "keras-graph"]
-    return Run(record(**({"contenders": contenders} | changes)), panels, results)
+    return Run(record(**({"contenders": contenders} | changes)), interleaved, results)
 
 
 # Keras on two backends, which no process holds together: seconds an epoch in the processes of each. NumPy is slower in
@@ -126,9 +116,9 @@ NOT_COMPILED = "not compiled within 120 s"
 
 
 def keras_run() -> Run:
-    """Return a run with a panel a backend of Keras and pass, and a preparation in each."""
-    panels = [
-        Panel(
+    """Return a run with an interleaved run a backend of Keras and pass, and a preparation in each."""
+    interleaved = [
+        InterleavedRun(
             "1",
             "mnist",
             {
@@ -143,7 +133,7 @@ def keras_run() -> Run:
         for slowdown in (1.0, 1.3, 0.9, 1.1)
         for backend, seconds in KERAS.items()
     ]
-    return Run(record(), panels, asv_results())
+    return Run(record(), interleaved, asv_results())
 
 
 def record(**changes: Any) -> RunRecord:
@@ -186,6 +176,17 @@ def asv_results() -> dict[str, Any]:
     contenders = ["'numpy'", "'keras-fit'"]
     return {
         "result_columns": columns,
+        "parameter_names": {
+            "accuracy.ErrorRate.track_test": ["contender", "dataset"],
+            "training.Epoch.time_epoch": ["contender", "threads", "dataset"],
+            "kernels.Kernels.time_step": ["backend", "batch_size", "dataset"],
+            "limits.Bound.track_epoch": ["bound", "threads", "dataset"],
+            "large_data.MemoryMap.track_seconds_per_image": ["images", "dataset"],
+            "large_data.MemoryMap.track_peak_beyond_import": ["images", "dataset"],
+            "startup.FirstCall.track_seconds": ["contender", "cache", "dataset"],
+            "startup.NumbaItself.track_seconds": ["cache"],
+        },
+        "units": {"accuracy.ErrorRate.track_test": "error rate"},
         "results": {
             "accuracy.ErrorRate.track_test": [
                 [0.05, 0.10],
@@ -211,5 +212,5 @@ def asv_results() -> dict[str, Any]:
 
 def run(**changes: Any) -> Run:
     """Return the whole run: four processes at each thread setting, each at a speed of its own."""
-    panels = [panel(threads, slowdown) for threads in ("1", "all") for slowdown in (1.0, 1.3, 0.9, 1.1)]
-    return Run(record(**changes), panels, asv_results())
+    interleaved = [interleaved_run(threads, slowdown) for threads in ("1", "all") for slowdown in (1.0, 1.3, 0.9, 1.1)]
+    return Run(record(**changes), interleaved, asv_results())

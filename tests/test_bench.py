@@ -19,17 +19,17 @@ import pytest
 from asv_runner.benchmarks._base import get_setup_cache_key
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
+import bench.kernels
 from bench import inference, large_data, other_work, ratios
-from bench import kernels as bench_kernels
 from bench.large_data import write_repeated
 from nnkernels import contenders, kernels
 from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, UnknownNameError
+from nnkernels.measure.asv_driver.bench_files import BENCH_FILES
 from nnkernels.measure.asv_driver.plan import CLASSES, PROCESSES, PROFILES, make_plan, profile
 from nnkernels.measure.asv_driver.run import Request, choose_contenders
-from nnkernels.measure.timing import threads as threads_module
-from nnkernels.measure.timing.scenarios import FURTHER_WORKS
+from nnkernels.measure.timing.scenarios import FURTHER_SCENARIOS
 from nnkernels.measure.timing.threads import SETTINGS, cgroup_quota, thread_count
 from tests.forms import INSTALLED
 
@@ -56,11 +56,12 @@ ON_THREADS = {
 HERE = [name for name in INSTALLED if contenders.entry(name).process == ""]
 # The files of benchmarks, in parts for several workers, each with those of its contenders that are `slow`: others are
 # of their kind. A fresh process imports a framework or compiles all kernels anew.
-PARTS = {
-    "accuracy,inference,kernels,large_data,limits,scaling,training": ("jax-sparse", "keras-graph"),
+APART = {
     "other_work,ratios": ("jax-sparse", "keras-graph"),
     "memory,startup": ("fused_dense", "jax-sparse", "keras-fit", "keras-graph", "numba", "scikit-learn"),
 }
+TOGETHER = sorted({file.name for file in BENCH_FILES} - set(",".join(APART).split(",")))
+PARTS = {",".join(TOGETHER): ("jax-sparse", "keras-graph"), **APART}
 CALLS = [
     (modules, threads) for modules in PARTS for threads in ON_THREADS if (modules, threads) != ("memory,startup", "1")
 ]
@@ -133,8 +134,8 @@ def call_all(threads: str, modules: str, chosen: list[str], data: Dataset, folde
             shared = name == "fused_dense" and benchmark.startswith("inference")  # the predictor is that of fused
             assert is_measured == (not shared and (trains or benchmark.startswith("inference"))), (benchmark, name)
     if "ratios" in files:
-        works = {label.split("'")[5] for label in measured if label.startswith("other_work.")}
-        assert works == {work.name for work in FURTHER_WORKS if work.is_asked_of(data.name)}
+        scenarios = {label.split("'")[5] for label in measured if label.startswith("other_work.")}
+        assert scenarios == {scenario.name for scenario in FURTHER_SCENARIOS if scenario.is_asked_of(data.name)}
         assert any("ratios" in label for label in measured)
     return measured
 
@@ -266,7 +267,7 @@ def test_larger_plans_measure_more_and_train_for_accuracy_once() -> None:
         assert selected(passes[0], "large_data.MemoryMap.track_seconds_per_image('fused', 60000, 'mnist')")
         assert not selected(passes[0], "large_data.MemoryMap.track_seconds_per_image('fused', 60000, 'mnist-5k')")
         assert selected(passes[0], "inference.Predict.time_predict('numpy', 10000, 'all', 'mnist')")
-        # The panels measure it, in every pass.
+        # The interleaved runs measure it, in every pass.
         assert not selected(passes[0], "training.Preparation.time_prepare('numpy', '1', 'mnist')")
 
 
@@ -291,7 +292,7 @@ def test_functions_that_backends_share_are_planned_once(name: str) -> None:
 
 @pytest.mark.parametrize("kernel", ["forward", "backward", "step"])
 def test_a_shared_kernel_is_skipped_by_the_name_of_whose_it_is(kernel: str) -> None:
-    benchmark = getattr(bench_kernels.Kernels(), f"time_{kernel}")
+    benchmark = getattr(bench.kernels.Kernels(), f"time_{kernel}")
     with pytest.raises(SkipNotImplemented, match="fused_dense has this from numba"):
         benchmark("fused_dense", 32, "mnist")
 
@@ -334,13 +335,13 @@ def test_one_thread_setting_alone(threads: list[str], classes: set[str]) -> None
     assert found == classes
 
 
-def test_contenders_of_another_process_have_panels_of_their_own() -> None:
+def test_contenders_of_another_process_have_runs_of_their_own() -> None:
     names = ["numpy", "numba", "keras-fit", "keras-jax-fit", "keras-jax-fit-steps"]
     patterns = make_plan(PROFILES["standard"], names, "mnist", ["1"]).passes[0]
     apart = "ratios.KerasJaxOneThread.track_relative_time('{}', '{}', 'epoch', 'mnist')"
     beside = "ratios.OneThread.track_relative_time('{}', '{}', 'epoch', 'mnist')"
     assert selected(patterns, apart.format("keras-jax-fit-steps", "numpy"))
-    assert not selected(patterns, apart.format("numba", "numpy"))  # that is of the other panel
+    assert not selected(patterns, apart.format("numba", "numpy"))  # that is of the other run
     assert selected(patterns, beside.format("numba", "numpy"))
     assert not selected(patterns, beside.format("keras-jax-fit", "numpy"))
     adam = "other_work.KerasJaxOneThread.track_relative_time('keras-jax-fit', 'numpy', 'epoch, Adam', 'mnist')"
@@ -366,7 +367,7 @@ def test_profiles_take_the_contenders_that_they_have_time_for(monkeypatch: pytes
     assert choose_contenders(["full"], "quick") == (["full"], {})  # who is named takes part
 
 
-def test_panels_of_each_process_have_setup_caches_of_their_own() -> None:
+def test_interleaved_runs_of_each_process_have_setup_caches_of_their_own() -> None:
     # asv takes caches for the same that are written in one line.
     for module in (ratios, other_work):
         classes = [getattr(module, prefix + name) for prefix in PROCESSES.values() for name in CLASSES.values()]
@@ -401,7 +402,7 @@ def test_cgroup_quota(
     for name, content in files.items():
         (tmp_path / name).write_text(content)
     assert cgroup_quota(tmp_path) == quota
-    monkeypatch.setattr(threads_module, "cgroup_quota", lambda: quota)
-    monkeypatch.setattr(threads_module, "affinity", lambda: 8)
+    monkeypatch.setattr("nnkernels.measure.timing.threads.cgroup_quota", lambda: quota)
+    monkeypatch.setattr("nnkernels.measure.timing.threads.affinity", lambda: 8)
     assert thread_count("all") == {1.5: 2, 0.5: 1, None: 8}[quota]
     assert thread_count("1") == 1

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nnkernels.measure.roofline import caches as caches_module
+from nnkernels.measure.roofline import caches
 from nnkernels.measure.roofline.caches import ASSUMED, Cache, Caches, read_caches
 
 
@@ -32,7 +32,7 @@ def test_caches_as_linux_describes_them(tmp_path: Path) -> None:
 
 
 def test_what_is_not_told_is_assumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caches_module, "sys", SimpleNamespace(platform="unknown"))
+    monkeypatch.setattr(caches, "sys", SimpleNamespace(platform="unknown"))
     assert read_caches(tmp_path / "nothing") == ASSUMED
     describe(tmp_path, 0, 0, level="1", type="Data", size="64K", shared_cpu_list="0")
     describe(tmp_path, 0, 1, level="2", type="Unified", size="nonsense", shared_cpu_list="0")
@@ -63,10 +63,10 @@ def test_what_is_not_told_is_assumed(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_caches_as_macos_describes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbers: dict[str, int], expected: Caches
 ) -> None:
-    monkeypatch.setattr(caches_module, "sys", SimpleNamespace(platform="darwin"))
-    monkeypatch.setattr(caches_module, "_sysctl", lambda name: numbers.get(name, 0))
+    monkeypatch.setattr(caches, "sys", SimpleNamespace(platform="darwin"))
+    monkeypatch.setattr(caches, "_sysctl", lambda name: numbers.get(name, 0))
     assert read_caches(tmp_path) == expected
 
 
 def test_a_number_that_the_system_does_not_know() -> None:
-    assert caches_module._sysctl("nnkernels.no.such.number") == 0
+    assert caches._sysctl("nnkernels.no.such.number") == 0

@@ -18,16 +18,15 @@ import numpy as np
 import pytest
 
 from nnkernels import compile_cache, jit, kernels
-from nnkernels import machine_code as identity
 from nnkernels.compile_cache import KEPT_SECONDS, MOST_FOLDERS, CompileCacheWarning, folder
-from nnkernels.machine_code import MachineCode, machine_code
+from nnkernels.machine_code import MachineCode, _stamp, machine_code
 from nnkernels.measure.records import provenance
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = """
 import json
 import numpy as np
-import nnkernels.kernels.tiny as tiny
+from nnkernels.kernels import tiny
 w = np.ones(8, np.float32)
 tiny.tiny(w, np.ones(8, np.float32), np.float32(0.25))
 stats = tiny.tiny.stats
@@ -173,7 +172,7 @@ def test_whatever_a_kernel_is_compiled_from_is_in_the_hash():
 def test_an_edit_or_a_setting_since_the_start_is_noticed(tmp_path, monkeypatch):
     path = tmp_path / "source.py"
     path.write_text("x = 1\n")
-    code = replace(machine_code(), stamps={path: identity._stamp(path)})
+    code = replace(machine_code(), stamps={path: _stamp(path)})
     assert code.is_current()
     with monkeypatch.context() as patched:
         patched.setattr(numba.config, "OPT", 0)

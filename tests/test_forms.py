@@ -12,7 +12,7 @@ from nnkernels import contenders
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError, InferenceOnlyError
 from nnkernels.measure.correctness import gate
-from nnkernels.measure.timing.interleaved_run import panel_members
+from nnkernels.measure.timing.interleaved_run import contenders_in_process
 from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 from tests.forms import FURTHER_FORMS
@@ -122,14 +122,14 @@ def test_a_process_that_ends_is_told_and_the_next_starts_anew(small_digits):
     contenders.create_anywhere("keras-jax-fit").close()
 
 
-def test_a_panel_has_its_own_contenders_beside_the_references(monkeypatch):
+def test_a_process_has_its_own_contenders_beside_the_references(monkeypatch):
     entries = {name: contenders.entry(name) for name in ("numpy", "fused", "jax-scan", "keras-fit", "keras-jax-fit")}
     monkeypatch.setattr(contenders, "_entries", lambda: entries)
-    assert panel_members(list(entries), "") == ["numpy", "fused", "jax-scan", "keras-fit"]
-    assert panel_members(list(entries), "keras-jax") == ["numpy", "fused", "keras-jax-fit"]
-    assert panel_members(list(entries), "torch") == []
-    assert panel_members(["keras-fit"], "keras-jax") == []
-    assert panel_members(["keras-jax-fit"], "keras-jax") == ["keras-jax-fit"]
+    assert contenders_in_process(list(entries), "") == ["numpy", "fused", "jax-scan", "keras-fit"]
+    assert contenders_in_process(list(entries), "keras-jax") == ["numpy", "fused", "keras-jax-fit"]
+    assert contenders_in_process(list(entries), "torch") == []
+    assert contenders_in_process(["keras-fit"], "keras-jax") == []
+    assert contenders_in_process(["keras-jax-fit"], "keras-jax") == ["keras-jax-fit"]
 
 
 # scikit-learn

@@ -16,7 +16,7 @@ from nnkernels.kernels.stepwise import training_entry
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.correctness.oracle import predict_float64, train_float64
 from nnkernels.parameters import Parameters, initial_parameters
-from nnkernels.recipes import Optimizer, Recipe
+from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
 from tests import reference
 from tests.forms import INSTALLED, TRAINABLE
 
@@ -30,7 +30,7 @@ OPTIMIZERS = ("sgd", "momentum", "adam")
 @pytest.mark.parametrize("name", TRAINABLE)
 def test_installed_contenders_pass(name, optimizer, small_digits):
     with closing(contenders.create_anywhere(name)) as contender:
-        result = gate.require(name, contender, small_digits, gate.gate_recipe(Optimizer(optimizer)))
+        result = gate.require(name, contender, small_digits, benchmark_recipe(Optimizer(optimizer)))
     assert result.passed
     assert (result.contender, result.optimizer, result.batch_size) == (name, optimizer, 32)
     assert 0 < result.max_abs_difference <= result.tolerance
@@ -50,7 +50,7 @@ def test_installed_contenders_that_only_predict_pass(name, small_digits):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("name", kernels.names())
 def test_ours_pass_at_other_batch_sizes(name, optimizer, batch_size, small_digits):
-    recipe = gate.gate_recipe(Optimizer(optimizer), batch_size)
+    recipe = benchmark_recipe(Optimizer(optimizer), batch_size)
     assert gate.require(name, contenders.create(name), small_digits, recipe).batch_size == batch_size
 
 
@@ -186,7 +186,7 @@ def refused(contender, dataset, recipe=None):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_mutant_without_mutation_passes(optimizer, small_digits):
     # Otherwise every refusal below would mean nothing.
-    assert gate.require("sound", Mutant(), small_digits, gate.gate_recipe(Optimizer(optimizer))).passed
+    assert gate.require("sound", Mutant(), small_digits, benchmark_recipe(Optimizer(optimizer))).passed
 
 
 @pytest.mark.parametrize("mutation", SGD_MUTANTS)
@@ -216,7 +216,7 @@ MOMENTUM_MUTANTS = {"no momentum": without_momentum, "Nesterov's": nesterov, "da
 @pytest.mark.parametrize("mutation", MOMENTUM_MUTANTS)
 def test_wrong_momentum_is_refused(mutation, small_digits):
     mutant = Mutant(momentum_update_inplace=MOMENTUM_MUTANTS[mutation])
-    refused(mutant, small_digits, gate.gate_recipe(Optimizer("momentum")))
+    refused(mutant, small_digits, benchmark_recipe(Optimizer("momentum")))
 
 
 def adam_variant(change, params, grads, state, learning_rate, beta_1, beta_2, epsilon):
@@ -257,13 +257,13 @@ ADAM_MUTANTS = (
 
 def test_the_adam_that_is_varied_passes(small_digits):
     mutant = Mutant(adam_update_inplace=partial(adam_variant, "nothing"))
-    assert gate.require("sound", mutant, small_digits, gate.gate_recipe(Optimizer("adam"))).passed
+    assert gate.require("sound", mutant, small_digits, benchmark_recipe(Optimizer("adam"))).passed
 
 
 @pytest.mark.parametrize("change", ADAM_MUTANTS)
 def test_wrong_adam_is_refused(change, small_digits):
     mutant = Mutant(adam_update_inplace=partial(adam_variant, change))
-    refused(mutant, small_digits, gate.gate_recipe(Optimizer("adam")))
+    refused(mutant, small_digits, benchmark_recipe(Optimizer("adam")))
 
 
 class IgnoresOrder(Mutant):
@@ -350,7 +350,7 @@ def test_wrong_training_is_refused(mutant, small_digits):
     "mutant", [PredictsLogits, PredictsFromTheStart, PredictsUnscaled, PredictsNaN], ids=lambda m: m.__name__
 )
 def test_wrong_predictions_of_right_parameters_are_refused(mutant, small_digits):
-    result = gate.measure("suspect", mutant(), small_digits)
+    result = gate.compare_with_oracle("suspect", mutant(), small_digits)
     assert result.max_abs_difference <= result.tolerance  # it is the predictions alone
     assert "predictions" in refused(mutant(), small_digits)
 

@@ -28,18 +28,19 @@ from nnkernels.data import Dataset
 from nnkernels.contenders import create
 from nnkernels.contenders.ours import prediction_entry
 from nnkernels.kernels import load
-from nnkernels.measure.correctness.gate import gate_recipe, verify
+from nnkernels.measure.correctness.gate import verify
 from nnkernels.parameters import initial_parameters
+from nnkernels.recipes import benchmark_recipe
 
 with np.load(sys.argv[1]) as arrays:
     dataset = Dataset(*(arrays[name] for name in ("X_train", "y_train", "X_test", "y_test")))
 answers = {}
 for name in sys.argv[2:]:
-    result = verify(name, dataset, gate_recipe())
+    result = verify(name, dataset, benchmark_recipe())
     assert result.passed, result
     contender = create(name)
     start = initial_parameters(5)
-    contender.prepare(start, dataset.training, gate_recipe())
+    contender.prepare(start, dataset.training, benchmark_recipe())
     contender.advance(np.arange(320), np.full(10, 0.1, np.float32))
     trained = contender.parameters()
     expected = load("numpy").forward(trained, dataset.X_test / np.float32(255)).probs

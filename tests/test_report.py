@@ -27,7 +27,6 @@ from nnkernels.statistics import Estimate
 from tests import synthetic
 
 ROOT = Path(__file__).parents[1]
-GOLDEN = Path(__file__).parent / "golden"
 
 
 def test_rows_have_the_documented_columns_and_one_row_a_measurement() -> None:
@@ -66,9 +65,9 @@ def test_paired_ratios_are_against_the_faster_setting(
 
 def test_one_image_two_hundred_times_is_read_and_never_joined_with_one_image_of_1000() -> None:
     old, new = synthetic.run(), synthetic.run()
-    for panel in new.panels:
-        panel.seconds[ONE_IMAGE] = panel.seconds.pop("one image")
-        panel.seconds[PREPARATION] = panel.seconds["epoch"]
+    for measured in new.interleaved:
+        measured.seconds[ONE_IMAGE] = measured.seconds.pop("one image")
+        measured.seconds[PREPARATION] = measured.seconds["epoch"]
     rows = tidy(new)
     assert set(rows[rows.work == ONE_IMAGE].unit) == {"seconds_per_call"}
     assert set(rows[rows.work == PREPARATION].unit) == {"seconds"}
@@ -91,7 +90,7 @@ def test_the_list_of_backends_says_whose_functions_are_shared() -> None:
 
 
 def test_paired_ratio_does_not_see_how_fast_the_processes_were() -> None:
-    ratios = PairedRatios(synthetic.run().panels)
+    ratios = PairedRatios(synthetic.run().interleaved)
     found = ratios.against("epoch", ("numba", "1"), "keras-fit")
     assert found is not None
     assert found.estimate.value == pytest.approx(20.0)
@@ -173,9 +172,9 @@ def test_who_only_predicts_comes_last_with_dashes_for_the_rest() -> None:
     assert not re.search(r"\bnan\b", page)
 
 
-def test_works_of_several_panels_are_rows_of_one_table() -> None:
+def test_scenarios_of_several_interleaved_runs_are_rows_of_one_table() -> None:
     run = synthetic.full_run()
-    assert all(set(panel.seconds) != set(synthetic.SECONDS) for panel in run.panels)  # none did all of it
+    assert all(set(measured.seconds) != set(synthetic.SECONDS) for measured in run.interleaved)  # none did all of it
     rows = tidy(run)
     paired = rows[rows.benchmark == "ratios"]
     assert set(paired.work) == set(synthetic.SECONDS)
@@ -212,11 +211,11 @@ def test_page_says_when_a_run_is_not_history_and_when_the_data_are_few() -> None
 def test_runs_are_read_as_written_and_the_newest_is_found(tmp_path: Path) -> None:
     run = synthetic.run()
     for run_id in ("20260101T000000Z-a", "20260102T000000Z-b"):
-        write_run(tmp_path / "runs" / run_id, synthetic.record(run_id=run_id), run.panels, run.asv_results)
+        write_run(tmp_path / "runs" / run_id, synthetic.record(run_id=run_id), run.interleaved, run.asv_results)
     (tmp_path / "runs" / "20260103T000000Z-incomplete").mkdir()
     found = find_run(tmp_path)
     assert found.record.run_id == "20260102T000000Z-b"
-    assert found.panels == run.panels
+    assert found.interleaved == run.interleaved
     pd.testing.assert_frame_equal(tidy(found), tidy(run))
     assert find_run(tmp_path, "20260101").record.run_id == "20260101T000000Z-a"
     with pytest.raises(ResultsError, match="2 runs begin with '2026'"):
@@ -238,7 +237,7 @@ def test_no_run_yet(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["{", "[]", '{"version": 99}', '{"version": 1}', None])
 def test_damaged_runs_are_told(tmp_path: Path, damage: str | None) -> None:
     run = synthetic.run()
-    write_run(tmp_path / "run", run.record, run.panels, run.asv_results)
+    write_run(tmp_path / "run", run.record, run.interleaved, run.asv_results)
     if damage is None:
         (tmp_path / "run" / "panels.json").unlink()
     else:
@@ -272,16 +271,14 @@ def test_ratios_and_percentages() -> None:
     assert formats.significant(12345.6) == "12,346"
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_runs_of_every_version_are_read(version: int) -> None:
-    # The files are as that version wrote them, of the made-up run of synthetic.py.
-    run = load_run(GOLDEN / f"version-{version}")
-    assert run.record.profile == "quick"
-    assert run.record.unrecorded == ""
-    assert run.record.planned_passes == run.record.passes == 4
-    rows = tidy(run).set_index(["benchmark", "work", "contender", "threads"])
-    assert rows.loc[("ratios", "epoch", "numba", "1"), "ratio_to_keras"] == pytest.approx(20.0)
-    assert rows.loc[("accuracy.ErrorRate.track_test", "", "numpy", "all"), "value"] == pytest.approx(0.05)
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_run_of_another_version_is_refused_by_its_number(tmp_path: Path, version: int) -> None:
+    run = synthetic.run()
+    write_run(tmp_path / "run", run.record, run.interleaved, run.asv_results)
+    path = tmp_path / "run" / "run.json"
+    path.write_text(path.read_text("utf-8").replace('"version": 2', f'"version": {version}'), encoding="utf-8")
+    with pytest.raises(ResultsError, match=f"run: has version {version}; this nnkernels reads 2"):
+        load_run(tmp_path / "run")
 
 
 def test_side_by_side_names_every_difference() -> None:

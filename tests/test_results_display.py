@@ -15,7 +15,6 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from nnkernels import cli
-from nnkernels.measure.asv_driver import run as runner
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.correctness.gate import GateResult
 from nnkernels.report import glance, tables
@@ -70,7 +69,7 @@ def newest_two() -> tuple[str, str]:
 def identities() -> set[str]:
     run = find_run(ROOT / "results")
     benchmarks = {name for name in run.asv_results["results"] if not name.startswith(("ratios.", "other_work."))}
-    return benchmarks | {*run.record.contenders} | {work for panel in run.panels for work in panel.seconds}
+    return benchmarks | {*run.record.contenders} | {work for measured in run.interleaved for work in measured.seconds}
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -97,7 +96,9 @@ def test_the_reason_of_a_failed_verify_is_whole(monkeypatch: pytest.MonkeyPatch,
         GateResult("keras-jax-fit-steps", "sgd", 32, math.nan, 1e-5, math.nan, REASON),
     ]
     missing = {"jax-scan": "pip install 'nnkernels[peers]'"}
-    monkeypatch.setattr(runner, "choose_contenders", lambda names: ([one.contender for one in judged], missing))
+    monkeypatch.setattr(
+        "nnkernels.measure.asv_driver.run.choose_contenders", lambda names: ([one.contender for one in judged], missing)
+    )
     monkeypatch.setattr(gate, "verify_all", lambda names, dataset: judged)
     text = shown(monkeypatch, width, "verify", "--data", "mnist-5k")
     assert REASON in re.sub(r"\s+", " ", text)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnkernels.measure.timing.interleaved_run import Panel
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.report import glance, keras_forms, readme, side_by_side
 from nnkernels.report.headline import headline
 from nnkernels.report.ratios import PairedRatios
@@ -56,9 +56,9 @@ def test_every_cell_of_every_recorded_run_is_of_its_row(run_id: str) -> None:
         for work in ("epoch", "one image"):
             if row[work] == "-":
                 continue
-            panels = [panel.seconds[work] for panel in summary.run.panels if work in panel.seconds]
+            interleaved = [measured.seconds[work] for measured in summary.run.interleaved if work in measured.seconds]
             label = f"{name}@{row['threads']}"
-            medians = [np.median(np.log(np.ravel(seconds[label]))) for seconds in panels if label in seconds]
+            medians = [np.median(np.log(np.ravel(seconds[label]))) for seconds in interleaved if label in seconds]
             number, unit, _interval = row[work].split(" ", 2)
             assert float(number) * UNITS[unit] == pytest.approx(np.exp(np.median(medians)), rel=0.006)
             assert row[work].endswith("]")
@@ -91,7 +91,7 @@ def test_a_run_without_preparations_shows_dashes() -> None:
     assert {row["preparation"] for row in shown.values()} == {row["break-even"] for row in shown.values()} == {"-"}
 
 
-def test_preparations_of_the_panels_are_those_of_the_row() -> None:
+def test_preparations_of_the_interleaved_runs_are_those_of_the_row() -> None:
     summary = with_keras_on_two_backends()
     shown = cells(summary)
     assert shown["numpy"]["threads"] == "1"
@@ -156,14 +156,14 @@ def test_the_headline_names_each_default_beside_its_best() -> None:
 def test_without_numpy_no_form_is_the_best() -> None:
     run = synthetic.run()
     seconds = {"epoch": {"keras-fit@1": [[4.0]], "keras-graph@1": [[0.4]], "fused@1": [[0.02]]}}
-    summary = summarise(Run(run.record, [Panel("1", "mnist", seconds, {})], run.asv_results))
+    summary = summarise(Run(run.record, [InterleavedRun("1", "mnist", seconds, {})], run.asv_results))
     assert summary.best_keras is None
     assert "Best Keras: none" in readme.section(summary)
     assert "200 times as fast as Keras' fit on TensorFlow" in headline(summary)
 
 
 def test_each_form_counts_at_its_own_faster_setting() -> None:
-    ratios = PairedRatios(synthetic.run().panels)
+    ratios = PairedRatios(synthetic.run().interleaved)
     # 0.20 / 2.0 of keras-fit on all threads, where its process had NumPy on one thread as well.
     assert ratios.faster_setting("epoch", "keras-fit") == "all"
     assert ratios.faster_setting("epoch", "keras-graph") == "1"
@@ -176,11 +176,11 @@ def test_each_form_counts_at_its_own_faster_setting() -> None:
 
 def test_the_faster_setting_is_that_of_the_ratios_and_not_of_the_hour() -> None:
     # All threads are faster, but their processes ran while the machine was half as fast.
-    panels = [
-        Panel("1", "mnist", {"epoch": {"numpy@1": [[0.2]], "keras-fit@1": [[4.0]]}}, {}),
-        Panel("all", "mnist", {"epoch": {"numpy@1": [[0.4]], "keras-fit@all": [[6.0]]}}, {}),
+    interleaved = [
+        InterleavedRun("1", "mnist", {"epoch": {"numpy@1": [[0.2]], "keras-fit@1": [[4.0]]}}, {}),
+        InterleavedRun("all", "mnist", {"epoch": {"numpy@1": [[0.4]], "keras-fit@all": [[6.0]]}}, {}),
     ]
-    assert PairedRatios(panels).faster_setting("epoch", "keras-fit") == "all"
+    assert PairedRatios(interleaved).faster_setting("epoch", "keras-fit") == "all"
 
 
 def test_a_ratio_against_the_slower_setting_is_marked() -> None:
@@ -192,16 +192,19 @@ def test_a_ratio_against_the_slower_setting_is_marked() -> None:
 
 def test_one_image_of_old_and_new_runs_is_told_apart() -> None:
     old = synthetic.run()
-    panels = [
-        Panel(
-            panel.framework_threads,
-            panel.dataset,
-            {("one image of 1,000" if work == "one image" else work): times for work, times in panel.seconds.items()},
+    interleaved = [
+        InterleavedRun(
+            measured.framework_threads,
+            measured.dataset,
+            {
+                ("one image of 1,000" if work == "one image" else work): times
+                for work, times in measured.seconds.items()
+            },
             {},
         )
-        for panel in old.panels
+        for measured in old.interleaved
     ]
-    new = Run(old.record, panels, old.asv_results)
+    new = Run(old.record, interleaved, old.asv_results)
     assert cells(summarise(old))["numpy"]["one image"] == cells(summarise(new))["numpy"]["one image"]
     assert "the same test image again and again" in readme.section(summarise(old))
     assert "the same test image" not in readme.section(summarise(new))

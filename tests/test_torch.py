@@ -10,7 +10,7 @@ from nnkernels.data import LabelledImages
 from nnkernels.errors import DataError
 from nnkernels.measure.correctness import gate
 from nnkernels.parameters import initial_parameters, max_abs_difference
-from nnkernels.recipes import Optimizer, Recipe
+from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
 
 NAMES = ("torch-eager", "torch-compile")
 RECIPE = Recipe("test", hidden=8)
@@ -30,7 +30,7 @@ def contender(request):
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
 @pytest.mark.parametrize("schedule", ["constant", "linear"])
 def test_the_gate_is_passed_by_every_recipe(contender, optimizer, schedule, small_digits):
-    recipe = gate.gate_recipe(Optimizer(optimizer)).with_changes(schedule=schedule)
+    recipe = benchmark_recipe(Optimizer(optimizer)).with_changes(schedule=schedule)
     assert gate.require("torch-eager", contender, small_digits, recipe).passed
 
 

@@ -22,9 +22,9 @@ from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.roofline.peaks import measure_limits
-from nnkernels.measure.timing.interleaved_run import run_panel
-from nnkernels.measure.timing.scenarios import WORKS
-from nnkernels.recipes import Optimizer, Recipe
+from nnkernels.measure.timing.interleaved_run import run_interleaved
+from nnkernels.measure.timing.scenarios import SCENARIOS
+from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
 from nnkernels.training import train
 
 whole = load_mnist()
@@ -32,7 +32,7 @@ data = Dataset(whole.X_train[:64], whole.y_train[:64], whole.X_test[:8], whole.y
 gate.PREDICTED_IMAGES = 8
 for name in ("numba", "fused", "fused_dense"):
     for optimizer in ("sgd", "adam"):
-        recipe = gate.gate_recipe(Optimizer(optimizer))
+        recipe = benchmark_recipe(Optimizer(optimizer))
         result = gate.verify(name, data, recipe)
         assert result.passed, result
     contender = contenders.create(name)
@@ -43,7 +43,7 @@ for name in ("numba", "fused", "fused_dense"):
     assert classifier.predict(data.X_test).shape == (8,)
 
 for measure in (
-    lambda: run_panel(["numpy", "numba"], data, WORKS, "1", 1),
+    lambda: run_interleaved(["numpy", "numba"], data, SCENARIOS, "1", 1),
     lambda: measure_limits(1),
     lambda: installed("fused"),
 ):

@@ -47,8 +47,8 @@ def bench(
     """Measure speed and accuracy by asv, record the run, and show who is how many times as fast."""
     from nnkernels.data import load_mnist
     from nnkernels.measure.asv_driver import plan
-    from nnkernels.measure.asv_driver import run as runner
-    from nnkernels.measure.asv_driver import workspace as checkout
+    from nnkernels.measure.asv_driver.run import Request, run_benchmarks
+    from nnkernels.measure.asv_driver.workspace import open_workspace
     from nnkernels.measure.records import environment
     from nnkernels.report.headline import headline
     from nnkernels.report.publish import publish as publish_run
@@ -60,15 +60,15 @@ def bench(
     chosen = plan.profile(profile)
     if rounds is not None:
         chosen = replace(chosen, ratio_passes=rounds)
-    request = runner.Request(split_names(contenders), profile, chosen, split_names(threads), machine)
-    workspace = checkout.open_workspace()
+    request = Request(split_names(contenders), profile, chosen, split_names(threads), machine)
+    workspace = open_workspace()
     if workspace.unrecorded:
         note(f"not recorded as history: {workspace.unrecorded}")
     if text := environment.note_of(environment.find_settings()):
         note(text)
     dataset = load_mnist(data)
     with bench_progress(err) as progress:
-        outcome = runner.run(workspace, dataset, request, progress)
+        outcome = run_benchmarks(workspace, dataset, request, progress)
     run = load_run(outcome.folder)
     published = publish_run(workspace.root, run)
     summary = summarise(run)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError, one_line
-from nnkernels.measure.asv_driver import workspace as checkout
+from nnkernels.measure.asv_driver import workspace
 from nnkernels.measure.records import provenance
 from nnkernels.plots import save_figure
 
@@ -41,7 +41,7 @@ def save_figures(figures: Mapping[str, Figure], folder: Path) -> None:
 
 def origin(dataset: Dataset) -> dict[str, Any]:
     """Return where numbers made here and now come from: machine, versions, data, and the commit of the code."""
-    return provenance.collect(dataset) | checkout.code_state()
+    return provenance.collect(dataset) | workspace.code_state()
 
 
 def finite(value: float) -> float | None:

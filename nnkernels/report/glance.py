@@ -64,9 +64,9 @@ def notes(summary: Summary) -> list[str]:
         *_dashes(summary),
         *_preparation_notes(summary),
     ]
-    if summary.one_image_work == OLD_ONE_IMAGE:
+    if summary.one_image_scenario == OLD_ONE_IMAGE:
         told.append("One image: the same test image again and again, which this run still measured; an easy one.")
-    elif summary.one_image_work:
+    elif summary.one_image_scenario:
         told.append("One image: the mean of calls over different test images, one image a call.")
     owners = {row.name: prediction_owner(row.name) for row in summary.contenders if not row.one_image}
     told += [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nnkernels.measure.timing.interleaved_run import Panel
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.report.ratios import YARDSTICK, PairedRatios
 from nnkernels.statistics import Estimate
 
@@ -25,7 +25,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class KerasForm:
-    """A form of Keras and what it reached at a work.
+    """A form of Keras and what it reached at a scenario.
 
     Attributes
     ----------
@@ -57,12 +57,12 @@ def backend(name: str) -> str:
     return next(words for head, words, _default in BACKENDS if name.startswith(head))
 
 
-def tried(ratios: PairedRatios, work: str) -> list[KerasForm]:
-    """Return the forms that were tried at a work: the best first, then those that were not timed."""
-    names = [name for name in ratios.contenders(work) if is_form(name)]
-    failures = _failures(ratios.panels, work)
-    forms = [_form(ratios, work, name, "") for name in names]
-    forms += [_form(ratios, work, name, reason) for name, reason in failures.items() if name not in names]
+def tried(ratios: PairedRatios, scenario: str) -> list[KerasForm]:
+    """Return the forms that were tried at a scenario: the best first, then those that were not timed."""
+    names = [name for name in ratios.contenders(scenario) if is_form(name)]
+    failures = _failures(ratios.interleaved, scenario)
+    forms = [_form(ratios, scenario, name, "") for name in names]
+    forms += [_form(ratios, scenario, name, reason) for name, reason in failures.items() if name not in names]
     return sorted(forms, key=lambda form: -form.to_numpy.value if form.to_numpy else 0.0)
 
 
@@ -76,20 +76,20 @@ def best(forms: list[KerasForm]) -> str | None:
     return next((form.name for form in forms if form.to_numpy), None)
 
 
-def _form(ratios: PairedRatios, work: str, name: str, failure: str) -> KerasForm:
-    threads = ratios.faster_setting(work, name)
+def _form(ratios: PairedRatios, scenario: str, name: str, failure: str) -> KerasForm:
+    threads = ratios.faster_setting(scenario, name)
     return KerasForm(
         name,
         backend(name),
         WORDS.get(name, ""),
         threads,
-        ratios.seconds(work, name, threads) if threads else None,
-        ratios.at(work, (name, threads), YARDSTICK) if threads else None,
+        ratios.seconds(scenario, name, threads) if threads else None,
+        ratios.at(scenario, (name, threads), YARDSTICK) if threads else None,
         failure,
     )
 
 
-def _failures(panels: list[Panel], work: str) -> dict[str, str]:
-    names = {name.split(":")[0] for panel in panels for name in panel.failures}
-    reasons = ((name, panel.failure(name, work)) for panel in panels for name in sorted(names) if is_form(name))
+def _failures(interleaved: list[InterleavedRun], scenario: str) -> dict[str, str]:
+    names = {name.split(":")[0] for measured in interleaved for name in measured.failures}
+    reasons = ((name, one.failure(name, scenario)) for one in interleaved for name in sorted(names) if is_form(name))
     return {name: reason for name, reason in reasons if reason}

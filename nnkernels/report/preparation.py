@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from nnkernels.measure.timing.scenarios import PREPARATION
 from nnkernels.report.ratios import BASELINE, PairedRatios
 from nnkernels.report.tidy import estimate
 from nnkernels.statistics import Estimate
 
-WORK = "preparation"
 BENCHMARK = "training.Preparation.time_prepare"
 NEVER, UNDECIDED = math.inf, math.nan
 
@@ -36,14 +36,14 @@ class Preparations:
     Attributes
     ----------
     in_turns : bool
-        Whether they were timed in the panels, in turns. If the panels have none, they are those of the benchmark
+        Whether they were timed in the interleaved runs. If those have none, they are those of the benchmark
         ``training.Preparation``, which measures each in a process of its own and on one thread.
     """
 
     def __init__(self, ratios: PairedRatios, rows: list[dict[str, Any]]) -> None:
         self._ratios = ratios
         self._rows = [row for row in rows if row["benchmark"] == BENCHMARK]
-        self.in_turns = WORK in ratios.works()
+        self.in_turns = PREPARATION in ratios.scenarios()
 
     @property
     def known(self) -> bool:
@@ -53,7 +53,7 @@ class Preparations:
     def of(self, name: str, threads: str) -> Preparation | None:
         """Return the preparation of a contender at a thread setting, or at the only one that was measured."""
         if self.in_turns:
-            seconds = self._ratios.seconds(WORK, name, threads)
+            seconds = self._ratios.seconds(PREPARATION, name, threads)
             return Preparation(seconds, threads) if seconds else None
         found = [row for row in self._rows if row["contender"] == name]
         found.sort(key=lambda row: row["threads"] != threads)

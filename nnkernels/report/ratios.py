@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnkernels.measure.timing.interleaved_run import Panel
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.interleaving import SecondsByRound, log_ratios
 from nnkernels.measure.timing.threads import SETTINGS
 from nnkernels.statistics import Estimate, median_over_processes
@@ -35,89 +35,89 @@ class PairedRatio:
 
 
 class PairedRatios:
-    """The paired ratios of the panels of a run; each is computed once.
+    """The paired ratios of the interleaved runs of a run; each is computed once.
 
     Parameters
     ----------
-    panels : list of Panel
-        One a process. They may hold different works and different contenders: a ratio pools the processes that hold
+    interleaved : list of InterleavedRun
+        One a process. They may hold different scenarios and different contenders: a ratio pools the processes that hold
         both contenders, and there is none where no process does.
     """
 
-    def __init__(self, panels: list[Panel]) -> None:
-        self.panels = panels
+    def __init__(self, interleaved: list[InterleavedRun]) -> None:
+        self.interleaved = interleaved
         self._ratios: dict[tuple[str, str, str], Estimate | None] = {}
 
-    def works(self) -> list[str]:
-        """Return the names of the works that were measured, in the order in which they were."""
-        return list(dict.fromkeys(work for panel in self.panels for work in panel.seconds))
+    def scenarios(self) -> list[str]:
+        """Return the names of the scenarios that were measured, in the order in which they were."""
+        return list(dict.fromkeys(scenario for measured in self.interleaved for scenario in measured.seconds))
 
-    def labels(self, work: str) -> list[tuple[str, str]]:
-        """Return who was timed at a work: contenders with their thread settings."""
-        labels = dict.fromkeys(label for of_work in self._of_work(work) for label in of_work)
+    def labels(self, scenario: str) -> list[tuple[str, str]]:
+        """Return who was timed at a scenario: contenders with their thread settings."""
+        labels = dict.fromkeys(label for of_scenario in self._of_scenario(scenario) for label in of_scenario)
         return [_parts(label) for label in labels]
 
-    def contenders(self, work: str) -> list[str]:
-        """Return the names of the contenders that were timed at a work."""
-        return list(dict.fromkeys(name for name, _threads in self.labels(work)))
+    def contenders(self, scenario: str) -> list[str]:
+        """Return the names of the contenders that were timed at a scenario."""
+        return list(dict.fromkeys(name for name, _threads in self.labels(scenario)))
 
-    def seconds(self, work: str, name: str, threads: str) -> Estimate | None:
+    def seconds(self, scenario: str, name: str, threads: str) -> Estimate | None:
         """Return the seconds of a contender at a setting, or None if it was not timed there."""
         label = f"{name}@{threads}"
         processes = [
-            np.log(np.ravel(np.asarray(of_work[label], np.float64)))
-            for of_work in self._of_work(work)
-            if label in of_work
+            np.log(np.ravel(np.asarray(of_scenario[label], np.float64)))
+            for of_scenario in self._of_scenario(scenario)
+            if label in of_scenario
         ]
         return median_over_processes(processes).exp() if processes else None
 
-    def at(self, work: str, ours: tuple[str, str], theirs: tuple[str, str]) -> Estimate | None:
+    def at(self, scenario: str, ours: tuple[str, str], theirs: tuple[str, str]) -> Estimate | None:
         """Return how many times as fast the first is as the second, each a contender with its thread setting.
 
         None if the two were never in one process.
         """
         label, other = "@".join(ours), "@".join(theirs)
-        key = (work, label, other)
+        key = (scenario, label, other)
         if key not in self._ratios:
             processes = [
-                log_ratios(of_work[other], of_work[label])
-                for of_work in self._of_work(work)
-                if label in of_work and other in of_work
+                log_ratios(of_scenario[other], of_scenario[label])
+                for of_scenario in self._of_scenario(scenario)
+                if label in of_scenario and other in of_scenario
             ]
             self._ratios[key] = median_over_processes(processes).exp() if processes else None
         return self._ratios[key]
 
-    def faster_setting(self, work: str, name: str) -> str | None:
+    def faster_setting(self, scenario: str, name: str) -> str | None:
         """Return the thread setting at which a contender is faster; None if it was not timed at all.
 
         That is the setting with the greater paired ratio to NumPy on one thread. The two settings of a framework are
         never in one process, and seconds of different processes differ by more than the settings do. Without NumPy,
         the smaller median of seconds decides.
         """
-        settings = [setting for setting in SETTINGS if (name, setting) in self.labels(work)]
-        ratios = {setting: self.at(work, (name, setting), YARDSTICK) for setting in settings}
+        settings = [setting for setting in SETTINGS if (name, setting) in self.labels(scenario)]
+        ratios = {setting: self.at(scenario, (name, setting), YARDSTICK) for setting in settings}
         found = {setting: ratio.value for setting, ratio in ratios.items() if ratio}
         if settings and len(found) < len(settings):
-            seconds = {setting: self.seconds(work, name, setting) for setting in settings}
+            seconds = {setting: self.seconds(scenario, name, setting) for setting in settings}
             found = {setting: 1 / estimate.value for setting, estimate in seconds.items() if estimate}
         return max(found, key=lambda setting: found[setting], default=None)
 
-    def against(self, work: str, ours: tuple[str, str], other: str) -> PairedRatio | None:
+    def against(self, scenario: str, ours: tuple[str, str], other: str) -> PairedRatio | None:
         """Return how many times as fast a contender at its setting is as another at the other's faster setting.
 
         Where that setting shared no process with ours, the other's other setting stands in, and the answer says so.
         None if no setting did, and for a contender against itself at a setting that shared no process.
         """
-        faster = self.faster_setting(work, other)
+        faster = self.faster_setting(scenario, other)
         settings = SETTINGS if ours[0] != other else (faster,)
         for setting in sorted(filter(None, settings), key=lambda setting: setting != faster):
-            estimate = self.at(work, ours, (other, setting))
+            estimate = self.at(scenario, ours, (other, setting))
             if estimate:
                 return PairedRatio(estimate, setting, setting == faster)
         return None
 
-    def _of_work(self, work: str) -> Iterable[SecondsByRound]:
-        return [panel.seconds[work] for panel in self.panels if work in panel.seconds]
+    def _of_scenario(self, scenario: str) -> Iterable[SecondsByRound]:
+        return [measured.seconds[scenario] for measured in self.interleaved if scenario in measured.seconds]
 
 
 def _parts(label: str) -> tuple[str, str]:

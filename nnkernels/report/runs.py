@@ -10,7 +10,7 @@ from typing import Any
 from nnkernels.errors import ResultsError
 from nnkernels.files import write_json
 from nnkernels.measure.records.run import RunRecord, read_run
-from nnkernels.measure.timing.interleaved_run import Panel
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
 
 NEWEST, PUBLISHED = "newest", "published"
 PIN_VERSION = 1
@@ -18,10 +18,10 @@ PIN_VERSION = 1
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it was recorded: its description, its panels, and asv's results."""
+    """A run as it was recorded: its description, its interleaved runs, and asv's results."""
 
     record: RunRecord
-    panels: list[Panel]
+    interleaved: list[InterleavedRun]
     asv_results: dict[str, Any]
 
 

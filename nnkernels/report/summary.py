@@ -68,7 +68,7 @@ class Summary:
     keras_forms : list of KerasForm
         The forms of Keras that were tried, the best first.
     preparations : Preparations
-    one_image_work : str
+    one_image_scenario : str
         Which work the column "one image" shows; empty if the run has none.
     """
 
@@ -77,7 +77,7 @@ class Summary:
     contenders: list[ContenderSummary]
     keras_forms: list[KerasForm]
     preparations: Preparations
-    one_image_work: str
+    one_image_scenario: str
 
     @property
     def best_keras(self) -> str | None:
@@ -91,9 +91,9 @@ class Summary:
 
 def summarise(run: Run) -> Summary:
     """Return the summary of a run."""
-    ratios = PairedRatios(run.panels)
+    ratios = PairedRatios(run.interleaved)
     rows = list(asv_rows(run.asv_results))
-    one_image = next((work for work in (ONE_IMAGE, OLD_ONE_IMAGE) if work in ratios.works()), "")
+    one_image = next((work for work in (ONE_IMAGE, OLD_ONE_IMAGE) if work in ratios.scenarios()), "")
     summary = Summary(run, ratios, [], keras_forms.tried(ratios, EPOCH), Preparations(ratios, rows), one_image)
     training = [_summarise(summary, rows, name, EPOCH) for name in ratios.contenders(EPOCH)]
     summary.contenders.extend(sorted(training, key=lambda row: row.epoch.value if row.epoch else 0.0))
@@ -126,7 +126,7 @@ def _summarise(summary: Summary, rows: list[dict[str, Any]], name: str, work: st
             if epoch and to_numpy
             else None
         ),
-        one_image=ratios.seconds(summary.one_image_work, name, threads),
+        one_image=ratios.seconds(summary.one_image_scenario, name, threads),
         test_error=_test_error(rows, name),
     )
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nnkernels.measure.timing.scenarios import FORMER_UNITS, FURTHER_WORKS, WORKS
+from nnkernels.measure.asv_driver.bench_files import BenchFile, bench_file
+from nnkernels.measure.timing.scenarios import FORMER_UNITS, FURTHER_SCENARIOS, SCENARIOS
 from nnkernels.report import keras_forms
 from nnkernels.report.ratios import BASELINE, PairedRatio, PairedRatios
 from nnkernels.report.runs import Run
@@ -27,36 +28,22 @@ IDENTITY_COLUMNS = ["benchmark", "contender", WORK]  # and the parameters of the
 VALUE_COLUMNS = ["threads", "value", "unit", "ci_low", "ci_high", "samples", *RATIO_COLUMNS, "best_keras"]
 SOURCE_COLUMNS = ["dataset", "commit", "machine", "recorded_at"]
 FIXED_COLUMNS = [*IDENTITY_COLUMNS, *VALUE_COLUMNS, *SOURCE_COLUMNS]
-WORK_UNITS = {work.name: work.unit for work in (*WORKS, *FURTHER_WORKS)} | FORMER_UNITS
-ACCURACY_UNIT = "error_rate"
-# asv's words for what the panels hold with more detail.
-OF_PANELS_UNIT = "relative time"
-OF_PANELS = ("ratios.", "other_work.")
-# Benchmarks without a parameter for threads: these run on all of them, the others on one.
-ON_ALL_THREADS = ("accuracy.", "startup.", "memory.")
+SCENARIO_UNITS = {work.name: work.unit for work in (*SCENARIOS, *FURTHER_SCENARIOS)} | FORMER_UNITS
 SUBJECTS = ("contender", "backend")
-
-# Files of version 1 do not name the parameters.
-VERSION_1_PARAMETERS = {
-    "accuracy": ("contender", "dataset"),
-    "inference": ("contender", "images", "threads", "dataset"),
-    "kernels": ("backend", "batch_size", "dataset"),
-    "training": ("contender", "threads", "dataset"),
-}
 
 
 def tidy(run: Run, ratios: PairedRatios | None = None) -> pd.DataFrame:
     """Return the run's table.
 
-    The rows of the benchmark ``ratios`` come from the panels, a row a work, contender and thread setting. They alone
-    have ratios, all paired: how many times as fast it is as NumPy, as ``keras-fit`` and as the best form of Keras at
-    that work, each at its faster thread setting where a process holds both. Values of separate processes have no
-    ratio: the machine drifts between them by more than most contenders differ.
+    The rows of the benchmark ``ratios`` come from the interleaved runs, a row a scenario, contender and thread setting.
+    They alone have ratios, all paired: how many times as fast it is as NumPy, as ``keras-fit`` and as the best form of
+    Keras at that scenario, each at its faster thread setting where a process holds both. Values of separate processes
+    have no ratio: the machine drifts between them by more than most contenders differ.
 
     Parameters
     ----------
     ratios : PairedRatios, optional
-        Those of the run's panels, where they are at hand.
+        Those of the run's interleaved runs, where they are at hand.
 
     Returns
     -------
@@ -64,7 +51,7 @@ def tidy(run: Run, ratios: PairedRatios | None = None) -> pd.DataFrame:
         Its columns are :data:`FIXED_COLUMNS`, and after ``work`` one for each parameter that a benchmark of the run
         has: texts, empty where a benchmark has no such parameter.
     """
-    rows = [*_panel_rows(ratios or PairedRatios(run.panels)), *asv_rows(run.asv_results)]
+    rows = [*_interleaved_rows(ratios or PairedRatios(run.interleaved)), *asv_rows(run.asv_results)]
     parameters = [column for column in dict.fromkeys(itertools.chain(*rows)) if column not in FIXED_COLUMNS]
     table = pd.DataFrame(rows, columns=[*IDENTITY_COLUMNS, *parameters, *VALUE_COLUMNS])
     texts = [*IDENTITY_COLUMNS, *parameters, "best_keras", *(name for name in RATIO_COLUMNS if "threads" in name)]
@@ -94,9 +81,9 @@ def estimate(row: Mapping[str, Any], suffix: str = "") -> Estimate:
     return Estimate(*(row[f"{column}{suffix}"] for column in ("value", "ci_low", "ci_high", "samples")))
 
 
-def _panel_rows(ratios: PairedRatios) -> Iterator[dict[str, Any]]:
-    known = [work for work in WORK_UNITS if work in ratios.works()]
-    for work in (*known, *(work for work in ratios.works() if work not in known)):
+def _interleaved_rows(ratios: PairedRatios) -> Iterator[dict[str, Any]]:
+    known = [work for work in SCENARIO_UNITS if work in ratios.scenarios()]
+    for work in (*known, *(work for work in ratios.scenarios() if work not in known)):
         best = keras_forms.best(keras_forms.tried(ratios, work))
         others = dict(zip(RATIOS, (BASELINE, keras_forms.DEFAULT, best), strict=True))
         for name, threads in ratios.labels(work):
@@ -107,7 +94,7 @@ def _panel_rows(ratios: PairedRatios) -> Iterator[dict[str, Any]]:
                 "contender": name,
                 WORK: work,
                 "threads": threads,
-                "unit": WORK_UNITS.get(work, "seconds"),
+                "unit": SCENARIO_UNITS.get(work, "seconds"),
                 **_estimate_columns(seconds),
                 "best_keras": best,
                 **_ratio_columns(
@@ -130,13 +117,13 @@ def _ratio_columns(ratios: dict[str, PairedRatio | None]) -> dict[str, float | s
 
 
 def asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Return the rows of a run that are not of its panels: each value from processes of its own."""
+    """Return the rows of a run that are not of its interleaved runs: each value from processes of its own."""
     for name, columns in results["results"].items():
         of_benchmark = dict(zip(results["result_columns"], columns, strict=False))
-        unit = results.get("units", {}).get(name, "seconds")
-        if name.startswith(OF_PANELS) or unit == OF_PANELS_UNIT or of_benchmark.get("result") is None:
+        file = bench_file(name) or BenchFile(name, name)  # one that is gone
+        if file.interleaved or of_benchmark.get("result") is None:
             continue
-        names = results.get("parameter_names", {}).get(name) or VERSION_1_PARAMETERS[name.split(".")[0]]
+        names = results["parameter_names"][name]
         combinations = list(itertools.product(*of_benchmark["params"]))
         samples = of_benchmark.get("samples") or [None] * len(combinations)
         processes = results.get("processes", {}).get(name) or [[value] for value in of_benchmark["result"]]
@@ -148,18 +135,17 @@ def asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
             parameters = dict(zip(names, (text.strip("'") for text in combination), strict=True))
             contender = next((parameters.pop(key) for key in SUBJECTS if key in parameters), "")
             parameters.pop("dataset", None)
-            accuracy = name.startswith("accuracy.")
             estimate = (
                 mean_over_seeds(np.asarray(sample))
-                if accuracy
+                if file.once
                 else median_over_processes([np.log([measured]) for measured in of_processes]).exp()
             )
             yield {
                 "benchmark": name,
                 "contender": contender,
-                "threads": parameters.pop("threads", "all" if name.startswith(ON_ALL_THREADS) else "1"),
+                "threads": parameters.pop("threads", file.threads),
                 **parameters,
-                "unit": ACCURACY_UNIT if accuracy else unit.replace(" ", "_"),
+                "unit": results["units"].get(name, "seconds").replace(" ", "_"),
                 **_estimate_columns(estimate),
             }
 

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,17 +16,16 @@ from nnkernels.contenders import is_installed
 from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, Interruption, MeasurementError, MissingDependencyError
-from nnkernels.measure.asv_driver import files as asv_files
-from nnkernels.measure.asv_driver import process as asv_process
+from nnkernels.measure.asv_driver.files import add_to_history, merge_passes
+from nnkernels.measure.asv_driver.options import BenchOptions
 from nnkernels.measure.asv_driver.plan import Plan, Profile, make_plan, takes_part
-from nnkernels.measure.asv_driver.process import Pass
+from nnkernels.measure.asv_driver.process import Pass, register_machine, run_pass
 from nnkernels.measure.asv_driver.workspace import Workspace
 from nnkernels.measure.correctness.compiled import require_compiled
 from nnkernels.measure.records import provenance
-from nnkernels.measure.records import run as records
 from nnkernels.measure.records.environment import find_settings
-from nnkernels.measure.records.run import RunRecord
-from nnkernels.measure.timing.interleaved_run import Panel
+from nnkernels.measure.records.run import RunRecord, load_interleaved, load_keras, write_run
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.threads import SETTINGS
 
 
@@ -119,7 +118,7 @@ def choose_contenders(asked: Sequence[str], profile_name: str = "full") -> tuple
     return [name for name in names if name not in missing], missing
 
 
-def run(workspace: Workspace, dataset: Dataset, request: Request, progress: ShowProgress) -> Outcome:
+def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, progress: ShowProgress) -> Outcome:
     """Measure the contenders in asv, pass by pass, and keep the results.
 
     Parameters
@@ -130,7 +129,7 @@ def run(workspace: Workspace, dataset: Dataset, request: Request, progress: Show
     Raises
     ------
     ConfigurationError
-        If Numba is told not to compile.
+        If Numba is told not to compile, or a variable ``NNKERNELS_BENCH_*`` has a value that it cannot have.
     MeasurementError
         If a benchmark fails: nothing is kept of the run then.
     Interruption
@@ -138,17 +137,19 @@ def run(workspace: Workspace, dataset: Dataset, request: Request, progress: Show
     """
     names, not_installed = choose_contenders(request.contenders, request.profile_name)
     plan = make_plan(request.profile, names, dataset.name, request.threads)
+    asked = BenchOptions.from_environ()
+    options = replace(asked, contenders=tuple(names), dataset=dataset.name, rounds=request.profile.rounds)
     started = datetime.now(UTC)
     origin = provenance.collect(dataset, timed=True)
     require_compiled()
     machine = request.machine or provenance.machine_name()
-    with _scratch(workspace, request, names, dataset, machine, origin["machine_code"]) as scratch:
-        environment = asv_process.register_machine(workspace, machine, _machine_information(origin), scratch)
-        passes = _measure(workspace, machine, dataset, names, plan, scratch, environment, progress, request.profile)
-        panels = [panel for where in passes for panel in records.load_panels(where.records)]
-        if in_use := records.load_keras(where.records for where in passes):
+    with _scratch(workspace, request, options, dataset, machine, origin["machine_code"]) as scratch:
+        environment = register_machine(workspace, machine, _machine_information(origin), scratch)
+        passes = _measure(workspace, machine, dataset, options, plan, scratch, environment, progress, request.profile)
+        interleaved = [measured for where in passes for measured in load_interleaved(where.records)]
+        if in_use := load_keras(where.records for where in passes):
             origin["keras"] = in_use
-        _check_panels(panels)
+        _check_failures(interleaved)
         record = RunRecord(
             run_id=f"{started:%Y%m%dT%H%M%SZ}-{workspace.commit[:8]}",
             unrecorded=workspace.unrecorded,
@@ -164,11 +165,11 @@ def run(workspace: Workspace, dataset: Dataset, request: Request, progress: Show
             planned_passes=len(plan.passes),
             provenance={**origin, "tree": "not recorded" if workspace.unrecorded else "clean"},
         )
-        merged = asv_files.merge_passes([where.folder for where in passes], origin)
+        merged = merge_passes([where.folder for where in passes], origin)
         folder = workspace.runs / record.run_id
-        records.write_run(folder, record, panels, merged.as_json(scratch / "merged"))
+        write_run(folder, record, interleaved, merged.as_json(scratch / "merged"))
         if not workspace.unrecorded:
-            asv_files.add_to_history(merged, passes[0].folder, machine, workspace.root / "results" / "asv")
+            add_to_history(merged, passes[0].folder, machine, workspace.root / "results" / "asv")
     return Outcome(folder, record)
 
 
@@ -179,17 +180,17 @@ def _is_resumable(workspace: Workspace, profile: Profile) -> bool:
 
 @contextmanager
 def _scratch(
-    workspace: Workspace, request: Request, names: list[str], dataset: Dataset, machine: str, machine_code: str
+    workspace: Workspace, request: Request, options: BenchOptions, dataset: Dataset, machine: str, machine_code: str
 ) -> Iterator[Path]:
     """Yield the folder of the passes; that of a resumable run stays until the run is complete."""
     if not _is_resumable(workspace, request.profile):
         with tempfile.TemporaryDirectory(prefix="nnkernels-bench-") as folder:
             yield Path(folder)
         return
-    asked = "|".join([workspace.commit, machine, dataset.sha256, request.profile_name, *request.threads, *names])
+    asked = "|".join([workspace.commit, machine, dataset.sha256, request.profile_name, *request.threads])
     # Passes of another commit, of other versions of anything, or of other machine code are never mixed with these.
     versions = "|".join(f"{name}{version}" for name, version in provenance.package_versions().items())
-    identity = f"{asked}|{versions}|{machine_code}|{request.profile}|{find_settings().kept}"
+    identity = f"{asked}|{options}|{versions}|{machine_code}|{request.profile}|{find_settings().kept}"
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     kept = workspace.root / ".asv" / "resumable" / key
     kept.mkdir(parents=True, exist_ok=True)
@@ -201,7 +202,7 @@ def _measure(
     workspace: Workspace,
     machine: str,
     dataset: Dataset,
-    names: list[str],
+    options: BenchOptions,
     plan: Plan,
     scratch: Path,
     environment: dict[str, str],
@@ -210,13 +211,7 @@ def _measure(
 ) -> list[Pass]:
     # Unpacked once here, the data load in milliseconds in each of some sixty processes.
     write_folder(scratch / "data", dataset)
-    environment = {
-        **environment,
-        "NNKERNELS_DATA": str(scratch / "data"),
-        "NNKERNELS_BENCH_CONTENDERS": ",".join(names),
-        "NNKERNELS_BENCH_DATASET": dataset.name,
-        "NNKERNELS_BENCH_ROUNDS": str(plan.rounds),
-    }
+    environment = {**environment, "NNKERNELS_DATA": str(scratch / "data"), **options.as_environ()}
     complete: list[Pass] = []
     total = sum(len(patterns) for patterns in plan.passes)
     done = 0
@@ -229,7 +224,7 @@ def _measure(
 
         try:
             if not where.is_complete:
-                asv_process.run_pass(workspace, machine, patterns, where, environment, pass_progress)
+                run_pass(workspace, machine, patterns, where, environment, pass_progress)
         except KeyboardInterrupt:
             if _is_resumable(workspace, profile):
                 raise Interruption(
@@ -244,8 +239,8 @@ def _measure(
     return complete
 
 
-def _check_panels(panels: list[Panel]) -> None:
-    failures = {name: reason for panel in panels for name, reason in panel.failures.items()}
+def _check_failures(interleaved: list[InterleavedRun]) -> None:
+    failures = {name: reason for measured in interleaved for name, reason in measured.failures.items()}
     if failures:
         reasons = "\n".join(f"  {name}: {reason}" for name, reason in failures.items())
         raise MeasurementError(f"some contenders have no time:\n{reasons}")

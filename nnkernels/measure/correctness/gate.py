@@ -13,7 +13,7 @@ from nnkernels.data import Dataset
 from nnkernels.errors import GateError, one_line
 from nnkernels.measure.correctness.oracle import predict_float64, train_float64
 from nnkernels.parameters import Parameters, initial_parameters, max_abs_difference
-from nnkernels.recipes import Optimizer, Recipe
+from nnkernels.recipes import Recipe, benchmark_recipe
 
 IMAGES = 2049  # at batch 32: 64 full batches and one of a single image
 SEED = 3
@@ -25,7 +25,6 @@ TOLERANCES = {"sgd": 1e-5, "momentum": 1e-5, "adam": 3e-5}
 PREDICTION_TOLERANCE = 1e-5
 PREDICTED_IMAGES = 257
 INFERENCE_ONLY = "inference only"
-LEARNING_RATES = {"sgd": 0.1, "momentum": 0.01, "adam": 0.001}
 
 
 @dataclass(frozen=True)
@@ -65,21 +64,13 @@ class GateResult:
         return self.max_abs_difference <= self.tolerance and self.prediction_difference <= PREDICTION_TOLERANCE
 
 
-def gate_recipe(optimizer: Optimizer | None = None, batch_size: int = 32) -> Recipe:
-    """Return the recipe that the gate trains by."""
-    rule = optimizer or Optimizer()
-    # Below 32 images a batch, so many more steps are taken that ReLU flips would drown the rounding.
-    learning_rate = LEARNING_RATES[rule.name] * min(1.0, batch_size / 32)
-    return Recipe("gate", rule, batch_size=batch_size, learning_rate=learning_rate)
-
-
-def measure(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:
+def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:
     """Train ``contender`` and the oracle from the same start on the same 2,049 real images, and compare.
 
     A contender that cannot train is given what the oracle has trained, and judged by its predictions. The contender
     is prepared anew; it is not closed.
     """
-    recipe = recipe or gate_recipe()
+    recipe = recipe or benchmark_recipe()
     rng = np.random.default_rng(SEED)
     # The order is not that of storage, so a contender that ignores it is caught as well.
     order = rng.permutation(len(dataset.X_train))[:IMAGES]
@@ -114,7 +105,7 @@ def require(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | 
     GateError
         If its parameters or its predictions depart from the oracle's by more than the tolerance.
     """
-    result = measure(name, contender, dataset, recipe)
+    result = compare_with_oracle(name, contender, dataset, recipe)
     if not result.passed and not result.trained:
         raise GateError(
             f"{name} departs from the float64 oracle: given the oracle's parameters, which it keeps to within "
@@ -147,7 +138,7 @@ def verify(name: str, dataset: Dataset, recipe: Recipe | None = None) -> GateRes
     """
     contender = contenders.create_anywhere(name)
     try:
-        return measure(name, contender, dataset, recipe)
+        return compare_with_oracle(name, contender, dataset, recipe)
     finally:
         contender.close()
 
@@ -159,7 +150,7 @@ def verify_all(names: Sequence[str], dataset: Dataset, recipe: Recipe | None = N
         try:
             results.append(verify(name, dataset, recipe))
         except Exception as error:
-            tried = recipe or gate_recipe()
+            tried = recipe or benchmark_recipe()
             rule = tried.optimizer.name
             reason = one_line(error)
             results.append(GateResult(name, rule, tried.batch_size, np.nan, TOLERANCES[rule], np.nan, reason))

@@ -1,18 +1,18 @@
-"""Panels and run records as JSON files, versioned: what asv's own files cannot hold."""
+"""Interleaved runs and run records as JSON files, versioned: what asv's own files cannot hold."""
 
 from __future__ import annotations
 
 import json
 import math
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from nnkernels.errors import ResultsError
 from nnkernels.files import write_json
-from nnkernels.measure.timing.interleaved_run import Panel
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
 
 VERSION = 2
 
@@ -58,34 +58,18 @@ class RunRecord:
     provenance: dict[str, Any]
 
 
-def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:
-    # Version 1 knew one profile, both settings, and a reason only for a dirty tree.
-    recorded = content.pop("recorded")
-    return {
-        **content,
-        "unrecorded": "" if recorded else "uncommitted changes",
-        "profile": "quick",
-        "threads": ["1", "all"],
-        "planned_passes": content["passes"],
-    }
+def save_interleaved(measured: InterleavedRun, folder: str | Path) -> None:
+    """Add an interleaved run to a folder of them, under a name of its own."""
+    write_json(Path(folder) / f"panel-{uuid.uuid4().hex}.json", asdict(measured))
 
 
-# How a record of each old version becomes one of the next.
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_version_1}
-
-
-def save_panel(panel: Panel, folder: str | Path) -> None:
-    """Add a panel to a folder of them, under a name of its own."""
-    write_json(Path(folder) / f"panel-{uuid.uuid4().hex}.json", asdict(panel))
-
-
-def load_panels(folder: Path) -> list[Panel]:
-    """Return all panels of a folder of them."""
-    return [Panel(**json.loads(path.read_text("utf-8"))) for path in sorted(folder.glob("panel-*.json"))]
+def load_interleaved(folder: Path) -> list[InterleavedRun]:
+    """Return all interleaved runs of a folder of them."""
+    return [InterleavedRun(**json.loads(path.read_text("utf-8"))) for path in sorted(folder.glob("panel-*.json"))]
 
 
 def save_keras(in_use: dict[str, Any], folder: str | Path) -> None:
-    """Add what Keras is set to in this process to a folder of panels."""
+    """Add what Keras is set to in this process to a folder of interleaved runs."""
     write_json(Path(folder) / f"keras-{uuid.uuid4().hex}.json", in_use)
 
 
@@ -95,29 +79,27 @@ def load_keras(folders: Iterable[Path]) -> list[dict[str, Any]]:
     return [json.loads(content) for content in dict.fromkeys(files)]
 
 
-def write_run(folder: Path, record: RunRecord, panels: list[Panel], asv_results: dict[str, Any]) -> None:
+def write_run(folder: Path, record: RunRecord, interleaved: list[InterleavedRun], asv_results: dict[str, Any]) -> None:
     """Write a run's three files: ``run.json`` last, so that a run without it is known to be incomplete."""
     write_json(folder / "asv.json", _finite(asv_results))
-    write_json(folder / "panels.json", {"version": VERSION, "panels": [asdict(panel) for panel in panels]})
+    write_json(folder / "panels.json", {"version": VERSION, "panels": [asdict(one) for one in interleaved]})
     write_json(folder / "run.json", {"version": VERSION, **asdict(record)})
 
 
-def read_run(folder: Path) -> tuple[RunRecord, list[Panel], dict[str, Any]]:
-    """Read what :func:`write_run` wrote, of this version or an older one.
+def read_run(folder: Path) -> tuple[RunRecord, list[InterleavedRun], dict[str, Any]]:
+    """Read what :func:`write_run` wrote.
 
     Raises
     ------
     ResultsError
-        If a file is missing, damaged, or of a version that this nnkernels does not know.
+        If a file is missing, damaged, or of another version.
     """
     record, panels, asv_results = (_read(folder / name) for name in ("run.json", "panels.json", "asv.json"))
     try:
         version = record.pop("version")
-        if version != VERSION and version not in UPGRADES:
-            raise ResultsError(f"{folder}: has version {version}; this nnkernels reads 1 to {VERSION}: upgrade it")
-        for old in range(version, VERSION):
-            record = UPGRADES[old](record)
-        return RunRecord(**record), [Panel(**panel) for panel in panels["panels"]], asv_results
+        if version != VERSION:
+            raise ResultsError(f"{folder}: has version {version}; this nnkernels reads {VERSION}: use another release")
+        return RunRecord(**record), [InterleavedRun(**measured) for measured in panels["panels"]], asv_results
     except (TypeError, KeyError) as error:
         raise ResultsError(f"{folder}: damaged, {error}; restore it from git or delete the folder") from error
 

@@ -1,4 +1,4 @@
-"""The panel: contenders in one process, each past the gate, timed in turns on the same work."""
+"""An interleaved run: contenders in one process, each past the gate, timed in turns on the same scenarios."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from nnkernels.measure.correctness import gate
 from nnkernels.measure.correctness.compiled import require_compiled
 from nnkernels.measure.timing.distinct import prediction_owner
 from nnkernels.measure.timing.interleaving import SecondsByRound, Task, alternate, log_ratios
-from nnkernels.measure.timing.scenarios import Work
+from nnkernels.measure.timing.scenarios import Scenario
 from nnkernels.measure.timing.tasks import SEED, predict_task, prepare_task, train_task
-from nnkernels.measure.timing.threads import thread_count
+from nnkernels.measure.timing.threads import SETTINGS, thread_count
 from nnkernels.measure.timing.time_to_accuracy import SEEDS, Trainings
 from nnkernels.parameters import initial_parameters
 from nnkernels.process_settings import kept_threads
 from nnkernels.recipes import Recipe
 
-REFERENCES = ("numpy", "numba", "fused")  # in every panel, so that what is in another can be compared with them
+# In every process, so that what is in another can be compared with them.
+REFERENCES = ("numpy", "numba", "fused")
 
 
 @dataclass(frozen=True)
-class Panel:
+class InterleavedRun:
     """What one process measured.
 
     Attributes
@@ -36,9 +37,10 @@ class Panel:
     framework_threads : str
         ``1`` or ``all``: the setting of the contenders whose threads are fixed for the life of a process.
     seconds : dict
-        ``seconds[work][contender + "@" + threads]``, in the work's unit. Only the works that this process did.
+        ``seconds[scenario][contender + "@" + threads]``, in the scenario's unit. Only the scenarios that this
+        process did.
     failures : dict
-        Why a contender has no time: by its name, or by ``name: work`` where it failed at one work.
+        Why a contender has no time: by its name, or by ``name: scenario`` where it failed at one scenario.
     """
 
     framework_threads: str
@@ -46,23 +48,23 @@ class Panel:
     seconds: dict[str, SecondsByRound]
     failures: dict[str, str]
 
-    def failure(self, contender: str, work: str) -> str:
-        """Return why a contender has no time at a work; empty if it did not fail there."""
-        return self.failures.get(contender) or self.failures.get(_at_work(contender, work), "")
+    def failure(self, contender: str, scenario: str) -> str:
+        """Return why a contender has no time at a scenario; empty if it did not fail there."""
+        return self.failures.get(contender) or self.failures.get(_at_scenario(contender, scenario), "")
 
-    def took_part(self, contender: str, work: str) -> bool:
-        """Return whether a contender has a time at a work, at this setting."""
-        return f"{contender}@{self.framework_threads}" in self.seconds.get(work, {})
+    def took_part(self, contender: str, scenario: str) -> bool:
+        """Return whether a contender has a time at a scenario, at this setting."""
+        return f"{contender}@{self.framework_threads}" in self.seconds.get(scenario, {})
 
-    def relative_time(self, work: str, contender: str, against: str) -> float:
+    def relative_time(self, scenario: str, contender: str, against: str) -> float:
         """Return the median paired ratio of the seconds of ``contender`` and ``against``, both at this setting."""
-        of_work = self.seconds[work]
+        of_scenario = self.seconds[scenario]
         setting = self.framework_threads
-        ratios = log_ratios(of_work[f"{contender}@{setting}"], of_work[f"{against}@{setting}"])
+        ratios = log_ratios(of_scenario[f"{contender}@{setting}"], of_scenario[f"{against}@{setting}"])
         return float(np.exp(np.median(ratios)))
 
 
-def panel_members(names: Sequence[str], process: str) -> list[str]:
+def contenders_in_process(names: Sequence[str], process: str) -> list[str]:
     """Return those of the contenders that are measured in such a process: its own, beside the references.
 
     Empty if none of them asks for the process, by its :class:`~nnkernels.contenders.Entry`.
@@ -74,24 +76,24 @@ def panel_members(names: Sequence[str], process: str) -> list[str]:
 
 
 @kept_threads()
-def run_panel(
+def run_interleaved(
     names: Sequence[str],
     dataset: Dataset,
-    works: Sequence[Work],
+    scenarios: Sequence[Scenario],
     framework_threads: str,
     rounds: int,
     seeds: int = SEEDS,
-) -> Panel:
-    """Let every contender pass the gate by the recipe of each work, then time them in turns.
+) -> InterleavedRun:
+    """Let every contender pass the gate by the recipe of each scenario, then time them in turns.
 
-    Neighbouring works of the same recipe share gate and preparation. A contender that fails is left out, with the
+    Neighbouring scenarios of the same recipe share gate and preparation. A contender that fails is left out, with the
     reason; the others go on. A backend that predicts by another's function has no times of its own for predictions
-    where that one is in the panel. Afterwards BLAS and Numba have their threads of before.
+    where that one takes part. Afterwards BLAS and Numba have their threads of before.
 
     Parameters
     ----------
     rounds : int
-        Of each work but the trainings to an accuracy.
+        Of each scenario but the trainings to an accuracy.
     seeds : int
         Of those.
 
@@ -100,93 +102,91 @@ def run_panel(
     ConfigurationError
         If Numba is told not to compile the kernels of one of them.
     """
-    works = [work for work in works if work.is_asked_of(dataset.name)]
-    panel = Panel(framework_threads, dataset.name, {}, {})
-    created = _created(names, works, panel)
+    scenarios = [scenario for scenario in scenarios if scenario.is_asked_of(dataset.name)]
+    measured = InterleavedRun(framework_threads, dataset.name, {}, {})
+    created = _created(names, scenarios, measured)
     require_compiled()
-    for recipe, group in itertools.groupby(works, lambda work: work.recipe):
+    for recipe, group in itertools.groupby(scenarios, lambda scenario: scenario.recipe):
         of_recipe = list(group)
-        ready = _ready(created, dataset, recipe, of_recipe, panel)
-        for work in of_recipe:
+        ready = _ready(created, dataset, recipe, of_recipe, measured)
+        for scenario in of_recipe:
             able = {
                 name: contender
                 for name, contender in ready.items()
-                if _suits(work, name, contender)
-                and not panel.failure(name, work.name)
-                and not _timed_as_another(work, name, ready)
+                if _suits(scenario, name, contender)
+                and not measured.failure(name, scenario.name)
+                and not _timed_as_another(scenario, name, ready)
             }
-            if work.kind == "time to accuracy":
-                _time_to_accuracy(work, works, able, dataset, seeds, panel)
-            elif work.kind != "training alone":
-                _time_segments(work, able, dataset, rounds, panel)
+            if scenario.kind == "time to accuracy":
+                alone = [other for other in scenarios if other.kind == "training alone" and other.recipe == recipe]
+                _time_to_accuracy([scenario, *alone], able, dataset, seeds, measured)
+            elif scenario.kind != "training alone":
+                _time_segments(scenario, able, dataset, rounds, measured)
     for contender in created.values():
         contender.close()
-    return panel
+    return measured
 
 
-def _created(names: Sequence[str], works: Sequence[Work], panel: Panel) -> dict[str, Contender]:
+def _created(names: Sequence[str], scenarios: Sequence[Scenario], measured: InterleavedRun) -> dict[str, Contender]:
     created: dict[str, Contender] = {}
     for name in names:
         try:
             trains = contenders.entry(name).trains
-            if not any(work.suits(trains, whole_epochs_only=False) for work in works):
+            if not any(scenario.suits(trains, whole_epochs_only=False) for scenario in scenarios):
                 continue  # and its framework is not imported
             created[name] = contenders.create(name)
-            created[name].use_threads(thread_count(panel.framework_threads))
+            created[name].use_threads(thread_count(measured.framework_threads))
         except Exception as error:  # whatever goes wrong in a contender is that contender's failure
-            panel.failures[name] = one_line(error)
+            measured.failures[name] = one_line(error)
             created.pop(name, None)
     return created
 
 
 def _ready(
-    created: dict[str, Contender], dataset: Dataset, recipe: Recipe, works: Sequence[Work], panel: Panel
+    created: dict[str, Contender], dataset: Dataset, recipe: Recipe, group: Sequence[Scenario], measured: InterleavedRun
 ) -> dict[str, Contender]:
-    """Return those that take part in any of the works, past the gate and prepared by their recipe."""
+    """Return those that take part in any scenario of a group, past the gate and prepared by their recipe."""
     ready: dict[str, Contender] = {}
     for name, contender in created.items():
-        taking_part = [work for work in works if _suits(work, name, contender)]
+        taking_part = [scenario for scenario in group if _suits(scenario, name, contender)]
         if not taking_part:
             continue
         try:
-            contender.use_threads(thread_count(panel.framework_threads))
+            contender.use_threads(thread_count(measured.framework_threads))
             gate.require(name, contender, dataset, recipe)
             start = initial_parameters(SEED, dataset.X_train.shape[1], recipe.hidden)
             contender.prepare(start, dataset.training, recipe)
             ready[name] = contender
         except Exception as error:
-            panel.failures.update({_at_work(name, work.name): one_line(error) for work in taking_part})
+            measured.failures.update({_at_scenario(name, scenario.name): one_line(error) for scenario in taking_part})
     return ready
 
 
-def _time_segments(work: Work, able: dict[str, Contender], dataset: Dataset, rounds: int, panel: Panel) -> None:
-    make = {"train": train_task, "predict": predict_task, "prepare": prepare_task}[work.kind]
-    tasks = {
-        f"{name}@{setting}": make(work, contender, dataset, thread_count(setting))
-        for name, contender in able.items()
-        for setting in _settings(contender, panel.framework_threads)
-    }
-    panel.seconds[work.name] = _in_turns(work, tasks, rounds, panel)
+def _time_segments(
+    scenario: Scenario, able: dict[str, Contender], dataset: Dataset, rounds: int, measured: InterleavedRun
+) -> None:
+    make = {"train": train_task, "predict": predict_task, "prepare": prepare_task}[scenario.kind]
+    labelled = _labelled(able, measured.framework_threads)
+    tasks = {label: make(scenario, contender, dataset, threads) for label, (contender, threads) in labelled.items()}
+    measured.seconds[scenario.name] = _in_turns(scenario, tasks, rounds, measured)
 
 
 def _time_to_accuracy(
-    work: Work, works: Sequence[Work], able: dict[str, Contender], dataset: Dataset, seeds: int, panel: Panel
+    group: Sequence[Scenario], able: dict[str, Contender], dataset: Dataset, seeds: int, measured: InterleavedRun
 ) -> None:
-    trainings = {
-        f"{name}@{setting}": Trainings(work, contender, dataset)
-        for name, contender in able.items()
-        for setting in _settings(contender, panel.framework_threads)
-    }
-    tasks = {label: trainings[label].task(thread_count(label.split("@")[1])) for label in trainings}
+    """Time the first scenario of a group of one recipe; the others are the same trainings without the preparation."""
+    scenario, *alone = group
+    labelled = _labelled(able, measured.framework_threads)
+    trainings = {label: Trainings(scenario, contender, dataset) for label, (contender, _) in labelled.items()}
+    tasks = {label: trainings[label].task(threads) for label, (_, threads) in labelled.items()}
     # The trainings keep a clock of their own, which stands still between the epochs; that of the turns is left.
-    timed = _in_turns(work, tasks, seeds, panel)
-    panel.seconds[work.name] = {label: trainings[label].both for label in timed}
-    for alone in works:
-        if alone.kind == "training alone" and alone.recipe == work.recipe:
-            panel.seconds[alone.name] = {label: trainings[label].training for label in timed}
+    timed = _in_turns(scenario, tasks, seeds, measured)
+    measured.seconds[scenario.name] = {label: trainings[label].both for label in timed}
+    for training in alone:
+        measured.seconds[training.name] = {label: trainings[label].training for label in timed}
 
 
-def _in_turns(work: Work, tasks: dict[str, Task], rounds: int, panel: Panel) -> SecondsByRound:
+def _in_turns(scenario: Scenario, tasks: dict[str, Task], rounds: int, measured: InterleavedRun) -> SecondsByRound:
     """Return the seconds of those who did not fail; a contender that fails at a setting is out with all."""
     lost: dict[str, Exception] = {}
     for label, task in tasks.items():
@@ -197,25 +197,32 @@ def _in_turns(work: Work, tasks: dict[str, Task], rounds: int, panel: Panel) -> 
             lost[label] = error
     seconds = alternate(tasks, rounds, lost)
     for label, reason in lost.items():
-        panel.failures[_at_work(label.split("@")[0], work.name)] = one_line(reason)
-    return {label: of_task for label, of_task in seconds.items() if not panel.failure(label.split("@")[0], work.name)}
+        measured.failures[_at_scenario(label.split("@")[0], scenario.name)] = one_line(reason)
+    return {
+        label: of_task for label, of_task in seconds.items() if not measured.failure(label.split("@")[0], scenario.name)
+    }
 
 
-def _suits(work: Work, name: str, contender: Contender) -> bool:
-    return work.suits(contenders.entry(name).trains, contender.whole_epochs_only)
+def _suits(scenario: Scenario, name: str, contender: Contender) -> bool:
+    return scenario.suits(contenders.entry(name).trains, contender.whole_epochs_only)
 
 
-def _timed_as_another(work: Work, name: str, ready: Mapping[str, Contender]) -> bool:
-    """Return whether another contender of the panel predicts by the same function: its time is this one's."""
-    owner = prediction_owner(name) if work.kind == "predict" else name
+def _timed_as_another(scenario: Scenario, name: str, ready: Mapping[str, Contender]) -> bool:
+    """Return whether another contender of the run predicts by the same function: its time is this one's."""
+    owner = prediction_owner(name) if scenario.kind == "predict" else name
     return owner != name and owner in ready
 
 
-def _settings(contender: Contender, framework_threads: str) -> tuple[str, ...]:
+def _labelled(able: dict[str, Contender], framework_threads: str) -> dict[str, tuple[Contender, int]]:
+    """Return who is timed under which label, on how many threads."""
     # Who can change threads at any time is measured at both settings beside each setting of those who cannot,
     # so that a ratio against the other's faster setting is a ratio within one process too.
-    return ("1", "all") if contender.threads_can_change else (framework_threads,)
+    return {
+        f"{name}@{setting}": (contender, thread_count(setting))
+        for name, contender in able.items()
+        for setting in (SETTINGS if contender.threads_can_change else [framework_threads])
+    }
 
 
-def _at_work(contender: str, work: str) -> str:
-    return f"{contender}: {work}"
+def _at_scenario(contender: str, scenario: str) -> str:
+    return f"{contender}: {scenario}"

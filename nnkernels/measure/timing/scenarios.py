@@ -1,4 +1,4 @@
-"""Declarative records of the work that a panel times; nothing runs here."""
+"""Declarative records of the scenarios that interleaved runs time; nothing runs here."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from nnkernels.measure.correctness.gate import gate_recipe
-from nnkernels.recipes import SGD, Optimizer, Recipe
+from nnkernels.recipes import SGD, Optimizer, Recipe, benchmark_recipe
 
 Kind = Literal["train", "predict", "prepare", "time to accuracy", "training alone"]
 
@@ -21,8 +20,8 @@ UNITS: dict[Kind, str] = {
 
 
 @dataclass(frozen=True)
-class Work:
-    """Something that all contenders of a panel do in turns.
+class Scenario:
+    """Something that all contenders of an interleaved run do in turns.
 
     Attributes
     ----------
@@ -75,27 +74,27 @@ class Work:
         return (trains or self.kind == "predict") and (self.whole_epochs or not whole_epochs_only)
 
 
-def names(works: Sequence[Work]) -> tuple[str, ...]:
-    """Return the names of works."""
-    return tuple(work.name for work in works)
+def names(scenarios: Sequence[Scenario]) -> tuple[str, ...]:
+    """Return the names of scenarios."""
+    return tuple(scenario.name for scenario in scenarios)
 
 
 ONE_IMAGE = "one image of 1,000"
 PREPARATION = "preparation"
 
-# Work that recorded runs have under a name that is no longer measured, with its unit. What replaced it means something
-# else, so it has another name: the two are never compared. "one image": 200 times test image 0.
+# Scenarios that recorded runs have under names that are no longer measured, with their units. What replaced them means
+# something else, so it has another name: the two are never compared. "one image": 200 times test image 0.
 FORMER_UNITS = {"one image": UNITS["predict"]}
 
 # A segment is long beside what a call costs, and what it costs to find the caches full of another's data: half
 # an epoch of the network itself, or a whole one of large batches, takes the fastest some 15 ms. In tenths of an
 # epoch it was charged a tenth more, and the others next to nothing.
-WORKS = (
-    Work("epoch", "train", segments=4, epoch_share=2.0, whole_epochs=True),
-    Work(ONE_IMAGE, "predict", segments=3, images=1, calls=200, whole_epochs=True),
-    Work("10,000 images", "predict", segments=3, images=10_000, whole_epochs=True),
+SCENARIOS = (
+    Scenario("epoch", "train", segments=4, epoch_share=2.0, whole_epochs=True),
+    Scenario(ONE_IMAGE, "predict", segments=3, images=1, calls=200, whole_epochs=True),
+    Scenario("10,000 images", "predict", segments=3, images=10_000, whole_epochs=True),
     # Twice a round, because building a model or sorting pixels into a sparse matrix takes up to seconds.
-    Work(PREPARATION, "prepare", segments=2, whole_epochs=True),
+    Scenario(PREPARATION, "prepare", segments=2, whole_epochs=True),
 )
 
 ERROR_RATE = 0.087
@@ -110,20 +109,14 @@ _REACHABLE = ("mnist", "mnist-5k")
 # ReLU flips: NumPy, Numba and Keras are within 6e-8 of the oracle there (NumPy from any of 12 starts).
 # On mnist-5k, that start is within rounding of a ReLU at width 512: NumPy itself is 4e-5 off there.
 _UNMOVED = ("mnist",)
-FURTHER_WORKS = (
-    Work("epoch, Adam", "train", gate_recipe(Optimizer("adam")), segments=4, epoch_share=2.0, whole_epochs=True),
-    Work("epoch, batch 1,024", "train", gate_recipe(batch_size=1024), segments=4, epoch_share=4.0),
-    Work("epoch, hidden 128", "train", gate_recipe(batch_size=128).with_changes(hidden=128), 4, epoch_share=1.0),
-    Work(
-        "epoch, hidden 512",
-        "train",
-        gate_recipe(batch_size=128).with_changes(hidden=512),
-        4,
-        epoch_share=0.2,
-        datasets=_UNMOVED,
-    ),
-    Work("time to 8.7 % error", "time to accuracy", _TO_ACCURACY, error_rate=ERROR_RATE, datasets=_REACHABLE),
-    Work(
+_BATCH_128 = benchmark_recipe(batch_size=128)
+FURTHER_SCENARIOS = (
+    Scenario("epoch, Adam", "train", benchmark_recipe(Optimizer("adam")), 4, epoch_share=2.0, whole_epochs=True),
+    Scenario("epoch, batch 1,024", "train", benchmark_recipe(batch_size=1024), segments=4, epoch_share=4.0),
+    Scenario("epoch, hidden 128", "train", _BATCH_128.with_changes(hidden=128), 4, epoch_share=1.0),
+    Scenario("epoch, hidden 512", "train", _BATCH_128.with_changes(hidden=512), 4, epoch_share=0.2, datasets=_UNMOVED),
+    Scenario("time to 8.7 % error", "time to accuracy", _TO_ACCURACY, error_rate=ERROR_RATE, datasets=_REACHABLE),
+    Scenario(
         "time to 8.7 % error, training alone",
         "training alone",
         _TO_ACCURACY,

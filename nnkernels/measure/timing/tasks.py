@@ -12,7 +12,7 @@ from nnkernels.contenders import Contender
 from nnkernels.data import Dataset, LabelledImages
 from nnkernels.measure.timing.image_order import balanced_order
 from nnkernels.measure.timing.interleaving import Task
-from nnkernels.measure.timing.scenarios import Work
+from nnkernels.measure.timing.scenarios import Scenario
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Recipe
 from nnkernels.training import batch_order
@@ -23,16 +23,16 @@ DIFFERENT_IMAGES = 1_000  # of calls of one image
 NO_IMAGES = np.empty(0, np.int64)
 
 
-def train_task(work: Work, contender: Contender, dataset: Dataset, threads: int) -> Task:
+def train_task(scenario: Scenario, contender: Contender, dataset: Dataset, threads: int) -> Task:
     """Return segments of an epoch, each of as many full batches; they go through the epoch and begin again.
 
     The order is the same each time. A stretch has some thousand images: a branch predictor forgets their pixels
     before they come again, and drawing another order would be inside the clock.
     """
-    recipe, images = work.recipe, len(dataset.X_train)
+    recipe, images = scenario.recipe, len(dataset.X_train)
     order = batch_order(SEED, 0, images)
-    segments = 1 if contender.whole_epochs_only else work.segments
-    batches = max(1, int(images // recipe.batch_size * work.epoch_share) // segments)
+    segments = 1 if contender.whole_epochs_only else scenario.segments
+    batches = max(1, int(images // recipe.batch_size * scenario.epoch_share) // segments)
     length = images if contender.whole_epochs_only else min(batches * recipe.batch_size, images)
     stretches = [order[start : start + length] for start in range(0, images - length + 1, length)]
     turns = itertools.cycle(stretches)
@@ -49,15 +49,17 @@ def train_task(work: Work, contender: Contender, dataset: Dataset, threads: int)
     return Task(run, length / images, segments, partial(contender.use_threads, threads), warm_up)
 
 
-def predict_task(work: Work, contender: Contender, dataset: Dataset, threads: int) -> Task:
+def predict_task(scenario: Scenario, contender: Contender, dataset: Dataset, threads: int) -> Task:
     """Return calls of the contender's own inference, from uint8 pixels.
 
     Calls of one image go through :func:`one_image_calls` and begin again: each segment goes on where the last one
     ended. So contenders with the same number of calls see the same images, and those with fewer see others, which are
     as dense in the mean.
     """
-    segments, calls = (1, min(2, work.calls)) if contender.whole_epochs_only else (work.segments, work.calls)
-    inputs = one_image_calls(dataset) if work.images == 1 else [ten_thousand_images(dataset)[: work.images]]
+    segments, calls = scenario.segments, scenario.calls
+    if contender.whole_epochs_only:
+        segments, calls = 1, min(2, calls)
+    inputs = one_image_calls(dataset) if scenario.images == 1 else [ten_thousand_images(dataset)[: scenario.images]]
     turns = itertools.cycle(inputs)
 
     def run() -> None:
@@ -67,17 +69,17 @@ def predict_task(work: Work, contender: Contender, dataset: Dataset, threads: in
     return Task(run, calls, segments, partial(contender.use_threads, threads), partial(contender.predict, inputs[0]))
 
 
-def prepare_task(work: Work, contender: Contender, dataset: Dataset, threads: int) -> Task:
+def prepare_task(scenario: Scenario, contender: Contender, dataset: Dataset, threads: int) -> Task:
     """Return preparations of a contender that has been prepared in this process before.
 
     What is imported or compiled once a process is outside the clock.
     """
-    start, data = initial_parameters(SEED, dataset.X_train.shape[1], work.recipe.hidden), dataset.training
+    start, data = initial_parameters(SEED, dataset.X_train.shape[1], scenario.recipe.hidden), dataset.training
 
     def run() -> None:
-        prepare(contender, start, data, work.recipe)
+        prepare(contender, start, data, scenario.recipe)
 
-    return Task(run, 1, work.segments, partial(contender.use_threads, threads))
+    return Task(run, 1, scenario.segments, partial(contender.use_threads, threads))
 
 
 def prepare(contender: Contender, start: Parameters, data: LabelledImages, recipe: Recipe) -> None:

@@ -9,7 +9,7 @@ from nnkernels.contenders import Contender
 from nnkernels.data import Dataset
 from nnkernels.errors import MeasurementError
 from nnkernels.measure.timing.interleaving import Task
-from nnkernels.measure.timing.scenarios import Work
+from nnkernels.measure.timing.scenarios import Scenario
 from nnkernels.measure.timing.tasks import prepare
 from nnkernels.parameters import initial_parameters
 from nnkernels.training import batch_order, evaluate
@@ -29,8 +29,8 @@ class Trainings:
         Seconds of the preparation and of the epochs, a list of one number a seed.
     """
 
-    def __init__(self, work: Work, contender: Contender, dataset: Dataset) -> None:
-        self.work, self.contender, self.dataset = work, contender, dataset
+    def __init__(self, scenario: Scenario, contender: Contender, dataset: Dataset) -> None:
+        self.scenario, self.contender, self.dataset = scenario, contender, dataset
         self.preparing: list[list[float]] = []
         self.training: list[list[float]] = []
 
@@ -52,23 +52,23 @@ class Trainings:
 
     def _next_seed(self) -> None:
         """Train from the next seed; raises MeasurementError if that never gets there."""
-        recipe, data, seed = self.work.recipe, self.dataset, len(self.training)
+        recipe, data, seed = self.scenario.recipe, self.dataset, len(self.training)
         preparing = self._prepare(seed)
         training, error_rate = 0.0, 1.0
         for epoch in range(recipe.epochs):
             training += self._advance(seed, epoch)
             error_rate = evaluate(self.contender.parameters(), data.X_test, data.y_test)[1]
-            if error_rate <= self.work.error_rate:
+            if error_rate <= self.scenario.error_rate:
                 self.preparing.append([preparing])
                 self.training.append([training])
                 return
         raise MeasurementError(
             f"after {recipe.epochs} epochs from seed {seed} the test error is {100 * error_rate:.2f} %, "
-            f"not {100 * self.work.error_rate:.1f} %"
+            f"not {100 * self.scenario.error_rate:.1f} %"
         )
 
     def _prepare(self, seed: int) -> float:
-        recipe, data = self.work.recipe, self.dataset.training
+        recipe, data = self.scenario.recipe, self.dataset.training
         start = initial_parameters(seed, data.X.shape[1], recipe.hidden)
         started = time.perf_counter()
         prepare(self.contender, start, data, recipe)
@@ -76,7 +76,7 @@ class Trainings:
 
     def _advance(self, seed: int, epoch: int) -> float:
         images = len(self.dataset.X_train)
-        order, learning_rates = batch_order(seed, epoch, images), self.work.recipe.learning_rates(epoch, images)
+        order, learning_rates = batch_order(seed, epoch, images), self.scenario.recipe.learning_rates(epoch, images)
         started = time.perf_counter()
         self.contender.advance(order, learning_rates)
         return time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""The panel: who takes part in which work, past which gate, and what becomes of those who fail."""
+"""Interleaved runs: who takes part in which scenario, past which gate, and what becomes of those who fail."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ import pytest
 from nnkernels import contenders
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.measure.correctness import gate
-from nnkernels.measure.timing import interleaved_run as panel
-from nnkernels.measure.timing import time_to_accuracy
-from nnkernels.measure.timing.interleaved_run import run_panel
+from nnkernels.measure.timing import interleaved_run, time_to_accuracy
+from nnkernels.measure.timing.interleaved_run import run_interleaved
 from nnkernels.measure.timing.interleaving import Task, alternate
-from nnkernels.measure.timing.scenarios import FURTHER_WORKS, WORKS, Work, names
+from nnkernels.measure.timing.scenarios import FURTHER_SCENARIOS, SCENARIOS, Scenario, names
 from nnkernels.measure.timing.tasks import one_image_calls, predict_task, prepare_task, train_task
 from nnkernels.recipes import SGD, Recipe
 
-TRAIN = Work("train", "train", segments=3, whole_epochs=True)
-WIDE = Work("wide", "train", SGD.with_changes(hidden=24), segments=2, epoch_share=0.25)
-PREDICT = Work("predict", "predict", SGD.with_changes(hidden=24), segments=2, images=5, calls=3, whole_epochs=True)
+TRAIN = Scenario("train", "train", segments=3, whole_epochs=True)
+WIDE = Scenario("wide", "train", SGD.with_changes(hidden=24), segments=2, epoch_share=0.25)
+PREDICT = Scenario("predict", "predict", SGD.with_changes(hidden=24), segments=2, images=5, calls=3, whole_epochs=True)
 EASY = Recipe("easy", epochs=3)
-TO_ACCURACY = Work("to accuracy", "time to accuracy", EASY, error_rate=0.6)
-ALONE = Work("to accuracy, alone", "training alone", EASY, error_rate=0.6)
-PREPARE = Work("prepare", "prepare", EASY, segments=2, whole_epochs=True)
+TO_ACCURACY = Scenario("to accuracy", "time to accuracy", EASY, error_rate=0.6)
+ALONE = Scenario("to accuracy, alone", "training alone", EASY, error_rate=0.6)
+PREPARE = Scenario("prepare", "prepare", EASY, segments=2, whole_epochs=True)
 ALL = (TRAIN, WIDE, PREDICT, TO_ACCURACY, ALONE, PREPARE)
 
 
@@ -76,17 +75,17 @@ def entered(monkeypatch):
 
 
 def labels(measured):
-    return {work: set(of_work) for work, of_work in measured.seconds.items()}
+    return {scenario: set(of_scenario) for scenario, of_scenario in measured.seconds.items()}
 
 
 NUMPY = {"numpy@1", "numpy@all"}
 
 
 def test_each_work_is_timed_at_both_settings_in_its_rounds(entered, small_digits):
-    measured = run_panel(entered(), small_digits, ALL, "1", rounds=2, seeds=3)
+    measured = run_interleaved(entered(), small_digits, ALL, "1", rounds=2, seeds=3)
     assert not measured.failures
     assert labels(measured) == dict.fromkeys(names(ALL), NUMPY)
-    shapes = {work.name: np.shape(measured.seconds[work.name]["numpy@1"]) for work in ALL}
+    shapes = {scenario.name: np.shape(measured.seconds[scenario.name]["numpy@1"]) for scenario in ALL}
     assert shapes == {
         "train": (2, 3),
         "wide": (2, 2),
@@ -97,7 +96,7 @@ def test_each_work_is_timed_at_both_settings_in_its_rounds(entered, small_digits
     }
     assert measured.relative_time("train", "numpy", "numpy") == 1
     assert measured.took_part("numpy", "train")
-    assert not measured.took_part("numpy", "another work")
+    assert not measured.took_part("numpy", "another scenario")
 
 
 def test_the_gate_is_passed_by_the_recipe_of_each_work(
@@ -106,20 +105,20 @@ def test_the_gate_is_passed_by_the_recipe_of_each_work(
     monkeypatch,
 ):
     passed: list[Recipe | None] = []
-    monkeypatch.setattr(panel.gate, "require", lambda _name, _contender, _data, recipe: passed.append(recipe))
-    run_panel(entered(), small_digits, ALL, "1", rounds=1, seeds=1)
+    monkeypatch.setattr(interleaved_run.gate, "require", lambda _name, _contender, _data, recipe: passed.append(recipe))
+    run_interleaved(entered(), small_digits, ALL, "1", rounds=1, seeds=1)
     assert passed == [SGD, WIDE.recipe, EASY]  # neighbours of one recipe pass it once
 
 
-@pytest.mark.parametrize("work", FURTHER_WORKS, ids=lambda work: work.name)
-def test_the_reference_passes_the_gate_of_each_further_work(work, small_digits):
-    assert gate.require("numpy", Ours(), small_digits, work.recipe).max_abs_difference < 1e-6
+@pytest.mark.parametrize("scenario", FURTHER_SCENARIOS, ids=lambda scenario: scenario.name)
+def test_the_reference_passes_the_gate_of_each_further_scenario(scenario, small_digits):
+    assert gate.require("numpy", Ours(), small_digits, scenario.recipe).max_abs_difference < 1e-6
 
 
 def test_who_does_whole_epochs_only_takes_part_where_it_is_asked(entered, small_digits):
-    measured = run_panel(entered(whole=WholeEpochs), small_digits, ALL, "1", rounds=2, seeds=1)
+    measured = run_interleaved(entered(whole=WholeEpochs), small_digits, ALL, "1", rounds=2, seeds=1)
     assert not measured.failures
-    took_part = {work for work in names(ALL) if measured.took_part("whole", work)}
+    took_part = {scenario for scenario in names(ALL) if measured.took_part("whole", scenario)}
     assert took_part == {"train", "predict", "prepare"}
     assert np.shape(measured.seconds["train"]["whole@1"]) == (2, 1)
     assert 0 < measured.relative_time("train", "whole", "numpy") < np.inf
@@ -127,24 +126,24 @@ def test_who_does_whole_epochs_only_takes_part_where_it_is_asked(entered, small_
 
 def test_who_only_predicts_takes_part_in_predictions(entered, small_digits):
     known = entered(trains=False, mute=Ours)
-    measured = run_panel(known, small_digits, ALL, "1", rounds=1, seeds=1)
-    assert {work for work in names(ALL) if measured.took_part("mute", work)} == {"predict"}
+    measured = run_interleaved(known, small_digits, ALL, "1", rounds=1, seeds=1)
+    assert {scenario for scenario in names(ALL) if measured.took_part("mute", scenario)} == {"predict"}
     known = entered(trains=False, mute=lambda: pytest.fail("imported for nothing"))
-    assert not run_panel(known, small_digits, (TRAIN,), "1", rounds=1).failures
+    assert not run_interleaved(known, small_digits, (TRAIN,), "1", rounds=1).failures
 
 
 def test_who_cannot_be_made_is_out_everywhere_and_the_others_go_on(entered, small_digits):
     def broken():
         raise RuntimeError("no such machine")
 
-    measured = run_panel(entered(broken=broken), small_digits, (TRAIN, PREDICT), "1", rounds=1)
+    measured = run_interleaved(entered(broken=broken), small_digits, (TRAIN, PREDICT), "1", rounds=1)
     assert list(measured.failures) == ["broken"]
     assert "no such machine" in measured.failure("broken", "train")
     assert labels(measured) == {"train": NUMPY, "predict": NUMPY}
 
 
 def test_who_fails_at_one_work_is_out_there_with_the_reason(entered, small_digits):
-    measured = run_panel(entered(narrow=FailsAtWidth), small_digits, ALL, "1", rounds=1, seeds=1)
+    measured = run_interleaved(entered(narrow=FailsAtWidth), small_digits, ALL, "1", rounds=1, seeds=1)
     assert {key: "not for me" in reason for key, reason in measured.failures.items()} == {
         "narrow: wide": True,
         "narrow: predict": True,
@@ -156,7 +155,7 @@ def test_who_fails_at_one_work_is_out_there_with_the_reason(entered, small_digit
 
 
 def test_who_breaks_down_while_timed_is_out_with_both_settings(entered, small_digits):
-    measured = run_panel(entered(later=FailsLater), small_digits, (TRAIN, PREDICT), "1", rounds=1)
+    measured = run_interleaved(entered(later=FailsLater), small_digits, (TRAIN, PREDICT), "1", rounds=1)
     assert list(measured.failures) == ["later: train"]
     assert "enough" in measured.failure("later", "train")
     assert labels(measured)["train"] == NUMPY
@@ -164,27 +163,27 @@ def test_who_breaks_down_while_timed_is_out_with_both_settings(entered, small_di
 
 
 def test_a_work_is_asked_of_its_data_sets_alone(entered, small_digits):
-    elsewhere = Work("elsewhere", "train", SGD, datasets=("mnist",))
-    measured = run_panel(entered(), small_digits, (elsewhere,), "1", rounds=1)
+    elsewhere = Scenario("elsewhere", "train", SGD, datasets=("mnist",))
+    measured = run_interleaved(entered(), small_digits, (elsewhere,), "1", rounds=1)
     assert measured.seconds == {}
     assert small_digits.name != "mnist"
 
 
 def test_a_prediction_that_two_share_is_timed_once(small_digits):
-    one_image = Work("some", "predict", images=1, calls=2)
-    measured = run_panel(["fused", "fused_dense"], small_digits, (one_image, PREPARE), "1", rounds=1)
+    one_image = Scenario("some", "predict", images=1, calls=2)
+    measured = run_interleaved(["fused", "fused_dense"], small_digits, (one_image, PREPARE), "1", rounds=1)
     assert not measured.failures
     assert labels(measured) == {
         "some": {"fused@1", "fused@all"},
         "prepare": {"fused@1", "fused@all", "fused_dense@1", "fused_dense@all"},
     }
-    alone = run_panel(["fused_dense"], small_digits, (one_image,), "1", rounds=1)
+    alone = run_interleaved(["fused_dense"], small_digits, (one_image,), "1", rounds=1)
     assert labels(alone) == {"some": {"fused_dense@1", "fused_dense@all"}}
 
 
 def test_names_of_works_are_those_on_record():
-    assert names(WORKS) == ("epoch", "one image of 1,000", "10,000 images", "preparation")
-    assert names(FURTHER_WORKS) == (
+    assert names(SCENARIOS) == ("epoch", "one image of 1,000", "10,000 images", "preparation")
+    assert names(FURTHER_SCENARIOS) == (
         "epoch, Adam",
         "epoch, batch 1,024",
         "epoch, hidden 128",
@@ -216,7 +215,7 @@ class Listener(Ours):
 def test_segments_are_full_batches_that_go_through_the_epoch(share, segments, batches, small_digits):
     images = len(small_digits.X_train)  # 72 batches
     listener = Listener()
-    task = train_task(Work("some", "train", segments=segments, epoch_share=share), listener, small_digits, 1)
+    task = train_task(Scenario("some", "train", segments=segments, epoch_share=share), listener, small_digits, 1)
     task.warm_up()
     for _ in range(images // (batches * 32) + 1):
         task.run()
@@ -248,10 +247,10 @@ def test_whole_epochs_are_one_segment(small_digits):
 def test_calls_of_one_image_see_other_images_in_each_segment_and_the_mean_density_in_all(
     whole_epochs_only, calls, digits
 ):
-    (work,) = (work for work in WORKS if work.images == 1)
+    (scenario,) = (scenario for scenario in SCENARIOS if scenario.images == 1)
     listener, twin = Listener(), Listener()
     listener.whole_epochs_only = twin.whole_epochs_only = whole_epochs_only
-    tasks = [predict_task(work, contender, digits, 1) for contender in (listener, twin)]
+    tasks = [predict_task(scenario, contender, digits, 1) for contender in (listener, twin)]
     segments = []
     for _ in range(4):
         for task in tasks:
@@ -276,9 +275,9 @@ def test_all_calls_of_one_image_are_contiguous_bytes(small_digits):
     calls = one_image_calls(small_digits)
     assert 128 <= len(calls) <= 256
     assert {(X.shape, X.dtype, X.flags.c_contiguous) for X in calls} == {((1, 784), np.dtype(np.uint8), True)}
-    (work,) = (work for work in WORKS if work.images == 1)
+    (scenario,) = (scenario for scenario in SCENARIOS if scenario.images == 1)
     listener = Listener()
-    predict_task(work, listener, small_digits, 1).run()
+    predict_task(scenario, listener, small_digits, 1).run()
     assert all(np.array_equal(given, X) for given, X in zip(listener.given, calls, strict=False))
 
 
@@ -380,9 +379,9 @@ def test_who_never_gets_there_is_a_failure_with_the_reason(
     monkeypatch,
 ):
     judged(monkeypatch, itertools.chain([0.1, 0.1, 0.95, 0.95], itertools.repeat(0.95)))
-    monkeypatch.setattr(panel.gate, "require", lambda *_args: None)
+    monkeypatch.setattr(interleaved_run.gate, "require", lambda *_args: None)
     known = entered()
-    measured = run_panel(known, small_digits, (TO_ACCURACY, ALONE), "1", rounds=1, seeds=2)
+    measured = run_interleaved(known, small_digits, (TO_ACCURACY, ALONE), "1", rounds=1, seeds=2)
     assert measured.failures == {
         "numpy: to accuracy": "MeasurementError: after 3 epochs from seed 1 the test error is 95.00 %, not 60.0 %"
     }

@@ -15,7 +15,7 @@ from threadpoolctl import ThreadpoolController
 from nnkernels import Dataset
 from nnkernels.errors import ConfigurationError
 from nnkernels.measure.records.provenance import blas_libraries
-from nnkernels.measure.roofline import peaks as limits_module
+from nnkernels.measure.roofline import peaks
 from nnkernels.measure.roofline.bounds import Bounds, Workload, epoch_bounds, inference_bounds, workload_of
 from nnkernels.measure.roofline.caches import Cache, Caches
 from nnkernels.measure.roofline.peaks import (
@@ -171,9 +171,9 @@ def test_workload_of_a_single_batch_and_of_another_recipe(small_digits: Dataset)
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_measured_limits_are_positive_and_finite(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits_module, "MATMUL_SIZES", (64,))
-    monkeypatch.setattr(limits_module, "SAMPLE_SECONDS", 1e-4)
-    monkeypatch.setattr(limits_module, "READ_BYTES", 2**16)
+    monkeypatch.setattr(peaks, "MATMUL_SIZES", (64,))
+    monkeypatch.setattr(peaks, "SAMPLE_SECONDS", 1e-4)
+    monkeypatch.setattr(peaks, "READ_BYTES", 2**16)
     before = blas_libraries()
     measured = measure_limits(threads, samples=1, caches=SMALL)
     assert blas_libraries() == before
@@ -192,8 +192,8 @@ def test_buffers_suit_the_caches_and_who_shares_them(monkeypatch: pytest.MonkeyP
         read.append((buffer_bytes, threads))
         return 1.0
 
-    monkeypatch.setattr(limits_module, "matmul_gflops", lambda threads, samples: 1.0)
-    monkeypatch.setattr(limits_module, "read_gbytes_per_second", record)
+    monkeypatch.setattr(peaks, "matmul_gflops", lambda threads, samples: 1.0)
+    monkeypatch.setattr(peaks, "read_gbytes_per_second", record)
     kib, mib, gib = 2**10, 2**20, 2**30
     plain = Caches(Cache(32 * kib), Cache(512 * kib), 32 * mib)
     shared = Caches(Cache(32 * kib, 2), Cache(512 * kib, 2), 512 * mib)
@@ -211,11 +211,11 @@ def test_buffers_suit_the_caches_and_who_shares_them(monkeypatch: pytest.MonkeyP
 
 def test_rates_are_in_units_of_a_billion(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1000))
-    monkeypatch.setattr(limits_module, "time", SimpleNamespace(perf_counter=lambda: float(next(clock))))
-    monkeypatch.setattr(limits_module, "MATMUL_SIZES", (100,))
-    monkeypatch.setattr(limits_module, "READ_BYTES", 3000)
+    monkeypatch.setattr(peaks, "time", SimpleNamespace(perf_counter=lambda: float(next(clock))))
+    monkeypatch.setattr(peaks, "MATMUL_SIZES", (100,))
+    monkeypatch.setattr(peaks, "READ_BYTES", 3000)
     # Each reading of the clock is a second after the last: 2e6 operations in one, three times 1,024 bytes in one.
-    assert limits_module.matmul_gflops(1, samples=3) == pytest.approx(2e6 / 1e9)
+    assert peaks.matmul_gflops(1, samples=3) == pytest.approx(2e6 / 1e9)
     assert read_gbytes_per_second(1024, threads=1, samples=3) == pytest.approx(3 * 1024 / 1e9)
 
 

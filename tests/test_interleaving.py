@@ -7,14 +7,14 @@ import time
 import numpy as np
 import pytest
 
-from nnkernels.measure.timing import interleaving as paired
+from nnkernels.measure.timing import interleaving
 from nnkernels.measure.timing.interleaving import Task, alternate, log_ratios
 
 
 def test_tasks_take_turns_and_each_begins_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     clock = iter(range(1000))
-    monkeypatch.setattr(paired.time, "perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr(interleaving.time, "perf_counter", lambda: float(next(clock)))
     tasks = {name: Task(lambda name=name: calls.append(name), units=0.1, segments=3) for name in "abc"}
     seconds = alternate(tasks, rounds=2)
     assert all(np.shape(of_task) == (2, 3) for of_task in seconds.values())

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from nnkernels.kernels.team import current
-from nnkernels.measure.timing import settling as quiet
+from nnkernels.measure.timing import settling
 from nnkernels.measure.timing.settling import LONGEST_REST_SECONDS, REST_SECONDS, computing_threads, rest
 
 TIMEOUT = 60  # seconds after which the test has failed; nothing is measured by it
-LINUX = quiet.TASKS.is_dir()
+LINUX = settling.TASKS.is_dir()
 
 
 @pytest.fixture
@@ -28,16 +28,16 @@ def clock(monkeypatch):
     clock = SimpleNamespace(
         perf_counter=perf_counter, passed=lambda: wall[0] - 100.0, thread_time=lambda: wall[0] - 100.0
     )
-    monkeypatch.setattr(quiet, "time", clock)
+    monkeypatch.setattr(settling, "time", clock)
     return clock
 
 
 def threads_told(clock, busy_seconds, monkeypatch):
-    monkeypatch.setattr(quiet, "computing_threads", lambda: {7} if clock.passed() < busy_seconds else set())
+    monkeypatch.setattr(settling, "computing_threads", lambda: {7} if clock.passed() < busy_seconds else set())
 
 
 def cpu_time_told(clock, busy_seconds, monkeypatch, tmp_path):
-    monkeypatch.setattr(quiet, "TASKS", tmp_path / "none")
+    monkeypatch.setattr(settling, "TASKS", tmp_path / "none")
     clock.process_time = lambda: clock.passed() + min(clock.passed(), busy_seconds)
 
 
@@ -47,7 +47,7 @@ def test_rest_waits_for_threads_that_spin_on_but_not_for_ever(
     busy_seconds, comes_to_rest, told, clock, monkeypatch, tmp_path
 ):
     if told == "threads":
-        monkeypatch.setattr(quiet, "TASKS", tmp_path)
+        monkeypatch.setattr(settling, "TASKS", tmp_path)
         threads_told(clock, busy_seconds, monkeypatch)
     else:
         cpu_time_told(clock, busy_seconds, monkeypatch, tmp_path)
