@@ -60,7 +60,7 @@ def main(threads: str, modules: str, process: str = "") -> None:
             for parameters in reversed(list(itertools.product(*cls.params))):
                 if dict(zip(cls.param_names, parameters, strict=True)).get("threads", threads) != threads:
                     continue
-                if is_left_out(parameters[0], process):
+                if cls.param_names[0] != "module" and is_left_out(parameters[0], process):
                     continue
                 for name, function in inspect.getmembers(instance, inspect.ismethod):
                     if name.startswith(("time_", "timeraw_", "track_")) and (name, parameters[0]) not in done:

@@ -57,6 +57,7 @@ HERE = [name for name in INSTALLED if contenders.entry(name).process == ""]
 # The files of benchmarks, in parts for several workers, each with those of its contenders that are `slow`: others are
 # of their kind. A fresh process imports a framework or compiles all kernels anew.
 APART = {
+    "scaling,training": ("jax-sparse", "keras-graph"),
     "other_work,ratios": ("jax-sparse", "keras-graph"),
     "memory,startup": ("fused_dense", "jax-sparse", "keras-fit", "keras-graph", "numba", "scikit-learn"),
 }
