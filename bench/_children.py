@@ -20,9 +20,9 @@ from nnkernels.data import Dataset
 from nnkernels.errors import MeasurementError
 from nnkernels.measure.timing.threads import thread_count
 
-from ._common import BACKENDS
+from ._common import BACKENDS, OPTIONS
 
-SAMPLES = int(os.environ.get("NNKERNELS_BENCH_SAMPLES", "3"))
+SAMPLES = OPTIONS.samples or 3
 
 # The gate would compile and import what is to be timed, so here it comes after the clock: no passing, no number.
 PASS_THE_GATE = """

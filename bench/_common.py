@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 from nnkernels import contenders, kernels
 from nnkernels.contenders import Contender
 from nnkernels.data import Dataset, load_mnist
+from nnkernels.measure.asv_driver.options import BenchOptions
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.correctness.compiled import require_compiled
 from nnkernels.measure.timing.threads import SETTINGS, thread_count
@@ -24,8 +24,8 @@ BACKENDS = kernels.names()
 CONTENDERS = contenders.names()
 THREADS = SETTINGS
 # The lists name everything everywhere: asv drops the history of a parameter that is no longer listed.
-DATASETS = ("mnist", "mnist-5k", *filter(None, [os.environ.get("NNKERNELS_BENCH_DATASET")]))
-DATASETS = tuple(dict.fromkeys(DATASETS))
+OPTIONS = BenchOptions.from_environ()
+DATASETS = tuple(dict.fromkeys(filter(None, ("mnist", "mnist-5k", OPTIONS.dataset))))
 
 
 class Clock:
@@ -98,9 +98,8 @@ def skip_shared(name: str, owner: str) -> None:
 
 
 def selected_contenders() -> list[str]:
-    """Return the contenders of this run: those of ``NNKERNELS_BENCH_CONTENDERS``, or all that are installed."""
-    chosen = os.environ.get("NNKERNELS_BENCH_CONTENDERS")
-    return chosen.split(",") if chosen else [name for name in CONTENDERS if contenders.is_installed(name)]
+    """Return the contenders of this run: those that its options name, or all that are installed."""
+    return list(OPTIONS.contenders) or [name for name in CONTENDERS if contenders.is_installed(name)]
 
 
 @cache

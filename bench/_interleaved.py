@@ -1,8 +1,7 @@
-"""Panels of contenders that share a process, and what asv keeps of them."""
+"""Interleaved runs of contenders that share a process, and what asv keeps of them."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import partial
 
@@ -13,12 +12,11 @@ from nnkernels.measure.records.provenance import keras_in_use
 from nnkernels.measure.records.run import interleaved_file, save_interleaved, save_keras
 from nnkernels.measure.timing.interleaved_run import InterleavedRun, contenders_in_process, run_interleaved
 from nnkernels.measure.timing.scenarios import Scenario
-from nnkernels.measure.timing.time_to_accuracy import SEEDS as ALL_SEEDS
+from nnkernels.measure.timing.time_to_accuracy import SEEDS
 
-from ._common import dataset, dataset_at_hand, selected_contenders
+from ._common import OPTIONS, dataset, dataset_at_hand, selected_contenders
 
-ROUNDS = int(os.environ.get("NNKERNELS_BENCH_ROUNDS", "3"))
-SEEDS = int(os.environ.get("NNKERNELS_BENCH_SEEDS_TO_ACCURACY", ALL_SEEDS))
+ROUNDS = OPTIONS.rounds or 3
 TIMEOUT_SECONDS = 900
 
 
@@ -27,28 +25,38 @@ def measure_interleaved(scenarios: Sequence[Scenario], framework_threads: str, p
     names = contenders_in_process(selected_contenders(), process)
     if not names:
         return InterleavedRun(framework_threads, dataset_at_hand().name, {}, {})
+    seeds = OPTIONS.seeds_to_accuracy or SEEDS
     # asv keeps one number of this; the driver of a whole run asks for all of it, and shows what there is so far.
-    folder = os.environ.get("NNKERNELS_BENCH_RECORDS")
-    if not folder:
-        return run_interleaved(names, dataset_at_hand(), scenarios, framework_threads, ROUNDS, SEEDS)
-    save = partial(save_interleaved, path=interleaved_file(folder))
-    measured = run_interleaved(names, dataset_at_hand(), scenarios, framework_threads, ROUNDS, SEEDS, save)
+    if not OPTIONS.records:
+        return run_interleaved(names, dataset_at_hand(), scenarios, framework_threads, ROUNDS, seeds)
+    save = partial(save_interleaved, path=interleaved_file(OPTIONS.records))
+    measured = run_interleaved(names, dataset_at_hand(), scenarios, framework_threads, ROUNDS, seeds, save)
     save(measured)
     if in_use := keras_in_use():
-        save_keras(in_use, folder)
+        save_keras(in_use, OPTIONS.records)
     return measured
 
 
-def relative_time(
-    measured: InterleavedRun, contender: str, against: str, scenario: str, dataset_name: str
-) -> dict[str, object]:
-    """Return seconds of the contender over seconds of the other as asv takes it, or skip what was not measured."""
-    dataset(dataset_name)
-    for name in (contender, against):
-        if reason := measured.failure(name, scenario):
-            raise MeasurementError(f"{name} has no time. {reason}")
-        if not measured.took_part(name, scenario):
-            raise SkipNotImplemented(f"{name} has no part in {scenario}, or none in this run")
-    if contender == against:
-        raise SkipNotImplemented("a contender against itself")
-    return {"samples": [measured.relative_time(scenario, contender, against)], "number": 1}
+class _InterleavedBenchmark:
+    """One number for asv of each pair of contenders and each scenario of an interleaved run.
+
+    Each subclass writes its own `setup_cache`: asv takes those that start in one line for the same.
+    """
+
+    param_names = ("contender", "against", "work", "dataset")
+    timeout = TIMEOUT_SECONDS  # of `setup_cache` too
+    unit = "relative time"
+
+    def track_relative_time(
+        self, measured: InterleavedRun, contender: str, against: str, scenario: str, dataset_name: str
+    ) -> dict[str, object]:
+        """Seconds of the contender over seconds of the other; below 1 is faster than it."""
+        dataset(dataset_name)
+        for name in (contender, against):
+            if reason := measured.failure(name, scenario):
+                raise MeasurementError(f"{name} has no time. {reason}")
+            if not measured.took_part(name, scenario):
+                raise SkipNotImplemented(f"{name} has no part in {scenario}, or none in this run")
+        if contender == against:
+            raise SkipNotImplemented("a contender against itself")
+        return {"samples": [measured.relative_time(scenario, contender, against)], "number": 1}

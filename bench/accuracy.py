@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from contextlib import closing
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
@@ -12,9 +12,9 @@ from nnkernels.measure.timing.threads import thread_count
 from nnkernels.recipes import accuracy_recipe
 from nnkernels.training import train
 
-from ._common import CONTENDERS, DATASETS, dataset, dataset_at_hand, selected_contenders, trainable
+from ._common import CONTENDERS, DATASETS, OPTIONS, dataset, dataset_at_hand, selected_contenders, trainable
 
-SEEDS = int(os.environ.get("NNKERNELS_BENCH_SEEDS", "10"))
+SEEDS = OPTIONS.seeds or 10
 
 ErrorRates = dict[str, dict[str, list[float]]]
 
@@ -38,15 +38,15 @@ class ErrorRate:
             if not contenders.entry(name).trains:
                 continue
             try:
-                contender = contenders.create_anywhere(name)
-                contender.use_threads(thread_count("all"))
-                records = [
-                    train(contender, data.training, recipe, seed=seed, validation=data.test, evaluate_every=0).epochs[
-                        -1
+                with (
+                    closing(contenders.create_anywhere(name)) as contender,
+                    contenders.thread_limit(contender, thread_count("all")),
+                ):
+                    trainings = [
+                        train(contender, data.training, recipe, seed=seed, validation=data.test, evaluate_every=0)
+                        for seed in range(SEEDS)
                     ]
-                    for seed in range(SEEDS)
-                ]
-                contender.close()
+                records = [history.epochs[-1] for history in trainings]
             except Exception as error:  # that contender's failure; the others go on
                 failures[name] = one_line(error)
                 continue

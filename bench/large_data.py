@@ -26,11 +26,11 @@ from ._children import (
     resident_is_known,
     stored,
 )
-from ._common import DATASETS, dataset, dataset_at_hand
+from ._common import DATASETS, OPTIONS, dataset, dataset_at_hand
 
 IMAGES = (60_000, 1_000_000)
 # Other sizes, measured in place of these.
-CHOSEN = tuple(int(images) for images in os.environ.get("NNKERNELS_BENCH_LARGE_IMAGES", "").split(",") if images)
+CHOSEN = OPTIONS.large_images
 SIZES = tuple(dict.fromkeys((*IMAGES, *CHOSEN)))
 FROM_FILE, IN_MEMORY = "from file", "in memory"
 CONTENDERS = {FROM_FILE: ("fused", "numpy"), IN_MEMORY: ("fused",)}

@@ -6,7 +6,6 @@ Lower is better in asv, so rates are recorded as their reciprocals;
 
 from __future__ import annotations
 
-import os
 from functools import cache
 
 from nnkernels.measure.roofline.bounds import Bounds, Workload, epoch_bounds, inference_bounds, workload_of
@@ -14,11 +13,11 @@ from nnkernels.measure.roofline.peaks import MachineLimits, measure_limits
 from nnkernels.measure.timing.tasks import ten_thousand_images
 from nnkernels.measure.timing.threads import thread_count
 
-from ._common import DATASETS, THREADS, dataset
+from ._common import DATASETS, OPTIONS, THREADS, dataset
 
 BOUNDS = ("dense", "sparse")
 LEVELS = ("l1", "l2", "dram")
-SAMPLES = int(os.environ.get("NNKERNELS_BENCH_SAMPLES", "7"))
+SAMPLES = OPTIONS.samples or 7
 
 Measured = dict[str, MachineLimits]
 

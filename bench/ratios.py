@@ -6,26 +6,14 @@ from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.scenarios import SCENARIOS, names
 
 from ._common import CONTENDERS, DATASETS
-from ._interleaved import TIMEOUT_SECONDS, measure_interleaved, relative_time
+from ._interleaved import _InterleavedBenchmark, measure_interleaved
 
 AGAINST = ("numpy", "keras-fit", "keras-graph")
 
 
-class _Ratios:
+class _Ratios(_InterleavedBenchmark):
     params = (CONTENDERS, AGAINST, names(SCENARIOS), DATASETS)
-    param_names = ("contender", "against", "work", "dataset")
     version = "3"
-    timeout = 60
-    unit = "relative time"
-
-    def track_relative_time(
-        self, measured: InterleavedRun, contender: str, against: str, work: str, dataset_name: str
-    ) -> dict[str, object]:
-        """Seconds of the contender over seconds of the other; below 1 is faster than it."""
-        return relative_time(measured, contender, against, work, dataset_name)
-
-
-# Each class writes its own `setup_cache`: asv takes those that start in one line for the same.
 
 
 class OneThread(_Ratios):
@@ -35,8 +23,6 @@ class OneThread(_Ratios):
         """Measure."""
         return measure_interleaved(SCENARIOS, "1")
 
-    setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
-
 
 class AllThreads(_Ratios):
     """Every contender that needs no process of its own, on all threads."""
@@ -44,8 +30,6 @@ class AllThreads(_Ratios):
     def setup_cache(self) -> InterleavedRun:
         """Measure."""
         return measure_interleaved(SCENARIOS, "all")
-
-    setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
 
 
 class KerasJaxOneThread(_Ratios):
@@ -55,8 +39,6 @@ class KerasJaxOneThread(_Ratios):
         """Measure."""
         return measure_interleaved(SCENARIOS, "1", "keras-jax")
 
-    setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
-
 
 class KerasJaxAllThreads(_Ratios):
     """Keras on JAX, in a process of its own beside the references, on all threads."""
@@ -64,8 +46,6 @@ class KerasJaxAllThreads(_Ratios):
     def setup_cache(self) -> InterleavedRun:
         """Measure."""
         return measure_interleaved(SCENARIOS, "all", "keras-jax")
-
-    setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
 
 
 class TorchOneThread(_Ratios):
@@ -75,8 +55,6 @@ class TorchOneThread(_Ratios):
         """Measure."""
         return measure_interleaved(SCENARIOS, "1", "torch")
 
-    setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]
-
 
 class TorchAllThreads(_Ratios):
     """PyTorch, in a process of its own beside the references, on all threads."""
@@ -84,5 +62,3 @@ class TorchAllThreads(_Ratios):
     def setup_cache(self) -> InterleavedRun:
         """Measure."""
         return measure_interleaved(SCENARIOS, "all", "torch")
-
-    setup_cache.timeout = TIMEOUT_SECONDS  # type: ignore[attr-defined]

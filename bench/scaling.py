@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from math import ceil
 
@@ -19,12 +18,12 @@ from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import Recipe, benchmark_recipe
 from nnkernels.training import batch_order
 
-from ._common import CONTENDERS, DATASETS, THREADS, dataset, trainable
+from ._common import CONTENDERS, DATASETS, OPTIONS, THREADS, dataset, trainable
 
 BATCH_SIZES = (1, 8, 32, 128, 512, 2048)
 HIDDEN = (20, 128, 512)
 IMAGES = (1_000, 10_000, 60_000)
-SAMPLES = int(os.environ.get("NNKERNELS_BENCH_SAMPLES", "5"))
+SAMPLES = OPTIONS.samples or 5
 
 FEWEST_IMAGES = 2_000
 SAMPLE_SECONDS = 0.05

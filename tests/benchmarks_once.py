@@ -1,7 +1,8 @@
 """Call every benchmark once, on the data set at hand, at one thread setting; print what each gave as JSON.
 
-A program of its own, because the number of a framework's threads is fixed for the life of a process. Given the process
-of an entry too, it calls the interleaved runs of that process alone, and what times an epoch of its contenders.
+A program of its own, because the number of a framework's threads is fixed for the life of a process. It takes the
+thread setting, the files of benchmarks, and the process of an entry (often empty); of the contenders it takes those of
+``NNKERNELS_BENCH_CONTENDERS``.
 The benchmarks of scaling, each of whose calls prepares and passes a gate of its own, give one value a contender:
 that of the last of their parameters that is to be had.
 """
@@ -18,23 +19,10 @@ from importlib import import_module
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
+from bench._common import selected_contenders
 from nnkernels import contenders
 from nnkernels.measure.asv_driver.plan import CLASSES, PROCESSES
-from tests.forms import FORMS_OF, SLOW_TO_COMPILE
 
-MODULES = (
-    "accuracy",
-    "inference",
-    "kernels",
-    "large_data",
-    "limits",
-    "memory",
-    "other_work",
-    "ratios",
-    "scaling",
-    "startup",
-    "training",
-)
 # What is always on all threads, and what is always on one.
 FIXED_THREADS = {
     "accuracy": "all",
@@ -53,10 +41,10 @@ FIXED_THREADS = {
 }
 
 
-def main(threads: str, process: str = "") -> None:
+def main(threads: str, modules: str, process: str = "") -> None:
     """Print a JSON object: the call's name to its value, or to null where it was skipped."""
     values: dict[str, float | None] = {}
-    for module_name in MODULES if process == "" else ("ratios", "training"):
+    for module_name in modules.split(","):
         module = import_module(f"bench.{module_name}")
         for class_name, cls in inspect.getmembers(module, inspect.isclass):
             if cls.__module__ != module.__name__ or class_name.startswith("_") or not hasattr(cls, "param_names"):
@@ -72,7 +60,7 @@ def main(threads: str, process: str = "") -> None:
             for parameters in reversed(list(itertools.product(*cls.params))):
                 if dict(zip(cls.param_names, parameters, strict=True)).get("threads", threads) != threads:
                     continue
-                if is_left_out(parameters[0], process):
+                if cls.param_names[0] != "module" and is_left_out(parameters[0], process):
                     continue
                 for name, function in inspect.getmembers(instance, inspect.ismethod):
                     if name.startswith(("time_", "timeraw_", "track_")) and (name, parameters[0]) not in done:
@@ -84,11 +72,10 @@ def main(threads: str, process: str = "") -> None:
 
 
 def is_left_out(first: object, process: str) -> bool:
-    """Return whether a benchmark's first parameter is a contender of another process, or one whose class is tested."""
+    """Return whether a benchmark's first parameter is a contender of another process, or one that was not chosen."""
     if first not in contenders.names():
         return False
-    other_form = process == "" and first in FORMS_OF
-    return other_form or first in SLOW_TO_COMPILE or contenders.entry(str(first)).process != process
+    return first not in selected_contenders() or contenders.entry(str(first)).process != process
 
 
 def call(

@@ -1,12 +1,17 @@
 """What all tests share: real digits, the backends, TensorFlow, and Hypothesis' settings."""
 
 import os
+from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 
 # Before anything imports TensorFlow.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Before anything imports Numba: what is compiled in copies of the project as well is kept in one place.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parent / "__pycache__" / "numba"))
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from nnkernels import Dataset, kernels, load_mnist
@@ -22,7 +27,27 @@ settings.register_profile(
     # `backend` and `tmp_path` are the same for all examples of a test, which none of our tests minds.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+# Other examples at every run: pytest --hypothesis-profile=random; a failure prints how to have it again.
+settings.register_profile("random", settings.get_profile("nnkernels"), derandomize=False, print_blob=True)
 settings.load_profile("nnkernels")
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """A function that makes a folder of a name, once for all processes of this run of the tests, and returns it."""
+    own = tmp_path_factory.getbasetemp()
+    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def made(name: str, make: Callable[[Path], None]) -> Path:
+        folder = common / name
+        with FileLock(common / f"{name}.lock"):
+            if not folder.exists():
+                unfinished = tmp_path_factory.mktemp(name)
+                make(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -90,17 +90,7 @@ def full_run(**changes: Any) -> Run:
         for measured in full_interleaved(threads, slowdown)
     ]
     results = asv_results()
-    results["parameter_names"] = {
-        "accuracy.ErrorRate.track_test": ["contender", "dataset"],
-        "training.Epoch.time_epoch": ["contender", "threads", "dataset"],
-        "kernels.Kernels.time_step": ["backend", "batch_size", "dataset"],
-        "limits.Bound.track_epoch": ["bound", "threads", "dataset"],
-        "large_data.MemoryMap.track_seconds_per_image": ["images", "dataset"],
-        "large_data.MemoryMap.track_peak_beyond_import": ["images", "dataset"],
-        "startup.FirstCall.track_seconds": ["contender", "cache", "dataset"],
-        "startup.NumbaItself.track_seconds": ["cache"],
-    }
-    results["units"] = {"large_data.MemoryMap.track_peak_beyond_import": "MiB"}
+    results["units"] |= {"large_data.MemoryMap.track_peak_beyond_import": "MiB"}
     images = [["60000", "1000000"], ["'mnist'"]]
     caches = ["'empty'", "'warm'"]
     results["results"] |= {
@@ -186,6 +176,17 @@ def asv_results() -> dict[str, Any]:
     contenders = ["'numpy'", "'keras-fit'"]
     return {
         "result_columns": columns,
+        "parameter_names": {
+            "accuracy.ErrorRate.track_test": ["contender", "dataset"],
+            "training.Epoch.time_epoch": ["contender", "threads", "dataset"],
+            "kernels.Kernels.time_step": ["backend", "batch_size", "dataset"],
+            "limits.Bound.track_epoch": ["bound", "threads", "dataset"],
+            "large_data.MemoryMap.track_seconds_per_image": ["images", "dataset"],
+            "large_data.MemoryMap.track_peak_beyond_import": ["images", "dataset"],
+            "startup.FirstCall.track_seconds": ["contender", "cache", "dataset"],
+            "startup.NumbaItself.track_seconds": ["cache"],
+        },
+        "units": {"accuracy.ErrorRate.track_test": "error rate"},
         "results": {
             "accuracy.ErrorRate.track_test": [
                 [0.05, 0.10],

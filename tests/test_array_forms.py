@@ -19,6 +19,7 @@ from nnkernels.parameters import Parameters, copy, initial_parameters, max_abs_d
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.training import evaluate, probabilities
 from tests.array_forms import FEATURES, LAYOUTS, PIXELS, SAME_NUMBERS, backwards, big_endian, sliced
+from tests.backends import distinct_backend  # noqa: F401  (the fixture `backend`)
 from tests.forms import INSTALLED, TRAINABLE
 
 SUFFIXES = (".safetensors", ".npz", ".onnx", ".keras")

@@ -26,6 +26,7 @@ from nnkernels import contenders, kernels
 from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, UnknownNameError
+from nnkernels.measure.asv_driver.bench_files import BENCH_FILES
 from nnkernels.measure.asv_driver.plan import CLASSES, PROCESSES, PROFILES, make_plan, profile
 from nnkernels.measure.asv_driver.run import Request, choose_contenders
 from nnkernels.measure.timing.scenarios import FURTHER_SCENARIOS
@@ -50,6 +51,21 @@ ON_THREADS = {
         "startup.FirstCall.track_seconds",
     ],
 }
+
+
+HERE = [name for name in INSTALLED if contenders.entry(name).process == ""]
+# The files of benchmarks, in parts for several workers, each with those of its contenders that are `slow`: others are
+# of their kind. A fresh process imports a framework or compiles all kernels anew.
+APART = {
+    "scaling,training": ("jax-sparse", "keras-graph"),
+    "other_work,ratios": ("jax-sparse", "keras-graph"),
+    "memory,startup": ("fused_dense", "jax-sparse", "keras-fit", "keras-graph", "numba", "scikit-learn"),
+}
+TOGETHER = sorted({file.name for file in BENCH_FILES} - set(",".join(APART).split(",")))
+PARTS = {",".join(TOGETHER): ("jax-sparse", "keras-graph"), **APART}
+CALLS = [
+    (modules, threads) for modules in PARTS for threads in ON_THREADS if (modules, threads) != ("memory,startup", "1")
+]
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +102,9 @@ def benchmarks_once(arguments: list[str], chosen: list[str], small_digits: Datas
 def test_contenders_of_a_process_of_their_own_are_measured_beside_the_references(
     small_digits: Dataset, small_folder: Path
 ) -> None:
-    values = benchmarks_once(["1", "keras-jax"], ["numpy", "keras-graph", "keras-jax-fit"], small_digits, small_folder)
+    values = benchmarks_once(
+        ["1", "ratios,training", "keras-jax"], ["numpy", "keras-graph", "keras-jax-fit"], small_digits, small_folder
+    )
     measured = {label for label, value in values.items() if value is not None}
     ratio = "ratios.KerasJaxOneThread.track_relative_time('keras-jax-fit', 'numpy', 'epoch', '{}')"
     assert ratio.format(small_digits.name) in measured
@@ -94,15 +112,15 @@ def test_contenders_of_a_process_of_their_own_are_measured_beside_the_references
     assert not any("keras-graph" in label for label in measured)
 
 
-@pytest.mark.parametrize("threads", ["1", "all"])
-def test_every_benchmark_runs(threads: str, small_digits: Dataset, small_folder: Path) -> None:
-    chosen = [name for name in INSTALLED if contenders.entry(name).process == ""]
-    values = benchmarks_once([threads], chosen, small_digits, small_folder)
+def call_all(threads: str, modules: str, chosen: list[str], data: Dataset, folder: Path) -> set[str]:
+    """Call the benchmarks; return the labels of what was measured, which is everything that each contender can do."""
+    values = benchmarks_once([threads, modules], chosen, data, folder)
+    files = modules.split(",")
     imports = {label: value for label, value in values.items() if label.startswith(("startup.Import", "startup.Numba"))}
-    assert len(imports) == (4 + 2 if threads == "all" else 0)  # four modules; Numba with two caches
+    assert len(imports) == (4 + 2 if "startup" in files else 0)  # four modules; Numba with two caches
     skipped = [label for label, value in imports.items() if value is None]
-    assert len(skipped) == (threads == "all" and find_spec("tensorflow") is None), skipped
-    here = {label: value for label, value in values.items() if small_digits.name in label or label in imports}
+    assert len(skipped) == ("startup" in files and find_spec("tensorflow") is None), skipped
+    here = {label: value for label, value in values.items() if data.name in label or label in imports}
     # What is not at hand is skipped, never measured on something else under its name.
     assert all(value is None for label, value in values.items() if label not in here)
     measured = {label for label, value in here.items() if value is not None}
@@ -111,16 +129,28 @@ def test_every_benchmark_runs(threads: str, small_digits: Dataset, small_folder:
         # Who only predicts is measured by nothing that trains.
         trains = contenders.entry(name).trains
         for benchmark in [*ON_ANY_THREADS, *ON_THREADS[threads]]:
+            if benchmark.partition(".")[0] not in files:
+                continue
             is_measured = any(label.startswith(f"{benchmark}('{name}'") for label in measured)
             shared = name == "fused_dense" and benchmark.startswith("inference")  # the predictor is that of fused
             assert is_measured == (not shared and (trains or benchmark.startswith("inference"))), (benchmark, name)
-    works = {label.split("'")[5] for label in measured if label.startswith("other_work.")}
-    assert works == {work.name for work in FURTHER_SCENARIOS if work.is_asked_of(small_digits.name)}
+    if "ratios" in files:
+        scenarios = {label.split("'")[5] for label in measured if label.startswith("other_work.")}
+        assert scenarios == {scenario.name for scenario in FURTHER_SCENARIOS if scenario.is_asked_of(data.name)}
+        assert any("ratios" in label for label in measured)
+    return measured
+
+
+@pytest.mark.parametrize(("modules", "threads"), CALLS)
+def test_every_benchmark_runs(modules: str, threads: str, small_digits: Dataset, small_folder: Path) -> None:
+    chosen = [name for name in HERE if name not in PARTS[modules]]
+    measured = call_all(threads, modules, chosen, small_digits, small_folder)
+    if "kernels" not in modules:
+        return
     for backend in kernels.names():
         for kernel in ("forward", "backward", "step"):
             times = sum(label.startswith(f"kernels.Kernels.time_{kernel}('{backend}'") for label in measured)
             assert times == (0 if backend in ("fused", "fused_dense") else 4)  # all of these are those of numba
-    assert any("ratios" in label for label in measured)
     from_file = {label for label in measured if label.startswith("large_data.")}
     expected = {
         f"large_data.{benchmark}('{contender}', 5000, '{small_digits.name}')"
@@ -133,6 +163,16 @@ def test_every_benchmark_runs(threads: str, small_digits: Dataset, small_folder:
     }
     assert from_file == (expected if threads == "1" else set())
     assert sum(label.startswith("limits.") for label in measured) == 1 + 3 + 2 * 2  # peak, reading, two bounds of two
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("modules", "threads"), CALLS)
+def test_every_benchmark_runs_for_the_slow_contenders(
+    modules: str, threads: str, small_digits: Dataset, small_folder: Path
+) -> None:
+    chosen = ["numpy", *(name for name in HERE if name in PARTS[modules])]
+    files = [name for name in modules.split(",") if name not in ("kernels", "large_data", "limits")]
+    call_all(threads, ",".join(files), chosen, small_digits, small_folder)
 
 
 @pytest.mark.parametrize("images", [100, 2304, 5000])

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,15 @@ from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
 
 ROOT = Path(__file__).parents[1]
+
+# One function of its own, so that it is none of those backends that are tested under another's name.
+TWIN = """
+from nnkernels.kernels.numpy_kernels import *
+from nnkernels.kernels import numpy_kernels
+
+def loss(logits, y):
+    return numpy_kernels.loss(logits, y)
+"""
 
 WRONG_SIGN = """
 from nnkernels.kernels.numpy_kernels import *
@@ -26,17 +36,17 @@ def sgd_update_inplace(params, grads, state, learning_rate):
 """
 
 
+# Of these a run takes seconds; tests/test_bench.py runs every benchmark.
+QUICKEST = ("ratios",)
+
+
 class Project:
     """A copy of the project, as a git checkout of its own, with the backends that a test drops in."""
 
     def __init__(self, root: Path, data: Path) -> None:
         self.root = root
-        for name in ("nnkernels", "bench", "tests"):
-            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("asv.conf.json", "pyproject.toml", "README.md", ".gitignore"):
-            shutil.copyfile(ROOT / name, root / name)
         home = root.parent / f"{root.name}-home"  # asv's machine file and the caches go here
-        home.mkdir()
+        home.mkdir(exist_ok=True)
         self.environment = {
             **os.environ,
             "PYTHONPATH": str(root),
@@ -46,6 +56,23 @@ class Project:
             "COLUMNS": "150",
             "NNKERNELS_BENCH_SEEDS": "2",
         }
+
+    @classmethod
+    def made(cls, root: Path, data: Path, benchmarks: Sequence[str] = QUICKEST) -> Project:
+        """Copy the project with these files of benchmarks into a new folder."""
+        for name in ("nnkernels", "tests"):
+            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        (root / "bench").mkdir()
+        for path in (*(ROOT / "bench").glob("_*.py"), *(ROOT / "bench" / f"{name}.py" for name in benchmarks)):
+            shutil.copyfile(path, root / "bench" / path.name)
+        kernels = root / "bench" / "kernels.py"
+        if kernels.exists():  # a process for each batch size
+            sizes = "BATCH_SIZES = (1, 32, 256, 2048)"
+            assert sizes in kernels.read_text("utf-8")
+            kernels.write_text(kernels.read_text("utf-8").replace(sizes, "BATCH_SIZES = (1,)"), "utf-8")
+        for name in ("asv.conf.json", "pyproject.toml", "README.md", ".gitignore"):
+            shutil.copyfile(ROOT / name, root / name)
+        return cls(root, data)
 
     def add_backend(self, name: str, source: str) -> None:
         (self.root / "nnkernels" / "kernels" / f"{name}_kernels.py").write_text(source, "utf-8")
@@ -73,14 +100,35 @@ def data_folder(small_digits: Dataset, tmp_path_factory: pytest.TempPathFactory)
     return folder
 
 
-@pytest.fixture(scope="module")
-def project(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A checkout with two backends dropped in, one file each: a right one and one whose update has a wrong sign."""
-    made = Project(tmp_path_factory.mktemp("checkout"), data_folder)
-    made.add_backend("twin", "from nnkernels.kernels.numpy_kernels import *\n")
+def checkout(root: Path, data: Path, benchmarks: Sequence[str] = QUICKEST) -> Project:
+    """Make a checkout with two backends dropped in, one file each: a right one, and one whose update is wrong."""
+    made = Project.made(root, data, benchmarks)
+    made.add_backend("twin", TWIN)
     made.add_backend("wrong", WRONG_SIGN)
     made.commit()
     return made
+
+
+@pytest.fixture(scope="module")
+def project(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A checkout with two backends dropped in, without results."""
+    return checkout(tmp_path_factory.mktemp("project") / "checkout", data_folder)
+
+
+@pytest.fixture
+def recorded(data_folder: Path, tmp_path: Path, made_once: Callable[[str, Callable[[Path], None]], Path]) -> Project:
+    """A checkout of the test's own with one recorded run in it, which is measured once for all tests."""
+
+    def measure(folder: Path) -> None:
+        made = checkout(folder / "checkout", data_folder, ("accuracy", "ratios"))
+        answer = made.run("nnkernels.cli", "bench", "--contenders", "numpy,twin", "--rounds", "2")
+        assert answer.returncode == 0, answer.stderr + answer.stdout
+        (folder / "output").write_text(answer.stdout, "utf-8")
+        (folder / "messages").write_text(answer.stderr, "utf-8")
+        (folder / "measured-in").write_text(str(made.root), "utf-8")
+
+    shutil.copytree(made_once("recorded-run", measure), tmp_path / "recorded")
+    return Project(tmp_path / "recorded" / "checkout", data_folder)
 
 
 def test_help_shows_the_commands() -> None:
@@ -100,10 +148,9 @@ def test_a_dropped_in_backend_is_found_verified_and_tested(project: Project) -> 
     assert " passed" in tested.stdout
 
 
-def test_a_dropped_in_backend_is_benchmarked(project: Project) -> None:
-    answer = project.run("nnkernels.cli", "bench", "--contenders", "numpy,twin", "--rounds", "2")
-    assert answer.returncode == 0, answer.stderr + answer.stdout
-    assert "twin" in answer.stdout
+def test_a_dropped_in_backend_is_benchmarked(recorded: Project) -> None:
+    project = recorded
+    assert "twin" in (project.root.parent / "output").read_text("utf-8")
     assert (project.root / "results" / "html" / "index.html").is_file()
     rows = json.loads(project.run("nnkernels.cli", "results", "--format", "json").stdout)
     assert {row["contender"] for row in rows} == {"numpy", "twin"}
@@ -114,17 +161,19 @@ def test_a_dropped_in_backend_is_benchmarked(project: Project) -> None:
         "accuracy.ErrorRate.track_test",
         "accuracy.ErrorRate.track_train",
     }
-    assert answer.stderr.count("preliminary, from 1 process: twin trains an epoch ") == 1
-    assert "the mean over 3 seeds" in answer.stdout
+    messages, output = ((project.root.parent / name).read_text("utf-8") for name in ("messages", "output"))
+    assert messages.count("preliminary, from 1 process: twin trains an epoch ") == 1
+    assert "the mean over 3 seeds" in output
     (record,) = (project.root / "results" / "runs").glob("*/run.json")
     described = json.loads(record.read_text("utf-8"))
     assert (described["threads"], described["provenance"]["seeds"]) == (["1"], 3)
     # Nothing of this machine's paths goes into what is committed, and the history is asv's own form.
     written = [path for path in (project.root / "results").rglob("*.json") if "html" not in path.parts]
     assert len([path for path in written if path.parent.parent.name == "asv"]) == 2
+    measured_in = (project.root.parent / "measured-in").read_text("utf-8")
     for path in written:
         text = path.read_text("utf-8")
-        assert str(project.root) not in text
+        assert measured_in not in text
         assert sys.executable not in text
 
 
@@ -141,8 +190,7 @@ def test_a_kernel_with_a_wrong_sign_gets_no_time(project: Project) -> None:
 
 def test_a_dirty_tree_is_measured_and_shown_but_not_recorded(data_folder: Path, tmp_path: Path) -> None:
     root = tmp_path / "dirty"
-    root.mkdir()
-    project = Project(root, data_folder)
+    project = Project.made(root, data_folder)
     project.commit()
     with open(project.root / "README.md", "a", encoding="utf-8") as readme:
         readme.write("A change.\n")
@@ -157,9 +205,8 @@ def test_a_dirty_tree_is_measured_and_shown_but_not_recorded(data_folder: Path, 
     assert project.run("nnkernels.cli", "results").returncode == 1
 
 
-def test_results_whose_commit_is_gone_are_shown_with_a_clear_message(project: Project) -> None:
-    made = project.run("nnkernels.cli", "bench", "--contenders", "numpy", "--rounds", "1", "--threads", "1")
-    assert made.returncode == 0, made.stderr
+def test_results_whose_commit_is_gone_are_shown_with_a_clear_message(recorded: Project) -> None:
+    project = recorded
     for path in (project.root / "results" / "asv").glob("*/*existing*.json"):
         content = json.loads(path.read_text("utf-8"))
         path.write_text(json.dumps(content | {"commit_hash": "deadbeef" * 5}), "utf-8")
@@ -207,8 +254,7 @@ def test_an_outside_package_takes_part_with_no_file_of_ours_edited(data_folder: 
     options = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--target", str(site)]
     subprocess.run([sys.executable, "-m", "pip", "install", *options, str(tmp_path / "source")], check=True)
     root = tmp_path / "checkout"
-    root.mkdir()
-    project = Project(root, data_folder)
+    project = Project.made(root, data_folder)
     project.environment["PYTHONPATH"] += os.pathsep + str(site)
     project.commit()
     listed = project.run("nnkernels.cli", "list").stdout
@@ -225,15 +271,13 @@ def test_an_outside_package_takes_part_with_no_file_of_ours_edited(data_folder: 
     assert "outside-kernels" in page
 
 
-def test_two_runs_in_a_row_are_both_recorded_and_set_side_by_side(project: Project) -> None:
-    for machine in ("first", "second"):
-        arguments = ["--contenders", "numpy", "--rounds", "1", "--threads", "1", "--machine", machine]
-        distorting = {"OMP_NUM_THREADS": "1"} if machine == "second" else {}
-        answer = project.run("nnkernels.cli", "bench", *arguments, **distorting)
-        assert answer.returncode == 0, answer.stderr
-        assert answer.stderr.count("OMP_NUM_THREADS") == len(distorting)  # the user is told once
-    runs = sorted((project.root / "results" / "runs").glob("*/run.json"))
-    first, second = [path.parent.name for path in runs][-2:]
+def test_two_runs_in_a_row_are_both_recorded_and_set_side_by_side(recorded: Project) -> None:
+    project = recorded
+    arguments = ["--contenders", "numpy", "--rounds", "1", "--threads", "1", "--machine", "second"]
+    answer = project.run("nnkernels.cli", "bench", *arguments, OMP_NUM_THREADS="1")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stderr.count("OMP_NUM_THREADS") == 1  # the user is told once
+    first, second = sorted(path.parent.name for path in (project.root / "results" / "runs").glob("*/run.json"))
     answer = project.run("nnkernels.cli", "results", "--run", second, "--against", first)
     assert answer.returncode == 0, answer.stderr
     assert "what differs" in answer.stdout
@@ -249,8 +293,7 @@ def test_outside_a_git_checkout_and_without_a_home_a_run_is_measured_and_not_rec
     data_folder: Path, tmp_path: Path
 ) -> None:
     root = tmp_path / "unpacked-zip"
-    root.mkdir()
-    project = Project(root, data_folder)
+    project = Project.made(root, data_folder)
     nowhere = str(tmp_path / "README.md" / "home")  # below a file: no folder can be made there
     (tmp_path / "README.md").touch()
     arguments = ["bench", "--contenders", "numpy,numba", "--rounds", "1", "--threads", "1"]
@@ -268,8 +311,7 @@ def test_outside_a_git_checkout_and_without_a_home_a_run_is_measured_and_not_rec
 @pytest.mark.parametrize(("wait_for", "kept"), [("pass 1 of 4", 0), ("pass 2 of 4", 1)])
 def test_ctrl_c_keeps_the_passes_that_are_complete(data_folder: Path, tmp_path: Path, wait_for: str, kept: int) -> None:
     root = tmp_path / "interrupted"
-    root.mkdir()
-    project = Project(root, data_folder)
+    project = Project.made(root, data_folder)
     project.commit()
     child = subprocess.Popen(
         [sys.executable, "-m", "nnkernels.cli", "bench", "--contenders", "numpy,numba"],
@@ -335,7 +377,7 @@ main()
 def test_asv_by_hand_leaves_nothing_to_commit_and_no_host_name(data_folder: Path, tmp_path: Path) -> None:
     # asv's name of a machine is the host's, and it writes that even when it runs dry.
     root = tmp_path / "checkout"
-    project = Project(root, data_folder)
+    project = Project.made(root, data_folder, ("kernels", "ratios"))
     for name in ("asv", "runs"):
         shutil.copytree(ROOT / "results" / name, root / "results" / name)
     project.commit()

@@ -20,7 +20,7 @@ from nnkernels.contenders.ours import KernelContender
 from nnkernels.errors import ConfigurationError, DataError, UnknownNameError
 from nnkernels.history import History
 from nnkernels.learn import comparison_job, comparison_report
-from nnkernels.learn.training_job import Order
+from nnkernels.learn.training_job import TrainingRequest
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe
 
@@ -167,9 +167,9 @@ def test_a_comparison_counts_who_is_wrong_alone(small_digits, tmp_path, monkeypa
 
 
 def test_a_comparison_that_blew_up_is_reported(small_digits, tmp_path):
-    order = Order(recipe="sgd", epochs=1, learning_rate=1e30)
+    request = TrainingRequest(recipe="sgd", epochs=1, learning_rate=1e30)
     with np.errstate(all="ignore"):
-        comparison_job.run(["numpy", "numba"], order, small_digits, tmp_path, lambda _name, _history: None)
+        comparison_job.run(["numpy", "numba"], request, small_digits, tmp_path, lambda _name, _history: None)
     found = json.loads((tmp_path / "comparison.json").read_text(), parse_constant=pytest.fail)
     assert found["drift"]["numpy and numba"]["maximum"] == [None]
     assert [row["test_loss"] for row in found["contenders"]] == [None, None]
@@ -178,7 +178,9 @@ def test_a_comparison_that_blew_up_is_reported(small_digits, tmp_path):
 
 def test_who_cannot_be_compared_is_said_before_any_work(small_digits, tmp_path):
     with pytest.raises(ConfigurationError, match="two contenders or more"):
-        comparison_job.run(["numpy"], Order(recipe="sgd", epochs=1), small_digits, tmp_path / "out", pytest.fail)
+        comparison_job.run(
+            ["numpy"], TrainingRequest(recipe="sgd", epochs=1), small_digits, tmp_path / "out", pytest.fail
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -186,7 +188,7 @@ def test_a_file_in_the_place_of_the_folder_is_said_before_any_epoch(small_digits
     (tmp_path / "out").touch()
     with pytest.raises(ConfigurationError, match="cannot be a folder"):
         comparison_job.run(
-            ["numpy", "numba"], Order(recipe="sgd", epochs=1), small_digits, tmp_path / "out", pytest.fail
+            ["numpy", "numba"], TrainingRequest(recipe="sgd", epochs=1), small_digits, tmp_path / "out", pytest.fail
         )
 
 

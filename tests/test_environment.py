@@ -287,7 +287,7 @@ def test_two_runs_of_other_settings_are_told_apart_and_older_runs_have_none() ->
         "keras[0].floatx": ("float32", "-"),
     }
     console = Console(width=160, file=io.StringIO(), record=True)
-    console.print(side_by_side.differences_table(run, old))
+    side_by_side.show_differences(console, run, old)
     assert "environment.neutralised.OMP_NUM_THREADS" in console.export_text()
     assert "taken from the measured processes" not in page.render(summarise(old), None)
     shown_page = page.render(summarise(run), None)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nnkernels.errors import ConfigurationError, UnknownNameError
 from nnkernels.grading import GradcheckError, check_softmax, check_update, gradcheck
 from nnkernels.grading.mistakes import exercise
-from nnkernels.grading.networks import Sizes, draw_problem
+from nnkernels.grading.networks import ProblemSizes, draw_problem
 from nnkernels.kernels import Activations, numpy_kernels
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Optimizer
@@ -530,7 +530,7 @@ def test_a_mistake_that_only_one_batch_shows_is_found():
 @pytest.mark.parametrize("images", [1, 6, 32])
 @pytest.mark.parametrize("seed", range(5))
 def test_hidden_units_are_near_zero_on_both_sides_but_clear_of_it(images, seed):
-    problem = draw_problem(Sizes(784, 20, 10, images), seed)
+    problem = draw_problem(ProblemSizes(784, 20, 10, images), seed)
     Z1 = numpy_kernels.forward(problem.params, problem.X).Z1
     assert np.abs(Z1).min() > 0.015
     assert 0 < Z1[Z1 > 0].min() < 0.025

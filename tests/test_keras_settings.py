@@ -12,10 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from nnkernels.contenders._keras import import_tensorflow
 from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError
-from nnkernels.interchange.keras_import import import_tensorflow
 from nnkernels.measure.records.environment import timed_environment
 
 pytestmark = pytest.mark.skipif(
@@ -24,7 +24,8 @@ pytestmark = pytest.mark.skipif(
 
 # One process a keras.json, because Keras reads it once; it also takes the dtype policies in turn.
 PROGRAM = """
-import json
+import json, os
+before_all = dict(os.environ)
 from nnkernels import load_mnist
 from nnkernels.contenders import create
 from nnkernels.interchange import from_keras, keras_optimizer, load_parameters, save_parameters, to_keras
@@ -32,6 +33,7 @@ from nnkernels.measure.correctness import gate
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, benchmark_recipe
 
+OWN = ("CUDA_VISIBLE_DEVICES", "KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL")
 data = load_mnist()
 create("keras-graph").close()  # imports Keras on TensorFlow
 import keras
@@ -65,12 +67,13 @@ for policy, rule in ((None, "sgd"), ("mixed_float16", "adam")):
         "read": [float(np.abs(a - b).max()) for a, b in zip(read, initial_parameters(0))],
         "settings": [before, settings()],
         "backend": keras.backend.backend(),
+        "environment": [name for name in OWN if os.environ.get(name) != before_all.get(name)],
     })
 print(json.dumps(found))
 """
 
 
-@pytest.mark.parametrize("floatx", ["float16", "float64"])
+@pytest.mark.parametrize("floatx", ["float16", pytest.param("float64", marks=pytest.mark.slow)])
 def test_no_keras_json_and_no_dtype_policy_changes_the_contenders(
     tmp_path: Path, small_digits: Dataset, floatx: str
 ) -> None:
@@ -78,7 +81,8 @@ def test_no_keras_json_and_no_dtype_policy_changes_the_contenders(
     content = {"floatx": floatx, "epsilon": 0.1, "backend": "jax", "image_data_format": "channels_first"}
     (tmp_path / "keras").mkdir()
     (tmp_path / "keras" / "keras.json").write_text(json.dumps(content), "utf-8")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("KERAS_")}
+    ours = ("CUDA_", "KERAS_", "TF_CPP_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     answer = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=tmp_path,
@@ -106,6 +110,7 @@ def test_no_keras_json_and_no_dtype_policy_changes_the_contenders(
         # What the user has set stays.
         assert found["settings"] == [[floatx, policy, 0.1, "channels_first"]] * 2
         assert found["backend"] == "tensorflow"
+        assert found["environment"] == []
 
 
 def test_timed_processes_see_no_keras_json(tmp_path: Path) -> None:
@@ -146,4 +151,4 @@ def test_another_backend_is_a_clear_error_and_left_alone(monkeypatch: pytest.Mon
     message = "Keras runs on jax in this process already" if loaded else "KERAS_BACKEND is torch"
     with pytest.raises(ConfigurationError, match=message):
         import_tensorflow()
-    assert dict(os.environ) == before | {"TF_CPP_MIN_LOG_LEVEL": os.environ["TF_CPP_MIN_LOG_LEVEL"]}
+    assert dict(os.environ) == before

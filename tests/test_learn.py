@@ -26,19 +26,19 @@ from nnkernels.kernels import numpy_kernels
 from nnkernels.learn import asking, training_job
 from nnkernels.learn.outcome import Answers
 from nnkernels.learn.terminal import training_progress
-from nnkernels.learn.training_job import CHECKPOINT, Order
+from nnkernels.learn.training_job import CHECKPOINT, TrainingRequest
 from nnkernels.learn.training_report import write_report
 from nnkernels.measure.records import provenance
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.training import probabilities
 
-ORDER = Order(recipe="sgd", backend="numpy", epochs=3, hidden=8, learning_rate=0.2, seed=4)
+REQUEST = TrainingRequest(recipe="sgd", backend="numpy", epochs=3, hidden=8, learning_rate=0.2, seed=4)
 
 
-def run(order, dataset, folder, resume=False):
+def run(request, dataset, folder, resume=False):
     shown = []
-    trained = training_job.run(order, dataset, folder, resume, lambda history: shown.append(history.epochs_done))
+    trained = training_job.run(request, dataset, folder, resume, lambda history: shown.append(history.epochs_done))
     return trained, shown
 
 
@@ -67,7 +67,7 @@ def tanh_file(tmp_path):
 
 def test_a_training_leaves_weights_history_metrics_and_pictures(small_digits, tmp_path):
     metrics = pytest.importorskip("sklearn.metrics")
-    trained, shown = run(ORDER, small_digits, tmp_path)
+    trained, shown = run(REQUEST, small_digits, tmp_path)
     write_report(trained, small_digits, tmp_path)
     assert shown == [1, 2, 3]
     assert trained.finished
@@ -96,7 +96,7 @@ def test_a_training_leaves_weights_history_metrics_and_pictures(small_digits, tm
 
 
 def test_the_history_in_the_folder_is_the_history(small_digits, tmp_path, no_pictures):
-    trained, _ = run(ORDER, small_digits, tmp_path)
+    trained, _ = run(REQUEST, small_digits, tmp_path)
     write_report(trained, small_digits, tmp_path)
     with open(tmp_path / "history.csv") as file:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
@@ -108,8 +108,8 @@ def test_the_history_in_the_folder_is_the_history(small_digits, tmp_path, no_pic
 
 @pytest.mark.parametrize("recipe", ["sgd", "momentum", "adam"])
 def test_a_training_that_goes_on_equals_one_that_never_stopped(recipe, small_digits, tmp_path):
-    order = Order(recipe=recipe, backend="numba", epochs=4, hidden=6)
-    whole, _ = run(order, small_digits, tmp_path / "whole")
+    request = TrainingRequest(recipe=recipe, backend="numba", epochs=4, hidden=6)
+    whole, _ = run(request, small_digits, tmp_path / "whole")
 
     class Killed(Exception):  # noqa: N818
         pass
@@ -119,9 +119,9 @@ def test_a_training_that_goes_on_equals_one_that_never_stopped(recipe, small_dig
             raise Killed
 
     with pytest.raises(Killed):
-        training_job.run(order, small_digits, tmp_path / "parts", False, die)
+        training_job.run(request, small_digits, tmp_path / "parts", False, die)
     # Nothing but the folder is said: recipe, seed and backend are the checkpoint's.
-    parts, shown = run(Order(), small_digits, tmp_path / "parts", resume=True)
+    parts, shown = run(TrainingRequest(), small_digits, tmp_path / "parts", resume=True)
     assert shown == [3, 4]
     for one, other in zip(whole.parameters, parts.parameters, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -142,33 +142,33 @@ def test_a_training_that_goes_on_equals_one_that_never_stopped(recipe, small_dig
     ],
 )
 def test_what_contradicts_the_checkpoint_is_refused(change, named, small_digits, tmp_path):
-    run(ORDER, small_digits, tmp_path)
+    run(REQUEST, small_digits, tmp_path)
     before = (tmp_path / CHECKPOINT).read_bytes()
     with pytest.raises(ConfigurationError, match=f"another {named}"):
-        run(Order(**change), small_digits, tmp_path, resume=True)
+        run(TrainingRequest(**change), small_digits, tmp_path, resume=True)
     assert (tmp_path / CHECKPOINT).read_bytes() == before
 
 
 def test_a_training_on_other_data_is_not_resumed(small_digits, tmp_path):
-    run(ORDER, small_digits, tmp_path)
+    run(REQUEST, small_digits, tmp_path)
     X_train = small_digits.X_train.copy()
     X_train[0, 0] ^= 1
     other = Dataset(X_train, small_digits.y_train, small_digits.X_test, small_digits.y_test)
     with pytest.raises(ConfigurationError, match="another data"):
-        run(Order(), other, tmp_path, resume=True)
+        run(TrainingRequest(), other, tmp_path, resume=True)
 
 
 def test_a_folder_that_holds_a_training_is_not_written_over(small_digits, tmp_path):
-    run(ORDER, small_digits, tmp_path)
+    run(REQUEST, small_digits, tmp_path)
     before = (tmp_path / CHECKPOINT).read_bytes()
     with pytest.raises(ConfigurationError, match="already holds a training"):
-        run(ORDER, small_digits, tmp_path)
+        run(REQUEST, small_digits, tmp_path)
     assert (tmp_path / CHECKPOINT).read_bytes() == before
 
 
 def test_somebodys_own_mathematics_is_marked_and_judged_by_itself(small_digits, tmp_path, tanh_file):
-    order = Order(recipe="sgd", kernels_file=tanh_file, epochs=2)
-    trained, _ = run(order, small_digits, tmp_path / "out")
+    request = TrainingRequest(recipe="sgd", kernels_file=tanh_file, epochs=2)
+    trained, _ = run(request, small_digits, tmp_path / "out")
     found = write_report(trained, small_digits, tmp_path / "out")
     assert found["different_mathematics"]
     assert found["kernels"].startswith("tanh_kernels.py (")
@@ -178,7 +178,7 @@ def test_somebodys_own_mathematics_is_marked_and_judged_by_itself(small_digits, 
     assert expected > 0.5
     tanh_file.write_text(tanh_file.read_text() + "\n# edited\n")
     with pytest.raises(ConfigurationError, match="another kernels"):
-        run(Order(kernels_file=tanh_file), small_digits, tmp_path / "out", resume=True)
+        run(TrainingRequest(kernels_file=tanh_file), small_digits, tmp_path / "out", resume=True)
 
 
 def test_a_backend_and_a_file_at_once_are_refused(tanh_file):
@@ -188,7 +188,7 @@ def test_a_backend_and_a_file_at_once_are_refused(tanh_file):
 
 def test_a_learning_rate_far_too_large_is_reported(small_digits, tmp_path, no_pictures):
     # 1e6 leaves finite weights that know nothing; the file is JSON as strict readers want it, without NaN.
-    trained, _ = run(replace(ORDER, epochs=1, learning_rate=1e6), small_digits, tmp_path)
+    trained, _ = run(replace(REQUEST, epochs=1, learning_rate=1e6), small_digits, tmp_path)
     write_report(trained, small_digits, tmp_path)
     found = json.loads((tmp_path / "metrics.json").read_text(), parse_constant=pytest.fail)
     assert found["test"]["accuracy"] < 0.5
@@ -196,9 +196,9 @@ def test_a_learning_rate_far_too_large_is_reported(small_digits, tmp_path, no_pi
 
 
 def test_a_training_that_blew_up_is_reported(small_digits, tmp_path):
-    order = Order(recipe="sgd", backend="numpy", epochs=2, learning_rate=1e30)
+    request = TrainingRequest(recipe="sgd", backend="numpy", epochs=2, learning_rate=1e30)
     with np.errstate(all="ignore"):
-        trained, _ = run(order, small_digits, tmp_path)
+        trained, _ = run(request, small_digits, tmp_path)
         assert not math.isfinite(trained.history.epochs[-1].train_loss)
         write_report(trained, small_digits, tmp_path)
     found = json.loads((tmp_path / "metrics.json").read_text(), parse_constant=pytest.fail)
@@ -232,44 +232,46 @@ def test_probabilities_come_in_one_piece_whatever_the_number_of_images(small_dig
 
 
 def test_an_order_changes_the_named_recipe_and_nothing_else():
-    found = Order(recipe="momentum", epochs=7, learning_rate=0.5).recipe_for(1000)
+    found = TrainingRequest(recipe="momentum", epochs=7, learning_rate=0.5).recipe_for(1000)
     expected = Recipe(
         "momentum", Optimizer("momentum"), batch_size=32, epochs=7, learning_rate=0.5, schedule="linear", hidden=20
     )
     assert found == expected
-    assert Order(recipe="gradient-descent", hidden=9).recipe_for(1000).batch_size == 1000  # all images a step
-    assert Order().recipe_for(1000).name == "adam"
+    assert TrainingRequest(recipe="gradient-descent", hidden=9).recipe_for(1000).batch_size == 1000  # all images a step
+    assert TrainingRequest().recipe_for(1000).name == "adam"
 
 
 def test_what_an_order_does_not_say_is_the_training_s_that_goes_on():
     base = Recipe("sgd", batch_size=8, epochs=3, hidden=5, learning_rate=0.3)
-    assert Order().recipe_for(1000, base) == base
-    assert Order(recipe="sgd").recipe_for(1000, base) == base
-    assert Order(epochs=4).recipe_for(1000, base) == replace(base, epochs=4)
-    assert Order(recipe="adam", hidden=5).recipe_for(1000, base) == Order(recipe="adam", hidden=5).recipe_for(1000)
+    assert TrainingRequest().recipe_for(1000, base) == base
+    assert TrainingRequest(recipe="sgd").recipe_for(1000, base) == base
+    assert TrainingRequest(epochs=4).recipe_for(1000, base) == replace(base, epochs=4)
+    assert TrainingRequest(recipe="adam", hidden=5).recipe_for(1000, base) == TrainingRequest(
+        recipe="adam", hidden=5
+    ).recipe_for(1000)
 
 
 @pytest.mark.parametrize(("change", "named"), [({"epochs": 0}, "epochs is 0"), ({"hidden": 0}, "hidden is 0")])
 def test_a_recipe_that_cannot_be_carried_out_leaves_no_folder(change, named, small_digits, tmp_path):
     with pytest.raises(ConfigurationError, match=named):
-        run(Order(**change), small_digits, tmp_path / "out")
+        run(TrainingRequest(**change), small_digits, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_negative_seed_is_refused():
     with pytest.raises(ConfigurationError, match="seed is -1"):
-        Order(seed=-1)
+        TrainingRequest(seed=-1)
 
 
 def test_a_file_in_the_place_of_the_folder_is_said_before_any_work(small_digits, tmp_path):
     (tmp_path / "out").touch()
     with pytest.raises(ConfigurationError, match="cannot be a folder"):
-        run(ORDER, small_digits, tmp_path / "out")
+        run(REQUEST, small_digits, tmp_path / "out")
 
 
 def test_nothing_to_resume_is_said_and_leaves_no_folder(small_digits, tmp_path):
     with pytest.raises(DataError, match="does not exist"):
-        run(ORDER, small_digits, tmp_path / "out", resume=True)
+        run(REQUEST, small_digits, tmp_path / "out", resume=True)
     assert not (tmp_path / "out").exists()
 
 
@@ -279,16 +281,16 @@ def test_ctrl_c_ends_the_training_after_its_epoch_and_the_report_says_so(small_d
         if history.epochs_done == 2:
             signal.raise_signal(signal.SIGINT)
 
-    trained = training_job.run(ORDER, small_digits, tmp_path, False, show)
+    trained = training_job.run(REQUEST, small_digits, tmp_path, False, show)
     assert (trained.history.epochs_done, trained.finished) == (2, False)
     found = write_report(trained, small_digits, tmp_path)
     assert (found["epochs"], found["finished"]) == (2, False)
-    assert run(Order(), small_digits, tmp_path, resume=True)[1] == [3]
+    assert run(TrainingRequest(), small_digits, tmp_path, resume=True)[1] == [3]
 
 
 def test_a_finished_training_is_resumed_without_an_epoch(small_digits, tmp_path):
-    whole, _ = run(ORDER, small_digits, tmp_path)
-    again, shown = run(Order(), small_digits, tmp_path, resume=True)
+    whole, _ = run(REQUEST, small_digits, tmp_path)
+    again, shown = run(TrainingRequest(), small_digits, tmp_path, resume=True)
     assert shown == []
     assert again.finished
     for one, other in zip(whole.parameters, again.parameters, strict=True):
@@ -298,7 +300,7 @@ def test_a_finished_training_is_resumed_without_an_epoch(small_digits, tmp_path)
 # Other threads, another BLAS, another CPU
 
 
-def stopped_after_an_epoch(order, dataset, folder):
+def stopped_after_an_epoch(request, dataset, folder):
     """Train an epoch and be killed."""
 
     class Killed(Exception):  # noqa: N818
@@ -308,7 +310,7 @@ def stopped_after_an_epoch(order, dataset, folder):
         raise Killed
 
     with pytest.raises(Killed):
-        training_job.run(order, dataset, folder, False, die)
+        training_job.run(request, dataset, folder, False, die)
 
 
 @pytest.fixture
@@ -319,27 +321,29 @@ def one_blas_thread():
 
 
 def test_going_on_with_another_number_of_threads_is_warned_of(small_digits, tmp_path, one_blas_thread):
-    stopped_after_an_epoch(ORDER, small_digits, tmp_path)
+    stopped_after_an_epoch(REQUEST, small_digits, tmp_path)
     message = r"other conditions \(threads: 1 of BLAS and \d+ of Numba there, 2 of BLAS .* here\): it goes on"
     with threadpool_limits(2, "blas"), pytest.warns(ReproducibilityWarning, match=message):
-        trained, shown = run(Order(epochs=3), small_digits, tmp_path, resume=True)
+        trained, shown = run(TrainingRequest(epochs=3), small_digits, tmp_path, resume=True)
     assert (shown, trained.finished) == ([2, 3], True)
     # What was written by two threads belongs to two; and what is finished depends on nothing any more.
     assert load_checkpoint(tmp_path / CHECKPOINT).identity["threads"].startswith("2 of BLAS")
-    run(Order(), small_digits, tmp_path, resume=True)
+    run(TrainingRequest(), small_digits, tmp_path, resume=True)
 
 
 @pytest.mark.parametrize("backend", ["fused", "fused_dense"])
 def test_the_fused_kernels_go_on_bit_for_bit_on_any_number_of_threads(backend, small_digits, tmp_path, one_blas_thread):
-    order = replace(ORDER, backend=backend, batch_size=512)
+    request = replace(REQUEST, backend=backend, batch_size=512)
     before = numba.get_num_threads()
     numba.set_num_threads(1)
     try:
-        whole, _ = run(order, small_digits, tmp_path / "whole")
-        stopped_after_an_epoch(order, small_digits, tmp_path / "parts")
+        whole, _ = run(request, small_digits, tmp_path / "whole")
+        stopped_after_an_epoch(request, small_digits, tmp_path / "parts")
         numba.set_num_threads(min(2, numba.config.NUMBA_NUM_THREADS))
         with threadpool_limits(2, "blas"):
-            parts, _ = run(Order(), small_digits, tmp_path / "parts", resume=True)  # a warning would be an error
+            parts, _ = run(
+                TrainingRequest(), small_digits, tmp_path / "parts", resume=True
+            )  # a warning would be an error
     finally:
         numba.set_num_threads(before)
     for one, other in zip(whole.parameters, parts.parameters, strict=True):
@@ -355,27 +359,27 @@ def test_the_fused_kernels_go_on_bit_for_bit_on_any_number_of_threads(backend, s
     ],
 )
 def test_going_on_with_another_blas_or_cpu_is_warned_of(function, answer, named, small_digits, tmp_path, monkeypatch):
-    stopped_after_an_epoch(ORDER, small_digits, tmp_path)
+    stopped_after_an_epoch(REQUEST, small_digits, tmp_path)
     monkeypatch.setattr(provenance, function, lambda: answer)
     with pytest.warns(ReproducibilityWarning, match=named):
-        assert run(Order(), small_digits, tmp_path, resume=True)[0].finished
+        assert run(TrainingRequest(), small_digits, tmp_path, resume=True)[0].finished
 
 
 def test_the_fused_kernels_depend_on_the_cpu_too(small_digits, tmp_path, monkeypatch):
-    stopped_after_an_epoch(replace(ORDER, backend="fused"), small_digits, tmp_path)
+    stopped_after_an_epoch(replace(REQUEST, backend="fused"), small_digits, tmp_path)
     monkeypatch.setattr(provenance, "cpu_name", lambda: "Another CPU")
     with pytest.warns(ReproducibilityWarning, match=r"\(CPU: .* there, Another CPU"):
-        run(Order(), small_digits, tmp_path, resume=True)
+        run(TrainingRequest(), small_digits, tmp_path, resume=True)
 
 
 def test_a_checkpoint_of_before_goes_on_with_a_warning(small_digits, tmp_path):
-    stopped_after_an_epoch(ORDER, small_digits, tmp_path)
+    stopped_after_an_epoch(REQUEST, small_digits, tmp_path)
     kept = load_checkpoint(tmp_path / CHECKPOINT)
     earlier = {name: text for name, text in kept.identity.items() if name not in ("threads", "BLAS", "CPU")}
     assert set(earlier) == {"kernels", "data", "NumPy", "Numba"}
     save_checkpoint(tmp_path / CHECKPOINT, replace(kept, identity=earlier))
     with pytest.warns(ReproducibilityWarning, match="threads: not recorded there, .*; CPU: not recorded there, "):
-        trained, _ = run(Order(), small_digits, tmp_path, resume=True)
+        trained, _ = run(TrainingRequest(), small_digits, tmp_path, resume=True)
     assert trained.finished
     assert set(load_checkpoint(tmp_path / CHECKPOINT).identity) == {*earlier, "threads", "BLAS", "CPU"}
 
@@ -416,9 +420,9 @@ def test_without_a_cache_the_standard_network_answers_all_the_same(small_digits,
 def test_a_narrow_terminal_still_says_epoch_accuracies_and_speed(small_digits, tmp_path):
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=80, color_system=None)
-    order = Order(recipe="gradient-descent", backend="numpy", epochs=3)
+    request = TrainingRequest(recipe="gradient-descent", backend="numpy", epochs=3)
     with training_progress(console) as show:
-        training_job.run(order, small_digits, tmp_path, False, lambda history: show("gradient-descent", history))
+        training_job.run(request, small_digits, tmp_path, False, lambda history: show("gradient-descent", history))
     shown = text.getvalue()
     for words in ("3/3", "loss", "train", "val", "images/s"):
         assert words in shown

@@ -102,7 +102,8 @@ def answers_of(process):
     return json.loads(out)
 
 
-@pytest.mark.parametrize("cpu", CPUS)
+# Each compiles everything anew. The code for this CPU is what most other tests run.
+@pytest.mark.parametrize("cpu", ["generic", *(pytest.param(cpu, marks=pytest.mark.slow) for cpu in ("haswell", "own"))])
 def test_the_gate_is_passed_by_code_for_another_cpu(cpu, images_file, tmp_path):
     needs_cpu(cpu)
     # For this CPU's own code, the gate's tests have both.
@@ -111,6 +112,7 @@ def test_the_gate_is_passed_by_code_for_another_cpu(cpu, images_file, tmp_path):
     assert list(answers) == list(contenders)
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_on_an_empty_cache_agree(images_file, tmp_path):
     both = [started(images_file, tmp_path, CPUS["own"], ("fused",)) for _ in range(2)]
     try:

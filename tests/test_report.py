@@ -28,7 +28,6 @@ from nnkernels.statistics import Estimate
 from tests import synthetic
 
 ROOT = Path(__file__).parents[1]
-GOLDEN = Path(__file__).parent / "golden"
 
 
 def test_rows_have_the_documented_columns_and_one_row_a_measurement() -> None:
@@ -286,16 +285,14 @@ def test_ratios_and_percentages() -> None:
     assert formats.significant(12345.6) == "12,346"
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_runs_of_every_version_are_read(version: int) -> None:
-    # The files are as that version wrote them, of the made-up run of synthetic.py.
-    run = load_run(GOLDEN / f"version-{version}")
-    assert run.record.profile == "quick"
-    assert run.record.unrecorded == ""
-    assert run.record.planned_passes == run.record.passes == 4
-    rows = tidy(run).set_index(["benchmark", "work", "contender", "threads"])
-    assert rows.loc[("ratios", "epoch", "numba", "1"), "ratio_to_keras"] == pytest.approx(20.0)
-    assert rows.loc[("accuracy.ErrorRate.track_test", "", "numpy", "all"), "value"] == pytest.approx(0.05)
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_run_of_another_version_is_refused_by_its_number(tmp_path: Path, version: int) -> None:
+    run = synthetic.run()
+    write_run(tmp_path / "run", run.record, run.interleaved, run.asv_results)
+    path = tmp_path / "run" / "run.json"
+    path.write_text(path.read_text("utf-8").replace('"version": 2', f'"version": {version}'), encoding="utf-8")
+    with pytest.raises(ResultsError, match=f"run: has version {version}; this nnkernels reads 2"):
+        load_run(tmp_path / "run")
 
 
 def test_side_by_side_names_every_difference() -> None:

@@ -20,7 +20,7 @@ from nnkernels.measure.roofline.bounds import Bounds, Workload, epoch_bounds, in
 from nnkernels.measure.roofline.caches import Cache, Caches
 from nnkernels.measure.roofline.peaks import (
     MachineLimits,
-    blas_threads,
+    matmul_gflops,
     measure_limits,
     read_gbytes_per_second,
     read_sum,
@@ -228,5 +228,5 @@ def test_the_reading_kernel_reads_everything(quarter: int, repeats: int) -> None
 def test_a_blas_that_does_not_keep_to_its_threads_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     library = {"user_api": "blas", "internal_api": "stubborn", "num_threads": 7}
     monkeypatch.setattr(ThreadpoolController, "info", lambda self: [library])
-    with pytest.raises(ConfigurationError, match="stubborn runs on 7 threads, not 1"), blas_threads(1):
-        pass
+    with pytest.raises(ConfigurationError, match="stubborn runs on 7 threads, not 1"):
+        matmul_gflops(1, samples=1)

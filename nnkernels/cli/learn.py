@@ -55,13 +55,13 @@ def train(
     from nnkernels.learn.terminal import metrics_table, training_progress
     from nnkernels.learn.training_report import write_report
 
-    order = training_job.Order(recipe, backend, kernels, epochs, hidden, batch_size, learning_rate, seed)
+    request = training_job.TrainingRequest(recipe, backend, kernels, epochs, hidden, batch_size, learning_rate, seed)
     if resume and folder is None:
         raise ConfigurationError("--resume takes --out DIR, the folder of the training to go on with")
     folder = folder or _new_folder(recipe or training_job.DEFAULT_RECIPE)
     dataset = load_mnist(data)
     with training_progress(err) as show:
-        trained = training_job.run(order, dataset, folder, resume, lambda history: show(history.recipe.name, history))
+        trained = training_job.run(request, dataset, folder, resume, lambda history: show(history.recipe.name, history))
     with err.status("looking at the test images, drawing"):
         metrics = write_report(trained, dataset, folder)
     if trained.kernels.mark:
@@ -127,7 +127,7 @@ def compare(
     from nnkernels.errors import ConfigurationError
     from nnkernels.learn import comparison_job
     from nnkernels.learn.terminal import comparison_table, training_progress
-    from nnkernels.learn.training_job import Order
+    from nnkernels.learn.training_job import TrainingRequest
 
     # keras-graph is the same model, and spares the claim's 40 trainings in Keras an hour.
     names = split_names(contenders) or ["numba", "keras-graph" if claim else "keras-fit"]
@@ -139,10 +139,10 @@ def compare(
             )
         _claim(names, dataset, folder or Path("claim"), seeds)
         return
-    order = Order(recipe, None, None, epochs, hidden, batch_size, learning_rate, seed)
+    request = TrainingRequest(recipe, None, None, epochs, hidden, batch_size, learning_rate, seed)
     folder = folder or _new_folder("compare")
     with training_progress(err) as show:
-        report = comparison_job.run(names, order, dataset, folder, show)
+        report = comparison_job.run(names, request, dataset, folder, show)
     out.print(comparison_table(report))
     out.print(report.sentence(), highlight=False)
     out.print(f"numbers and pictures  {folder}", highlight=False, soft_wrap=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -18,6 +19,7 @@ from nnkernels.contenders._apart import ContenderApart
 from nnkernels.contenders._protocol import Contender, Entry
 from nnkernels.errors import ContractError, InferenceOnlyError, MissingDependencyError, UnknownNameError
 from nnkernels.plugins import CONTENDERS_GROUP, installed_plugins
+from nnkernels.process_settings import kept_threads
 
 __all__ = [
     "Contender",
@@ -30,6 +32,7 @@ __all__ = [
     "names",
     "require_installed",
     "require_trainable",
+    "thread_limit",
 ]
 
 
@@ -138,3 +141,19 @@ def create_anywhere(name: str) -> Contender:
     """
     process = require_installed(name).process
     return ContenderApart(name, process) if process else create(name)
+
+
+@contextmanager
+def thread_limit(contender: Contender, threads: int) -> Iterator[None]:
+    """Let a contender use that many threads; afterwards BLAS, Numba and PyTorch have those of before.
+
+    TensorFlow, XLA and the process of a contender of :func:`create_anywhere` keep the last number.
+
+    Raises
+    ------
+    ConfigurationError
+        If the contender cannot use that many.
+    """
+    with kept_threads():
+        contender.use_threads(threads)
+        yield

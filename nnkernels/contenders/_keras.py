@@ -12,7 +12,7 @@ from nnkernels.contenders._labels import check_labels
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError
 from nnkernels.interchange import from_keras, keras_optimizer, to_keras
-from nnkernels.interchange.keras_import import import_keras, import_tensorflow
+from nnkernels.interchange.keras_import import import_keras
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe
 
@@ -23,11 +23,40 @@ JAX_EXTRA = "peers"
 JAX_PROCESS = "keras-jax"  # a process has one Keras backend: Keras on JAX has processes of its own
 
 
+def import_tensorflow() -> Any:
+    """Import TensorFlow as Keras' backend, whatever ``keras.json`` says.
+
+    Raises
+    ------
+    ConfigurationError
+        If Keras runs on another backend already, or is told to.
+    """
+    loaded = sys.modules.get("keras")
+    backend = loaded.backend.backend() if loaded else os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend != "tensorflow":
+        found = f"Keras runs on {backend} in this process already" if loaded else f"KERAS_BACKEND is {backend}"
+        raise ConfigurationError(
+            f"{found}, and this contender runs on TensorFlow: start another process, with KERAS_BACKEND=tensorflow"
+        )
+    import_keras("tensorflow")
+    import tensorflow
+
+    tensorflow.get_logger().setLevel("ERROR")  # each new contender is a new graph: that is meant
+    return tensorflow
+
+
 class OnTensorFlow:
-    """Keras on TensorFlow."""
+    """Keras on TensorFlow; on the CPU, which is what is compared, whatever else the machine has."""
 
     def __init__(self) -> None:
         self.tf = import_tensorflow()
+        try:
+            self.tf.config.set_visible_devices([], "GPU")
+        except RuntimeError as error:
+            raise ConfigurationError(
+                "TensorFlow computes on a GPU in this process already, and contenders on the CPU: create the contender "
+                "before TensorFlow's first work, or in a process with CUDA_VISIBLE_DEVICES=-1"
+            ) from error
 
     def use_threads(self, threads: int) -> None:
         """Set TensorFlow's intra-op and inter-op threads: possible only before TensorFlow's first work."""
@@ -47,9 +76,7 @@ class OnJax:
     """Keras on JAX, in a process in which Keras has not been imported on another backend."""
 
     def __init__(self) -> None:
-        if "keras" not in sys.modules:
-            os.environ["KERAS_BACKEND"] = "jax"
-        found = import_keras().backend.backend()
+        found = import_keras("jax").backend.backend()
         if found != "jax":
             raise ConfigurationError(
                 f"Keras runs on {found} in this process, and a process has one backend; create the contender with "

@@ -32,6 +32,9 @@ class Contender(Protocol):
     def use_threads(self, threads: int) -> None:
         """Limit the arithmetic to that many threads, and make sure of it.
 
+        The libraries that it computes with are limited in the whole process, until another call;
+        :func:`nnkernels.contenders.thread_limit` gives them the numbers of before back.
+
         Raises
         ------
         ConfigurationError

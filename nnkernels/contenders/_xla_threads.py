@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
+
+from nnkernels.process_settings import environment_variables
 
 TASKS = Path("/proc/self/task")
 COMPUTE_THREADS = "tf_XLAEigen"  # what XLA calls the threads that it computes on
@@ -20,15 +21,9 @@ def start_backend(jax: Any, threads: int) -> int:
     """
     global _started_on
     if _started_on is None:
-        before, outer = compute_threads(), os.environ.get("NPROC")
-        os.environ["NPROC"] = str(threads)
-        try:
+        before = compute_threads()
+        with environment_variables(NPROC=str(threads)):
             jax.devices("cpu")
-        finally:
-            if outer is None:
-                del os.environ["NPROC"]
-            else:
-                os.environ["NPROC"] = outer
         after = compute_threads()
         _started_on = after - before or after or threads  # none new: somebody had started it, and these are they
     return _started_on

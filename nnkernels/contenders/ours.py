@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels import kernels
-from nnkernels.contenders._blas_threads import limit_blas
 from nnkernels.contenders._labels import check_labels
 from nnkernels.contenders._protocol import Entry
 from nnkernels.data import LabelledImages
@@ -19,6 +18,7 @@ from nnkernels.errors import DataError
 from nnkernels.kernels.contract import Backend, OptimizerState, initial_state, update_rule
 from nnkernels.kernels.stepwise import image_packer, training_entry
 from nnkernels.parameters import FloatArray, Parameters, copy
+from nnkernels.process_settings import limit_blas
 from nnkernels.recipes import Recipe
 from nnkernels.transforms import PIXEL_SCALE, as_features, feature_scale
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.contenders._blas_threads import limit_blas
 from nnkernels.contenders._labels import check_labels
 from nnkernels.contenders._protocol import Entry
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError
-from nnkernels.parameters import FloatArray, Parameters
+from nnkernels.parameters import FloatArray, Parameters, native
+from nnkernels.process_settings import limit_blas
 from nnkernels.recipes import Recipe
 from nnkernels.transforms import as_features
 
@@ -41,6 +41,7 @@ class ScikitLearn:
         """Make the classifier, give it the parameters, and scale all images to float32 at once."""
         from sklearn.neural_network import MLPClassifier
 
+        parameters = native(parameters)
         classes = len(parameters.b2)
         if classes < 3:
             raise ConfigurationError(

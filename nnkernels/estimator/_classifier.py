@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nnkernels import kernels
 from nnkernels.estimator._hyper_parameters import HyperParameters, checked, checked_backend, checked_seed
-from nnkernels.estimator._learning import HIGHEST_LOSS, Trained, beginning, learn, warn_of_a_loss_above
+from nnkernels.estimator._learning import HIGHEST_LOSS, TrainingState, beginning, learn, warn_of_a_loss_above
 from nnkernels.estimator._samples import SampleError, encoded, features_of
 from nnkernels.history import History
 from nnkernels.kernels import OptimizerState
@@ -250,7 +250,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
         if anew:
             before = beginning(checked_seed(self.random_state), X.shape[1], len(known), hyper.recipe)
         else:
-            before = Trained(self.params_, self._optimizer_state, self.history_)
+            before = TrainingState(self.params_, self._optimizer_state, self.history_)
         trained = learn(X, y, hyper, before)
         self.classes_ = known
         self.params_, self._optimizer_state, self.history_ = trained

@@ -27,7 +27,7 @@ from nnkernels.training import go_on
 HIGHEST_LOSS = 2.0
 
 
-class Trained(NamedTuple):
+class TrainingState(NamedTuple):
     """All that a training needs to go on; plain arrays and records, so that it can be copied and pickled."""
 
     parameters: Parameters
@@ -35,13 +35,13 @@ class Trained(NamedTuple):
     history: History
 
 
-def beginning(seed: int, inputs: int, classes: int, recipe: Recipe) -> Trained:
+def beginning(seed: int, inputs: int, classes: int, recipe: Recipe) -> TrainingState:
     """Return a training before its first epoch."""
     start = initial_parameters(seed, inputs, recipe.hidden, classes)
-    return Trained(start, initial_state(start), History(recipe, seed, 0))
+    return TrainingState(start, initial_state(start), History(recipe, seed, 0))
 
 
-def learn(X: FloatArray, y: npt.NDArray[Any], hyper: HyperParameters, before: Trained) -> Trained:
+def learn(X: FloatArray, y: npt.NDArray[Any], hyper: HyperParameters, before: TrainingState) -> TrainingState:
     """Train for as many more epochs as the recipe has; ``before`` stays as it is.
 
     Parameters
@@ -49,7 +49,7 @@ def learn(X: FloatArray, y: npt.NDArray[Any], hyper: HyperParameters, before: Tr
     X : ndarray of float32, shape (N, D)
     y : ndarray of integers, shape (N,)
     hyper : HyperParameters
-    before : Trained
+    before : TrainingState
         Its memory serves the optimizer only if that is of the same name: a velocity is no moment.
 
     Raises
@@ -76,7 +76,7 @@ def learn(X: FloatArray, y: npt.NDArray[Any], hyper: HyperParameters, before: Tr
     with np.errstate(over="ignore", invalid="ignore"):  # the loss tells, and with every backend
         callbacks = (_has_diverged, *hyper.callbacks)
         go_on(contender, data, history, validation=held_out, callbacks=callbacks, judge=contender.backend)
-    return Trained(contender.parameters(), contender.optimizer_state(), history)
+    return TrainingState(contender.parameters(), contender.optimizer_state(), history)
 
 
 def hold_out(

@@ -8,12 +8,12 @@ The judge of a backward pass is the loss itself, by numerical derivatives, and n
 
 from nnkernels.errors import GradcheckError
 from nnkernels.grading.check import gradcheck
-from nnkernels.grading.report import Comparison, Finding, GradcheckReport
+from nnkernels.grading.report import ArrayCheck, Finding, GradcheckReport
 from nnkernels.grading.softmax_exercise import check_softmax
 from nnkernels.grading.update_exercise import check_update
 
 __all__ = [
-    "Comparison",
+    "ArrayCheck",
     "Finding",
     "GradcheckError",
     "GradcheckReport",

@@ -10,9 +10,9 @@ import numpy as np
 from nnkernels.errors import ConfigurationError
 from nnkernels.grading.calls import BACKWARD, NAMES, Function, Returned, ask
 from nnkernels.grading.diagnosis import Case, diagnose, right_steps
-from nnkernels.grading.measured import Functions, check_forward_and_loss, directional_derivative, measure
-from nnkernels.grading.networks import FULL_SIZE, SQUARE, Sizes, check_sizes, draw_problem
-from nnkernels.grading.report import Comparison, Finding, GradcheckReport
+from nnkernels.grading.measured import Functions, check_forward_and_loss, directional_derivative, smooth_problem
+from nnkernels.grading.networks import FULL_SIZE, SQUARE, ProblemSizes, check_sizes, draw_problem
+from nnkernels.grading.report import ArrayCheck, Finding, GradcheckReport
 from nnkernels.kernels import numpy_kernels
 from nnkernels.parameters import Parameters
 
@@ -70,7 +70,7 @@ def gradcheck(
     >>> gradcheck(numpy_kernels.backward).passed
     True
     """
-    sizes = Sizes(inputs, hidden, classes, images)
+    sizes = ProblemSizes(inputs, hidden, classes, images)
     check_sizes(sizes, seed)
     if not 0 < tolerance < 1:
         raise ConfigurationError(f"tolerance is {tolerance}; expected a number between 0 and 1, such as 1e-6")
@@ -108,16 +108,16 @@ def _functions(backward: Any, forward: Function | None, loss: Function | None) -
     return functions
 
 
-def _cases(functions: Functions, batches: tuple[Sizes, ...], seed: int) -> list[Case]:
+def _cases(functions: Functions, batches: tuple[ProblemSizes, ...], seed: int) -> list[Case]:
     cases = []
     for sizes in batches:
-        measured = measure(functions, sizes, seed)
+        measured = smooth_problem(functions, sizes, seed)
         answer = ask(functions.backward, measured.problem, measured.activations)
         cases.append(Case(measured, right_steps(functions, measured), answer))
     return cases
 
 
-def _worst(cases: list[Case], tolerance: float) -> tuple[Comparison, ...]:
+def _worst(cases: list[Case], tolerance: float) -> tuple[ArrayCheck, ...]:
     # One record an array: of the first batch, unless the array is right there and wrong in another.
     compared = ([one for case in cases if (one := case.compared(k, tolerance))] for k in range(len(NAMES)))
     return tuple(min(records, key=lambda record: record.passed) for records in compared if records)
@@ -125,7 +125,7 @@ def _worst(cases: list[Case], tolerance: float) -> tuple[Comparison, ...]:
 
 def _after_an_error(
     functions: Functions, answer: Returned, seed: int, tolerance: float
-) -> tuple[tuple[Comparison, ...], tuple[Finding, ...], tuple[str, ...]]:
+) -> tuple[tuple[ArrayCheck, ...], tuple[Finding, ...], tuple[str, ...]]:
     # Where it raises there are no numbers; at other sizes there may be, and they say why.
     (raised,) = answer.findings
     problem = draw_problem(FULL_SIZE, seed)

@@ -15,7 +15,7 @@ import numpy as np
 from nnkernels.grading.calls import BACKWARD, NAMES, Returned, as_floats
 from nnkernels.grading.measured import Functions, Measured, differentiate, slope
 from nnkernels.grading.mistakes import Judged, Lines, Mistake, answer, same
-from nnkernels.grading.report import Comparison, Finding, compare
+from nnkernels.grading.report import ArrayCheck, Finding, compare
 from nnkernels.parameters import FloatArray
 
 # The numerical derivatives have errors of 1e-11; a backward pass in float32 has errors of 1e-7.
@@ -49,7 +49,7 @@ class Case:
         """The batch's N."""
         return len(self.measured.problem.X)
 
-    def compared(self, k: int, tolerance: float) -> Comparison | None:
+    def compared(self, k: int, tolerance: float) -> ArrayCheck | None:
         """Return an array beside the numerical one, if there is such an array."""
         yours = self.answer.arrays[k]
         return None if yours is None else compare(NAMES[k], yours, self.measured.gradient[k], tolerance)

@@ -10,7 +10,7 @@ import numpy as np
 
 from nnkernels.errors import GradcheckError
 from nnkernels.grading.calls import FORM, Function, call, raised
-from nnkernels.grading.networks import Problem, Sizes, draw_problem
+from nnkernels.grading.networks import Problem, ProblemSizes, draw_problem
 from nnkernels.parameters import FloatArray, Parameters
 
 # A power of two, so that adding it to a parameter is exact but for the last bits. Rounding leaves an error of about
@@ -39,7 +39,7 @@ class Measured(NamedTuple):
     gradient: Parameters
 
 
-def measure(functions: Functions, sizes: Sizes, seed: int) -> Measured:
+def smooth_problem(functions: Functions, sizes: ProblemSizes, seed: int) -> Measured:
     """Draw a problem at which the loss is smooth, and differentiate it in every parameter.
 
     Raise a GradcheckError if forward or loss cannot be used as the measure (see :func:`check_forward_and_loss`), if

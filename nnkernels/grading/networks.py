@@ -14,7 +14,7 @@ from nnkernels.parameters import FloatArray, Parameters
 MARGIN = 0.02
 
 
-class Sizes(NamedTuple):
+class ProblemSizes(NamedTuple):
     """Widths of the layers and images in the batch. All differ by default, so that a confusion of two shows."""
 
     inputs: int = 7
@@ -27,9 +27,9 @@ class Sizes(NamedTuple):
         return f"{images} on a {self.inputs}-{self.hidden}-{self.classes} network"
 
 
-FULL_SIZE = Sizes(784, 20, 10, 32)
+FULL_SIZE = ProblemSizes(784, 20, 10, 32)
 # All products of two matrices fit here, so a missing transpose gives numbers, no error; and so does a fixed 10 in code.
-SQUARE = Sizes(10, 10, 10, 10)
+SQUARE = ProblemSizes(10, 10, 10, 10)
 
 
 class Problem(NamedTuple):
@@ -40,13 +40,13 @@ class Problem(NamedTuple):
     y: npt.NDArray[np.int64]
 
     @property
-    def sizes(self) -> Sizes:
+    def sizes(self) -> ProblemSizes:
         """The widths and the number of images."""
         inputs, hidden = self.params.W1.shape
-        return Sizes(inputs, hidden, len(self.params.b2), len(self.X))
+        return ProblemSizes(inputs, hidden, len(self.params.b2), len(self.X))
 
 
-def check_sizes(sizes: Sizes, seed: int) -> None:
+def check_sizes(sizes: ProblemSizes, seed: int) -> None:
     """Raise a ConfigurationError for sizes or a seed that check nothing."""
     for field, size in sizes._asdict().items():
         # With one class the softmax is always 1 and every gradient zero.
@@ -59,7 +59,7 @@ def check_sizes(sizes: Sizes, seed: int) -> None:
         raise ConfigurationError(f"seed is {seed}; expected 0 or more")
 
 
-def draw_problem(sizes: Sizes, seed: int) -> Problem:
+def draw_problem(sizes: ProblemSizes, seed: int) -> Problem:
     """Draw a problem at which central differences are exact.
 
     Every hidden unit is active for some images and inactive for others, and b1 keeps ``Z1`` at least :data:`MARGIN`

@@ -16,7 +16,7 @@ SMALLEST_SCALE = 1e-4
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ArrayCheck:
     """One of the learner's arrays beside the expected one.
 
     Attributes
@@ -55,19 +55,19 @@ class Comparison:
         return int(np.prod(self.expected_shape))
 
 
-def compare(name: str, yours: FloatArray, expected: FloatArray, tolerance: float) -> Comparison:
+def compare(name: str, yours: FloatArray, expected: FloatArray, tolerance: float) -> ArrayCheck:
     """Compare an array with the expected one, relative to the latter's largest entry."""
     shapes = (yours.shape, expected.shape)
     if yours.shape != expected.shape:
-        return Comparison(name, *shapes, np.inf, np.inf, wrong_entries=max(1, expected.size))
+        return ArrayCheck(name, *shapes, np.inf, np.inf, wrong_entries=max(1, expected.size))
     if expected.size == 0:
-        return Comparison(name, *shapes)
+        return ArrayCheck(name, *shapes)
     with np.errstate(invalid="ignore", over="ignore"):
         errors = np.nan_to_num(np.abs(yours - expected), nan=np.inf, posinf=np.inf)
     scale = max(float(np.max(np.abs(expected))), SMALLEST_SCALE)
     worst = tuple(int(i) for i in np.unravel_index(np.argmax(errors), errors.shape))
     error, wrong = float(errors[worst]), int(np.sum(errors > tolerance * scale))
-    return Comparison(name, *shapes, error, error / scale, worst, float(yours[worst]), float(expected[worst]), wrong)
+    return ArrayCheck(name, *shapes, error, error / scale, worst, float(yours[worst]), float(expected[worst]), wrong)
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class GradcheckReport:
     ----------
     subject, setting, oracle : str
         What was checked: ``backward``, ``softmax`` or ``update``; how, in a sentence; and against what, in a word.
-    arrays : tuple of Comparison
+    arrays : tuple of ArrayCheck
         One an array, the worst batch of each; empty where the function gave nothing to compare.
     findings : tuple of Finding
         What is wrong; empty if the check passed. ``notes`` are worth knowing, but not wrong.
@@ -117,7 +117,7 @@ class GradcheckReport:
     subject: str
     setting: str
     oracle: str
-    arrays: tuple[Comparison, ...]
+    arrays: tuple[ArrayCheck, ...]
     findings: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
     error: Exception | None = None
@@ -159,7 +159,7 @@ class GradcheckReport:
         return "\n".join(parts)
 
 
-def _table(arrays: tuple[Comparison, ...], oracle: str) -> list[str]:
+def _table(arrays: tuple[ArrayCheck, ...], oracle: str) -> list[str]:
     rows = [("", "wrong", "worst entry", "yours", oracle, "relative error")]
     for array in arrays:
         wrong = f"{array.wrong_entries} of {array.entries}"

@@ -9,7 +9,7 @@ import scipy.special
 
 from nnkernels.grading.calls import Function, as_floats, call, changes_its_arguments, no_answer
 from nnkernels.grading.mistakes import Answer, Judged, answer, exercise
-from nnkernels.grading.report import Comparison, Finding, GradcheckReport, compare
+from nnkernels.grading.report import ArrayCheck, Finding, GradcheckReport, compare
 from nnkernels.parameters import FloatArray
 
 SOFTMAX = exercise("softmax")
@@ -78,7 +78,7 @@ def check_softmax(softmax: Function) -> GradcheckReport:
 
 
 def _diagnose(
-    outcomes: dict[str, Answer], arrays: tuple[Comparison, ...], error: Exception | None
+    outcomes: dict[str, Answer], arrays: tuple[ArrayCheck, ...], error: Exception | None
 ) -> tuple[Finding, ...]:
     wrong = tuple(array.name for array in arrays if not array.passed)
     failed = tuple(name for name in CASES if outcomes[name] is None)
@@ -92,7 +92,7 @@ def _diagnose(
     return seen + recognised or (_by_rule(outcomes, arrays, wrong),)
 
 
-def _by_rule(outcomes: dict[str, Answer], arrays: tuple[Comparison, ...], wrong: tuple[str, ...]) -> Finding:
+def _by_rule(outcomes: dict[str, Answer], arrays: tuple[ArrayCheck, ...], wrong: tuple[str, ...]) -> Finding:
     for array in arrays:
         if array.shape != array.expected_shape:
             return SOFTMAX.finding("wrong shape", (array.name,), RIGHT, **asdict(array))

@@ -9,7 +9,7 @@ import numpy as np
 
 from nnkernels.grading.calls import Function, call, changes_its_arguments, no_answer
 from nnkernels.grading.mistakes import Judged, Lines, exercise, work_out
-from nnkernels.grading.report import Comparison, Finding, GradcheckReport, compare
+from nnkernels.grading.report import ArrayCheck, Finding, GradcheckReport, compare
 from nnkernels.kernels.contract import initial_state
 from nnkernels.parameters import FloatArray, Parameters, copy
 from nnkernels.recipes import Optimizer, OptimizerName
@@ -110,7 +110,7 @@ def _raised(error: Exception, what: str, optimizer_name: str) -> Finding:
     return Finding(mistake, (), finding.explanation + reason, UPDATE.shown[optimizer_name])
 
 
-def _compare_all(path: list[Parameters], optimizer: Optimizer) -> tuple[tuple[Comparison, ...], tuple[str, ...]]:
+def _compare_all(path: list[Parameters], optimizer: Optimizer) -> tuple[tuple[ArrayCheck, ...], tuple[str, ...]]:
     forms = []
     for lines in UPDATE.right[optimizer.name]:
         found = []
@@ -126,7 +126,7 @@ def _compare_all(path: list[Parameters], optimizer: Optimizer) -> tuple[tuple[Co
     return arrays, () if arrays is forms[0] else (UPDATE.hints["algorithm 1"],)
 
 
-def _diagnose(path: list[Parameters], arrays: tuple[Comparison, ...], optimizer: Optimizer) -> tuple[Finding, ...]:
+def _diagnose(path: list[Parameters], arrays: tuple[ArrayCheck, ...], optimizer: Optimizer) -> tuple[Finding, ...]:
     names, right = Parameters._fields, UPDATE.shown[optimizer.name]
     wrong = [k for k in range(4) if not arrays[k].passed]
     still = [k for k in wrong if all(np.array_equal(params[k], START[k]) for params in path)]

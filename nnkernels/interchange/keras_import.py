@@ -1,4 +1,4 @@
-"""Importing Keras and TensorFlow, without their start-up messages."""
+"""Importing Keras, without the start-up messages of its backend."""
 
 from __future__ import annotations
 
@@ -8,56 +8,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from nnkernels.errors import ConfigurationError, MissingDependencyError
+from nnkernels.errors import MissingDependencyError
+from nnkernels.process_settings import environment_variables
 
 
-def import_keras() -> Any:
-    """Import Keras on whatever backend it is set to.
+def import_keras(backend: str | None = None) -> Any:
+    """Import Keras; environment variables are afterwards as they were.
+
+    Parameters
+    ----------
+    backend : str, optional
+        What it computes with, unless it has been imported before. By default what the user has set: ``KERAS_BACKEND``,
+        else ``keras.json``, else TensorFlow.
 
     Raises
     ------
     MissingDependencyError
         If Keras or the package of its backend is not installed.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    settings = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
+    if backend is not None:
+        settings["KERAS_BACKEND"] = backend
     try:
-        with _silent_stderr():
+        with environment_variables(**settings), _silent_stderr():
             import keras
     except ModuleNotFoundError as error:
         raise MissingDependencyError("A Keras model", error.name or "keras", "keras") from error
     return keras
-
-
-def import_tensorflow() -> Any:
-    """Import TensorFlow as Keras' backend.
-
-    ``KERAS_BACKEND`` is set to it, which has precedence over ``keras.json``, unless it is set or Keras runs already.
-
-    Raises
-    ------
-    ConfigurationError
-        If Keras runs on another backend already, or is told to.
-    """
-    loaded = sys.modules.get("keras")
-    if loaded is not None and (backend := loaded.backend.backend()) != "tensorflow":
-        raise ConfigurationError(
-            f"Keras runs on {backend} in this process already, and this contender on TensorFlow: "
-            "start another process, with KERAS_BACKEND=tensorflow"
-        )
-    if loaded is None and (chosen := os.environ.get("KERAS_BACKEND") or "tensorflow") != "tensorflow":
-        raise ConfigurationError(
-            f"KERAS_BACKEND is {chosen}, and this contender runs on TensorFlow: unset it, or set it to tensorflow"
-        )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # CPU is what is compared
-    if loaded is None:
-        os.environ["KERAS_BACKEND"] = "tensorflow"
-    with _silent_stderr():
-        import keras  # noqa: F401  (on the backend that is chosen now)
-        import tensorflow
-
-    tensorflow.get_logger().setLevel("ERROR")  # each new contender is a new graph: that is meant
-    return tensorflow
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""One training as a learner orders it: into a folder, with checkpoints, to be stopped and resumed at will."""
+"""One training as a learner asks for it: into a folder, with checkpoints, to be stopped and resumed at will."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ CHECKPOINT = "checkpoint.safetensors"
 DEFAULT_RECIPE, DEFAULT_BACKEND = "adam", "numba"
 
 ShowEpoch = Callable[[History], None]
+Identity = dict[str, str]  # what a checkpoint keeps of where it was written
 
 
 @dataclass(frozen=True)
-class Order:
+class TrainingRequest:
     """What a learner asks for; None is "not said": the recipe's own, or the checkpoint's.
 
     Attributes
@@ -113,7 +114,7 @@ def load_kernels(backend: str | None, kernels_file: Path | None) -> Kernels:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """A training as it stands.
 
     Attributes
@@ -129,7 +130,7 @@ class Trained:
     finished: bool
 
 
-def run(order: Order, dataset: Dataset, folder: Path, resume: bool, show: ShowEpoch) -> Trained:
+def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, show: ShowEpoch) -> TrainingResult:
     """Train into ``folder``, a checkpoint an epoch; Ctrl-C ends the training after the epoch that is on.
 
     The last sixth of the training images is held out for validation (10,000 of MNIST's).
@@ -137,7 +138,7 @@ def run(order: Order, dataset: Dataset, folder: Path, resume: bool, show: ShowEp
     Raises
     ------
     ConfigurationError
-        If the folder already holds a training and ``resume`` is False, or the order contradicts the one to resume, or
+        If the folder already holds a training and ``resume`` is False, or the request contradicts the one to resume, or
         there can be no such folder.
     DataError
         If there is nothing to resume, or it is damaged.
@@ -155,7 +156,7 @@ def run(order: Order, dataset: Dataset, folder: Path, resume: bool, show: ShowEp
         raise ConfigurationError(
             f"{folder} already holds a training: go on with it (--resume), or choose another folder (--out)"
         )
-    used = _kernels(order, checkpoint)
+    used = _kernels(request, checkpoint)
     contender = KernelContender(used.backend)
     identity = {
         "kernels": used.name,
@@ -174,12 +175,12 @@ def run(order: Order, dataset: Dataset, folder: Path, resume: bool, show: ShowEp
             return stop.asked
 
         if checkpoint is not None:
-            history = _resume(order, contender, split.training, checkpoint, identity)
+            history = _resume(request, contender, split.training, checkpoint, identity)
             if history.epochs_done < history.recipe.epochs:
                 warn_of_other_conditions(checkpoint.identity, here, used.backend)
             go_on(contender, split.training, history, validation=split.test, callbacks=[keep], judge=used.backend)
         else:
-            recipe, seed = order.recipe_for(len(split.X_train)), order.seed or 0
+            recipe, seed = request.recipe_for(len(split.X_train)), request.seed or 0
             make_folder(folder)
             history = train(
                 contender,
@@ -191,30 +192,30 @@ def run(order: Order, dataset: Dataset, folder: Path, resume: bool, show: ShowEp
                 judge=used.backend,
             )
     finished = history.epochs_done == history.recipe.epochs
-    return Trained(used, contender, contender.parameters(), history, finished)
+    return TrainingResult(used, contender, contender.parameters(), history, finished)
 
 
-def _kernels(order: Order, checkpoint: Checkpoint | None) -> Kernels:
+def _kernels(request: TrainingRequest, checkpoint: Checkpoint | None) -> Kernels:
     """Load what was asked for; if nothing was, what the checkpoint was trained with."""
-    backend = order.backend
-    if backend is None and order.kernels_file is None and checkpoint is not None:
+    backend = request.backend
+    if backend is None and request.kernels_file is None and checkpoint is not None:
         kept = checkpoint.identity.get("kernels", "")
         backend = kept if kept in kernels.names() else None
-    return load_kernels(backend, order.kernels_file)
+    return load_kernels(backend, request.kernels_file)
 
 
 def _resume(
-    order: Order, contender: KernelContender, data: LabelledImages, checkpoint: Checkpoint, identity: dict[str, str]
+    request: TrainingRequest, contender: KernelContender, data: LabelledImages, checkpoint: Checkpoint, ours: Identity
 ) -> History:
     """Bring a contender to where the checkpoint was written; return the history until there."""
     history = checkpoint.history
-    asked = asdict(order.recipe_for(history.images, history.recipe)) | {"seed": order.seed}
+    asked = asdict(request.recipe_for(history.images, history.recipe)) | {"seed": request.seed}
     kept = asdict(history.recipe) | {"seed": history.seed}
-    if order.seed is None:
+    if request.seed is None:
         asked["seed"] = history.seed
     for what, there, here in (
         *(("recipe" if name == "name" else name, kept[name], asked[name]) for name in kept),
-        *((name, checkpoint.identity.get(name), identity[name]) for name in identity),
+        *((name, checkpoint.identity.get(name), ours[name]) for name in ours),
     ):
         if there != here:
             raise ConfigurationError(

@@ -14,7 +14,7 @@ from nnkernels.files import write_json, write_text
 from nnkernels.interchange import save_parameters
 from nnkernels.learn.outcome import Answers
 from nnkernels.learn.output import finite, origin, save_figures
-from nnkernels.learn.training_job import Trained
+from nnkernels.learn.training_job import TrainingResult
 from nnkernels.training import evaluate, probabilities
 
 WEIGHTS, HISTORY, METRICS = "parameters.safetensors", "history.csv", "metrics.json"
@@ -23,7 +23,7 @@ MISTAKES = 28  # shown at most
 METRICS_VERSION = 1
 
 
-def write_report(trained: Trained, dataset: Dataset, folder: Path) -> dict[str, Any]:
+def write_report(trained: TrainingResult, dataset: Dataset, folder: Path) -> dict[str, Any]:
     """Judge a training on the test images and write all of its files; return the metrics."""
     answers = Answers(dataset.test, probabilities(trained.kernels.backend, trained.parameters, dataset.X_test))
     metrics = _metrics(trained, dataset, answers)
@@ -37,7 +37,7 @@ def write_report(trained: Trained, dataset: Dataset, folder: Path) -> dict[str, 
     return metrics
 
 
-def _metrics(trained: Trained, dataset: Dataset, answers: Answers) -> dict[str, Any]:
+def _metrics(trained: TrainingResult, dataset: Dataset, answers: Answers) -> dict[str, Any]:
     history, judge = trained.history, trained.kernels.backend
     record = history.epochs[-1]
     test_loss, test_error_rate = evaluate(trained.parameters, dataset.X_test, dataset.y_test, judge)
@@ -66,7 +66,7 @@ def _judged(loss: float, error_rate: float) -> dict[str, float | None]:
     return {"loss": finite(loss), "error_rate": error_rate, "accuracy": 1 - error_rate}
 
 
-def _draw(trained: Trained, dataset: Dataset, answers: Answers, folder: Path) -> None:
+def _draw(trained: TrainingResult, dataset: Dataset, answers: Answers, folder: Path) -> None:
     history, params = trained.history, trained.parameters
     subtitle = ", ".join(
         filter(

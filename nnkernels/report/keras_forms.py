@@ -91,7 +91,5 @@ def _form(ratios: PairedRatios, scenario: str, name: str, failure: str) -> Keras
 
 def _failures(interleaved: list[InterleavedRun], scenario: str) -> dict[str, str]:
     names = {name.split(":")[0] for measured in interleaved for name in measured.failures}
-    reasons = (
-        (name, measured.failure(name, scenario)) for measured in interleaved for name in sorted(names) if is_form(name)
-    )
+    reasons = ((name, one.failure(name, scenario)) for one in interleaved for name in sorted(names) if is_form(name))
     return {name: reason for name, reason in reasons if reason}

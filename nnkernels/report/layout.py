@@ -69,6 +69,13 @@ def show(console: Console, title: str, columns: Sequence[Column], notes: Sequenc
     show_notes(console, told)
 
 
+def markdown(columns: Sequence[Column]) -> str:
+    """Return a table in Markdown."""
+    lines = [[column.heading for column in columns], ["---:" if column.right else "---" for column in columns]]
+    lines += [list(cells) for cells in zip(*(column.cells for column in columns), strict=True)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def show_notes(console: Console, notes: Sequence[str]) -> None:
     """Print a line a note, broken between words on a terminal, whole in a pipe, and an empty line after the last."""
     for note in notes:

@@ -11,9 +11,10 @@ from markupsafe import Markup
 from nnkernels import kernels, plots
 from nnkernels.report import formats, glance
 from nnkernels.report.headline import headline
+from nnkernels.report.layout import Column
 from nnkernels.report.summary import ContenderSummary, Summary
-from nnkernels.report.tables import RATIO_HEADINGS, RATIOS_NOTE, ratio_text
-from nnkernels.report.tidy import WORK, estimate, parameter_columns, records, tidy
+from nnkernels.report.tables import RATIOS_NOTE, number_columns
+from nnkernels.report.tidy import WORK, parameter_columns, records, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,19 +38,13 @@ def render(summary: Summary, asv_page: str | None, walkthrough_page: str | None 
         lstrip_blocks=True,
     )
     table = tidy(summary.run, summary.ratios)
-    parameters = [WORK, *parameter_columns(table)]
-    rows = [
-        {
-            "texts": [row["benchmark"], row["contender"], *(row[name] for name in parameters)],
-            "numbers": [
-                row["threads"],
-                formats.estimate(estimate(row), row["unit"]),
-                row["samples"],
-                *(ratio_text(row, column) for column in RATIO_HEADINGS),
-                row["best_keras"],
-            ],
-        }
-        for row in records(table)
+    rows = records(table)
+    texts = ["benchmark", "contender", WORK, *parameter_columns(table)]
+    every_number = [
+        *(Column(name, [row[name] for row in rows]) for name in texts),
+        Column("threads", [row["threads"] for row in rows], right=True),
+        *number_columns(rows),
+        Column("best Keras", [row["best_keras"] for row in rows], right=True),
     ]
     return environment.get_template("page.html.j2").render(
         headline=headline(summary),
@@ -59,9 +54,7 @@ def render(summary: Summary, asv_page: str | None, walkthrough_page: str | None 
         notes=glance.notes(summary),
         forms=glance.forms_columns(summary) if summary.keras_forms else [],
         forms_notes=glance.forms_notes(summary),
-        text_headings=["benchmark", "contender", *parameters],
-        number_headings=["threads", "value", "samples", *RATIO_HEADINGS.values(), "best Keras"],
-        rows=rows,
+        every_number=every_number,
         rows_note=RATIOS_NOTE,
         charts=[Markup(_svg(figure)) for figure in _charts(summary)],
         asv_page=asv_page,

@@ -8,7 +8,7 @@ from nnkernels.errors import ResultsError
 from nnkernels.files import write_text
 from nnkernels.report import glance
 from nnkernels.report.headline import headline
-from nnkernels.report.layout import Column
+from nnkernels.report.layout import markdown
 from nnkernels.report.summary import Summary
 
 BEGIN = "<!-- published run: written by `nnkernels publish --pin RUN`, do not edit -->"
@@ -24,16 +24,10 @@ def section(summary: Summary) -> str:
         f"{provenance['dataset']['training_images']:,} training images; {provenance['cpu']} "
         f"({provenance['microarchitecture']}), {provenance['cpus']} CPUs; Python {provenance['python']}, {packages}."
     )
-    parts = [BEGIN, f"**{headline(summary)}**", _table(glance.columns(summary)), _notes(glance.notes(summary))]
+    parts = [BEGIN, f"**{headline(summary)}**", markdown(glance.columns(summary)), _notes(glance.notes(summary))]
     if summary.keras_forms:
-        parts += [_table(glance.forms_columns(summary)), _notes(glance.forms_notes(summary))]
+        parts += [markdown(glance.forms_columns(summary)), _notes(glance.forms_notes(summary))]
     return "\n\n".join([*parts, source, END])
-
-
-def _table(columns: list[Column]) -> str:
-    lines = [[column.heading for column in columns], ["---:" if column.right else "---" for column in columns]]
-    lines += [list(cells) for cells in zip(*(column.cells for column in columns), strict=True)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _notes(notes: list[str]) -> str:

@@ -11,7 +11,7 @@ from rich.console import Console
 from nnkernels.errors import ConfigurationError
 from nnkernels.measure.correctness.gate import IMAGES, PREDICTION_TOLERANCE, GateResult
 from nnkernels.report import formats, glance
-from nnkernels.report.layout import Column, show, show_notes
+from nnkernels.report.layout import Column, markdown, show, show_notes
 from nnkernels.report.summary import Summary
 from nnkernels.report.tidy import WORK, estimate, parameter_columns, records
 from nnkernels.statistics import Estimate
@@ -38,12 +38,7 @@ def show_rows(console: Console, rows: pd.DataFrame) -> None:
     """Print every row of a run, a table a benchmark and work."""
     for (benchmark, work), of_benchmark in rows.groupby(["benchmark", WORK], sort=False):
         found = records(of_benchmark)
-        columns = [
-            *identity_columns(of_benchmark, parameter_columns(rows)),
-            estimate_column("value", found),
-            Column("samples", [str(row["samples"]) for row in found], right=True),
-            *(_ratio_column(column, found) for column in RATIO_HEADINGS),
-        ]
+        columns = [*identity_columns(of_benchmark, parameter_columns(rows)), *number_columns(found)]
         best = best_keras(of_benchmark["best_keras"])
         show(console, title(str(benchmark), str(work)), columns, [f"Best Keras: {best}."] if best else [])
     first = records(rows)[0]
@@ -68,6 +63,15 @@ def identity_columns(rows: pd.DataFrame, parameters: list[str]) -> list[Column]:
         Column(name, [str(text) for text in rows[name]], identity=True, right=name == "threads")
         for name in names
         if rows[name].astype(bool).any()
+    ]
+
+
+def number_columns(rows: list[dict[str, Any]]) -> list[Column]:
+    """Return the columns of what was measured: values, their samples, and ratios."""
+    return [
+        estimate_column("value", rows),
+        Column("samples", [str(row["samples"]) for row in rows], right=True),
+        *(_ratio_column(column, rows) for column in RATIO_HEADINGS),
     ]
 
 
@@ -130,12 +134,10 @@ def export(rows: pd.DataFrame, format_name: str) -> str:
         return rows.to_json(orient="records", indent=1, double_precision=15)
     if format_name == "csv":
         return rows.to_csv(index=False).rstrip("\n")
-    cells = [[_markdown(value) for value in row] for row in rows.itertuples(index=False)]
-    lines = [list(rows.columns), ["---"] * len(rows.columns), *cells]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown([Column(name, list(map(_text, rows[name]))) for name in rows.columns])
 
 
-def _markdown(value: object) -> str:
+def _text(value: object) -> str:
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.6g}"
     return str(value)

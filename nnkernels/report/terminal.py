@@ -9,26 +9,10 @@ from rich import progress as rich_progress
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from nnkernels.measure.asv_driver.bench_files import bench_file
 from nnkernels.measure.asv_driver.progress import Progress, ShowProgress
 from nnkernels.report.headline import preliminary
 from nnkernels.report.summary import EPOCH
-
-BENCHMARK_WORDS = {
-    "accuracy.": "accuracy: training every contender from several starts",
-    "inference.": "inference: single images",
-    "kernels.": "kernels: forward, backward and step",
-    "training.": "training: whole epochs, and the preparation",
-    "startup.": "start-up: imports and first calls",
-    "memory.": "memory: the peak of an epoch",
-    "scaling.": "scaling: batch, width, images, threads",
-    "limits.": "limits: what this machine could do",
-    "large_data.": "large data: from a memory map",
-    "ratios.": "ratios: all contenders in turns",
-    "other_work.": "ratios: other work, all contenders in turns",
-    "Setting up accuracy": "accuracy: training every contender from several starts",
-    "Setting up ratios": "ratios: all contenders in turns",
-    "Setting up other_work": "ratios: other work, all contenders in turns",
-}
 
 
 @contextmanager
@@ -42,9 +26,8 @@ def bench_progress(console: Console) -> Iterator[ShowProgress]:
         def show(progress: Progress) -> None:
             nonlocal shown
             description = bar.tasks[task].description
-            words = next((text for head, text in BENCHMARK_WORDS.items() if progress.what.startswith(head)), None)
-            if words:
-                description = f"pass {progress.pass_number} of {progress.passes}, {words}"
+            if measured := bench_file(progress.what):
+                description = f"pass {progress.pass_number} of {progress.passes}, {measured.words}"
             # A log gets a line whenever something new begins, instead of a bar.
             if not console.is_terminal and description != bar.tasks[task].description:
                 console.print(f"{100 * progress.fraction:3.0f} %  {description}", highlight=False)

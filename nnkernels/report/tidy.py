@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nnkernels.measure.asv_driver.bench_files import BenchFile, bench_file
 from nnkernels.measure.timing.scenarios import FORMER_UNITS, FURTHER_SCENARIOS, SCENARIOS
 from nnkernels.report import keras_forms
 from nnkernels.report.ratios import BASELINE, PairedRatio, PairedRatios
@@ -28,21 +29,7 @@ VALUE_COLUMNS = ["threads", "value", "unit", "ci_low", "ci_high", "samples", *RA
 SOURCE_COLUMNS = ["dataset", "commit", "machine", "recorded_at"]
 FIXED_COLUMNS = [*IDENTITY_COLUMNS, *VALUE_COLUMNS, *SOURCE_COLUMNS]
 SCENARIO_UNITS = {work.name: work.unit for work in (*SCENARIOS, *FURTHER_SCENARIOS)} | FORMER_UNITS
-ACCURACY_UNIT = "error_rate"
-# asv's words for what the interleaved runs hold with more detail.
-INTERLEAVED_UNIT = "relative time"
-OF_PANELS = ("ratios.", "other_work.")
-# Benchmarks without a parameter for threads: these run on all of them, the others on one.
-ON_ALL_THREADS = ("accuracy.", "startup.", "memory.")
 SUBJECTS = ("contender", "backend")
-
-# Files of version 1 do not name the parameters.
-VERSION_1_PARAMETERS = {
-    "accuracy": ("contender", "dataset"),
-    "inference": ("contender", "images", "threads", "dataset"),
-    "kernels": ("backend", "batch_size", "dataset"),
-    "training": ("contender", "threads", "dataset"),
-}
 
 
 def tidy(run: Run, ratios: PairedRatios | None = None) -> pd.DataFrame:
@@ -133,10 +120,10 @@ def asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Return the rows of a run that are not of its interleaved runs: each value from processes of its own."""
     for name, columns in results["results"].items():
         of_benchmark = dict(zip(results["result_columns"], columns, strict=False))
-        unit = results.get("units", {}).get(name, "seconds")
-        if name.startswith(OF_PANELS) or unit == INTERLEAVED_UNIT or of_benchmark.get("result") is None:
+        file = bench_file(name) or BenchFile(name, name)  # one that is gone
+        if file.interleaved or of_benchmark.get("result") is None:
             continue
-        names = results.get("parameter_names", {}).get(name) or VERSION_1_PARAMETERS[name.split(".")[0]]
+        names = results["parameter_names"][name]
         combinations = list(itertools.product(*of_benchmark["params"]))
         samples = of_benchmark.get("samples") or [None] * len(combinations)
         processes = results.get("processes", {}).get(name) or [[value] for value in of_benchmark["result"]]
@@ -148,18 +135,17 @@ def asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
             parameters = dict(zip(names, (text.strip("'") for text in combination), strict=True))
             contender = next((parameters.pop(key) for key in SUBJECTS if key in parameters), "")
             parameters.pop("dataset", None)
-            accuracy = name.startswith("accuracy.")
             estimate = (
                 mean_over_seeds(np.asarray(sample))
-                if accuracy
+                if file.once
                 else median_over_processes([np.log([measured]) for measured in of_processes]).exp()
             )
             yield {
                 "benchmark": name,
                 "contender": contender,
-                "threads": parameters.pop("threads", "all" if name.startswith(ON_ALL_THREADS) else "1"),
+                "threads": parameters.pop("threads", file.threads),
                 **parameters,
-                "unit": ACCURACY_UNIT if accuracy else unit.replace(" ", "_"),
+                "unit": results["units"].get(name, "seconds").replace(" ", "_"),
                 **_estimate_columns(estimate),
             }
 

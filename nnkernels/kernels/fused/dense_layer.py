@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.jit import part
-from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
+from nnkernels.kernels.fused.model import Batch, Buffers, Model, TrainingSizes
 from nnkernels.kernels.simd import at, load, relu, store, width, zeros
 from nnkernels.parameters import FloatArray
 
@@ -19,13 +19,13 @@ MOST_PANEL_LANES = 24
 @part
 def first_layer(
     model: Model,
-    space: Workspace,
+    space: Buffers,
     images: npt.NDArray[Any],
     y: npt.NDArray[Any],
     order: npt.NDArray[np.int64],
     batch: Batch,
     mine: tuple[int, int],
-    sizes: Sizes,
+    sizes: TrainingSizes,
     scale: np.float32,
     panel: Any,
 ) -> None:
@@ -61,12 +61,12 @@ def first_layer(
 def add_outer_products(
     target: FloatArray,
     images: npt.NDArray[Any],
-    space: Workspace,
+    space: Buffers,
     hidden_lanes: int,
     order: npt.NDArray[np.int64],
     batch: Batch,
     mine: tuple[int, int],
-    sizes: Sizes,
+    sizes: TrainingSizes,
     factor: np.float32,
     panel: Any,
 ) -> None:

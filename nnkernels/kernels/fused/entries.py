@@ -12,7 +12,7 @@ from nnkernels.jit import COMPILES
 from nnkernels.kernels import numba_kernels
 from nnkernels.kernels.contract import SGD, OptimizerState, UpdateRule, step_sizes
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
-from nnkernels.kernels.fused.model import Layout, Sizes, training_memory
+from nnkernels.kernels.fused.model import Layout, TrainingSizes, training_memory
 from nnkernels.kernels.fused.nonzero import MAX_INPUTS, NonzeroImages, pack_nonzero, unpack_nonzero
 from nnkernels.kernels.fused.prediction import Convert, Predict, compiled_predictor
 from nnkernels.kernels.fused.shares import shares_of_threads
@@ -101,7 +101,7 @@ def train_inplace(
         order,
         np.ascontiguousarray(step_sizes(rule, learning_rates, int(state.step[0]))),
         shares_of_threads(layout, threads),
-        Sizes(layout.inputs, layout.hidden, layout.classes, batch_size),
+        TrainingSizes(layout.inputs, layout.hidden, layout.classes, batch_size),
         np.float32(scale),
         rule,
     )

@@ -98,7 +98,7 @@ def _layout(inputs: int, hidden: int, classes: int, most_panel_lanes: int) -> La
     return Layout(inputs, hidden, classes, most_panel_lanes)
 
 
-class Workspace(NamedTuple):
+class Buffers(NamedTuple):
     """What a stretch of training needs beside parameters and data; allocated once.
 
     Attributes
@@ -121,7 +121,7 @@ class Workspace(NamedTuple):
 
 def training_memory(
     layout: Layout, batch_size: int, threads: int, dense: bool, models: int
-) -> tuple[list[Model], Workspace]:
+) -> tuple[list[Model], Buffers]:
     """Return so many models and a workspace, all zeros, in memory that the next call on this thread is given again.
 
     Fresh memory would cost a short stretch more than its arithmetic: the system hands it over page by page.
@@ -144,11 +144,11 @@ def training_memory(
     kept[: ends[-1]] = 0
     arrays = [kept[start : start + length] for start, length in zip((0, *ends), lengths, strict=False)]
     A1, dZ1, dlogits, all_columns, features = arrays[models:]
-    space = Workspace(A1, dZ1, dlogits, all_columns.reshape(threads, columns), features)
+    space = Buffers(A1, dZ1, dlogits, all_columns.reshape(threads, columns), features)
     return [layout.model(memory) for memory in arrays[:models]], space
 
 
-class Sizes(NamedTuple):
+class TrainingSizes(NamedTuple):
     """The sizes that are no compile-time constants."""
 
     inputs: int

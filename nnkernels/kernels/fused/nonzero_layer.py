@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.jit import part
-from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
+from nnkernels.kernels.fused.model import Batch, Buffers, Model, TrainingSizes
 from nnkernels.kernels.fused.nonzero import NonzeroImages
 from nnkernels.kernels.simd import (
     add_to,
@@ -37,13 +37,13 @@ AHEAD = 8  # images: long enough for memory to answer, short enough to stay in t
 @part
 def first_layer(
     model: Model,
-    space: Workspace,
+    space: Buffers,
     images: NonzeroImages,
     y: npt.NDArray[Any],
     order: npt.NDArray[np.int64],
     batch: Batch,
     mine: tuple[int, int],
-    sizes: Sizes,
+    sizes: TrainingSizes,
     scale: np.float32,
     panel: Any,
 ) -> None:
@@ -87,12 +87,12 @@ def first_layer(
 def add_outer_products(
     target: FloatArray,
     images: NonzeroImages,
-    space: Workspace,
+    space: Buffers,
     hidden_lanes: int,
     order: npt.NDArray[np.int64],
     batch: Batch,
     mine: tuple[int, int],
-    sizes: Sizes,
+    sizes: TrainingSizes,
     factor: np.float32,
     panel: Any,
 ) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from nnkernels.jit import part
 from nnkernels.kernels import simd
-from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
+from nnkernels.kernels.fused.model import Batch, Buffers, Model, TrainingSizes
 from nnkernels.kernels.simd import four_times, is_positive, load, maximum, store, transpose_eight, zeros
 from nnkernels.parameters import FloatArray
 
@@ -52,13 +52,13 @@ def softmax_of_eight(
 @part
 def output_layer(
     model: Model,
-    space: Workspace,
+    space: Buffers,
     columns: FloatArray,
     y: npt.NDArray[np.int64],
     order: npt.NDArray[np.int64],
     batch: Batch,
     mine: tuple[int, int],
-    sizes: Sizes,
+    sizes: TrainingSizes,
 ) -> None:
     """``dlogits = (softmax(A1 W2 + b2) - onehot(y)) / N`` and ``dZ1 = (dlogits W2^T) * [A1 > 0]``.
 
@@ -93,7 +93,7 @@ def output_layer(
 
 @part
 def sum_gradients(
-    grads: Model, space: Workspace, batch: Batch, units: tuple[int, int], outputs: Any, four_rows: Any
+    grads: Model, space: Buffers, batch: Batch, units: tuple[int, int], outputs: Any, four_rows: Any
 ) -> None:
     """``dW2 = A1^T dlogits`` and ``db1 = sum_n dZ1`` of a range of units, and ``db2 = sum_n dlogits``.
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from nnkernels.jit import ordered_kernel
 from nnkernels.kernels.contract import UpdateRule
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
-from nnkernels.kernels.fused.model import Batch, Model, Sizes, Workspace
+from nnkernels.kernels.fused.model import Batch, Buffers, Model, TrainingSizes
 from nnkernels.kernels.fused.output_layer import output_layer, sum_gradients
 from nnkernels.kernels.fused.shares import PIXELS, RANGES, UNITS
 from nnkernels.kernels.fused.update import descend, update
@@ -45,13 +45,13 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain: bool
         grads: Model,
         first: FloatArray,
         second: FloatArray,
-        space: Workspace,
+        space: Buffers,
         images: Any,
         y: npt.NDArray[np.int64],
         order: npt.NDArray[np.int64],
         steps: npt.NDArray[np.float32],
         shares: npt.NDArray[np.int64],
-        sizes: Sizes,
+        sizes: TrainingSizes,
         scale: np.float32,
         rule: UpdateRule,
     ) -> None:

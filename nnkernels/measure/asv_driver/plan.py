@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nnkernels import kernels
 from nnkernels.contenders import entry
 from nnkernels.errors import ConfigurationError, UnknownNameError
+from nnkernels.measure.asv_driver.bench_files import BENCH_FILES
 from nnkernels.measure.timing.distinct import KERNEL_BENCHMARKS, kernel_owner
 from nnkernels.measure.timing.interleaved_run import contenders_in_process
 from nnkernels.measure.timing.threads import SETTINGS
@@ -30,18 +31,13 @@ class Profile:
         Trainings for the test error.
     minutes : int
         About how long it takes on two cores with the extra ``bench``, for the display.
+    includes : tuple of str
+        The profiles whose benchmarks are measured, by :data:`~nnkernels.measure.asv_driver.bench_files.BENCH_FILES`.
     threads : tuple of str
         Thread settings of the contenders whose threads are fixed for the life of a process, unless others are asked
         for. The contenders that can change threads are always measured at both.
     seeds_to_accuracy, samples : int
         Trainings of "time to accuracy" in each process, and processes for each number of start-up and memory.
-    everything : bool
-        Whether kernels, start-up, memory, the limits of the machine and data larger than memory are measured.
-    other_work : bool
-        Whether the further scenarios (Adam, large batches, wide layers, time to accuracy) are, over as many processes
-        as the other ratios.
-    scaling : bool
-        Whether scaling is.
     resumable : bool
         Whether an interrupted run goes on where it was.
     """
@@ -51,33 +47,21 @@ class Profile:
     rounds: int
     seeds: int
     minutes: int
+    includes: tuple[str, ...]
     threads: tuple[str, ...] = SETTINGS
     seeds_to_accuracy: int = 10
     samples: int = 3
-    everything: bool = True
-    other_work: bool = True
-    scaling: bool = True
     resumable: bool = False
 
 
 # An interval is over processes: more rounds, seeds or samples within one narrow it little. In quick, frameworks have
 # one thread: in every recorded run, each trained an epoch faster on one thread than on all.
 PROFILES = {
-    "quick": Profile(
-        ratio_passes=4,
-        single_passes=1,
-        rounds=1,
-        seeds=3,
-        minutes=3,
-        threads=("1",),
-        everything=False,
-        other_work=False,
-        scaling=False,
-    ),
+    "quick": Profile(4, 1, rounds=1, seeds=3, minutes=3, includes=("quick",), threads=("1",)),
     "standard": Profile(
-        ratio_passes=4, single_passes=1, rounds=1, seeds=10, minutes=30, seeds_to_accuracy=4, samples=1, scaling=False
+        4, 1, rounds=1, seeds=10, minutes=30, includes=("quick", "standard"), seeds_to_accuracy=4, samples=1
     ),
-    "full": Profile(ratio_passes=10, single_passes=3, rounds=3, seeds=10, minutes=150, resumable=True),
+    "full": Profile(10, 3, rounds=3, seeds=10, minutes=150, includes=("quick", "standard", "full"), resumable=True),
 }
 # Of the benchmarks that are interleaved runs, by thread setting, and what goes before it, by the process of an `Entry`.
 CLASSES = {"1": "OneThread", "all": "AllThreads"}
@@ -125,26 +109,28 @@ def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads:
             raise ConfigurationError(
                 f"{name} asks for the process {process!r}, which no benchmark measures; known are: {known}"
             )
-    ratios = _ratios(chosen, contenders, dataset, threads)
-    if chosen.other_work:
-        ratios += _other_work(contenders, dataset, threads)
-    singles = _singles(chosen, contenders, dataset)
-    # Training again from the same seeds would give the same error rates: once is enough. Not in the first pass, whose
-    # ratios are the first results on the terminal.
-    accuracy = _call("accuracy.ErrorRate.track_(test|train)", contenders, [dataset])
+    asked = _asked(contenders, dataset)
     count = max(chosen.single_passes, chosen.ratio_passes)
-    passes = [
-        (
-            *((accuracy,) if number == min(1, count - 1) else ()),
-            *(singles if number >= count - chosen.single_passes else ()),
-            *(ratios if number < chosen.ratio_passes else ()),
-        )
-        for number in range(count)
-    ]
-    return Plan(tuple(passes))
+    passes: list[list[str]] = [[] for _ in range(count)]
+    for file in BENCH_FILES:
+        if file.planned.keys().isdisjoint(chosen.includes):
+            continue
+        if file.interleaved:
+            patterns = {"ratios": _ratios, "other_work": _other_work}[file.name](chosen, contenders, dataset, threads)
+            numbers = range(chosen.ratio_passes)
+        else:
+            patterns = file.patterns(chosen.includes, asked)
+            # The ratios of the first pass are the first results on the terminal, so the rest comes later. Training
+            # again from the same seeds would give the same error rates: once is enough.
+            numbers = (
+                range(min(1, count - 1), min(2, count)) if file.once else range(count - chosen.single_passes, count)
+            )
+        for number in numbers:
+            passes[number] += patterns
+    return Plan(tuple(map(tuple, passes)))
 
 
-def _ratios(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> tuple[str, ...]:
+def _ratios(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> list[str]:
     # Each call is a process, so asv keeps little of an interleaved run: each contender against NumPy, and in a short
     # run ours alone. The records keep all of it.
     patterns = []
@@ -153,7 +139,7 @@ def _ratios(chosen: Profile, contenders: Sequence[str], dataset: str, threads: S
         members = contenders_in_process(contenders, process)
         baseline = "numpy" if "numpy" in members else "keras-fit"
         compared = [name for name in own if name != baseline]
-        if not chosen.everything:
+        if "standard" not in chosen.includes:
             compared = [name for name in compared if name in kernels.names()] or compared[:1]
         # One contender has nobody to be compared with; the run gates and times it all the same.
         compared = compared or own[:1]
@@ -162,50 +148,34 @@ def _ratios(chosen: Profile, contenders: Sequence[str], dataset: str, threads: S
             for setting in threads
             if compared
         ]
-    return tuple(patterns)
+    return patterns
 
 
-def _other_work(contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> tuple[str, ...]:
+def _other_work(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> list[str]:
     # As little of it: ours against NumPy at one of the scenarios.
     patterns = []
     for process, prefix in PROCESSES.items():
         trainers = [name for name in contenders if entry(name).trains and entry(name).process == process]
         others = [name for name in trainers if name != "numpy"] or trainers
         compared = [name for name in others if name in kernels.names()] or others[:1]
+        benchmark = f"other_work.{prefix}{{}}.{RELATIVE_TIME}"
         patterns += [
-            _call(
-                f"other_work.{prefix}{CLASSES[setting]}.{RELATIVE_TIME}",
-                compared,
-                ["numpy"],
-                ["epoch, Adam"],
-                [dataset],
-            )
+            _call(benchmark.format(CLASSES[setting]), compared, ["numpy"], ["epoch, Adam"], [dataset])
             for setting in threads
             if compared
         ]
-    return tuple(patterns)
+    return patterns
 
 
-def _singles(chosen: Profile, contenders: Sequence[str], dataset: str) -> tuple[str, ...]:
-    # Epochs and predictions are timed by the interleaved runs alone: the benchmarks training and inference are for asv
-    # by hand.
-    patterns = []
-    named = f"({'|'.join(re.escape(repr(name)) for name in contenders)})"
-    if chosen.everything:
-        backends = [name for name in contenders if name in kernels.names()]
-        for kernel in KERNEL_BENCHMARKS:
-            # Functions that backends share are timed for one of them.
-            owning = [name for name in backends if kernel_owner(kernel, name) == name]
-            if owning:
-                patterns.append(_call(f"kernels.Kernels.time_{kernel}", owning, [1, 32, 256, 2048], [dataset]))
-        patterns += [
-            rf"^(limits|large_data)[.].*{re.escape(repr(dataset))}",
-            r"^startup[.](Import|NumbaItself)[.]",
-            rf"^(startup[.]FirstCall|memory)[.].*{named}.*{re.escape(repr(dataset))}",
-        ]
-    if chosen.scaling:
-        patterns.append(rf"^scaling[.].*{named}.*{re.escape(repr(dataset))}")
-    return tuple(patterns)
+def _asked(contenders: Sequence[str], dataset: str) -> Mapping[str, Sequence[object]]:
+    """Return what the patterns of :class:`BenchFile` stand for."""
+    backends = [name for name in contenders if name in kernels.names()]
+    return {
+        "contender": contenders,
+        "dataset": [dataset],
+        # Functions that backends share are timed for one of them.
+        **{kernel: [name for name in backends if kernel_owner(kernel, name) == name] for kernel in KERNEL_BENCHMARKS},
+    }
 
 
 def _call(benchmark: str, *parameters: Sequence[object]) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnkernels.errors import MeasurementError
+from nnkernels.measure.asv_driver.options import BenchOptions
 from nnkernels.measure.asv_driver.workspace import CONFIG_NAME, Workspace
 from nnkernels.measure.records.environment import python_path, timed_environment
 
@@ -103,7 +104,7 @@ def run_pass(
     child_environment = {
         **timed_environment(),
         **environment,
-        "NNKERNELS_BENCH_RECORDS": str(where.records),
+        **BenchOptions(records=str(where.records)).as_environ(),
         DATE_VARIABLE: str(workspace.commit_date),
         # asv hides PYTHONPATH from its benchmarks, but for this.
         "ASV_PYTHONPATH": python_path(),

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, Interruption, MeasurementError, MissingDependencyError
 from nnkernels.measure.asv_driver.files import add_to_history, merge_passes
+from nnkernels.measure.asv_driver.options import BenchOptions
 from nnkernels.measure.asv_driver.plan import Plan, Profile, make_plan, takes_part
 from nnkernels.measure.asv_driver.process import Pass, register_machine, run_pass
 from nnkernels.measure.asv_driver.progress import Progress, RecordsSoFar, ShowProgress
@@ -107,7 +108,7 @@ def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, pro
     Raises
     ------
     ConfigurationError
-        If Numba is told not to compile.
+        If Numba is told not to compile, or a variable ``NNKERNELS_BENCH_*`` has a value that it cannot have.
     MeasurementError
         If a benchmark fails: nothing is kept of the run then.
     Interruption
@@ -115,13 +116,22 @@ def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, pro
     """
     names, not_installed = choose_contenders(request.contenders, request.profile_name)
     plan = make_plan(request.profile, names, dataset.name, request.threads)
+    options = replace(
+        BenchOptions.from_environ(),
+        contenders=tuple(names),
+        dataset=dataset.name,
+        rounds=request.profile.rounds,
+        seeds=request.profile.seeds,
+        seeds_to_accuracy=request.profile.seeds_to_accuracy,
+        samples=request.profile.samples,
+    )
     started = datetime.now(UTC)
     origin = {**provenance.collect(dataset, timed=True), "seeds": request.profile.seeds}
     require_compiled()
     machine = request.machine or provenance.machine_name()
-    with _scratch(workspace, request, names, dataset, machine, origin["machine_code"]) as scratch:
+    with _scratch(workspace, request, options, dataset, machine, origin["machine_code"]) as scratch:
         environment = register_machine(workspace, machine, _machine_information(origin), scratch)
-        passes = _measure(workspace, machine, dataset, names, plan, scratch, environment, progress, request.profile)
+        passes = _measure(workspace, machine, dataset, options, plan, scratch, environment, progress, request.profile)
         interleaved = [measured for where in passes for measured in load_interleaved(where.records)]
         if in_use := load_keras(where.records for where in passes):
             origin["keras"] = in_use
@@ -156,17 +166,17 @@ def _is_resumable(workspace: Workspace, profile: Profile) -> bool:
 
 @contextmanager
 def _scratch(
-    workspace: Workspace, request: Request, names: list[str], dataset: Dataset, machine: str, machine_code: str
+    workspace: Workspace, request: Request, options: BenchOptions, dataset: Dataset, machine: str, machine_code: str
 ) -> Iterator[Path]:
     """Yield the folder of the passes; that of a resumable run stays until the run is complete."""
     if not _is_resumable(workspace, request.profile):
         with tempfile.TemporaryDirectory(prefix="nnkernels-bench-") as folder:
             yield Path(folder)
         return
-    asked = "|".join([workspace.commit, machine, dataset.sha256, request.profile_name, *request.threads, *names])
+    asked = "|".join([workspace.commit, machine, dataset.sha256, request.profile_name, *request.threads])
     # Passes of another commit, of other versions of anything, or of other machine code are never mixed with these.
     versions = "|".join(f"{name}{version}" for name, version in provenance.package_versions().items())
-    identity = f"{asked}|{versions}|{machine_code}|{request.profile}|{find_settings().kept}"
+    identity = f"{asked}|{options}|{versions}|{machine_code}|{request.profile}|{find_settings().kept}"
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     kept = workspace.root / ".asv" / "resumable" / key
     kept.mkdir(parents=True, exist_ok=True)
@@ -178,7 +188,7 @@ def _measure(
     workspace: Workspace,
     machine: str,
     dataset: Dataset,
-    names: list[str],
+    options: BenchOptions,
     plan: Plan,
     scratch: Path,
     environment: dict[str, str],
@@ -187,16 +197,7 @@ def _measure(
 ) -> list[Pass]:
     # Unpacked once here, the data load in milliseconds in each of some sixty processes.
     write_folder(scratch / "data", dataset)
-    environment = {
-        **environment,
-        "NNKERNELS_DATA": str(scratch / "data"),
-        "NNKERNELS_BENCH_CONTENDERS": ",".join(names),
-        "NNKERNELS_BENCH_DATASET": dataset.name,
-        "NNKERNELS_BENCH_ROUNDS": str(profile.rounds),
-        "NNKERNELS_BENCH_SEEDS": str(profile.seeds),
-        "NNKERNELS_BENCH_SEEDS_TO_ACCURACY": str(profile.seeds_to_accuracy),
-        "NNKERNELS_BENCH_SAMPLES": str(profile.samples),
-    }
+    environment = {**environment, "NNKERNELS_DATA": str(scratch / "data"), **options.as_environ()}
     complete: list[Pass] = []
     records = RecordsSoFar()
     total = sum(len(patterns) for patterns in plan.passes)

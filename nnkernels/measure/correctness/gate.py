@@ -64,7 +64,7 @@ class GateResult:
         return self.max_abs_difference <= self.tolerance and self.prediction_difference <= PREDICTION_TOLERANCE
 
 
-def measure(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:
+def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:
     """Train ``contender`` and the oracle from the same start on the same 2,049 real images, and compare.
 
     A contender that cannot train is given what the oracle has trained, and judged by its predictions. The contender
@@ -105,7 +105,7 @@ def require(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | 
     GateError
         If its parameters or its predictions depart from the oracle's by more than the tolerance.
     """
-    result = measure(name, contender, dataset, recipe)
+    result = compare_with_oracle(name, contender, dataset, recipe)
     if not result.passed and not result.trained:
         raise GateError(
             f"{name} departs from the float64 oracle: given the oracle's parameters, which it keeps to within "
@@ -138,7 +138,7 @@ def verify(name: str, dataset: Dataset, recipe: Recipe | None = None) -> GateRes
     """
     contender = contenders.create_anywhere(name)
     try:
-        return measure(name, contender, dataset, recipe)
+        return compare_with_oracle(name, contender, dataset, recipe)
     finally:
         contender.close()
 

@@ -27,7 +27,7 @@ KERAS_DEFAULTS = {
 # What asv starts for each benchmark; it sets variables of its own only in environments that it has made.
 ASV_PROGRAM = ("asv", "benchmark.py")
 TIMING_COMMANDS = ("run", "setup_cache", "run_server")
-STARTED_OVER = "NNKERNELS_BENCH_STARTED_OVER"
+STARTED_OVER = "NNKERNELS_STARTED_OVER"
 
 REMOVED, KEPT, HARMLESS = "removed", "kept", "harmless"
 

@@ -86,7 +86,11 @@ def package_versions() -> dict[str, str]:
 
 
 def cpu_name() -> str:
-    """Return the processor's name as it gives it, or its architecture where it gives none."""
+    """Return the processor's name as it gives it, or its architecture where it gives none.
+
+    py-cpuinfo gives the same name and takes a second. archspec has it for x86 and macOS alone, with its padding, and
+    calls the microarchitectures otherwise than LLVM, whose names are on record.
+    """
     if platform.system() == "Linux":
         match = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text("utf-8"), re.MULTILINE)
         if match:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -58,22 +58,6 @@ class RunRecord:
     provenance: dict[str, Any]
 
 
-def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:
-    # Version 1 knew one profile, both settings, and a reason only for a dirty tree.
-    recorded = content.pop("recorded")
-    return {
-        **content,
-        "unrecorded": "" if recorded else "uncommitted changes",
-        "profile": "quick",
-        "threads": ["1", "all"],
-        "planned_passes": content["passes"],
-    }
-
-
-# How a record of each old version becomes one of the next.
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_version_1}
-
-
 def interleaved_file(folder: str | Path) -> Path:
     """Return the path of a new interleaved run in a folder of them, under a name of its own."""
     return Path(folder) / f"panel-{uuid.uuid4().hex}.json"
@@ -118,20 +102,18 @@ def write_run(folder: Path, record: RunRecord, interleaved: list[InterleavedRun]
 
 
 def read_run(folder: Path) -> tuple[RunRecord, list[InterleavedRun], dict[str, Any]]:
-    """Read what :func:`write_run` wrote, of this version or an older one.
+    """Read what :func:`write_run` wrote.
 
     Raises
     ------
     ResultsError
-        If a file is missing, damaged, or of a version that this nnkernels does not know.
+        If a file is missing, damaged, or of another version.
     """
     record, panels, asv_results = (_read(folder / name) for name in ("run.json", "panels.json", "asv.json"))
     try:
         version = record.pop("version")
-        if version != VERSION and version not in UPGRADES:
-            raise ResultsError(f"{folder}: has version {version}; this nnkernels reads 1 to {VERSION}: upgrade it")
-        for old in range(version, VERSION):
-            record = UPGRADES[old](record)
+        if version != VERSION:
+            raise ResultsError(f"{folder}: has version {version}; this nnkernels reads {VERSION}: use another release")
         return RunRecord(**record), [InterleavedRun(**measured) for measured in panels["panels"]], asv_results
     except (TypeError, KeyError) as error:
         raise ResultsError(f"{folder}: damaged, {error}; restore it from git or delete the folder") from error

@@ -1,4 +1,7 @@
-"""How large the caches are: what the machine tells of them, and what is assumed where it tells nothing."""
+"""How large the caches are: what the machine tells of them, and what is assumed where it tells nothing.
+
+py-cpuinfo adds the L1 and L2 of all cores up, does not say who shares them, and takes a second; archspec has no caches.
+"""
 
 from __future__ import annotations
 

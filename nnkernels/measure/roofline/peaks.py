@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from threading import Barrier
@@ -14,12 +13,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import ThreadpoolController
 
-from nnkernels.errors import ConfigurationError
 from nnkernels.jit import kernel
 from nnkernels.measure.correctness.compiled import require_compiled
 from nnkernels.measure.roofline.caches import Caches, read_caches
+from nnkernels.process_settings import kept_threads, limit_blas
 
 GIGA = 1e9
 SAMPLES = 7
@@ -113,7 +111,8 @@ def matmul_gflops(threads: int, samples: int = SAMPLES) -> float:
     """Return the GFLOP/s of the best of several square float32 matrix products, sustained over a sample."""
     best = 0.0
     rng = np.random.default_rng(0)
-    with blas_threads(threads):
+    with kept_threads():
+        limit_blas(threads)
         for size in MATMUL_SIZES:
             left, right = (rng.random((size, size), np.float32) for _ in range(2))
             seconds = _least_seconds(partial(np.matmul, left, right, out=np.empty_like(left)), samples)
@@ -180,24 +179,6 @@ def read_sum(values: npt.NDArray[np.float32], repeats: int) -> float:
             c += third[i]
             d += fourth[i]
     return float(a + b + c + d)
-
-
-@contextmanager
-def blas_threads(threads: int) -> Iterator[None]:
-    """Limit NumPy's BLAS to a number of threads, and see that it keeps to it; afterwards it has those of before.
-
-    Raises
-    ------
-    ConfigurationError
-        If it runs on another number.
-    """
-    with ThreadpoolController().limit(limits=threads, user_api="blas"):
-        for library in ThreadpoolController().info():
-            if library["user_api"] == "blas" and library["num_threads"] != threads:
-                raise ConfigurationError(
-                    f"{library['internal_api']} runs on {library['num_threads']} threads, not {threads}"
-                )
-        yield
 
 
 def _least_seconds(run: Callable[[], Any], samples: int) -> float:

@@ -18,9 +18,10 @@ from nnkernels.measure.timing.distinct import prediction_owner
 from nnkernels.measure.timing.interleaving import SecondsByRound, Task, alternate, log_ratios
 from nnkernels.measure.timing.scenarios import Scenario
 from nnkernels.measure.timing.tasks import SEED, predict_task, prepare_task, train_task
-from nnkernels.measure.timing.threads import thread_count
+from nnkernels.measure.timing.threads import SETTINGS, thread_count
 from nnkernels.measure.timing.time_to_accuracy import SEEDS, Trainings
 from nnkernels.parameters import initial_parameters
+from nnkernels.process_settings import kept_threads
 from nnkernels.recipes import Recipe
 
 # In every process, so that what is in another can be compared with them.
@@ -74,6 +75,7 @@ def contenders_in_process(names: Sequence[str], process: str) -> list[str]:
     return [name for name in names if name in REFERENCES] + own
 
 
+@kept_threads()
 def run_interleaved(
     names: Sequence[str],
     dataset: Dataset,
@@ -87,7 +89,7 @@ def run_interleaved(
 
     Neighbouring scenarios of the same recipe share gate and preparation. A contender that fails is left out, with the
     reason; the others go on. A backend that predicts by another's function has no times of its own for predictions
-    where that one takes part.
+    where that one takes part. Afterwards BLAS and Numba have their threads of before.
 
     Parameters
     ----------
@@ -119,7 +121,8 @@ def run_interleaved(
                 and not _timed_as_another(scenario, name, ready)
             }
             if scenario.kind == "time to accuracy":
-                _time_to_accuracy(scenario, scenarios, able, dataset, seeds, measured)
+                alone = [other for other in scenarios if other.kind == "training alone" and other.recipe == recipe]
+                _time_to_accuracy([scenario, *alone], able, dataset, seeds, measured)
             elif scenario.kind != "training alone":
                 _time_segments(scenario, able, dataset, rounds, measured)
             keep(measured)
@@ -167,34 +170,24 @@ def _time_segments(
     scenario: Scenario, able: dict[str, Contender], dataset: Dataset, rounds: int, measured: InterleavedRun
 ) -> None:
     make = {"train": train_task, "predict": predict_task, "prepare": prepare_task}[scenario.kind]
-    tasks = {
-        f"{name}@{setting}": make(scenario, contender, dataset, thread_count(setting))
-        for name, contender in able.items()
-        for setting in _settings(contender, measured.framework_threads)
-    }
+    labelled = _labelled(able, measured.framework_threads)
+    tasks = {label: make(scenario, contender, dataset, threads) for label, (contender, threads) in labelled.items()}
     measured.seconds[scenario.name] = _in_turns(scenario, tasks, rounds, measured)
 
 
 def _time_to_accuracy(
-    scenario: Scenario,
-    scenarios: Sequence[Scenario],
-    able: dict[str, Contender],
-    dataset: Dataset,
-    seeds: int,
-    measured: InterleavedRun,
+    group: Sequence[Scenario], able: dict[str, Contender], dataset: Dataset, seeds: int, measured: InterleavedRun
 ) -> None:
-    trainings = {
-        f"{name}@{setting}": Trainings(scenario, contender, dataset)
-        for name, contender in able.items()
-        for setting in _settings(contender, measured.framework_threads)
-    }
-    tasks = {label: trainings[label].task(thread_count(label.split("@")[1])) for label in trainings}
+    """Time the first scenario of a group of one recipe; the others are the same trainings without the preparation."""
+    scenario, *alone = group
+    labelled = _labelled(able, measured.framework_threads)
+    trainings = {label: Trainings(scenario, contender, dataset) for label, (contender, _) in labelled.items()}
+    tasks = {label: trainings[label].task(threads) for label, (_, threads) in labelled.items()}
     # The trainings keep a clock of their own, which stands still between the epochs; that of the turns is left.
     timed = _in_turns(scenario, tasks, seeds, measured)
     measured.seconds[scenario.name] = {label: trainings[label].both for label in timed}
-    for alone in scenarios:
-        if alone.kind == "training alone" and alone.recipe == scenario.recipe:
-            measured.seconds[alone.name] = {label: trainings[label].training for label in timed}
+    for training in alone:
+        measured.seconds[training.name] = {label: trainings[label].training for label in timed}
 
 
 def _in_turns(scenario: Scenario, tasks: dict[str, Task], rounds: int, measured: InterleavedRun) -> SecondsByRound:
@@ -224,10 +217,15 @@ def _timed_as_another(scenario: Scenario, name: str, ready: Mapping[str, Contend
     return owner != name and owner in ready
 
 
-def _settings(contender: Contender, framework_threads: str) -> tuple[str, ...]:
+def _labelled(able: dict[str, Contender], framework_threads: str) -> dict[str, tuple[Contender, int]]:
+    """Return who is timed under which label, on how many threads."""
     # Who can change threads at any time is measured at both settings beside each setting of those who cannot,
     # so that a ratio against the other's faster setting is a ratio within one process too.
-    return ("1", "all") if contender.threads_can_change else (framework_threads,)
+    return {
+        f"{name}@{setting}": (contender, thread_count(setting))
+        for name, contender in able.items()
+        for setting in (SETTINGS if contender.threads_can_change else [framework_threads])
+    }
 
 
 def _at_scenario(contender: str, scenario: str) -> str:

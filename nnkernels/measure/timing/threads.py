@@ -1,4 +1,8 @@
-"""How many threads ``1`` and ``all`` stand for: the CPUs that affinity and the cgroup's quota leave to this process."""
+"""How many threads ``1`` and ``all`` stand for: the CPUs that affinity and the cgroup's quota leave to this process.
+
+loky's ``cpu_count`` gives the same number, but not the quota itself, which is on record; it also obeys an environment
+variable of its own, and fails where the quota cannot be read as a number.
+"""
 
 from __future__ import annotations
 

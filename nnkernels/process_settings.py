@@ -1,0 +1,72 @@
+"""Settings of the process, set for a while: threads of BLAS, Numba and PyTorch, and environment variables."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+from threadpoolctl import ThreadpoolController
+
+from nnkernels.errors import ConfigurationError
+
+
+@contextmanager
+def kept_threads() -> Iterator[None]:
+    """Give BLAS, Numba and PyTorch their numbers of threads back afterwards, whatever was set in between."""
+    blas = [(library, library.num_threads) for library in _libraries().lib_controllers]
+    others = {name: sys.modules[name].get_num_threads() for name in ("numba", "torch") if name in sys.modules}
+    try:
+        yield
+    finally:
+        if "numba" not in others and (numba := sys.modules.get("numba")):  # imported in between
+            others["numba"] = numba.config.NUMBA_NUM_THREADS
+        for name, threads in others.items():
+            sys.modules[name].set_num_threads(threads)
+        for library, threads in blas:
+            library.set_num_threads(threads)
+
+
+def limit_blas(threads: int) -> None:
+    """Limit BLAS (NumPy's, and SciPy's, which Numba calls) to that many threads, until it is set again.
+
+    Raises
+    ------
+    ConfigurationError
+        If it runs on another number.
+    """
+    libraries = _libraries()
+    libraries.limit(limits=threads, user_api="blas")
+    for library in libraries.info():
+        if library["user_api"] == "blas" and library["num_threads"] != threads:
+            raise ConfigurationError(
+                f"{library['internal_api']} runs on {library['num_threads']} threads, not {threads}"
+            )
+
+
+def _libraries() -> ThreadpoolController:
+    import scipy.linalg.cython_blas  # noqa: F401  (loads SciPy's BLAS, so that it can be limited)
+
+    return _find_libraries(len(sys.modules))
+
+
+@lru_cache(maxsize=1)
+def _find_libraries(_modules: int) -> ThreadpoolController:
+    # To look through all that is loaded takes up to 14 ms, to set a number 30 us. Libraries come with modules.
+    return ThreadpoolController()
+
+
+@contextmanager
+def environment_variables(**settings: str) -> Iterator[None]:
+    """Set environment variables, and give them their values of before back afterwards."""
+    found = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in found.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
