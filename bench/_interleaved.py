@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from nnkernels.errors import MeasurementError
 from nnkernels.measure.records.provenance import keras_in_use
-from nnkernels.measure.records.run import save_interleaved, save_keras
+from nnkernels.measure.records.run import interleaved_file, save_interleaved, save_keras
 from nnkernels.measure.timing.interleaved_run import InterleavedRun, contenders_in_process, run_interleaved
 from nnkernels.measure.timing.scenarios import Scenario
 from nnkernels.measure.timing.time_to_accuracy import SEEDS
@@ -24,12 +25,15 @@ def measure_interleaved(scenarios: Sequence[Scenario], framework_threads: str, p
     names = contenders_in_process(selected_contenders(), process)
     if not names:
         return InterleavedRun(framework_threads, dataset_at_hand().name, {}, {})
-    measured = run_interleaved(names, dataset_at_hand(), scenarios, framework_threads, ROUNDS, OPTIONS.seeds or SEEDS)
-    # asv keeps one number of this; the driver of a whole run asks for all of it.
-    if folder := OPTIONS.records:
-        save_interleaved(measured, folder)
-        if in_use := keras_in_use():
-            save_keras(in_use, folder)
+    seeds = OPTIONS.seeds_to_accuracy or SEEDS
+    # asv keeps one number of this; the driver of a whole run asks for all of it, and shows what there is so far.
+    if not OPTIONS.records:
+        return run_interleaved(names, dataset_at_hand(), scenarios, framework_threads, ROUNDS, seeds)
+    save = partial(save_interleaved, path=interleaved_file(OPTIONS.records))
+    measured = run_interleaved(names, dataset_at_hand(), scenarios, framework_threads, ROUNDS, seeds, save)
+    save(measured)
+    if in_use := keras_in_use():
+        save_keras(in_use, OPTIONS.records)
     return measured
 
 

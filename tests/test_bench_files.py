@@ -44,7 +44,8 @@ def test_a_new_benchmark_is_a_file_and_a_line(monkeypatch: pytest.MonkeyPatch, t
         )
 
     for name, is_planned in {"quick": False, "standard": True, "full": True}.items():
-        patterns = make_plan(PROFILES[name], ["numpy", "numba"], "mnist", ["1"]).passes[0]
+        passes = make_plan(PROFILES[name], ["numpy", "numba"], "mnist", ["1"]).passes
+        patterns = [pattern for of_pass in passes for pattern in of_pass]
         calls = {
             f"{CALL}('{contender}', '{data}')" for contender in ("numpy", "fused") for data in ("mnist", "mnist-5k")
         }
@@ -79,7 +80,7 @@ def test_what_asv_says_is_told_in_words(file: BenchFile, what: str) -> None:
     assert f"pass 2 of 3, {file.words}" in console.file.getvalue()
 
 
-OPTIONS = BenchOptions(("numpy", "keras-fit"), "some", 2, 3, 4, (5_000, 60_000), "records")
+OPTIONS = BenchOptions(("numpy", "keras-fit"), "some", 2, 3, 5, 4, (5000, 60_000), "records")
 
 
 def test_options_come_back_from_the_environment_that_they_make() -> None:
@@ -89,6 +90,7 @@ def test_options_come_back_from_the_environment_that_they_make() -> None:
         "NNKERNELS_BENCH_DATASET": "some",
         "NNKERNELS_BENCH_ROUNDS": "2",
         "NNKERNELS_BENCH_SEEDS": "3",
+        "NNKERNELS_BENCH_SEEDS_TO_ACCURACY": "5",
         "NNKERNELS_BENCH_SAMPLES": "4",
         "NNKERNELS_BENCH_LARGE_IMAGES": "5000,60000",
         "NNKERNELS_BENCH_RECORDS": "records",

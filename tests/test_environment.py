@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from nnkernels.cli import app
 from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
+from nnkernels.measure.asv_driver import process
 from nnkernels.measure.asv_driver.process import Pass, register_machine, run_pass
 from nnkernels.measure.asv_driver.workspace import Workspace
 from nnkernels.measure.records import provenance
@@ -179,12 +180,24 @@ def test_a_pass_of_asv_runs_without_what_distorts(tmp_path: Path, monkeypatch: p
     information = {"os": "x", "arch": "x", "cpu": "x", "num_cpu": "1", "ram": "1"}
     where.folder.mkdir()
     changes = register_machine(workspace, "some-machine", information, where.folder)
-    run_pass(workspace, "some-machine", ["seen"], where, changes, lambda fraction, what: None)
+    told: list[tuple[float, str]] = []
+    run_pass(workspace, "some-machine", ["seen"], where, changes, lambda *progress: told.append(progress))
+    assert (0.0, "seen.track_seen") in told  # the only benchmark is not done while it runs
     seen = json.loads((where.records / "seen.json").read_text("utf-8"))
     assert not set(DISTORTING) & set(seen["environment"])
     assert seen["environment"]["NUMBA_CACHE_DIR"] == str(tmp_path / "numba")
     assert seen["environment"]["KERAS_HOME"] == NO_KERAS_HOME
     assert (seen["hash"], seen["optimize"]) == (1, 0)
+
+
+def test_what_a_child_has_begun_to_write_is_seen_before_the_line_ends() -> None:
+    program = "import sys; print('begun', end='', flush=True); sys.stdin.read(); print(' and ended')"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        output = process._output(child)
+        assert next(filter(None, output)) == "begun"
+        child.stdin.close()
+        assert "".join(output).split() == ["and", "ended"]
 
 
 def asv_by_hand(folder: Path, command: str, **environment: str) -> subprocess.CompletedProcess[str]:

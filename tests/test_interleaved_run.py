@@ -99,6 +99,19 @@ def test_each_work_is_timed_at_both_settings_in_its_rounds(entered, small_digits
     assert not measured.took_part("numpy", "another scenario")
 
 
+def test_what_is_measured_so_far_is_handed_out_after_each_scenario(entered, small_digits):
+    seen: list[list[str]] = []
+    run_interleaved(
+        entered(),
+        small_digits,
+        (TRAIN, WIDE, PREPARE),
+        "1",
+        rounds=1,
+        keep=lambda measured: seen.append([*measured.seconds]),
+    )
+    assert seen == [["train"], ["train", "wide"], ["train", "wide", "prepare"]]
+
+
 def test_the_gate_is_passed_by_the_recipe_of_each_work(
     entered,
     small_digits,
@@ -297,6 +310,12 @@ def test_a_preparation_ends_with_the_empty_stretch_that_may_trace(small_digits):
     task.run()
     assert steps == [((784, 24), 2304, WIDE.recipe), (0, 0)]
     assert (task.units, task.segments) == (1, 2)
+
+
+def test_frameworks_are_prepared_once_a_round(small_digits):
+    listener = Listener()
+    listener.threads_can_change = False
+    assert prepare_task(PREPARE, listener, small_digits, 1).segments == 1
 
 
 def test_alternate_leaves_out_who_fails_and_goes_on():

@@ -41,12 +41,14 @@ def test_readme_has_each_command_on_one_line_and_every_column_of_the_results() -
     commands = [line for line in readme.splitlines() if line.startswith("python3 -m venv")]
     assert [command.rsplit(" && .venv/bin/")[-1].split()[0] for command in commands] == [
         "nnkernels",
+        "nnkernels",
         "python",
         "jupyter",
     ]
     assert commands[0].endswith("nnkernels bench")
-    assert "pytest" in commands[1]
-    assert (ROOT / commands[2].split()[-1]).is_file()
+    assert commands[1] == commands[0].replace("[bench]", "[measure]")  # the start without a framework
+    assert "pytest" in commands[2]
+    assert (ROOT / commands[3].split()[-1]).is_file()
     for column in FIXED_COLUMNS:
         assert re.search(rf"\b{column}\b", readme), f"README does not explain {column}"
 

@@ -6,6 +6,7 @@ import io
 import json
 import platform
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from nnkernels.errors import ConfigurationError, ResultsError
 from nnkernels.measure.records.run import write_run
 from nnkernels.measure.timing.scenarios import ONE_IMAGE, PREPARATION
 from nnkernels.report import formats, inventory, readme, side_by_side, tables
-from nnkernels.report.headline import headline
+from nnkernels.report.headline import headline, preliminary
 from nnkernels.report.page import render
 from nnkernels.report.ratios import PairedRatios
 from nnkernels.report.runs import find_run, load_run, pin
@@ -147,6 +148,19 @@ def test_headline() -> None:
     assert "1.60 times as fast as NumPy" in text
     assert "20.0 times as fast as Keras' fit on TensorFlow" in text
     assert "4.00 times as fast as the fastest of the forms of Keras tried (keras-graph, on TensorFlow)" in text
+
+
+def test_preliminary_ratios_name_who_was_timed_so_far() -> None:
+    one, other = synthetic.interleaved_run("1", 1.0), synthetic.interleaved_run("1", 1.1)
+    ours = replace(one, seconds={"epoch": {label: one.seconds["epoch"][label] for label in ("numpy@1", "numba@1")}})
+    assert preliminary([ours]) == "from 1 process: numba trains an epoch 2.00 times as fast as numpy"
+    # 0.10 s against 0.16 s on all threads, 4.0 s and 0.4 s; a process that has no epoch yet does not count.
+    assert preliminary([one, other, replace(one, seconds={})]) == (
+        "from 2 processes: numba trains an epoch 1.60 times as fast as numpy, 40.0 times as fast as keras-fit and 4.00 "
+        "times as fast as keras-graph (the fastest form of Keras so far)"
+    )
+    assert preliminary([replace(one, seconds={})]) == ""
+    assert preliminary([replace(one, seconds={"epoch": {"numpy@1": [[0.2]]}})]) == ""
 
 
 def test_headline_names_the_kernels_on_blas_beside_the_fused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -210,3 +211,14 @@ def test_one_image_of_old_and_new_runs_is_told_apart() -> None:
     assert "the same test image" not in readme.section(summarise(new))
     works = side_by_side.side_by_side(old, new).query("work.str.startswith('one image')")
     assert (works.value.isna() ^ works.value_against.isna()).all()
+
+
+def test_a_run_says_whom_it_timed_at_one_setting_alone() -> None:
+    run = synthetic.run()
+    both = glance.notes(summarise(run))
+    assert not any("alone" in note for note in both)
+    record = replace(run.record, threads=["1"])
+    one = replace(run, record=record, interleaved=[one for one in run.interleaved if one.framework_threads == "1"])
+    (told,) = [note for note in glance.notes(summarise(one)) if "alone" in note]
+    assert told.startswith("keras-graph, keras-fit: timed on 1 thread alone")
+    assert "numpy" not in told

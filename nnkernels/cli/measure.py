@@ -37,11 +37,13 @@ def bench(
         str, typer.Option("--contenders", metavar="A,B", help="Contenders; all that are installed, if none.")
     ] = "",
     data: DataOption = None,
-    profile: Annotated[str, typer.Option(help="quick (6 minutes), standard (47) or full (150, resumable).")] = "quick",
+    profile: Annotated[str, typer.Option(help="quick (3 minutes), standard (30) or full (150, resumable).")] = "quick",
     rounds: Annotated[
         int | None, typer.Option(metavar="N", help="Fresh processes every paired ratio is taken over.")
     ] = None,
-    threads: Annotated[str, typer.Option(metavar="1,all", help="Thread settings to measure.")] = "1,all",
+    threads: Annotated[
+        str, typer.Option(metavar="1,all", help="Thread settings of the frameworks; by default 1 in quick, else both.")
+    ] = "",
     machine: Annotated[str, typer.Option(help="Name of this machine in the results.")] = "",
 ) -> None:
     """Measure speed and accuracy by asv, record the run, and show who is how many times as fast."""
@@ -51,7 +53,7 @@ def bench(
     from nnkernels.measure.asv_driver.workspace import open_workspace
     from nnkernels.measure.records import environment
     from nnkernels.report.headline import headline
-    from nnkernels.report.publish import publish as publish_run
+    from nnkernels.report.publish import publish_page
     from nnkernels.report.runs import load_run
     from nnkernels.report.summary import summarise
     from nnkernels.report.tables import show_summary
@@ -70,13 +72,11 @@ def bench(
     with bench_progress(err) as progress:
         outcome = run_benchmarks(workspace, dataset, request, progress)
     run = load_run(outcome.folder)
-    published = publish_run(workspace.root, run)
+    page = publish_page(workspace.root, run)
     summary = summarise(run)
     show_summary(out, summary)
     out.print(f"[bold]{escape(headline(summary))}[/]", highlight=False, soft_wrap=not out.is_terminal)
-    out.print(f"run   {outcome.folder}\npage  {published.page}", highlight=False, soft_wrap=True)
-    for text in published.notes if not workspace.unrecorded else ():
-        note(text)
+    out.print(f"run   {outcome.folder}\npage  {page}", highlight=False, soft_wrap=True)
     if outcome.interrupted:
         note(f"interrupted; kept the {outcome.record.passes} complete passes")
         raise typer.Exit(INTERRUPTED)

@@ -24,6 +24,12 @@ def contenders() -> dict[str, Entry]:
     )
     return {
         "keras-fit": Entry(KerasFit, "Keras on TensorFlow, model.fit by default", PACKAGES, EXTRA),
-        "keras-fit-steps": Entry(several, f"Keras on TensorFlow, fit, {STEPS} steps an execution", PACKAGES, EXTRA),
+        "keras-fit-steps": Entry(
+            several,
+            f"Keras on TensorFlow, fit, {STEPS} steps an execution",
+            PACKAGES,
+            EXTRA,
+            from_profile="standard",  # a multiple of the time of tf.function over the epoch
+        ),
         "keras-fit-xla": by_xla,
     }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from nnkernels import contenders
 from nnkernels.measure.timing.distinct import prediction_owner
+from nnkernels.measure.timing.threads import SETTINGS
 from nnkernels.report import formats, keras_forms
 from nnkernels.report.layout import Column
 from nnkernels.report.ratios import BASELINE, PairedRatio
-from nnkernels.report.summary import OLD_ONE_IMAGE, ContenderSummary, Summary
+from nnkernels.report.summary import EPOCH, OLD_ONE_IMAGE, ContenderSummary, Summary
 
 
 def columns(summary: Summary) -> list[Column]:
@@ -74,8 +75,9 @@ def notes(summary: Summary) -> list[str]:
         for name, owner in owners.items()
         if owner != name
     ]
-    if any(row.test_error for row in summary.contenders):
-        told.append("Test error: trained on all threads.")
+    told += _one_setting(summary)
+    if seeds := max((row.test_error.samples for row in summary.contenders if row.test_error), default=0):
+        told.append(f"Test error: the mean over {seeds} seeds, trained on all threads.")
     told += caveats({row.name for row in summary.contenders})
     told += [f"{name} is not installed: {command}" for name, command in summary.run.record.not_installed.items()]
     return told
@@ -97,6 +99,18 @@ def _preparation_notes(summary: Summary) -> list[str]:
     if not summary.preparations.in_turns:
         told += " This run has preparations from processes of their own, on one thread."
     return [told]
+
+
+def _one_setting(summary: Summary) -> list[str]:
+    """Say who was timed at one thread setting alone, where others were at both."""
+    settings = summary.run.record.threads
+    timed = set(summary.ratios.labels(EPOCH))
+    trained = [row.name for row in summary.contenders if row.epoch]
+    fixed = [name for name in trained if len(timed & {(name, setting) for setting in SETTINGS}) == 1]
+    if len(settings) > 1 or not fixed:
+        return []
+    words = "1 thread" if settings == ["1"] else "all threads"
+    return [f"{', '.join(fixed)}: timed on {words} alone; `nnkernels bench --threads 1,all` measures both settings."]
 
 
 def _dashes(summary: Summary) -> list[str]:

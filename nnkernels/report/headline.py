@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.report import formats, keras_forms
 from nnkernels.report.keras_forms import KerasForm
-from nnkernels.report.ratios import BASELINE
+from nnkernels.report.ratios import BASELINE, PairedRatios
 from nnkernels.report.summary import EPOCH, ContenderSummary, Summary
 
 
@@ -27,6 +30,28 @@ def headline(summary: Summary) -> str:
         numbers = _listed([ratio for _other, ratio in plain])
         sentence += f"; by matrix products alone (numba in place of fused), it is {numbers} times as fast"
     return f"{sentence}. {_clock(summary, ours)}"
+
+
+def preliminary(interleaved: Sequence[InterleavedRun]) -> str:
+    """Return how many times as fast ours trains as NumPy and Keras, from what a run has so far; empty if nothing."""
+    ratios = PairedRatios([measured for measured in interleaved if EPOCH in measured.seconds])
+    trained = ratios.contenders(EPOCH)
+    ours = next((name for name in ("fused", "numba", *trained) if name in trained and name != BASELINE), None)
+    threads = ratios.faster_setting(EPOCH, ours) if ours else None
+    if not ours or not threads:
+        return ""
+    forms = keras_forms.tried(ratios, EPOCH)
+    best = keras_forms.best(forms)
+    others = dict.fromkeys(filter(None, (BASELINE, keras_forms.DEFAULT, best)))
+    found = {other: ratios.against(EPOCH, (ours, threads), other) for other in others if other != ours}
+    told = [
+        f"{formats.significant(ratio.estimate.value)} times as fast as {other}"
+        + (" (the fastest form of Keras so far)" if other == best and len(forms) > 1 else "")
+        for other, ratio in found.items()
+        if ratio
+    ]
+    processes = f"{len(ratios.interleaved)} process{'es' if len(ratios.interleaved) > 1 else ''}"
+    return f"from {processes}: {ours} trains an epoch {_listed(told)}" if told else ""
 
 
 def _ratios(summary: Summary, ours: ContenderSummary) -> list[tuple[str, str]]:

@@ -39,6 +39,14 @@ class Published:
     notes: tuple[str, ...]
 
 
+def publish_page(root: Path, run: Run) -> Path:
+    """Write our page of a run into ``results/html/``, with links to the other pages that are there; return its path."""
+    html = root / "results" / "html"
+    linked = [name if (html / name).is_file() else None for name in ("asv/index.html", "walkthrough.html")]
+    write_text(html / "index.html", render(summarise(run), *linked))
+    return html / "index.html"
+
+
 def publish(root: Path, run: Run) -> Published:
     """Build ``results/html/`` from the results beside it.
 
@@ -55,14 +63,7 @@ def publish(root: Path, run: Run) -> Published:
         shutil.rmtree(html / "asv", ignore_errors=True)
     lacking = _publish_walkthrough(root / "results" / WALKTHROUGH, html / "walkthrough.html")
     notes += [f"without the walkthrough: {lacking}"] if lacking else []
-    page = html / "index.html"
-    write_text(
-        page,
-        render(
-            summarise(run), None if fault else "asv/index.html", None if lacking is not None else "walkthrough.html"
-        ),
-    )
-    return Published(page, tuple(notes))
+    return Published(publish_page(root, run), tuple(notes))
 
 
 def _publish_walkthrough(notebook: Path, page: Path) -> str | None:

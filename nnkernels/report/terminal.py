@@ -10,23 +10,31 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from nnkernels.measure.asv_driver.bench_files import bench_file
-from nnkernels.measure.asv_driver.run import Progress, ShowProgress
+from nnkernels.measure.asv_driver.progress import Progress, ShowProgress
+from nnkernels.report.headline import preliminary
+from nnkernels.report.summary import EPOCH
 
 
 @contextmanager
 def bench_progress(console: Console) -> Iterator[ShowProgress]:
-    """Show a progress bar; yield the function that moves it."""
+    """Show a progress bar, and a preliminary result after each process; yield the function that moves the bar."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with rich_progress.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("discovering the benchmarks", total=1.0)
+        shown = 0
 
         def show(progress: Progress) -> None:
+            nonlocal shown
             description = bar.tasks[task].description
             if measured := bench_file(progress.what):
                 description = f"pass {progress.pass_number} of {progress.passes}, {measured.words}"
             # A log gets a line whenever something new begins, instead of a bar.
             if not console.is_terminal and description != bar.tasks[task].description:
                 console.print(f"{100 * progress.fraction:3.0f} %  {description}", highlight=False)
+            processes = sum(EPOCH in measured.seconds for measured in progress.interleaved)
+            if processes > shown and (text := preliminary(progress.interleaved)):
+                console.print(f"preliminary, {text}", highlight=False, soft_wrap=True)
+            shown = processes
             bar.update(task, completed=progress.fraction, description=description)
 
         yield show

@@ -47,7 +47,7 @@ def render_walkthrough(notebook: Path, page: Path) -> None:
     """
     for package in ("nbconvert", "latex2mathml"):
         if find_spec(package) is None:
-            raise MissingDependencyError("the walkthrough as a page", package, "measure")
+            raise MissingDependencyError("the walkthrough as a page", package, "page")
     import nbformat
     from nbconvert import HTMLExporter
     from nbconvert.filters.markdown_mistune import InvalidNotebook

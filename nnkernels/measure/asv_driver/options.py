@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from nnkernels.errors import ConfigurationError
 
 PREFIX = "NNKERNELS_BENCH_"
+COUNTS = ("rounds", "seeds", "seeds_to_accuracy", "samples")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class BenchOptions:
         A data set to measure on beside ``mnist`` and ``mnist-5k``, by name.
     rounds : int or None
         Rounds of an interleaved run.
-    seeds : int or None
+    seeds, seeds_to_accuracy : int or None
         Trainings of a contender, each from another start: of error rates, and of the time to an accuracy.
     samples : int or None
         Samples of a benchmark that takes its own: scaling, start-up, memory, large data, and the machine's limits.
@@ -40,6 +41,7 @@ class BenchOptions:
     dataset: str = ""
     rounds: int | None = None
     seeds: int | None = None
+    seeds_to_accuracy: int | None = None
     samples: int | None = None
     large_images: tuple[int, ...] = ()
     records: str = ""
@@ -62,10 +64,11 @@ class BenchOptions:
                 raise ConfigurationError(f"{PREFIX}{field} is {text!r}; expected {what} above 0")
             return tuple(int(number) for number in text.split(",") if number)
 
-        rounds, seeds, samples = (next(iter(numbers(field)), None) for field in ("ROUNDS", "SEEDS", "SAMPLES"))
+        counts = {name: next(iter(numbers(name.upper())), None) for name in COUNTS}
         contenders = tuple(filter(None, environ.get(f"{PREFIX}CONTENDERS", "").split(",")))
         dataset, records = (environ.get(PREFIX + field, "") for field in ("DATASET", "RECORDS"))
-        return cls(contenders, dataset, rounds, seeds, samples, numbers("LARGE_IMAGES", several=True), records)
+        large_images = numbers("LARGE_IMAGES", several=True)
+        return cls(contenders, dataset, large_images=large_images, records=records, **counts)
 
     def as_environ(self) -> dict[str, str]:
         """Return the variables of what is said here."""

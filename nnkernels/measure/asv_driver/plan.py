@@ -10,8 +10,9 @@ from nnkernels import kernels
 from nnkernels.contenders import entry
 from nnkernels.errors import ConfigurationError, UnknownNameError
 from nnkernels.measure.asv_driver.bench_files import BENCH_FILES
-from nnkernels.measure.timing.distinct import KERNEL_BENCHMARKS, kernel_owner, prediction_owner
+from nnkernels.measure.timing.distinct import KERNEL_BENCHMARKS, kernel_owner
 from nnkernels.measure.timing.interleaved_run import contenders_in_process
+from nnkernels.measure.timing.threads import SETTINGS
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,17 @@ class Profile:
         Fresh processes of everything else.
     rounds : int
         Rounds of an interleaved run, in each of which every contender trains for some epochs, or for a part of one.
+    seeds : int
+        Trainings for the test error.
     minutes : int
-        About how long it takes on two cores, for the display.
+        About how long it takes on two cores with the extra ``bench``, for the display.
     includes : tuple of str
         The profiles whose benchmarks are measured, by :data:`~nnkernels.measure.asv_driver.bench_files.BENCH_FILES`.
+    threads : tuple of str
+        Thread settings of the contenders whose threads are fixed for the life of a process, unless others are asked
+        for. The contenders that can change threads are always measured at both.
+    seeds_to_accuracy, samples : int
+        Trainings of "time to accuracy" in each process, and processes for each number of start-up and memory.
     resumable : bool
         Whether an interrupted run goes on where it was.
     """
@@ -37,15 +45,23 @@ class Profile:
     ratio_passes: int
     single_passes: int
     rounds: int
+    seeds: int
     minutes: int
     includes: tuple[str, ...]
+    threads: tuple[str, ...] = SETTINGS
+    seeds_to_accuracy: int = 10
+    samples: int = 3
     resumable: bool = False
 
 
+# An interval is over processes: more rounds, seeds or samples within one narrow it little. In quick, frameworks have
+# one thread: in every recorded run, each trained an epoch faster on one thread than on all.
 PROFILES = {
-    "quick": Profile(4, 1, rounds=1, minutes=6, includes=("quick",)),
-    "standard": Profile(4, 1, rounds=2, minutes=47, includes=("quick", "standard")),
-    "full": Profile(10, 3, rounds=3, minutes=150, includes=("quick", "standard", "full"), resumable=True),
+    "quick": Profile(4, 1, rounds=1, seeds=3, minutes=3, includes=("quick",), threads=("1",)),
+    "standard": Profile(
+        4, 1, rounds=1, seeds=10, minutes=30, includes=("quick", "standard"), seeds_to_accuracy=4, samples=1
+    ),
+    "full": Profile(10, 3, rounds=3, seeds=10, minutes=150, includes=("quick", "standard", "full"), resumable=True),
 }
 # Of the benchmarks that are interleaved runs, by thread setting, and what goes before it, by the process of an `Entry`.
 CLASSES = {"1": "OneThread", "all": "AllThreads"}
@@ -93,70 +109,71 @@ def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads:
             raise ConfigurationError(
                 f"{name} asks for the process {process!r}, which no benchmark measures; known are: {known}"
             )
-    asked = _asked(chosen, contenders, dataset, threads)
-    passes: list[list[str]] = [[] for _ in range(max(chosen.single_passes, chosen.ratio_passes))]
+    asked = _asked(contenders, dataset)
+    count = max(chosen.single_passes, chosen.ratio_passes)
+    passes: list[list[str]] = [[] for _ in range(count)]
     for file in BENCH_FILES:
         if file.planned.keys().isdisjoint(chosen.includes):
             continue
         if file.interleaved:
-            patterns = {"ratios": _ratios, "other_work": _other_work}[file.name](contenders, dataset, threads)
+            patterns = {"ratios": _ratios, "other_work": _other_work}[file.name](chosen, contenders, dataset, threads)
+            numbers = range(chosen.ratio_passes)
         else:
             patterns = file.patterns(chosen.includes, asked)
-        # Training again from the same seeds would give the same error rates: once is enough.
-        count = 1 if file.once else chosen.ratio_passes if file.interleaved else chosen.single_passes
-        for number in range(count):
+            # The ratios of the first pass are the first results on the terminal, so the rest comes later. Training
+            # again from the same seeds would give the same error rates: once is enough.
+            numbers = (
+                range(min(1, count - 1), min(2, count)) if file.once else range(count - chosen.single_passes, count)
+            )
+        for number in numbers:
             passes[number] += patterns
     return Plan(tuple(map(tuple, passes)))
 
 
-def _ratios(contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> list[str]:
-    # What asv keeps of an interleaved run: each contender against the two baselines. The records keep all of it.
+def _ratios(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> list[str]:
+    # Each call is a process, so asv keeps little of an interleaved run: each contender against NumPy, and in a short
+    # run ours alone. The records keep all of it.
     patterns = []
     for process, prefix in PROCESSES.items():
         own = [name for name in contenders if entry(name).process == process]
         members = contenders_in_process(contenders, process)
-        pairs = [
-            (contender, against)
-            for against in ("numpy", "keras-fit")
-            if against in members
-            for contender in own
-            if contender != against and (against, contender) != ("numpy", "keras-fit")
-        ]
+        baseline = "numpy" if "numpy" in members else "keras-fit"
+        compared = [name for name in own if name != baseline]
+        if "standard" not in chosen.includes:
+            compared = [name for name in compared if name in kernels.names()] or compared[:1]
         # One contender has nobody to be compared with; the run gates and times it all the same.
+        compared = compared or own[:1]
         patterns += [
-            _call(f"ratios.{prefix}{CLASSES[setting]}.{RELATIVE_TIME}", [contender], [against], ["epoch"], [dataset])
-            for setting in threads
-            for contender, against in pairs or [(name, "numpy") for name in own[:1]]
-        ]
-    return patterns
-
-
-def _other_work(contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> list[str]:
-    # Each call is a process, so asv keeps little: those who train against NumPy, at two of the scenarios.
-    patterns = []
-    scenarios = ["epoch, Adam", "time to 8.7 % error"]
-    for process, prefix in PROCESSES.items():
-        trainers = [name for name in contenders if entry(name).trains and entry(name).process == process]
-        compared = [name for name in trainers if name != "numpy"] or trainers
-        patterns += [
-            _call(f"other_work.{prefix}{CLASSES[setting]}.{RELATIVE_TIME}", compared, ["numpy"], scenarios, [dataset])
+            _call(f"ratios.{prefix}{CLASSES[setting]}.{RELATIVE_TIME}", compared, [baseline], ["epoch"], [dataset])
             for setting in threads
             if compared
         ]
     return patterns
 
 
-def _asked(
-    chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]
-) -> Mapping[str, Sequence[object]]:
+def _other_work(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> list[str]:
+    # As little of it: ours against NumPy at one of the scenarios.
+    patterns = []
+    for process, prefix in PROCESSES.items():
+        trainers = [name for name in contenders if entry(name).trains and entry(name).process == process]
+        others = [name for name in trainers if name != "numpy"] or trainers
+        compared = [name for name in others if name in kernels.names()] or others[:1]
+        benchmark = f"other_work.{prefix}{{}}.{RELATIVE_TIME}"
+        patterns += [
+            _call(benchmark.format(CLASSES[setting]), compared, ["numpy"], ["epoch, Adam"], [dataset])
+            for setting in threads
+            if compared
+        ]
+    return patterns
+
+
+def _asked(contenders: Sequence[str], dataset: str) -> Mapping[str, Sequence[object]]:
     """Return what the patterns of :class:`BenchFile` stand for."""
     backends = [name for name in contenders if name in kernels.names()]
     return {
         "contender": contenders,
-        "threads": threads if "standard" in chosen.includes else threads[:1],
         "dataset": [dataset],
         # Functions that backends share are timed for one of them.
-        "predictor": [name for name in contenders if prediction_owner(name) == name],
         **{kernel: [name for name in backends if kernel_owner(kernel, name) == name] for kernel in KERNEL_BENCHMARKS},
     }
 

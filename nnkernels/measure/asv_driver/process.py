@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import os
+import queue
 import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from nnkernels.measure.asv_driver.options import BenchOptions
 from nnkernels.measure.asv_driver.workspace import CONFIG_NAME, Workspace
 from nnkernels.measure.records.environment import python_path, timed_environment
 
+LOOK_SECONDS = 1.0  # how often progress is told while asv is silent
 COMPLETE = "complete"  # a file that a pass leaves in its folder at its end
 DVCS = "nnkernels"  # the name of our plugin's repository
 DATE_VARIABLE = "NNKERNELS_COMMIT_DATE"  # the commit's date, as a JavaScript time stamp
@@ -82,7 +86,7 @@ def run_pass(
     environment : mapping
         Variables for the benchmarks, beside those of :func:`timed_environment`.
     progress : callable
-        Is told the fraction done and what runs.
+        Is told the fraction done and what runs: whenever asv writes something, and every second while it is silent.
 
     Raises
     ------
@@ -113,18 +117,23 @@ def run_pass(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
             # asv and its benchmark processes form a group of their own, so that none outlives an interrupted run.
             start_new_session=os.name == "posix",
         )
-        assert child.stdout is not None
+        done, with_this, what, begun = 0.0, 0.0, "", ""
         try:
-            for line in child.stdout:
-                log.write(line)
-                if match := PROGRESS.match(line):
-                    progress(float(match["percent"]) / 100, match["what"].split("  ")[0])
+            for text in _output(child):
+                log.write(text)
+                log.flush()
+                # asv ends a line when it begins the next one: what runs now is in a line that has no end yet.
+                *lines, begun = (begun + text).split("\n")
+                for line in (*lines, begun):
+                    if match := PROGRESS.match(line):
+                        # asv's percentage has what runs now in it as if it were done.
+                        percent, what = float(match["percent"]), match["what"].split("  ")[0]
+                        if percent > with_this:
+                            done, with_this = with_this, percent
+                progress(done / 100, what)
             status = child.wait()
         except BaseException:
             _end(child)
@@ -164,7 +173,31 @@ def register_machine(workspace: Workspace, name: str, information: Mapping[str, 
     raise MeasurementError(f"asv machine failed: {(answer.stdout + answer.stderr).strip()}")
 
 
-def _end(child: subprocess.Popen[str]) -> None:
+def _output(child: subprocess.Popen[bytes]) -> Iterator[str]:
+    """Yield what a child writes, as it writes it, and an empty text whenever it has been silent for a second."""
+    written: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def read() -> None:
+        assert child.stdout is not None
+        with child.stdout as pipe:
+            while some := os.read(pipe.fileno(), 65536):
+                written.put(some)
+        written.put(b"")
+
+    threading.Thread(target=read, daemon=True).start()
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    while True:
+        try:
+            some = written.get(timeout=LOOK_SECONDS)
+        except queue.Empty:
+            yield ""
+            continue
+        if not some:
+            return
+        yield decoder.decode(some)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
     if os.name == "posix":
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from nnkernels.measure.asv_driver.files import add_to_history, merge_passes
 from nnkernels.measure.asv_driver.options import BenchOptions
 from nnkernels.measure.asv_driver.plan import Plan, Profile, make_plan, takes_part
 from nnkernels.measure.asv_driver.process import Pass, register_machine, run_pass
+from nnkernels.measure.asv_driver.progress import Progress, RecordsSoFar, ShowProgress
 from nnkernels.measure.asv_driver.workspace import Workspace
 from nnkernels.measure.correctness.compiled import require_compiled
 from nnkernels.measure.records import provenance
@@ -39,7 +40,7 @@ class Request:
         Empty: all that are installed and take part in the profile.
     profile_name, profile : str, Profile
     threads : sequence of str
-        Of ``1`` and ``all``.
+        Of ``1`` and ``all``; empty: those of the profile.
     machine : str
         Name of the machine in the results; empty: one made from the processor.
     """
@@ -47,37 +48,15 @@ class Request:
     contenders: Sequence[str]
     profile_name: str
     profile: Profile
-    threads: Sequence[str] = SETTINGS
+    threads: Sequence[str] = ()
     machine: str = ""
 
     def __post_init__(self) -> None:
-        if not self.threads or set(self.threads) - set(SETTINGS):
+        object.__setattr__(self, "threads", tuple(self.threads) or self.profile.threads)
+        if set(self.threads) - set(SETTINGS):
             raise ConfigurationError(f"threads are {','.join(self.threads)!r}; expected 1, all or 1,all")
         if self.profile.ratio_passes < 1:
             raise ConfigurationError("rounds must be at least 1")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is.
-
-    Attributes
-    ----------
-    fraction : float
-        Of the whole run, 0 to 1.
-    pass_number, passes : int
-        The pass that runs, counted from 1, and how many there are.
-    what : str
-        What runs, in asv's words.
-    """
-
-    fraction: float
-    pass_number: int
-    passes: int
-    what: str
-
-
-ShowProgress = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -124,7 +103,7 @@ def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, pro
     Parameters
     ----------
     progress : callable
-        Is told how far the run is, whenever something new begins.
+        Is told how far the run is, whenever something new begins or is measured.
 
     Raises
     ------
@@ -137,10 +116,17 @@ def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, pro
     """
     names, not_installed = choose_contenders(request.contenders, request.profile_name)
     plan = make_plan(request.profile, names, dataset.name, request.threads)
-    asked = BenchOptions.from_environ()
-    options = replace(asked, contenders=tuple(names), dataset=dataset.name, rounds=request.profile.rounds)
+    options = replace(
+        BenchOptions.from_environ(),
+        contenders=tuple(names),
+        dataset=dataset.name,
+        rounds=request.profile.rounds,
+        seeds=request.profile.seeds,
+        seeds_to_accuracy=request.profile.seeds_to_accuracy,
+        samples=request.profile.samples,
+    )
     started = datetime.now(UTC)
-    origin = provenance.collect(dataset, timed=True)
+    origin = {**provenance.collect(dataset, timed=True), "seeds": request.profile.seeds}
     require_compiled()
     machine = request.machine or provenance.machine_name()
     with _scratch(workspace, request, options, dataset, machine, origin["machine_code"]) as scratch:
@@ -213,14 +199,18 @@ def _measure(
     write_folder(scratch / "data", dataset)
     environment = {**environment, "NNKERNELS_DATA": str(scratch / "data"), **options.as_environ()}
     complete: list[Pass] = []
+    records = RecordsSoFar()
     total = sum(len(patterns) for patterns in plan.passes)
     done = 0
     for number, patterns in enumerate(plan.passes):
         where = Pass(scratch / f"pass-{number}", scratch / f"pass-{number}-records")
 
-        def pass_progress(fraction: float, what: str, number: int = number, done: int = done) -> None:
+        def pass_progress(
+            fraction: float, what: str, number: int = number, done: int = done, where: Pass = where
+        ) -> None:
             share = len(plan.passes[number])
-            progress(Progress((done + fraction * share) / total, number + 1, len(plan.passes), what))
+            so_far = records.read([*(earlier.records for earlier in complete), where.records])
+            progress(Progress((done + fraction * share) / total, number + 1, len(plan.passes), what, so_far))
 
         try:
             if not where.is_complete:

@@ -58,14 +58,29 @@ class RunRecord:
     provenance: dict[str, Any]
 
 
-def save_interleaved(measured: InterleavedRun, folder: str | Path) -> None:
-    """Add an interleaved run to a folder of them, under a name of its own."""
-    write_json(Path(folder) / f"panel-{uuid.uuid4().hex}.json", asdict(measured))
+def interleaved_file(folder: str | Path) -> Path:
+    """Return the path of a new interleaved run in a folder of them, under a name of its own."""
+    return Path(folder) / f"panel-{uuid.uuid4().hex}.json"
+
+
+def save_interleaved(measured: InterleavedRun, path: Path) -> None:
+    """Write an interleaved run, or what there is of it, in place of an earlier state of it."""
+    write_json(path, asdict(measured))
+
+
+def interleaved_files(folder: Path) -> list[Path]:
+    """Return the files of the interleaved runs in a folder of them."""
+    return sorted(folder.glob("panel-*.json"))
+
+
+def read_interleaved(path: Path) -> InterleavedRun:
+    """Return the interleaved run of a file."""
+    return InterleavedRun(**json.loads(path.read_text("utf-8")))
 
 
 def load_interleaved(folder: Path) -> list[InterleavedRun]:
     """Return all interleaved runs of a folder of them."""
-    return [InterleavedRun(**json.loads(path.read_text("utf-8"))) for path in sorted(folder.glob("panel-*.json"))]
+    return [read_interleaved(path) for path in interleaved_files(folder)]
 
 
 def save_keras(in_use: dict[str, Any], folder: str | Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,6 +83,7 @@ def run_interleaved(
     framework_threads: str,
     rounds: int,
     seeds: int = SEEDS,
+    keep: Callable[[InterleavedRun], object] = lambda _measured: None,
 ) -> InterleavedRun:
     """Let every contender pass the gate by the recipe of each scenario, then time them in turns.
 
@@ -96,6 +97,8 @@ def run_interleaved(
         Of each scenario but the trainings to an accuracy.
     seeds : int
         Of those.
+    keep : callable
+        Is given what is measured so far, after each scenario.
 
     Raises
     ------
@@ -122,6 +125,7 @@ def run_interleaved(
                 _time_to_accuracy([scenario, *alone], able, dataset, seeds, measured)
             elif scenario.kind != "training alone":
                 _time_segments(scenario, able, dataset, rounds, measured)
+            keep(measured)
     for contender in created.values():
         contender.close()
     return measured

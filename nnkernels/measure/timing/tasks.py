@@ -72,14 +72,16 @@ def predict_task(scenario: Scenario, contender: Contender, dataset: Dataset, thr
 def prepare_task(scenario: Scenario, contender: Contender, dataset: Dataset, threads: int) -> Task:
     """Return preparations of a contender that has been prepared in this process before.
 
-    What is imported or compiled once a process is outside the clock.
+    What is imported or compiled once a process is outside the clock. Frameworks do it once a round: building and
+    compiling a model takes up to seconds.
     """
     start, data = initial_parameters(SEED, dataset.X_train.shape[1], scenario.recipe.hidden), dataset.training
 
     def run() -> None:
         prepare(contender, start, data, scenario.recipe)
 
-    return Task(run, 1, scenario.segments, partial(contender.use_threads, threads))
+    segments = scenario.segments if contender.threads_can_change else 1
+    return Task(run, 1, segments, partial(contender.use_threads, threads))
 
 
 def prepare(contender: Contender, start: Parameters, data: LabelledImages, recipe: Recipe) -> None:
