@@ -33,10 +33,10 @@ from nnkernels.kernels import numpy_kernels
 from nnkernels.measure.roofline import peaks
 from nnkernels.measure.roofline.caches import Cache, Caches
 from nnkernels.measure.timing import interleaved_run
-from nnkernels.measure.timing.interleaved_run import run_panel
-from nnkernels.measure.timing.scenarios import Work
+from nnkernels.measure.timing.interleaved_run import run_interleaved
+from nnkernels.measure.timing.scenarios import Scenario
 
-FIVE_IMAGES = (Work("five images", "predict", images=5),)
+FIVE_IMAGES = (Scenario("five images", "predict", images=5),)
 
 
 def threads() -> tuple[list[int], int]:
@@ -70,7 +70,7 @@ ENTRY_POINTS: dict[str, Callable[[Dataset], object]] = {
     "check_softmax": lambda _digits: check_softmax(lambda logits: np.exp(logits) / np.exp(logits).sum(axis=1)),
     "check_update": lambda _digits: check_update(lambda params, grads, learning_rate: None),
     "measure_limits": measure_limits_of_a_small_machine,
-    "run_panel": lambda digits: run_panel(["numpy", "numba"], digits, FIVE_IMAGES, "1", rounds=1),
+    "run_interleaved": lambda digits: run_interleaved(["numpy", "numba"], digits, FIVE_IMAGES, "1", rounds=1),
 }
 
 
@@ -93,7 +93,7 @@ def test_a_run_that_breaks_down_leaves_the_threads(found, small_digits, monkeypa
 
     monkeypatch.setattr(interleaved_run, "_ready", fail)
     with pytest.raises(KeyboardInterrupt):
-        run_panel(["numpy"], small_digits, FIVE_IMAGES, "1", rounds=1)
+        run_interleaved(["numpy"], small_digits, FIVE_IMAGES, "1", rounds=1)
     assert threads() == found
 
 
