@@ -13,6 +13,7 @@ from nnkernels.errors import DataError
 
 PIXEL_SCALE = 1 / 255
 HIGHEST_PIXEL = 255
+UINT8 = np.dtype(np.uint8)  # comparing with the type itself makes a dtype of it each time
 RULE = (
     "integers are pixels from 0 to 255 and are scaled by 1/255; floats and booleans are features and are taken as they "
     "are"
@@ -60,7 +61,7 @@ def as_images(X: npt.ArrayLike) -> npt.NDArray[Any]:
     if images.ndim != 2:
         raise DataError(f"images have shape {images.shape}; expected (N, D), one image a row")
     kind = images.dtype.kind
-    if images.dtype == np.uint8:
+    if images.dtype == UINT8:
         return np.ascontiguousarray(images)
     if kind in "iu":
         return _pixels(images)
@@ -97,8 +98,10 @@ def as_features(X: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> npt.NDAr
     UnscaledPixelsWarning
         As :func:`as_images` does.
     """
-    images = as_images(X)
-    if images.dtype == np.uint8:
+    images = np.asarray(X)
+    if images.dtype != UINT8 or images.ndim != 2:  # pixels in any layout need no look: a prediction is microseconds
+        images = as_images(images)
+    if images.dtype == UINT8:
         features: npt.NDArray[Any] = np.multiply(images, PIXEL_SCALE, dtype=dtype, order="C")
         return features
     return np.ascontiguousarray(images, dtype=dtype)
