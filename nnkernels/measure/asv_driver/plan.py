@@ -57,7 +57,7 @@ class Profile:
 # An interval is over processes: more rounds, seeds or samples within one narrow it little. In quick, frameworks have
 # one thread: in every recorded run, each trained an epoch faster on one thread than on all.
 PROFILES = {
-    "quick": Profile(4, 1, rounds=1, seeds=3, minutes=3, includes=("quick",), threads=("1",)),
+    "quick": Profile(4, 1, rounds=1, seeds=3, minutes=4, includes=("quick",), threads=("1",)),
     "standard": Profile(
         4, 1, rounds=1, seeds=10, minutes=30, includes=("quick", "standard"), seeds_to_accuracy=4, samples=1
     ),
