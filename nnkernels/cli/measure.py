@@ -37,7 +37,7 @@ def bench(
         str, typer.Option("--contenders", metavar="A,B", help="Contenders; all that are installed, if none.")
     ] = "",
     data: DataOption = None,
-    profile: Annotated[str, typer.Option(help="quick (3 minutes), standard (30) or full (150, resumable).")] = "quick",
+    profile: Annotated[str, typer.Option(help="quick (4 minutes), standard (30) or full (150, resumable).")] = "quick",
     rounds: Annotated[
         int | None, typer.Option(metavar="N", help="Fresh processes every paired ratio is taken over.")
     ] = None,
