@@ -25,6 +25,7 @@ def measure_interleaved(scenarios: Sequence[Scenario], framework_threads: str, p
     names = contenders_in_process(selected_contenders(), process)
     if not names:
         return InterleavedRun(framework_threads, dataset_at_hand().name, {}, {})
+    scenarios = [one for one in scenarios if not OPTIONS.profiles or one.from_profile in OPTIONS.profiles]
     seeds = OPTIONS.seeds_to_accuracy or SEEDS
     # asv keeps one number of this; the driver of a whole run asks for all of it, and shows what there is so far.
     if not OPTIONS.records:

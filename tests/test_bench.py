@@ -20,16 +20,17 @@ from asv_runner.benchmarks._base import get_setup_cache_key
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 import bench.kernels
-from bench import inference, large_data, other_work, ratios
+from bench import _interleaved, inference, large_data, other_work, ratios
 from bench.large_data import write_repeated
 from nnkernels import contenders, kernels
 from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, UnknownNameError
 from nnkernels.measure.asv_driver.bench_files import BENCH_FILES
+from nnkernels.measure.asv_driver.options import BenchOptions
 from nnkernels.measure.asv_driver.plan import CLASSES, PROCESSES, PROFILES, make_plan, profile
 from nnkernels.measure.asv_driver.run import Request, choose_contenders
-from nnkernels.measure.timing.scenarios import FURTHER_SCENARIOS
+from nnkernels.measure.timing.scenarios import FURTHER_SCENARIOS, SCENARIOS
 from nnkernels.measure.timing.threads import SETTINGS, cgroup_quota, thread_count
 from tests.forms import INSTALLED
 
@@ -258,6 +259,19 @@ def test_what_the_interleaved_runs_time_is_not_timed_again(name: str) -> None:
         "inference.Predict.time_predict('numpy', 10000, '1', 'mnist')",
     ):
         assert not any(selected(patterns, call) for patterns in passes)
+
+
+@pytest.mark.parametrize(
+    ("profiles", "has_many_images"), [((), True), (("quick",), False), (("quick", "standard"), True)]
+)
+def test_interleaved_run_times_the_scenarios_of_its_profiles(
+    monkeypatch: pytest.MonkeyPatch, small_digits: Dataset, profiles: tuple[str, ...], has_many_images: bool
+) -> None:
+    monkeypatch.setattr(_interleaved, "OPTIONS", BenchOptions(profiles=profiles))
+    monkeypatch.setattr(_interleaved, "selected_contenders", lambda: ["numpy"])
+    monkeypatch.setattr(_interleaved, "dataset_at_hand", lambda: small_digits)
+    timed = set(_interleaved.measure_interleaved(SCENARIOS, "1").seconds)
+    assert timed == {scenario.name for scenario in SCENARIOS} - (set() if has_many_images else {"10,000 images"})
 
 
 def test_larger_plans_measure_more_and_train_for_accuracy_once() -> None:

@@ -80,7 +80,7 @@ def test_what_asv_says_is_told_in_words(file: BenchFile, what: str) -> None:
     assert f"pass 2 of 3, {file.words}" in console.file.getvalue()
 
 
-OPTIONS = BenchOptions(("numpy", "keras-fit"), "some", 2, 3, 5, 4, (5000, 60_000), "records")
+OPTIONS = BenchOptions(("numpy", "keras-fit"), "some", 2, 3, 5, 4, ("quick", "standard"), (5000, 60_000), "records")
 
 
 def test_options_come_back_from_the_environment_that_they_make() -> None:
@@ -92,6 +92,7 @@ def test_options_come_back_from_the_environment_that_they_make() -> None:
         "NNKERNELS_BENCH_SEEDS": "3",
         "NNKERNELS_BENCH_SEEDS_TO_ACCURACY": "5",
         "NNKERNELS_BENCH_SAMPLES": "4",
+        "NNKERNELS_BENCH_PROFILES": "quick,standard",
         "NNKERNELS_BENCH_LARGE_IMAGES": "5000,60000",
         "NNKERNELS_BENCH_RECORDS": "records",
     }

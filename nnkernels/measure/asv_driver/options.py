@@ -31,6 +31,8 @@ class BenchOptions:
         Trainings of a contender, each from another start: of error rates, and of the time to an accuracy.
     samples : int or None
         Samples of a benchmark that takes its own: scaling, start-up, memory, large data, and the machine's limits.
+    profiles : tuple of str
+        The profiles whose scenarios an interleaved run measures; empty: all.
     large_images : tuple of int
         Numbers of images of large data, in place of the benchmark's own.
     records : str
@@ -43,6 +45,7 @@ class BenchOptions:
     seeds: int | None = None
     seeds_to_accuracy: int | None = None
     samples: int | None = None
+    profiles: tuple[str, ...] = ()
     large_images: tuple[int, ...] = ()
     records: str = ""
 
@@ -65,10 +68,12 @@ class BenchOptions:
             return tuple(int(number) for number in text.split(",") if number)
 
         counts = {name: next(iter(numbers(name.upper())), None) for name in COUNTS}
-        contenders = tuple(filter(None, environ.get(f"{PREFIX}CONTENDERS", "").split(",")))
+        contenders, profiles = (
+            tuple(filter(None, environ.get(PREFIX + field, "").split(","))) for field in ("CONTENDERS", "PROFILES")
+        )
         dataset, records = (environ.get(PREFIX + field, "") for field in ("DATASET", "RECORDS"))
         large_images = numbers("LARGE_IMAGES", several=True)
-        return cls(contenders, dataset, large_images=large_images, records=records, **counts)
+        return cls(contenders, dataset, profiles=profiles, large_images=large_images, records=records, **counts)
 
     def as_environ(self) -> dict[str, str]:
         """Return the variables of what is said here."""

@@ -124,6 +124,7 @@ def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, pro
         seeds=request.profile.seeds,
         seeds_to_accuracy=request.profile.seeds_to_accuracy,
         samples=request.profile.samples,
+        profiles=request.profile.includes,
     )
     started = datetime.now(UTC)
     origin = {**provenance.collect(dataset, timed=True), "seeds": request.profile.seeds}

@@ -47,6 +47,8 @@ class Scenario:
         Whether contenders that can only do whole epochs take part: theirs take seconds.
     datasets : tuple of str
         Data sets that it is asked of; empty: all.
+    from_profile : str
+        The smallest profile of a run that measures it.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Scenario:
     error_rate: float = 0.0
     whole_epochs: bool = False
     datasets: tuple[str, ...] = ()
+    from_profile: str = "quick"
 
     @property
     def unit(self) -> str:
@@ -92,7 +95,7 @@ FORMER_UNITS = {"one image": UNITS["predict"]}
 SCENARIOS = (
     Scenario("epoch", "train", segments=4, epoch_share=2.0, whole_epochs=True),
     Scenario(ONE_IMAGE, "predict", segments=3, images=1, calls=200, whole_epochs=True),
-    Scenario("10,000 images", "predict", segments=3, images=10_000, whole_epochs=True),
+    Scenario("10,000 images", "predict", segments=3, images=10_000, whole_epochs=True, from_profile="standard"),
     Scenario(PREPARATION, "prepare", segments=2, whole_epochs=True),
 )
 
