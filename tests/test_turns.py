@@ -30,12 +30,12 @@ def turn(
     *order: int, steal: float = 0.0, others: float = 0.0, switches: int = 0, not_at_rest: int | None = None
 ) -> Turn:
     """Return a turn of a second; what others took falls into its last segment."""
-    none = [0.0] * (len(order) - 1)
+    none = [0] * (len(order) - 1)
     return Turn(
         order=list(order),
-        elapsed_ms=[1000.0 / len(order)] * len(order),
-        steal_ms=[*none, 1000 * steal],
-        others_ms=[*none, 1000 * others],
+        elapsed_ms=[1000 // len(order)] * len(order),
+        steal_ms=[*none, round(1000 * steal)],
+        others_ms=[*none, round(1000 * others)],
         switches=[*none, switches],
         not_at_rest=[] if not_at_rest is None else [not_at_rest],
     )
@@ -72,7 +72,7 @@ def test_a_turn_is_disturbed_by_what_others_take_and_by_threads_that_do_not_rest
 
 
 def test_what_ticks_cannot_tell_from_nothing_does_not_count():
-    short = turn(0, 1, others=2 * UNSEEN_SECONDS) | {"elapsed_ms": [20.0, 20.0]}
+    short = turn(0, 1, others=2 * UNSEEN_SECONDS) | {"elapsed_ms": [20, 20]}
     assert taken(short, 2) == 0
     assert taken(short, 1) == pytest.approx(1.0)
 

@@ -37,21 +37,20 @@ class Turn(TypedDict):
     ----------
     order : list of int
         Places of the tasks in the list of all.
-    elapsed_ms : list of float
+    elapsed_ms : list of int
         Milliseconds, the waiting before the segment included.
-    steal_ms, others_ms : list of float, or None where it is not told
+    steal_ms, others_ms : list of int, or None where it is not told
         CPU milliseconds; see :class:`~nnkernels.measure.timing.conditions.Counters`.
-    switches : list of float, or None where it is not told
-        Whole numbers.
+    switches : list of int, or None where it is not told
     not_at_rest : list of int
         Those of the tasks before whose segments a thread of this process still computed.
     """
 
     order: list[int]
-    elapsed_ms: list[float]
-    steal_ms: list[float] | None
-    others_ms: list[float] | None
-    switches: list[float] | None
+    elapsed_ms: list[int]
+    steal_ms: list[int] | None
+    others_ms: list[int] | None
+    switches: list[int] | None
     not_at_rest: list[int]
 
 
@@ -98,7 +97,7 @@ def empty_turn() -> Turn:
 def add_segment(turn: Turn, place: int, at_rest: bool, before: Counters, after: Counters) -> None:
     """Add a segment of the task at a place, between two readings of the counters."""
     turn["order"].append(place)
-    turn["elapsed_ms"].append(round(1e3 * (after.elapsed - before.elapsed), 1))
+    turn["elapsed_ms"].append(round(1e3 * (after.elapsed - before.elapsed)))
     turn["steal_ms"] = _appended(turn["steal_ms"], before.steal, after.steal, 1e3)
     turn["others_ms"] = _appended(turn["others_ms"], before.others, after.others, 1e3)
     turn["switches"] = _appended(turn["switches"], before.switches, after.switches, 1)
@@ -109,10 +108,10 @@ def add_segment(turn: Turn, place: int, at_rest: bool, before: Counters, after: 
 def taken(turn: Turn, cpus: int) -> float:
     """Return how much of one CPU's time others took during a turn; 1 more for each segment begun without rest."""
     # Where the guest's kernel takes stolen time for this process' own, others' is less than nothing by as much.
-    milliseconds = sum(turn["steal_ms"] or []) + max(sum(turn["others_ms"] or []), 0.0)
+    milliseconds = sum(turn["steal_ms"] or []) + max(sum(turn["others_ms"] or []), 0)
     if milliseconds <= 1e3 * UNSEEN_SECONDS * cpus:
-        milliseconds = 0.0
-    return milliseconds / max(sum(turn["elapsed_ms"]), 1e-3) + len(turn["not_at_rest"])
+        milliseconds = 0
+    return milliseconds / max(sum(turn["elapsed_ms"]), 1) + len(turn["not_at_rest"])
 
 
 def judge(turns: Turns, timed: Iterable[str]) -> Judgement:
@@ -138,9 +137,7 @@ def judge(turns: Turns, timed: Iterable[str]) -> Judgement:
     return Judgement(disturbed, left_out)
 
 
-def _appended(
-    values: list[float] | None, before: float | None, after: float | None, scale: float
-) -> list[float] | None:
+def _appended(values: list[int] | None, before: float | None, after: float | None, scale: float) -> list[int] | None:
     if values is None or before is None or after is None:
         return None
-    return [*values, round(scale * (after - before), 1)]
+    return [*values, round(scale * (after - before))]
