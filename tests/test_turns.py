@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from nnkernels.measure.records.run import read_interleaved, read_run, save_interleaved
 from nnkernels.measure.timing import conditions, interleaved_run
@@ -19,7 +20,10 @@ from nnkernels.measure.timing.interleaved_run import InterleavedRun, run_interle
 from nnkernels.measure.timing.scenarios import Scenario
 from nnkernels.measure.timing.turns import MOST_TAKEN, UNSEEN_SECONDS, Turn, Turns, judge, taken
 from nnkernels.recipes import Recipe
-from nnkernels.report import disturbed
+from nnkernels.report import disturbed, page, readme
+from nnkernels.report.summary import summarise
+from nnkernels.report.tables import show_summary
+from tests import synthetic
 
 RUNS = Path(__file__).parents[1] / "results" / "runs"
 LINUX = sys.platform == "linux"
@@ -139,6 +143,20 @@ def test_the_share_of_turns_that_are_left_out_is_told():
     (told,) = disturbed.notes([unknown])
     assert told.startswith("0 of 4 turns were disturbed and left out")
     assert told.endswith(" The system does not tell what others took, so only the threads were looked at.")
+
+
+def test_terminal_page_and_readme_tell_it(capsys):
+    run = synthetic.run()
+    assert "turns were" not in readme.section(summarise(run))
+    for measured in run.interleaved:
+        tasks = list(measured.seconds["epoch"])
+        found = [turn(*range(len(tasks)), steal=0.2 if segment == 3 else 0) for segment in range(10)]
+        measured.turns["epoch"] = turns(found) | {"tasks": tasks}
+    summary, told = summarise(run), "8 of 80 turns were disturbed and left out"
+    show_summary(Console(width=400), summary)
+    assert told in capsys.readouterr().out
+    assert told in readme.section(summary)
+    assert told in page.render(summary, None)
 
 
 # A run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,11 +14,11 @@ from nnkernels.data import Dataset
 from nnkernels.errors import one_line
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.correctness.compiled import require_compiled
-from nnkernels.measure.timing.distinct import prediction_owner
 from nnkernels.measure.timing.interleaving import SecondsByRound, Task, alternate, log_ratios
+from nnkernels.measure.timing.participants import by_label, suits, timed_as_another
 from nnkernels.measure.timing.scenarios import Scenario
 from nnkernels.measure.timing.tasks import SEED, predict_task, prepare_task, train_task
-from nnkernels.measure.timing.threads import SETTINGS, thread_count
+from nnkernels.measure.timing.threads import thread_count
 from nnkernels.measure.timing.time_to_accuracy import SEEDS, Trainings
 from nnkernels.measure.timing.turns import Judgement, Turns, judge
 from nnkernels.parameters import initial_parameters
@@ -148,9 +148,9 @@ def run_interleaved(
             able = {
                 name: contender
                 for name, contender in ready.items()
-                if _suits(scenario, name, contender)
+                if suits(scenario, name, contender)
                 and not measured.failure(name, scenario.name)
-                and not _timed_as_another(scenario, name, ready)
+                and not timed_as_another(scenario, name, ready)
             }
             if scenario.kind == "time to accuracy":
                 alone = [other for other in scenarios if other.kind == "training alone" and other.recipe == recipe]
@@ -184,7 +184,7 @@ def _ready(
     """Return those that take part in any scenario of a group, past the gate and prepared by their recipe."""
     ready: dict[str, Contender] = {}
     for name, contender in created.items():
-        taking_part = [scenario for scenario in group if _suits(scenario, name, contender)]
+        taking_part = [scenario for scenario in group if suits(scenario, name, contender)]
         if not taking_part:
             continue
         try:
@@ -207,8 +207,8 @@ def _time_segments(
     orders: np.random.Generator,
 ) -> None:
     make = {"train": train_task, "predict": predict_task, "prepare": prepare_task}[scenario.kind]
-    labelled = _labelled(able, measured.framework_threads)
-    tasks = {label: make(scenario, contender, dataset, threads) for label, (contender, threads) in labelled.items()}
+    settings = by_label(able, measured.framework_threads)
+    tasks = {label: make(scenario, contender, dataset, threads) for label, (contender, threads) in settings.items()}
     measured.seconds[scenario.name] = _in_turns(scenario, tasks, rounds, measured, orders)
 
 
@@ -222,9 +222,9 @@ def _time_to_accuracy(
 ) -> None:
     """Time the first scenario of a group of one recipe; the others are the same trainings without the preparation."""
     scenario, *alone = group
-    labelled = _labelled(able, measured.framework_threads)
-    trainings = {label: Trainings(scenario, contender, dataset) for label, (contender, _) in labelled.items()}
-    tasks = {label: trainings[label].task(threads) for label, (_, threads) in labelled.items()}
+    settings = by_label(able, measured.framework_threads)
+    trainings = {label: Trainings(scenario, contender, dataset) for label, (contender, _) in settings.items()}
+    tasks = {label: trainings[label].task(threads) for label, (_, threads) in settings.items()}
     # The trainings keep a clock of their own, which stands still between the epochs; that of the turns is left.
     timed = _in_turns(scenario, tasks, seeds, measured, orders)
     measured.seconds[scenario.name] = {label: trainings[label].both for label in timed}
@@ -252,27 +252,6 @@ def _in_turns(
         measured.failures[_at_scenario(label.split("@")[0], scenario.name)] = one_line(reason)
     return {
         label: of_task for label, of_task in seconds.items() if not measured.failure(label.split("@")[0], scenario.name)
-    }
-
-
-def _suits(scenario: Scenario, name: str, contender: Contender) -> bool:
-    return scenario.suits(contenders.entry(name).trains, contender.whole_epochs_only)
-
-
-def _timed_as_another(scenario: Scenario, name: str, ready: Mapping[str, Contender]) -> bool:
-    """Return whether another contender of the run predicts by the same function: its time is this one's."""
-    owner = prediction_owner(name) if scenario.kind == "predict" else name
-    return owner != name and owner in ready
-
-
-def _labelled(able: dict[str, Contender], framework_threads: str) -> dict[str, tuple[Contender, int]]:
-    """Return who is timed under which label, on how many threads."""
-    # Who can change threads at any time is measured at both settings beside each setting of those who cannot,
-    # so that a ratio against the other's faster setting is a ratio within one process too.
-    return {
-        f"{name}@{setting}": (contender, thread_count(setting))
-        for name, contender in able.items()
-        for setting in (SETTINGS if contender.threads_can_change else [framework_threads])
     }
 
 
