@@ -73,6 +73,15 @@ def test_json_reads_back(tmp_path):
     assert text.endswith("}\n")
 
 
+def test_numbers_of_a_list_stand_in_one_line(tmp_path):
+    value = {"seconds": [[1e-05, -2, 3.5], []], "names": ["a", "[\n1,\n2\n]"], "mixed": [1, None, "2"], "one": [0.25]}
+    write_json(tmp_path / "file.json", value)
+    text = (tmp_path / "file.json").read_text(encoding="utf-8")
+    assert json.loads(text) == value
+    assert "[1e-05, -2, 3.5]" in text
+    assert '"one": [0.25]' in text
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [1, {"loss": float("-inf")}]])
 def test_json_that_is_none_is_refused_and_the_old_file_stays(path, value):
     with pytest.raises(ValueError, match="not JSON compliant"):
