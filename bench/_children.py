@@ -67,15 +67,16 @@ def stored(data: Dataset) -> Iterator[Path]:
         yield Path(folder)
 
 
-def fresh_process(program: str, contender: str, folder: Path, numba_cache: str) -> dict[str, float]:
+def fresh_process(program: str, contender: str, folder: Path, own_cache: str = "") -> dict[str, float]:
     """Run a program on the stored data set in a new interpreter; return the JSON object that it prints last.
 
-    Numba's cache is the subfolder of that name.
+    Numba's cache is the one that all processes of this installation share, or the subfolder ``own_cache``.
     """
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / own_cache)} if own_cache else None
     answer = subprocess.run(
         [sys.executable, "-c", program, contender, str(folder), str(thread_count("all"))],
         cwd=folder,
-        env={**os.environ, "NUMBA_CACHE_DIR": str(folder / numba_cache)},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,

@@ -184,11 +184,11 @@ def _measured(images: int) -> dict[tuple[str, str], Samples | str] | str:
         pairs = [(place, contender) for place, those in CONTENDERS.items() for contender in those]
         measured: dict[tuple[str, str], Samples | str] = {(place, name): reasons[place] or [] for place, name in pairs}
         for contender in filter(compiled_by_numba, CONTENDERS[FROM_FILE]):
-            fresh_process(_program(FROM_FILE), contender, folder, "warm")  # compiles
+            fresh_process(_program(FROM_FILE), contender, folder)  # compiles
         for _ in range(SAMPLES):
             for (place, contender), samples in measured.items():
                 if isinstance(samples, list):
-                    samples.append(fresh_process(_program(place), contender, folder, "warm"))
+                    samples.append(fresh_process(_program(place), contender, folder))
         return measured
 
 

@@ -48,8 +48,8 @@ def _peaks(contender: str, dataset_name: str) -> list[dict[str, float]]:
         raise SkipNotImplemented("needs pip install psutil")
     with stored(data) as folder:
         if compiled_by_numba(contender):  # compiling takes memory of its own
-            fresh_process(EPOCH, contender, folder, "warm")
-        return [fresh_process(EPOCH, contender, folder, "warm") for _ in range(SAMPLES)]
+            fresh_process(EPOCH, contender, folder)
+        return [fresh_process(EPOCH, contender, folder) for _ in range(SAMPLES)]
 
 
 class Peak:

@@ -16,6 +16,7 @@ from ._common import CONTENDERS, DATASETS, dataset, trainable
 
 MODULES = ("numpy", "nnkernels", "numba", "tensorflow")
 CACHES = ("empty", "warm")
+EMPTY_CACHES = [f"empty{sample}" for sample in range(SAMPLES)]  # another one for each sample
 
 FIRST_CALL = f"""
 import json, sys, time
@@ -99,14 +100,16 @@ class FirstCall:
         )
         with stored(few) as folder:
             if cache == "warm" and compiled:
-                fresh_process(FIRST_CALL, contender, folder, cache)
-            return _samples(FIRST_CALL, contender, folder, cache)
+                fresh_process(FIRST_CALL, contender, folder)
+            caches = ["" if cache == "warm" else name for name in EMPTY_CACHES]
+            return _samples(FIRST_CALL, contender, folder, caches)
 
 
 class NumbaItself:
     """What Numba itself takes of a first call: its import, and a function that does nothing.
 
-    Compiled contenders cannot start faster; what ``FirstCall`` takes beyond is theirs.
+    Compiled contenders cannot start faster; what ``FirstCall`` takes beyond is theirs. The function is kept in a cache
+    of its own.
     """
 
     params = (CACHES,)
@@ -121,11 +124,11 @@ class NumbaItself:
             Path(folder, "nothing.py").write_text(NOTHING)
             if cache == "warm":
                 fresh_process(CALL_NOTHING, "numba", Path(folder), cache)
-            return _samples(CALL_NOTHING, "numba", Path(folder), cache)
+            caches = [cache if cache == "warm" else name for name in EMPTY_CACHES]
+            return _samples(CALL_NOTHING, "numba", Path(folder), caches)
 
 
-def _samples(program: str, contender: str, folder: Path, cache: str) -> dict[str, object]:
-    """Return what asv keeps of a program that prints its seconds; an empty cache is another one for each sample."""
-    caches = [f"empty{sample}" if cache == "empty" else cache for sample in range(SAMPLES)]
+def _samples(program: str, contender: str, folder: Path, caches: list[str]) -> dict[str, object]:
+    """Return what asv keeps of a program that prints its seconds: a sample for each of the caches."""
     samples = [fresh_process(program, contender, folder, name)["seconds"] for name in caches]
     return {"samples": samples, "number": 1}

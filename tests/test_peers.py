@@ -74,7 +74,7 @@ assert os.environ.get("NPROC") == {left!r}
 
 
 @needs_jax
-@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("threads", [*(pytest.param(threads, marks=pytest.mark.slow) for threads in (1, 2)), 3])
 def test_jax_runs_on_the_threads_it_is_given_and_says_nothing(threads):
     assert in_a_new_process(SET_THREADS.format(before="", threads=threads, left=os.environ.get("NPROC"))) == ""
 
