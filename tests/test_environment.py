@@ -9,9 +9,11 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import asv
+import psutil
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
@@ -162,32 +164,70 @@ def track_seen():
 """
 
 
-def spy_workspace(folder: Path, *, before_spy: str = "") -> Workspace:
+def spy_workspace(folder: Path, *, before_spy: str = "", spy: str = SPY) -> Workspace:
     (folder / "spies").mkdir()
     (folder / "spies" / "__init__.py").write_text(before_spy)
-    (folder / "spies" / "seen.py").write_text(SPY)
+    (folder / "spies" / "seen.py").write_text(spy)
     return Workspace(folder, folder / "spies", "0" * 40, 0, "a test")
+
+
+def run_spy(folder: Path, spy: str, progress: Callable[[float, str], None], patch: pytest.MonkeyPatch) -> Pass:
+    """Run asv over a spy, on a machine that asv knows from a home folder of the test's own."""
+    patch.setenv("HOME", str(folder))
+    patch.setenv("USERPROFILE", str(folder))
+    workspace, where = spy_workspace(folder, spy=spy), Pass(folder / "pass", folder / "records")
+    where.folder.mkdir()
+    information = {"os": "x", "arch": "x", "cpu": "x", "num_cpu": "1", "ram": "1"}
+    changes = register_machine(workspace, "some-machine", information, where.folder)
+    run_pass(workspace, "some-machine", ["seen"], where, changes, progress)
+    return where
 
 
 def test_a_pass_of_asv_runs_without_what_distorts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in DISTORTING.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
-    workspace = spy_workspace(tmp_path)
-    where = Pass(tmp_path / "pass", tmp_path / "records")
-    monkeypatch.setenv("HOME", str(tmp_path))  # asv's machine file
-    monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    information = {"os": "x", "arch": "x", "cpu": "x", "num_cpu": "1", "ram": "1"}
-    where.folder.mkdir()
-    changes = register_machine(workspace, "some-machine", information, where.folder)
     told: list[tuple[float, str]] = []
-    run_pass(workspace, "some-machine", ["seen"], where, changes, lambda *progress: told.append(progress))
+    where = run_spy(tmp_path, SPY, lambda *progress: told.append(progress), monkeypatch)
     assert (0.0, "seen.track_seen") in told  # the only benchmark is not done while it runs
     seen = json.loads((where.records / "seen.json").read_text("utf-8"))
     assert not set(DISTORTING) & set(seen["environment"])
     assert seen["environment"]["NUMBA_CACHE_DIR"] == str(tmp_path / "numba")
     assert seen["environment"]["KERAS_HOME"] == NO_KERAS_HOME
     assert (seen["hash"], seen["optimize"]) == (1, 0)
+
+
+SLEEPER = """
+import os, time
+from pathlib import Path
+
+def track_sleep():
+    process = Path(os.environ["NNKERNELS_BENCH_RECORDS"], "process")
+    process.with_suffix(".part").write_text(str(os.getpid()))
+    process.with_suffix(".part").rename(process)
+    time.sleep(600)
+"""
+
+
+def test_an_interrupted_pass_leaves_neither_a_process_nor_a_pipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, benchmark = process._output, tmp_path / "records" / "process"
+    children, sleepers = [], []
+
+    def interrupt(*_progress: object) -> None:
+        if benchmark.exists():
+            sleepers.append(psutil.Process(int(benchmark.read_text())))
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(process, "_output", lambda child: output(children.append(child) or child))
+    with pytest.raises(KeyboardInterrupt):
+        run_spy(tmp_path, SLEEPER, interrupt, monkeypatch)
+    (child,) = children
+    assert child.returncode is not None
+    assert child.stdout.closed
+    _gone, alive = psutil.wait_procs(sleepers, timeout=10)
+    assert all(sleeper.status() == psutil.STATUS_ZOMBIE for sleeper in alive)
 
 
 def test_what_a_child_has_begun_to_write_is_seen_before_the_line_ends() -> None:
