@@ -122,6 +122,14 @@ def test_a_process_that_ends_is_told_and_the_next_starts_anew(small_digits):
     contenders.create_anywhere("keras-jax-fit").close()
 
 
+def test_the_end_of_the_interpreter_ends_the_process_and_closes_its_pipes():
+    program = "from nnkernels.contenders._apart import ContenderApart; ContenderApart('numpy', 'some group')"
+    answer = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", program], env=os.environ, capture_output=True, text=True, check=False
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
 def test_a_process_has_its_own_contenders_beside_the_references(monkeypatch):
     entries = {name: contenders.entry(name) for name in ("numpy", "fused", "jax-scan", "keras-fit", "keras-jax-fit")}
     monkeypatch.setattr(contenders, "_entries", lambda: entries)
