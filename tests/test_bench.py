@@ -7,8 +7,6 @@ import math
 import os
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,6 +30,7 @@ from nnkernels.measure.asv_driver.run import Request, choose_contenders
 from nnkernels.measure.timing.scenarios import FURTHER_SCENARIOS
 from nnkernels.measure.timing.threads import SETTINGS, cgroup_quota, thread_count
 from tests.forms import INSTALLED
+from tests.processes import python
 
 ROOT = Path(__file__).parents[1]
 
@@ -76,24 +75,16 @@ def small_folder(small_digits: Dataset, tmp_path_factory: pytest.TempPathFactory
 
 
 def benchmarks_once(arguments: list[str], chosen: list[str], small_digits: Dataset, folder: Path) -> dict[str, float]:
-    answer = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks_once", *arguments],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "NNKERNELS_DATA": str(folder),
-            "NNKERNELS_BENCH_CONTENDERS": ",".join(chosen),
-            "NNKERNELS_BENCH_DATASET": small_digits.name,
-            "NNKERNELS_BENCH_LARGE_IMAGES": "5000",
-            "NNKERNELS_BENCH_ROUNDS": "1",
-            "NNKERNELS_BENCH_SAMPLES": "1",
-            "NNKERNELS_BENCH_SEEDS": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stderr
+    environment = os.environ | {
+        "NNKERNELS_DATA": str(folder),
+        "NNKERNELS_BENCH_CONTENDERS": ",".join(chosen),
+        "NNKERNELS_BENCH_DATASET": small_digits.name,
+        "NNKERNELS_BENCH_LARGE_IMAGES": "5000",
+        "NNKERNELS_BENCH_ROUNDS": "1",
+        "NNKERNELS_BENCH_SAMPLES": "1",
+        "NNKERNELS_BENCH_SEEDS": "1",
+    }
+    answer = python("-m", "tests.benchmarks_once", *arguments, folder=ROOT, environment=environment)
     values: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
     return values
 

@@ -15,6 +15,7 @@ import pytest
 
 from nnkernels.data import Dataset
 from nnkernels.data.folder import write_folder
+from tests.processes import python
 
 ROOT = Path(__file__).parents[1]
 
@@ -132,9 +133,7 @@ def recorded(data_folder: Path, tmp_path: Path, made_once: Callable[[str, Callab
 
 
 def test_help_shows_the_commands() -> None:
-    answer = subprocess.run(
-        [sys.executable, "-m", "nnkernels.cli", "--help"], capture_output=True, text=True, check=True
-    )
+    answer = python("-m", "nnkernels.cli", "--help")
     for word in ("Measure", "verify", "bench", "Publish", "results", "publish"):
         assert word in answer.stdout
 
@@ -345,23 +344,13 @@ def test_ctrl_c_keeps_the_passes_that_are_complete(data_folder: Path, tmp_path: 
     ],
 )
 def test_mistakes_get_one_clear_line(arguments: list[str], message: str) -> None:
-    answer = subprocess.run(
-        [sys.executable, "-m", "nnkernels.cli", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert answer.returncode == 1
+    answer = python("-m", "nnkernels.cli", *arguments, folder=ROOT, status=1)
     assert message in answer.stderr
     assert "Traceback" not in answer.stderr
 
 
 def test_asv_itself_accepts_the_benchmarks() -> None:
-    answer = subprocess.run(
-        [sys.executable, "-m", "asv", "check", "-E", f"existing:{sys.executable}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    python("-m", "asv", "check", "-E", f"existing:{sys.executable}", folder=ROOT)
 
 
 HOST = "a-host-that-nobody-else-has"
@@ -383,16 +372,7 @@ def test_asv_by_hand_leaves_nothing_to_commit_and_no_host_name(data_folder: Path
     project.commit()
 
     def asv(*arguments: str) -> str:
-        answer = subprocess.run(
-            [sys.executable, "-c", ASV_ON_THAT_HOST, *arguments],
-            cwd=root,
-            env=project.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert answer.returncode == 0, answer.stdout + answer.stderr
-        return answer.stdout
+        return python("-c", ASV_ON_THAT_HOST, *arguments, folder=root, environment=project.environment).stdout
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout

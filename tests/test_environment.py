@@ -38,6 +38,7 @@ from nnkernels.measure.records.run import load_keras, save_keras
 from nnkernels.measure.records.shown_values import LONGEST, shown
 from nnkernels.report import page, side_by_side
 from nnkernels.report.summary import summarise
+from tests.processes import python
 
 from . import synthetic
 
@@ -240,7 +241,7 @@ def test_what_a_child_has_begun_to_write_is_seen_before_the_line_ends() -> None:
         assert "".join(output).split() == ["and", "ended"]
 
 
-def asv_by_hand(folder: Path, command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def asv_by_hand(folder: Path, command: str, *, status: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
     """Start the program that asv starts for a benchmark, on a benchmark whose package begins as ours does."""
     if not (folder / "spies").exists():
         begin = (ROOT / "bench" / "__init__.py").read_text("utf-8")
@@ -250,22 +251,14 @@ def asv_by_hand(folder: Path, command: str, **environment: str) -> subprocess.Co
         "discover": [str(folder / "found.json")],
         "check": [],
     }[command]
-    return subprocess.run(
-        [sys.executable, str(Path(asv.__file__).with_name("benchmark.py")), command, str(folder / "spies"), *arguments],
-        cwd=folder,
-        env=timed_environment()
-        | {"ASV_PYTHONPATH": str(ROOT), "PYTHONPATH": str(ROOT), "NNKERNELS_BENCH_RECORDS": str(folder)}
-        | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    begin_asv = (Path(asv.__file__).with_name("benchmark.py"), command, folder / "spies", *arguments)
+    here = {"ASV_PYTHONPATH": str(ROOT), "PYTHONPATH": str(ROOT), "NNKERNELS_BENCH_RECORDS": str(folder)}
+    return python(*begin_asv, folder=folder, environment=timed_environment() | here | environment, status=status)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a process that takes another's place")
 def test_asv_by_hand_runs_without_what_distorts(tmp_path: Path) -> None:
-    answer = asv_by_hand(tmp_path, "run", **DISTORTING)
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    asv_by_hand(tmp_path, "run", **DISTORTING)
     seen = json.loads((tmp_path / "seen.json").read_text("utf-8"))
     assert not set(DISTORTING) & set(seen["environment"])
     assert (seen["hash"], seen["optimize"]) == (1, 0)  # what the interpreter reads at its start, too
@@ -274,12 +267,10 @@ def test_asv_by_hand_runs_without_what_distorts(tmp_path: Path) -> None:
 
 def test_asv_by_hand_is_refused_only_where_it_cannot_be_started_over(tmp_path: Path) -> None:
     distorting = {"OPENBLAS_CORETYPE": "Prescott", STARTED_OVER: "1"}
-    answer = asv_by_hand(tmp_path, "run", **distorting)
-    assert answer.returncode == 1
+    answer = asv_by_hand(tmp_path, "run", status=1, **distorting)
     assert "OPENBLAS_CORETYPE would distort the times, and this process cannot be started over" in answer.stderr
     for command in ("discover", "check"):  # nothing is timed
-        answer = asv_by_hand(tmp_path, command, **distorting)
-        assert answer.returncode == 0, answer.stdout + answer.stderr
+        asv_by_hand(tmp_path, command, **distorting)
 
 
 @pytest.mark.parametrize("argv", [["pytest"], ["pytest", "run"], [str(Path("asv", "benchmark.py")), "check"]])

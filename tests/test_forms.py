@@ -1,8 +1,6 @@
 """The forms of Keras and the other peers: each does the same training, in the process that it needs."""
 
 import os
-import subprocess
-import sys
 from contextlib import closing
 
 import numpy as np
@@ -16,6 +14,7 @@ from nnkernels.measure.timing.interleaved_run import contenders_in_process
 from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 from tests.forms import FURTHER_FORMS
+from tests.processes import python
 
 FORMS = (
     "keras-fit",
@@ -86,10 +85,7 @@ import keras
 print(keras.backend.backend(), "tensorflow" in sys.modules, os.environ["KERAS_BACKEND"])
 """
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}  # of a user whose own Keras runs on TensorFlow
-    answer = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
-    )
-    assert answer.returncode == 0, answer.stderr
+    answer = python("-c", program, environment=environment)
     refused, backend = answer.stdout.splitlines()
     assert "XLA's threads are 1, not 2" in refused
     assert backend == "jax False tensorflow"
@@ -124,10 +120,7 @@ def test_a_process_that_ends_is_told_and_the_next_starts_anew(small_digits):
 
 def test_the_end_of_the_interpreter_ends_the_process_and_closes_its_pipes():
     program = "from nnkernels.contenders._apart import ContenderApart; ContenderApart('numpy', 'some group')"
-    answer = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", program], env=os.environ, capture_output=True, text=True, check=False
-    )
-    assert (answer.returncode, answer.stderr) == (0, "")
+    assert python("-X", "dev", "-c", program).stderr == ""
 
 
 def test_a_process_has_its_own_contenders_beside_the_references(monkeypatch):
