@@ -14,14 +14,14 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 from numpy.lib import format as npy
 
 from nnkernels.data import Dataset
-from nnkernels.measure.correctness import gate
 
 from ._children import (
+    MEMORY_START,
     MIB,
     PASS_THE_GATE,
-    RESIDENT,
     SAMPLES,
-    compiled_by_numba,
+    few_images,
+    fill_cache,
     fresh_process,
     resident_is_known,
     stored,
@@ -37,16 +37,9 @@ CONTENDERS = {FROM_FILE: ("fused", "numpy"), IN_MEMORY: ("fused",)}
 MEMORY_BYTES_A_PIXEL = 3  # of images in memory, of the contender's own form of them, and of room to spare
 
 START = f"""
-import json, statistics, sys, time
-import numpy as np
-from nnkernels import contenders, train_from_file
-from nnkernels.data import LabelledImages
-from nnkernels.parameters import initial_parameters
-from nnkernels.recipes import SGD
-from nnkernels.training import batch_order
-{RESIDENT}
-name, folder, _threads = sys.argv[1:]
-contender = contenders.create(name)
+import statistics, time
+from nnkernels import train_from_file
+{MEMORY_START}
 contender.use_threads(1)
 after_import, _ = resident_bytes()
 """
@@ -171,20 +164,16 @@ def _measured(images: int) -> dict[tuple[str, str], Samples | str] | str:
     if not resident_is_known():
         return "needs pip install psutil"
     whole = dataset_at_hand()
-    few = Dataset(
-        *(part[: gate.IMAGES] for part in (whole.X_train, whole.y_train)),
-        *(part[: gate.PREDICTED_IMAGES] for part in (whole.X_test, whole.y_test)),
-    )
     pixels = images * whole.X_train.shape[1]
     if reason := _no_room(images, "disk", 2 * pixels, shutil.disk_usage(gettempdir()).free):
         return reason
     reasons = {FROM_FILE: "", IN_MEMORY: _no_memory(images, MEMORY_BYTES_A_PIXEL * pixels)}
-    with stored(few) as folder:
+    with stored(few_images(whole)) as folder:
         write_repeated(whole, images, folder)
         pairs = [(place, contender) for place, those in CONTENDERS.items() for contender in those]
         measured: dict[tuple[str, str], Samples | str] = {(place, name): reasons[place] or [] for place, name in pairs}
-        for contender in filter(compiled_by_numba, CONTENDERS[FROM_FILE]):
-            fresh_process(_program(FROM_FILE), contender, folder)  # compiles
+        for contender in CONTENDERS[FROM_FILE]:
+            fill_cache(_program(FROM_FILE), contender, folder)
         for _ in range(SAMPLES):
             for (place, contender), samples in measured.items():
                 if isinstance(samples, list):

@@ -8,10 +8,7 @@ from tempfile import TemporaryDirectory
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from nnkernels.data import Dataset
-from nnkernels.measure.correctness import gate
-
-from ._children import PASS_THE_GATE, SAMPLES, compiled_by_numba, fresh_process, stored
+from ._children import PASS_THE_GATE, SAMPLES, compiled_by_numba, few_images, fill_cache, fresh_process, stored
 from ._common import CONTENDERS, DATASETS, dataset, trainable
 
 MODULES = ("numpy", "nnkernels", "numba", "tensorflow")
@@ -91,16 +88,11 @@ class FirstCall:
         """Import, create, set the threads, prepare, compile, train; each sample in a process of its own."""
         whole = dataset(dataset_name)
         trainable(contender)
-        compiled = compiled_by_numba(contender)
-        if cache == "empty" and not compiled:
+        if cache == "empty" and not compiled_by_numba(contender):
             raise SkipNotImplemented(f"{contender} keeps nothing in Numba's cache")
-        few = Dataset(
-            *(part[: gate.IMAGES] for part in (whole.X_train, whole.y_train)),
-            *(part[: gate.PREDICTED_IMAGES] for part in (whole.X_test, whole.y_test)),
-        )
-        with stored(few) as folder:
-            if cache == "warm" and compiled:
-                fresh_process(FIRST_CALL, contender, folder)
+        with stored(few_images(whole)) as folder:
+            if cache == "warm":
+                fill_cache(FIRST_CALL, contender, folder)
             caches = ["" if cache == "warm" else name for name in EMPTY_CACHES]
             return _samples(FIRST_CALL, contender, folder, caches)
 

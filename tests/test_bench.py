@@ -7,8 +7,6 @@ import math
 import os
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +23,6 @@ from bench._children import fresh_process
 from bench.large_data import write_repeated
 from nnkernels import contenders, kernels
 from nnkernels.data import Dataset
-from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, UnknownNameError
 from nnkernels.measure.asv_driver.bench_files import BENCH_FILES
 from nnkernels.measure.asv_driver.options import BenchOptions
@@ -34,6 +31,7 @@ from nnkernels.measure.asv_driver.run import Request, choose_contenders
 from nnkernels.measure.timing.scenarios import FURTHER_SCENARIOS, SCENARIOS
 from nnkernels.measure.timing.threads import SETTINGS, cgroup_quota, thread_count
 from tests.forms import INSTALLED
+from tests.processes import python
 
 ROOT = Path(__file__).parents[1]
 
@@ -70,42 +68,27 @@ SLOW_CALLS = {
 }
 
 
-@pytest.fixture(scope="module")
-def small_folder(small_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("small-digits")
-    write_folder(folder, small_digits)
-    return folder
-
-
 def benchmarks_once(arguments: list[str], chosen: list[str], small_digits: Dataset, folder: Path) -> dict[str, float]:
-    answer = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks_once", *arguments],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "NNKERNELS_DATA": str(folder),
-            "NNKERNELS_BENCH_CONTENDERS": ",".join(chosen),
-            "NNKERNELS_BENCH_DATASET": small_digits.name,
-            "NNKERNELS_BENCH_LARGE_IMAGES": "5000",
-            "NNKERNELS_BENCH_ROUNDS": "1",
-            "NNKERNELS_BENCH_SAMPLES": "1",
-            "NNKERNELS_BENCH_SEEDS": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stderr
+    environment = os.environ | {
+        "NNKERNELS_DATA": str(folder),
+        "NNKERNELS_BENCH_CONTENDERS": ",".join(chosen),
+        "NNKERNELS_BENCH_DATASET": small_digits.name,
+        "NNKERNELS_BENCH_LARGE_IMAGES": "5000",
+        "NNKERNELS_BENCH_ROUNDS": "1",
+        "NNKERNELS_BENCH_SAMPLES": "1",
+        "NNKERNELS_BENCH_SEEDS": "1",
+    }
+    answer = python("-m", "tests.benchmarks_once", *arguments, folder=ROOT, environment=environment)
     values: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
     return values
 
 
 @pytest.mark.skipif(not contenders.is_installed("keras-jax-fit"), reason="keras or jax is not installed")
 def test_contenders_of_a_process_of_their_own_are_measured_beside_the_references(
-    small_digits: Dataset, small_folder: Path
+    small_digits: Dataset, data_folder: Path
 ) -> None:
     values = benchmarks_once(
-        ["1", "ratios,training", "keras-jax"], ["numpy", "keras-graph", "keras-jax-fit"], small_digits, small_folder
+        ["1", "ratios,training", "keras-jax"], ["numpy", "keras-graph", "keras-jax-fit"], small_digits, data_folder
     )
     measured = {label for label, value in values.items() if value is not None}
     ratio = "ratios.KerasJaxOneThread.track_relative_time('keras-jax-fit', 'numpy', 'epoch', '{}')"
@@ -144,9 +127,9 @@ def call_all(threads: str, modules: str, chosen: list[str], data: Dataset, folde
 
 
 @pytest.mark.parametrize(("modules", "threads"), CALLS)
-def test_every_benchmark_runs(modules: str, threads: str, small_digits: Dataset, small_folder: Path) -> None:
+def test_every_benchmark_runs(modules: str, threads: str, small_digits: Dataset, data_folder: Path) -> None:
     chosen = ["numpy"] if modules == FRESH else NO_FRAMEWORK
-    measured = call_all(threads, modules, chosen, small_digits, small_folder)
+    measured = call_all(threads, modules, chosen, small_digits, data_folder)
     if modules == FRESH:
         return
     for backend in kernels.names():
@@ -170,10 +153,10 @@ def test_every_benchmark_runs(modules: str, threads: str, small_digits: Dataset,
 @pytest.mark.slow
 @pytest.mark.parametrize(("modules", "threads"), SLOW_CALLS)
 def test_every_benchmark_runs_for_the_slow_contenders(
-    modules: str, threads: str, small_digits: Dataset, small_folder: Path
+    modules: str, threads: str, small_digits: Dataset, data_folder: Path
 ) -> None:
     chosen = ["numpy", *SLOW_CALLS[modules, threads]]
-    call_all(threads, modules, chosen, small_digits, small_folder)
+    call_all(threads, modules, chosen, small_digits, data_folder)
 
 
 @pytest.mark.parametrize("images", [100, 2304, 5000])

@@ -26,6 +26,7 @@ from nnkernels.kernels import OptimizerState, initial_state
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import OPTIMIZER_NAMES, Optimizer, Recipe
 from nnkernels.training import go_on, train
+from tests.processes import python
 
 SCHEDULES = ("constant", "linear")
 EPOCHS = 4
@@ -311,7 +312,7 @@ def test_a_fresh_process_goes_on_bit_for_bit(folder, data):
 
                 history = train(contender, data, recipe, seed=8, callbacks=[save])
                 expected[path] = contender, history
-    subprocess.run([sys.executable, "-c", CHILD, folder], check=True, capture_output=True)
+    python("-c", CHILD, folder)
     for path, (contender, history) in expected.items():
         found = load_checkpoint(path)
         assert found.history.epochs_done == EPOCHS
@@ -338,7 +339,7 @@ def test_killed_again_and_again_it_ends_where_it_would_have_ended(folder, data):
             child.send_signal(signal.SIGKILL)
         reached.append(load_checkpoint(path).history.epochs_done)
     assert 0 < reached[0] < reached[1] < reached[2] < 40, "each was killed on the way, and went on from there"
-    subprocess.run([sys.executable, "-c", CHILD, folder], check=True, capture_output=True)
+    python("-c", CHILD, folder)
     found = load_checkpoint(path)
     assert_same_bits(found.parameters, whole.parameters())
     assert_same_bits(found.state, whole.optimizer_state())

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from nnkernels.data import Dataset
-from nnkernels.data.folder import write_folder
 from tests.command_line import in_this_process
+from tests.processes import python
 
 ROOT = Path(__file__).parents[1]
 
@@ -94,13 +93,6 @@ class Project:
         )
 
 
-@pytest.fixture(scope="module")
-def data_folder(small_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("digits")
-    write_folder(folder, small_digits)
-    return folder
-
-
 def checkout(root: Path, data: Path, benchmarks: Sequence[str] = QUICKEST) -> Project:
     """Make a checkout with two backends dropped in, one file each: a right one, and one whose update is wrong."""
     made = Project.made(root, data, benchmarks)
@@ -133,9 +125,7 @@ def recorded(data_folder: Path, tmp_path: Path, made_once: Callable[[str, Callab
 
 
 def test_help_shows_the_commands() -> None:
-    answer = subprocess.run(
-        [sys.executable, "-m", "nnkernels.cli", "--help"], capture_output=True, text=True, check=True
-    )
+    answer = python("-m", "nnkernels.cli", "--help")
     for word in ("Measure", "verify", "bench", "Publish", "results", "publish"):
         assert word in answer.stdout
 
@@ -365,14 +355,7 @@ def test_a_mistake_ends_a_process_with_one_line() -> None:
 
 
 def test_asv_itself_accepts_the_benchmarks() -> None:
-    answer = subprocess.run(
-        [sys.executable, "-m", "asv", "check", "-E", f"existing:{sys.executable}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    python("-m", "asv", "check", "-E", f"existing:{sys.executable}", folder=ROOT)
 
 
 HOST = "a-host-that-nobody-else-has"
@@ -398,16 +381,7 @@ def test_asv_by_hand_leaves_nothing_to_commit_and_no_host_name(data_folder: Path
     project.commit()
 
     def asv(*arguments: str) -> str:
-        answer = subprocess.run(
-            [sys.executable, "-c", ASV_ON_THAT_HOST, *arguments],
-            cwd=root,
-            env=project.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert answer.returncode == 0, answer.stdout + answer.stderr
-        return answer.stdout
+        return python("-c", ASV_ON_THAT_HOST, *arguments, folder=root, environment=project.environment).stdout
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from nnkernels.files import replacing, write_bytes, write_json, write_text
+from tests.processes import python
 
 OLD, NEW = b"the old content", b"the new content"
 
@@ -123,8 +124,7 @@ def test_what_another_process_is_writing_is_left_alone(path):
     )
     with replacing(path) as temporary:
         temporary.write_bytes(NEW)
-        other = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=False)
-        assert other.returncode == 0, other.stderr
+        other = python("-c", code, path)
         assert other.stdout.strip() not in ("", temporary.name)
         assert temporary.read_bytes() == NEW
     assert path.read_bytes() == NEW

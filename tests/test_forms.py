@@ -1,8 +1,6 @@
 """The forms of Keras and the other peers: each does the same training, in the process that it needs."""
 
 import os
-import subprocess
-import sys
 from contextlib import closing
 
 import numpy as np
@@ -17,6 +15,7 @@ from nnkernels.measure.timing.interleaved_run import contenders_in_process
 from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 from tests.forms import FURTHER_FORMS
+from tests.processes import python
 
 FORMS = (
     "keras-fit",
@@ -87,10 +86,7 @@ import keras
 print(keras.backend.backend(), "tensorflow" in sys.modules, os.environ["KERAS_BACKEND"])
 """
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}  # of a user whose own Keras runs on TensorFlow
-    answer = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
-    )
-    assert answer.returncode == 0, answer.stderr
+    answer = python("-c", program, environment=environment)
     refused, backend = answer.stdout.splitlines()
     assert "XLA's threads are 1, not 2" in refused
     assert backend == "jax False tensorflow"
@@ -132,6 +128,11 @@ def test_errors_come_back_from_the_process_of_keras_on_jax_and_so_does_its_end(s
 def test_what_an_error_says_survives_the_way(error):
     assert str(error) in str(_portable(error))
     assert isinstance(_portable(error), (type(error), ConfigurationError))
+
+
+def test_the_end_of_the_interpreter_ends_the_process_and_closes_its_pipes():
+    program = "from nnkernels.contenders._apart import ContenderApart; ContenderApart('numpy', 'some group')"
+    assert python("-X", "dev", "-c", program).stderr == ""
 
 
 def test_a_process_has_its_own_contenders_beside_the_references(monkeypatch):

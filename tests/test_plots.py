@@ -1,7 +1,5 @@
 """The figures: what they say equals what was given, is legible, and lies neither outside nor on top of each other."""
 
-import subprocess
-import sys
 from collections import Counter
 from itertools import combinations
 from unittest.mock import patch
@@ -24,6 +22,7 @@ from nnkernels.plots.confusion import confusions
 from nnkernels.plots.hidden import spoken_digits
 from nnkernels.plots.lines import spread
 from nnkernels.plots.style import percent, shortened, text_width, wrapped
+from tests.processes import python
 
 SUBTITLE = "MNIST: 50,000 training images, tested on 10,000; recipe adam, batches of 32, learning rate 0.001"
 PLUGIN = "a-very-long-name-of-a-contender-that-a-plugin-brings"
@@ -244,7 +243,7 @@ def test_figures_leave_no_global_state(digits):
 
 def test_importing_the_figures_does_not_load_matplotlib():
     code = "import sys, nnkernels.plots; sys.exit('matplotlib' in sys.modules or 'pandas' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    python("-c", code)
 
 
 def test_names_with_dollars_are_no_mathematics():
