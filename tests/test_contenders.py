@@ -9,6 +9,8 @@ from nnkernels import contenders, kernels
 from nnkernels.contenders import create_anywhere as create
 from nnkernels.data import LabelledImages
 from nnkernels.errors import DataError, MissingDependencyError, UnknownNameError
+from nnkernels.kernels import numba_kernels
+from nnkernels.kernels.fused.training import training_kernel
 from nnkernels.parameters import copy, initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.transforms import as_features
@@ -91,6 +93,20 @@ def test_read_only_input_is_accepted(contender, start, data, order):
         array.flags.writeable = False
     assert not data.X.flags.writeable
     assert max_abs_difference(trained(contender, start, data, order, rates), expected) <= TOLERANCE
+
+
+@pytest.mark.parametrize("name", ["numba", "fused", "fused_dense"])
+def test_nothing_is_compiled_anew_for_arrays_that_may_or_may_not_be_written_to(name, start, data, order):
+    compiled = numba_kernels.train_inplace if name == "numba" else training_kernel(8, 16, name == "fused_dense", True)
+    writable = LabelledImages(data.X.copy(), data.y.copy())
+    assert writable.X.flags.writeable
+    expected = trained(create(name), start, writable, order)
+    before = len(compiled.signatures)
+    assert before
+    given, rates = order.copy(), RATES.copy()
+    given.flags.writeable = rates.flags.writeable = False
+    assert max_abs_difference(trained(create(name), start, data, given, rates), expected) == 0
+    assert len(compiled.signatures) == before
 
 
 def test_parameters_are_a_copy(contender, start, data, order):
