@@ -1,7 +1,8 @@
 """What all tests share: real digits, the backends, TensorFlow, and Hypothesis' settings."""
 
+import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -31,6 +32,14 @@ settings.register_profile(
 # Other examples at every run: pytest --hypothesis-profile=random; a failure prints how to have it again.
 settings.register_profile("random", settings.get_profile("nnkernels"), derandomize=False, print_blob=True)
 settings.load_profile("nnkernels")
+
+
+@pytest.fixture(autouse=True)
+def older_objects_are_no_garbage() -> Iterator[None]:
+    """Let garbage be looked for among what a test makes, and not in all of TensorFlow, half a second each time."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from nnkernels.measure.correctness.oracle import predict_float64, train_float64
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
 from tests import reference
-from tests.forms import INSTALLED, TRAINABLE
+from tests.forms import INSTALLED, TRACED, TRAINABLE
 
 OPTIMIZERS = ("sgd", "momentum", "adam")
 
@@ -26,8 +26,14 @@ OPTIMIZERS = ("sgd", "momentum", "adam")
 # Who is right passes
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("name", TRAINABLE)
+@pytest.mark.parametrize(
+    ("name", "optimizer"),
+    [
+        *[(name, optimizer) for name in TRAINABLE for optimizer in ("sgd", "adam")],
+        *[pytest.param(name, "momentum", marks=pytest.mark.slow) for name in TRACED],
+        *[(name, "momentum") for name in TRAINABLE if name not in TRACED],
+    ],
+)
 def test_installed_contenders_pass(name, optimizer, small_digits):
     with closing(contenders.create_anywhere(name)) as contender:
         result = gate.require(name, contender, small_digits, benchmark_recipe(Optimizer(optimizer)))
@@ -46,8 +52,19 @@ def test_installed_contenders_that_only_predict_pass(name, small_digits):
     assert 0 < result.prediction_difference < gate.PREDICTION_TOLERANCE
 
 
-@pytest.mark.parametrize("batch_size", [1, 8, 256])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(
+    ("optimizer", "batch_size"),
+    [
+        *[("sgd", batch_size) for batch_size in (1, 8, 256)],
+        *[(optimizer, 256) for optimizer in ("momentum", "adam")],
+        # Two thousand steps, or 256: where the rule does not look at the batch.
+        *[
+            pytest.param(optimizer, size, marks=pytest.mark.slow)
+            for optimizer in ("momentum", "adam")
+            for size in (1, 8)
+        ],
+    ],
+)
 @pytest.mark.parametrize("name", kernels.names())
 def test_ours_pass_at_other_batch_sizes(name, optimizer, batch_size, small_digits):
     recipe = benchmark_recipe(Optimizer(optimizer), batch_size)
