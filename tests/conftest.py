@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from nnkernels import Dataset, kernels, load_mnist
 from nnkernels.data.cache import read_cached
+from nnkernels.data.folder import write_folder
 
 # The same examples on every run and machine, and no clock: a slow machine fails nothing.
 settings.register_profile(
@@ -62,6 +63,14 @@ def digits() -> Dataset:
 def small_digits(digits: Dataset) -> Dataset:
     """Real digits, few enough to train on in a moment and enough for the gate's 2,049 images."""
     return Dataset(digits.X_train[:2304], digits.y_train[:2304], digits.X_test[:256], digits.y_test[:256])
+
+
+@pytest.fixture(scope="session")
+def data_folder(small_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The few real digits as files, for ``NNKERNELS_DATA`` of another process."""
+    folder = tmp_path_factory.mktemp("digits")
+    write_folder(folder, small_digits)
+    return folder
 
 
 @pytest.fixture(params=kernels.names())

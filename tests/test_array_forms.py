@@ -18,6 +18,7 @@ from nnkernels.kernels import OptimizerState
 from nnkernels.parameters import Parameters, copy, initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.training import evaluate, probabilities
+from tests import reference
 from tests.array_forms import FEATURES, LAYOUTS, PIXELS, SAME_NUMBERS, backwards, big_endian, sliced
 from tests.backends import distinct_backend  # noqa: F401  (the fixture `backend`)
 from tests.forms import INSTALLED, TRAINABLE
@@ -57,13 +58,6 @@ def formed(params, form, folder):
     return Parameters(*(form(array, folder) for array in params))
 
 
-def expected_probabilities(params, features):
-    """Compute them in float64, by nothing of the package."""
-    W1, b1, W2, b2 = (np.asarray(array, np.float64) for array in params)
-    scores = np.exp(np.maximum(np.asarray(features, np.float64) @ W1 + b1, 0) @ W2 + b2)
-    return scores / scores.sum(axis=1, keepdims=True)
-
-
 def start_of(name):
     """Return a contender that has answered for the plain forms: what it keeps of them could mislead it."""
     params = random_parameters()
@@ -91,7 +85,7 @@ def test_features_are_predicted_in_any_form(predictor, form, count, tmp_path):
     contender, params = predictor
     X = random_features(5, count)
     found = np.asarray(contender.predict(FEATURES[form](X, tmp_path)))
-    np.testing.assert_allclose(found, expected_probabilities(params, X), rtol=0, atol=TOLERANCE)
+    np.testing.assert_allclose(found, reference.probabilities(params, X), rtol=0, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("count", [1, 40])
@@ -100,7 +94,7 @@ def test_pixels_are_predicted_in_any_form(predictor, form, count, tmp_path):
     contender, params = predictor
     X = random_pixels(5, count)
     found = np.asarray(contender.predict(PIXELS[form](X, tmp_path)))
-    np.testing.assert_allclose(found, expected_probabilities(params, X / 255), rtol=0, atol=TOLERANCE)
+    np.testing.assert_allclose(found, reference.probabilities(params, X / 255), rtol=0, atol=TOLERANCE)
 
 
 def in_one_form(array, folder):
@@ -169,7 +163,7 @@ def test_images_labels_and_parameters_are_judged_in_any_form(backend, form, tmp_
     form, X, y, params = SAME_NUMBERS[form], random_features(), random_labels(), random_parameters()
     given = form(X, tmp_path), form(y, tmp_path)
     loss, error_rate = evaluate(formed(params, form, tmp_path), *given, backend)
-    expected = expected_probabilities(params, X)
+    expected = reference.probabilities(params, X)
     assert loss == pytest.approx(-np.log(expected[np.arange(IMAGES), y]).mean(), abs=1e-6)
     assert error_rate == (expected.argmax(axis=1) != y).mean()
     found = probabilities(backend, formed(params, form, tmp_path), given[0])

@@ -22,7 +22,6 @@ from bench import inference, large_data, other_work, ratios
 from bench.large_data import write_repeated
 from nnkernels import contenders, kernels
 from nnkernels.data import Dataset
-from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, UnknownNameError
 from nnkernels.measure.asv_driver.bench_files import BENCH_FILES
 from nnkernels.measure.asv_driver.plan import CLASSES, PROCESSES, PROFILES, make_plan, profile
@@ -67,13 +66,6 @@ CALLS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def small_folder(small_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("small-digits")
-    write_folder(folder, small_digits)
-    return folder
-
-
 def benchmarks_once(arguments: list[str], chosen: list[str], small_digits: Dataset, folder: Path) -> dict[str, float]:
     environment = os.environ | {
         "NNKERNELS_DATA": str(folder),
@@ -91,10 +83,10 @@ def benchmarks_once(arguments: list[str], chosen: list[str], small_digits: Datas
 
 @pytest.mark.skipif(not contenders.is_installed("keras-jax-fit"), reason="keras or jax is not installed")
 def test_contenders_of_a_process_of_their_own_are_measured_beside_the_references(
-    small_digits: Dataset, small_folder: Path
+    small_digits: Dataset, data_folder: Path
 ) -> None:
     values = benchmarks_once(
-        ["1", "ratios,training", "keras-jax"], ["numpy", "keras-graph", "keras-jax-fit"], small_digits, small_folder
+        ["1", "ratios,training", "keras-jax"], ["numpy", "keras-graph", "keras-jax-fit"], small_digits, data_folder
     )
     measured = {label for label, value in values.items() if value is not None}
     ratio = "ratios.KerasJaxOneThread.track_relative_time('keras-jax-fit', 'numpy', 'epoch', '{}')"
@@ -133,9 +125,9 @@ def call_all(threads: str, modules: str, chosen: list[str], data: Dataset, folde
 
 
 @pytest.mark.parametrize(("modules", "threads"), CALLS)
-def test_every_benchmark_runs(modules: str, threads: str, small_digits: Dataset, small_folder: Path) -> None:
+def test_every_benchmark_runs(modules: str, threads: str, small_digits: Dataset, data_folder: Path) -> None:
     chosen = [name for name in HERE if name not in PARTS[modules]]
-    measured = call_all(threads, modules, chosen, small_digits, small_folder)
+    measured = call_all(threads, modules, chosen, small_digits, data_folder)
     if "kernels" not in modules:
         return
     for backend in kernels.names():
@@ -159,11 +151,11 @@ def test_every_benchmark_runs(modules: str, threads: str, small_digits: Dataset,
 @pytest.mark.slow
 @pytest.mark.parametrize(("modules", "threads"), CALLS)
 def test_every_benchmark_runs_for_the_slow_contenders(
-    modules: str, threads: str, small_digits: Dataset, small_folder: Path
+    modules: str, threads: str, small_digits: Dataset, data_folder: Path
 ) -> None:
     chosen = ["numpy", *(name for name in HERE if name in PARTS[modules])]
     files = [name for name in modules.split(",") if name not in ("kernels", "large_data", "limits")]
-    call_all(threads, ",".join(files), chosen, small_digits, small_folder)
+    call_all(threads, ",".join(files), chosen, small_digits, data_folder)
 
 
 @pytest.mark.parametrize("images", [100, 2304, 5000])

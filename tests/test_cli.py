@@ -13,8 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from nnkernels.data import Dataset
-from nnkernels.data.folder import write_folder
 from tests.processes import python
 
 ROOT = Path(__file__).parents[1]
@@ -92,13 +90,6 @@ class Project:
             text=True,
             check=False,
         )
-
-
-@pytest.fixture(scope="module")
-def data_folder(small_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("digits")
-    write_folder(folder, small_digits)
-    return folder
 
 
 def checkout(root: Path, data: Path, benchmarks: Sequence[str] = QUICKEST) -> Project:

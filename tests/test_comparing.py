@@ -23,15 +23,9 @@ from nnkernels.learn import comparison_job, comparison_report
 from nnkernels.learn.training_job import TrainingRequest
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe
+from tests import reference
 
 RECIPE = Recipe("test", epochs=2, learning_rate=0.1, hidden=6)
-
-
-def float64_probs(params, X):
-    W1, b1, W2, b2 = (array.astype(np.float64) for array in params)
-    logits = np.maximum(X / 255.0 @ W1 + b1, 0) @ W2 + b2
-    scores = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return scores / scores.sum(axis=1, keepdims=True)
 
 
 def test_two_backends_stay_together(small_digits):
@@ -154,7 +148,7 @@ def test_a_comparison_counts_who_is_wrong_alone(small_digits, tmp_path, monkeypa
     assert set(found["drift"]) == {"first and second", "second and third"}
     assert found["drift"]["first and second"]["maximum"][-1] == report.drift
     for row in report.rows:
-        probs = float64_probs(sides[row.contender].path[-1], small_digits.X_test)
+        probs = reference.probabilities(sides[row.contender].path[-1], small_digits.X_test / 255)
         assert row.test_error_rate == pytest.approx(np.mean(probs.argmax(axis=1) != small_digits.y_test))
         assert row.test_loss == pytest.approx(
             -np.mean(np.log(probs[np.arange(len(probs)), small_digits.y_test])), rel=1e-5

@@ -20,7 +20,6 @@ from typer.testing import CliRunner
 
 from nnkernels.cli import app
 from nnkernels.data import Dataset
-from nnkernels.data.folder import write_folder
 from nnkernels.measure.asv_driver import process
 from nnkernels.measure.asv_driver.process import Pass, register_machine, run_pass
 from nnkernels.measure.asv_driver.workspace import Workspace
@@ -326,11 +325,10 @@ def test_two_runs_of_other_settings_are_told_apart_and_older_runs_have_none() ->
     assert "jax, floatx float32" in shown_page
 
 
-def test_env_shows_what_distorts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, small_digits: Dataset) -> None:
-    write_folder(tmp_path / "digits", small_digits)
+def test_env_shows_what_distorts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_folder: Path) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    answer = CliRunner().invoke(app, ["env", "--data", str(tmp_path / "digits")])
+    answer = CliRunner().invoke(app, ["env", "--data", str(data_folder)])
     assert answer.exit_code == 0
     found = json.loads(answer.stdout)["environment"]
     assert found["neutralised"]["OMP_NUM_THREADS"] == "1"

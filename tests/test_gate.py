@@ -418,33 +418,14 @@ def small_problem():
     return start, rng.random((11, 6)), rng.integers(0, 3, 11)
 
 
-def scalar_step(optimizer):
-    """Return the scalar update rule in the form that ``reference.train`` takes."""
-    rule = Optimizer(optimizer)
-
-    def sgd(w, g, memory, t, learning_rate):
-        return reference.sgd_step(w, g, learning_rate), None
-
-    def momentum(w, g, memory, t, learning_rate):
-        return reference.momentum_step(w, g, memory or 0.0, learning_rate, rule.momentum)
-
-    def adam(w, g, memory, t, learning_rate):
-        m, v = memory or (0.0, 0.0)
-        w, m, v = reference.adam_step(w, g, m, v, t, learning_rate, rule.beta_1, rule.beta_2, rule.epsilon)
-        return w, (m, v)
-
-    return {"sgd": sgd, "momentum": momentum, "adam": adam}[optimizer]
-
-
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_oracle_equals_scalar_loops(optimizer):
     start, X, y = small_problem()
     recipe = Recipe("tiny", Optimizer(optimizer), batch_size=4)  # two full batches and one of three
     learning_rates = np.array([0.1, 0.05, 0.2])
     actual = train_float64(start, X, y, recipe, learning_rates)
-    expected = reference.train(
-        tuple(array.tolist() for array in start), X.tolist(), y.tolist(), 4, learning_rates, scalar_step(optimizer)
-    )
+    lists = tuple(array.tolist() for array in start)
+    expected = reference.train(lists, X.tolist(), y.tolist(), 4, learning_rates, recipe.optimizer)
     for name, found, wanted in zip(start._fields, actual, expected, strict=True):
         assert found.dtype == np.float64
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-13, err_msg=name)

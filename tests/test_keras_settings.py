@@ -12,8 +12,6 @@ from types import SimpleNamespace
 import pytest
 
 from nnkernels.contenders._keras import import_tensorflow
-from nnkernels.data import Dataset
-from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError
 from nnkernels.measure.records.environment import timed_environment
 from tests.processes import python
@@ -75,16 +73,15 @@ print(json.dumps(found))
 
 @pytest.mark.parametrize("floatx", ["float16", pytest.param("float64", marks=pytest.mark.slow)])
 def test_no_keras_json_and_no_dtype_policy_changes_the_contenders(
-    tmp_path: Path, small_digits: Dataset, floatx: str
+    tmp_path: Path, data_folder: Path, floatx: str
 ) -> None:
-    write_folder(tmp_path / "digits", small_digits)
     content = {"floatx": floatx, "epsilon": 0.1, "backend": "jax", "image_data_format": "channels_first"}
     (tmp_path / "keras").mkdir()
     (tmp_path / "keras" / "keras.json").write_text(json.dumps(content), "utf-8")
     ours = ("CUDA_", "KERAS_", "TF_CPP_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)} | {
         "KERAS_HOME": str(tmp_path / "keras"),
-        "NNKERNELS_DATA": str(tmp_path / "digits"),
+        "NNKERNELS_DATA": str(data_folder),
         "PYTHONPATH": str(Path(__file__).parents[1]),
     }
     answer = python("-c", PROGRAM, folder=tmp_path, environment=environment)

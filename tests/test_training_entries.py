@@ -8,6 +8,7 @@ from nnkernels.kernels.stepwise import train_stepwise_inplace, training_entry
 from nnkernels.parameters import Parameters, copy, initial_parameters
 from nnkernels.recipes import Optimizer
 from nnkernels.transforms import as_features, feature_scale
+from tests.backends import update_inplace
 
 IMAGES, PIXELS, HIDDEN, CLASSES = 101, 30, 6, 4
 BATCH_SIZE = 16  # six full batches and one of five images
@@ -48,12 +49,7 @@ def train_by_hand(backend, params, state, X, y, order, learning_rates, rule):
         rows = order[batch * BATCH_SIZE : (batch + 1) * BATCH_SIZE]
         activations = backend.forward(params, features[rows])
         grads = backend.backward(params, features[rows], y[rows], activations)
-        if rule.name == "sgd":
-            backend.sgd_update_inplace(params, grads, state, learning_rate)
-        elif rule.name == "momentum":
-            backend.momentum_update_inplace(params, grads, state, learning_rate, rule.momentum)
-        else:
-            backend.adam_update_inplace(params, grads, state, learning_rate, rule.beta_1, rule.beta_2, rule.epsilon)
+        update_inplace(backend, rule, params, grads, state, learning_rate)
 
 
 def assert_same_training(params, state, expected_params, expected_state):
