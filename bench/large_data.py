@@ -79,12 +79,22 @@ Measured = dict[int, dict[tuple[str, str], Samples | str] | str]
 class _LargeData:
     param_names = ("contender", "images", "dataset")
     timeout = 60
+    place: str
 
     def setup_cache(self) -> Measured:
         """Measure once for all: a file is written once, and all numbers are of the same minutes."""
         return _all_measured()
 
     setup_cache.timeout = 900  # type: ignore[attr-defined]
+
+    def track_seconds_per_image(
+        self, measured: Measured, contender: str, images: int, dataset_name: str
+    ) -> dict[str, object]:
+        """Train; the seconds of a process' median epoch by the number of images."""
+        samples = _samples(measured, self.place, contender, images, dataset_name)
+        return {"samples": [numbers["seconds"] / images for numbers in samples], "number": 1}
+
+    track_seconds_per_image.unit = "seconds"  # type: ignore[attr-defined]
 
 
 class MemoryMap(_LargeData):
@@ -99,22 +109,15 @@ class MemoryMap(_LargeData):
     the contenders, which share the reader, and :class:`InMemory` at the same size, where nothing is read.
     """
 
+    place = FROM_FILE
     params = (CONTENDERS[FROM_FILE], SIZES, DATASETS)
     version = "2"
-
-    def track_seconds_per_image(
-        self, measured: Measured, contender: str, images: int, dataset_name: str
-    ) -> dict[str, object]:
-        """Train; the seconds of a process' median epoch by the number of images."""
-        return _seconds_per_image(measured, FROM_FILE, contender, images, dataset_name)
-
-    track_seconds_per_image.unit = "seconds"  # type: ignore[attr-defined]
 
     def track_peak_beyond_import(
         self, measured: Measured, contender: str, images: int, dataset_name: str
     ) -> dict[str, object]:
         """Train; what that adds at most to the process after it has imported the contender's packages."""
-        samples = _samples(measured, FROM_FILE, contender, images, dataset_name)
+        samples = _samples(measured, self.place, contender, images, dataset_name)
         return {"samples": [numbers["beyond_import"] / MIB for numbers in samples], "number": 1}
 
     track_peak_beyond_import.unit = "MiB"  # type: ignore[attr-defined]
@@ -127,23 +130,9 @@ class InMemory(_LargeData):
     is what training from a file takes where all reading is hidden.
     """
 
+    place = IN_MEMORY
     params = (CONTENDERS[IN_MEMORY], SIZES, DATASETS)
     version = "1"
-
-    def track_seconds_per_image(
-        self, measured: Measured, contender: str, images: int, dataset_name: str
-    ) -> dict[str, object]:
-        """Train; the seconds of a process' median epoch by the number of images."""
-        return _seconds_per_image(measured, IN_MEMORY, contender, images, dataset_name)
-
-    track_seconds_per_image.unit = "seconds"  # type: ignore[attr-defined]
-
-
-def _seconds_per_image(
-    measured: Measured, place: str, contender: str, images: int, dataset_name: str
-) -> dict[str, object]:
-    samples = _samples(measured, place, contender, images, dataset_name)
-    return {"samples": [numbers["seconds"] / images for numbers in samples], "number": 1}
 
 
 def _samples(measured: Measured, place: str, contender: str, images: int, dataset_name: str) -> Samples:

@@ -150,7 +150,6 @@ def test_a_dropped_in_backend_is_benchmarked(recorded: Project) -> None:
     assert {row["benchmark"] for row in rows} == {
         "ratios",
         "accuracy.ErrorRate.track_test",
-        "accuracy.ErrorRate.track_train",
     }
     messages, output = ((project.root.parent / name).read_text("utf-8") for name in ("messages", "output"))
     assert messages.count("preliminary, from 1 process: twin trains an epoch ") == 1
