@@ -56,6 +56,10 @@ class InterleavedRun:
         """Return whether a contender has a time at a scenario, at this setting."""
         return f"{contender}@{self.framework_threads}" in self.seconds.get(scenario, {})
 
+    def undisturbed(self, scenario: str) -> SecondsByRound:
+        """Return the seconds of a scenario."""
+        return self.seconds[scenario]
+
     def relative_time(self, scenario: str, contender: str, against: str) -> float:
         """Return the median paired ratio of the seconds of ``contender`` and ``against``, both at this setting."""
         of_scenario = self.seconds[scenario]
