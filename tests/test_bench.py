@@ -241,6 +241,17 @@ def test_quick_plan_selects_calls_as_asv_writes_them() -> None:
     assert all(pattern.startswith(("^ratios", "^accuracy")) for pattern in second)
 
 
+def test_headline_measures_the_table_at_both_settings_and_nothing_else() -> None:
+    chosen = PROFILES["headline"]
+    passes = make_plan(chosen, ["numpy", "fused", "keras-fit"], "mnist", Request([], "headline", chosen).threads).passes
+    for patterns in passes:
+        for threads in ("OneThread", "AllThreads"):
+            assert selected(patterns, f"ratios.{threads}.track_relative_time('fused', 'numpy', 'epoch', 'mnist')")
+        assert all(pattern.startswith(("^ratios", "^accuracy")) for pattern in patterns)
+    assert sum(selected(patterns, "accuracy.ErrorRate.track_test('fused', 'mnist')") for patterns in passes) == 1
+    assert chosen.minutes <= 6
+
+
 @pytest.mark.parametrize("name", PROFILES)
 def test_what_the_interleaved_runs_time_is_not_timed_again(name: str) -> None:
     passes = make_plan(PROFILES[name], ["numpy", "keras-fit"], "mnist", SETTINGS).passes
@@ -274,11 +285,12 @@ def test_larger_plans_measure_more_and_train_for_accuracy_once() -> None:
         assert len(passes) == chosen.ratio_passes
         for call in (
             "kernels.Kernels.time_step('numpy', 2048, 'mnist')",
-            "limits.Bound.track_epoch('sparse', '1', 'mnist')",
             "startup.FirstCall.track_seconds('numpy', 'empty', 'mnist')",
             "large_data.MemoryMap.track_seconds_per_image('fused', 60000, 'mnist')",
         ):
             assert sum(selected(patterns, call) for patterns in passes) == chosen.single_passes
+        # Shares are taken of the limits, and their intervals need several processes of both.
+        assert all(selected(patterns, "limits.Bound.track_epoch('sparse', '1', 'mnist')") for patterns in passes)
         accuracy = [selected(patterns, "accuracy.ErrorRate.track_test('numpy', 'mnist')") for patterns in passes]
         assert sum(accuracy) == 1
         scaling = selected(passes[-1], "scaling.BatchSize.track_seconds_per_image('numpy', 1, 'mnist')")

@@ -276,7 +276,7 @@ def test_two_runs_in_a_row_are_both_recorded_and_set_side_by_side(recorded: Proj
     pinned = project.run("nnkernels.cli", "publish", "--pin", second)
     assert pinned.returncode == 0, pinned.stderr
     assert second in (project.root / "README.md").read_text("utf-8")
-    assert json.loads((project.root / "results" / "published.json").read_text("utf-8"))["run"] == second
+    assert json.loads((project.root / "results" / "published.json").read_text("utf-8"))["runs"] == [second]
 
 
 def test_outside_a_git_checkout_and_without_a_home_a_run_is_measured_and_not_recorded(

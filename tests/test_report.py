@@ -167,7 +167,8 @@ def test_headline_names_the_kernels_on_blas_beside_the_fused() -> None:
     assert headline(summarise(synthetic.full_run())) == (
         "From scratch in Numba, an epoch of training on mnist is 10.0 times as fast as NumPy, 125 times as fast as "
         "Keras' fit on TensorFlow and 25.0 times as fast as the fastest of the forms of Keras tried (keras-graph, on "
-        "TensorFlow); by matrix products alone (numba in place of fused), it is 1.60, 20.0 and 4.00 times as fast. "
+        "TensorFlow); by matrix products alone (numba in place of fused), it is 1.60, 20.0 and 4.00 times as fast "
+        "(one run; hours differ by more than its intervals). "
         "The clock holds the training and the fetching of the shuffled images, and no preparation."
     )
 
@@ -177,9 +178,9 @@ def test_who_only_predicts_comes_last_with_dashes_for_the_rest() -> None:
     last = summary.contenders[-1]
     assert last.name == "onnxruntime"
     assert last.one_image is not None
-    assert last.one_image.value == pytest.approx(20e-6 * 1.1**0.5)
+    assert last.one_image.value == pytest.approx(20e-6 * (1.3 * 0.9 * 1.1) ** 0.25)
     section = readme.section(summary)
-    assert re.search(r"\| onnxruntime \| 1 (\| - ){6}\| 21\.0 us \[[\d., ]+\] \| - \|", section)
+    assert re.search(r"\| onnxruntime \| 1 (\| - ){6}\| 21\.3 us \[[\d., ]+\] \| - \|", section)
     assert "force_spinning_stop" in section
     page = render(summary, None)
     assert "onnxruntime" in page
@@ -323,7 +324,7 @@ def test_runs_on_other_data_never_share_a_line() -> None:
 
 def test_a_parameter_that_one_run_lacks_is_no_reason_to_fail() -> None:
     joined = side_by_side.side_by_side(synthetic.run(), synthetic.full_run())
-    bound = joined[joined.bound == "sparse"]
+    bound = joined[(joined.bound == "sparse") & (joined.benchmark == "limits.Bound.track_epoch")]
     assert bound.value.isna().all()
     assert bound.value_against.tolist() == pytest.approx([0.004])
 
@@ -333,7 +334,7 @@ def test_side_by_side_prints_each_fact_of_both_runs() -> None:
     side_by_side.show_side_by_side(console, synthetic.run(), synthetic.run(machine="other"))
     text = console.export_text()
     assert re.search(r"numba +1 +x Keras fit +20\.0 \[[\d., ]+\] +20\.0 \[[\d., ]+\] +\+0\.0 %", text)
-    assert re.search(r"numba +1 +value +105 ms \[\d.*\] +105 ms \[\d.*\] +\+0\.0 %", text)
+    assert re.search(r"numba +1 +value +107 ms \[\d.*\] +107 ms \[\d.*\] +\+0\.0 %", text)
 
 
 def test_two_best_forms_of_keras_are_named_and_not_set_in_relation() -> None:
@@ -352,7 +353,7 @@ def test_readme_section_is_replaced_and_nothing_else(tmp_path: Path) -> None:
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
     assert "\nold\n" not in text
-    assert re.search(r"\| numba \| 1 \| 105 ms \[[\d., ]+\] \| 1\.60", text)
+    assert re.search(r"\| numba \| 1 \| 107 ms \[[\d., ]+\] \| 1\.60", text)
     path.write_text("no section")
     with pytest.raises(ResultsError, match="lacks the lines"):
         readme.update(path, summarise(synthetic.run()))

@@ -11,6 +11,10 @@ from rich.markup import escape
 
 from nnkernels.cli.shared import INTERRUPTED, DataOption, app, err, note, out, split_names
 
+PROFILE_HELP = (
+    "quick (4 minutes), headline (5, to be pooled with runs of other hours), standard (30) or full (150, resumable)."
+)
+
 
 @app.command(rich_help_panel="Measure")
 def verify(
@@ -37,7 +41,7 @@ def bench(
         str, typer.Option("--contenders", metavar="A,B", help="Contenders; all that are installed, if none.")
     ] = "",
     data: DataOption = None,
-    profile: Annotated[str, typer.Option(help="quick (4 minutes), standard (30) or full (150, resumable).")] = "quick",
+    profile: Annotated[str, typer.Option(help=PROFILE_HELP)] = "quick",
     rounds: Annotated[
         int | None, typer.Option(metavar="N", help="Fresh processes every paired ratio is taken over.")
     ] = None,

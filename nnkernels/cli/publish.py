@@ -46,7 +46,13 @@ def results(
 @app.command(rich_help_panel="Publish")
 def publish(
     run: RunOption = "newest",
-    pin: Annotated[str, typer.Option(metavar="RUN", help="Make this run the published one, README included.")] = "",
+    pin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RUN",
+            help="Make this run the published one, README included; five or more, each named by a --pin: pool them.",
+        ),
+    ] = None,
 ) -> None:
     """Build the pages in results/html/ from the recorded results."""
     from nnkernels.measure.asv_driver.workspace import find_root
@@ -55,7 +61,7 @@ def publish(
     from nnkernels.report.summary import summarise
 
     root = find_root()
-    shown = runs.find_run(root / "results", pin or run)
+    shown = runs.pooled(root / "results", pin or [run])
     if pin:
         readme.update(root / "README.md", summarise(shown))
         runs.pin(root / "results", shown)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnkernels.comparing.claim import RECIPES, WIDTHS, Cell, Training
-from nnkernels.statistics import Estimate, mean_over_seeds
+from nnkernels.statistics import Estimate, student
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ def accuracies(trainings: Sequence[Training]) -> pd.DataFrame:
     rows = []
     for cell in dict.fromkeys(training.cell for training in trainings):
         members = [training for training in trainings if training.cell == cell]
-        test = mean_over_seeds(np.array([1 - training.test_error_rate for training in members]))
+        test = student(np.array([1 - training.test_error_rate for training in members]))
         rows.append(
             {
                 "hidden": cell.hidden,
@@ -101,9 +101,7 @@ def decompose(trainings: Sequence[Training], ours: str, framework: str) -> Decom
         for factor in FACTORS
     }
     gaps = [at(frozenset(FACTORS), seed) - at(frozenset(), seed) for seed in seeds]
-    return Decomposition(
-        mean_over_seeds(np.array(gaps)), {factor: mean_over_seeds(np.array(parts[factor])) for factor in FACTORS}
-    )
+    return Decomposition(student(np.array(gaps)), {factor: student(np.array(parts[factor])) for factor in FACTORS})
 
 
 def _points(mean: Estimate) -> str:

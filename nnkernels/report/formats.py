@@ -6,6 +6,8 @@ import math
 
 from nnkernels.statistics import Estimate
 
+PERCENT = ("error_rate", "share_of_limit")  # units of fractions that are shown as percentages
+
 
 def duration(seconds: float) -> str:
     """Return a time with three significant digits and the unit that suits it."""
@@ -46,7 +48,7 @@ def quantity(value: float, unit: str) -> str:
         return ""
     if unit.startswith("seconds"):
         return duration(value)
-    if unit == "error_rate":
+    if unit in PERCENT:
         return rate(value)
     return f"{significant(value)} {unit}"
 
@@ -55,7 +57,7 @@ def estimate(found: Estimate, unit: str, interval: bool = True) -> str:
     """Return the value of a tidy row with its unit and its interval, where it has one that is wanted."""
     if unit.startswith("seconds"):
         return time(found, interval)
-    if unit == "error_rate":
+    if unit in PERCENT:
         return percent(found, interval)
     return quantity(found.value, unit) + _interval(found, 1, interval)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from nnkernels import contenders
 from nnkernels.measure.timing.distinct import prediction_owner
+from nnkernels.measure.timing.scenarios import EPOCH
 from nnkernels.measure.timing.threads import SETTINGS
-from nnkernels.report import disturbed, formats, keras_forms
+from nnkernels.report import disturbed, formats, keras_forms, pooling
 from nnkernels.report.layout import Column
 from nnkernels.report.ratios import BASELINE, PairedRatio
-from nnkernels.report.summary import EPOCH, OLD_ONE_IMAGE, ContenderSummary, Summary
+from nnkernels.report.summary import OLD_ONE_IMAGE, ContenderSummary, Summary
 
 
 def columns(summary: Summary) -> list[Column]:
@@ -61,7 +62,9 @@ def notes(summary: Summary) -> list[str]:
     """Return what one has to know to read the table."""
     told = [
         "Each row at its contender's faster number of threads; x: how many times as fast it trains as the other at the "
-        "other's faster one, the median of paired ratios. In brackets: 95 % intervals.",
+        "other's faster one, the geometric mean of paired ratios.",
+        pooling.told([run.record for run in summary.run.each]),
+        *_fewer_runs(summary),
         *_dashes(summary),
         *_preparation_notes(summary),
     ]
@@ -78,7 +81,7 @@ def notes(summary: Summary) -> list[str]:
     told += _one_setting(summary)
     if seeds := max((row.test_error.samples for row in summary.contenders if row.test_error), default=0):
         told.append(f"Test error: the mean over {seeds} seeds, trained on all threads.")
-    told += disturbed.notes(summary.run.interleaved)
+    told += disturbed.notes([measured for run in summary.run.each for measured in run.interleaved])
     told += caveats({row.name for row in summary.contenders})
     told += [f"{name} is not installed: {command}" for name, command in summary.run.record.not_installed.items()]
     return told
@@ -112,6 +115,18 @@ def _one_setting(summary: Summary) -> list[str]:
         return []
     words = "1 thread" if settings == ["1"] else "all threads"
     return [f"{', '.join(fixed)}: timed on {words} alone; `nnkernels bench --threads 1,all` measures both settings."]
+
+
+def _fewer_runs(summary: Summary) -> list[str]:
+    """Say whose epochs or ratios are not from all of the pooled runs."""
+    runs = len(summary.run.each)
+    fewer = {}
+    for row in summary.contenders:
+        estimates = [row.epoch, row.one_image, *(ratio.estimate for ratio in row.ratios)]
+        least = min((estimate.samples for estimate in estimates if estimate), default=runs)
+        if runs > 1 and least < runs:
+            fewer[row.name] = least
+    return [f"{name}: some of its numbers are from {least} of the {runs} runs." for name, least in fewer.items()]
 
 
 def _dashes(summary: Summary) -> list[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
+from nnkernels.measure.timing.scenarios import EPOCH
 from nnkernels.report import formats, keras_forms
 from nnkernels.report.keras_forms import KerasForm
 from nnkernels.report.ratios import BASELINE, PairedRatios
-from nnkernels.report.summary import EPOCH, ContenderSummary, Summary
+from nnkernels.report.summary import ContenderSummary, Summary
 
 
 def headline(summary: Summary) -> str:
@@ -29,7 +30,9 @@ def headline(summary: Summary) -> str:
     if told and [other for other, _ratio in plain] == [other for other, _ratio in told]:
         numbers = _listed([ratio for _other, ratio in plain])
         sentence += f"; by matrix products alone (numba in place of fused), it is {numbers} times as fast"
-    return f"{sentence}. {_clock(summary, ours)}"
+    runs = len(summary.run.each)
+    of = "one run; hours differ by more than its intervals" if runs == 1 else f"the mean of {runs} runs"
+    return f"{sentence} ({of}). {_clock(summary, ours)}"
 
 
 def preliminary(interleaved: Sequence[InterleavedRun]) -> str:

@@ -49,6 +49,7 @@ def render(summary: Summary, asv_page: str | None, walkthrough_page: str | None 
     return environment.get_template("page.html.j2").render(
         headline=headline(summary),
         record=summary.run.record,
+        runs=[run.record for run in summary.run.each],
         provenance=summary.run.record.provenance,
         columns=glance.columns(summary),
         notes=glance.notes(summary),

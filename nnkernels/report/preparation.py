@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from nnkernels.measure.timing.scenarios import PREPARATION
+from nnkernels.measure.timing.scenarios import EPOCH, PREPARATION
 from nnkernels.report.ratios import BASELINE, PairedRatios
 from nnkernels.report.tidy import estimate
 from nnkernels.statistics import Estimate
@@ -81,7 +81,7 @@ class Preparations:
             :data:`UNDECIDED` if the interval of r holds 1. None for NumPy itself, and where a preparation was not
             measured.
         """
-        faster = self._ratios.faster_setting("epoch", BASELINE)
+        faster = self._ratios.faster_setting(EPOCH, BASELINE)
         ours, numpys = self.of(name, threads), self.of(BASELINE, faster) if faster else None
         if name == BASELINE or ours is None or numpys is None:
             return None

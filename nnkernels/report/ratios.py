@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.interleaving import SecondsByRound, log_ratios
 from nnkernels.measure.timing.threads import SETTINGS
-from nnkernels.statistics import Estimate, median_over_processes
+from nnkernels.statistics import Estimate, Floats, of_processes, student
 
 BASELINE = "numpy"
 YARDSTICK = (BASELINE, "1")  # in every process, so that settings and forms measured in different ones can be ranked
@@ -35,17 +36,26 @@ class PairedRatio:
 
 
 class PairedRatios:
-    """The paired ratios of the interleaved runs of a run; each is computed once.
+    """The paired ratios of the interleaved runs of one or several runs; each is computed once.
+
+    The intervals of one run are over its processes. Those of several are over the runs' means, each of which is the
+    mean over the run's processes: they hold what differs from hour to hour.
 
     Parameters
     ----------
+    *runs : list of InterleavedRun
+        Of each run, one a process. They may hold different scenarios and different contenders: a ratio is taken from
+        the processes that hold both contenders, and there is none where no process does.
+
+    Attributes
+    ----------
     interleaved : list of InterleavedRun
-        One a process. They may hold different scenarios and different contenders: a ratio pools the processes that hold
-        both contenders, and there is none where no process does.
+        Of all runs.
     """
 
-    def __init__(self, interleaved: list[InterleavedRun]) -> None:
-        self.interleaved = interleaved
+    def __init__(self, *runs: list[InterleavedRun]) -> None:
+        self.interleaved = [measured for run in runs for measured in run]
+        self._runs = [[_undisturbed(measured) for measured in run] for run in runs]
         self._ratios: dict[tuple[str, str, str], Estimate | None] = {}
 
     def scenarios(self) -> list[str]:
@@ -54,8 +64,8 @@ class PairedRatios:
 
     def labels(self, scenario: str) -> list[tuple[str, str]]:
         """Return who was timed at a scenario: contenders with their thread settings."""
-        labels = dict.fromkeys(label for of_scenario in self._of_scenario(scenario) for label in of_scenario)
-        return [_parts(label) for label in labels]
+        processes = [process.get(scenario, {}) for run in self._runs for process in run]
+        return [_parts(label) for label in dict.fromkeys(label for seconds in processes for label in seconds)]
 
     def contenders(self, scenario: str) -> list[str]:
         """Return the names of the contenders that were timed at a scenario."""
@@ -63,13 +73,12 @@ class PairedRatios:
 
     def seconds(self, scenario: str, name: str, threads: str) -> Estimate | None:
         """Return the seconds of a contender at a setting, or None if it was not timed there."""
+        return _estimate(self.log_seconds(scenario, name, threads))
+
+    def log_seconds(self, scenario: str, name: str, threads: str) -> list[Floats]:
+        """Return the logarithms of the seconds of a contender at a setting: for each run, one a process."""
         label = f"{name}@{threads}"
-        processes = [
-            np.log(np.ravel(np.asarray(of_scenario[label], np.float64)))
-            for of_scenario in self._of_scenario(scenario)
-            if label in of_scenario
-        ]
-        return median_over_processes(processes).exp() if processes else None
+        return self._of_runs(scenario, {label}, lambda seconds: np.log(np.asarray(seconds[label], np.float64)))
 
     def at(self, scenario: str, ours: tuple[str, str], theirs: tuple[str, str]) -> Estimate | None:
         """Return how many times as fast the first is as the second, each a contender with its thread setting.
@@ -79,12 +88,8 @@ class PairedRatios:
         label, other = "@".join(ours), "@".join(theirs)
         key = (scenario, label, other)
         if key not in self._ratios:
-            processes = [
-                log_ratios(of_scenario[other], of_scenario[label])
-                for of_scenario in self._of_scenario(scenario)
-                if label in of_scenario and other in of_scenario
-            ]
-            self._ratios[key] = median_over_processes(processes).exp() if processes else None
+            of_runs = self._of_runs(scenario, {label, other}, lambda found: log_ratios(found[other], found[label]))
+            self._ratios[key] = _estimate(of_runs)
         return self._ratios[key]
 
     def faster_setting(self, scenario: str, name: str) -> str | None:
@@ -116,8 +121,31 @@ class PairedRatios:
                 return PairedRatio(estimate, setting, setting == faster)
         return None
 
-    def _of_scenario(self, scenario: str) -> Iterable[SecondsByRound]:
-        return [measured.seconds[scenario] for measured in self.interleaved if scenario in measured.seconds]
+    def _of_runs(
+        self, scenario: str, labels: set[str], values: Callable[[SecondsByRound], npt.NDArray[np.float64]]
+    ) -> list[Floats]:
+        """Return, for each run, a value of each process that holds these labels."""
+        return [
+            of_processes(values(process[scenario]) for process in run if labels <= process.get(scenario, {}).keys())
+            for run in self._runs
+        ]
+
+
+def _undisturbed(measured: InterleavedRun) -> dict[str, SecondsByRound]:
+    """Return what a process measured undisturbed, without those of whom nothing is left."""
+    scenarios = {scenario: measured.undisturbed(scenario) for scenario in measured.seconds}
+    return {
+        scenario: {label: values for label, values in seconds.items() if np.isfinite(values).any()}
+        for scenario, seconds in scenarios.items()
+    }
+
+
+def _estimate(of_runs: list[Floats]) -> Estimate | None:
+    """Return the mean over the processes of one run, or over the means of several."""
+    means = [of_run.mean() for of_run in of_runs if len(of_run)]
+    if not means:
+        return None
+    return student(of_runs[0] if len(of_runs) == 1 else means).exp()
 
 
 def _parts(label: str) -> tuple[str, str]:

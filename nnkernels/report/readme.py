@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nnkernels.errors import ResultsError
 from nnkernels.files import write_text
+from nnkernels.measure.records.run import RunRecord
 from nnkernels.report import glance
 from nnkernels.report.headline import headline
 from nnkernels.report.layout import markdown
@@ -18,9 +19,10 @@ END = "<!-- end of the published run -->"
 def section(summary: Summary) -> str:
     """Return the section of the run: the headline, the tables with their notes, and where the numbers come from."""
     record, provenance = summary.run.record, summary.run.record.provenance
+    runs = ", ".join(_run(run.record) for run in summary.run.each)
     packages = ", ".join(f"{name} {version}" for name, version in provenance["packages"].items())
     source = (
-        f"Run `{record.run_id}` ({record.profile}, {record.passes} passes) on {record.dataset}, "
+        f"{'Runs' if summary.run.pooled_with else 'Run'} {runs} on {record.dataset}, "
         f"{provenance['dataset']['training_images']:,} training images; {provenance['cpu']} "
         f"({provenance['microarchitecture']}), {provenance['cpus']} CPUs; Python {provenance['python']}, {packages}."
     )
@@ -28,6 +30,10 @@ def section(summary: Summary) -> str:
     if summary.keras_forms:
         parts += [markdown(glance.forms_columns(summary)), _notes(glance.forms_notes(summary))]
     return "\n\n".join([*parts, source, END])
+
+
+def _run(record: RunRecord) -> str:
+    return f"`{record.run_id}` ({record.profile}, {record.passes} passes)"
 
 
 def _notes(notes: list[str]) -> str:

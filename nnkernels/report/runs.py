@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +13,33 @@ from nnkernels.errors import ResultsError
 from nnkernels.files import write_json
 from nnkernels.measure.records.run import RunRecord, read_run
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
+from nnkernels.report.pooling import require_poolable, started
 
 NEWEST, PUBLISHED = "newest", "published"
-PIN_VERSION = 1
+PIN_VERSION, READ_VERSIONS = 2, (1, 2)
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it was recorded: its description, its interleaved runs, and asv's results."""
+    """A run as it was recorded, or several whose numbers are pooled.
+
+    Attributes
+    ----------
+    record, interleaved, asv_results
+        Its description, its interleaved runs, and asv's results; of pooled runs, the newest one's.
+    pooled_with : tuple of Run
+        The older runs that are pooled with it, oldest first; :func:`~nnkernels.report.pooling.pool` has the rules.
+    """
 
     record: RunRecord
     interleaved: list[InterleavedRun]
     asv_results: dict[str, Any]
+    pooled_with: tuple[Run, ...] = ()
+
+    @property
+    def each(self) -> tuple[Run, ...]:
+        """The run, or the pooled ones, oldest first."""
+        return (*self.pooled_with, self)
 
 
 def load_run(folder: Path) -> Run:
@@ -38,26 +55,51 @@ def run_folders(results: Path) -> list[Path]:
 def find_run(results: Path, name: str = NEWEST) -> Run:
     """Load a run: the newest, the published one, or the one whose id begins with ``name``.
 
+    Where several runs are published, it is those, pooled.
+
     Raises
     ------
     ResultsError
         If there is no such run, or several.
     """
+    if name == PUBLISHED:
+        return pooled(results, published_ids(results))
     folders = run_folders(results)
     if not folders:
         raise ResultsError("results/runs/ holds no run yet: make one with `nnkernels bench`")
     if name == NEWEST:
         return load_run(folders[-1])
-    wanted = published_id(results) if name == PUBLISHED else name
-    found = [folder for folder in folders if folder.name.startswith(wanted)]
+    found = [folder for folder in folders if folder.name.startswith(name)]
     if len(found) != 1:
         listed = ", ".join(folder.name for folder in found or folders)
-        raise ResultsError(f"{len(found)} runs begin with {wanted!r}; there are: {listed}")
+        raise ResultsError(f"{len(found)} runs begin with {name!r}; there are: {listed}")
     return load_run(found[0])
 
 
-def published_id(results: Path) -> str:
-    """Return the id of the published run.
+def pooled(results: Path, names: Sequence[str]) -> Run:
+    """Load the run of a name, or the runs of several, pooled.
+
+    Parameters
+    ----------
+    results : Path
+    names : sequence of str
+        Heads of the runs' ids, or ``newest``; at least one.
+
+    Raises
+    ------
+    ResultsError
+        If a name is of no run, or the runs may not be pooled.
+    """
+    found = [run for name in names for run in find_run(results, name).each]
+    if len(found) == 1:
+        return found[0]
+    require_poolable([run.record for run in found])
+    *older, newest = sorted(found, key=lambda run: started(run.record))
+    return replace(newest, pooled_with=tuple(older))
+
+
+def published_ids(results: Path) -> list[str]:
+    """Return the ids of the published runs.
 
     Raises
     ------
@@ -67,9 +109,13 @@ def published_id(results: Path) -> str:
     path = results / "published.json"
     try:
         content = json.loads(path.read_text("utf-8"))
-        if content["version"] != PIN_VERSION:
-            raise ResultsError(f"{path}: version {content['version']}; this nnkernels reads {PIN_VERSION}: upgrade it")
-        return str(content["run"])
+        version = content["version"]
+        if version not in READ_VERSIONS:
+            raise ResultsError(f"{path}: version {version}; this nnkernels reads {READ_VERSIONS}: upgrade it")
+        ids = [content["run"]] if version == 1 else content["runs"]
+        if not isinstance(ids, list) or not ids or not all(re.match(r"\d{8}T\d{6}Z-", name) for name in ids):
+            raise ResultsError(f"{path}: damaged, {ids!r} is no list of runs; pin again: `nnkernels publish --pin RUN`")
+        return ids
     except OSError as error:
         raise ResultsError("no run is published yet: `nnkernels publish --pin RUN` does it") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -77,5 +123,6 @@ def published_id(results: Path) -> str:
 
 
 def pin(results: Path, run: Run) -> None:
-    """Make a run the published one."""
-    write_json(results / "published.json", {"version": PIN_VERSION, "run": run.record.run_id})
+    """Make a run, or pooled ones, the published ones."""
+    ids = [one.record.run_id for one in run.each]
+    write_json(results / "published.json", {"version": PIN_VERSION, "runs": ids})

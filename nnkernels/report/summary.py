@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nnkernels.measure.timing.scenarios import ONE_IMAGE
+from nnkernels.measure.timing.scenarios import EPOCH, ONE_IMAGE
 from nnkernels.report import keras_forms
+from nnkernels.report.asv_rows import asv_rows
 from nnkernels.report.keras_forms import KerasForm
 from nnkernels.report.preparation import Preparation, Preparations
 from nnkernels.report.ratios import BASELINE, PairedRatio, PairedRatios
 from nnkernels.report.runs import Run
-from nnkernels.report.tidy import asv_rows, estimate
+from nnkernels.report.tidy import estimate
 from nnkernels.statistics import Estimate
 
-EPOCH = "epoch"
 TEST_ERROR = "accuracy.ErrorRate.track_test"
 # What the older runs measured: one image again and again, in place of 1,000 different ones in turn.
 OLD_ONE_IMAGE = "one image"
@@ -55,10 +55,15 @@ class ContenderSummary:
     one_image: Estimate | None
     test_error: Estimate | None
 
+    @property
+    def ratios(self) -> list[PairedRatio]:
+        """The ratios that it has."""
+        return [ratio for ratio in (self.to_numpy, self.to_keras, self.to_best_keras) if ratio]
+
 
 @dataclass(frozen=True)
 class Summary:
-    """A run at a glance.
+    """A run, or pooled ones, at a glance.
 
     Attributes
     ----------
@@ -90,9 +95,9 @@ class Summary:
 
 
 def summarise(run: Run) -> Summary:
-    """Return the summary of a run."""
-    ratios = PairedRatios(run.interleaved)
-    rows = list(asv_rows(run.asv_results))
+    """Return the summary of a run, or of pooled ones."""
+    ratios = PairedRatios(*(one.interleaved for one in run.each))
+    rows = list(asv_rows(run))
     one_image = next((work for work in (ONE_IMAGE, OLD_ONE_IMAGE) if work in ratios.scenarios()), "")
     summary = Summary(run, ratios, [], keras_forms.tried(ratios, EPOCH), Preparations(ratios, rows), one_image)
     training = [_summarise(summary, rows, name, EPOCH) for name in ratios.contenders(EPOCH)]

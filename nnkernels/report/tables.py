@@ -18,8 +18,8 @@ from nnkernels.statistics import Estimate
 
 FORMATS = ("table", "json", "csv", "md")
 RATIOS_NOTE = (
-    "x: how many times as fast, the median of paired ratios, against the other's faster number of threads, or against "
-    "the row's own where no process held the faster one (exports name it). In brackets: 95 % intervals."
+    "x: how many times as fast, the geometric mean of paired ratios, against the other's faster number of threads, or "
+    "against the row's own where no process held the faster one (exports name it). In brackets: 95 % intervals."
 )
 RATIO_HEADINGS = {"ratio_to_numpy": "x NumPy", "ratio_to_keras": "x Keras fit", "ratio_to_best_keras": "x best Keras"}
 

@@ -11,8 +11,8 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsed
 
 from nnkernels.measure.asv_driver.bench_files import bench_file
 from nnkernels.measure.asv_driver.progress import Progress, ShowProgress
+from nnkernels.measure.timing.scenarios import EPOCH
 from nnkernels.report.headline import preliminary
-from nnkernels.report.summary import EPOCH
 
 
 @contextmanager

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nnkernels.measure.asv_driver.bench_files import BenchFile, bench_file
 from nnkernels.measure.timing.scenarios import FORMER_UNITS, FURTHER_SCENARIOS, SCENARIOS
 from nnkernels.report import keras_forms
+from nnkernels.report.asv_rows import asv_rows, estimate_columns
 from nnkernels.report.ratios import BASELINE, PairedRatio, PairedRatios
 from nnkernels.report.runs import Run
-from nnkernels.statistics import Estimate, mean_over_seeds, median_over_processes
+from nnkernels.report.shares import shares_of_limits
+from nnkernels.statistics import Estimate
 
 PAIRED = "ratios"
 WORK = "work"
@@ -29,11 +30,10 @@ VALUE_COLUMNS = ["threads", "value", "unit", "ci_low", "ci_high", "samples", *RA
 SOURCE_COLUMNS = ["dataset", "commit", "machine", "recorded_at"]
 FIXED_COLUMNS = [*IDENTITY_COLUMNS, *VALUE_COLUMNS, *SOURCE_COLUMNS]
 SCENARIO_UNITS = {work.name: work.unit for work in (*SCENARIOS, *FURTHER_SCENARIOS)} | FORMER_UNITS
-SUBJECTS = ("contender", "backend")
 
 
 def tidy(run: Run, ratios: PairedRatios | None = None) -> pd.DataFrame:
-    """Return the run's table.
+    """Return the table of a run, or of pooled ones.
 
     The rows of the benchmark ``ratios`` come from the interleaved runs, a row a scenario, contender and thread setting.
     They alone have ratios, all paired: how many times as fast it is as NumPy, as ``keras-fit`` and as the best form of
@@ -51,7 +51,8 @@ def tidy(run: Run, ratios: PairedRatios | None = None) -> pd.DataFrame:
         Its columns are :data:`FIXED_COLUMNS`, and after ``work`` one for each parameter that a benchmark of the run
         has: texts, empty where a benchmark has no such parameter.
     """
-    rows = [*_interleaved_rows(ratios or PairedRatios(run.interleaved)), *asv_rows(run.asv_results)]
+    ratios = ratios or PairedRatios(*(one.interleaved for one in run.each))
+    rows = [*_interleaved_rows(ratios), *shares_of_limits(run, ratios), *asv_rows(run)]
     parameters = [column for column in dict.fromkeys(itertools.chain(*rows)) if column not in FIXED_COLUMNS]
     table = pd.DataFrame(rows, columns=[*IDENTITY_COLUMNS, *parameters, *VALUE_COLUMNS])
     texts = [*IDENTITY_COLUMNS, *parameters, "best_keras", *(name for name in RATIO_COLUMNS if "threads" in name)]
@@ -95,7 +96,7 @@ def _interleaved_rows(ratios: PairedRatios) -> Iterator[dict[str, Any]]:
                 WORK: work,
                 "threads": threads,
                 "unit": SCENARIO_UNITS.get(work, "seconds"),
-                **_estimate_columns(seconds),
+                **estimate_columns(seconds),
                 "best_keras": best,
                 **_ratio_columns(
                     {column: ratios.against(work, (name, threads), other) for column, other in others.items() if other}
@@ -114,46 +115,3 @@ def _ratio_columns(ratios: dict[str, PairedRatio | None]) -> dict[str, float | s
                 f"{column.removeprefix('ratio_to_')}_threads": found.threads,
             }
     return columns
-
-
-def asv_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Return the rows of a run that are not of its interleaved runs: each value from processes of its own."""
-    for name, columns in results["results"].items():
-        of_benchmark = dict(zip(results["result_columns"], columns, strict=False))
-        file = bench_file(name) or BenchFile(name, name)  # one that is gone
-        if file.interleaved or of_benchmark.get("result") is None:
-            continue
-        names = results["parameter_names"][name]
-        combinations = list(itertools.product(*of_benchmark["params"]))
-        samples = of_benchmark.get("samples") or [None] * len(combinations)
-        processes = results.get("processes", {}).get(name) or [[value] for value in of_benchmark["result"]]
-        for combination, value, sample, of_processes in zip(
-            combinations, of_benchmark["result"], samples, processes, strict=True
-        ):
-            if value is None:
-                continue
-            parameters = dict(zip(names, (text.strip("'") for text in combination), strict=True))
-            contender = next((parameters.pop(key) for key in SUBJECTS if key in parameters), "")
-            parameters.pop("dataset", None)
-            estimate = (
-                mean_over_seeds(np.asarray(sample))
-                if file.once
-                else median_over_processes([np.log([measured]) for measured in of_processes]).exp()
-            )
-            yield {
-                "benchmark": name,
-                "contender": contender,
-                "threads": parameters.pop("threads", file.threads),
-                **parameters,
-                "unit": results["units"].get(name, "seconds").replace(" ", "_"),
-                **_estimate_columns(estimate),
-            }
-
-
-def _estimate_columns(estimate: Estimate) -> dict[str, float | int]:
-    return {
-        "value": estimate.value,
-        "ci_low": estimate.low,
-        "ci_high": estimate.high,
-        "samples": estimate.samples,
-    }

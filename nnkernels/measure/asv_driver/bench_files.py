@@ -33,6 +33,8 @@ class BenchFile:
         the values that the run asks for. Of interleaved runs, the plan knows the calls.
     once : bool
         Whether one pass measures it for all: its samples are seeds, not processes.
+    every_pass : bool
+        Whether every pass measures it: ratios are taken against it, and their intervals need several processes of both.
     interleaved : bool
         Whether it times contenders in turns: then it is measured in every pass of ratios, and the run has its times
         from the records of interleaved runs, not from asv.
@@ -43,6 +45,7 @@ class BenchFile:
     threads: str = "1"
     planned: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"standard": [OF_EACH]})
     once: bool = False
+    every_pass: bool = False
     interleaved: bool = False
 
     def patterns(self, profiles: Sequence[str], asked: Mapping[str, Sequence[object]]) -> list[str]:
@@ -74,7 +77,7 @@ BENCH_FILES = (
         "kernels: forward, backward and step",
         planned={"standard": [*map(_KERNEL.format, KERNEL_BENCHMARKS)]},
     ),
-    BenchFile("limits", "limits: what this machine could do", planned={"standard": [OF_THE_DATASET]}),
+    BenchFile("limits", "limits: what this machine could do", planned={"standard": [OF_THE_DATASET]}, every_pass=True),
     BenchFile("large_data", "large data: from a memory map", planned={"standard": [OF_THE_DATASET]}),
     BenchFile(
         "startup",

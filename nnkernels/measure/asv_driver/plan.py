@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nnkernels import kernels
 from nnkernels.contenders import entry
 from nnkernels.errors import ConfigurationError, UnknownNameError
-from nnkernels.measure.asv_driver.bench_files import BENCH_FILES
+from nnkernels.measure.asv_driver.bench_files import BENCH_FILES, BenchFile
 from nnkernels.measure.timing.distinct import KERNEL_BENCHMARKS, kernel_owner
 from nnkernels.measure.timing.interleaved_run import contenders_in_process
 from nnkernels.measure.timing.threads import SETTINGS
@@ -22,7 +22,8 @@ class Profile:
     Attributes
     ----------
     ratio_passes : int
-        Fresh processes that every paired ratio is taken over; at least 4 by the measuring rules.
+        Fresh processes that every paired ratio is taken over; at least 4 by the measuring rules, of a headline 3 in
+        each of the runs that it pools.
     single_passes : int
         Fresh processes of everything else.
     rounds : int
@@ -54,10 +55,14 @@ class Profile:
     resumable: bool = False
 
 
-# An interval is over processes: more rounds, seeds or samples within one narrow it little. In quick, frameworks have
-# one thread: in every recorded run, each trained an epoch faster on one thread than on all.
+# An interval is over processes, or over the runs of a headline: more rounds, seeds or samples within one narrow it
+# little. In quick, frameworks have one thread: in every recorded run, each trained an epoch faster on one thread than
+# on all.
 PROFILES = {
     "quick": Profile(4, 1, rounds=1, seeds=3, minutes=4, includes=("quick",), threads=("1",)),
+    # The numbers of the README's table at both thread settings of the frameworks, in a time that can be afforded in
+    # each of several hours: its minutes are an estimate.
+    "headline": Profile(3, 1, rounds=1, seeds=5, minutes=5, includes=("quick",)),
     "standard": Profile(
         4, 1, rounds=1, seeds=10, minutes=30, includes=("quick", "standard"), seeds_to_accuracy=4, samples=1
     ),
@@ -120,14 +125,19 @@ def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads:
             numbers = range(chosen.ratio_passes)
         else:
             patterns = file.patterns(chosen.includes, asked)
-            # The ratios of the first pass are the first results on the terminal, so the rest comes later. Training
-            # again from the same seeds would give the same error rates: once is enough.
-            numbers = (
-                range(min(1, count - 1), min(2, count)) if file.once else range(count - chosen.single_passes, count)
-            )
+            numbers = _passes_of(file, chosen, count)
         for number in numbers:
             passes[number] += patterns
     return Plan(tuple(map(tuple, passes)))
+
+
+def _passes_of(file: BenchFile, chosen: Profile, count: int) -> range:
+    """Return the numbers of the passes, of ``count``, that measure what is in no interleaved run."""
+    # The ratios of the first pass are the first results on the terminal, so the rest comes later. Training again from
+    # the same seeds would give the same error rates: once is enough.
+    if file.once:
+        return range(min(1, count - 1), min(2, count))
+    return range(count) if file.every_pass else range(count - chosen.single_passes, count)
 
 
 def _ratios(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> list[str]:

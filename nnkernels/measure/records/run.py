@@ -32,7 +32,7 @@ class RunRecord:
     not_installed : dict
         Contenders that are known and not installed, each with the command that installs it.
     profile : str
-        ``quick``, ``standard`` or ``full``.
+        ``quick``, ``headline``, ``standard`` or ``full``.
     threads : list of str
         Thread settings that were measured, of ``1`` and ``all``.
     passes : int

@@ -82,7 +82,9 @@ def names(scenarios: Sequence[Scenario]) -> tuple[str, ...]:
     return tuple(scenario.name for scenario in scenarios)
 
 
+EPOCH = "epoch"
 ONE_IMAGE = "one image of 1,000"
+TEN_THOUSAND = "10,000 images"
 PREPARATION = "preparation"
 
 # Scenarios that recorded runs have under names that are no longer measured, with their units. What replaced them means
@@ -93,9 +95,9 @@ FORMER_UNITS = {"one image": UNITS["predict"]}
 # an epoch of the network itself, or a whole one of large batches, takes the fastest some 15 ms. In tenths of an
 # epoch it was charged a tenth more, and the others next to nothing.
 SCENARIOS = (
-    Scenario("epoch", "train", segments=4, epoch_share=2.0, whole_epochs=True),
+    Scenario(EPOCH, "train", segments=4, epoch_share=2.0, whole_epochs=True),
     Scenario(ONE_IMAGE, "predict", segments=3, images=1, calls=200, whole_epochs=True),
-    Scenario("10,000 images", "predict", segments=3, images=10_000, whole_epochs=True, from_profile="standard"),
+    Scenario(TEN_THOUSAND, "predict", segments=3, images=10_000, whole_epochs=True, from_profile="standard"),
     Scenario(PREPARATION, "prepare", segments=2, whole_epochs=True),
 )
 

@@ -1,0 +1,84 @@
+"""Which runs may be pooled into one headline: the rules, and the dates that are told with it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from nnkernels.errors import ResultsError
+from nnkernels.measure.records.run import RunRecord
+
+LEAST_RUNS = 5
+LEAST_APART = timedelta(hours=1)
+
+
+def require_poolable(records: Sequence[RunRecord]) -> None:
+    """Check that runs may be pooled.
+
+    There are at least :data:`LEAST_RUNS`, all of one machine, machine code, data set and set of packages, and each
+    started at least :data:`LEAST_APART` after the one before it.
+
+    Raises
+    ------
+    ResultsError
+        Which names the runs that do not fit.
+    """
+    if len(records) < LEAST_RUNS:
+        raise ResultsError(
+            f"{len(records)} runs cannot be pooled: a headline pools at least {LEAST_RUNS}, and a single run can be "
+            f"published alone; record more with `nnkernels bench --profile headline`, each an hour after the last"
+        )
+    first, *others = sorted(records, key=started)
+    for other in others:
+        for what, here, there in zip(_SAME, _identity(first), _identity(other), strict=True):
+            if here != there:
+                pair = f"{first.run_id} and {other.run_id}"
+                raise ResultsError(f"{pair} cannot be pooled, their {what} differ: {_difference(here, there)}")
+    if not first.provenance.get("machine_code"):
+        raise ResultsError(f"{first.run_id} cannot be pooled: it did not record the hash of its machine code")
+    for earlier, later in itertools.pairwise([first, *others]):
+        apart = started(later) - started(earlier)
+        if apart < LEAST_APART:
+            raise ResultsError(
+                f"{earlier.run_id} and {later.run_id} cannot be pooled: they started {apart.total_seconds() / 60:.0f} "
+                "minutes apart, and an hour is the least; leave one of them out"
+            )
+
+
+def told(records: Sequence[RunRecord]) -> str:
+    """Return what has to be said of intervals: over what they are, and what they do not hold."""
+    if len(records) == 1:
+        return (
+            "One run: in brackets, 95 % intervals over its processes (errors: over seeds). Hours differ by more than "
+            "these intervals; a headline that is pooled from several runs holds the hour."
+        )
+    days = [f"{started(record):%Y-%m-%d %H:%M}" for record in (records[0], records[-1])]
+    return (
+        f"Pooled from {len(records)} runs on {records[-1].machine}, {days[0]} to {days[1]} UTC, each at least an hour "
+        "after the one before it. In brackets: 95 % intervals over the runs' means (errors: over seeds). They hold "
+        "what differs from hour to hour, and may be wider than those of a single run."
+    )
+
+
+def started(record: RunRecord) -> datetime:
+    """Return when a run started."""
+    return datetime.fromisoformat(record.recorded_at)
+
+
+_SAME = ("machines", "machine codes", "data sets", "packages")
+
+
+def _identity(record: RunRecord) -> tuple[Any, ...]:
+    provenance = record.provenance
+    packages = {name: version for name, version in provenance["packages"].items() if name != "nnkernels"}
+    data = f"{record.dataset} ({provenance['dataset']['sha256'][:8]})"
+    return record.machine, provenance.get("machine_code", "not recorded"), data, packages
+
+
+def _difference(here: Any, there: Any) -> str:
+    if isinstance(here, dict):
+        names = sorted(name for name in {*here, *there} if here.get(name) != there.get(name))
+        return ", ".join(f"{name} {here.get(name, 'absent')} and {there.get(name, 'absent')}" for name in names)
+    return f"{here[:40]} and {there[:40]}"
