@@ -14,14 +14,14 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 from numpy.lib import format as npy
 
 from nnkernels.data import Dataset
-from nnkernels.measure.correctness import gate
 
 from ._children import (
+    MEMORY_START,
     MIB,
     PASS_THE_GATE,
-    RESIDENT,
     SAMPLES,
-    compiled_by_numba,
+    few_images,
+    fill_cache,
     fresh_process,
     resident_is_known,
     stored,
@@ -37,16 +37,9 @@ CONTENDERS = {FROM_FILE: ("fused", "numpy"), IN_MEMORY: ("fused",)}
 MEMORY_BYTES_A_PIXEL = 3  # of images in memory, of the contender's own form of them, and of room to spare
 
 START = f"""
-import json, statistics, sys, time
-import numpy as np
-from nnkernels import contenders, train_from_file
-from nnkernels.data import LabelledImages
-from nnkernels.parameters import initial_parameters
-from nnkernels.recipes import SGD
-from nnkernels.training import batch_order
-{RESIDENT}
-name, folder, _threads = sys.argv[1:]
-contender = contenders.create(name)
+import statistics, time
+from nnkernels import train_from_file
+{MEMORY_START}
 contender.use_threads(1)
 after_import, _ = resident_bytes()
 """
@@ -86,12 +79,22 @@ Measured = dict[int, dict[tuple[str, str], Samples | str] | str]
 class _LargeData:
     param_names = ("contender", "images", "dataset")
     timeout = 60
+    place: str
 
     def setup_cache(self) -> Measured:
         """Measure once for all: a file is written once, and all numbers are of the same minutes."""
         return _all_measured()
 
     setup_cache.timeout = 900  # type: ignore[attr-defined]
+
+    def track_seconds_per_image(
+        self, measured: Measured, contender: str, images: int, dataset_name: str
+    ) -> dict[str, object]:
+        """Train; the seconds of a process' median epoch by the number of images."""
+        samples = _samples(measured, self.place, contender, images, dataset_name)
+        return {"samples": [numbers["seconds"] / images for numbers in samples], "number": 1}
+
+    track_seconds_per_image.unit = "seconds"  # type: ignore[attr-defined]
 
 
 class MemoryMap(_LargeData):
@@ -106,22 +109,15 @@ class MemoryMap(_LargeData):
     the contenders, which share the reader, and :class:`InMemory` at the same size, where nothing is read.
     """
 
+    place = FROM_FILE
     params = (CONTENDERS[FROM_FILE], SIZES, DATASETS)
     version = "2"
-
-    def track_seconds_per_image(
-        self, measured: Measured, contender: str, images: int, dataset_name: str
-    ) -> dict[str, object]:
-        """Train; the seconds of a process' median epoch by the number of images."""
-        return _seconds_per_image(measured, FROM_FILE, contender, images, dataset_name)
-
-    track_seconds_per_image.unit = "seconds"  # type: ignore[attr-defined]
 
     def track_peak_beyond_import(
         self, measured: Measured, contender: str, images: int, dataset_name: str
     ) -> dict[str, object]:
         """Train; what that adds at most to the process after it has imported the contender's packages."""
-        samples = _samples(measured, FROM_FILE, contender, images, dataset_name)
+        samples = _samples(measured, self.place, contender, images, dataset_name)
         return {"samples": [numbers["beyond_import"] / MIB for numbers in samples], "number": 1}
 
     track_peak_beyond_import.unit = "MiB"  # type: ignore[attr-defined]
@@ -134,23 +130,9 @@ class InMemory(_LargeData):
     is what training from a file takes where all reading is hidden.
     """
 
+    place = IN_MEMORY
     params = (CONTENDERS[IN_MEMORY], SIZES, DATASETS)
     version = "1"
-
-    def track_seconds_per_image(
-        self, measured: Measured, contender: str, images: int, dataset_name: str
-    ) -> dict[str, object]:
-        """Train; the seconds of a process' median epoch by the number of images."""
-        return _seconds_per_image(measured, IN_MEMORY, contender, images, dataset_name)
-
-    track_seconds_per_image.unit = "seconds"  # type: ignore[attr-defined]
-
-
-def _seconds_per_image(
-    measured: Measured, place: str, contender: str, images: int, dataset_name: str
-) -> dict[str, object]:
-    samples = _samples(measured, place, contender, images, dataset_name)
-    return {"samples": [numbers["seconds"] / images for numbers in samples], "number": 1}
 
 
 def _samples(measured: Measured, place: str, contender: str, images: int, dataset_name: str) -> Samples:
@@ -171,24 +153,20 @@ def _measured(images: int) -> dict[tuple[str, str], Samples | str] | str:
     if not resident_is_known():
         return "needs pip install psutil"
     whole = dataset_at_hand()
-    few = Dataset(
-        *(part[: gate.IMAGES] for part in (whole.X_train, whole.y_train)),
-        *(part[: gate.PREDICTED_IMAGES] for part in (whole.X_test, whole.y_test)),
-    )
     pixels = images * whole.X_train.shape[1]
     if reason := _no_room(images, "disk", 2 * pixels, shutil.disk_usage(gettempdir()).free):
         return reason
     reasons = {FROM_FILE: "", IN_MEMORY: _no_memory(images, MEMORY_BYTES_A_PIXEL * pixels)}
-    with stored(few) as folder:
+    with stored(few_images(whole)) as folder:
         write_repeated(whole, images, folder)
         pairs = [(place, contender) for place, those in CONTENDERS.items() for contender in those]
         measured: dict[tuple[str, str], Samples | str] = {(place, name): reasons[place] or [] for place, name in pairs}
-        for contender in filter(compiled_by_numba, CONTENDERS[FROM_FILE]):
-            fresh_process(_program(FROM_FILE), contender, folder, "warm")  # compiles
+        for contender in CONTENDERS[FROM_FILE]:
+            fill_cache(_program(FROM_FILE), contender, folder)
         for _ in range(SAMPLES):
             for (place, contender), samples in measured.items():
                 if isinstance(samples, list):
-                    samples.append(fresh_process(_program(place), contender, folder, "warm"))
+                    samples.append(fresh_process(_program(place), contender, folder))
         return measured
 
 

@@ -6,29 +6,10 @@ from functools import cache
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from ._children import (
-    MIB,
-    PASS_THE_GATE,
-    RESIDENT,
-    SAMPLES,
-    compiled_by_numba,
-    fresh_process,
-    resident_is_known,
-    stored,
-)
+from ._children import MEMORY_START, MIB, PASS_THE_GATE, SAMPLES, fill_cache, fresh_process, resident_is_known, stored
 from ._common import CONTENDERS, DATASETS, dataset, trainable
 
-EPOCH = f"""
-import json, sys
-import numpy as np
-from nnkernels import contenders
-from nnkernels.data import LabelledImages
-from nnkernels.parameters import initial_parameters
-from nnkernels.recipes import SGD
-from nnkernels.training import batch_order
-{RESIDENT}
-name, folder, threads = sys.argv[1:]
-contender = contenders.create(name)
+EPOCH = f"""{MEMORY_START}
 after_import, _ = resident_bytes()
 X, y = np.load(f"{{folder}}/X_train.npy"), np.load(f"{{folder}}/y_train.npy")
 contender.use_threads(int(threads))
@@ -47,9 +28,8 @@ def _peaks(contender: str, dataset_name: str) -> list[dict[str, float]]:
     if not resident_is_known():
         raise SkipNotImplemented("needs pip install psutil")
     with stored(data) as folder:
-        if compiled_by_numba(contender):  # compiling takes memory of its own
-            fresh_process(EPOCH, contender, folder, "warm")
-        return [fresh_process(EPOCH, contender, folder, "warm") for _ in range(SAMPLES)]
+        fill_cache(EPOCH, contender, folder)  # compiling takes memory of its own
+        return [fresh_process(EPOCH, contender, folder) for _ in range(SAMPLES)]
 
 
 class Peak:

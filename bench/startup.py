@@ -8,14 +8,12 @@ from tempfile import TemporaryDirectory
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from nnkernels.data import Dataset
-from nnkernels.measure.correctness import gate
-
-from ._children import PASS_THE_GATE, SAMPLES, compiled_by_numba, fresh_process, stored
+from ._children import PASS_THE_GATE, SAMPLES, compiled_by_numba, few_images, fill_cache, fresh_process, stored
 from ._common import CONTENDERS, DATASETS, dataset, trainable
 
 MODULES = ("numpy", "nnkernels", "numba", "tensorflow")
 CACHES = ("empty", "warm")
+EMPTY_CACHES = [f"empty{sample}" for sample in range(SAMPLES)]  # another one for each sample
 
 FIRST_CALL = f"""
 import json, sys, time
@@ -90,23 +88,20 @@ class FirstCall:
         """Import, create, set the threads, prepare, compile, train; each sample in a process of its own."""
         whole = dataset(dataset_name)
         trainable(contender)
-        compiled = compiled_by_numba(contender)
-        if cache == "empty" and not compiled:
+        if cache == "empty" and not compiled_by_numba(contender):
             raise SkipNotImplemented(f"{contender} keeps nothing in Numba's cache")
-        few = Dataset(
-            *(part[: gate.IMAGES] for part in (whole.X_train, whole.y_train)),
-            *(part[: gate.PREDICTED_IMAGES] for part in (whole.X_test, whole.y_test)),
-        )
-        with stored(few) as folder:
-            if cache == "warm" and compiled:
-                fresh_process(FIRST_CALL, contender, folder, cache)
-            return _samples(FIRST_CALL, contender, folder, cache)
+        with stored(few_images(whole)) as folder:
+            if cache == "warm":
+                fill_cache(FIRST_CALL, contender, folder)
+            caches = ["" if cache == "warm" else name for name in EMPTY_CACHES]
+            return _samples(FIRST_CALL, contender, folder, caches)
 
 
 class NumbaItself:
     """What Numba itself takes of a first call: its import, and a function that does nothing.
 
-    Compiled contenders cannot start faster; what ``FirstCall`` takes beyond is theirs.
+    Compiled contenders cannot start faster; what ``FirstCall`` takes beyond is theirs. The function is kept in a cache
+    of its own.
     """
 
     params = (CACHES,)
@@ -121,11 +116,11 @@ class NumbaItself:
             Path(folder, "nothing.py").write_text(NOTHING)
             if cache == "warm":
                 fresh_process(CALL_NOTHING, "numba", Path(folder), cache)
-            return _samples(CALL_NOTHING, "numba", Path(folder), cache)
+            caches = [cache if cache == "warm" else name for name in EMPTY_CACHES]
+            return _samples(CALL_NOTHING, "numba", Path(folder), caches)
 
 
-def _samples(program: str, contender: str, folder: Path, cache: str) -> dict[str, object]:
-    """Return what asv keeps of a program that prints its seconds; an empty cache is another one for each sample."""
-    caches = [f"empty{sample}" if cache == "empty" else cache for sample in range(SAMPLES)]
+def _samples(program: str, contender: str, folder: Path, caches: list[str]) -> dict[str, object]:
+    """Return what asv keeps of a program that prints its seconds: a sample for each of the caches."""
     samples = [fresh_process(program, contender, folder, name)["seconds"] for name in caches]
     return {"samples": samples, "number": 1}

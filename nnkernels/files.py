@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).resolve().parent
+
+# A list of numbers as `json` indents it. No string has a newline in it: JSON escapes them.
+_NUMBERS = re.compile(r"\[\n\s*([-+.\deE]+(?:,\n\s*[-+.\deE]+)*)\n\s*\]")
 
 
 @contextmanager
@@ -39,5 +43,6 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file, indented, all or nothing; NaN and infinities are refused."""
-    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+    """Write a JSON file, indented, a list of numbers on one line, all or nothing; NaN and infinities are refused."""
+    indented = json.dumps(value, indent=1, allow_nan=False)
+    write_text(path, _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", indented) + "\n")

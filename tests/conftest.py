@@ -1,7 +1,8 @@
 """What all tests share: real digits, the backends, TensorFlow, and Hypothesis' settings."""
 
+import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from nnkernels import Dataset, kernels, load_mnist
 from nnkernels.data.cache import read_cached
+from nnkernels.data.folder import write_folder
 
 # The same examples on every run and machine, and no clock: a slow machine fails nothing.
 settings.register_profile(
@@ -30,6 +32,14 @@ settings.register_profile(
 # Other examples at every run: pytest --hypothesis-profile=random; a failure prints how to have it again.
 settings.register_profile("random", settings.get_profile("nnkernels"), derandomize=False, print_blob=True)
 settings.load_profile("nnkernels")
+
+
+@pytest.fixture(autouse=True)
+def older_objects_are_no_garbage() -> Iterator[None]:
+    """Let garbage be looked for among what a test makes, and not in all of TensorFlow, half a second each time."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +72,14 @@ def digits() -> Dataset:
 def small_digits(digits: Dataset) -> Dataset:
     """Real digits, few enough to train on in a moment and enough for the gate's 2,049 images."""
     return Dataset(digits.X_train[:2304], digits.y_train[:2304], digits.X_test[:256], digits.y_test[:256])
+
+
+@pytest.fixture(scope="session")
+def data_folder(small_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The few real digits as files, for ``NNKERNELS_DATA`` of another process."""
+    folder = tmp_path_factory.mktemp("digits")
+    write_folder(folder, small_digits)
+    return folder
 
 
 @pytest.fixture(params=kernels.names())

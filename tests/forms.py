@@ -1,5 +1,7 @@
 """The contenders that tests go through, and which of them are one class in several forms."""
 
+import pytest
+
 from nnkernels import contenders
 
 # Each runs the class of the other by other settings or on another backend, and compiles for seconds at every use: tests
@@ -17,3 +19,11 @@ ALL_INSTALLED = [name for name in contenders.names() if contenders.is_installed(
 INSTALLED = [name for name in ALL_INSTALLED if name not in FORMS_OF]
 TRAINABLE = [name for name in INSTALLED if contenders.entry(name).trains]
 FURTHER_FORMS = [name for name in ALL_INSTALLED if name in FORMS_OF]
+
+# These trace or compile for about a second whenever they are prepared.
+TRACED = [name for name in TRAINABLE if name.startswith(("keras", "jax"))]
+
+
+def second_look(names):
+    """Return names as parameters of a test that is slow for the traced ones, of which another test sees as much."""
+    return [pytest.param(name, marks=pytest.mark.slow) if name in TRACED else name for name in names]

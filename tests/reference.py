@@ -5,6 +5,8 @@ Parameters are a tuple of lists (W1, b1, W2, b2): W1 is D lists of H numbers, W2
 
 import math
 
+import numpy as np
+
 NAN = float("nan")
 
 
@@ -31,6 +33,14 @@ def forward(params, X):
         logits.append(row)
         probs.append(softmax(row))
     return Z1, A1, logits, probs
+
+
+def probabilities(params, features, hidden=lambda z: np.maximum(z, 0)):
+    """Return the probabilities (N, C) of features (N, D) in float64 by NumPy, quick enough for whole data sets."""
+    W1, b1, W2, b2 = (np.asarray(array, np.float64) for array in params)
+    logits = hidden(np.asarray(features, np.float64) @ W1 + b1) @ W2 + b2
+    scores = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return scores / scores.sum(axis=1, keepdims=True)
 
 
 def softmax(row):
@@ -83,41 +93,32 @@ def backward(params, X, y):
     return dW1, db1, dW2, db2
 
 
-# The update rules are elementwise, so they are written for one number; `w` may then be any of the parameters.
+def step(rule, w, g, memory, t, learning_rate):
+    """Return a weight after a step and the two numbers that the rule remembers of it, zeros before the first.
 
-
-def sgd_step(w, g, learning_rate):
-    """Return the new weight."""
-    return w - learning_rate * g
-
-
-def momentum_step(w, g, velocity, learning_rate, momentum):
-    """Return the new weight and velocity."""
-    velocity = momentum * velocity - learning_rate * g
-    return w + velocity, velocity
-
-
-def adam_step(w, g, m, v, t, learning_rate, beta_1, beta_2, epsilon):
-    """Return the new weight and moments; ``t`` counts the steps from 1."""
-    m = beta_1 * m + (1 - beta_1) * g
-    v = beta_2 * v + (1 - beta_2) * g * g
-    alpha = learning_rate * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
-    return w - alpha * m / (math.sqrt(v) + epsilon), m, v
-
-
-def train(params, X, y, batch_size, learning_rates, step):
-    """Train once through ``X`` in its order and return the parameters.
-
-    ``step(w, g, memory, t, learning_rate)`` returns the new weight and what it remembers of it; ``memory`` is None
-    at first.
+    The rules are elementwise, so `w` may be any of the parameters. ``t`` counts the steps from 1.
     """
+    m, v = memory
+    if rule.name == "sgd":
+        return w - learning_rate * g, memory
+    if rule.name == "momentum":
+        velocity = rule.momentum * m - learning_rate * g
+        return w + velocity, (velocity, v)
+    m = rule.beta_1 * m + (1 - rule.beta_1) * g
+    v = rule.beta_2 * v + (1 - rule.beta_2) * g * g
+    alpha = learning_rate * math.sqrt(1 - rule.beta_2**t) / (1 - rule.beta_1**t)
+    return w - alpha * m / (math.sqrt(v) + rule.epsilon), (m, v)
+
+
+def train(params, X, y, batch_size, learning_rates, rule):
+    """Train once through ``X`` in its order and return the parameters."""
     flat, rebuild = _flatten(params)
-    memories = [None] * len(flat)
+    memories = [(0.0, 0.0)] * len(flat)
     for t, learning_rate in enumerate(learning_rates, start=1):
         rows = slice((t - 1) * batch_size, t * batch_size)
         grads, _ = _flatten(backward(rebuild(flat), X[rows], y[rows]))
         for i, g in enumerate(grads):
-            flat[i], memories[i] = step(flat[i], g, memories[i], t, learning_rate)
+            flat[i], memories[i] = step(rule, flat[i], g, memories[i], t, learning_rate)
     return rebuild(flat)
 
 

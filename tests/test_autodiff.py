@@ -7,7 +7,7 @@ from nnkernels.interchange import from_keras, keras_optimizer, to_keras
 from nnkernels.kernels.contract import initial_state
 from nnkernels.parameters import Parameters, copy, initial_parameters
 from nnkernels.recipes import Optimizer
-from tests.backends import distinct_backend  # noqa: F401  (the fixture `backend`)
+from tests.backends import distinct_backend, update_inplace  # noqa: F401  (the fixture `backend`)
 
 pytestmark = pytest.mark.usefixtures("tf")
 
@@ -86,12 +86,7 @@ def test_updates_agree_with_keras_optimizers(tf, backend, case):
             *((rng.normal(size=w.shape) * 10.0 ** rng.uniform(-5, 0, w.shape)).astype(np.float32) for w in params)
         )
         theirs.apply([tf.constant(g) for g in grads], variables)
-        if rule.name == "sgd":
-            backend.sgd_update_inplace(params, grads, state, learning_rate)
-        elif rule.name == "momentum":
-            backend.momentum_update_inplace(params, grads, state, learning_rate, rule.momentum)
-        else:
-            backend.adam_update_inplace(params, grads, state, learning_rate, rule.beta_1, rule.beta_2, rule.epsilon)
+        update_inplace(backend, rule, params, grads, state, learning_rate)
     for name, actual, variable in zip(params._fields, params, variables, strict=True):
         np.testing.assert_allclose(actual, variable.numpy(), rtol=2e-5, atol=2e-6, err_msg=name)
 

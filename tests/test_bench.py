@@ -7,8 +7,6 @@ import math
 import os
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,10 +19,10 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 
 import bench.kernels
 from bench import _interleaved, inference, large_data, other_work, ratios
+from bench._children import fresh_process
 from bench.large_data import write_repeated
 from nnkernels import contenders, kernels
 from nnkernels.data import Dataset
-from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, UnknownNameError
 from nnkernels.measure.asv_driver.bench_files import BENCH_FILES
 from nnkernels.measure.asv_driver.options import BenchOptions
@@ -33,6 +31,7 @@ from nnkernels.measure.asv_driver.run import Request, choose_contenders
 from nnkernels.measure.timing.scenarios import FURTHER_SCENARIOS, SCENARIOS
 from nnkernels.measure.timing.threads import SETTINGS, cgroup_quota, thread_count
 from tests.forms import INSTALLED
+from tests.processes import python
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,56 +54,41 @@ ON_THREADS = {
 
 
 HERE = [name for name in INSTALLED if contenders.entry(name).process == ""]
-# The files of benchmarks, in parts for several workers, each with those of its contenders that are `slow`: others are
-# of their kind. A fresh process imports a framework or compiles all kernels anew.
-APART = {
-    "scaling,training": ("jax-sparse", "keras-graph"),
-    "other_work,ratios": ("jax-sparse", "keras-graph"),
-    "memory,startup": ("fused_dense", "jax-sparse", "keras-fit", "keras-graph", "numba", "scikit-learn"),
+# Those that import no framework go through every benchmark at both thread settings. Start-up and memory are measured in
+# fresh processes, some of which compile for many seconds: there, NumPy stands for all.
+NO_FRAMEWORK = [name for name in ("fused", "numba", "numpy", "onnxruntime") if name in HERE]
+FRESH = "memory,startup"
+TOGETHER = ",".join(sorted({file.name for file in BENCH_FILES} - set(FRESH.split(","))))
+CALLS = [(TOGETHER, "1"), (TOGETHER, "all"), (FRESH, "all")]
+# The rest is `slow`, at one thread setting: the frameworks, and in fresh processes one contender of each.
+SLOW_CALLS = {
+    ("inference,scaling,training", "1"): [name for name in HERE if name not in NO_FRAMEWORK],
+    ("accuracy,other_work,ratios", "all"): [name for name in HERE if name not in NO_FRAMEWORK],
+    (FRESH, "all"): [name for name in ("fused", "jax-scan", "keras-fit", "scikit-learn") if name in HERE],
 }
-TOGETHER = sorted({file.name for file in BENCH_FILES} - set(",".join(APART).split(",")))
-PARTS = {",".join(TOGETHER): ("jax-sparse", "keras-graph"), **APART}
-CALLS = [
-    (modules, threads) for modules in PARTS for threads in ON_THREADS if (modules, threads) != ("memory,startup", "1")
-]
-
-
-@pytest.fixture(scope="module")
-def small_folder(small_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("small-digits")
-    write_folder(folder, small_digits)
-    return folder
 
 
 def benchmarks_once(arguments: list[str], chosen: list[str], small_digits: Dataset, folder: Path) -> dict[str, float]:
-    answer = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks_once", *arguments],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "NNKERNELS_DATA": str(folder),
-            "NNKERNELS_BENCH_CONTENDERS": ",".join(chosen),
-            "NNKERNELS_BENCH_DATASET": small_digits.name,
-            "NNKERNELS_BENCH_LARGE_IMAGES": "5000",
-            "NNKERNELS_BENCH_ROUNDS": "1",
-            "NNKERNELS_BENCH_SAMPLES": "1",
-            "NNKERNELS_BENCH_SEEDS": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stderr
+    environment = os.environ | {
+        "NNKERNELS_DATA": str(folder),
+        "NNKERNELS_BENCH_CONTENDERS": ",".join(chosen),
+        "NNKERNELS_BENCH_DATASET": small_digits.name,
+        "NNKERNELS_BENCH_LARGE_IMAGES": "5000",
+        "NNKERNELS_BENCH_ROUNDS": "1",
+        "NNKERNELS_BENCH_SAMPLES": "1",
+        "NNKERNELS_BENCH_SEEDS": "1",
+    }
+    answer = python("-m", "tests.benchmarks_once", *arguments, folder=ROOT, environment=environment)
     values: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
     return values
 
 
 @pytest.mark.skipif(not contenders.is_installed("keras-jax-fit"), reason="keras or jax is not installed")
 def test_contenders_of_a_process_of_their_own_are_measured_beside_the_references(
-    small_digits: Dataset, small_folder: Path
+    small_digits: Dataset, data_folder: Path
 ) -> None:
     values = benchmarks_once(
-        ["1", "ratios,training", "keras-jax"], ["numpy", "keras-graph", "keras-jax-fit"], small_digits, small_folder
+        ["1", "ratios,training", "keras-jax"], ["numpy", "keras-graph", "keras-jax-fit"], small_digits, data_folder
     )
     measured = {label for label, value in values.items() if value is not None}
     ratio = "ratios.KerasJaxOneThread.track_relative_time('keras-jax-fit', 'numpy', 'epoch', '{}')"
@@ -143,10 +127,10 @@ def call_all(threads: str, modules: str, chosen: list[str], data: Dataset, folde
 
 
 @pytest.mark.parametrize(("modules", "threads"), CALLS)
-def test_every_benchmark_runs(modules: str, threads: str, small_digits: Dataset, small_folder: Path) -> None:
-    chosen = [name for name in HERE if name not in PARTS[modules]]
-    measured = call_all(threads, modules, chosen, small_digits, small_folder)
-    if "kernels" not in modules:
+def test_every_benchmark_runs(modules: str, threads: str, small_digits: Dataset, data_folder: Path) -> None:
+    chosen = ["numpy"] if modules == FRESH else NO_FRAMEWORK
+    measured = call_all(threads, modules, chosen, small_digits, data_folder)
+    if modules == FRESH:
         return
     for backend in kernels.names():
         for kernel in ("forward", "backward", "step"):
@@ -167,13 +151,12 @@ def test_every_benchmark_runs(modules: str, threads: str, small_digits: Dataset,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("modules", "threads"), CALLS)
+@pytest.mark.parametrize(("modules", "threads"), SLOW_CALLS)
 def test_every_benchmark_runs_for_the_slow_contenders(
-    modules: str, threads: str, small_digits: Dataset, small_folder: Path
+    modules: str, threads: str, small_digits: Dataset, data_folder: Path
 ) -> None:
-    chosen = ["numpy", *(name for name in HERE if name in PARTS[modules])]
-    files = [name for name in modules.split(",") if name not in ("kernels", "large_data", "limits")]
-    call_all(threads, ",".join(files), chosen, small_digits, small_folder)
+    chosen = ["numpy", *SLOW_CALLS[modules, threads]]
+    call_all(threads, modules, chosen, small_digits, data_folder)
 
 
 @pytest.mark.parametrize("images", [100, 2304, 5000])
@@ -205,7 +188,7 @@ def test_images_for_which_there_is_no_memory_are_trained_on_from_their_file_alon
     psutil = pytest.importorskip("psutil")
     ran: list[tuple[str, bool]] = []
 
-    def fresh_process(program: str, contender: str, folder: Path, numba_cache: str) -> dict[str, float]:
+    def recorded(program: str, contender: str, folder: Path) -> dict[str, float]:
         compile(program, "program", "exec")
         ran.append((contender, "train_from_file(contender" in program))
         return {"seconds": 0.5, "beyond_import": 2**20}
@@ -213,7 +196,7 @@ def test_images_for_which_there_is_no_memory_are_trained_on_from_their_file_alon
     monkeypatch.setattr(large_data, "dataset_at_hand", lambda: small_digits)
     monkeypatch.setattr(large_data, "dataset", lambda name: small_digits)
     monkeypatch.setattr(large_data, "CHOSEN", (5_000,))
-    monkeypatch.setattr(large_data, "fresh_process", fresh_process)
+    monkeypatch.setattr(large_data, "fresh_process", recorded)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1e6))
     measured = large_data._all_measured.__wrapped__()
     where = ("fused", 5_000, small_digits.name)
@@ -225,6 +208,15 @@ def test_images_for_which_there_is_no_memory_are_trained_on_from_their_file_alon
     measured = large_data._all_measured.__wrapped__()
     assert large_data.InMemory().track_seconds_per_image(measured, *where)["samples"] == [1e-4] * large_data.SAMPLES
     assert set(ran) == {("fused", True), ("numpy", True), ("fused", False)}
+
+
+def test_a_warm_cache_is_that_of_the_installation_and_an_empty_one_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = "import json, os; print(json.dumps({'cache': os.environ['NUMBA_CACHE_DIR']}))"
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "shared")
+    assert fresh_process(program, "numpy", tmp_path) == {"cache": "shared"}
+    assert fresh_process(program, "numpy", tmp_path, "empty0") == {"cache": str(tmp_path / "empty0")}
 
 
 def selected(patterns: tuple[str, ...], call: str) -> bool:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from nnkernels.data import Dataset
-from nnkernels.data.folder import write_folder
+from tests.command_line import in_this_process
+from tests.processes import python
 
 ROOT = Path(__file__).parents[1]
 
@@ -93,13 +93,6 @@ class Project:
         )
 
 
-@pytest.fixture(scope="module")
-def data_folder(small_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("digits")
-    write_folder(folder, small_digits)
-    return folder
-
-
 def checkout(root: Path, data: Path, benchmarks: Sequence[str] = QUICKEST) -> Project:
     """Make a checkout with two backends dropped in, one file each: a right one, and one whose update is wrong."""
     made = Project.made(root, data, benchmarks)
@@ -132,9 +125,7 @@ def recorded(data_folder: Path, tmp_path: Path, made_once: Callable[[str, Callab
 
 
 def test_help_shows_the_commands() -> None:
-    answer = subprocess.run(
-        [sys.executable, "-m", "nnkernels.cli", "--help"], capture_output=True, text=True, check=True
-    )
+    answer = python("-m", "nnkernels.cli", "--help")
     for word in ("Measure", "verify", "bench", "Publish", "results", "publish"):
         assert word in answer.stdout
 
@@ -159,7 +150,6 @@ def test_a_dropped_in_backend_is_benchmarked(recorded: Project) -> None:
     assert {row["benchmark"] for row in rows} == {
         "ratios",
         "accuracy.ErrorRate.track_test",
-        "accuracy.ErrorRate.track_train",
     }
     messages, output = ((project.root.parent / name).read_text("utf-8") for name in ("messages", "output"))
     assert messages.count("preliminary, from 1 process: twin trains an epoch ") == 1
@@ -344,24 +334,27 @@ def test_ctrl_c_keeps_the_passes_that_are_complete(data_folder: Path, tmp_path: 
         (["results", "--format", "xml"], "unknown format 'xml'"),
     ],
 )
-def test_mistakes_get_one_clear_line(arguments: list[str], message: str) -> None:
+def test_mistakes_get_one_clear_line(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    status, _out, said = in_this_process(arguments, monkeypatch, capsys)
+    assert status == 1
+    assert message in said
+    assert "Traceback" not in said
+
+
+def test_a_mistake_ends_a_process_with_one_line() -> None:
     answer = subprocess.run(
-        [sys.executable, "-m", "nnkernels.cli", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "nnkernels.cli", "verify", "nobody"], capture_output=True, text=True, check=False
     )
     assert answer.returncode == 1
-    assert message in answer.stderr
-    assert "Traceback" not in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert answer.stderr.startswith("error: unknown contender 'nobody'")
 
 
 def test_asv_itself_accepts_the_benchmarks() -> None:
-    answer = subprocess.run(
-        [sys.executable, "-m", "asv", "check", "-E", f"existing:{sys.executable}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    python("-m", "asv", "check", "-E", f"existing:{sys.executable}", folder=ROOT)
 
 
 HOST = "a-host-that-nobody-else-has"
@@ -378,21 +371,16 @@ def test_asv_by_hand_leaves_nothing_to_commit_and_no_host_name(data_folder: Path
     # asv's name of a machine is the host's, and it writes that even when it runs dry.
     root = tmp_path / "checkout"
     project = Project.made(root, data_folder, ("kernels", "ratios"))
-    for name in ("asv", "runs"):
-        shutil.copytree(ROOT / "results" / name, root / "results" / name)
+    # One recorded machine and one run: asv draws a graph of each benchmark for each machine.
+    of_one_machine = ROOT / "results" / "asv" / "amd-epyc-znver3-2-cpus"
+    newest = sorted((ROOT / "results" / "runs").iterdir())[-1]
+    for folder in (of_one_machine, newest):
+        shutil.copytree(folder, root / folder.relative_to(ROOT))
+    shutil.copyfile(ROOT / "results" / "asv" / "benchmarks.json", root / "results" / "asv" / "benchmarks.json")
     project.commit()
 
     def asv(*arguments: str) -> str:
-        answer = subprocess.run(
-            [sys.executable, "-c", ASV_ON_THAT_HOST, *arguments],
-            cwd=root,
-            env=project.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert answer.returncode == 0, answer.stdout + answer.stderr
-        return answer.stdout
+        return python("-c", ASV_ON_THAT_HOST, *arguments, folder=root, environment=project.environment).stdout
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout

@@ -23,15 +23,9 @@ from nnkernels.learn import comparison_job, comparison_report
 from nnkernels.learn.training_job import TrainingRequest
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe
+from tests import reference
 
 RECIPE = Recipe("test", epochs=2, learning_rate=0.1, hidden=6)
-
-
-def float64_probs(params, X):
-    W1, b1, W2, b2 = (array.astype(np.float64) for array in params)
-    logits = np.maximum(X / 255.0 @ W1 + b1, 0) @ W2 + b2
-    scores = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return scores / scores.sum(axis=1, keepdims=True)
 
 
 def test_two_backends_stay_together(small_digits):
@@ -154,7 +148,7 @@ def test_a_comparison_counts_who_is_wrong_alone(small_digits, tmp_path, monkeypa
     assert set(found["drift"]) == {"first and second", "second and third"}
     assert found["drift"]["first and second"]["maximum"][-1] == report.drift
     for row in report.rows:
-        probs = float64_probs(sides[row.contender].path[-1], small_digits.X_test)
+        probs = reference.probabilities(sides[row.contender].path[-1], small_digits.X_test / 255)
         assert row.test_error_rate == pytest.approx(np.mean(probs.argmax(axis=1) != small_digits.y_test))
         assert row.test_loss == pytest.approx(
             -np.mean(np.log(probs[np.arange(len(probs)), small_digits.y_test])), rel=1e-5
@@ -202,6 +196,10 @@ def short_recipes(monkeypatch):
     )
 
 
+def made_up_training(cell, seed, dataset):
+    return Training(*asdict(cell).values(), seed, 0.0, seed / 10, 1.0)
+
+
 def test_an_interrupted_claim_goes_on_where_it_was(short_recipes, small_digits, tmp_path, monkeypatch):
     path = tmp_path / "trainings.json"
 
@@ -237,6 +235,7 @@ def test_a_file_of_other_data_or_damaged_is_refused(short_recipes, small_digits,
 
 def test_trainings_by_recipes_of_the_past_are_not_mixed_with_others(short_recipes, small_digits, tmp_path, monkeypatch):
     path = tmp_path / "trainings.json"
+    monkeypatch.setattr(claim, "_train", made_up_training)
     run_claim("numba", "numpy", small_digits, path, 2)
     kept = path.read_bytes()
     monkeypatch.setattr(claim, "named_recipe", lambda name, images: Recipe(name, learning_rate=0.7))
@@ -260,9 +259,7 @@ def test_a_damaged_file_is_refused_and_left_as_it_is(content, short_recipes, sma
 def test_more_seeds_are_added_to_what_is_there(short_recipes, small_digits, tmp_path, monkeypatch):
     path = tmp_path / "trainings.json"
     shown = []
-    monkeypatch.setattr(
-        claim, "_train", lambda cell, seed, dataset: Training(*asdict(cell).values(), seed, 0.0, seed / 10, 1.0)
-    )
+    monkeypatch.setattr(claim, "_train", made_up_training)
     run_claim("numba", "numpy", small_digits, path, 2)
     trainings = run_claim(
         "numba", "numpy", small_digits, path, 3, lambda done, total, one: shown.append((done, total, one.seed))

@@ -5,7 +5,6 @@ import errno
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -21,6 +20,7 @@ from nnkernels import compile_cache, jit, kernels
 from nnkernels.compile_cache import KEPT_SECONDS, MOST_FOLDERS, CompileCacheWarning, folder
 from nnkernels.machine_code import MachineCode, _stamp, machine_code
 from nnkernels.measure.records import provenance
+from tests.processes import python
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = """
@@ -53,15 +53,8 @@ class Copy:
 
     def run(self, **settings):
         kept = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
-        answer = subprocess.run(
-            [sys.executable, "-c", PROGRAM],
-            cwd=self.root,
-            env={**kept, "PYTHONPATH": str(self.root), **settings},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert answer.returncode == 0, answer.stderr
+        environment = {**kept, "PYTHONPATH": str(self.root), **settings}
+        answer = python("-c", PROGRAM, folder=self.root, environment=environment)
         assert not answer.stderr
         return json.loads(answer.stdout)
 

@@ -9,10 +9,12 @@ from nnkernels import contenders, kernels
 from nnkernels.contenders import create_anywhere as create
 from nnkernels.data import LabelledImages
 from nnkernels.errors import DataError, MissingDependencyError, UnknownNameError
+from nnkernels.kernels import numba_kernels
+from nnkernels.kernels.fused.training import training_kernel
 from nnkernels.parameters import copy, initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.transforms import as_features
-from tests.forms import INSTALLED, TRAINABLE
+from tests.forms import INSTALLED, TRACED, TRAINABLE, second_look
 
 IMAGES, BATCH_SIZE = 112, 32  # three full batches and a half one
 # A few float32 steps on the same numbers, in perhaps another order of summation.
@@ -21,6 +23,9 @@ RECIPE = Recipe("test", batch_size=BATCH_SIZE, hidden=8)
 # Keras' fit is told at `prepare` whether the learning rate will change.
 CHANGING = RECIPE.with_changes(schedule="linear")
 RATES = np.full(4, 0.1, np.float32)
+
+# What one traced training of `test_each_stretch_is_that_of_the_reference` or of the other tests shows as well.
+mostly_untraced = pytest.mark.parametrize("contender", second_look(TRAINABLE), indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -59,17 +64,13 @@ def trained(contender, start, data, order, rates=RATES, recipe=RECIPE):
     return contender.parameters()
 
 
-def test_prepare_takes_the_start_as_it_is(predictor, start, data):
-    predictor.prepare(start, data, RECIPE)
-    found = predictor.parameters()
-    for actual, expected in zip(found, start, strict=True):
-        assert actual.dtype == np.float32
-        np.testing.assert_array_equal(actual, expected)
-
-
-def test_prepare_copies_the_start(predictor, start, data):
+def test_prepare_copies_the_start_as_it_is(predictor, start, data):
     kept = copy(start)
     predictor.prepare(start, data, RECIPE)
+    found = predictor.parameters()
+    for actual, expected in zip(found, kept, strict=True):
+        assert actual.dtype == np.float32
+        np.testing.assert_array_equal(actual, expected)
     for array in (*start, *predictor.parameters()):
         array += 1
     assert max_abs_difference(predictor.parameters(), kept) == 0
@@ -87,11 +88,25 @@ def test_nothing_that_is_given_is_changed(contender, start, data, order):
 
 def test_read_only_input_is_accepted(contender, start, data, order):
     rates = RATES.copy()
-    expected = trained(contender, start, data, order)
+    expected = trained(create("numpy"), start, data, order)
     for array in (*start, order, rates):
         array.flags.writeable = False
     assert not data.X.flags.writeable
     assert max_abs_difference(trained(contender, start, data, order, rates), expected) <= TOLERANCE
+
+
+@pytest.mark.parametrize("name", ["numba", "fused", "fused_dense"])
+def test_nothing_is_compiled_anew_for_arrays_that_may_or_may_not_be_written_to(name, start, data, order):
+    compiled = numba_kernels.train_inplace if name == "numba" else training_kernel(8, 16, name == "fused_dense", True)
+    writable = LabelledImages(data.X.copy(), data.y.copy())
+    assert writable.X.flags.writeable
+    expected = trained(create(name), start, writable, order)
+    before = len(compiled.signatures)
+    assert before
+    given, rates = order.copy(), RATES.copy()
+    given.flags.writeable = rates.flags.writeable = False
+    assert max_abs_difference(trained(create(name), start, data, given, rates), expected) == 0
+    assert len(compiled.signatures) == before
 
 
 def test_parameters_are_a_copy(contender, start, data, order):
@@ -104,6 +119,7 @@ def test_parameters_are_a_copy(contender, start, data, order):
     assert max_abs_difference(first, kept) == 0
 
 
+@mostly_untraced
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
 def test_prepare_starts_anew(contender, start, data, order, optimizer):
     # Also the optimizer's memory: leftover moments would show.
@@ -114,7 +130,13 @@ def test_prepare_starts_anew(contender, start, data, order, optimizer):
     assert max_abs_difference(first, again) <= TOLERANCE
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize(
+    ("optimizer", "contender"),
+    [("adam", name) for name in TRAINABLE]
+    + [(other, name) for other in ("sgd", "momentum") for name in TRAINABLE if name not in TRACED]
+    + [pytest.param(other, name, marks=pytest.mark.slow) for other in ("sgd", "momentum") for name in TRACED],
+    indirect=["contender"],
+)
 def test_two_stretches_equal_one(contender, start, data, order, optimizer):
     recipe = RECIPE.with_changes(optimizer=Optimizer(optimizer))
     rates = np.full(4, 0.01, np.float32)
@@ -126,6 +148,29 @@ def test_two_stretches_equal_one(contender, start, data, order, optimizer):
     assert max_abs_difference(contender.parameters(), whole) <= TOLERANCE
 
 
+def test_each_stretch_is_that_of_the_reference(contender, start, data, order):
+    # What the tests below show one by one of each contender, `numpy` among them, in a single training.
+    reference = create("numpy")
+    for each in (contender, reference):
+        each.prepare(start, data, CHANGING)
+    stretches = {
+        "only the first batch has a learning rate": (order, [0.05, 0, 0, 0]),
+        "only the short last one has": (order, [0, 0, 0, 0.05]),
+        "each batch has another": (order[::-1], [0.05, 0.02, 0.04, 0.01]),
+        "some of the images": (order[20:84], [0.01, 0.03]),
+        "an image twice": (order[[3, 3, 8, 90]], [0.04]),
+        "a short batch alone": (order[96:], [0.05]),
+        "in the order in which they are stored": (np.arange(IMAGES), [0.05] * 4),
+    }
+    for what, (images, rates) in stretches.items():
+        before = reference.parameters()
+        for each in (contender, reference):
+            each.advance(images.copy(), np.array(rates, np.float32))
+        assert max_abs_difference(reference.parameters(), before) > 100 * TOLERANCE, what
+        assert max_abs_difference(contender.parameters(), reference.parameters()) <= TOLERANCE, what
+
+
+@mostly_untraced
 def test_order_is_respected(contender, start, data, order):
     given = trained(contender, start, data, order)
     # Storing the images in that order is the same training; taking them backwards is another.
@@ -134,12 +179,14 @@ def test_order_is_respected(contender, start, data, order):
     assert max_abs_difference(trained(contender, start, data, order[::-1].copy()), given) > 100 * TOLERANCE
 
 
+@mostly_untraced
 def test_only_the_images_of_the_order_are_trained_on(contender, start, data, order):
     chosen = order[: 2 * BATCH_SIZE]
     expected = trained(contender, start, LabelledImages(data.X[chosen], data.y[chosen]), np.arange(64), RATES[:2])
     assert max_abs_difference(trained(contender, start, data, chosen, RATES[:2]), expected) <= TOLERANCE
 
 
+@mostly_untraced
 def test_short_last_batch_is_trained_on(contender, start, data, order):
     without = trained(contender, start, data, order[:96], RATES[:3])
     contender.advance(order[96:], RATES[3:])
@@ -163,6 +210,7 @@ def test_closed_units_get_no_gradient(contender, start, data, order):
     assert after.b2.any()
 
 
+@mostly_untraced
 def test_each_batch_has_its_learning_rate(contender, start, data, order):
     first_batch_only = trained(contender, start, data, order[:BATCH_SIZE], RATES[:1], CHANGING)
     rates = np.array([0.1, 0, 0, 0], np.float32)
@@ -172,6 +220,7 @@ def test_each_batch_has_its_learning_rate(contender, start, data, order):
     assert max_abs_difference(trained(contender, start, data, order, rates, CHANGING), last_batch_only) <= TOLERANCE
 
 
+@mostly_untraced
 def test_step_is_proportional_to_the_learning_rate(contender, start, data, order):
     batch = order[:BATCH_SIZE]
     single = trained(contender, start, data, batch, np.array([0.05], np.float32))
@@ -180,6 +229,7 @@ def test_step_is_proportional_to_the_learning_rate(contender, start, data, order
         np.testing.assert_allclose(twice - origin, 2 * (once - origin), rtol=0, atol=TOLERANCE)
 
 
+@mostly_untraced
 def test_learning_rates_of_later_stretches_are_taken(contender, start, data, order):
     rates = CHANGING.with_changes(epochs=2).learning_rates(0, IMAGES)
     whole = trained(contender, start, data, order, rates, CHANGING)
@@ -229,12 +279,12 @@ def test_training_on_bytes_and_on_features_agrees(contender, start, data, order)
     assert max_abs_difference(trained(contender, start, features, order), from_bytes) <= TOLERANCE
 
 
-@pytest.mark.parametrize("label", [10, 256, 2**32, 2**32 + 1])
-def test_a_label_that_the_network_has_no_class_for_is_refused(contender, start, data, label):
+def test_a_label_that_the_network_has_no_class_for_is_refused(contender, start, data):
     y = data.y.astype(np.int64)
-    y[5] = label
-    with pytest.raises(DataError, match=f"a label is {label}; the network has 10 classes"):
-        contender.prepare(start, LabelledImages(data.X, y), RECIPE)
+    for label in (10, 256, 2**32, 2**32 + 1):
+        y[5] = label
+        with pytest.raises(DataError, match=f"a label is {label}; the network has 10 classes"):
+            contender.prepare(start, LabelledImages(data.X, y), RECIPE)
 
 
 # Discovery

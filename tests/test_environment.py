@@ -9,16 +9,17 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import asv
+import psutil
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
 from nnkernels.cli import app
 from nnkernels.data import Dataset
-from nnkernels.data.folder import write_folder
 from nnkernels.measure.asv_driver import process
 from nnkernels.measure.asv_driver.process import Pass, register_machine, run_pass
 from nnkernels.measure.asv_driver.workspace import Workspace
@@ -36,6 +37,7 @@ from nnkernels.measure.records.run import load_keras, save_keras
 from nnkernels.measure.records.shown_values import LONGEST, shown
 from nnkernels.report import page, side_by_side
 from nnkernels.report.summary import summarise
+from tests.processes import python
 
 from . import synthetic
 
@@ -162,32 +164,70 @@ def track_seen():
 """
 
 
-def spy_workspace(folder: Path, *, before_spy: str = "") -> Workspace:
+def spy_workspace(folder: Path, *, before_spy: str = "", spy: str = SPY) -> Workspace:
     (folder / "spies").mkdir()
     (folder / "spies" / "__init__.py").write_text(before_spy)
-    (folder / "spies" / "seen.py").write_text(SPY)
+    (folder / "spies" / "seen.py").write_text(spy)
     return Workspace(folder, folder / "spies", "0" * 40, 0, "a test")
+
+
+def run_spy(folder: Path, spy: str, progress: Callable[[float, str], None], patch: pytest.MonkeyPatch) -> Pass:
+    """Run asv over a spy, on a machine that asv knows from a home folder of the test's own."""
+    patch.setenv("HOME", str(folder))
+    patch.setenv("USERPROFILE", str(folder))
+    workspace, where = spy_workspace(folder, spy=spy), Pass(folder / "pass", folder / "records")
+    where.folder.mkdir()
+    information = {"os": "x", "arch": "x", "cpu": "x", "num_cpu": "1", "ram": "1"}
+    changes = register_machine(workspace, "some-machine", information, where.folder)
+    run_pass(workspace, "some-machine", ["seen"], where, changes, progress)
+    return where
 
 
 def test_a_pass_of_asv_runs_without_what_distorts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in DISTORTING.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
-    workspace = spy_workspace(tmp_path)
-    where = Pass(tmp_path / "pass", tmp_path / "records")
-    monkeypatch.setenv("HOME", str(tmp_path))  # asv's machine file
-    monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    information = {"os": "x", "arch": "x", "cpu": "x", "num_cpu": "1", "ram": "1"}
-    where.folder.mkdir()
-    changes = register_machine(workspace, "some-machine", information, where.folder)
     told: list[tuple[float, str]] = []
-    run_pass(workspace, "some-machine", ["seen"], where, changes, lambda *progress: told.append(progress))
+    where = run_spy(tmp_path, SPY, lambda *progress: told.append(progress), monkeypatch)
     assert (0.0, "seen.track_seen") in told  # the only benchmark is not done while it runs
     seen = json.loads((where.records / "seen.json").read_text("utf-8"))
     assert not set(DISTORTING) & set(seen["environment"])
     assert seen["environment"]["NUMBA_CACHE_DIR"] == str(tmp_path / "numba")
     assert seen["environment"]["KERAS_HOME"] == NO_KERAS_HOME
     assert (seen["hash"], seen["optimize"]) == (1, 0)
+
+
+SLEEPER = """
+import os, time
+from pathlib import Path
+
+def track_sleep():
+    process = Path(os.environ["NNKERNELS_BENCH_RECORDS"], "process")
+    process.with_suffix(".part").write_text(str(os.getpid()))
+    process.with_suffix(".part").rename(process)
+    time.sleep(600)
+"""
+
+
+def test_an_interrupted_pass_leaves_neither_a_process_nor_a_pipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, benchmark = process._output, tmp_path / "records" / "process"
+    children, sleepers = [], []
+
+    def interrupt(*_progress: object) -> None:
+        if benchmark.exists():
+            sleepers.append(psutil.Process(int(benchmark.read_text())))
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(process, "_output", lambda child: output(children.append(child) or child))
+    with pytest.raises(KeyboardInterrupt):
+        run_spy(tmp_path, SLEEPER, interrupt, monkeypatch)
+    (child,) = children
+    assert child.returncode is not None
+    assert child.stdout.closed
+    _gone, alive = psutil.wait_procs(sleepers, timeout=10)
+    assert all(sleeper.status() == psutil.STATUS_ZOMBIE for sleeper in alive)
 
 
 def test_what_a_child_has_begun_to_write_is_seen_before_the_line_ends() -> None:
@@ -200,7 +240,7 @@ def test_what_a_child_has_begun_to_write_is_seen_before_the_line_ends() -> None:
         assert "".join(output).split() == ["and", "ended"]
 
 
-def asv_by_hand(folder: Path, command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def asv_by_hand(folder: Path, command: str, *, status: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
     """Start the program that asv starts for a benchmark, on a benchmark whose package begins as ours does."""
     if not (folder / "spies").exists():
         begin = (ROOT / "bench" / "__init__.py").read_text("utf-8")
@@ -210,22 +250,14 @@ def asv_by_hand(folder: Path, command: str, **environment: str) -> subprocess.Co
         "discover": [str(folder / "found.json")],
         "check": [],
     }[command]
-    return subprocess.run(
-        [sys.executable, str(Path(asv.__file__).with_name("benchmark.py")), command, str(folder / "spies"), *arguments],
-        cwd=folder,
-        env=timed_environment()
-        | {"ASV_PYTHONPATH": str(ROOT), "PYTHONPATH": str(ROOT), "NNKERNELS_BENCH_RECORDS": str(folder)}
-        | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    begin_asv = (Path(asv.__file__).with_name("benchmark.py"), command, folder / "spies", *arguments)
+    here = {"ASV_PYTHONPATH": str(ROOT), "PYTHONPATH": str(ROOT), "NNKERNELS_BENCH_RECORDS": str(folder)}
+    return python(*begin_asv, folder=folder, environment=timed_environment() | here | environment, status=status)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a process that takes another's place")
 def test_asv_by_hand_runs_without_what_distorts(tmp_path: Path) -> None:
-    answer = asv_by_hand(tmp_path, "run", **DISTORTING)
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    asv_by_hand(tmp_path, "run", **DISTORTING)
     seen = json.loads((tmp_path / "seen.json").read_text("utf-8"))
     assert not set(DISTORTING) & set(seen["environment"])
     assert (seen["hash"], seen["optimize"]) == (1, 0)  # what the interpreter reads at its start, too
@@ -234,12 +266,10 @@ def test_asv_by_hand_runs_without_what_distorts(tmp_path: Path) -> None:
 
 def test_asv_by_hand_is_refused_only_where_it_cannot_be_started_over(tmp_path: Path) -> None:
     distorting = {"OPENBLAS_CORETYPE": "Prescott", STARTED_OVER: "1"}
-    answer = asv_by_hand(tmp_path, "run", **distorting)
-    assert answer.returncode == 1
+    answer = asv_by_hand(tmp_path, "run", status=1, **distorting)
     assert "OPENBLAS_CORETYPE would distort the times, and this process cannot be started over" in answer.stderr
     for command in ("discover", "check"):  # nothing is timed
-        answer = asv_by_hand(tmp_path, command, **distorting)
-        assert answer.returncode == 0, answer.stdout + answer.stderr
+        asv_by_hand(tmp_path, command, **distorting)
 
 
 @pytest.mark.parametrize("argv", [["pytest"], ["pytest", "run"], [str(Path("asv", "benchmark.py")), "check"]])
@@ -295,11 +325,10 @@ def test_two_runs_of_other_settings_are_told_apart_and_older_runs_have_none() ->
     assert "jax, floatx float32" in shown_page
 
 
-def test_env_shows_what_distorts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, small_digits: Dataset) -> None:
-    write_folder(tmp_path / "digits", small_digits)
+def test_env_shows_what_distorts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_folder: Path) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    answer = CliRunner().invoke(app, ["env", "--data", str(tmp_path / "digits")])
+    answer = CliRunner().invoke(app, ["env", "--data", str(data_folder)])
     assert answer.exit_code == 0
     found = json.loads(answer.stdout)["environment"]
     assert found["neutralised"]["OMP_NUM_THREADS"] == "1"

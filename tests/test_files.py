@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from nnkernels.files import replacing, write_bytes, write_json, write_text
+from tests.processes import python
 
 OLD, NEW = b"the old content", b"the new content"
 
@@ -73,6 +74,15 @@ def test_json_reads_back(tmp_path):
     assert text.endswith("}\n")
 
 
+def test_numbers_of_a_list_stand_in_one_line(tmp_path):
+    value = {"seconds": [[1e-05, -2, 3.5], []], "names": ["a", "[\n1,\n2\n]"], "mixed": [1, None, "2"], "one": [0.25]}
+    write_json(tmp_path / "file.json", value)
+    text = (tmp_path / "file.json").read_text(encoding="utf-8")
+    assert json.loads(text) == value
+    assert "[1e-05, -2, 3.5]" in text
+    assert '"one": [0.25]' in text
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [1, {"loss": float("-inf")}]])
 def test_json_that_is_none_is_refused_and_the_old_file_stays(path, value):
     with pytest.raises(ValueError, match="not JSON compliant"):
@@ -114,8 +124,7 @@ def test_what_another_process_is_writing_is_left_alone(path):
     )
     with replacing(path) as temporary:
         temporary.write_bytes(NEW)
-        other = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=False)
-        assert other.returncode == 0, other.stderr
+        other = python("-c", code, path)
         assert other.stdout.strip() not in ("", temporary.name)
         assert temporary.read_bytes() == NEW
     assert path.read_bytes() == NEW

@@ -1,14 +1,13 @@
 """The forms of Keras and the other peers: each does the same training, in the process that it needs."""
 
 import os
-import subprocess
-import sys
 from contextlib import closing
 
 import numpy as np
 import pytest
 
 from nnkernels import contenders
+from nnkernels.contenders._apart import ContenderApart, _portable
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError, InferenceOnlyError
 from nnkernels.measure.correctness import gate
@@ -16,6 +15,7 @@ from nnkernels.measure.timing.interleaved_run import contenders_in_process
 from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 from tests.forms import FURTHER_FORMS
+from tests.processes import python
 
 FORMS = (
     "keras-fit",
@@ -86,40 +86,53 @@ import keras
 print(keras.backend.backend(), "tensorflow" in sys.modules, os.environ["KERAS_BACKEND"])
 """
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}  # of a user whose own Keras runs on TensorFlow
-    answer = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
-    )
-    assert answer.returncode == 0, answer.stderr
+    answer = python("-c", program, environment=environment)
     refused, backend = answer.stdout.splitlines()
     assert "XLA's threads are 1, not 2" in refused
     assert backend == "jax False tensorflow"
 
 
+def test_a_process_answers_with_its_errors_until_it_ends_and_the_next_starts_anew(small_digits):
+    # The kernels on NumPy, in a process of a group that no contender asks for: no framework is imported.
+    with closing(ContenderApart("numpy", "of this test")) as contender:
+        contender.prepare(initial_parameters(0), small_digits.training, Recipe("constant"))
+        with pytest.raises(DataError, match="the network has 5 classes"):
+            contender.prepare(initial_parameters(0, classes=5), small_digits.training, Recipe("constant"))
+        contender.prepare(initial_parameters(0), small_digits.training, Recipe("constant"))
+        probs = contender.predict(small_digits.X_test[:3])  # and it serves on
+    np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=0, atol=1e-5)
+    contender._process.child.kill()
+    with pytest.raises(ConfigurationError, match="the process of of this test ended"):
+        contender.parameters()
+    anew = ContenderApart("numpy", "of this test")
+    anew.close()
+    anew._process._end()
+
+
+@pytest.mark.slow
 @needs_keras_on_jax
-def test_errors_come_back_from_the_other_process_as_they_are(small_digits):
+def test_errors_come_back_from_the_process_of_keras_on_jax_and_so_does_its_end(small_digits):
     with closing(contenders.create_anywhere("keras-jax-fit")) as contender:
         contender.prepare(initial_parameters(0), small_digits.training, Recipe("constant"))
         with pytest.raises(ConfigurationError, match="prepare it with a schedule"):
             contender.advance(np.arange(64), np.array([0.1, 0.2], np.float32))
         probs = contender.predict(small_digits.X_test[:3])  # and it serves on
     np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("error", [DataError("of the child"), InferenceOnlyError("some"), ValueError("bad value")])
-def test_what_an_error_says_survives_the_way(error):
-    from nnkernels.contenders._apart import _portable
-
-    assert str(error) in str(_portable(error))
-    assert isinstance(_portable(error), (type(error), ConfigurationError))
-
-
-@needs_keras_on_jax
-def test_a_process_that_ends_is_told_and_the_next_starts_anew(small_digits):
-    contender = contenders.create_anywhere("keras-jax-fit")
     contender._process.child.kill()
     with pytest.raises(ConfigurationError, match="the process of keras-jax ended"):
         contender.parameters()
     contenders.create_anywhere("keras-jax-fit").close()
+
+
+@pytest.mark.parametrize("error", [DataError("of the child"), InferenceOnlyError("some"), ValueError("bad value")])
+def test_what_an_error_says_survives_the_way(error):
+    assert str(error) in str(_portable(error))
+    assert isinstance(_portable(error), (type(error), ConfigurationError))
+
+
+def test_the_end_of_the_interpreter_ends_the_process_and_closes_its_pipes():
+    program = "from nnkernels.contenders._apart import ContenderApart; ContenderApart('numpy', 'some group')"
+    assert python("-X", "dev", "-c", program).stderr == ""
 
 
 def test_a_process_has_its_own_contenders_beside_the_references(monkeypatch):

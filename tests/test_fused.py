@@ -38,14 +38,21 @@ RULES = {
     "momentum": (Optimizer("momentum", momentum=0.8), 0.02),
     "adam": (Optimizer("adam", beta_1=0.8, beta_2=0.99, epsilon=1e-3), 0.002),
 }
-# Each pair of numbers of lanes is compiled anew, so there are few: one panel that is nearly full, one that is mostly
-# padding, several panels whose last one is short; one vector of classes and two.
+# Each pair of numbers of lanes is compiled anew, for two seconds, and so is each dtype of images and each rule with
+# moments or without. So there are few: one panel that is nearly full, one that is mostly padding, several panels whose
+# last one is short; one vector of classes and two. Of the latter two networks, floats are a second look.
 NETWORKS = [(20, 10), (7, 3), (65, 10)]
 FORMS = ("packed", "rows")
+SLOW = pytest.mark.slow
 
 
 def in_form(form, X):
-    return pack_nonzero(X) if form == "packed" else X
+    """Return images as the kernels are given them by contenders: nothing writable, for which they compile anew."""
+    if form == "packed":
+        return pack_nonzero(X)
+    images = X.view()
+    images.flags.writeable = False
+    return images
 
 
 def sparse_images(rng, images, inputs, dtype=np.uint8, inked=0.3):
@@ -150,11 +157,11 @@ def test_images_that_cannot_be_listed_stay_as_they_are(X):
 
 
 @st.composite
-def trainings(draw, hidden, classes):
+def trainings(draw, hidden, classes, dtypes):
     """Draw the parts of a short training: parameters, state, images, labels, order, rates, batch size, rule."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     inputs, count = draw(st.integers(1, 40)), draw(st.integers(1, 30))
-    dtype = draw(st.sampled_from([np.uint8, np.float32, np.float64]))
+    dtype = draw(st.sampled_from(dtypes))
     X = sparse_images(rng, count, inputs, dtype, draw(st.sampled_from([0.0, 0.2, 0.7, 1.0])))
     order = rng.integers(0, count, draw(st.integers(1, 40)))  # some repeated, some left out
     batch_size = draw(st.sampled_from([1, 2, 3, 7, 8, 9, 16, 64]))
@@ -198,36 +205,55 @@ def agree(training, form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(("hidden", "classes"), NETWORKS)
+@pytest.mark.parametrize(
+    ("hidden", "classes", "dtypes"),
+    [
+        (*NETWORKS[0], [np.uint8, np.float32]),
+        *[(*network, [np.uint8]) for network in NETWORKS[1:]],
+        pytest.param(*NETWORKS[0], [np.float64], marks=SLOW),
+        *[pytest.param(*network, [np.float32, np.float64], marks=SLOW) for network in NETWORKS[1:]],
+    ],
+)
 @given(data=st.data())
-def test_a_stretch_equals_the_reference_functions_called_one_by_one(hidden, classes, form, data):
-    agree(data.draw(trainings(hidden, classes)), form)
+def test_a_stretch_equals_the_reference_functions_called_one_by_one(hidden, classes, dtypes, form, data):
+    agree(data.draw(trainings(hidden, classes, dtypes)), form)
 
 
-# Of the same lanes as the networks above, so nothing new is compiled; or nearly so.
+# Of the same lanes as the networks above, so nothing new is compiled.
 @pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("dtypes", [[np.uint8], pytest.param([np.float32, np.float64], marks=SLOW)])
 @settings(max_examples=15)
 @given(data=st.data())
-def test_units_and_classes_fill_their_lanes_to_any_part(form, data):
+def test_units_and_classes_fill_their_lanes_to_any_part(form, dtypes, data):
     hidden, most = data.draw(st.sampled_from([(1, 8), (7, 8), (8, 8), (24, 16)]))
     classes = data.draw(st.integers(1, 8) if most == 8 else st.integers(9, 12))
-    agree(data.draw(trainings(hidden, classes)), form)
+    agree(data.draw(trainings(hidden, classes, dtypes)), form)
 
 
-@pytest.mark.parametrize("hidden", [33, 64, 130])
+# Panels of 40, as of 65 units above, 48 and 64 lanes; of 40 and of 48 in several.
+@pytest.mark.parametrize(
+    ("hidden", "dtypes"),
+    [
+        (33, [np.uint8]),
+        (130, [np.uint8]),
+        pytest.param(64, [np.uint8], marks=SLOW),
+        *[pytest.param(hidden, [np.float32], marks=SLOW) for hidden in (33, 64, 130)],
+    ],
+)
 @settings(max_examples=8)
 @given(data=st.data())
-def test_wide_hidden_layers_are_cut_into_panels(hidden, data):
-    agree(data.draw(trainings(hidden, 10)), "packed")
+def test_wide_hidden_layers_are_cut_into_panels(hidden, dtypes, data):
+    agree(data.draw(trainings(hidden, 10, dtypes)), "packed")
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_images_and_order_may_lie_in_memory_in_any_way(form):
-    # Compiled code that trusts them to be contiguous would train on other images, or on other memory.
+    # Compiled code that trusts them to be contiguous would train on other images, or on other memory. The copies that
+    # are contiguous may be written to, which elsewhere images may not.
     rng = np.random.default_rng(2)
-    start = initial_parameters(2, 13, 7, 3)
+    start = initial_parameters(2, 13, 8)
     wide = sparse_images(rng, 40, 26)
-    y = rng.integers(0, 3, 40)
+    y = rng.integers(0, 10, 40)
     order = (np.arange(80) % 40)[::-2]
     rates = np.full(5, 0.1, np.float32)
     given_forms = {"strided": wide[:, ::2], "Fortran": np.asfortranarray(wide[:, ::2])}
@@ -239,7 +265,7 @@ def test_images_and_order_may_lie_in_memory_in_any_way(form):
             numpy = kernels.load("numpy")
             train_stepwise_inplace(numpy, expected, initial_state(start), images_of_type, *arguments)
             packed = images_of_type.astype(np.float32) if images_of_type.dtype == np.float64 else images_of_type
-            trained_on = in_form(form, packed) if form == "packed" else images_of_type
+            trained_on = in_form(form, packed if form == "packed" else images_of_type)
             entries.train_inplace(params, initial_state(start), trained_on, *arguments)
             for one, other in zip(params, expected, strict=True):
                 np.testing.assert_allclose(one, other, rtol=0, atol=TOLERANCE, err_msg=name)
@@ -340,9 +366,9 @@ def compare_with_numpy(start, form, classes, rate=0.1):
 @pytest.mark.parametrize("name", Parameters._fields)
 def test_what_is_not_finite_at_the_start_spreads_as_in_numpy(form, value, name):
     # Also from a pixel that is never inked, whose weight the lists would pass over: 0 x inf is NaN.
-    start = initial_parameters(2, 13, 7, 3)
+    start = initial_parameters(2, 13, 8)
     getattr(start, name).flat[-1] = value
-    params, expected = compare_with_numpy(start, form, 3)
+    params, expected = compare_with_numpy(start, form, 10)
     for actual, wanted in zip(params, expected, strict=True):
         np.testing.assert_allclose(actual, wanted, rtol=0, atol=TOLERANCE)
 
@@ -358,9 +384,9 @@ def test_networks_that_do_not_suit_are_trained_all_the_same(form, classes, dtype
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_training_that_diverges_is_seen_to_diverge(form):
-    start = with_biases(initial_parameters(2, 13, 7, 3))
+    start = with_biases(initial_parameters(2, 13, 8))
     rng = np.random.default_rng(7)
-    X, y = sparse_images(rng, 200, 13), rng.integers(0, 3, 200)
+    X, y = sparse_images(rng, 200, 13), rng.integers(0, 10, 200)
     params = copy(start)
     arguments = y, np.arange(200), np.full(25, 1e30, np.float32), 8, feature_scale(X), update_rule(Optimizer())
     entries.train_inplace(params, initial_state(start), in_form(form, X), *arguments)
@@ -370,7 +396,7 @@ def test_a_training_that_diverges_is_seen_to_diverge(form):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_damaged_image_is_not_hidden(form):
-    start, X, y, order = long_training(inputs=13, hidden=7, classes=3, count=20)
+    start, X, y, order = long_training(inputs=13, hidden=8, count=20)
     features = as_features(X)
     features[4, 2] = NAN
     params, _state = train((start, features, y, order), form, "sgd", 8)
@@ -385,8 +411,8 @@ def test_moments_do_not_sink_into_the_subnormals(form, rule):
     X = sparse_images(rng, 30, 13)
     X[10:, :6] = 0
     order = np.concatenate([np.arange(10), np.resize(np.arange(10, 30), 15_000)])
-    start = with_biases(initial_parameters(5, 13, 7, 3))
-    params, state = train((start, X, rng.integers(0, 3, 30), order), form, rule, 10)
+    start = with_biases(initial_parameters(5, 13, 8))
+    params, state = train((start, X, rng.integers(0, 10, 30), order), form, rule, 10)
     for moment in (*state.first, *state.second):
         assert not np.any((moment != 0) & (np.abs(moment) < TINY))
     assert not state.first.W1[:6].any()
@@ -399,33 +425,45 @@ def test_moments_do_not_sink_into_the_subnormals(form, rule):
 PREDICTION_TOLERANCE = 1e-6
 
 
+def prediction_forms(X):
+    """Return images in each form that has a path, or a compiled kernel, of its own."""
+    fixed = X.copy()
+    fixed.flags.writeable = False
+    return {
+        "read-only": fixed,
+        "features": as_features(X),
+        "writable": X,
+        "strided": np.repeat(X, 2, axis=1)[:, ::2],
+        "Fortran": np.asfortranarray(X),
+        "every second": X.repeat(2, axis=0)[::2],
+        "float64": as_features(X, np.float64),
+    }
+
+
 @pytest.mark.parametrize("N", [0, 1, 2, 3, 4, 5, 7, 300])
-@pytest.mark.parametrize("hidden", [1, 20, 65])
-def test_probabilities_are_those_of_the_oracle(hidden, N):
+@pytest.mark.parametrize(
+    ("hidden", "forms"),
+    [
+        (20, None),
+        (1, ["read-only", "features"]),
+        (65, ["read-only"]),
+        *[pytest.param(hidden, None, marks=SLOW) for hidden in (1, 65)],
+    ],
+)
+def test_probabilities_are_those_of_the_oracle(hidden, forms, N):
     inputs = 29
     params = with_biases(initial_parameters(6, inputs, hidden))
     predict = prediction_entry(kernels.load("fused"), params)
     X = sparse_images(np.random.default_rng(N), N, inputs)
-    features = as_features(X, np.float64)
-    expected = predict_float64(params, features)
-    fixed = X.copy()
-    fixed.flags.writeable = False
-    wide = np.repeat(X, 2, axis=1)
-    for given_images in (
-        X,
-        fixed,
-        wide[:, ::2],
-        np.asfortranarray(X),
-        X.repeat(2, axis=0)[::2],
-        as_features(X),
-        features,
-    ):
-        before = given_images.copy()
-        probs = predict(given_images)
-        assert probs.shape == (N, 10)
-        assert probs.dtype == np.float32
-        np.testing.assert_allclose(probs, expected, rtol=0, atol=PREDICTION_TOLERANCE)
-        np.testing.assert_array_equal(given_images, before)
+    expected = predict_float64(params, as_features(X, np.float64))
+    for name, given_images in prediction_forms(X).items():
+        if forms is None or name in forms:
+            before = given_images.copy()
+            probs = predict(given_images)
+            assert probs.shape == (N, 10)
+            assert probs.dtype == np.float32
+            np.testing.assert_allclose(probs, expected, rtol=0, atol=PREDICTION_TOLERANCE)
+            np.testing.assert_array_equal(given_images, before)
 
 
 @given(data=st.data())

@@ -18,7 +18,7 @@ from nnkernels.measure.correctness.oracle import predict_float64, train_float64
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
 from tests import reference
-from tests.forms import INSTALLED, TRAINABLE
+from tests.forms import INSTALLED, TRACED, TRAINABLE
 
 OPTIMIZERS = ("sgd", "momentum", "adam")
 
@@ -26,8 +26,14 @@ OPTIMIZERS = ("sgd", "momentum", "adam")
 # Who is right passes
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("name", TRAINABLE)
+@pytest.mark.parametrize(
+    ("name", "optimizer"),
+    [
+        *[(name, optimizer) for name in TRAINABLE for optimizer in ("sgd", "adam")],
+        *[pytest.param(name, "momentum", marks=pytest.mark.slow) for name in TRACED],
+        *[(name, "momentum") for name in TRAINABLE if name not in TRACED],
+    ],
+)
 def test_installed_contenders_pass(name, optimizer, small_digits):
     with closing(contenders.create_anywhere(name)) as contender:
         result = gate.require(name, contender, small_digits, benchmark_recipe(Optimizer(optimizer)))
@@ -46,8 +52,19 @@ def test_installed_contenders_that_only_predict_pass(name, small_digits):
     assert 0 < result.prediction_difference < gate.PREDICTION_TOLERANCE
 
 
-@pytest.mark.parametrize("batch_size", [1, 8, 256])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(
+    ("optimizer", "batch_size"),
+    [
+        *[("sgd", batch_size) for batch_size in (1, 8, 256)],
+        *[(optimizer, 256) for optimizer in ("momentum", "adam")],
+        # Two thousand steps, or 256: where the rule does not look at the batch.
+        *[
+            pytest.param(optimizer, size, marks=pytest.mark.slow)
+            for optimizer in ("momentum", "adam")
+            for size in (1, 8)
+        ],
+    ],
+)
 @pytest.mark.parametrize("name", kernels.names())
 def test_ours_pass_at_other_batch_sizes(name, optimizer, batch_size, small_digits):
     recipe = benchmark_recipe(Optimizer(optimizer), batch_size)
@@ -418,33 +435,14 @@ def small_problem():
     return start, rng.random((11, 6)), rng.integers(0, 3, 11)
 
 
-def scalar_step(optimizer):
-    """Return the scalar update rule in the form that ``reference.train`` takes."""
-    rule = Optimizer(optimizer)
-
-    def sgd(w, g, memory, t, learning_rate):
-        return reference.sgd_step(w, g, learning_rate), None
-
-    def momentum(w, g, memory, t, learning_rate):
-        return reference.momentum_step(w, g, memory or 0.0, learning_rate, rule.momentum)
-
-    def adam(w, g, memory, t, learning_rate):
-        m, v = memory or (0.0, 0.0)
-        w, m, v = reference.adam_step(w, g, m, v, t, learning_rate, rule.beta_1, rule.beta_2, rule.epsilon)
-        return w, (m, v)
-
-    return {"sgd": sgd, "momentum": momentum, "adam": adam}[optimizer]
-
-
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_oracle_equals_scalar_loops(optimizer):
     start, X, y = small_problem()
     recipe = Recipe("tiny", Optimizer(optimizer), batch_size=4)  # two full batches and one of three
     learning_rates = np.array([0.1, 0.05, 0.2])
     actual = train_float64(start, X, y, recipe, learning_rates)
-    expected = reference.train(
-        tuple(array.tolist() for array in start), X.tolist(), y.tolist(), 4, learning_rates, scalar_step(optimizer)
-    )
+    lists = tuple(array.tolist() for array in start)
+    expected = reference.train(lists, X.tolist(), y.tolist(), 4, learning_rates, recipe.optimizer)
     for name, found, wanted in zip(start._fields, actual, expected, strict=True):
         assert found.dtype == np.float64
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-13, err_msg=name)

@@ -35,6 +35,7 @@ from nnkernels.interchange import (
 )
 from nnkernels.kernels import numpy_kernels
 from nnkernels.parameters import Parameters
+from tests.processes import python
 
 LIGHT = (".safetensors", ".npz", ".onnx")  # a round trip in milliseconds
 ALL = (*LIGHT, ".keras")
@@ -972,6 +973,6 @@ def test_importing_the_package_and_using_the_light_forms_loads_no_framework(tmp_
         "print(*sys.modules)"
     )
     files = [str(tmp_path / "p.npz"), str(tmp_path / "p.safetensors")]
-    answer = subprocess.run([sys.executable, "-c", code, *files], capture_output=True, text=True, check=True)
+    answer = python("-c", code, *files)
     assert not {"keras", "tensorflow", "onnx", "numba", "torch"} & set(answer.stdout.split())
     assert answer.stderr == ""

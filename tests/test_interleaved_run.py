@@ -332,7 +332,7 @@ def test_alternate_leaves_out_who_fails_and_goes_on():
         "c": Task(lambda: calls.append("c"), 1),
     }
     lost: dict[str, Exception] = {"c": ValueError("before the start")}
-    seconds = alternate(tasks, 2, lost)
+    seconds, _turns = alternate(tasks, 2, lost)
     assert list(seconds) == ["a"]
     assert np.shape(seconds["a"]) == (2, 2)
     assert (calls.count("a"), calls.count("b"), calls.count("c")) == (4, 2, 0)

@@ -2,32 +2,111 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from nnkernels.measure.timing import interleaving
+from nnkernels.measure.timing.conditions import Counters, Machine
 from nnkernels.measure.timing.interleaving import Task, alternate, log_ratios
+from nnkernels.measure.timing.turns import Turns
 
 
-def test_tasks_take_turns_and_each_begins_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
+class Scripted(Machine):
+    """Two CPUs whose counters are told by the test."""
+
+    def __init__(self, readings: Iterator[Counters]) -> None:
+        self.cpus = frozenset({0, 1})
+        self._readings = readings
+
+    def read(self) -> Counters:
+        return next(self._readings)
+
+
+class Still(Scripted):
+    """A machine whose counters never move."""
+
+    def __init__(self) -> None:
+        super().__init__(itertools.repeat(Counters(0.0, 0.0, 0.0, 0)))
+
+
+def test_tasks_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     clock = iter(range(1000))
     monkeypatch.setattr(interleaving.time, "perf_counter", lambda: float(next(clock)))
     tasks = {name: Task(lambda name=name: calls.append(name), units=0.1, segments=3) for name in "abc"}
-    seconds = alternate(tasks, rounds=2)
+    seconds, _turns = alternate(tasks, rounds=2)
     assert all(np.shape(of_task) == (2, 3) for of_task in seconds.values())
     # The clock ticks once a reading: every segment took 1 s for a tenth of the work.
     assert all(value == pytest.approx(10.0) for of_task in seconds.values() for round_ in of_task for value in round_)
     turns = [calls[i : i + 3] for i in range(0, len(calls), 3)]
     assert all(sorted(turn) == ["a", "b", "c"] for turn in turns)
-    assert sorted(turn[0] for turn in turns) == ["a", "a", "b", "b", "c", "c"]
+
+
+def order_of_calls(seed: int, rounds: int = 5) -> tuple[list[str], Turns]:
+    calls: list[str] = []
+    tasks = {name: Task(lambda name=name: calls.append(name), units=1, segments=4) for name in "abcd"}
+    _seconds, turns = alternate(tasks, rounds, seed=seed, machine=Still())
+    return calls, turns
+
+
+def test_each_task_follows_every_other() -> None:
+    calls, _turns = order_of_calls(seed=0)
+    before = {name: {first for first, second in itertools.pairwise(calls) if second == name} for name in "abcd"}
+    assert all(before[name] | {name} == set("abcd") for name in "abcd")
+    begins = calls[::4]
+    assert set(begins) == set("abcd")
+
+
+def test_a_seed_gives_its_orders_again_and_they_are_on_record() -> None:
+    calls, turns = order_of_calls(seed=7)
+    assert order_of_calls(seed=7) == (calls, turns)
+    assert order_of_calls(seed=8)[0] != calls
+    orders = [turn["order"] for round_ in turns["rounds"] for turn in round_]
+    assert [turns["tasks"][place] for order in orders for place in order] == calls
+    generator = np.random.default_rng(turns["seed"])
+    assert orders == [generator.permutation(4).tolist() for _ in orders]
+
+
+def test_a_task_of_fewer_segments_takes_part_in_the_first_turns_of_a_round() -> None:
+    tasks = {"many": Task(lambda: None, 1, 3), "one": Task(lambda: None, 1), "lost": Task(lambda: None, 1, 3)}
+    seconds, turns = alternate(tasks, 2, {"lost": ValueError()}, machine=Still())
+    assert {name: np.shape(of_task) for name, of_task in seconds.items()} == {"many": (2, 3), "one": (2, 1)}
+    assert [[sorted(turn["order"]) for turn in round_] for round_ in turns["rounds"]] == [[[0, 1], [0], [0]]] * 2
+
+
+def test_the_counters_are_read_between_the_segments_and_who_was_not_at_rest_is_on_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Others take 7 ms, the host 1 ms, in 20 ms that are counted without a gap.
+    machine = Scripted(Counters(0.02 * i, 0.001 * i, 0.007 * i, 3 * i) for i in itertools.count())
+    answers = iter([True, False, True, True])
+    monkeypatch.setattr(interleaving, "rest", lambda: next(answers))
+    _seconds, turns = alternate({name: Task(lambda: None, 1) for name in "ab"}, 2, seed=0, machine=machine)
+    (first,), (second,) = turns["rounds"]
+    assert first | {"not_at_rest": []} == second | {"order": first["order"]}
+    assert first["elapsed_ms"] == [20, 20]
+    assert (first["steal_ms"], first["others_ms"], first["switches"]) == ([1, 1], [7, 7], [3, 3])
+    assert first["not_at_rest"] == [first["order"][1]]
+    assert turns["cpus"] == 2
+
+
+def test_what_the_system_does_not_tell_is_unknown() -> None:
+    machine = Scripted(Counters(0.02 * i, None, None, None) for i in itertools.count())
+    _seconds, turns = alternate({name: Task(lambda: None, 1) for name in "ab"}, 1, machine=machine)
+    ((turn,),) = turns["rounds"]
+    assert (turn["steal_ms"], turn["others_ms"], turn["switches"]) == (None, None, None)
+    assert turn["elapsed_ms"] == [20, 20]
 
 
 def test_what_precedes_a_segment_is_outside_the_clock() -> None:
     task = Task(lambda: None, units=1, segments=1, before=lambda: time.sleep(0.2))
-    assert alternate({"quick": task}, rounds=1)["quick"][0][0] < 0.2
+    seconds, _turns = alternate({"quick": task}, rounds=1)
+    assert seconds["quick"][0][0] < 0.2
 
 
 def test_log_ratios_pair_segment_by_segment() -> None:
@@ -37,3 +116,22 @@ def test_log_ratios_pair_segment_by_segment() -> None:
 
 def test_log_ratios_of_unequal_segments_pair_the_rounds() -> None:
     assert log_ratios([[6.0], [12.0]], [[1.0, 3.0], [2.0, 6.0]]) == pytest.approx(np.log([3.0, 3.0]))
+
+
+@pytest.mark.parametrize("segments", [(4, 4), (1, 4), (4, 2)])
+def test_log_ratios_leave_out_what_is_nan(segments: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    a, b = (rng.lognormal(size=(6, count)) for count in segments)
+    for values in (a, b):
+        values[rng.random(values.shape) < 0.3] = np.nan
+    a[2] = np.nan
+    expected = []
+    for of_a, of_b in zip(a.tolist(), b.tolist(), strict=True):
+        if len(of_a) == len(of_b):
+            pairs = list(zip(of_a, of_b, strict=True))
+        else:
+            known = [[value for value in values if not math.isnan(value)] for values in (of_a, of_b)]
+            pairs = [(sum(known[0]) / len(known[0]), sum(known[1]) / len(known[1]))] if all(known) else []
+        expected += [math.log(x / y) for x, y in pairs if not math.isnan(x + y)]
+    assert 0 < len(expected) < a.size
+    assert log_ratios(a.tolist(), b.tolist()) == pytest.approx(expected)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,10 +12,9 @@ from types import SimpleNamespace
 import pytest
 
 from nnkernels.contenders._keras import import_tensorflow
-from nnkernels.data import Dataset
-from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError
 from nnkernels.measure.records.environment import timed_environment
+from tests.processes import python
 
 pytestmark = pytest.mark.skipif(
     any(find_spec(package) is None for package in ("keras", "tensorflow")), reason="needs Keras and TensorFlow"
@@ -75,28 +73,18 @@ print(json.dumps(found))
 
 @pytest.mark.parametrize("floatx", ["float16", pytest.param("float64", marks=pytest.mark.slow)])
 def test_no_keras_json_and_no_dtype_policy_changes_the_contenders(
-    tmp_path: Path, small_digits: Dataset, floatx: str
+    tmp_path: Path, data_folder: Path, floatx: str
 ) -> None:
-    write_folder(tmp_path / "digits", small_digits)
     content = {"floatx": floatx, "epsilon": 0.1, "backend": "jax", "image_data_format": "channels_first"}
     (tmp_path / "keras").mkdir()
     (tmp_path / "keras" / "keras.json").write_text(json.dumps(content), "utf-8")
     ours = ("CUDA_", "KERAS_", "TF_CPP_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    answer = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        cwd=tmp_path,
-        env=environment
-        | {
-            "KERAS_HOME": str(tmp_path / "keras"),
-            "NNKERNELS_DATA": str(tmp_path / "digits"),
-            "PYTHONPATH": str(Path(__file__).parents[1]),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stderr
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)} | {
+        "KERAS_HOME": str(tmp_path / "keras"),
+        "NNKERNELS_DATA": str(data_folder),
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
+    answer = python("-c", PROGRAM, folder=tmp_path, environment=environment)
     for policy, found in zip((floatx, "mixed_float16"), json.loads(answer.stdout.splitlines()[-1]), strict=True):
         assert len(found["gates"]) == 2
         failed = {name: differences for name, (*differences, passed) in found["gates"].items() if not passed}
@@ -113,6 +101,7 @@ def test_no_keras_json_and_no_dtype_policy_changes_the_contenders(
         assert found["environment"] == []
 
 
+@pytest.mark.slow
 def test_timed_processes_see_no_keras_json(tmp_path: Path) -> None:
     (tmp_path / ".keras").mkdir()
     (tmp_path / ".keras" / "keras.json").write_text('{"floatx": "float64", "backend": "jax"}', "utf-8")
@@ -122,14 +111,7 @@ import json, keras
 from nnkernels.measure.records.provenance import keras_in_use
 print(json.dumps(keras_in_use()))
 """
-    answer = subprocess.run(
-        [sys.executable, "-c", program],
-        env=timed_environment(dict(os.environ) | home),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stderr
+    answer = python("-c", program, environment=timed_environment(dict(os.environ) | home))
     assert json.loads(answer.stdout.splitlines()[-1]) == {
         "backend": "tensorflow",
         "floatx": "float32",

@@ -14,9 +14,9 @@ from nnkernels import kernels
 from nnkernels.errors import ContractError, UnknownNameError
 from nnkernels.kernels.contract import FUNCTIONS, Backend, checked, initial_state, step_sizes, update_rule
 from nnkernels.parameters import Parameters, copy, initial_parameters
-from nnkernels.recipes import Optimizer
+from nnkernels.recipes import OPTIMIZER_NAMES, Optimizer
 from tests import reference
-from tests.backends import distinct_backend  # noqa: F401  (the fixture `backend`)
+from tests.backends import distinct_backend, update_inplace  # noqa: F401  (the fixture `backend`)
 
 DTYPES = (np.float32, np.float64)
 # Rounding of sums of a few dozen terms of size 1 to 100, relative to the largest of them.
@@ -91,15 +91,6 @@ def frozen(arrays):
     return type(arrays)(*copies)
 
 
-def apply_update(backend, optimizer, params, grads, state):
-    if optimizer == "sgd":
-        backend.sgd_update_inplace(params, grads, state, 0.25)
-    elif optimizer == "momentum":
-        backend.momentum_update_inplace(params, grads, state, 0.25, 0.75)
-    else:
-        backend.adam_update_inplace(params, grads, state, 0.25, 0.9, 0.999, 1e-7)
-
-
 # Against the reference
 
 
@@ -129,51 +120,20 @@ def test_backward_equals_scalar_loops(backend, problem):
         assert_close(actual, wanted, X.dtype, f"d{name}")
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
 @given(update=updates())
-def test_sgd_equals_scalar_steps(backend, update):
+def test_updates_equal_scalar_steps(backend, optimizer, update):
     params, all_grads = update
-    state, expected = initial_state(params), copy(params)
+    rule, state, start = Optimizer(optimizer), initial_state(params), copy(params)
     for grads in all_grads:
-        backend.sgd_update_inplace(params, grads, state, 0.1)
-    for w, wanted, *g in zip(params, expected, *all_grads, strict=True):
-        for i in np.ndindex(w.shape):
-            value = float(wanted[i])
-            for step in range(3):
-                value = reference.sgd_step(value, float(g[step][i]), 0.1)
-            assert_close(w[i], value, w.dtype)
-    assert state.step[0] == 3
-
-
-@given(update=updates())
-def test_momentum_equals_scalar_steps(backend, update):
-    params, all_grads = update
-    state, start = initial_state(params), copy(params)
-    for grads in all_grads:
-        backend.momentum_update_inplace(params, grads, state, 0.1, 0.9)
-    for w, velocity, w0, *g in zip(params, state.first, start, *all_grads, strict=True):
-        for i in np.ndindex(w.shape):
-            value, v = float(w0[i]), 0.0
-            for step in range(3):
-                value, v = reference.momentum_step(value, float(g[step][i]), v, 0.1, 0.9)
-            assert_close(w[i], value, w.dtype)
-            assert_close(velocity[i], v, w.dtype)
-    assert state.step[0] == 3
-
-
-@given(update=updates())
-def test_adam_equals_scalar_steps(backend, update):
-    params, all_grads = update
-    state, start = initial_state(params), copy(params)
-    for grads in all_grads:
-        backend.adam_update_inplace(params, grads, state, 0.1, 0.9, 0.999, 1e-7)
+        update_inplace(backend, rule, params, grads, state, 0.1)
     for w, first, second, w0, *g in zip(params, state.first, state.second, start, *all_grads, strict=True):
         for i in np.ndindex(w.shape):
-            value, m, v = float(w0[i]), 0.0, 0.0
-            for step in range(3):
-                value, m, v = reference.adam_step(value, float(g[step][i]), m, v, step + 1, 0.1, 0.9, 0.999, 1e-7)
-            assert_close(w[i], value, w.dtype)
-            assert_close(first[i], m, w.dtype)
-            assert_close(second[i], v, w.dtype)
+            value, memory = float(w0[i]), (0.0, 0.0)
+            for t in (1, 2, 3):
+                value, memory = reference.step(rule, value, float(g[t - 1][i]), memory, t, 0.1)
+            for actual, wanted in zip((w, first, second), (value, *memory), strict=True):
+                assert_close(actual[i], wanted, w.dtype)
     assert state.step[0] == 3
 
 
@@ -311,13 +271,13 @@ def test_results_keep_dtype_and_shape(backend, dtype, N):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
 def test_updates_keep_arrays_and_dtype_and_leave_gradients_alone(backend, dtype, optimizer):
     params, X, y = network(dtype)
     grads = backend.backward(params, X, y, backend.forward(params, X))
     params_before, grads_before = copy(params), copy(grads)
     state = initial_state(params)
-    apply_update(backend, optimizer, params, grads, state)
+    update_inplace(backend, Optimizer(optimizer), params, grads, state, 0.25)
     for w, before in zip(params, params_before, strict=True):
         assert w.dtype == dtype
         assert not np.array_equal(w, before)
@@ -365,14 +325,14 @@ def test_read_only_inputs_are_accepted(backend):
         np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
 def test_updates_accept_read_only_gradients(backend, optimizer):
     params, X, y = network(np.float32)
     grads = backend.backward(params, X, y, backend.forward(params, X))
     results = []
     for given_grads in (grads, frozen(grads)):
         trained = copy(params)
-        apply_update(backend, optimizer, trained, given_grads, initial_state(params))
+        update_inplace(backend, Optimizer(optimizer), trained, given_grads, initial_state(params), 0.25)
         results.append(trained)
     for one, other in zip(*results, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -534,7 +494,7 @@ def test_subnormals_are_numbers_like_others(backend, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
 def test_subnormal_gradients_leave_weights_finite(backend, dtype, optimizer):
     tiny = np.finfo(dtype).smallest_subnormal
     params, _X, _y = network(dtype)
@@ -542,19 +502,19 @@ def test_subnormal_gradients_leave_weights_finite(backend, dtype, optimizer):
     grads = Parameters(*(np.full_like(array, tiny) for array in params))
     state = initial_state(params)
     for _ in range(3):
-        apply_update(backend, optimizer, params, grads, state)
+        update_inplace(backend, Optimizer(optimizer), params, grads, state, 0.25)
     for w, old in zip(params, before, strict=True):
         np.testing.assert_allclose(w, old, rtol=0, atol=np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
 def test_nan_gradient_is_not_hidden_by_an_update(backend, dtype, optimizer):
     params, _X, _y = network(dtype)
     before = copy(params)
     grads = Parameters(*(np.zeros_like(array) for array in params))
     grads.W1[0, 0] = NAN
-    apply_update(backend, optimizer, params, grads, initial_state(params))
+    update_inplace(backend, Optimizer(optimizer), params, grads, initial_state(params), 0.25)
     assert np.isnan(params.W1[0, 0])
     params.W1[0, 0] = before.W1[0, 0]
     for w, old in zip(params, before, strict=True):  # a zero gradient moves nothing

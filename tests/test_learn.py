@@ -29,9 +29,10 @@ from nnkernels.learn.terminal import training_progress
 from nnkernels.learn.training_job import CHECKPOINT, TrainingRequest
 from nnkernels.learn.training_report import write_report
 from nnkernels.measure.records import provenance
-from nnkernels.parameters import initial_parameters
+from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.training import probabilities
+from tests import reference
 
 REQUEST = TrainingRequest(recipe="sgd", backend="numpy", epochs=3, hidden=8, learning_rate=0.2, seed=4)
 
@@ -40,13 +41,6 @@ def run(request, dataset, folder, resume=False):
     shown = []
     trained = training_job.run(request, dataset, folder, resume, lambda history: shown.append(history.epochs_done))
     return trained, shown
-
-
-def float64_probs(weights, X, hidden=lambda z: np.maximum(z, 0)):
-    W1, b1, W2, b2 = (weights[name].astype(np.float64) for name in ("W1", "b1", "W2", "b2"))
-    logits = hidden(X / 255.0 @ W1 + b1) @ W2 + b2
-    scores = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return scores / scores.sum(axis=1, keepdims=True)
 
 
 @pytest.fixture
@@ -76,15 +70,15 @@ def test_a_training_leaves_weights_history_metrics_and_pictures(small_digits, tm
     assert names == pictures | {CHECKPOINT, "parameters.safetensors", "history.csv", "metrics.json"}
     # scikit-learn judges the weights in the file
     found = json.loads((tmp_path / "metrics.json").read_text())
-    weights = load_file(tmp_path / "parameters.safetensors")
-    probs = float64_probs(weights, small_digits.X_test)
+    weights = Parameters(**load_file(tmp_path / "parameters.safetensors"))
+    probs = reference.probabilities(weights, small_digits.X_test / 255)
     y = small_digits.y_test
     assert found["test"]["accuracy"] == pytest.approx(metrics.accuracy_score(y, probs.argmax(axis=1)), abs=1e-12)
     assert found["test"]["loss"] == pytest.approx(metrics.log_loss(y, probs, labels=range(10)), rel=1e-5)
     assert found["confusion"] == metrics.confusion_matrix(y, probs.argmax(axis=1), labels=range(10)).tolist()
     held_out = small_digits.validation_split()
     for part, images in (("train", held_out.training), ("validation", held_out.test)):
-        probs = float64_probs(weights, images.X)
+        probs = reference.probabilities(weights, images.X / 255)
         assert found[part]["error_rate"] == pytest.approx(np.mean(probs.argmax(axis=1) != images.y))
         assert found[part]["loss"] == pytest.approx(metrics.log_loss(images.y, probs, labels=range(10)), rel=1e-5)
     assert found["training_images"] == len(held_out.X_train)
@@ -172,7 +166,8 @@ def test_somebodys_own_mathematics_is_marked_and_judged_by_itself(small_digits, 
     found = write_report(trained, small_digits, tmp_path / "out")
     assert found["different_mathematics"]
     assert found["kernels"].startswith("tanh_kernels.py (")
-    probs = float64_probs(load_file(tmp_path / "out" / "parameters.safetensors"), small_digits.X_test, hidden=np.tanh)
+    weights = Parameters(**load_file(tmp_path / "out" / "parameters.safetensors"))
+    probs = reference.probabilities(weights, small_digits.X_test / 255, hidden=np.tanh)
     expected = np.mean(probs.argmax(axis=1) == small_digits.y_test)
     assert found["test"]["accuracy"] == pytest.approx(expected, abs=1e-12)
     assert expected > 0.5
@@ -223,7 +218,7 @@ def test_probabilities_come_in_one_piece_whatever_the_number_of_images(small_dig
     backend = kernels.load("numpy")
     X = small_digits.X_train
     assert len(X) > 2048  # more than are computed at a time
-    expected = float64_probs(params._asdict(), X)
+    expected = reference.probabilities(params, X / 255)
     np.testing.assert_allclose(probabilities(backend, params, X), expected, atol=1e-6)
     assert probabilities(backend, params, X[:0]).shape == (0, 10)
 
@@ -392,7 +387,7 @@ def test_the_standard_network_is_taken_from_the_cache_and_only_mnist_s_is_kept(s
     monkeypatch.setattr(asking, "DEFAULT_RECIPE", "sgd")
     monkeypatch.setattr(asking, "load_mnist", lambda: small_digits)
     params = asking.standard_network()
-    probs = float64_probs(params._asdict(), small_digits.X_test)
+    probs = reference.probabilities(params, small_digits.X_test / 255)
     assert np.mean(probs.argmax(axis=1) == small_digits.y_test) > 0.8
     assert not list(tmp_path.rglob("*.safetensors"))  # digits that stand in for MNIST today
     monkeypatch.setitem(small_digits.__dict__, "name", "mnist")

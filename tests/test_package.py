@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import nnkernels
+from tests.processes import python
 
 ROOT = Path(__file__).parents[1]
 
 
 def test_import_loads_neither_numba_nor_a_framework() -> None:
     code = "import sys, nnkernels; print(*sorted({name.split('.')[0] for name in sys.modules}))"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(answer.stdout.split())
+    loaded = set(python("-c", code).stdout.split())
     assert "nnkernels" in loaded
     heavy = {"numba", "llvmlite", "scipy", "pandas", "matplotlib", "keras", "tensorflow", "asv", "numpy"}
     assert not loaded & heavy

@@ -1,7 +1,6 @@
 """JAX and ONNX Runtime: what they have beyond the protocol that every contender keeps."""
 
 import os
-import subprocess
 import sys
 from contextlib import closing
 from io import StringIO
@@ -21,6 +20,7 @@ from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import Recipe
 from nnkernels.report.tables import show_gate
 from nnkernels.training import train
+from tests.processes import python
 
 JAX = [name for name in ("jax-scan", "jax-sparse") if contenders.is_installed(name)]
 needs_jax = pytest.mark.skipif(not JAX, reason="jax is not installed")
@@ -34,14 +34,8 @@ RECIPE = Recipe("test", hidden=8)
 
 def in_a_new_process(program):
     """Run a program in an interpreter in which JAX has not started; return what it prints, on both streams."""
-    answer = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stderr
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    answer = python("-W", "error", "-c", program, environment=environment)
     return answer.stdout + answer.stderr
 
 
@@ -74,7 +68,7 @@ assert os.environ.get("NPROC") == {left!r}
 
 
 @needs_jax
-@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("threads", [*(pytest.param(threads, marks=pytest.mark.slow) for threads in (1, 2)), 3])
 def test_jax_runs_on_the_threads_it_is_given_and_says_nothing(threads):
     assert in_a_new_process(SET_THREADS.format(before="", threads=threads, left=os.environ.get("NPROC"))) == ""
 

@@ -22,7 +22,10 @@ GUARD = np.float32(-77)  # what stands around a result, and has to stay
 # As the kernels are compiled, but not cached: the cache's key would not notice that simd.py has changed.
 jit = numba.njit(nogil=True, error_model="numpy", fastmath=ORDERED)
 
-every_width = pytest.mark.parametrize("lanes", WIDTHS)
+# Each is compiled for itself, for some tenths of a second. Two vectors are the second look: three are tested as well.
+every_width = pytest.mark.parametrize(
+    "lanes", [pytest.param(lanes, marks=pytest.mark.slow) if lanes == 16 else lanes for lanes in WIDTHS]
+)
 
 FLOATS = st.one_of(
     st.floats(-100, 100, width=32),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from nnkernels import contenders
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.report import glance, keras_forms, readme, side_by_side
 from nnkernels.report.headline import headline
@@ -145,10 +146,15 @@ def test_the_best_keras_may_be_in_processes_of_its_own() -> None:
 
 def test_forms_that_lost_or_did_not_compile_are_listed_with_their_figure_or_reason() -> None:
     section = readme.section(with_keras_on_two_backends())
-    assert "| keras-fit-steps | TensorFlow | fit with steps_per_execution | 1 | 852 ms [" in section
+    assert "| keras-fit-steps | TensorFlow | fit, 100 steps an execution | 1 | 852 ms [" in section
     assert "| keras-graph-xla | TensorFlow | an epoch in one tf.function, by XLA | - | - | - |" in section
     assert f"keras-graph-xla has no time: {synthetic.NOT_COMPILED}" in section
     assert "Best Keras: keras-jax-fit-steps" in section
+
+
+@pytest.mark.parametrize("name", filter(keras_forms.is_form, contenders.names()))
+def test_each_form_is_described_by_its_backend_and_its_words(name: str) -> None:
+    assert contenders.entry(name).description.startswith(f"Keras on {keras_forms.backend(name)}, ")
 
 
 def test_the_headline_names_each_default_beside_its_best() -> None:

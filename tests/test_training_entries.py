@@ -8,8 +8,9 @@ from nnkernels.kernels.stepwise import train_stepwise_inplace, training_entry
 from nnkernels.parameters import Parameters, copy, initial_parameters
 from nnkernels.recipes import Optimizer
 from nnkernels.transforms import as_features, feature_scale
+from tests.backends import update_inplace
 
-IMAGES, PIXELS, HIDDEN, CLASSES = 101, 30, 6, 4
+IMAGES, PIXELS, HIDDEN, CLASSES = 101, 30, 6, 10  # of as many lanes as other tests' networks, compiled once
 BATCH_SIZE = 16  # six full batches and one of five images
 # Seven float32 steps, whose sums may be taken in another order. A forgotten image moves a weight by 1e-3.
 TOLERANCE = 2e-6
@@ -33,6 +34,7 @@ def problem(request):
     X = rng.integers(0, 256, (IMAGES + 20, PIXELS), np.uint8)
     if request.param == "floats":
         X = as_features(X)
+    X.flags.writeable = False  # as contenders hand them over: Numba compiles anew for others
     return X, rng.integers(0, CLASSES, len(X)), rng.permutation(len(X))[:IMAGES]
 
 
@@ -44,16 +46,11 @@ def learning_rates_of(first):
 def train_by_hand(backend, params, state, X, y, order, learning_rates, rule):
     """Train in the most obvious way: index, scale, forward, backward, update."""
     features = as_features(X)
-    for batch, learning_rate in enumerate(learning_rates):
+    for batch, learning_rate in enumerate(learning_rates.tolist()):
         rows = order[batch * BATCH_SIZE : (batch + 1) * BATCH_SIZE]
         activations = backend.forward(params, features[rows])
         grads = backend.backward(params, features[rows], y[rows], activations)
-        if rule.name == "sgd":
-            backend.sgd_update_inplace(params, grads, state, learning_rate)
-        elif rule.name == "momentum":
-            backend.momentum_update_inplace(params, grads, state, learning_rate, rule.momentum)
-        else:
-            backend.adam_update_inplace(params, grads, state, learning_rate, rule.beta_1, rule.beta_2, rule.epsilon)
+        update_inplace(backend, rule, params, grads, state, learning_rate)
 
 
 def assert_same_training(params, state, expected_params, expected_state):

@@ -21,6 +21,7 @@ def outputs_of(cell):
     )
 
 
+@pytest.mark.slow
 def test_it_runs_at_a_small_size(digits, tmp_path, monkeypatch, tf):
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")

@@ -1,11 +1,11 @@
 """Under NUMBA_DISABLE_JIT everything works as plain Python, and nothing is measured."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.processes import python
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "NUMBA_DISABLE_JIT": "1", "NNKERNELS_DATA": "mnist-5k", "PYTHONPATH": str(ROOT)}
@@ -54,21 +54,12 @@ for measure in (
 
 def test_kernels_work_as_plain_python_and_are_not_measured():
     pytest.importorskip("sklearn")
-    answer = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert answer.returncode == 0, answer.stderr
+    python("-c", PROGRAM, folder=ROOT, environment=ENVIRONMENT)
 
 
 def test_the_command_that_measures_refuses(tmp_path):
-    answer = subprocess.run(
-        [sys.executable, "-m", "nnkernels.cli", "bench", "--contenders", "numpy,numba"],
-        env={**ENVIRONMENT, "COLUMNS": "80"},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 1
+    environment = {**ENVIRONMENT, "COLUMNS": "80"}
+    bench = ("-m", "nnkernels.cli", "bench", "--contenders", "numpy,numba")
+    answer = python(*bench, folder=tmp_path, environment=environment, status=1)
     assert "error: NUMBA_DISABLE_JIT is set" in answer.stderr
     assert "Traceback" not in answer.stderr

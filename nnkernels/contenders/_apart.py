@@ -6,6 +6,7 @@ ends. Requests and answers are pickled, between two processes of this program al
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import pickle
@@ -37,6 +38,7 @@ class _Process:
         self.child = subprocess.Popen(
             [sys.executable, "-c", SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
         )
+        atexit.register(self._end)
 
     def ask(self, *request: Any) -> Any:
         """Return the answer to a request, or raise the error that it led to."""
@@ -59,6 +61,7 @@ class _Process:
         return answer
 
     def _end(self) -> None:
+        atexit.unregister(self._end)
         _process.cache_clear()
         self.child.kill()
         with contextlib.suppress(OSError):  # what was still to be written

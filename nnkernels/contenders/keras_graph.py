@@ -17,9 +17,10 @@ from nnkernels.transforms import as_images, feature_scale
 
 def contenders() -> dict[str, Entry]:
     """Return this file's contenders."""
+    words = "Keras on TensorFlow, an epoch in one tf.function"
     return {
-        "keras-graph": Entry(KerasGraph, "Keras model, tf.function over the epoch", PACKAGES, EXTRA),
-        "keras-graph-xla": Entry(KerasGraphXla, "Keras model, tf.function over the epoch by XLA", PACKAGES, EXTRA),
+        "keras-graph": Entry(KerasGraph, words, PACKAGES, EXTRA),
+        "keras-graph-xla": Entry(KerasGraphXla, f"{words}, by XLA", PACKAGES, EXTRA),
     }
 
 

@@ -58,7 +58,10 @@ class KernelContender:
         self.rule = update_rule(recipe.optimizer)
         self.scale = feature_scale(data.X)
         self.count = len(data.X)
-        self.images = image_packer(self.backend)(data.X)
+        # Numba compiles anew for arrays that cannot be written to: so images never can, order and rates always.
+        images = data.X.view()
+        images.flags.writeable = False
+        self.images = image_packer(self.backend)(images)
         self.y = data.y.astype(np.int64)
         self._predict: Predict | None = None
 
@@ -72,8 +75,8 @@ class KernelContender:
             self.state,
             self.images,
             self.y,
-            np.ascontiguousarray(order, np.int64),
-            np.ascontiguousarray(learning_rates, np.float32),
+            np.require(order, np.int64, ("C", "W")),
+            np.require(learning_rates, np.float32, ("C", "W")),
             self.batch_size,
             self.scale,
             self.rule,

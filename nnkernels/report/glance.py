@@ -6,7 +6,7 @@ from nnkernels import contenders
 from nnkernels.measure.timing.distinct import prediction_owner
 from nnkernels.measure.timing.scenarios import EPOCH
 from nnkernels.measure.timing.threads import SETTINGS
-from nnkernels.report import formats, keras_forms, pooling
+from nnkernels.report import disturbed, formats, keras_forms, pooling
 from nnkernels.report.layout import Column
 from nnkernels.report.ratios import BASELINE, PairedRatio
 from nnkernels.report.summary import OLD_ONE_IMAGE, ContenderSummary, Summary
@@ -81,6 +81,7 @@ def notes(summary: Summary) -> list[str]:
     told += _one_setting(summary)
     if seeds := max((row.test_error.samples for row in summary.contenders if row.test_error), default=0):
         told.append(f"Test error: the mean over {seeds} seeds, trained on all threads.")
+    told += disturbed.notes(summary.ratios.interleaved)
     told += caveats({row.name for row in summary.contenders})
     told += [f"{name} is not installed: {command}" for name, command in summary.run.record.not_installed.items()]
     return told

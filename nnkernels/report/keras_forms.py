@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nnkernels import contenders
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.report.ratios import YARDSTICK, PairedRatios
 from nnkernels.statistics import Estimate
@@ -12,15 +13,6 @@ PREFIX = "keras-"
 DEFAULT = "keras-fit"
 # Backends by the head of a form's name, the longer first; each with its default form.
 BACKENDS = (("keras-jax-", "JAX", "keras-jax-fit"), (PREFIX, "TensorFlow", DEFAULT))
-WORDS = {
-    "keras-fit": "fit",
-    "keras-fit-steps": "fit with steps_per_execution",
-    "keras-fit-xla": "fit with jit_compile=True",
-    "keras-graph": "an epoch in one tf.function",
-    "keras-graph-xla": "an epoch in one tf.function, by XLA",
-    "keras-jax-fit": "fit",
-    "keras-jax-fit-steps": "fit with steps_per_execution",
-}
 
 
 @dataclass(frozen=True)
@@ -29,6 +21,8 @@ class KerasForm:
 
     Attributes
     ----------
+    words : str
+        What it is: the contender's description without the backend; empty if there is no such contender any more.
     threads : str or None
         Its faster setting; None if it was not timed.
     seconds : Estimate or None
@@ -81,12 +75,17 @@ def _form(ratios: PairedRatios, scenario: str, name: str, failure: str) -> Keras
     return KerasForm(
         name,
         backend(name),
-        WORDS.get(name, ""),
+        _words(name),
         threads,
         ratios.seconds(scenario, name, threads) if threads else None,
         ratios.at(scenario, (name, threads), YARDSTICK) if threads else None,
         failure,
     )
+
+
+def _words(name: str) -> str:
+    described = contenders.entry(name).description if name in contenders.names() else ""
+    return described.removeprefix(f"Keras on {backend(name)}, ")
 
 
 def _failures(interleaved: list[InterleavedRun], scenario: str) -> dict[str, str]:

@@ -63,7 +63,11 @@ _KERNEL = r"Kernels[.]time_{0}\({{{0}}}, (1|32|256|2048), {{dataset}}\)"
 
 BENCH_FILES = (
     BenchFile(
-        "accuracy", "accuracy: training every contender from several starts", "all", {"quick": [OF_EACH]}, once=True
+        "accuracy",
+        "accuracy: training every contender from several starts",
+        "all",
+        {"quick": [f"ErrorRate[.]track_test{OF_EACH}"], "standard": [f"ErrorRate[.]track_train{OF_EACH}"]},
+        once=True,
     ),
     # Epochs and predictions are timed by the interleaved runs alone: these two are for asv by hand.
     BenchFile("training", "training: whole epochs, and the preparation", planned={}),

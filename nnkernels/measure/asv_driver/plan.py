@@ -142,7 +142,7 @@ def _passes_of(file: BenchFile, chosen: Profile, count: int) -> range:
 
 def _ratios(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> list[str]:
     # Each call is a process, so asv keeps little of an interleaved run: each contender against NumPy, and in a short
-    # run ours alone. The records keep all of it.
+    # run one of ours. The records keep all of it.
     patterns = []
     for process, prefix in PROCESSES.items():
         own = [name for name in contenders if entry(name).process == process]
@@ -150,7 +150,7 @@ def _ratios(chosen: Profile, contenders: Sequence[str], dataset: str, threads: S
         baseline = "numpy" if "numpy" in members else "keras-fit"
         compared = [name for name in own if name != baseline]
         if "standard" not in chosen.includes:
-            compared = [name for name in compared if name in kernels.names()] or compared[:1]
+            compared = ([name for name in compared if name in kernels.names()] or compared)[:1]
         # One contender has nobody to be compared with; the run gates and times it all the same.
         compared = compared or own[:1]
         patterns += [

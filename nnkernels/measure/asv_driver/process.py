@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import codecs
-import contextlib
 import json
 import os
 import queue
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,12 +116,12 @@ def run_pass(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            # asv and its benchmark processes form a group of their own, so that none outlives an interrupted run.
+            # Ctrl-C is for this process alone, which then ends asv and its benchmark.
             start_new_session=os.name == "posix",
         )
         done, with_this, what, begun = 0.0, 0.0, "", ""
-        try:
-            for text in _output(child):
+        with closing(_output(child)) as output:
+            for text in output:
                 log.write(text)
                 log.flush()
                 # asv ends a line when it begins the next one: what runs now is in a line that has no end yet.
@@ -134,10 +133,7 @@ def run_pass(
                         if percent > with_this:
                             done, with_this = with_this, percent
                 progress(done / 100, what)
-            status = child.wait()
-        except BaseException:
-            _end(child)
-            raise
+        status = child.wait()
     if status:
         raise MeasurementError(_failures(where.log.read_text("utf-8"), status))
     (where.folder / COMPLETE).touch()
@@ -173,8 +169,11 @@ def register_machine(workspace: Workspace, name: str, information: Mapping[str, 
     raise MeasurementError(f"asv machine failed: {(answer.stdout + answer.stderr).strip()}")
 
 
-def _output(child: subprocess.Popen[bytes]) -> Iterator[str]:
-    """Yield what a child writes, as it writes it, and an empty text whenever it has been silent for a second."""
+def _output(child: subprocess.Popen[bytes]) -> Generator[str]:
+    """Yield what a child writes, as it writes it, and an empty text whenever it has been silent for a second.
+
+    An error or an interrupt in the generator, or its closing before the end, ends the child and all that it started.
+    """
     written: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def read() -> None:
@@ -184,25 +183,35 @@ def _output(child: subprocess.Popen[bytes]) -> Iterator[str]:
                 written.put(some)
         written.put(b"")
 
-    threading.Thread(target=read, daemon=True).start()
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    while True:
-        try:
-            some = written.get(timeout=LOOK_SECONDS)
-        except queue.Empty:
-            yield ""
-            continue
-        if not some:
-            return
-        yield decoder.decode(some)
+    try:
+        while True:
+            try:
+                some = written.get(timeout=LOOK_SECONDS)
+            except queue.Empty:
+                yield ""
+                continue
+            if not some:
+                return
+            yield decoder.decode(some)
+    except BaseException:
+        _end(child)
+        reader.join()
+        raise
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    if os.name == "posix":
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-    else:
-        child.kill()
+    """End a child and its descendants, those in process groups of their own too, as asv's benchmarks are."""
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(child.pid)
+        parent.suspend()  # or it might start another one meanwhile
+        for one in (*parent.children(recursive=True), parent):
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
     child.wait()
 
 

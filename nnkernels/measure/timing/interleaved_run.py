@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,12 +14,13 @@ from nnkernels.data import Dataset
 from nnkernels.errors import one_line
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.correctness.compiled import require_compiled
-from nnkernels.measure.timing.distinct import prediction_owner
 from nnkernels.measure.timing.interleaving import SecondsByRound, Task, alternate, log_ratios
+from nnkernels.measure.timing.participants import by_label, suits, timed_as_another
 from nnkernels.measure.timing.scenarios import Scenario
 from nnkernels.measure.timing.tasks import SEED, predict_task, prepare_task, train_task
-from nnkernels.measure.timing.threads import SETTINGS, thread_count
+from nnkernels.measure.timing.threads import thread_count
 from nnkernels.measure.timing.time_to_accuracy import SEEDS, Trainings
+from nnkernels.measure.timing.turns import Judgement, Turns, judge
 from nnkernels.parameters import initial_parameters
 from nnkernels.process_settings import kept_threads
 from nnkernels.recipes import Recipe
@@ -38,15 +39,19 @@ class InterleavedRun:
         ``1`` or ``all``: the setting of the contenders whose threads are fixed for the life of a process.
     seconds : dict
         ``seconds[scenario][contender + "@" + threads]``, in the scenario's unit. Only the scenarios that this
-        process did.
+        process did. Those of disturbed turns are among them.
     failures : dict
         Why a contender has no time: by its name, or by ``name: scenario`` where it failed at one scenario.
+    turns : dict
+        ``turns[scenario]``: the order and the conditions of its turns, or the name of the scenario whose turns its
+        seconds are of. Older records have none.
     """
 
     framework_threads: str
     dataset: str
     seconds: dict[str, SecondsByRound]
     failures: dict[str, str]
+    turns: dict[str, Turns | str] = field(default_factory=dict)
 
     def failure(self, contender: str, scenario: str) -> str:
         """Return why a contender has no time at a scenario; empty if it did not fail there."""
@@ -56,13 +61,32 @@ class InterleavedRun:
         """Return whether a contender has a time at a scenario, at this setting."""
         return f"{contender}@{self.framework_threads}" in self.seconds.get(scenario, {})
 
+    def judged(self, scenario: str) -> Judgement | None:
+        """Return which turns of a scenario are disturbed and which of them left out; None without their conditions."""
+        turns = self.turns.get(scenario)
+        if isinstance(turns, str):
+            return self.judged(turns)
+        return judge(turns, self.seconds[scenario]) if turns else None
+
     def undisturbed(self, scenario: str) -> SecondsByRound:
-        """Return the seconds of a scenario."""
-        return self.seconds[scenario]
+        """Return the seconds of a scenario with NaN in the turns that are left out, for all contenders alike.
+
+        Everybody keeps at least one number. :mod:`~nnkernels.measure.timing.turns` has the rule.
+        """
+        judged, of_scenario = self.judged(scenario), self.seconds[scenario]
+        if judged is None:
+            return of_scenario
+        return {
+            label: [
+                [np.nan if out else value for out, value in zip(left_out, round_, strict=False)]
+                for left_out, round_ in zip(judged.left_out, rounds, strict=True)
+            ]
+            for label, rounds in of_scenario.items()
+        }
 
     def relative_time(self, scenario: str, contender: str, against: str) -> float:
         """Return the median paired ratio of the seconds of ``contender`` and ``against``, both at this setting."""
-        of_scenario = self.seconds[scenario]
+        of_scenario = self.undisturbed(scenario)
         setting = self.framework_threads
         ratios = log_ratios(of_scenario[f"{contender}@{setting}"], of_scenario[f"{against}@{setting}"])
         return float(np.exp(np.median(ratios)))
@@ -88,6 +112,7 @@ def run_interleaved(
     rounds: int,
     seeds: int = SEEDS,
     keep: Callable[[InterleavedRun], object] = lambda _measured: None,
+    seed: int | None = None,
 ) -> InterleavedRun:
     """Let every contender pass the gate by the recipe of each scenario, then time them in turns.
 
@@ -103,6 +128,8 @@ def run_interleaved(
         Of those.
     keep : callable
         Is given what is measured so far, after each scenario.
+    seed : int, optional
+        From which the seed of each scenario's orders is drawn. Without it, each process has orders of its own.
 
     Raises
     ------
@@ -111,6 +138,7 @@ def run_interleaved(
     """
     scenarios = [scenario for scenario in scenarios if scenario.is_asked_of(dataset.name)]
     measured = InterleavedRun(framework_threads, dataset.name, {}, {})
+    orders = np.random.default_rng(seed)
     created = _created(names, scenarios, measured)
     require_compiled()
     for recipe, group in itertools.groupby(scenarios, lambda scenario: scenario.recipe):
@@ -120,15 +148,15 @@ def run_interleaved(
             able = {
                 name: contender
                 for name, contender in ready.items()
-                if _suits(scenario, name, contender)
+                if suits(scenario, name, contender)
                 and not measured.failure(name, scenario.name)
-                and not _timed_as_another(scenario, name, ready)
+                and not timed_as_another(scenario, name, ready)
             }
             if scenario.kind == "time to accuracy":
                 alone = [other for other in scenarios if other.kind == "training alone" and other.recipe == recipe]
-                _time_to_accuracy([scenario, *alone], able, dataset, seeds, measured)
+                _time_to_accuracy([scenario, *alone], able, dataset, seeds, measured, orders)
             elif scenario.kind != "training alone":
-                _time_segments(scenario, able, dataset, rounds, measured)
+                _time_segments(scenario, able, dataset, rounds, measured, orders)
             keep(measured)
     for contender in created.values():
         contender.close()
@@ -156,7 +184,7 @@ def _ready(
     """Return those that take part in any scenario of a group, past the gate and prepared by their recipe."""
     ready: dict[str, Contender] = {}
     for name, contender in created.items():
-        taking_part = [scenario for scenario in group if _suits(scenario, name, contender)]
+        taking_part = [scenario for scenario in group if suits(scenario, name, contender)]
         if not taking_part:
             continue
         try:
@@ -171,31 +199,47 @@ def _ready(
 
 
 def _time_segments(
-    scenario: Scenario, able: dict[str, Contender], dataset: Dataset, rounds: int, measured: InterleavedRun
+    scenario: Scenario,
+    able: dict[str, Contender],
+    dataset: Dataset,
+    rounds: int,
+    measured: InterleavedRun,
+    orders: np.random.Generator,
 ) -> None:
     make = {"train": train_task, "predict": predict_task, "prepare": prepare_task}[scenario.kind]
-    labelled = _labelled(able, measured.framework_threads)
-    tasks = {label: make(scenario, contender, dataset, threads) for label, (contender, threads) in labelled.items()}
-    measured.seconds[scenario.name] = _in_turns(scenario, tasks, rounds, measured)
+    settings = by_label(able, measured.framework_threads)
+    tasks = {label: make(scenario, contender, dataset, threads) for label, (contender, threads) in settings.items()}
+    measured.seconds[scenario.name] = _in_turns(scenario, tasks, rounds, measured, orders)
 
 
 def _time_to_accuracy(
-    group: Sequence[Scenario], able: dict[str, Contender], dataset: Dataset, seeds: int, measured: InterleavedRun
+    group: Sequence[Scenario],
+    able: dict[str, Contender],
+    dataset: Dataset,
+    seeds: int,
+    measured: InterleavedRun,
+    orders: np.random.Generator,
 ) -> None:
     """Time the first scenario of a group of one recipe; the others are the same trainings without the preparation."""
     scenario, *alone = group
-    labelled = _labelled(able, measured.framework_threads)
-    trainings = {label: Trainings(scenario, contender, dataset) for label, (contender, _) in labelled.items()}
-    tasks = {label: trainings[label].task(threads) for label, (_, threads) in labelled.items()}
+    settings = by_label(able, measured.framework_threads)
+    trainings = {label: Trainings(scenario, contender, dataset) for label, (contender, _) in settings.items()}
+    tasks = {label: trainings[label].task(threads) for label, (_, threads) in settings.items()}
     # The trainings keep a clock of their own, which stands still between the epochs; that of the turns is left.
-    timed = _in_turns(scenario, tasks, seeds, measured)
+    timed = _in_turns(scenario, tasks, seeds, measured, orders)
     measured.seconds[scenario.name] = {label: trainings[label].both for label in timed}
     for training in alone:
         measured.seconds[training.name] = {label: trainings[label].training for label in timed}
+        measured.turns[training.name] = scenario.name
 
 
-def _in_turns(scenario: Scenario, tasks: dict[str, Task], rounds: int, measured: InterleavedRun) -> SecondsByRound:
-    """Return the seconds of those who did not fail; a contender that fails at a setting is out with all."""
+def _in_turns(
+    scenario: Scenario, tasks: dict[str, Task], rounds: int, measured: InterleavedRun, orders: np.random.Generator
+) -> SecondsByRound:
+    """Return the seconds of those who did not fail; a contender that fails at a setting is out with all.
+
+    The turns are kept.
+    """
     lost: dict[str, Exception] = {}
     for label, task in tasks.items():
         try:
@@ -203,32 +247,11 @@ def _in_turns(scenario: Scenario, tasks: dict[str, Task], rounds: int, measured:
             task.warm_up()
         except Exception as error:
             lost[label] = error
-    seconds = alternate(tasks, rounds, lost)
+    seconds, measured.turns[scenario.name] = alternate(tasks, rounds, lost, int(orders.integers(2**32)))
     for label, reason in lost.items():
         measured.failures[_at_scenario(label.split("@")[0], scenario.name)] = one_line(reason)
     return {
         label: of_task for label, of_task in seconds.items() if not measured.failure(label.split("@")[0], scenario.name)
-    }
-
-
-def _suits(scenario: Scenario, name: str, contender: Contender) -> bool:
-    return scenario.suits(contenders.entry(name).trains, contender.whole_epochs_only)
-
-
-def _timed_as_another(scenario: Scenario, name: str, ready: Mapping[str, Contender]) -> bool:
-    """Return whether another contender of the run predicts by the same function: its time is this one's."""
-    owner = prediction_owner(name) if scenario.kind == "predict" else name
-    return owner != name and owner in ready
-
-
-def _labelled(able: dict[str, Contender], framework_threads: str) -> dict[str, tuple[Contender, int]]:
-    """Return who is timed under which label, on how many threads."""
-    # Who can change threads at any time is measured at both settings beside each setting of those who cannot,
-    # so that a ratio against the other's faster setting is a ratio within one process too.
-    return {
-        f"{name}@{setting}": (contender, thread_count(setting))
-        for name, contender in able.items()
-        for setting in (SETTINGS if contender.threads_can_change else [framework_threads])
     }
 
 

@@ -1,0 +1,41 @@
+"""What is said of the turns of a run that were disturbed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
+from nnkernels.measure.timing.turns import MOST_TAKEN, Turn
+
+
+def notes(interleaved: Sequence[InterleavedRun]) -> list[str]:
+    """Say how many turns of a run were disturbed and left out; nothing for runs without the conditions of theirs."""
+    # A scenario in the turns of another has the name of that one in their place: no turn counts twice.
+    of_scenarios = [
+        (turns, measured.judged(scenario))
+        for measured in interleaved
+        for scenario, turns in measured.turns.items()
+        if not isinstance(turns, str)
+    ]
+    all_turns = [turn for turns, _judged in of_scenarios for round_ in turns["rounds"] for turn in round_]
+    if not all_turns:
+        return []
+    left_out = sum(int(judged.left_out.sum()) for _turns, judged in of_scenarios if judged)
+    kept = sum(int(judged.disturbed.sum()) for _turns, judged in of_scenarios if judged) - left_out
+    told = (
+        f"{left_out:,} of {len(all_turns):,} turns {_were(left_out)} disturbed and left out, for all contenders: "
+        f"others took more than {100 * MOST_TAKEN:.0f} % of a CPU, or threads of the process did not come to rest."
+    )
+    if kept:
+        told += f" {kept:,} more {_were(kept)} disturbed and kept: a contender had no others in its process."
+    if not all(map(_is_told, all_turns)):
+        told += " The system does not tell what others took, so only the threads were looked at."
+    return [told]
+
+
+def _is_told(turn: Turn) -> bool:
+    return turn["steal_ms"] is not None and turn["others_ms"] is not None
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"

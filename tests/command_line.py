@@ -1,0 +1,22 @@
+"""The command line without a process of its own, for tests of what it says."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+
+import pytest
+
+from nnkernels import cli
+
+
+def in_this_process(
+    arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[object, str, str]:
+    """Run a command as ``python -m nnkernels.cli`` does; return its status, its output and its error output."""
+    monkeypatch.setattr(sys, "argv", ["nnkernels", *arguments])
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # what `main` puts there ends with the test
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return ended.value.code, *capsys.readouterr()

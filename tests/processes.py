@@ -1,0 +1,19 @@
+"""Interpreters of their own, in which tests run programs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def python(
+    *arguments: object, folder: Path | None = None, environment: Mapping[str, str] | None = None, status: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run this interpreter with those arguments until it ends with that status; return what it printed."""
+    answer = subprocess.run(
+        [sys.executable, *map(str, arguments)], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == status, answer.stdout + answer.stderr
+    return answer
