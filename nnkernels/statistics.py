@@ -128,7 +128,9 @@ def interquartile_mean(values: npt.ArrayLike) -> Floats:
     place = np.arange(ordered.shape[-1])
     weights = np.clip(np.minimum(place + 1, 0.75 * count) - np.maximum(place, 0.25 * count), 0.0, None)
     totals = np.nansum(weights * ordered, axis=-1)
-    return np.divide(totals, weights.sum(axis=-1), where=count[..., 0] > 0, out=np.full_like(totals, np.nan))
+    means = np.full_like(totals, np.nan)
+    np.divide(totals, weights.sum(axis=-1), where=count[..., 0] > 0, out=means)
+    return np.asarray(means)
 
 
 def of_processes(processes: Iterable[npt.ArrayLike]) -> Floats:

@@ -390,8 +390,8 @@ def test_profiles_take_the_contenders_that_they_have_time_for(monkeypatch: pytes
     }
     monkeypatch.setattr(contenders, "_entries", lambda: entries)
     assert choose_contenders([], "quick") == (["quick"], {})
-    assert choose_contenders([], "standard") == (["quick", "standard"], {})
-    assert choose_contenders([]) == (["quick", "standard", "full"], {})
+    assert choose_contenders([], "standard") == (["quick", "headline", "standard"], {})
+    assert choose_contenders([]) == (["quick", "headline", "standard", "full"], {})
     assert choose_contenders(["full"], "quick") == (["full"], {})  # who is named takes part
 
 
@@ -403,7 +403,7 @@ def test_interleaved_runs_of_each_process_have_setup_caches_of_their_own() -> No
 
 
 def test_what_cannot_be_planned() -> None:
-    with pytest.raises(UnknownNameError, match="known are: quick, standard, full"):
+    with pytest.raises(UnknownNameError, match="known are: quick, headline, standard, full"):
         profile("huge")
     for threads in (["2"], ["1", "many"]):
         with pytest.raises(ConfigurationError, match="expected 1, all or 1,all"):

@@ -120,7 +120,7 @@ def test_a_ratio_of_fewer_runs_is_told_and_has_no_interval_of_processes() -> Non
     for run in runs[1:]:
         for measured in run:
             for of_scenario in measured.seconds.values():
-                of_scenario.pop("numba@1")
+                of_scenario.pop("numba@1", None)
     found = PairedRatios(*runs).at("epoch", ("numba", "1"), ("numpy", "1"))
     assert found
     assert (found.value, found.samples) == (pytest.approx(2.0), 1)

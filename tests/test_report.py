@@ -331,18 +331,20 @@ def test_a_parameter_that_one_run_lacks_is_no_reason_to_fail() -> None:
 
 def test_side_by_side_prints_each_fact_of_both_runs() -> None:
     console = Console(file=io.StringIO(), record=True)
-    side_by_side.show_side_by_side(console, synthetic.run(), synthetic.run(machine="other"))
+    side_by_side.show_side_by_side(console, synthetic.run(), synthetic.run(machine="other"), everything=True)
     text = console.export_text()
-    assert re.search(r"numba +1 +x Keras fit +20\.0 \[[\d., ]+\] +20\.0 \[[\d., ]+\] +\+0\.0 %", text)
+    assert re.search(
+        r"numba +1 +x Keras fit +20\.0 \[[\d., ]+\] +20\.0 \[[\d., ]+\] +\+0\.0 % +intervals overlap", text
+    )
     assert re.search(r"numba +1 +value +107 ms \[\d.*\] +107 ms \[\d.*\] +\+0\.0 %", text)
 
 
 def test_two_best_forms_of_keras_are_named_and_not_set_in_relation() -> None:
     console = Console(file=io.StringIO(), record=True)
-    side_by_side.show_side_by_side(console, synthetic.keras_run(), synthetic.run())
-    epochs = console.export_text().split("ratios: epoch, on mnist")[1].split("\n\n")
-    assert epochs[1].startswith("Best Keras: keras-jax-fit-steps against keras-graph.")
-    assert re.search(r"numba +1 +x best Keras +2\.13 \[[\d., ]+\] +4\.00 \[[\d., ]+\] *\n", epochs[0])
+    side_by_side.show_side_by_side(console, synthetic.keras_run(), synthetic.run(), everything=True)
+    text = console.export_text()
+    assert "Best Keras at epoch: keras-jax-fit-steps against keras-graph." in text
+    assert re.search(r"numba +1 +x best Keras +2\.13 \[[\d., ]+\] +4\.00 \[[\d., ]+\] +against another form *\n", text)
 
 
 def test_readme_section_is_replaced_and_nothing_else(tmp_path: Path) -> None:

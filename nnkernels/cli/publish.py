@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +15,17 @@ RunOption = Annotated[str, typer.Option("--run", metavar="RUN", help="newest, pu
 @app.command(rich_help_panel="Publish")
 def results(
     run: RunOption = "newest",
-    against: Annotated[str, typer.Option(metavar="RUN", help="Another run to set beside it, ratios first.")] = "",
+    against: Annotated[
+        str,
+        typer.Option(metavar="RUN", help="Another run: what is better or worse than there, most significant first."),
+    ] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="With --against: also what differs by less than the intervals.")
+    ] = False,
+    recompute: Annotated[
+        bool,
+        typer.Option(help="Derive every published figure again from the raw samples; exit 1 if one differs."),
+    ] = False,
     format_name: Annotated[str, typer.Option("--format", help="table, json, csv or md.")] = "table",
 ) -> None:
     """Print a run as a tidy table: a row a benchmark, contender and set of parameters."""
@@ -24,7 +35,11 @@ def results(
     from nnkernels.report.tidy import tidy
 
     tables.check_format(format_name)
-    folder = find_root() / "results"
+    root = find_root()
+    if recompute:
+        _recompute(root, format_name)
+        return
+    folder = root / "results"
     shown = find_run(folder, run)
     if not against:
         rows = tidy(shown)
@@ -36,11 +51,36 @@ def results(
     other = find_run(folder, against)
     if format_name == "table":
         side_by_side.show_differences(out, shown, other)
-        side_by_side.show_side_by_side(out, shown, other)
+        side_by_side.show_side_by_side(out, shown, other, everything)
     else:
         for what, here, there in side_by_side.differences(shown, other):
             note(f"differs: {what}: {here} against {there}")
         typer.echo(tables.export(side_by_side.side_by_side(shown, other), format_name))
+
+
+def _recompute(root: Path, format_name: str) -> None:
+    """Print the published figures beside those that the runs give; exit 1 if any differs."""
+    import pandas as pd
+
+    from nnkernels.report import recompute, tables
+    from nnkernels.report.layout import show
+    from nnkernels.report.runs import PUBLISHED, find_run
+    from nnkernels.report.summary import summarise
+
+    published = find_run(root / "results", PUBLISHED)
+    figures = recompute.recompute((root / "README.md").read_text("utf-8"), summarise(published))
+    differ = sum(not figure.agrees for figure in figures)
+    columns = recompute.columns(figures)
+    told = f"{len(figures)} figures, {differ} differ, from the raw samples of " + ", ".join(
+        run.record.run_id for run in published.each
+    )
+    if format_name == "table":
+        show(out, "published figures, and the same recomputed", columns, [told])
+    else:
+        rows = pd.DataFrame({column.heading: column.cells for column in columns})
+        typer.echo(tables.export(rows, format_name))
+        note(told)
+    raise typer.Exit(1 if differ else 0)
 
 
 @app.command(rich_help_panel="Publish")

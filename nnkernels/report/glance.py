@@ -81,7 +81,7 @@ def notes(summary: Summary) -> list[str]:
     told += _one_setting(summary)
     if seeds := max((row.test_error.samples for row in summary.contenders if row.test_error), default=0):
         told.append(f"Test error: the mean over {seeds} seeds, trained on all threads.")
-    told += disturbed.notes([measured for run in summary.run.each for measured in run.interleaved])
+    told += disturbed.notes(summary.ratios.interleaved)
     told += caveats({row.name for row in summary.contenders})
     told += [f"{name} is not installed: {command}" for name, command in summary.run.record.not_installed.items()]
     return told

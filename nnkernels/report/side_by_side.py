@@ -1,8 +1,7 @@
-"""Two runs side by side: what differs between them, then each fact of both, ratios first."""
+"""Two runs side by side: what differs between them, then the facts by which they differ, most significant first."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import pandas as pd
@@ -11,19 +10,9 @@ from rich.console import Console
 from nnkernels.report.glance import caveats
 from nnkernels.report.layout import Column, show, show_notes
 from nnkernels.report.runs import Run
-from nnkernels.report.tables import (
-    RATIO_HEADINGS,
-    RATIOS_NOTE,
-    best_keras,
-    estimate_column,
-    identity_columns,
-    ratio_text,
-    title,
-)
+from nnkernels.report.tables import RATIOS_NOTE, best_keras
 from nnkernels.report.tidy import WORK, keys, parameter_columns, records, tidy
-
-AGAINST = "_against"
-BEST_KERAS = "ratio_to_best_keras"
+from nnkernels.report.verdicts import AGAINST, Fact, facts
 
 
 def differences(run: Run, other: Run) -> list[tuple[str, str, str]]:
@@ -58,54 +47,60 @@ def show_differences(console: Console, run: Run, other: Run) -> None:
     show_notes(console, found or ["nothing but the hour"])
 
 
-def show_side_by_side(console: Console, run: Run, other: Run) -> None:
-    """Print every fact of both runs, a line a fact."""
+def show_side_by_side(console: Console, run: Run, other: Run, everything: bool = False) -> None:
+    """Print the facts by which two runs differ, a line a fact, the most significant first.
+
+    Parameters
+    ----------
+    everything : bool
+        Whether those whose intervals overlap are shown too, and those of which nothing can be said.
+    """
     joined = side_by_side(run, other)
-    told = ["Change: of the run from the one that it is against.", RATIOS_NOTE]
-    show_notes(console, [*told, *caveats(set(joined["contender"]))])
-    for (benchmark, work, dataset), rows in joined.groupby(["benchmark", WORK, "dataset"], sort=False):
+    found = facts(records(joined))
+    shown = [fact for fact in found if everything or fact.is_told]
+    told = [
+        "Change: of the run from the one that it is against. Better or worse: their 95 % intervals do not overlap; the "
+        "most significant first, by the difference over its noise.",
+        RATIOS_NOTE,
+        *_best_forms(joined),
+        *caveats({str(fact.row["contender"]) for fact in shown}),
+    ]
+    if hidden := len(found) - len(shown):
+        told.append(
+            f"Hidden: {hidden} rows whose intervals overlap or that have none in both runs; `--all` shows them."
+        )
+    if len({run.record.dataset, other.record.dataset}) > 1:
+        told.append("The data sets differ, so no row has both runs.")
+    if shown:
+        show(console, f"{run.record.run_id} against {other.record.run_id}", _columns(joined, shown), told)
+    else:
+        show_notes(console, ["No difference that the intervals show.", *told])
+
+
+def _best_forms(joined: pd.DataFrame) -> list[str]:
+    """Say at which works the best form of Keras is another than in the other run."""
+    told = []
+    for work, rows in joined.groupby(WORK, sort=False):
         here, there = best_keras(rows["best_keras"]), best_keras(rows[f"best_keras{AGAINST}"])
-        told = [f"Best Keras: {here} against {there}."] if here or there else []
-        show(console, f"{title(str(benchmark), str(work))}, on {dataset}", _columns(rows, _facts_of(rows)), told)
+        if here and there and here != there:
+            told.append(f"Best Keras at {work}: {here} against {there}.")
+    return told
 
 
-def _columns(rows: pd.DataFrame, facts: list[dict[str, Any]]) -> list[Column]:
-    parameters = [name for name in parameter_columns(rows) if not name.endswith(AGAINST)]
+def _columns(joined: pd.DataFrame, shown: list[Fact]) -> list[Column]:
+    parameters = [name for name in parameter_columns(joined) if not name.endswith(AGAINST)]
     identities = [
-        Column(column.heading, [column.cells[fact["row"]] for fact in facts], identity=True, right=column.right)
-        for column in identity_columns(rows, parameters)
+        Column(name, [str(fact.row[name]) for fact in shown], identity=True, right=name == "threads")
+        for name in ("benchmark", WORK, "contender", *parameters, "threads")
     ]
     return [
-        *identities,
-        Column("what", [fact["what"] for fact in facts], identity=True),
-        Column.of_estimates("run", lambda interval: [fact["here"][interval] for fact in facts]),
-        Column.of_estimates("against", lambda interval: [fact["there"][interval] for fact in facts]),
-        Column("change", [fact["change"] for fact in facts], right=True),
+        *(column for column in identities if any(column.cells)),
+        Column("what", [fact.what for fact in shown], identity=True),
+        Column.of_estimates("run", lambda interval: [fact.here[interval] for fact in shown]),
+        Column.of_estimates("against", lambda interval: [fact.there[interval] for fact in shown]),
+        Column("change", [fact.change for fact in shown], right=True),
+        Column("verdict", [fact.verdict for fact in shown]),
     ]
-
-
-def _facts_of(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the facts of each row, ratios first: texts with and without intervals, and the change."""
-    found = records(rows)
-    values = [estimate_column("", found, suffix) for suffix in ("", AGAINST)]
-    facts = []
-    for index, row in enumerate(found):
-        for column, heading in RATIO_HEADINGS.items():
-            texts = [
-                {long: ratio_text(row, column, suffix, long) for long in (True, False)} for suffix in ("", AGAINST)
-            ]
-            if texts[0][False] or texts[1][False]:
-                same = column != BEST_KERAS or row["best_keras"] == row[f"best_keras{AGAINST}"]
-                change = _change(row[column], row[f"{column}{AGAINST}"]) if same else ""
-                facts.append({"row": index, "what": heading, "here": texts[0], "there": texts[1], "change": change})
-        here, there = ({True: column.cells[index], False: (column.short or [])[index]} for column in values)
-        change = _change(row["value"], row[f"value{AGAINST}"])
-        facts.append({"row": index, "what": "value", "here": here, "there": there, "change": change})
-    return facts
-
-
-def _change(value: float, against: float) -> str:
-    return "" if math.isnan(value) or math.isnan(against) or not against else f"{100 * (value / against - 1):+.1f} %"
 
 
 def _facts(run: Run) -> dict[str, str]:
@@ -117,6 +112,7 @@ def _facts(run: Run) -> dict[str, str]:
         "threads": ", ".join(record.threads),
         "contenders": ", ".join(record.contenders),
         "recorded": record.unrecorded or "yes",
+        "pooled runs": str(len(run.each)),
     }
     return facts | _flat(record.provenance)
 

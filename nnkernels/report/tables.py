@@ -77,13 +77,19 @@ def number_columns(rows: list[dict[str, Any]]) -> list[Column]:
 
 def estimate_column(heading: str, rows: list[dict[str, Any]], suffix: str = "") -> Column:
     """Return a column of values with their units and intervals."""
-    return Column.of_estimates(heading, lambda interval: [_value(row, suffix, interval) for row in rows])
+    return Column.of_estimates(heading, lambda interval: [value_text(row, suffix, interval) for row in rows])
 
 
 def ratio_text(row: dict[str, Any], column: str, suffix: str = "", interval: bool = True) -> str:
     """Return a ratio with its interval; empty where there is none."""
+    found = ratio_estimate(row, column, suffix)
+    return formats.ratio(found, interval) if found else ""
+
+
+def ratio_estimate(row: dict[str, Any], column: str, suffix: str = "") -> Estimate | None:
+    """Return a ratio of a row, or None where there is none."""
     value, low, high = (row[f"{column}{end}{suffix}"] for end in ("", "_ci_low", "_ci_high"))
-    return "" if math.isnan(value) else formats.ratio(Estimate(value, low, high, 0), interval)
+    return None if math.isnan(value) else Estimate(value, low, high, 0)
 
 
 def _ratio_column(column: str, rows: list[dict[str, Any]]) -> Column:
@@ -92,7 +98,8 @@ def _ratio_column(column: str, rows: list[dict[str, Any]]) -> Column:
     )
 
 
-def _value(row: dict[str, Any], suffix: str, interval: bool) -> str:
+def value_text(row: dict[str, Any], suffix: str = "", interval: bool = True) -> str:
+    """Return the value of a row with its unit and interval; empty where there is none."""
     found = estimate(row, suffix)
     return "" if math.isnan(found.value) else formats.estimate(found, row["unit"], interval)
 
