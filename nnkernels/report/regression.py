@@ -117,7 +117,7 @@ def _figure_columns(figures: Sequence[Figures]) -> list[Column]:
         Column("injected", [f"{one.injected:.0%}" if one.injected else "nothing" for one in figures], identity=True),
         Column("checks", [str(one.checks) for one in figures], right=True),
         Column("called slower", [_rate(one.alarms) for one in figures], right=True),
-        Column("of those that could be", [_rate(one.alarms_where_resolved) for one in figures], right=True),
+        Column("where it could be seen", [_rate(one.alarms_where_resolved) for one in figures], right=True),
         Column("interval holds truth", [_rate(one.covered) for one in figures], right=True),
         Column("not resolved", [_rate(one.not_resolved) for one in figures], right=True),
         Column("checks ended with 2", [_rate(one.not_measured) for one in figures], right=True),
@@ -133,7 +133,7 @@ def _figure_notes(records: Sequence[CheckRecord]) -> list[str]:
     return [
         "The same commit on both sides; injected: one batch in so many is done twice by one side. Called slower: false "
         "alarms where nothing was injected, detections elsewhere.",
-        "Of those that could be: comparisons whose own resolution is no worse than what was injected (than "
+        "Where it could be seen: comparisons whose own resolution is no worse than what was injected (than "
         f"{_percent(method['resolve'])} where nothing was).",
         f"The rule allows {_percent(method['comparison_error'])} of false alarms a comparison, and measures for at "
         f"most {method['minutes']:g} minutes. Shares: count of cases, {ANY} (Clopper and Pearson).",

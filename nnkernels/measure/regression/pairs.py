@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from nnkernels.data import Dataset
+from nnkernels.errors import GateError
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.regression.comparisons import SCENARIOS, Comparison
 from nnkernels.measure.regression.sides import OnSide, SideProcess, Tree, started
@@ -120,7 +121,10 @@ def warm_up(
     with started(tree, folder) as process:
         process.require_own_package()
         for backend, recipe in dict.fromkeys((one.backend, SCENARIOS[one.scenario].recipe) for one in comparisons):
-            gate.require(backend, OnSide(process, backend, folder), dataset, recipe)
+            try:
+                gate.require(backend, OnSide(process, backend, folder), dataset, recipe)
+            except GateError as error:
+                raise GateError(f"{tree.name}: {error}") from error
         for comparison in comparisons:
             most = comparison.most_units(len(dataset.X_train))
             few = max(1, most // 50) if SCENARIOS[comparison.scenario].kind == "train" else 1

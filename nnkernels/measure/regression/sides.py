@@ -125,7 +125,8 @@ class SideProcess:
         """End the process."""
         self.watch.cancel()
         self.child.kill()  # what it has told is all that it was for
-        self.child.__exit__(None, None, None)
+        with contextlib.suppress(OSError):  # what was still to be written
+            self.child.__exit__(None, None, None)
         self.errors.close()
 
 
