@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
@@ -104,9 +104,15 @@ def env(data: DataOption = None) -> None:
     """Print the provenance that a result measured here and now would carry, as JSON.
 
     Among it are the settings of the environment that change times or results: those that `bench` keeps from the
-    measured processes (neutralised), and those that they see (kept).
+    measured processes (neutralised), and those that they see (kept). Beside it: whether the machine is quiet enough to
+    be typical, and what would make it quieter.
     """
     from nnkernels.data import load_mnist
-    from nnkernels.measure.records import provenance
+    from nnkernels.measure.records import provenance, quietness
 
-    typer.echo(json.dumps(provenance.collect(load_mnist(data), timed=True), indent=1))
+    found = quietness.look()
+    state = {**asdict(found), "typical": found.typical}
+    typer.echo(json.dumps({**provenance.collect(load_mnist(data), timed=True), "quietness": state}, indent=1))
+    note(quietness.verdict(found))
+    for text in quietness.advice(found):
+        note(text)
