@@ -81,6 +81,8 @@ def bench(
     show_summary(out, summary)
     out.print(f"[bold]{escape(headline(summary))}[/]", highlight=False, soft_wrap=not out.is_terminal)
     out.print(f"run   {outcome.folder}\npage  {page}", highlight=False, soft_wrap=True)
+    if outcome.record.unrecorded != workspace.unrecorded:
+        note(f"not recorded as history: {outcome.record.unrecorded}")
     if outcome.interrupted:
         note(f"interrupted; kept the {outcome.record.passes} complete passes")
         raise typer.Exit(INTERRUPTED)
