@@ -85,7 +85,9 @@ def run_interleaved(
     seeds: int = SEEDS,
     keep: Callable[[InterleavedRun], object] = lambda _measured: None,
 ) -> InterleavedRun:
-    """Let every contender pass the gate by the recipe of each scenario, then time them in turns.
+    """Let every contender pass the gate by the recipe of each scenario, on each number of threads that it is timed on.
+
+    Then time them in turns.
 
     Neighbouring scenarios of the same recipe share gate and preparation. A contender that fails is left out, with the
     reason; the others go on. A backend that predicts by another's function has no times of its own for predictions
@@ -156,8 +158,9 @@ def _ready(
         if not taking_part:
             continue
         try:
-            contender.use_threads(thread_count(measured.framework_threads))
-            gate.require(name, contender, dataset, recipe)
+            for setting in _settings(contender, measured.framework_threads):
+                contender.use_threads(thread_count(setting))
+                gate.require(name, contender, dataset, recipe)
             start = initial_parameters(SEED, dataset.X_train.shape[1], recipe.hidden)
             contender.prepare(start, dataset.training, recipe)
             ready[name] = contender
@@ -219,13 +222,18 @@ def _timed_as_another(scenario: Scenario, name: str, ready: Mapping[str, Contend
 
 def _labelled(able: dict[str, Contender], framework_threads: str) -> dict[str, tuple[Contender, int]]:
     """Return who is timed under which label, on how many threads."""
-    # Who can change threads at any time is measured at both settings beside each setting of those who cannot,
-    # so that a ratio against the other's faster setting is a ratio within one process too.
     return {
         f"{name}@{setting}": (contender, thread_count(setting))
         for name, contender in able.items()
-        for setting in (SETTINGS if contender.threads_can_change else [framework_threads])
+        for setting in _settings(contender, framework_threads)
     }
+
+
+def _settings(contender: Contender, framework_threads: str) -> Sequence[str]:
+    """Return the numbers of threads on which a contender passes the gate, and is timed."""
+    # Who can change threads at any time is measured at both settings beside each setting of those who cannot,
+    # so that a ratio against the other's faster setting is a ratio within one process too.
+    return SETTINGS if contender.threads_can_change else [framework_threads]
 
 
 def _at_scenario(contender: str, scenario: str) -> str:
