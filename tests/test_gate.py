@@ -627,5 +627,5 @@ def test_a_file_of_which_an_image_is_left_out_is_refused(files, monkeypatch):
 
     monkeypatch.setattr(chunked, "epoch_chunks", some_chunks)
     monkeypatch.setattr(from_file, "epoch_chunks", some_chunks)
-    with pytest.raises(GateError, match="sees 1249 of 2049 images|sees 1600 of 2049 images|sees 2000 of 2049 images"):
+    with pytest.raises(GateError, match=r"sees (1249|1600) of 2049 images"):
         require_from_file("suspect", Mutant(), *files)

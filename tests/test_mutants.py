@@ -8,6 +8,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -169,6 +171,37 @@ def test_no_mutant_is_judged_by_a_gate_that_refuses_everybody(small_digits, monk
     with pytest.raises(MeasurementError, match="numpy is refused with nothing changed"):
         list(run_mutants(read_catalogue(["numpy"]), small_digits))
     assert ran == ["nothing changed"]
+
+
+def test_mutants_come_in_their_order_however_many_run_at_a_time(small_digits, monkeypatch):
+    second_began = threading.Event()
+
+    def slow_first(mutant, folder, package):
+        if mutant.label == KERNELS[1].label:
+            second_began.set()
+        if mutant.label == KERNELS[0].label:
+            assert second_began.wait(10)
+        checks = {} if mutant.name == "nothing changed" else {"parameters": 1.0}
+        return judged_as(mutant, {"sgd": checks})
+
+    monkeypatch.setattr("nnkernels.measure.mutants.score.run_mutant", slow_first)
+    judged = run_mutants(KERNELS, small_digits, jobs=2)
+    assert [one.name for one in judged] == [mutant.name for mutant in KERNELS]
+
+
+def test_who_is_interrupted_does_not_wait_for_all(small_digits, monkeypatch):
+    begun = []
+
+    def count(mutant, folder, package):
+        begun.append(mutant.name)
+        time.sleep(0.02)
+        return judged_as(mutant, {"sgd": {}})
+
+    monkeypatch.setattr("nnkernels.measure.mutants.score.run_mutant", count)
+    judged = run_mutants(KERNELS, small_digits)
+    next(judged)
+    judged.close()
+    assert len(begun) < len(KERNELS) / 2
 
 
 def test_a_mutant_whose_text_is_gone_is_told_before_any_is_judged(small_digits, monkeypatch):

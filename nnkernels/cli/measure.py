@@ -20,6 +20,7 @@ def verify(
     mutants: Annotated[
         bool, typer.Option("--mutants", help="Change the kernels, one mistake at a time: does the gate see each?")
     ] = False,
+    jobs: Annotated[int, typer.Option(metavar="N", min=1, help="With --mutants: so many at a time.")] = 1,
     record: Annotated[
         bool, typer.Option("--record", help="With --mutants: keep the score in results/selftest/, at a clean commit.")
     ] = False,
@@ -27,10 +28,10 @@ def verify(
     """Hold contenders against the float64 oracle, without timing anything.
 
     With --mutants, hold kernels with a mistake against the gates that precede times; CONTENDERS are then backends.
-    It takes some ten minutes, and Ctrl-C shows what there is so far.
+    It takes some fifteen minutes, fewer with --jobs, and Ctrl-C shows what there is so far.
     """
     if mutants or record:
-        _verify_mutants(contenders or [], data, mutants, record)
+        _verify_mutants(contenders or [], data, mutants, jobs, record)
     from nnkernels.data import load_mnist
     from nnkernels.measure.asv_driver.run import choose_contenders
     from nnkernels.measure.correctness import gate
@@ -44,7 +45,7 @@ def verify(
     raise typer.Exit(0 if all(result.passed for result in judged) else 1)
 
 
-def _verify_mutants(backends: list[str], data: str | None, mutants: bool, record: bool) -> None:
+def _verify_mutants(backends: list[str], data: str | None, mutants: bool, jobs: int, record: bool) -> None:
     """Judge the mutants, and leave with the status that says how that went."""
     from nnkernels.data import load_mnist
     from nnkernels.measure.asv_driver.workspace import open_workspace
@@ -62,7 +63,7 @@ def _verify_mutants(backends: list[str], data: str | None, mutants: bool, record
     judged: list[Judged] = []
     try:
         with report.mutants_progress(err, len(catalogue)) as tell:
-            for one in run_mutants(catalogue, dataset):
+            for one in run_mutants(catalogue, dataset, jobs):
                 judged.append(one)
                 tell(one)
     except KeyboardInterrupt:

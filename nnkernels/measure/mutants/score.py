@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -71,8 +72,10 @@ def controls(mutants: Sequence[Mutant]) -> tuple[Mutant, ...]:
     )
 
 
-def run_mutants(mutants: Sequence[Mutant], dataset: Dataset, package: Path = PACKAGE) -> Iterator[Judged]:
-    """Judge the controls, then every mutant, one after the other; yield each mutant as it is done.
+def run_mutants(
+    mutants: Sequence[Mutant], dataset: Dataset, jobs: int = 1, package: Path = PACKAGE
+) -> Iterator[Judged]:
+    """Judge the controls, then every mutant, so many processes at a time; yield the mutants in their order.
 
     Raises
     ------
@@ -90,8 +93,13 @@ def run_mutants(mutants: Sequence[Mutant], dataset: Dataset, package: Path = PAC
                     f"{control.backend} is refused with nothing changed ({refused[0].gate}: {refused[0].checks}), so "
                     "no refusal of a mutant would mean anything: `nnkernels verify` says more"
                 )
-        for mutant in mutants:
-            yield run_mutant(mutant, folder, package)
+        with ThreadPoolExecutor(jobs) as pool:
+            running = [pool.submit(run_mutant, mutant, folder, package) for mutant in mutants]
+            try:
+                for future in running:
+                    yield future.result()
+            finally:  # whoever is interrupted does not wait for those that have not begun
+                pool.shutdown(cancel_futures=True)
 
 
 def run_mutant(mutant: Mutant, dataset_folder: Path, package: Path = PACKAGE) -> Judged:
