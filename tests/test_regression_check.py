@@ -26,7 +26,7 @@ from nnkernels.measure.regression import side_process
 from nnkernels.measure.regression.base_worktree import base_worktree, changed_files, find_commit
 from nnkernels.measure.regression.budget import Limit, judge_budget, read_budget
 from nnkernels.measure.regression.comparisons import BACKENDS, SCENARIOS, Comparison, choose, recipe_fields, write_data
-from nnkernels.measure.regression.measuring import Collected, Plan, log_ratios
+from nnkernels.measure.regression.measuring import Collected, Plan
 from nnkernels.measure.regression.outcome import outcome_of
 from nnkernels.measure.regression.pairs import Pair, log_ratio, measure_pair, warm_up
 from nnkernels.measure.regression.record import read_record, write_record
@@ -162,10 +162,10 @@ class TestSides:
         side_process.serve(
             side_process.Side(data_folder), io.StringIO("\n".join(map(json.dumps, requests)) + "\n"), answers
         )
-        added, seconds, unknown, added_too, more = map(json.loads, answers.getvalue().splitlines())
+        added, times, unknown, added_too, more = map(json.loads, answers.getvalue().splitlines())
         assert (added, added_too) == ({"answer": 0}, {"answer": 1})
-        assert len(seconds["answer"]) == 2
-        assert min(*seconds["answer"], *more["answer"]) > 0
+        assert len(times["answer"]) == 2
+        assert min(*times["answer"], *more["answer"]) > 0
         assert "unknown backend 'nobody'" in unknown["error"] or "unknown contender 'nobody'" in unknown["error"]
 
     def test_work_trains_and_predicts_as_many_as_it_says(
@@ -227,7 +227,7 @@ class TestOutcome:
 
     def test_something_worse_is_named_with_its_interval(self) -> None:
         pairs = [
-            Pair(0, {**one.seconds, "fused epoch": other.seconds["fused epoch"]})
+            Pair(0, {**one.nanoseconds, "fused epoch": other.nanoseconds["fused epoch"]})
             for one, other in zip(pairs_of(TWO, 1.0), pairs_of(TWO, 1.03), strict=True)
         ]
         outcome = outcome_of(record_of(TWO, pairs))
@@ -245,7 +245,7 @@ class TestOutcome:
     def test_something_worse_is_worse_however_coarse_the_rest(self) -> None:
         noisy, slow = pairs_of(TWO, 1.0, spread=0.1), pairs_of(TWO, 1.5)
         pairs = [
-            Pair(0, {**one.seconds, "fused epoch": other.seconds["fused epoch"]})
+            Pair(0, {**one.nanoseconds, "fused epoch": other.nanoseconds["fused epoch"]})
             for one, other in zip(noisy, slow, strict=True)
         ]
         assert outcome_of(record_of(TWO, pairs)).status == 1
@@ -277,7 +277,7 @@ class TestStopping:
     def test_which_side_was_slower_does_not_matter(self) -> None:
         pairs = pairs_of(TWO, 1.01, spread=0.01, count=40)
         swapped = [
-            Pair(0, {name: {"base": one["tree"], "tree": one["base"]} for name, one in pair.seconds.items()})
+            Pair(0, {name: {"base": one["tree"], "tree": one["base"]} for name, one in pair.nanoseconds.items()})
             for pair in pairs
         ]
         stops = []
@@ -299,7 +299,7 @@ class TestStopping:
         assert turns[-1] == 6
 
     def test_a_pair_is_the_median_over_turns(self) -> None:
-        assert log_ratio({"base": [1.0, 1.0, 2.0], "tree": [1.1, 5.0, 2.2]}) == pytest.approx(math.log(1.1))
+        assert log_ratio({"base": [100, 100, 200], "tree": [110, 500, 220]}) == pytest.approx(math.log(1.1))
 
 
 class TestBudget:
@@ -314,7 +314,7 @@ class TestBudget:
 
     def test_only_pairs_with_both_backends_count(self) -> None:
         pairs = pairs_of(TWO, 1.0, count=12)
-        alone = [Pair(0, {"fused epoch": {"base": [9.0], "tree": [9.0]}})] * 5
+        alone = [Pair(0, {"fused epoch": {"base": [9], "tree": [9]}})] * 5
         limits = [Limit("epoch", "fused", "numpy", 0.25)]
         assert judge_budget(limits, TWO, pairs + alone, 0.002) == judge_budget(limits, TWO, pairs, 0.002)
 
@@ -361,13 +361,7 @@ class TestRecord:
         path = tmp_path / "checks" / "one.json"
         write_record(path, record)
         found = read_record(path)
-        assert found.comparisons == TWO
-        np.testing.assert_allclose(
-            log_ratios(found.pairs, "fused epoch"), log_ratios(record.pairs, "fused epoch"), atol=1e-4
-        )
-        assert outcome_of(found).status == outcome_of(record).status
-        write_record(path, found)
-        assert read_record(path) == found
+        assert found == record
         assert [one.name for one in path.parent.iterdir()] == ["one.json"]
 
     @pytest.mark.parametrize(
@@ -482,7 +476,7 @@ def test_a_pair_of_processes_takes_turns(data_folder: Path, small_digits: Datase
     rng = np.random.default_rng(0)
     pair = measure_pair(Tree("base", ROOT), tree, data_folder, [-1], ready, 3, rng)
     assert pair is not None
-    assert {name: [len(values) for values in sides.values()] for name, sides in pair.seconds.items()} == {
+    assert {name: [len(values) for values in sides.values()] for name, sides in pair.nanoseconds.items()} == {
         "numpy epoch": [3, 3],
         "numpy one-image": [3, 3],
     }

@@ -156,4 +156,4 @@ def measure(
 
 def log_ratios(pairs: Sequence[Pair], name: str) -> rule.Floats:
     """Return the log-ratio of each pair that measured a comparison."""
-    return np.array([log_ratio(pair.seconds[name]) for pair in pairs if name in pair.seconds])
+    return np.array([log_ratio(pair.nanoseconds[name]) for pair in pairs if name in pair.nanoseconds])

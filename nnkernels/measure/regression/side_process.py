@@ -120,15 +120,15 @@ class Side:
         self.work.append(run)
         return len(self.work) - 1
 
-    def run(self, work: int, times: int = 1) -> list[float]:
-        """Return the seconds of a piece of work, done some times."""
-        task, clock = self.work[work], time.perf_counter
-        seconds = []
+    def run(self, work: int, times: int = 1) -> list[int]:
+        """Return the nanoseconds of a piece of work, done some times."""
+        task, clock = self.work[work], time.perf_counter_ns
+        nanoseconds = []
         for _ in range(times):
             started = clock()
             task()
-            seconds.append(clock() - started)
-        return seconds
+            nanoseconds.append(clock() - started)
+        return nanoseconds
 
     def prepare(self, backend: str, recipe: dict[str, Any], start: str) -> None:
         """Prepare the contender of the gate."""
