@@ -549,7 +549,7 @@ def probabilities_of_logits(row):
 @pytest.mark.parametrize("case", ROWS)
 def test_probabilities_of_extreme_logits(case):
     # As some of these are not finite, the composed forward pass answers.
-    np.testing.assert_allclose(probabilities_of_logits(ROWS[case].logits), ROWS[case].probs, rtol=1e-6)
+    np.testing.assert_allclose(probabilities_of_logits(ROWS[case].logits), ROWS[case].probs, rtol=2e-6)
 
 
 def test_logits_may_be_as_far_apart_as_float32_allows():

@@ -487,6 +487,34 @@ def test_wrong_predictions_of_right_parameters_are_refused(mutant, small_digits)
     assert "predictions" in refused(mutant(), small_digits)
 
 
+class DependsOnThreads(Mutant):
+    """Says that threads change nothing, and rounds otherwise on two."""
+
+    def __init__(self):
+        super().__init__()
+        self.backend.SAME_BITS_ON_ANY_THREADS = True
+        self.threads = 2
+
+    def use_threads(self, threads):
+        self.threads = threads
+
+    def parameters(self):
+        found = super().parameters()
+        if self.threads > 1:
+            found.W2[0, 0] = np.nextafter(found.W2[0, 0], np.float32(1))
+        return found
+
+
+def test_a_promise_of_the_same_bits_is_held_against_training_on_one_thread(small_digits):
+    result = gate.compare_with_oracle("suspect", DependsOnThreads(), small_digits)
+    assert result.max_abs_difference <= result.tolerance
+    assert 0 < result.threads_difference < 1e-7
+    assert "promises the same bits" in refused(DependsOnThreads(), small_digits)
+    with closing(contenders.create("fused")) as contender, contenders.thread_limit(contender, 2):
+        recipe = benchmark_recipe(batch_size=1024)
+        assert gate.require("fused", contender, small_digits, recipe).threads_difference == 0
+
+
 @pytest.mark.parametrize("differences", [(np.nan, 0.0), (0.0, np.nan), (np.inf, 0.0), (1e-4, 0.0), (0.0, 1e-4)])
 def test_nan_and_large_differences_fail(differences):
     parameters, predictions = differences

@@ -24,6 +24,7 @@ WORDS = {
     "functions": "functions one by one",
     "file": "training from a file",
     "extremes": "extreme inputs",
+    "threads": "same bits on any threads",
     "breaks down": "breaks down",
 }
 

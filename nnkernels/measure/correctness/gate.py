@@ -28,9 +28,9 @@ TOLERANCES = {"sgd": 1e-5, "momentum": 1e-5, "adam": 3e-5}
 # Of any probability. All contenders at four recipes, on one machine: at most 4.6e-7.
 PREDICTION_TOLERANCE = 3e-6
 PREDICTED_IMAGES = 257  # different ones
-# Several threads may share many images and not a few: as many as are timed, but of Keras' `predict`, which takes them
-# 32 at a time, and seconds for so many.
-PREDICTED_TOGETHER = 10_000
+# Several threads may share many images and not a few: as many as are timed, and one that is left over whatever shares
+# there are. Keras' `predict` takes 32 at a time, and seconds for so many, so it is given the different ones alone.
+PREDICTED_TOGETHER = 10_001
 PREDICTED_ALONE = 8
 INFERENCE_ONLY = "inference only"
 
@@ -49,11 +49,14 @@ class GateResult:
         What is allowed of it.
     prediction_difference : float
         Of any probability, both computed from the contender's own parameters.
+    error : str
+        Why there are no differences, if it broke down.
     extremes : str
         The first input of the extreme-input table that it answers wrongly; empty if there is none, and of contenders
         that are not ours: frameworks do not promise these answers.
-    error : str
-        Why there are no differences, if it broke down.
+    threads_difference : float
+        Of any parameter, from a training on one thread, where the backend says that it gives the same bits on any
+        number of them: then it has to be 0. Else it is 0.
     """
 
     contender: str
@@ -62,8 +65,9 @@ class GateResult:
     max_abs_difference: float
     tolerance: float
     prediction_difference: float
-    extremes: str = ""
     error: str = ""
+    extremes: str = ""
+    threads_difference: float = 0.0
 
     @property
     def trained(self) -> bool:
@@ -74,7 +78,7 @@ class GateResult:
     def passed(self) -> bool:
         """Whether both differences are within their tolerances, which NaN is not, and no extreme answer is wrong."""
         within = self.max_abs_difference <= self.tolerance and self.prediction_difference <= PREDICTION_TOLERANCE
-        return within and not self.extremes
+        return within and not self.extremes and self.threads_difference == 0
 
 
 def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:
@@ -82,8 +86,9 @@ def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recip
 
     The training is two stretches, the second at half the learning rate, so that what a contender keeps between two is
     judged too. Predictions are those of many images in one call, on as many threads as the contender uses, and of a
-    few in a call each. Our own contenders answer the extreme-input table as well. One that cannot train is given what
-    the oracle has trained, and judged by its predictions.
+    few in a call each. Our own contenders answer the extreme-input table as well, and whoever says that it trains to
+    the same bits on any number of threads does. One that cannot train is given what the oracle has trained, and judged
+    by its predictions.
 
     The contender is prepared anew; it is not closed.
     """
@@ -103,23 +108,42 @@ def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recip
             extremes = first_wrong_answer(contender, recipe, len(start.W1), len(start.b2))
         contender.prepare(start, dataset.training, recipe)
         contender.predict(images[:1])  # what it keeps of the parameters is old after the training
-        stretch = cut * recipe.batch_size
-        if cut:
-            contender.advance(order[:stretch], learning_rates[:cut])
-        contender.advance(order[stretch:], learning_rates[cut:])
+        _train(contender, order, learning_rates, cut, recipe)
     else:  # its biases are to be other than the zeros of the start
         expected = Parameters(*(array.astype(np.float32) for array in expected))
         contender.prepare(expected, dataset.training, recipe)
     trained = contender.parameters()
+    prediction_difference = _prediction_difference(contender, images, predict_float64(trained, images / 255.0))
+    threads_difference = 0.0
+    if isinstance(contender, KernelContender) and getattr(contender.backend, "SAME_BITS_ON_ANY_THREADS", False):
+        with contenders.thread_limit(contender, 1):
+            contender.prepare(start, dataset.training, recipe)
+            _train(contender, order, learning_rates, cut, recipe)
+        threads_difference = max_abs_difference(contender.parameters(), trained)
     return GateResult(
         name,
         recipe.optimizer.name if trains else INFERENCE_ONLY,
         recipe.batch_size,
         max_abs_difference(trained, expected),
         TOLERANCES[recipe.optimizer.name] if trains else 0.0,
-        _prediction_difference(contender, images, predict_float64(trained, images / 255.0)),
-        extremes,
+        prediction_difference,
+        extremes=extremes,
+        threads_difference=threads_difference,
     )
+
+
+def _train(
+    contender: Contender,
+    order: npt.NDArray[np.int64],
+    learning_rates: npt.NDArray[np.float32],
+    cut: int,
+    recipe: Recipe,
+) -> None:
+    """Train on ``cut`` batches, then on the rest."""
+    stretch = cut * recipe.batch_size
+    if cut:
+        contender.advance(order[:stretch], learning_rates[:cut])
+    contender.advance(order[stretch:], learning_rates[cut:])
 
 
 def _prediction_difference(
@@ -154,14 +178,19 @@ def require(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | 
             f"{name} departs from the float64 oracle: after {images} images ({result.optimizer}, batch "
             f"{result.batch_size}) its parameters are off by {result.max_abs_difference:.3g}, at most "
             f"{result.tolerance:.0e} is allowed; its predictions by {result.prediction_difference:.3g}, at most "
-            f"{PREDICTION_TOLERANCE:.0e}.{_of_extremes(result)} It is not timed: check its gradients, its update and "
+            f"{PREDICTION_TOLERANCE:.0e}.{_further(result)} It is not timed: check its gradients, its update and "
             "its forward pass."
         )
     return result
 
 
-def _of_extremes(result: GateResult) -> str:
-    return f" Of the extreme inputs, {result.extremes}." if result.extremes else ""
+def _further(result: GateResult) -> str:
+    told = f" Of the extreme inputs, {result.extremes}." if result.extremes else ""
+    if result.threads_difference != 0:
+        told += (
+            f" On one thread its parameters are others, by {result.threads_difference:.3g}; it promises the same bits."
+        )
+    return told
 
 
 def _trains(name: str) -> bool:

@@ -22,7 +22,7 @@ from nnkernels.transforms import as_features
 
 FUNCTIONS, FROM_FILE = "kernels", "from file"
 # What a verdict may name, the checks of real images first.
-CHECKS = ("parameters", "predictions", "functions", "file", "extremes", "breaks down")
+CHECKS = ("parameters", "predictions", "functions", "file", "extremes", "threads", "breaks down")
 BATCH_SIZES = (1, 32, 256, 2048)  # those of bench/kernels.py
 
 
@@ -127,4 +127,6 @@ def _of_result(result: gate.GateResult) -> dict[str, float | str]:
         checks["predictions"] = _number(result.prediction_difference)
     if result.extremes:
         checks["extremes"] = result.extremes
+    if result.threads_difference != 0:
+        checks["threads"] = _number(result.threads_difference)
     return checks
