@@ -13,7 +13,7 @@ AGAINST = ("numpy", "keras-graph", "jax-scan")
 
 class _FurtherScenarios(_InterleavedBenchmark):
     params = (CONTENDERS, AGAINST, names(FURTHER_SCENARIOS), DATASETS)
-    version = "2"
+    version = "3"
 
 
 class OneThread(_FurtherScenarios):

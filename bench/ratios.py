@@ -13,7 +13,7 @@ AGAINST = ("numpy", "keras-fit", "keras-graph")
 
 class _Ratios(_InterleavedBenchmark):
     params = (CONTENDERS, AGAINST, names(SCENARIOS), DATASETS)
-    version = "3"
+    version = "4"
 
 
 class OneThread(_Ratios):

@@ -147,9 +147,9 @@ def _variance_of_mean(values: Floats) -> Floats:
 
 
 def _quantile(freedom: float) -> float:
-    from scipy import stats
+    from scipy.special import stdtrit
 
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
 
 
 def _estimate(value: float, margin: float, count: int) -> Estimate:

@@ -60,7 +60,7 @@ def main(threads: str, modules: str, process: str = "") -> None:
             for parameters in reversed(list(itertools.product(*cls.params))):
                 if dict(zip(cls.param_names, parameters, strict=True)).get("threads", threads) != threads:
                     continue
-                if cls.param_names[0] != "module" and is_left_out(parameters[0], process):
+                if is_left_out(cls.param_names[0], parameters[0], process):
                     continue
                 for name, function in inspect.getmembers(instance, inspect.ismethod):
                     if name.startswith(("time_", "timeraw_", "track_")) and (name, parameters[0]) not in done:
@@ -71,8 +71,13 @@ def main(threads: str, modules: str, process: str = "") -> None:
     print(json.dumps(values))
 
 
-def is_left_out(first: object, process: str) -> bool:
-    """Return whether a benchmark's first parameter is a contender of another process, or one that was not chosen."""
+def is_left_out(of_what: str, first: object, process: str) -> bool:
+    """Return whether a benchmark's first parameter is a contender of another process, or one that was not chosen.
+
+    A module may be called as a contender is. TensorFlow, whose import takes seconds, is left out with its contenders.
+    """
+    if of_what == "module":
+        return first == "tensorflow" and "keras-fit" not in selected_contenders()
     if first not in contenders.names():
         return False
     return first not in selected_contenders() or contenders.entry(str(first)).process != process

@@ -69,7 +69,6 @@ def recipe_of(optimizer, schedule):
         epochs=EPOCHS,
         learning_rate=LEARNING_RATES[optimizer],
         schedule=schedule,
-        hidden=8,
     )
 
 

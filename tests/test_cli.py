@@ -367,6 +367,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_asv_by_hand_leaves_nothing_to_commit_and_no_host_name(data_folder: Path, tmp_path: Path) -> None:
     # asv's name of a machine is the host's, and it writes that even when it runs dry.
     root = tmp_path / "checkout"

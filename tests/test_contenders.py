@@ -19,7 +19,7 @@ from tests.forms import INSTALLED, TRACED, TRAINABLE, second_look
 IMAGES, BATCH_SIZE = 112, 32  # three full batches and a half one
 # A few float32 steps on the same numbers, in perhaps another order of summation.
 TOLERANCE = 2e-6
-RECIPE = Recipe("test", batch_size=BATCH_SIZE, hidden=8)
+RECIPE = Recipe("test", batch_size=BATCH_SIZE)
 # Keras' fit is told at `prepare` whether the learning rate will change.
 CHANGING = RECIPE.with_changes(schedule="linear")
 RATES = np.full(4, 0.1, np.float32)
@@ -97,7 +97,7 @@ def test_read_only_input_is_accepted(contender, start, data, order):
 
 @pytest.mark.parametrize("name", ["numba", "fused", "fused_dense"])
 def test_nothing_is_compiled_anew_for_arrays_that_may_or_may_not_be_written_to(name, start, data, order):
-    compiled = numba_kernels.train_inplace if name == "numba" else training_kernel(8, 16, name == "fused_dense", True)
+    compiled = numba_kernels.train_inplace if name == "numba" else training_kernel(24, 16, name == "fused_dense", True)
     writable = LabelledImages(data.X.copy(), data.y.copy())
     assert writable.X.flags.writeable
     expected = trained(create(name), start, writable, order)
@@ -241,7 +241,7 @@ def test_learning_rates_of_later_stretches_are_taken(contender, start, data, ord
 
 def test_predictions_are_probabilities_of_its_own_parameters(predictor, start, data, small_digits):
     rng = np.random.default_rng(6)
-    biased = start._replace(b1=rng.random(8, np.float32) - 0.5, b2=rng.random(10, np.float32))
+    biased = start._replace(b1=rng.random(RECIPE.hidden, np.float32) - 0.5, b2=rng.random(10, np.float32))
     predictor.prepare(biased, data, RECIPE)
     agree_with_the_reference(predictor, small_digits.X_test[:37])
     agree_with_the_reference(predictor, small_digits.X_train[:1100])

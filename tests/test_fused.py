@@ -23,6 +23,7 @@ from nnkernels.kernels.fused.nonzero import PADDING, NonzeroImages, pack_nonzero
 from nnkernels.kernels.fused.shares import PIXELS, RANGES, UNITS, shares_of_threads
 from nnkernels.kernels.simd import VECTOR
 from nnkernels.kernels.stepwise import train_stepwise_inplace
+from nnkernels.measure.correctness.extremes import ROWS
 from nnkernels.measure.correctness.oracle import predict_float64
 from nnkernels.parameters import Parameters, copy, initial_parameters
 from nnkernels.recipes import Optimizer, Recipe
@@ -204,24 +205,31 @@ def agree(training, form):
     assert_close_training((params, after), (expected, expected_state))
 
 
-@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
-    ("hidden", "classes", "dtypes"),
+    ("hidden", "classes", "form", "dtypes"),
     [
-        (*NETWORKS[0], [np.uint8, np.float32]),
-        *[(*network, [np.uint8]) for network in NETWORKS[1:]],
-        pytest.param(*NETWORKS[0], [np.float64], marks=SLOW),
-        *[pytest.param(*network, [np.float32, np.float64], marks=SLOW) for network in NETWORKS[1:]],
+        *[(*NETWORKS[0], form, [np.uint8, np.float32]) for form in FORMS],
+        *[(*network, "packed", [np.uint8]) for network in NETWORKS[1:]],
+        (*NETWORKS[2], "rows", [np.uint8]),
+        pytest.param(*NETWORKS[1], "rows", [np.uint8], marks=SLOW),
+        pytest.param(*NETWORKS[0], "rows", [np.float64], marks=SLOW),
+        *[pytest.param(*n, form, [np.float32, np.float64], marks=SLOW) for n in NETWORKS[1:] for form in FORMS],
     ],
 )
 @given(data=st.data())
-def test_a_stretch_equals_the_reference_functions_called_one_by_one(hidden, classes, dtypes, form, data):
+def test_a_stretch_equals_the_reference_functions_called_one_by_one(hidden, classes, form, dtypes, data):
     agree(data.draw(trainings(hidden, classes, dtypes)), form)
 
 
 # Of the same lanes as the networks above, so nothing new is compiled.
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("dtypes", [[np.uint8], pytest.param([np.float32, np.float64], marks=SLOW)])
+@pytest.mark.parametrize(
+    ("form", "dtypes"),
+    [
+        ("packed", [np.uint8]),
+        pytest.param("rows", [np.uint8], marks=SLOW),
+        *[pytest.param(form, [np.float32, np.float64], marks=SLOW) for form in FORMS],
+    ],
+)
 @settings(max_examples=15)
 @given(data=st.data())
 def test_units_and_classes_fill_their_lanes_to_any_part(form, dtypes, data):
@@ -235,8 +243,7 @@ def test_units_and_classes_fill_their_lanes_to_any_part(form, dtypes, data):
     ("hidden", "dtypes"),
     [
         (33, [np.uint8]),
-        (130, [np.uint8]),
-        pytest.param(64, [np.uint8], marks=SLOW),
+        *[pytest.param(hidden, [np.uint8], marks=SLOW) for hidden in (64, 130)],
         *[pytest.param(hidden, [np.float32], marks=SLOW) for hidden in (33, 64, 130)],
     ],
 )
@@ -251,7 +258,7 @@ def test_images_and_order_may_lie_in_memory_in_any_way(form):
     # Compiled code that trusts them to be contiguous would train on other images, or on other memory. The copies that
     # are contiguous may be written to, which elsewhere images may not.
     rng = np.random.default_rng(2)
-    start = initial_parameters(2, 13, 8)
+    start = initial_parameters(2, 13)
     wide = sparse_images(rng, 40, 26)
     y = rng.integers(0, 10, 40)
     order = (np.arange(80) % 40)[::-2]
@@ -310,7 +317,7 @@ def test_training_is_the_same_to_the_last_bit_for_any_number_of_threads(threads,
 
 @pytest.mark.parametrize("form", FORMS)
 def test_more_threads_than_pixels_units_and_images_find_nothing_to_do(threads, form):
-    training = long_training(inputs=3, hidden=7, classes=3, count=5)
+    training = long_training(inputs=3, count=5)
     expected, _state = train(training, form, "adam", 2)
     threads(6)
     assert_identical(train(training, form, "adam", 2)[0], expected)
@@ -366,7 +373,7 @@ def compare_with_numpy(start, form, classes, rate=0.1):
 @pytest.mark.parametrize("name", Parameters._fields)
 def test_what_is_not_finite_at_the_start_spreads_as_in_numpy(form, value, name):
     # Also from a pixel that is never inked, whose weight the lists would pass over: 0 x inf is NaN.
-    start = initial_parameters(2, 13, 8)
+    start = initial_parameters(2, 13)
     getattr(start, name).flat[-1] = value
     params, expected = compare_with_numpy(start, form, 10)
     for actual, wanted in zip(params, expected, strict=True):
@@ -375,6 +382,30 @@ def test_what_is_not_finite_at_the_start_spreads_as_in_numpy(form, value, name):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(("classes", "dtype"), [(65, np.float32), (3, np.float64)], ids=["65 classes", "float64"])
+def test_networks_that_do_not_suit_go_to_the_numba_kernels(form, classes, dtype, monkeypatch):
+    given_to_numba = []
+    monkeypatch.setattr(entries.numba_kernels, "train_inplace", lambda *arguments: given_to_numba.append(arguments))
+    start, X, y = (
+        initial_parameters(2, 13, 7, classes, dtype),
+        sparse_images(np.random.default_rng(7), 20, 13),
+        np.arange(20) % 3,
+    )
+    state, rates, rule = initial_state(start), np.full(3, 0.1, np.float32), update_rule(Optimizer())
+    entries.train_inplace(start, state, in_form(form, X), y, np.arange(20), rates, 8, PIXEL_SCALE, rule)
+    ((params, moments, images_given, *others),) = given_to_numba
+    assert params is start
+    assert moments is state
+    np.testing.assert_array_equal(images_given, X)
+    assert others[0] is y
+    assert others[2:] == [rates, 8, PIXEL_SCALE, rule]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("classes", "dtype"),
+    [(65, np.float32), pytest.param(3, np.float64, marks=SLOW)],  # numba_kernels in float64 compile for six seconds
+    ids=["65 classes", "float64"],
+)
 def test_networks_that_do_not_suit_are_trained_all_the_same(form, classes, dtype):
     params, expected = compare_with_numpy(initial_parameters(2, 13, 7, classes, dtype), form, classes)
     for actual, wanted in zip(params, expected, strict=True):
@@ -384,7 +415,7 @@ def test_networks_that_do_not_suit_are_trained_all_the_same(form, classes, dtype
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_training_that_diverges_is_seen_to_diverge(form):
-    start = with_biases(initial_parameters(2, 13, 8))
+    start = with_biases(initial_parameters(2, 13))
     rng = np.random.default_rng(7)
     X, y = sparse_images(rng, 200, 13), rng.integers(0, 10, 200)
     params = copy(start)
@@ -396,7 +427,7 @@ def test_a_training_that_diverges_is_seen_to_diverge(form):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_damaged_image_is_not_hidden(form):
-    start, X, y, order = long_training(inputs=13, hidden=8, count=20)
+    start, X, y, order = long_training(inputs=13, count=20)
     features = as_features(X)
     features[4, 2] = NAN
     params, _state = train((start, features, y, order), form, "sgd", 8)
@@ -411,7 +442,7 @@ def test_moments_do_not_sink_into_the_subnormals(form, rule):
     X = sparse_images(rng, 30, 13)
     X[10:, :6] = 0
     order = np.concatenate([np.arange(10), np.resize(np.arange(10, 30), 15_000)])
-    start = with_biases(initial_parameters(5, 13, 8))
+    start = with_biases(initial_parameters(5, 13))
     params, state = train((start, X, rng.integers(0, 10, 30), order), form, rule, 10)
     for moment in (*state.first, *state.second):
         assert not np.any((moment != 0) & (np.abs(moment) < TINY))
@@ -445,7 +476,6 @@ def prediction_forms(X):
     ("hidden", "forms"),
     [
         (20, None),
-        (1, ["read-only", "features"]),
         (65, ["read-only"]),
         *[pytest.param(hidden, None, marks=SLOW) for hidden in (1, 65)],
     ],
@@ -516,30 +546,14 @@ def probabilities_of_logits(row):
     return probs[0]
 
 
-@pytest.mark.parametrize(
-    ("logits", "expected"),
-    [
-        ([0, 0, 0], [1 / 3] * 3),
-        ([1e4, 1e4], [0.5, 0.5]),
-        ([-1e4, -1e4], [0.5, 0.5]),
-        ([10001, 10000], [1 / (1 + np.exp(-1)), 1 / (1 + np.e)]),
-        ([1e4, -1e4], [1, 0]),
-        ([-1e4, 1e4], [0, 1]),
-        ([3.4e38, -3.4e38], [1, 0]),
-        ([7], [1]),
-        # As these are not finite, the composed forward pass answers.
-        ([-INF, 0], [0, 1]),
-        ([0, -INF, 0], [0.5, 0, 0.5]),
-        ([INF, 0], [NAN, NAN]),
-        ([-INF, -INF], [NAN, NAN]),
-        ([NAN, 0], [NAN, NAN]),
-        ([0, NAN], [NAN, NAN]),
-        ([NAN], [NAN]),
-    ],
-    ids=str,
-)
-def test_probabilities_of_extreme_logits(logits, expected):
-    np.testing.assert_allclose(probabilities_of_logits(logits), expected, rtol=1e-6)
+@pytest.mark.parametrize("case", ROWS)
+def test_probabilities_of_extreme_logits(case):
+    # As some of these are not finite, the composed forward pass answers.
+    np.testing.assert_allclose(probabilities_of_logits(ROWS[case].logits), ROWS[case].probs, rtol=1e-6)
+
+
+def test_logits_may_be_as_far_apart_as_float32_allows():
+    assert probabilities_of_logits([3.4e38, -3.4e38]).tolist() == [1, 0]
 
 
 def test_a_damaged_image_has_no_probabilities_and_leaves_the_others_theirs():

@@ -160,7 +160,7 @@ def test_a_folder_that_holds_a_training_is_not_written_over(small_digits, tmp_pa
     assert (tmp_path / CHECKPOINT).read_bytes() == before
 
 
-def test_somebodys_own_mathematics_is_marked_and_judged_by_itself(small_digits, tmp_path, tanh_file):
+def test_somebodys_own_mathematics_is_marked_and_judged_by_itself(small_digits, tmp_path, tanh_file, no_pictures):
     request = TrainingRequest(recipe="sgd", kernels_file=tanh_file, epochs=2)
     trained, _ = run(request, small_digits, tmp_path / "out")
     found = write_report(trained, small_digits, tmp_path / "out")

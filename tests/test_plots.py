@@ -199,18 +199,23 @@ def lines_of(axes):
 # Of the 44 figures, those that differ from another one in less than what is drawn.
 SECOND_LOOKS = (
     "training, 300 epochs",
+    "training, no validation",
     "training, diverged at once",
+    "curves, four",
     "curves, one epoch",
     "drift, one epoch",
     "drift, all equal",
     "samples, one",
+    "samples, no answer",
     "samples, none",
     "mistakes",
+    "mistakes, none",
     "mistakes, one",
     "confusion, none",
     "confusion, one",
     "hidden, no digits",
     "hidden, 40",
+    "disagreements, one side",
     "disagreements, none",
     "claim, no intervals",
 )

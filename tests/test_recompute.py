@@ -27,7 +27,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     results = tmp_path / "results"
     write_run(results / "runs" / RUN_ID, run.record, run.interleaved, run.asv_results)
     pin(results, find_run(results))
-    (tmp_path / "README.md").write_text(f"before\n{readme.BEGIN}\n{readme.END}\nafter\n")
+    (tmp_path / "README.md").write_text(f"before\n{readme.BLOCK.begin}\n{readme.BLOCK.end}\nafter\n")
     readme.update(tmp_path / "README.md", summarise(find_run(results)))
     monkeypatch.setattr(workspace, "find_root", lambda: tmp_path)
     return tmp_path

@@ -10,7 +10,12 @@ from nnkernels.recipes import Optimizer
 from nnkernels.transforms import as_features, feature_scale
 from tests.backends import update_inplace
 
-IMAGES, PIXELS, HIDDEN, CLASSES = 101, 30, 6, 10  # of as many lanes as other tests' networks, compiled once
+IMAGES, PIXELS, HIDDEN, CLASSES = (
+    101,
+    30,
+    20,
+    10,
+)  # as most tests' networks, so that nothing is compiled for these alone
 BATCH_SIZE = 16  # six full batches and one of five images
 # Seven float32 steps, whose sums may be taken in another order. A forgotten image moves a weight by 1e-3.
 TOLERANCE = 2e-6

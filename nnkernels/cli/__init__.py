@@ -8,7 +8,7 @@ import warnings
 from rich.markup import escape
 
 # Importing a group registers its commands, in the order of the help.
-from nnkernels.cli import learn, measure, publish  # noqa: F401
+from nnkernels.cli import learn, measure, publish, regress  # noqa: F401
 from nnkernels.cli.shared import INTERRUPTED, app, err, note
 from nnkernels.errors import Interruption, NNKernelsError
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
 from rich import progress as rich_progress
 from rich.console import Console
@@ -18,6 +19,7 @@ from nnkernels.report.headline import preliminary
 @contextmanager
 def bench_progress(console: Console) -> Iterator[ShowProgress]:
     """Show a progress bar, and a preliminary result after each process; yield the function that moves the bar."""
+    import_module("scipy.special")  # for the intervals: now, and not while something is timed
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with rich_progress.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("discovering the benchmarks", total=1.0)

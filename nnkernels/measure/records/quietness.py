@@ -1,0 +1,150 @@
+"""How quiet this machine is, and what would make it quieter: as far as the system tells, and as a short spin shows."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nnkernels.measure.timing.threads import available_cpus, cgroup_quota
+
+ROOT = Path("/")
+
+# A machine within these limits is typical of those that the bounds of a check were chosen on.
+SPREAD_LIMIT = 0.05
+STEAL_LIMIT = 0.01
+OTHER_LOAD_LIMIT = 0.1
+
+SPIN_SECONDS = 1.0
+LOOP = range(20_000)  # of some tenths of a millisecond
+
+
+@dataclass(frozen=True)
+class Quietness:
+    """What could be read; None, or empty, where the system does not tell.
+
+    Attributes
+    ----------
+    cpus : int
+        That this process may use at once.
+    governors : tuple of str
+        Of the CPUs' frequencies, each once.
+    turbo, smt, virtual : bool or None
+        Whether frequencies may exceed the nominal one, whether cores are shared by two hardware threads, and whether
+        this is a virtual machine.
+    other_load : float or None
+        CPUs that others of this system kept busy while this process spun.
+    steal : float or None
+        The share of its CPU time that the host gave to others.
+    spread : float
+        How much longer than the median turn of the spin the slowest tenth took at least, as a share.
+    """
+
+    cpus: int
+    governors: tuple[str, ...]
+    turbo: bool | None
+    smt: bool | None
+    virtual: bool | None
+    other_load: float | None
+    steal: float | None
+    spread: float
+
+    @property
+    def typical(self) -> bool:
+        """Whether the spin, other load and steal time are within the limits."""
+        return (
+            self.spread <= SPREAD_LIMIT
+            and (self.steal or 0.0) <= STEAL_LIMIT
+            and (self.other_load or 0.0) <= OTHER_LOAD_LIMIT
+        )
+
+
+def look(root: Path = ROOT, seconds: float = SPIN_SECONDS) -> Quietness:
+    """Spin for a second, and read what the system tells of it."""
+    cpu = root / "sys" / "devices" / "system" / "cpu"
+    before, own, started = _cpu_ticks(root), time.process_time(), time.perf_counter()
+    spread = _spin(seconds)
+    elapsed, own, after = time.perf_counter() - started, time.process_time() - own, _cpu_ticks(root)
+    other_load = steal = None
+    if before and after:
+        passed = np.subtract(after, before) / os.sysconf("SC_CLK_TCK")
+        user, nice, system, _idle, _wait, irq, softirq, stolen = passed[:8]
+        other_load = float(max(0.0, (user + nice + system + irq + softirq - own) / elapsed))
+        steal = float(stolen / max(passed[:8].sum(), 1e-9))
+    return Quietness(
+        available_cpus(),
+        tuple(sorted({_text(path) for path in cpu.glob("cpu[0-9]*/cpufreq/scaling_governor")} - {""})),
+        _turbo(cpu),
+        {"1": True, "0": False}.get(_text(cpu / "smt" / "active")),
+        (" hypervisor" in flags) if (flags := _text(root / "proc" / "cpuinfo")) else None,
+        other_load,
+        steal,
+        spread,
+    )
+
+
+def advice(found: Quietness) -> list[str]:
+    """Say what would make the machine quieter, the most effective first; empty if nothing is known that would."""
+    told = []
+    if found.other_load is not None and found.other_load > OTHER_LOAD_LIMIT:
+        told.append(f"other programs keep {found.other_load:.2f} CPUs busy: end them, or measure later")
+    if found.steal is not None and found.steal > STEAL_LIMIT:
+        told.append(
+            f"the host gives {found.steal:.1%} of the CPU time to others: measure later, or on a dedicated host"
+        )
+    if slow := [name for name in found.governors if name != "performance"]:
+        told.append(f"the frequency governor is {', '.join(slow)}: cpupower frequency-set -g performance")
+    if found.turbo:
+        told.append("frequencies may exceed the nominal one, as heat allows: turn turbo off")
+    if found.smt:
+        told.append("two hardware threads share a core: turn SMT off (/sys/devices/system/cpu/smt/control)")
+    if found.cpus < 2:
+        told.append("there is one CPU, which the system itself needs, too: measure on two or more")
+    if cgroup_quota() is not None:
+        told.append("a cgroup quota stops processes in the middle of their work: measure without it")
+    if found.virtual and found.spread > SPREAD_LIMIT:
+        told.append("this is a virtual machine, whose neighbours cannot be seen here: a dedicated host has none")
+    return told
+
+
+def verdict(found: Quietness) -> str:
+    """Say in a sentence whether the machine is typical, with the limits."""
+    steal = "not known" if found.steal is None else f"{found.steal:.1%}"
+    load = "not known" if found.other_load is None else f"{found.other_load:.2f}"
+    return (
+        f"{'typical' if found.typical else 'not typical'}: in a spin of a second the slowest tenth took "
+        f"{found.spread:.1%} more than the median (limit {SPREAD_LIMIT:.0%}), steal time was {steal} (limit "
+        f"{STEAL_LIMIT:.0%}), CPUs that others kept busy: {load} (limit {OTHER_LOAD_LIMIT:g})"
+    )
+
+
+def _spin(seconds: float) -> float:
+    turns: list[float] = []
+    ends = time.perf_counter() + seconds
+    while not turns or time.perf_counter() < ends:
+        started = time.perf_counter()
+        for _ in LOOP:
+            pass
+        turns.append(time.perf_counter() - started)
+    return float(np.quantile(turns, 0.9) / np.median(turns) - 1)
+
+
+def _cpu_ticks(root: Path) -> list[int]:
+    """Return the ticks of all CPUs together: user, nice, system, idle, wait, irq, softirq, steal; empty if unknown."""
+    fields = _text(root / "proc" / "stat").partition("\n")[0].split()
+    return [int(field) for field in fields[1:9]] if fields[:1] == ["cpu"] and len(fields) >= 9 else []
+
+
+def _turbo(cpu: Path) -> bool | None:
+    off = {"0": True, "1": False}.get(_text(cpu / "intel_pstate" / "no_turbo"))
+    return {"1": True, "0": False}.get(_text(cpu / "cpufreq" / "boost")) if off is None else off
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace").strip()
+    except OSError:
+        return ""

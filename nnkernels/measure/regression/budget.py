@@ -1,0 +1,122 @@
+"""A budget: what one of our backends may take at most, as a share of another's time in the same turns."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nnkernels.errors import ConfigurationError, UnknownNameError
+from nnkernels.measure.regression import rule
+from nnkernels.measure.regression.comparisons import SCENARIOS, Comparison
+from nnkernels.measure.regression.pairs import Pair
+
+FIELDS = {"scenario": str, "backend": str, "against": str, "at_most": (int, float)}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The time of ``backend`` is to be at most ``at_most`` times that of ``against``."""
+
+    scenario: str
+    backend: str
+    against: str
+    at_most: float
+
+
+@dataclass(frozen=True)
+class BudgetVerdict:
+    """What was measured of a limit in the working tree: the ratio with its two-sided interval.
+
+    Attributes
+    ----------
+    at_least : float
+        The one-sided bound: the limit is exceeded if this is above it.
+    """
+
+    limit: Limit
+    ratio: float
+    low: float
+    high: float
+    at_least: float
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether the ratio is above the limit."""
+        return self.at_least > self.limit.at_most
+
+    @property
+    def kept(self) -> bool:
+        """Whether the ratio is below the limit, interval and all; else it is undecided, or exceeded."""
+        return self.high <= self.limit.at_most
+
+
+def read_budget(path: Path) -> list[Limit]:
+    """Read a TOML file of tables ``[[limit]]`` with ``scenario``, ``backend``, ``against`` and ``at_most``.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is missing or damaged, or a table of it has other fields.
+    """
+    try:
+        tables = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path}: is no TOML: {error}") from error
+    found = tables.get("limit")
+    if set(tables) != {"limit"} or not isinstance(found, list) or not found:
+        raise ConfigurationError(f"{path}: expected tables [[limit]] and nothing else; found {', '.join(tables)}")
+    return [_limit(path, i, table) for i, table in enumerate(found, start=1)]
+
+
+def _limit(path: Path, number: int, table: object) -> Limit:
+    where = f"{path}, limit {number}"
+    if not isinstance(table, dict) or set(table) != set(FIELDS):
+        raise ConfigurationError(f"{where}: expected exactly {', '.join(FIELDS)}")
+    for name, kind in FIELDS.items():
+        if not isinstance(table[name], kind) or isinstance(table[name], bool):  # type: ignore[arg-type]
+            raise ConfigurationError(f"{where}: {name} is {table[name]!r}")
+    if not (np.isfinite(table["at_most"]) and table["at_most"] > 0):
+        raise ConfigurationError(f"{where}: at_most is {table['at_most']}; expected a positive ratio")
+    if table["scenario"] not in SCENARIOS:
+        raise UnknownNameError("scenario", table["scenario"], tuple(SCENARIOS))
+    if table["backend"] == table["against"]:
+        raise ConfigurationError(f"{where}: {table['backend']} is set against itself")
+    return Limit(**{**table, "at_most": float(table["at_most"])})
+
+
+def require_measured(limits: Sequence[Limit], comparisons: Sequence[Comparison]) -> None:
+    """Raise ConfigurationError if a limit is about a backend or scenario that is not measured."""
+    names = {comparison.name for comparison in comparisons}
+    for limit in limits:
+        for backend in (limit.backend, limit.against):
+            if f"{backend} {limit.scenario}" not in names:
+                raise ConfigurationError(
+                    f"the budget limits {backend} in {limit.scenario}, which is not measured: choose more by "
+                    "--backends and --scenarios"
+                )
+
+
+def judge_budget(
+    limits: Sequence[Limit], comparisons: Sequence[Comparison], pairs: Sequence[Pair], error: float
+) -> list[BudgetVerdict]:
+    """Judge each limit by the working tree's segments, of the pairs of processes that measured both backends."""
+    units = {comparison.name: comparison.units for comparison in comparisons}
+    return [_judged(limit, units, pairs, error) for limit in limits]
+
+
+def _judged(limit: Limit, units: dict[str, int], pairs: Sequence[Pair], error: float) -> BudgetVerdict:
+    first, second = (f"{backend} {limit.scenario}" for backend in (limit.backend, limit.against))
+    values = [
+        np.median(np.log(pair.nanoseconds[first]["tree"]) - np.log(pair.nanoseconds[second]["tree"]))
+        - np.log(units[first] / units[second])
+        for pair in pairs
+        if first in pair.nanoseconds and second in pair.nanoseconds
+    ]
+    found = rule.judge(np.array(values), error)
+    return BudgetVerdict(limit, found.ratio, found.low, found.high, found.at_least)

@@ -1,0 +1,83 @@
+"""A check: the working tree against a base commit, from the names of both to the record of what was measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from nnkernels.data import Dataset
+from nnkernels.errors import ConfigurationError
+from nnkernels.measure.correctness.compiled import require_compiled
+from nnkernels.measure.records import provenance
+from nnkernels.measure.regression import rule
+from nnkernels.measure.regression.base_worktree import base_worktree, changed_files, find_commit
+from nnkernels.measure.regression.budget import Limit, require_measured
+from nnkernels.measure.regression.comparisons import Comparison
+from nnkernels.measure.regression.measuring import Plan, Tell, measure
+from nnkernels.measure.regression.record import CheckRecord, now
+from nnkernels.measure.regression.sides import Tree
+
+PACKAGE_FOLDER = "nnkernels"
+
+
+def run_check(
+    root: Path,
+    base: str,
+    dataset: Dataset,
+    comparisons: Sequence[Comparison],
+    plan: Plan,
+    limits: Sequence[Limit] = (),
+    neighbour: bool = False,
+    tell: Tell = lambda _: None,
+) -> CheckRecord:
+    """Measure the nnkernels of a working tree, as it is now, against that of a commit.
+
+    Parameters
+    ----------
+    root : Path
+        The working tree.
+    base : str
+        A commit, by any of its names.
+    limits : sequence of Limit
+        What else is judged; it only counts for the error that is left to each comparison.
+    neighbour : bool
+        Whether the caller has started a busy neighbour; it is recorded.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such commit, or a limit is about something that is not measured.
+    GateError, MeasurementError
+        If a side cannot be measured.
+    """
+    require_compiled()
+    require_measured(limits, comparisons)
+    if not (plan.minutes > 0 and plan.resolve > 0):
+        raise ConfigurationError("the time limit and the resolution have to be positive")
+    commit = find_commit(root, base)
+    started, recorded_at = time.monotonic(), now()
+    error = rule.error_of_each(len(comparisons) + len(limits))
+    with base_worktree(root, commit) as checked_out:
+        sides = Tree("base", checked_out), Tree("tree", root)
+        ready, pairs = measure(*sides, dataset, comparisons, plan, error, tell)
+    return CheckRecord(
+        recorded_at=recorded_at,
+        method=plan.method(),
+        error=error,
+        base=commit,
+        tree=_state(root),
+        machine=provenance.machine_name(),
+        dataset=dataset.name,
+        neighbour=neighbour,
+        seconds=round(time.monotonic() - started, 1),
+        comparisons=ready,
+        pairs=pairs,
+        provenance=provenance.collect(dataset, timed=True),
+    )
+
+
+def _state(root: Path) -> str:
+    commit = find_commit(root, "HEAD")
+    changed = changed_files(root, commit, PACKAGE_FOLDER)
+    return f"{commit} with changes in {', '.join(changed)}" if changed else commit

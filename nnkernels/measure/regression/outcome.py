@@ -1,0 +1,88 @@
+"""What a check found, derived from what it measured: verdicts, and the status that the command ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nnkernels.measure.regression import rule
+from nnkernels.measure.regression.budget import BudgetVerdict, Limit, judge_budget
+from nnkernels.measure.regression.comparisons import Comparison
+from nnkernels.measure.regression.measuring import log_ratios
+from nnkernels.measure.regression.record import CheckRecord
+
+NOTHING_WORSE, WORSE, NOT_MEASURED = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found of a comparison.
+
+    Attributes
+    ----------
+    verdict : Verdict or None
+        None where no pair of processes came to an end.
+    resolve : float
+        The slowdown, as a share, that was to be found.
+    """
+
+    comparison: Comparison
+    verdict: rule.Verdict | None
+    resolve: float
+
+    @property
+    def slower(self) -> bool:
+        """Whether the tree is slower than the base."""
+        return self.verdict is not None and self.verdict.slower
+
+    @property
+    def resolved(self) -> bool:
+        """Whether a slowdown of the size that was to be found would have been."""
+        return self.verdict is not None and self.verdict.resolution <= self.resolve
+
+    @property
+    def words(self) -> str:
+        """The verdict in words."""
+        if self.slower:
+            return "slower"
+        return "not slower" if self.resolved else "not resolved"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check found.
+
+    Attributes
+    ----------
+    error : float
+        The probability of a false alarm of each comparison.
+    """
+
+    found: Sequence[Found]
+    budget: Sequence[BudgetVerdict]
+    error: float
+
+    @property
+    def check_error(self) -> float:
+        """The greatest probability of any false alarm."""
+        return self.error * (len(self.found) + len(self.budget))
+
+    @property
+    def status(self) -> int:
+        """The exit status: 1 if anything is worse, else 2 if anything could not be measured, else 0."""
+        if any(one.slower for one in self.found) or any(one.exceeded for one in self.budget):
+            return WORSE
+        if not all(one.resolved for one in self.found) or not all(one.kept for one in self.budget):
+            return NOT_MEASURED
+        return NOTHING_WORSE
+
+
+def outcome_of(record: CheckRecord, limits: Sequence[Limit] = ()) -> Outcome:
+    """Judge what a check measured."""
+    found = []
+    for comparison in record.comparisons:
+        values = log_ratios(record.pairs, comparison.name)
+        verdict = rule.judge(values, record.error) if len(values) else None
+        found.append(Found(comparison, verdict, record.method["resolve"]))
+    budget = judge_budget(limits, record.comparisons, record.pairs, record.error) if record.pairs else []
+    return Outcome(found, budget, record.error)

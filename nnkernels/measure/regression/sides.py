@@ -1,0 +1,201 @@
+"""The processes of the two sides, as seen from the process that compares them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnkernels.data import LabelledImages
+from nnkernels.data.cache import cache_folder
+from nnkernels.errors import MeasurementError
+from nnkernels.measure.records.environment import timed_environment
+from nnkernels.measure.regression import side_process
+from nnkernels.measure.regression.comparisons import recipe_fields
+from nnkernels.parameters import FloatArray, Parameters
+from nnkernels.recipes import Recipe
+
+ANY_CPU = -1
+LONGEST_SECONDS = 900.0  # that a process may live, compiling included
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A side: the nnkernels of a folder.
+
+    Attributes
+    ----------
+    name : str
+        What messages call it.
+    root : Path
+        The folder that holds the package.
+    """
+
+    name: str
+    root: Path
+
+
+class SideProcess:
+    """A fresh process that measures the nnkernels of a tree on one CPU.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the data lie.
+    cpu : int
+        The CPU that it is pinned to, or ``ANY_CPU``.
+    """
+
+    def __init__(self, tree: Tree, folder: Path, cpu: int) -> None:
+        self.tree = tree
+        self.errors = open(folder / f"{tree.name}-{cpu}.log", "w+b")  # noqa: SIM115  (closed with the process)
+        self.child = subprocess.Popen(
+            # -P: the program's own folder is not on the path.
+            [sys.executable, "-P", side_process.__file__, str(folder), str(cpu)],
+            cwd=folder,
+            env=_environment(tree.root),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+            encoding="utf-8",
+        )
+        self.watch = threading.Timer(LONGEST_SECONDS, self.child.kill)
+        self.watch.daemon = True
+        self.watch.start()
+
+    def tell(self, do: str, **arguments: Any) -> None:
+        """Send a request; its answer has to be fetched by :meth:`answer`."""
+        assert self.child.stdin is not None
+        with contextlib.suppress(OSError):  # the answer, which does not come, says so
+            self.child.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
+            self.child.stdin.flush()
+
+    def answer(self) -> Any:
+        """Return the answer to the oldest request.
+
+        Raises
+        ------
+        MeasurementError
+            If the request led to an error, or the process has ended.
+        """
+        assert self.child.stdout is not None
+        line = self.child.stdout.readline()
+        if not line.endswith("\n"):
+            self.child.wait()
+            self.errors.seek(0)
+            last = self.errors.read().decode("utf-8", "replace").strip().splitlines()[-1:] or ["it says nothing"]
+            raise MeasurementError(f"{self.tree.name}: its process ended with {_status(self.child)}: {last[0]}")
+        found = json.loads(line)
+        if "error" in found:
+            raise MeasurementError(f"{self.tree.name}: {found['error']}")
+        return found["answer"]
+
+    def ask(self, do: str, **arguments: Any) -> Any:
+        """Send a request and return its answer; raises what :meth:`answer` does."""
+        self.tell(do, **arguments)
+        return self.answer()
+
+    def require_own_package(self) -> None:
+        """Raise MeasurementError if what the process measures is not the nnkernels of its tree."""
+        package = Path(self.ask("where")["package"]).resolve()
+        if not package.is_relative_to(self.tree.root.resolve()):
+            raise MeasurementError(
+                f"{self.tree.name}: Python finds another nnkernels than that of the tree: does it hold the package, "
+                "and does something put a folder before PYTHONPATH?"
+            )
+
+    def move(self, cpu: int) -> None:
+        """Pin the process to another CPU."""
+        if cpu != ANY_CPU:
+            os.sched_setaffinity(self.child.pid, {cpu})
+
+    def end(self) -> None:
+        """End the process."""
+        self.watch.cancel()
+        self.child.kill()  # what it has told is all that it was for
+        with contextlib.suppress(OSError):  # what was still to be written
+            self.child.__exit__(None, None, None)
+        self.errors.close()
+
+
+@contextlib.contextmanager
+def started(tree: Tree, folder: Path, cpu: int = ANY_CPU) -> Iterator[SideProcess]:
+    """Start a process and end it afterwards."""
+    process = SideProcess(tree, folder, cpu)
+    try:
+        yield process
+    finally:
+        process.end()
+
+
+class OnSide:
+    """A contender of a side's process, for the gate: what it is given and what it returns travel in files."""
+
+    whole_epochs_only = False
+    threads_can_change = False
+
+    def __init__(self, process: SideProcess, backend: str, folder: Path) -> None:
+        self.process, self.backend, self.folder = process, backend, folder
+        self.prefix = f"gate-{process.tree.name}"
+
+    def use_threads(self, threads: int) -> None:
+        """Do nothing: it is one thread."""
+
+    def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
+        """Prepare it from these parameters, with the images that lie in the folder."""
+        np.savez(self.folder / f"{self.prefix}-start.npz", **parameters._asdict())
+        self.process.ask(
+            "prepare", backend=self.backend, recipe=recipe_fields(recipe), start=f"{self.prefix}-start.npz"
+        )
+
+    def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
+        """Train."""
+        np.savez(self.folder / f"{self.prefix}-stretch.npz", order=order, learning_rates=learning_rates)
+        self.process.ask("advance", stretch=f"{self.prefix}-stretch.npz")
+
+    def predict(self, X: npt.NDArray[Any]) -> FloatArray:
+        """Return the probabilities."""
+        np.save(self.folder / f"{self.prefix}-images.npy", X)
+        self.process.ask("predict", images=f"{self.prefix}-images.npy", predictions=f"{self.prefix}-predictions.npy")
+        found: FloatArray = np.load(self.folder / f"{self.prefix}-predictions.npy", allow_pickle=False)
+        return found
+
+    def parameters(self) -> Parameters:
+        """Return the parameters."""
+        self.process.ask("parameters", parameters=f"{self.prefix}-parameters.npz")
+        with np.load(self.folder / f"{self.prefix}-parameters.npz", allow_pickle=False) as arrays:
+            return Parameters(**arrays)
+
+    def close(self) -> None:
+        """Do nothing: the process ends by itself."""
+
+
+def _environment(root: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a side: without what distorts, its tree first on the path.
+
+    Compiled kernels are kept where the next check finds them, under a hash of their sources, so that a base is compiled
+    once and not at each check.
+    """
+    found = timed_environment(environ)
+    found["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), found.get("PYTHONPATH")]))
+    found.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "check"))
+    return found
+
+
+def _status(child: subprocess.Popen[str]) -> str:
+    if child.returncode < 0:
+        with contextlib.suppress(ValueError):
+            return f"signal {signal.Signals(-child.returncode).name}"
+    return f"status {child.returncode}"

@@ -1,0 +1,176 @@
+"""A check and a self-test as people read them: a table on the terminal, or Markdown for a pull request or a page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+
+from nnkernels.measure.regression.budget import BudgetVerdict
+from nnkernels.measure.regression.outcome import NOTHING_WORSE, WORSE, Found, Outcome
+from nnkernels.measure.regression.record import CheckRecord
+from nnkernels.measure.regression.rule import CONFIDENCE, POWER
+from nnkernels.measure.regression.selftest import Figures, Rate, figures_of
+from nnkernels.report.formats import significant
+from nnkernels.report.layout import Column, markdown, show
+
+HASH_LENGTH = 8
+ANY = f"in brackets: {CONFIDENCE:.0%} intervals"
+
+
+def show_check(console: Console, record: CheckRecord, outcome: Outcome) -> None:
+    """Print the tables of a check, and what follows from them."""
+    show(console, _title(record), _columns(outcome), [] if outcome.budget else _notes(record, outcome))
+    if outcome.budget:
+        show(console, "Budget", _budget_columns(outcome.budget), _notes(record, outcome))
+    console.print(f"[bold]{escape(conclusion(outcome))}[/]", highlight=False, soft_wrap=not console.is_terminal)
+
+
+def check_markdown(record: CheckRecord, outcome: Outcome) -> str:
+    """Return a check as Markdown."""
+    parts = [f"**{conclusion(outcome)}**", _title(record) + ".", markdown(_columns(outcome))]
+    if outcome.budget:
+        parts.append(markdown(_budget_columns(outcome.budget)))
+    parts.append("\n".join(f"- {note}" for note in _notes(record, outcome)))
+    return "\n\n".join(parts)
+
+
+def conclusion(outcome: Outcome) -> str:
+    """Say what a check found, in a sentence: what is worse, or what could not be measured and why."""
+    slower = [f"{one.comparison.name} ({_ratio(one)} x the time)" for one in outcome.found if one.slower]
+    exceeded = [f"{_limit(one)} ({_interval(one)})" for one in outcome.budget if one.exceeded]
+    if outcome.status == WORSE:
+        parts = [f"slower: {', '.join(slower)}"] if slower else []
+        parts += [f"over budget: {', '.join(exceeded)}"] if exceeded else []
+        return "Worse. " + "; ".join(parts)
+    if outcome.status == NOTHING_WORSE:
+        worst = max(one.verdict.resolution for one in outcome.found if one.verdict)
+        return f"Nothing is worse: a slowdown of {_percent(worst)} would have been found with {POWER:.0%} probability"
+    reasons = [f"{one.comparison.name} ({_finds(one)})" for one in outcome.found if not one.resolved]
+    undecided = [f"{_limit(one)} ({_interval(one)})" for one in outcome.budget if not one.kept]
+    parts = [f"too noisy, or too little time, for {', '.join(reasons)}"] if reasons else []
+    parts += [f"undecided: {', '.join(undecided)}"] if undecided else []
+    return f"Not measured. {'; '.join(parts)}. Allow more --minutes, a coarser --resolve, or fewer comparisons"
+
+
+def show_selftest(console: Console, records: Sequence[CheckRecord]) -> None:
+    """Print the figures of a machine's self-test."""
+    machine = records[0].machine if records else "this machine"
+    show(console, f"The check on {machine}", _figure_columns(figures_of(records)), _figure_notes(records))
+
+
+def selftest_markdown(records: Sequence[CheckRecord]) -> str:
+    """Return the figures of the self-tests, a table a machine, for a page that states the method."""
+    parts = []
+    for machine in sorted({record.machine for record in records}):
+        of_machine = [record for record in records if record.machine == machine]
+        parts += [f"**{machine}**", markdown(_figure_columns(figures_of(of_machine)))]
+        parts.append("\n".join(f"- {note}" for note in _figure_notes(of_machine)))
+    return "\n\n".join(parts)
+
+
+def _title(record: CheckRecord) -> str:
+    tree = record.tree[:HASH_LENGTH] + (" with uncommitted changes" if " with changes " in record.tree else "")
+    return f"The working tree ({tree}) against {record.base[:HASH_LENGTH]}, on {record.dataset}, one thread"
+
+
+def _columns(outcome: Outcome) -> list[Column]:
+    found = outcome.found
+    return [
+        Column("backend", [one.comparison.backend for one in found], identity=True),
+        Column("scenario", [one.comparison.scenario for one in found], identity=True),
+        Column("x base's time", [_ratio(one) for one in found], right=True),
+        Column("at least", [significant(one.verdict.at_least) if one.verdict else "-" for one in found], right=True),
+        Column("finds", [_finds(one, "-") for one in found], right=True),
+        Column("pairs", [str(one.verdict.pairs if one.verdict else 0) for one in found], right=True),
+        Column("verdict", [one.words for one in found]),
+    ]
+
+
+def _notes(record: CheckRecord, outcome: Outcome) -> list[str]:
+    return [
+        f"x base's time: median of pairs of fresh processes, {ANY}. Slower: the one-sided bound (at least) is above 1.",
+        f"False alarms: {_percent(outcome.error)} of comparisons, at most {_percent(outcome.check_error)} of checks "
+        "like this one.",
+        f"Finds: the slowdown that would have been found with a probability of {POWER:.0%}, from the spread that was "
+        f"seen; asked for: {_percent(record.method['resolve'])}.",
+    ]
+
+
+def _budget_columns(budget: Sequence[BudgetVerdict]) -> list[Column]:
+    words = ["exceeded" if one.exceeded else "kept" if one.kept else "undecided" for one in budget]
+    return [
+        Column("backend", [one.limit.backend for one in budget], identity=True),
+        Column("against", [one.limit.against for one in budget], identity=True),
+        Column("scenario", [one.limit.scenario for one in budget], identity=True),
+        Column("share of its time", [_interval(one) for one in budget], right=True),
+        Column("at most", [significant(one.limit.at_most) for one in budget], right=True),
+        Column("verdict", words),
+    ]
+
+
+def _figure_columns(figures: Sequence[Figures]) -> list[Column]:
+    return [
+        Column("machine is", ["beside a neighbour" if one.neighbour else "quiet" for one in figures], identity=True),
+        Column("injected", [f"{one.injected:.0%}" if one.injected else "nothing" for one in figures], identity=True),
+        Column("checks", [str(one.checks) for one in figures], right=True),
+        Column("called slower", [_rate(one.alarms) for one in figures], right=True),
+        Column("where it could be seen", [_rate(one.alarms_where_resolved) for one in figures], right=True),
+        Column("interval holds truth", [_rate(one.covered) for one in figures], right=True),
+        Column("not resolved", [_rate(one.not_resolved) for one in figures], right=True),
+        Column("checks ended with 2", [_rate(one.not_measured) for one in figures], right=True),
+        Column("finds, median", [_percent(one.resolution) for one in figures], right=True),
+        Column("a check takes", [f"{one.seconds:.0f} s" for one in figures], right=True),
+    ]
+
+
+def _figure_notes(records: Sequence[CheckRecord]) -> list[str]:
+    if not records:
+        return []
+    method = records[0].method
+    return [
+        "The same commit on both sides; injected: one batch in so many is done twice by one side. Called slower: false "
+        "alarms where nothing was injected, detections elsewhere.",
+        "Where it could be seen: comparisons whose own resolution is no worse than what was injected (than "
+        f"{_percent(method['resolve'])} where nothing was).",
+        f"The rule allows {_percent(method['comparison_error'])} of false alarms a comparison, and measures for at "
+        f"most {method['minutes']:g} minutes. Shares: count of cases, {ANY} (Clopper and Pearson).",
+        f"Method version {method['version']}; {len(records)} checks on {records[0].dataset}, "
+        f"{records[0].recorded_at[:10]} to {records[-1].recorded_at[:10]}.",
+    ]
+
+
+def _rate(rate: Rate) -> str:
+    if not rate.cases:
+        return "-"
+    share = f"{100 * rate.count / rate.cases:.1f} %"
+    return f"{share} ({rate.count} of {rate.cases}) [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
+
+
+def _ratio(found: Found) -> str:
+    if found.verdict is None:
+        return "-"
+    return f"{found.verdict.ratio:.3f} [{found.verdict.low:.3f}, {found.verdict.high:.3f}]"
+
+
+def _finds(found: Found, nothing: str = "no pair of processes came to an end") -> str:
+    if found.verdict is None:
+        return nothing
+    if math.isinf(found.verdict.resolution):
+        return f"nothing yet, {found.verdict.pairs} pairs"
+    return _percent(found.verdict.resolution)
+
+
+def _interval(verdict: BudgetVerdict) -> str:
+    return f"{significant(verdict.ratio)} [{significant(verdict.low)}, {significant(verdict.high)}]"
+
+
+def _limit(verdict: BudgetVerdict) -> str:
+    limit = verdict.limit
+    return f"{limit.backend} / {limit.against} in {limit.scenario}, at most {limit.at_most:g}"
+
+
+def _percent(share: float) -> str:
+    return "-" if math.isinf(share) else f"{significant(100 * share)} %"

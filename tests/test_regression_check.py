@@ -1,0 +1,500 @@
+"""`nnkernels check`: the base in a worktree, the work of both sides, what follows from measurements, the record."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from nnkernels import Dataset
+from nnkernels.cli.shared import app
+from nnkernels.data.folder import write_folder
+from nnkernels.errors import ConfigurationError, GateError, MeasurementError, ResultsError, UnknownNameError
+from nnkernels.measure.correctness import gate
+from nnkernels.measure.regression import check as check_module
+from nnkernels.measure.regression import side_process
+from nnkernels.measure.regression.base_worktree import base_worktree, changed_files, find_commit
+from nnkernels.measure.regression.budget import Limit, judge_budget, read_budget
+from nnkernels.measure.regression.comparisons import BACKENDS, SCENARIOS, Comparison, choose, recipe_fields, write_data
+from nnkernels.measure.regression.measuring import Collected, Plan
+from nnkernels.measure.regression.outcome import outcome_of
+from nnkernels.measure.regression.pairs import Pair, log_ratio, measure_pair, warm_up
+from nnkernels.measure.regression.record import read_record, write_record
+from nnkernels.measure.regression.sides import OnSide, Tree, started
+from nnkernels.recipes import SGD
+from nnkernels.report.regression import check_markdown, conclusion
+from tests.made_up_checks import TWO, git, new_checkout, pairs_of, record_of
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    return new_checkout(tmp_path / "checkout")
+
+
+def worktrees(root: Path) -> list[str]:
+    return [line for line in git(root, "worktree", "list", "--porcelain").splitlines() if line.startswith("worktree ")]
+
+
+class TestBaseWorktree:
+    def test_the_base_is_checked_out_and_gone_afterwards(self, checkout: Path) -> None:
+        with base_worktree(checkout, find_commit(checkout, "HEAD~1")) as base:
+            assert (base / "nnkernels" / "kernel.py").read_text("utf-8") == "old\n"
+            assert len(worktrees(checkout)) == 2
+        assert not base.exists()
+        assert not base.parent.exists()
+        assert len(worktrees(checkout)) == 1
+
+    def test_a_dirty_tree_stays_as_it_is(self, checkout: Path) -> None:
+        (checkout / "nnkernels" / "kernel.py").write_text("edited\n", "utf-8")
+        (checkout / "nnkernels" / "other.py").write_text("untracked\n", "utf-8")
+        before = git(checkout, "status", "--porcelain")
+        with base_worktree(checkout, find_commit(checkout, "HEAD")) as base:
+            assert (base / "nnkernels" / "kernel.py").read_text("utf-8") == "new\n"
+            assert not (base / "nnkernels" / "other.py").exists()
+        assert git(checkout, "status", "--porcelain") == before
+        assert changed_files(checkout, "HEAD", "nnkernels") == ["nnkernels/kernel.py", "nnkernels/other.py"]
+        assert changed_files(checkout, "HEAD", "bench") == []
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ZeroDivisionError])
+    def test_it_is_removed_whatever_happens(self, checkout: Path, error: type[BaseException]) -> None:
+        seen = []
+
+        def use() -> None:
+            with base_worktree(checkout, "HEAD") as base:
+                seen.append(base)
+                (base / "nnkernels" / "__pycache__").mkdir()
+                (base / "nnkernels" / "kernel.py").write_text("changed by whoever runs there", "utf-8")
+                raise error
+
+        with pytest.raises(error):
+            use()
+        assert not seen[0].parent.exists()
+        assert len(worktrees(checkout)) == 1
+
+    def test_hooks_and_the_variables_of_hooks_have_no_say(
+        self, checkout: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        hook = checkout / ".git" / "hooks" / "post-checkout"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\ntouch {checkout}/seen\n", "utf-8")
+        hook.chmod(0o755)
+        monkeypatch.setenv("GIT_DIR", str(checkout.parent))
+        monkeypatch.setenv("GIT_INDEX_FILE", str(checkout.parent / "index"))
+        with base_worktree(checkout, "main~1") as base:
+            assert (base / "nnkernels" / "kernel.py").read_text("utf-8") == "old\n"
+        assert not (checkout / "seen").exists()
+
+    @pytest.mark.parametrize("name", ["nowhere", "--help", "HEAD:nnkernels", ""])
+    def test_what_is_no_commit_is_said(self, checkout: Path, name: str) -> None:
+        with pytest.raises(ConfigurationError, match="there is no commit"):
+            find_commit(checkout, name)
+
+    def test_a_folder_without_history_is_said(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigurationError, match="there is no commit"):
+            find_commit(tmp_path, "HEAD")
+
+
+class Counting:
+    """A contender that remembers which images it was trained on, in which batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[list[int], float]] = []
+
+    def advance(self, order: np.ndarray, learning_rates: np.ndarray) -> None:
+        assert len(learning_rates) == math.ceil(len(order) / 4)
+        for i, rate in enumerate(learning_rates):
+            self.batches.append((order[4 * i : 4 * i + 4].tolist(), float(rate)))
+
+
+class TestInjectedSlowdown:
+    @pytest.mark.parametrize("every", [100, 50, 20, 10, 5, 2])
+    def test_it_does_the_stated_extra_work_and_nothing_else(self, every: int) -> None:
+        contender, scratch, plain = Counting(), Counting(), Counting()
+        slowed = side_process.Repeating(contender, scratch, every, batch_size=4)
+        order, rates = np.arange(4 * 37), np.linspace(0.1, 0.2, 37).astype(np.float32)
+        for _ in range(2 * every):  # stretches that are no multiples of `every`
+            slowed.advance(order, rates)
+            plain.advance(order, rates)
+        assert contender.batches == plain.batches
+        assert slowed.batches == len(contender.batches) == 74 * every
+        assert slowed.repeated == len(scratch.batches) == 74
+        assert scratch.batches == plain.batches[every - 1 :: every]
+
+    def test_the_last_batch_may_be_shorter(self) -> None:
+        contender, scratch = Counting(), Counting()
+        side_process.Repeating(contender, scratch, 2, batch_size=4).advance(np.arange(14), np.ones(4, np.float32))
+        assert [images for images, _ in scratch.batches] == [[4, 5, 6, 7], [12, 13]]
+
+    def test_only_training_can_be_slowed(self) -> None:
+        assert [one.injected for one in choose(["numpy"], ["epoch"], repeat_every=50)] == [0.02]
+        with pytest.raises(ConfigurationError, match="no batches"):
+            choose(["numpy"], ["one-image"], repeat_every=50)
+
+
+@pytest.fixture
+def data_folder(small_digits: Dataset, tmp_path: Path) -> Path:
+    write_data(small_digits, tmp_path)
+    return tmp_path
+
+
+class TestSides:
+    def test_a_side_answers_and_says_what_went_wrong(self, data_folder: Path) -> None:
+        requests = [
+            {"do": "add", **Comparison("numpy", "epoch").work(3)},
+            {"do": "run", "work": 0, "times": 2},
+            {"do": "add", **Comparison("nobody", "epoch").work(3)},
+            {"do": "add", **Comparison("numpy", "one-image").work(5)},
+            {"do": "run", "work": 1},
+        ]
+        answers = io.StringIO()
+        side_process.serve(
+            side_process.Side(data_folder), io.StringIO("\n".join(map(json.dumps, requests)) + "\n"), answers
+        )
+        added, times, unknown, added_too, more = map(json.loads, answers.getvalue().splitlines())
+        assert (added, added_too) == ({"answer": 0}, {"answer": 1})
+        assert len(times["answer"]) == 2
+        assert min(*times["answer"], *more["answer"]) > 0
+        assert "unknown backend 'nobody'" in unknown["error"] or "unknown contender 'nobody'" in unknown["error"]
+
+    def test_work_trains_and_predicts_as_many_as_it_says(
+        self, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        side = side_process.Side(data_folder)
+        fake = SimpleNamespace(seen=[], asked=[])
+        fake.advance = lambda order, rates: fake.seen.append((order.copy(), rates))
+        fake.predict = lambda X: fake.asked.append(X.shape)
+        monkeypatch.setattr(side, "_contender", lambda *_: fake)
+        side.add(**Comparison("numpy", "epoch").work(30))
+        side.run(0, times=2)
+        stretches = [order for order, _ in fake.seen]
+        assert [len(order) for order in stretches] == [960] * 3
+        assert not set(stretches[0]) & set(stretches[1])  # through the epoch, and from its start again
+        np.testing.assert_array_equal(stretches[0], stretches[2])
+        np.testing.assert_array_equal(fake.seen[0][1], SGD.learning_rates(0, 960))
+        side.add(**Comparison("numpy", "one-image").work(7))
+        side.add(**Comparison("numpy", "10000-images").work(2))
+        assert fake.asked == [(1, 784)] * 7 + [(10_000, 784)] * 2
+
+    def test_the_gate_judges_a_side_in_its_own_process(self, data_folder: Path, small_digits: Dataset) -> None:
+        with started(Tree("tree", ROOT), data_folder) as process:
+            process.require_own_package()
+            contender = OnSide(process, "numpy", data_folder)
+            for scenario in SCENARIOS.values():
+                assert gate.require("numpy", contender, small_digits, scenario.recipe).passed
+            with pytest.raises(MeasurementError, match=r"tree: .*unknown"):
+                OnSide(process, "nobody", data_folder).prepare(contender.parameters(), small_digits.training, SGD)
+        assert process.child.returncode is not None
+
+    def test_another_package_than_that_of_the_tree_is_refused(self, data_folder: Path, tmp_path: Path) -> None:
+        with started(Tree("base", tmp_path), data_folder) as process, pytest.raises(MeasurementError, match="another"):
+            process.require_own_package()
+
+    def test_a_process_that_breaks_down_is_named_with_its_last_words(self, data_folder: Path) -> None:
+        broken = data_folder / "broken" / "nnkernels" / "contenders"
+        broken.mkdir(parents=True)
+        (broken.parent / "__init__.py").touch()
+        last_words = "import os, sys\nprint('out of order', file=sys.stderr, flush=True)\nos._exit(3)\n"
+        (broken / "__init__.py").write_text(last_words, "utf-8")
+        with (
+            started(Tree("base", data_folder / "broken"), data_folder) as process,
+            pytest.raises(MeasurementError, match="base: its process ended with status 3: out of order"),
+        ):
+            process.require_own_package()
+
+    def test_recipes_travel_whole(self, data_folder: Path) -> None:
+        side = side_process.Side(data_folder)
+        for scenario in SCENARIOS.values():
+            assert side._recipe(json.loads(json.dumps(recipe_fields(scenario.recipe)))) == scenario.recipe
+
+
+class TestOutcome:
+    def test_nothing_worse(self) -> None:
+        outcome = outcome_of(record_of(TWO, pairs_of(TWO, 1.0)))
+        assert outcome.status == 0
+        assert "would have been found with 80% probability" in conclusion(outcome)
+
+    def test_something_worse_is_named_with_its_interval(self) -> None:
+        pairs = [
+            Pair(0, {**one.nanoseconds, "fused epoch": other.nanoseconds["fused epoch"]})
+            for one, other in zip(pairs_of(TWO, 1.0), pairs_of(TWO, 1.03), strict=True)
+        ]
+        outcome = outcome_of(record_of(TWO, pairs))
+        assert outcome.status == 1
+        assert [one.words for one in outcome.found] == ["not slower", "slower"]
+        assert "fused epoch (1.03" in conclusion(outcome)
+        assert "numpy" not in conclusion(outcome)
+
+    def test_a_coarse_resolution_is_never_nothing_worse(self) -> None:
+        outcome = outcome_of(record_of(TWO, pairs_of(TWO, 1.0, spread=0.1)))
+        assert outcome.status == 2
+        assert [one.words for one in outcome.found] == ["not resolved"] * 2
+        assert "numpy epoch" in conclusion(outcome)
+
+    def test_something_worse_is_worse_however_coarse_the_rest(self) -> None:
+        noisy, slow = pairs_of(TWO, 1.0, spread=0.1), pairs_of(TWO, 1.5)
+        pairs = [
+            Pair(0, {**one.nanoseconds, "fused epoch": other.nanoseconds["fused epoch"]})
+            for one, other in zip(noisy, slow, strict=True)
+        ]
+        assert outcome_of(record_of(TWO, pairs)).status == 1
+
+    @pytest.mark.parametrize("count", [0, 1, 8])
+    def test_too_few_pairs_are_no_measurement(self, count: int) -> None:
+        outcome = outcome_of(record_of(TWO, pairs_of(TWO, 1.0, count=count)))
+        assert outcome.status == 2
+        assert "Not measured" in conclusion(outcome)
+
+    def test_faster_is_not_worse(self) -> None:
+        assert outcome_of(record_of(TWO, pairs_of(TWO, 0.8))).status == 0
+
+    def test_markdown_has_a_row_a_comparison(self) -> None:
+        record = record_of(TWO, pairs_of(TWO, 1.0))
+        text = check_markdown(record, outcome_of(record))
+        assert text.startswith("**Nothing is worse")
+        assert sum(line.startswith("| ") for line in text.splitlines()) == 2 + len(TWO)
+
+
+class TestStopping:
+    def test_a_comparison_is_measured_until_it_is_resolved(self) -> None:
+        collected = Collected(TWO, resolve=0.03, error=0.002)
+        for pair in pairs_of(TWO, 1.0, spread=0.005, count=40):
+            if collected.still_open:
+                collected.add(pair)
+        assert len(collected.pairs) in (12, 16)
+
+    def test_which_side_was_slower_does_not_matter(self) -> None:
+        pairs = pairs_of(TWO, 1.01, spread=0.01, count=40)
+        swapped = [
+            Pair(0, {name: {"base": one["tree"], "tree": one["base"]} for name, one in pair.nanoseconds.items()})
+            for pair in pairs
+        ]
+        stops = []
+        for these in (pairs, swapped):
+            collected, lengths = Collected(TWO, resolve=0.03, error=0.002), []
+            for pair in these:
+                collected.add(pair)
+                lengths.append(len(collected.still_open))
+            stops.append(lengths)
+        assert stops[0] == stops[1]
+        assert stops[0][0] == 2
+        assert stops[0][-1] == 0
+
+    def test_many_comparisons_leave_fewer_turns_to_each(self) -> None:
+        plan = Plan()
+        turns = [plan.turns(comparisons) for comparisons in (1, 6, 12, 40)]
+        assert turns == sorted(turns, reverse=True)
+        assert turns[0] == 40
+        assert turns[-1] == 6
+
+    def test_a_pair_is_the_median_over_turns(self) -> None:
+        assert log_ratio({"base": [100, 100, 200], "tree": [110, 500, 220]}) == pytest.approx(math.log(1.1))
+
+
+class TestBudget:
+    @pytest.mark.parametrize(("at_most", "status"), [(0.25, 0), (0.2001, 2), (0.15, 1)])
+    def test_the_share_is_a_unit_of_work_of_the_working_tree(self, at_most: float, status: int) -> None:
+        limits = [Limit("epoch", "fused", "numpy", at_most)]
+        record = record_of(TWO, pairs_of(TWO, 1.0))
+        outcome = outcome_of(record, limits)
+        assert outcome.budget[0].ratio == pytest.approx(0.2, rel=0.01)
+        assert outcome.status == status
+        assert outcome.budget[0].exceeded == (status == 1)
+
+    def test_only_pairs_with_both_backends_count(self) -> None:
+        pairs = pairs_of(TWO, 1.0, count=12)
+        alone = [Pair(0, {"fused epoch": {"base": [9], "tree": [9]}})] * 5
+        limits = [Limit("epoch", "fused", "numpy", 0.25)]
+        assert judge_budget(limits, TWO, pairs + alone, 0.002) == judge_budget(limits, TWO, pairs, 0.002)
+
+    def test_a_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "budget.toml"
+        path.write_text('[[limit]]\nscenario = "epoch"\nbackend = "fused"\nagainst = "numpy"\nat_most = 0.2\n', "utf-8")
+        assert read_budget(path) == [Limit("epoch", "fused", "numpy", 0.2)]
+
+    @pytest.mark.parametrize(
+        ("text", "error", "match"),
+        [
+            ("nonsense", ConfigurationError, "is no TOML"),
+            ("", ConfigurationError, "expected tables"),
+            ("[limit]\nx = 1", ConfigurationError, "expected tables"),
+            ("[[limit]]\nscenario = 'epoch'", ConfigurationError, "limit 1: expected exactly"),
+            (
+                "[[limit]]\nscenario='epoch'\nbackend='fused'\nagainst='numpy'\nat_most='0.2'",
+                ConfigurationError,
+                "at_most is '0.2'",
+            ),
+            (
+                "[[limit]]\nscenario='epoch'\nbackend='fused'\nagainst='numpy'\nat_most=-1",
+                ConfigurationError,
+                "positive",
+            ),
+            ("[[limit]]\nscenario='x'\nbackend='fused'\nagainst='numpy'\nat_most=1", UnknownNameError, "epoch-adam"),
+            ("[[limit]]\nscenario='epoch'\nbackend='a'\nagainst='a'\nat_most=1", ConfigurationError, "itself"),
+        ],
+    )
+    def test_a_file_that_is_wrong(self, tmp_path: Path, text: str, error: type[Exception], match: str) -> None:
+        path = tmp_path / "budget.toml"
+        path.write_text(text, "utf-8")
+        with pytest.raises(error, match=match):
+            read_budget(path)
+
+    def test_a_missing_file(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigurationError, match="cannot be read"):
+            read_budget(tmp_path / "budget.toml")
+
+
+class TestRecord:
+    def test_samples_survive(self, tmp_path: Path) -> None:
+        record = record_of(TWO, pairs_of(TWO, 1.01), neighbour=True)
+        path = tmp_path / "checks" / "one.json"
+        write_record(path, record)
+        found = read_record(path)
+        assert found == record
+        assert [one.name for one in path.parent.iterdir()] == ["one.json"]
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda text: text[:100],
+            lambda text: "[]",
+            lambda text: text.replace('"version":1', '"version":99', 1),
+            lambda text: text.replace('"pairs"', '"pears"'),
+            lambda text: text.replace('"backend"', '"backed"'),
+        ],
+    )
+    def test_a_damaged_one_is_refused(self, tmp_path: Path, spoil: Callable[[str], str]) -> None:
+        path = tmp_path / "one.json"
+        write_record(path, record_of(TWO, pairs_of(TWO, 1.0)))
+        path.write_text(spoil(path.read_text("utf-8")), "utf-8")
+        with pytest.raises(ResultsError, match=str(path)):
+            read_record(path)
+
+
+@pytest.fixture
+def run_check_command(
+    checkout: Path, small_digits: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Any]:
+    """Run `nnkernels check` in a checkout, with made-up measurements or an error in their place."""
+    write_folder(tmp_path / "data", small_digits)
+    monkeypatch.chdir(checkout)
+
+    def run(measured: Callable[..., Any] | Exception, *arguments: str) -> Any:
+        def measure(base: Tree, tree: Tree, _dataset: Dataset, comparisons: list[Comparison], *_: Any) -> Any:
+            assert tree.root == checkout
+            assert (base.root / "nnkernels" / "kernel.py").is_file()
+            if isinstance(measured, Exception):
+                raise measured
+            ready = [Comparison(one.backend, one.scenario, 10) for one in comparisons]
+            return ready, measured(ready)
+
+        monkeypatch.setattr(check_module, "measure", measure)
+        return CliRunner().invoke(app, ["check", "--data", str(tmp_path / "data"), *arguments])
+
+    return run
+
+
+class TestCommand:
+    @pytest.mark.parametrize(
+        ("ratio", "spread", "status", "says"),
+        [(1.0, 0.002, 0, "Nothing is worse"), (1.05, 0.002, 1, "Worse. slower:"), (1.0, 0.2, 2, "Not measured")],
+    )
+    def test_status(
+        self, run_check_command: Callable[..., Any], ratio: float, spread: float, status: int, says: str, checkout: Path
+    ) -> None:
+        answer = run_check_command(lambda ready: pairs_of(ready, ratio, spread), "HEAD~1")
+        assert answer.exit_code == status, answer.output
+        assert says in answer.stdout
+        assert len(worktrees(checkout)) == 1
+
+    @pytest.mark.parametrize(
+        "error", [GateError("departs"), MeasurementError("ended"), RuntimeError("of somebody else's making")]
+    )
+    def test_an_error_is_no_verdict(self, run_check_command: Callable[..., Any], error: Exception) -> None:
+        answer = run_check_command(error)
+        assert answer.exit_code == 2
+        assert str(error) in answer.output
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["nowhere"],
+            ["--scenarios", "marathon"],
+            ["--minutes", "0"],
+            ["--resolve", "nan"],
+            ["--budget", "none.toml"],
+            ["--data", "none"],
+        ],
+    )
+    def test_a_wrong_wish_is_no_verdict(self, run_check_command: Callable[..., Any], arguments: list[str]) -> None:
+        assert run_check_command(lambda ready: pairs_of(ready, 1.0), *arguments).exit_code == 2
+
+    def test_what_is_compared_can_be_chosen_and_kept(
+        self, run_check_command: Callable[..., Any], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "check.json"
+        answer = run_check_command(
+            lambda ready: pairs_of(ready, 1.0),
+            *("--backends", "fused", "--scenarios", "epoch,one-image", "--markdown", "--record", str(path)),
+        )
+        assert answer.exit_code == 0, answer.output
+        record = read_record(path)
+        assert [one.name for one in record.comparisons] == ["fused epoch", "fused one-image"]
+        assert answer.stdout.strip() == check_markdown(record, outcome_of(record))
+        assert str(tmp_path) not in path.read_text("utf-8")
+
+    def test_all_is_compared_by_default(self) -> None:
+        assert len(choose([], [])) == len(BACKENDS) * len(SCENARIOS)
+
+    def test_over_budget_is_worse(self, run_check_command: Callable[..., Any], tmp_path: Path) -> None:
+        path = tmp_path / "budget.toml"
+        path.write_text('[[limit]]\nscenario = "epoch"\nbackend = "fused"\nagainst = "numpy"\nat_most = 0.1\n', "utf-8")
+        answer = run_check_command(lambda ready: pairs_of(ready, 1.0), "--budget", str(path))
+        assert answer.exit_code == 1
+        assert "over budget: fused / numpy in epoch" in answer.stdout
+        answer = run_check_command(lambda ready: pairs_of(ready, 1.0), "--budget", str(path), "--backends", "fused")
+        assert answer.exit_code == 2
+
+
+def test_a_pair_of_processes_takes_turns(data_folder: Path, small_digits: Dataset) -> None:
+    comparisons = choose(["numpy"], ["epoch", "one-image"])
+    tree = Tree("tree", ROOT)
+    units = warm_up(tree, data_folder, comparisons, small_digits, segment_seconds=0.005)
+    assert 1 <= units["numpy epoch"] <= 2304 // 32
+    ready = [Comparison(one.backend, one.scenario, units[one.name]) for one in comparisons]
+    rng = np.random.default_rng(0)
+    pair = measure_pair(Tree("base", ROOT), tree, data_folder, [-1], ready, 3, rng)
+    assert pair is not None
+    assert {name: [len(values) for values in sides.values()] for name, sides in pair.nanoseconds.items()} == {
+        "numpy epoch": [3, 3],
+        "numpy one-image": [3, 3],
+    }
+    assert measure_pair(Tree("base", ROOT), tree, data_folder, [-1], ready, 3, rng, lambda: False) is None
+
+
+@pytest.mark.slow
+def test_a_whole_check(small_digits: Dataset, tmp_path: Path) -> None:
+    """Of this checkout against its own commit; what it finds is up to the machine."""
+    if subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, check=False).returncode:
+        pytest.skip("not in a git checkout")
+    write_folder(tmp_path / "data", small_digits)
+    command = [sys.executable, "-m", "nnkernels.cli", "check", "HEAD", "--data", str(tmp_path / "data")]
+    command += ["--backends", "numpy", "--scenarios", "epoch", "--minutes", "0.3", "--record", str(tmp_path / "c.json")]
+    before = worktrees(ROOT)
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert answer.returncode in (0, 1, 2), answer.stderr
+    record = read_record(tmp_path / "c.json")
+    assert outcome_of(record).status == answer.returncode
+    assert conclusion(outcome_of(record)) in answer.stdout
+    assert worktrees(ROOT) == before

@@ -1,0 +1,199 @@
+"""`nnkernels selftest`: it goes on where it was, mixes no methods, and its figures are those of its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scipy import stats
+from typer.testing import CliRunner
+
+from nnkernels import Dataset
+from nnkernels.cli.shared import app
+from nnkernels.data.folder import write_folder
+from nnkernels.errors import ConfigurationError, ResultsError
+from nnkernels.measure.records import provenance
+from nnkernels.measure.regression import selftest
+from nnkernels.measure.regression.comparisons import Comparison
+from nnkernels.measure.regression.measuring import Plan
+from nnkernels.measure.regression.record import CheckRecord, write_record
+from nnkernels.measure.regression.selftest import ROUND, figures_of, load_records, rate, run_selftest
+from nnkernels.report.regression import selftest_markdown
+from tests.made_up_checks import TWO, new_checkout, pairs_of, record_of
+
+MACHINE = provenance.machine_name()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    return new_checkout(tmp_path / "checkout")
+
+
+@pytest.fixture
+def made_up(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Stand in for checks: the tree is slower by what is injected. The list has what each was asked for."""
+    asked: list[dict[str, Any]] = []
+
+    def run_check(
+        root: Path, base: str, dataset: Dataset, comparisons: list[Comparison], plan: Plan, **more: Any
+    ) -> CheckRecord:
+        asked.append({"base": base, "comparisons": comparisons, "neighbour": more["neighbour"]})
+        ready = [replace(one, units=10) for one in comparisons]
+        return record_of(
+            ready,
+            pairs_of(ready, 1 + ready[0].injected),
+            method=plan.method(),
+            neighbour=more["neighbour"],
+            recorded_at=f"2026-11-28T17:{len(asked):02}:00+00:00",
+            machine=MACHINE,
+        )
+
+    monkeypatch.setattr(selftest, "run_check", run_check)
+    return asked
+
+
+@pytest.fixture
+def go_on(
+    checkout: Path, small_digits: Dataset, tmp_path: Path, made_up: list[dict[str, Any]]
+) -> Callable[..., list[CheckRecord]]:
+    """Run one check of the self-test, and return all that are recorded."""
+
+    def run(plan: Plan | None = None, **more: Any) -> list[CheckRecord]:
+        results = tmp_path / "results"
+        return load_records(run_selftest(checkout, results, small_digits, [], plan or Plan(), minutes=0, **more))
+
+    return run
+
+
+def test_it_goes_on_where_it_was(go_on: Callable[..., list[CheckRecord]], made_up: list[dict[str, Any]]) -> None:
+    for done in range(1, len(ROUND) + 2):
+        assert len(go_on()) == done
+    injected = [one["comparisons"][0].repeat_every for one in made_up]
+    assert injected == [*ROUND, ROUND[0]]
+    assert {one["base"] for one in made_up} == {"HEAD"}
+
+
+def test_everything_is_compared_where_nothing_is_injected(
+    go_on: Callable[..., list[CheckRecord]], made_up: list[dict[str, Any]]
+) -> None:
+    go_on()
+    go_on()
+    same, slowed = (one["comparisons"] for one in made_up)
+    assert {one.scenario for one in same} == {"epoch", "epoch-adam", "one-image", "10000-images"}
+    assert {one.scenario for one in slowed} == {"epoch", "epoch-adam"}
+    assert {one.injected for one in slowed} == {0.02}
+
+
+def test_a_neighbour_has_a_round_of_its_own(
+    go_on: Callable[..., list[CheckRecord]], made_up: list[dict[str, Any]]
+) -> None:
+    go_on()
+    go_on()
+    go_on(neighbour=True)
+    assert [one["neighbour"] for one in made_up] == [False, False, True]
+    assert made_up[-1]["comparisons"][0].repeat_every == ROUND[0]
+
+
+def test_other_methods_are_never_mixed(
+    go_on: Callable[..., list[CheckRecord]], made_up: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on()
+    with pytest.raises(ConfigurationError, match=r"resolve 0.03 there, 0.02 here"):
+        go_on(Plan(resolve=0.02))
+    monkeypatch.setattr("nnkernels.measure.regression.rule.METHOD", 99)
+    with pytest.raises(ConfigurationError, match="version 1 there, 99 here"):
+        go_on()
+    assert len(made_up) == 1
+
+
+def test_a_changed_package_is_not_its_commit(
+    go_on: Callable[..., list[CheckRecord]], made_up: list[dict[str, Any]], checkout: Path
+) -> None:
+    (checkout / "nnkernels" / "kernel.py").write_text("edited\n", "utf-8")
+    with pytest.raises(ConfigurationError, match=r"nnkernels/kernel.py differs from HEAD"):
+        go_on()
+    assert not made_up
+
+
+def test_a_damaged_check_stops_it(go_on: Callable[..., list[CheckRecord]], tmp_path: Path) -> None:
+    go_on()
+    (path,) = (tmp_path / "results" / MACHINE).iterdir()
+    path.write_text("{", "utf-8")
+    with pytest.raises(ResultsError, match="damaged"):
+        go_on()
+
+
+def test_figures_are_counted_from_the_samples() -> None:
+    slowed = [replace(one, repeat_every=50) for one in TWO]
+    records = [
+        record_of(TWO, pairs_of(TWO, 1.0)),
+        record_of(TWO, pairs_of(TWO, 1.0)),
+        record_of(TWO, pairs_of(TWO, 1.1)),  # two false alarms
+        record_of(TWO, pairs_of(TWO, 1.0, spread=0.2)),  # not resolved
+        record_of(slowed, pairs_of(slowed, 1.02)),
+        record_of(slowed, pairs_of(slowed, 1.02, spread=0.05)),
+        record_of(TWO, pairs_of(TWO, 1.0), neighbour=True),
+    ]
+    same, slower, beside = figures_of(records)
+    assert [(one.neighbour, one.injected, one.checks) for one in (same, slower, beside)] == [
+        (False, 0.0, 4),
+        (False, 0.02, 2),
+        (True, 0.0, 1),
+    ]
+    assert (same.alarms.count, same.alarms.cases) == (2, 8)
+    assert (same.alarms_where_resolved.count, same.alarms_where_resolved.cases) == (2, 6)
+    assert (same.not_resolved.count, same.not_measured.count, same.not_measured.cases) == (2, 1, 4)
+    assert same.covered.count <= 6
+    assert (slower.alarms.count, slower.alarms.cases) == (2, 4)
+    assert (slower.alarms_where_resolved.count, slower.alarms_where_resolved.cases) == (2, 2)
+    assert slower.covered.count >= 2  # the truth is 1.02 there
+    text = selftest_markdown(records)
+    assert "25.0 % (2 of 8)" in text
+    assert sum(line.startswith("| ") for line in text.splitlines()) == 2 + 3
+
+
+@pytest.mark.parametrize(("count", "cases"), [(0, 300), (1, 300), (9, 10), (10, 10)])
+def test_rates_have_clopper_and_pearsons_interval(count: int, cases: int) -> None:
+    found = rate(count, cases)
+    low = stats.beta.ppf(0.025, count, cases - count + 1) if count else 0.0
+    high = stats.beta.ppf(0.975, count + 1, cases - count) if count < cases else 1.0
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-9)
+
+
+def test_no_cases_say_nothing() -> None:
+    assert (rate(0, 0).low, rate(0, 0).high) == (0, 1)
+
+
+def test_the_command_goes_on_and_prints_markdown(
+    checkout: Path,
+    small_digits: Dataset,
+    made_up: list[dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_folder(tmp_path / "data", small_digits)
+    monkeypatch.chdir(checkout)
+    for checks in (1, 2):
+        answer = CliRunner().invoke(app, ["selftest", "--minutes", "0", "--data", str(tmp_path / "data")])
+        assert answer.exit_code == 0, answer.output
+        assert len(list((checkout / "results" / "selftest" / MACHINE).glob("*.json"))) == checks
+    answer = CliRunner().invoke(app, ["selftest", "--markdown"])
+    assert answer.exit_code == 0, answer.output
+    assert answer.stdout.startswith(f"**{MACHINE}**")
+    assert "| quiet | 2% |" in answer.stdout
+
+
+def test_recorded_selftests_can_be_read_and_are_of_one_method_a_machine() -> None:
+    results = Path(__file__).parents[1] / "results" / "selftest"
+    for folder in results.glob("*"):
+        records = load_records(folder)
+        assert len({str(record.method) for record in records}) == 1
+        assert figures_of(records)
+
+
+def test_a_record_says_nothing_of_paths(tmp_path: Path) -> None:
+    write_record(tmp_path / "one.json", record_of(TWO, pairs_of(TWO, 1.0)))
+    assert str(tmp_path) not in (tmp_path / "one.json").read_text("utf-8")
