@@ -106,36 +106,38 @@ class TestBaseWorktree:
             find_commit(tmp_path, "HEAD")
 
 
-class Counting:
-    """A contender that remembers which images it was trained on, in which batches."""
-
-    def __init__(self) -> None:
-        self.batches: list[tuple[list[int], float]] = []
-
-    def advance(self, order: np.ndarray, learning_rates: np.ndarray) -> None:
-        assert len(learning_rates) == math.ceil(len(order) / 4)
-        for i, rate in enumerate(learning_rates):
-            self.batches.append((order[4 * i : 4 * i + 4].tolist(), float(rate)))
-
-
 class TestInjectedSlowdown:
     @pytest.mark.parametrize("every", [100, 50, 20, 10, 5, 2])
-    def test_it_does_the_stated_extra_work_and_nothing_else(self, every: int) -> None:
-        contender, scratch, plain = Counting(), Counting(), Counting()
-        slowed = side_process.Repeating(contender, scratch, every, batch_size=4)
-        order, rates = np.arange(4 * 37), np.linspace(0.1, 0.2, 37).astype(np.float32)
-        for _ in range(2 * every):  # stretches that are no multiples of `every`
-            slowed.advance(order, rates)
-            plain.advance(order, rates)
-        assert contender.batches == plain.batches
-        assert slowed.batches == len(contender.batches) == 74 * every
-        assert slowed.repeated == len(scratch.batches) == 74
-        assert scratch.batches == plain.batches[every - 1 :: every]
+    def test_it_does_the_stated_extra_work_in_as_many_calls(
+        self, every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        order = np.random.default_rng(0).permutation(32 * 640)
+        np.save(tmp_path / "order.npy", order)
+        comparison = Comparison("numpy", "epoch", repeat_every=every).with_units(190, len(order))
+        assert comparison.units % every == 0
+        done = {}
+        for slowed in (False, True):
+            side = side_process.Side(tmp_path)
+            calls: list[np.ndarray] = []
 
-    def test_the_last_batch_may_be_shorter(self) -> None:
-        contender, scratch = Counting(), Counting()
-        side_process.Repeating(contender, scratch, 2, batch_size=4).advance(np.arange(14), np.ones(4, np.float32))
-        assert [images for images, _ in scratch.batches] == [[4, 5, 6, 7], [12, 13]]
+            def advance(order: np.ndarray, rates: np.ndarray, calls: list[np.ndarray] = calls) -> None:
+                assert len(order) == 32 * len(rates)
+                calls.append(order.reshape(-1, 32))
+
+            monkeypatch.setattr(side, "_contender", lambda *_, advance=advance: SimpleNamespace(advance=advance))
+            side.run(side.add(**comparison.work(comparison.units, slowed)), times=8)
+            done[slowed] = calls
+        plain, more = done[False], done[True]
+        assert len(plain) == len(more) == 9  # one of them when it was prepared
+        assert sum(map(len, more)) / sum(map(len, plain)) == pytest.approx(1 + comparison.injected, rel=1e-12)
+        for before, after in zip(plain, more, strict=True):
+            np.testing.assert_array_equal(after[: len(before)], before)
+            if every > 2:  # else the extra images reach round the epoch
+                assert not set(after[len(before) :].ravel()) & set(before.ravel())
+
+    def test_an_epoch_may_be_too_short(self) -> None:
+        with pytest.raises(ConfigurationError, match="fewer than 100 batches"):
+            Comparison("numpy", "epoch", repeat_every=100).with_units(10, 2304)
 
     def test_only_training_can_be_slowed(self) -> None:
         assert [one.injected for one in choose(["numpy"], ["epoch"], repeat_every=50)] == [0.02]

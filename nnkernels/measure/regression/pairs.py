@@ -92,7 +92,7 @@ def _prepared(processes: dict[str, SideProcess], comparisons: Sequence[Compariso
     """Let both sides prepare all work at once, and return its numbers."""
     for side, process in processes.items():
         for comparison in comparisons:
-            process.tell("add", **comparison.work(comparison.units, comparison.repeat_every if side == "tree" else 0))
+            process.tell("add", **comparison.work(comparison.units, slowed=side == "tree"))
     work = {}
     for side, process in processes.items():
         for comparison in comparisons:
