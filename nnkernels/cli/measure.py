@@ -13,7 +13,7 @@ from nnkernels.cli.shared import INTERRUPTED, DataOption, app, err, note, out, s
 from nnkernels.errors import ConfigurationError
 
 PROFILE_HELP = (
-    "quick (4 minutes), headline (5, to be pooled with runs of other hours), standard (30) or full (150, resumable)."
+    "quick (3 minutes), headline (5, to be pooled with runs of other hours), standard (30) or full (150, resumable)."
 )
 
 

@@ -93,8 +93,8 @@ class Entry:
     process : str
         Which contenders share a process with it: those of the same name. Empty: all that need no other.
     from_profile : str
-        The first profile of ``nnkernels bench`` in which it takes part without being named: ``quick``, ``standard``
-        or ``full``.
+        The first profile of ``nnkernels bench`` in which it takes part without being named: ``quick``,
+        ``headline``, ``standard`` or ``full``.
     note : str
         What belongs beside its numbers: a setting that costs or spares it time.
     """

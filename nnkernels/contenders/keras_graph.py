@@ -19,7 +19,8 @@ def contenders() -> dict[str, Entry]:
     """Return this file's contenders."""
     words = "Keras on TensorFlow, an epoch in one tf.function"
     return {
-        "keras-graph": Entry(KerasGraph, words, PACKAGES, EXTRA),
+        # Compiled by XLA, it was faster on each CPU that measured both.
+        "keras-graph": Entry(KerasGraph, words, PACKAGES, EXTRA, from_profile="headline"),
         "keras-graph-xla": Entry(KerasGraphXla, f"{words}, by XLA", PACKAGES, EXTRA),
     }
 
