@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from nnkernels import kernels
 from nnkernels.kernels import Activations, Backend, OptimizerState, initial_state
+from nnkernels.measure.correctness.composed import require_functions
 from nnkernels.measure.timing.distinct import kernel_owner
 from nnkernels.parameters import FloatArray, Parameters, initial_parameters
 from nnkernels.transforms import as_features
@@ -40,6 +41,7 @@ def _inputs(backend: str, batch_size: int, dataset_name: str) -> Inputs:
         data = dataset(dataset_name)
         X = as_features(np.resize(data.X_train[:2048], (batch_size, data.X_train.shape[1])))
         y = np.resize(data.y_train[:2048], batch_size).astype(np.int64)
+        require_functions(backend, functions, X, y)  # what the gate has trained by may be an entry of its own
         params, state = initial_parameters(0), initial_state(initial_parameters(0))
         activations = functions.forward(params, X)
         grads = functions.backward(params, X, y, activations)

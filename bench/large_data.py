@@ -59,16 +59,24 @@ def epoch():
 }
 # The first epoch is not timed: it compiles, brings the file into the page cache, and is handed memory that a virtual
 # machine may have to ask its host for. An epoch on a small file, a tenth of a second, is timed several times.
-CLOCK = f"""
+CLOCK = """
 seconds = []
 while len(seconds) < 2 or (sum(seconds[1:]) < 1 and len(seconds) < 10):
     started = time.perf_counter()
     epoch()
     seconds.append(time.perf_counter() - started)
 _, peak = resident_bytes()
-X, y = np.load(f"{{folder}}/X_train.npy"), np.load(f"{{folder}}/y_train.npy")
-{PASS_THE_GATE}
-print(json.dumps({{"seconds": statistics.median(seconds[1:]), "beyond_import": peak - after_import}}))
+X, y = np.load(f"{folder}/X_train.npy"), np.load(f"{folder}/y_train.npy")
+"""
+GATES = {
+    FROM_FILE: f"""{PASS_THE_GATE}
+from nnkernels.measure.correctness.from_file import require_from_file
+require_from_file(name, contender, f"{{folder}}/X_train.npy", f"{{folder}}/y_train.npy")
+""",
+    IN_MEMORY: PASS_THE_GATE,
+}
+ANSWER = """
+print(json.dumps({"seconds": statistics.median(seconds[1:]), "beyond_import": peak - after_import}))
 """
 
 # For each number of images: the samples of each place and contender, a process each, or why there are none.
@@ -171,7 +179,7 @@ def _measured(images: int) -> dict[tuple[str, str], Samples | str] | str:
 
 
 def _program(place: str) -> str:
-    return START + EPOCHS[place] + CLOCK
+    return START + EPOCHS[place] + CLOCK + GATES[place] + ANSWER
 
 
 def _no_memory(images: int, needed: int) -> str:

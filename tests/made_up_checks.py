@@ -37,12 +37,12 @@ def pairs_of(comparisons: list[Comparison], ratio: float, spread: float = 0.002,
     """Made-up measurements: the tree takes ``ratio`` times the base's time, numpy five times that of the others."""
     rng = np.random.default_rng(0)
 
-    def seconds(comparison: Comparison) -> dict[str, list[float]]:
-        base = (5 if comparison.backend == "numpy" else 1) * comparison.units * 1e-5
+    def nanoseconds(comparison: Comparison) -> dict[str, list[int]]:
+        base = (5 if comparison.backend == "numpy" else 1) * comparison.units * 10_000
         offset = rng.normal(scale=spread)
-        return {"base": [base] * 5, "tree": [float(base * ratio * np.exp(offset))] * 5}
+        return {"base": [base] * 5, "tree": [round(base * ratio * np.exp(offset))] * 5}
 
-    return [Pair(0, {one.name: seconds(one) for one in comparisons}) for _ in range(count)]
+    return [Pair(0, {one.name: nanoseconds(one) for one in comparisons}) for _ in range(count)]
 
 
 def record_of(comparisons: list[Comparison], pairs: list[Pair], **changes: Any) -> CheckRecord:

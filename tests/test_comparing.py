@@ -354,7 +354,7 @@ def test_the_intervals_are_over_seeds():
     part = decompose(trainings_of(errors), "ours", "theirs").parts["framework"]
     assert part.value == pytest.approx(2)
     assert part.samples == 2
-    assert part.high - part.value == pytest.approx(12.706 * 1.0, rel=0.05)  # s / sqrt(2) = 1, by the bootstrap
+    assert part.high - part.value == pytest.approx(12.706 * 1.0, rel=0.05)  # s / sqrt(2) = 1
 
 
 def test_the_table_of_accuracies_has_each_cell_s_mean():

@@ -7,13 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from nnkernels import contenders, kernels
+from nnkernels import chunked, contenders, kernels
+from nnkernels.chunked import epoch_chunks
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.errors import GateError, InferenceOnlyError, MissingDependencyError, UnknownNameError
 from nnkernels.kernels import numpy_kernels
-from nnkernels.kernels.contract import FUNCTIONS
+from nnkernels.kernels.contract import FUNCTIONS, initial_state
 from nnkernels.kernels.stepwise import training_entry
-from nnkernels.measure.correctness import gate
+from nnkernels.measure.correctness import from_file, gate
+from nnkernels.measure.correctness.from_file import require_from_file
 from nnkernels.measure.correctness.oracle import predict_float64, train_float64
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
@@ -353,21 +355,164 @@ class PredictsNaN(Mutant):
         return probs
 
 
+class ForgetsBetweenStretches(Mutant):
+    """Trains each stretch well, and begins it with moments of zero."""
+
+    def advance(self, order, learning_rates):
+        self.state = initial_state(self.params)
+        super().advance(order, learning_rates)
+
+
+class KeepsTheOptimizer(Mutant):
+    """Begins a new training with what the last one left in the optimizer."""
+
+    def prepare(self, parameters, data, recipe):
+        state = getattr(self, "state", None)
+        super().prepare(parameters, data, recipe)
+        self.state = state or self.state
+
+
+class TakesTheFirstRate(Mutant):
+    """Takes the learning rate of its first stretch for all that follow."""
+
+    def prepare(self, parameters, data, recipe):
+        super().prepare(parameters, data, recipe)
+        self.first_rate = None
+
+    def advance(self, order, learning_rates):
+        if len(learning_rates) and self.first_rate is None:
+            self.first_rate = learning_rates[0]
+        super().advance(order, np.full_like(learning_rates, self.first_rate or 0))
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
+@pytest.mark.parametrize("mutant", [ForgetsBetweenStretches, KeepsTheOptimizer], ids=lambda m: m.__name__)
+def test_who_remembers_too_little_or_too_much_is_refused(mutant, optimizer, small_digits, monkeypatch):
+    # By the training on digits; the extreme inputs are first, and are left aside here but for what they leave behind.
+    first_wrong_answer = gate.first_wrong_answer
+    monkeypatch.setattr(gate, "first_wrong_answer", lambda *arguments: first_wrong_answer(*arguments) and "")
+    result = gate.compare_with_oracle("suspect", mutant(), small_digits, benchmark_recipe(Optimizer(optimizer)))
+    assert not result.max_abs_difference <= result.tolerance
+
+
+def test_extreme_inputs_are_judged_and_told(small_digits):
+    def forward(params, X):
+        with np.errstate(over="ignore", invalid="ignore"):
+            activations = numpy_kernels.forward(params, X)
+            exponentials = np.exp(activations.logits)
+            return activations._replace(probs=exponentials / exponentials.sum(axis=1, keepdims=True))
+
+    mutant = Mutant(forward=forward)
+    result = gate.compare_with_oracle("suspect", mutant, small_digits)
+    assert result.max_abs_difference <= result.tolerance  # rounding hides it on digits
+    assert result.prediction_difference <= gate.PREDICTION_TOLERANCE
+    assert not result.passed
+    assert "Of the extreme inputs, logits up to 1e4" in refused(mutant, small_digits)
+
+
+def test_frameworks_are_not_asked_for_extreme_inputs(small_digits, monkeypatch):
+    class Framework:
+        """Is no contender of ours."""
+
+        whole_epochs_only = False
+
+        def __init__(self):
+            self.ours = Mutant()
+
+        def __getattr__(self, name):
+            return getattr(self.ours, name)
+
+    monkeypatch.setattr(gate, "first_wrong_answer", lambda *arguments: pytest.fail("asked"))
+    assert gate.require("framework", Framework(), small_digits).passed
+
+
 @pytest.mark.parametrize(
-    "mutant", [IgnoresOrder, SwapsTwoBatches, SkipsShortBatch, RoundsTheStart, DoesNotTrain], ids=lambda m: m.__name__
+    "mutant",
+    [IgnoresOrder, SwapsTwoBatches, SkipsShortBatch, RoundsTheStart, DoesNotTrain, TakesTheFirstRate],
+    ids=lambda m: m.__name__,
 )
 def test_wrong_training_is_refused(mutant, small_digits):
     refused(mutant(), small_digits)
 
 
+class PredictsOneImageWrongly(Mutant):
+    """Has another function for an image alone, and forgets the output bias in it."""
+
+    def predict(self, X):
+        if len(X) > 1:
+            return super().predict(X)
+        params = self.params._replace(b2=np.zeros_like(self.params.b2))
+        return numpy_kernels.forward(params, X * np.float32(1 / 255)).probs
+
+
+class LosesAShare(Mutant):
+    """Shares many images among threads, and loses what is left over."""
+
+    def predict(self, X):
+        probs = super().predict(X)
+        if len(X) > 512:
+            probs[len(X) // 512 * 512 :] = 0
+        return probs
+
+
+class KeepsItsPredictor(Mutant):
+    """Lays the parameters out when it predicts for the first time, and not after a training."""
+
+    def prepare(self, parameters, data, recipe):
+        super().prepare(parameters, data, recipe)
+        self.laid_out = None
+
+    def predict(self, X):
+        self.laid_out = self.laid_out or Parameters(*(array.copy() for array in self.params))
+        return numpy_kernels.forward(self.laid_out, X * np.float32(1 / 255)).probs
+
+
 @pytest.mark.filterwarnings("ignore::nnkernels.data.pixels.UnscaledPixelsWarning")  # one does what it warns of
 @pytest.mark.parametrize(
-    "mutant", [PredictsLogits, PredictsFromTheStart, PredictsUnscaled, PredictsNaN], ids=lambda m: m.__name__
+    "mutant",
+    [
+        PredictsLogits,
+        PredictsFromTheStart,
+        PredictsUnscaled,
+        PredictsNaN,
+        PredictsOneImageWrongly,
+        LosesAShare,
+        KeepsItsPredictor,
+    ],
+    ids=lambda m: m.__name__,
 )
 def test_wrong_predictions_of_right_parameters_are_refused(mutant, small_digits):
     result = gate.compare_with_oracle("suspect", mutant(), small_digits)
     assert result.max_abs_difference <= result.tolerance  # it is the predictions alone
     assert "predictions" in refused(mutant(), small_digits)
+
+
+class DependsOnThreads(Mutant):
+    """Says that threads change nothing, and rounds otherwise on two."""
+
+    def __init__(self):
+        super().__init__()
+        self.backend.SAME_BITS_ON_ANY_THREADS = True
+        self.threads = 2
+
+    def use_threads(self, threads):
+        self.threads = threads
+
+    def parameters(self):
+        found = super().parameters()
+        if self.threads > 1:
+            found.W2[0, 0] = np.nextafter(found.W2[0, 0], np.float32(1))
+        return found
+
+
+def test_a_promise_of_the_same_bits_is_held_against_training_on_one_thread(small_digits):
+    result = gate.compare_with_oracle("suspect", DependsOnThreads(), small_digits)
+    assert result.max_abs_difference <= result.tolerance
+    assert 0 < result.threads_difference < 1e-7
+    assert "promises the same bits" in refused(DependsOnThreads(), small_digits)
+    with closing(contenders.create("fused")) as contender, contenders.thread_limit(contender, 2):
+        recipe = benchmark_recipe(batch_size=1024)
+        assert gate.require("fused", contender, small_digits, recipe).threads_difference == 0
 
 
 @pytest.mark.parametrize("differences", [(np.nan, 0.0), (0.0, np.nan), (np.inf, 0.0), (1e-4, 0.0), (0.0, 1e-4)])
@@ -458,3 +603,53 @@ def test_oracle_leaves_the_start_alone():
     train_float64(start, X, y, Recipe("tiny", batch_size=4), np.full(3, 0.1))
     for array, old in zip(start, before, strict=True):
         np.testing.assert_array_equal(array, old)
+
+
+# Images that stay in their file
+
+
+@pytest.fixture
+def files(small_digits, tmp_path):
+    """Return the files of the gate's images and labels."""
+    np.save(tmp_path / "images.npy", small_digits.X_train[: gate.IMAGES])
+    np.save(tmp_path / "labels.npy", small_digits.y_train[: gate.IMAGES])
+    return tmp_path / "images.npy", tmp_path / "labels.npy"
+
+
+@pytest.mark.parametrize("name", kernels.names())
+def test_ours_pass_from_a_file(name, files):
+    assert 0 < require_from_file(name, contenders.create(name), *files) < gate.TOLERANCES["sgd"]
+
+
+class PreparesOnce(Mutant):
+    """Keeps the images of the first chunk."""
+
+    def prepare(self, parameters, data, recipe):
+        images = getattr(self, "images", None)
+        super().prepare(parameters, data, recipe)
+        if images is not None and len(images) == len(self.images):
+            self.images = images
+
+
+class BeginsEachChunkAnew(Mutant):
+    """Takes the parameters of the start again for each chunk."""
+
+    def prepare(self, parameters, data, recipe):
+        self.start = getattr(self, "start", parameters)
+        super().prepare(self.start, data, recipe)
+
+
+@pytest.mark.parametrize("mutant", [SkipsShortBatch, PreparesOnce, BeginsEachChunkAnew], ids=lambda m: m.__name__)
+def test_wrong_training_from_a_file_is_refused(mutant, files):
+    with pytest.raises(GateError, match="suspect departs from the float64 oracle when it trains from a file"):
+        require_from_file("suspect", mutant(), *files)
+
+
+def test_a_file_of_which_an_image_is_left_out_is_refused(files, monkeypatch):
+    def some_chunks(*arguments):
+        return list(epoch_chunks(*arguments))[1:]
+
+    monkeypatch.setattr(chunked, "epoch_chunks", some_chunks)
+    monkeypatch.setattr(from_file, "epoch_chunks", some_chunks)
+    with pytest.raises(GateError, match=r"sees (1249|1600) of 2049 images"):
+        require_from_file("suspect", Mutant(), *files)

@@ -52,11 +52,13 @@ class FailsAtWidth(Ours):
 class FailsLater(Ours):
     """Passes the gate by the usual recipe and breaks down when it is timed."""
 
-    stretches = 0
+    def prepare(self, parameters, data, recipe):
+        super().prepare(parameters, data, recipe)
+        self.stretches = 0
 
     def advance(self, order, learning_rates):
         self.stretches += 1
-        if self.stretches > 4 and self.params.W1.shape[1] == SGD.hidden:  # the gate, two warm-ups, and once
+        if self.stretches > 3 and self.params.W1.shape[1] == SGD.hidden:  # the gate's, or two warm-ups and once
             raise ValueError("enough")
         super().advance(order, learning_rates)
 
@@ -112,15 +114,39 @@ def test_what_is_measured_so_far_is_handed_out_after_each_scenario(entered, smal
     assert seen == [["train"], ["train", "wide"], ["train", "wide", "prepare"]]
 
 
-def test_the_gate_is_passed_by_the_recipe_of_each_work(
+class CountsThreads(Ours):
+    """Keeps the number of threads that it was told last."""
+
+    def use_threads(self, threads):
+        super().use_threads(threads)
+        self.threads = threads
+
+
+class OneNumber(CountsThreads):
+    """Has its number of threads for life."""
+
+    threads_can_change = False
+
+
+def test_the_gate_is_passed_by_the_recipe_of_each_work_on_each_number_of_threads(
     entered,
     small_digits,
     monkeypatch,
 ):
-    passed: list[Recipe | None] = []
-    monkeypatch.setattr(interleaved_run.gate, "require", lambda _name, _contender, _data, recipe: passed.append(recipe))
-    run_interleaved(entered(), small_digits, ALL, "1", rounds=1, seeds=1)
-    assert passed == [SGD, WIDE.recipe, EASY]  # neighbours of one recipe pass it once
+    passed = []
+    monkeypatch.setattr(interleaved_run, "thread_count", lambda setting: {"1": 1, "all": 2}[setting])
+    monkeypatch.setattr(
+        interleaved_run.gate,
+        "require",
+        lambda name, contender, _data, recipe: passed.append((name, recipe, contender.threads)),
+    )
+    names = [name for name in entered(any=CountsThreads, one=OneNumber) if name != "numpy"]
+    measured = run_interleaved(names, small_digits, ALL, "1", rounds=1, seeds=1)
+    recipes = [SGD, WIDE.recipe, EASY]  # neighbours of one recipe pass it once
+    assert passed == [
+        entry for recipe in recipes for entry in (("any", recipe, 1), ("any", recipe, 2), ("one", recipe, 1))
+    ]
+    assert set(measured.seconds["train"]) == {"any@1", "any@all", "one@1"}
 
 
 @pytest.mark.parametrize("scenario", FURTHER_SCENARIOS, ids=lambda scenario: scenario.name)

@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 from nnkernels import kernels
 from nnkernels.errors import ContractError, UnknownNameError
 from nnkernels.kernels.contract import FUNCTIONS, Backend, checked, initial_state, step_sizes, update_rule
+from nnkernels.measure.correctness.extremes import ROWS
 from nnkernels.parameters import Parameters, copy, initial_parameters
 from nnkernels.recipes import OPTIMIZER_NAMES, Optimizer
 from tests import reference
@@ -353,57 +354,30 @@ def test_labels_may_be_bytes(backend):
 # Extreme inputs. No warning may escape either: pytest turns any into a failure.
 
 INF, NAN = np.inf, np.nan
-# What it is: one row of logits, the probabilities that forward answers, and the loss of each true class.
-EXTREME_LOGITS = {
-    "all equal": ([3.0, 3.0], [0.5, 0.5], [np.log(2), np.log(2)]),
-    "all zero": ([0.0, 0.0], [0.5, 0.5], [np.log(2), np.log(2)]),
-    "all equal and large": ([1e4, 1e4], [0.5, 0.5], [np.log(2), np.log(2)]),
-    "all equal and very negative": ([-1e4, -1e4], [0.5, 0.5], [np.log(2), np.log(2)]),
-    "large, one apart": (
-        [10001.0, 10000.0],
-        [1 / (1 + np.exp(-1)), 1 / (1 + np.e)],
-        [np.log1p(1 / np.e), np.log1p(np.e)],
-    ),
-    "1e4 and -1e4": ([1e4, -1e4], [1.0, 0.0], [0.0, 2e4]),
-    "-1e4 and 1e4": ([-1e4, 1e4], [0.0, 1.0], [2e4, 0.0]),
-    # An impossible class: its loss is infinite, the others share the probability.
-    "-inf": ([-INF, 0.0], [0.0, 1.0], [INF, 0.0]),
-    "-inf among equals": ([0.0, -INF, 0.0], [0.5, 0.0, 0.5], [np.log(2), INF, np.log(2)]),
-    # No softmax is defined, and nothing pretends that it is.
-    "+inf": ([INF, 0.0], [NAN, NAN], [NAN, NAN]),
-    "+inf twice": ([INF, INF], [NAN, NAN], [NAN, NAN]),
-    "+inf and -inf": ([-INF, INF], [NAN, NAN], [NAN, NAN]),
-    "-inf alone": ([-INF, -INF], [NAN, NAN], [NAN, NAN]),
-    "NaN first": ([NAN, 0.0], [NAN, NAN], [NAN, NAN]),
-    "NaN last": ([0.0, NAN], [NAN, NAN], [NAN, NAN]),
-    "NaN beside +inf": ([INF, NAN], [NAN, NAN], [NAN, NAN]),
-    "one class": ([7.0], [1.0], [0.0]),
-    "one class, NaN": ([NAN], [NAN], [NAN]),
-}
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("case", EXTREME_LOGITS)
+@pytest.mark.parametrize("case", ROWS)
 def test_softmax_of_extreme_logits(backend, case, dtype):
-    logits, expected, _losses = EXTREME_LOGITS[case]
+    logits, expected, _losses = ROWS[case]
     activations = backend.forward(*output_layer_alone(np.array(logits, dtype)))
     np.testing.assert_array_equal(activations.logits[0], np.array(logits, dtype))
     np.testing.assert_allclose(activations.probs[0], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("case", EXTREME_LOGITS)
+@pytest.mark.parametrize("case", ROWS)
 def test_loss_of_extreme_logits(backend, case, dtype):
-    logits, _probs, losses = EXTREME_LOGITS[case]
+    logits, _probs, losses = ROWS[case]
     for true_class, expected in enumerate(losses):
         actual = backend.loss(np.array([logits], dtype), np.array([true_class]))
         assert actual == pytest.approx(expected, rel=1e-6, abs=1e-12, nan_ok=True), f"true class {true_class}"
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("case", EXTREME_LOGITS)
+@pytest.mark.parametrize("case", ROWS)
 def test_gradient_of_extreme_logits(backend, case, dtype):
-    logits, probs, _losses = EXTREME_LOGITS[case]
+    logits, probs, _losses = ROWS[case]
     params, X = output_layer_alone(np.array(logits, dtype))
     for true_class in range(len(logits)):
         grads = backend.backward(params, X, np.array([true_class]), backend.forward(params, X))

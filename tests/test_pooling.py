@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
+from typer.testing import CliRunner
 
+from nnkernels import cli
 from nnkernels.errors import ResultsError
+from nnkernels.measure.asv_driver import workspace
 from nnkernels.measure.records.run import write_run
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.report import readme
@@ -139,6 +142,24 @@ def test_pinned_runs_are_found_as_the_published_one(tmp_path: Path) -> None:
         (tmp_path / "published.json").write_text(damage)
         with pytest.raises(ResultsError, match="damaged"):
             find_run(tmp_path, "published")
+
+
+def test_publish_pins_several_runs_and_every_figure_can_be_recomputed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "find_root", lambda: tmp_path)
+    page = tmp_path / "README.md"
+    page.write_text(f"{readme.BEGIN}\n{readme.END}\n")
+    ids = record_runs(tmp_path / "results")
+    refused = CliRunner().invoke(cli.app, ["publish", "--pin", ids[0], "--pin", ids[1]])
+    assert isinstance(refused.exception, ResultsError)
+    assert not (tmp_path / "results" / "published.json").exists()
+    assert page.read_text() == f"{readme.BEGIN}\n{readme.END}\n"
+    answer = CliRunner().invoke(cli.app, ["publish", *(word for run_id in ids for word in ("--pin", run_id))])
+    assert answer.exit_code == 0, answer.output
+    assert "Pooled from 5 runs" in page.read_text()
+    assert "Pooled from 5 runs" in (tmp_path / "results" / "html" / "index.html").read_text()
+    assert CliRunner().invoke(cli.app, ["results", "--recompute"]).exit_code == 0
 
 
 @pytest.mark.parametrize(

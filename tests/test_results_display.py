@@ -85,7 +85,7 @@ def test_two_runs_side_by_side_print_every_name_whole(
     monkeypatch: pytest.MonkeyPatch, width: int | None, newest_two: tuple[str, str], identities: set[str]
 ) -> None:
     newer, older = newest_two
-    text = shown(monkeypatch, width, "results", "--run", newer, "--against", older)
+    text = shown(monkeypatch, width, "results", "--run", newer, "--against", older, "--all")
     assert [name for name in {*identities, newer, older} if name not in text] == []
 
 

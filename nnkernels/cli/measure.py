@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from nnkernels.cli.shared import INTERRUPTED, DataOption, app, err, note, out, split_names
+from nnkernels.errors import ConfigurationError
 
 PROFILE_HELP = (
     "quick (4 minutes), headline (5, to be pooled with runs of other hours), standard (30) or full (150, resumable)."
@@ -20,8 +21,21 @@ PROFILE_HELP = (
 def verify(
     contenders: Annotated[list[str] | None, typer.Argument(help="Contenders; all that are installed, if none.")] = None,
     data: DataOption = None,
+    mutants: Annotated[
+        bool, typer.Option("--mutants", help="Change the kernels, one mistake at a time: does the gate see each?")
+    ] = False,
+    jobs: Annotated[int, typer.Option(metavar="N", min=1, help="With --mutants: so many at a time.")] = 1,
+    record: Annotated[
+        bool, typer.Option("--record", help="With --mutants: keep the score in results/selftest/, at a clean commit.")
+    ] = False,
 ) -> None:
-    """Hold contenders against the float64 oracle, without timing anything."""
+    """Hold contenders against the float64 oracle, without timing anything.
+
+    With --mutants, hold kernels with a mistake against the gates that precede times; CONTENDERS are then backends.
+    It takes some fifteen minutes, fewer with --jobs, and Ctrl-C shows what there is so far.
+    """
+    if mutants or record:
+        _verify_mutants(contenders or [], data, mutants, jobs, record)
     from nnkernels.data import load_mnist
     from nnkernels.measure.asv_driver.run import choose_contenders
     from nnkernels.measure.correctness import gate
@@ -33,6 +47,39 @@ def verify(
         judged = gate.verify_all(names, dataset)
     show_gate(out, judged, not_installed, dataset.name)
     raise typer.Exit(0 if all(result.passed for result in judged) else 1)
+
+
+def _verify_mutants(backends: list[str], data: str | None, mutants: bool, jobs: int, record: bool) -> None:
+    """Judge the mutants, and leave with the status that says how that went."""
+    from nnkernels.data import load_mnist
+    from nnkernels.measure.asv_driver.workspace import open_workspace
+    from nnkernels.measure.mutants.catalogue import read_catalogue
+    from nnkernels.measure.mutants.record import require_recordable, write_score
+    from nnkernels.measure.mutants.score import Judged, run_mutants
+    from nnkernels.report import mutants as report
+
+    if not mutants or (record and backends):
+        raise ConfigurationError("--record keeps the score of all mutants: nnkernels verify --mutants --record")
+    workspace = open_workspace() if record else None
+    if workspace:
+        require_recordable(workspace)
+    catalogue, dataset = read_catalogue(backends), load_mnist(data)
+    judged: list[Judged] = []
+    try:
+        with report.mutants_progress(err, len(catalogue)) as tell:
+            for one in run_mutants(catalogue, dataset, jobs):
+                judged.append(one)
+                tell(one)
+    except KeyboardInterrupt:
+        report.show_mutants(out, judged, len(catalogue))
+        raise typer.Exit(INTERRUPTED) from None
+    report.show_mutants(out, judged, len(catalogue))
+    if workspace:
+        score = write_score(workspace, judged, dataset)
+        page = workspace.root / "bench" / "README.md"
+        if page.exists():
+            report.BLOCK.update(page, report.block(score))
+    raise typer.Exit(1 if any(one.survived or (one.equivalent and one.caught) for one in judged) else 0)
 
 
 @app.command(rich_help_panel="Measure")
@@ -80,6 +127,8 @@ def bench(
     show_summary(out, summary)
     out.print(f"[bold]{escape(headline(summary))}[/]", highlight=False, soft_wrap=not out.is_terminal)
     out.print(f"run   {outcome.folder}\npage  {page}", highlight=False, soft_wrap=True)
+    if outcome.record.unrecorded != workspace.unrecorded:
+        note(f"not recorded as history: {outcome.record.unrecorded}")
     if outcome.interrupted:
         note(f"interrupted; kept the {outcome.record.passes} complete passes")
         raise typer.Exit(INTERRUPTED)

@@ -1,7 +1,8 @@
 """Parameters to and from other systems' forms, one form a file."""
 
 from nnkernels.interchange.checks import checked_parameters
-from nnkernels.interchange.keras_models import from_keras, keras_optimizer, to_keras
+from nnkernels.interchange.keras_builder import keras_optimizer, to_keras
+from nnkernels.interchange.keras_reader import from_keras
 from nnkernels.interchange.onnx_files import from_onnx, to_onnx
 from nnkernels.interchange.parameter_files import load_parameters, save_parameters
 

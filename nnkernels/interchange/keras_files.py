@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from nnkernels.errors import DataError
+from nnkernels.interchange.keras_builder import to_keras
 from nnkernels.interchange.keras_import import import_keras
-from nnkernels.interchange.keras_models import from_keras, to_keras
+from nnkernels.interchange.keras_reader import from_keras
 from nnkernels.interchange.zip_sizes import check_sizes
 from nnkernels.parameters import FloatArray, Parameters
 

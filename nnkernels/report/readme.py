@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nnkernels.errors import ResultsError
-from nnkernels.files import write_text
 from nnkernels.measure.records.run import RunRecord
 from nnkernels.report import glance
+from nnkernels.report.blocks import Block
 from nnkernels.report.headline import headline
 from nnkernels.report.layout import markdown
 from nnkernels.report.summary import Summary
 
-BEGIN = "<!-- published run: written by `nnkernels publish --pin RUN`, do not edit -->"
-END = "<!-- end of the published run -->"
+BLOCK = Block("published run", "nnkernels publish --pin RUN")
 
 
 def section(summary: Summary) -> str:
@@ -26,10 +24,10 @@ def section(summary: Summary) -> str:
         f"{provenance['dataset']['training_images']:,} training images; {provenance['cpu']} "
         f"({provenance['microarchitecture']}), {provenance['cpus']} CPUs; Python {provenance['python']}, {packages}."
     )
-    parts = [BEGIN, f"**{headline(summary)}**", markdown(glance.columns(summary)), _notes(glance.notes(summary))]
+    parts = [f"**{headline(summary)}**", markdown(glance.columns(summary)), _notes(glance.notes(summary))]
     if summary.keras_forms:
         parts += [markdown(glance.forms_columns(summary)), _notes(glance.forms_notes(summary))]
-    return "\n\n".join([*parts, source, END])
+    return BLOCK.around("\n\n".join([*parts, source]))
 
 
 def _run(record: RunRecord) -> str:
@@ -40,21 +38,6 @@ def _notes(notes: list[str]) -> str:
     return "\n".join(f"- {note}" for note in notes)
 
 
-def split(text: str) -> tuple[str, str, str]:
-    """Return the README before, in and after the section of the published run.
-
-    Raises
-    ------
-    ResultsError
-        If the marks of the section are missing.
-    """
-    if BEGIN not in text or END not in text:
-        raise ResultsError(f"README.md lacks the lines that hold the published run: {BEGIN} and {END}")
-    start, stop = text.index(BEGIN), text.index(END) + len(END)
-    return text[:start], text[start:stop], text[stop:]
-
-
 def update(readme: Path, summary: Summary) -> None:
     """Write the section of a run into the README."""
-    before, _old, after = split(readme.read_text("utf-8"))
-    write_text(readme, before + section(summary) + after)
+    BLOCK.update(readme, section(summary))

@@ -49,7 +49,7 @@ def recompute(readme_text: str, summary: Summary) -> list[Figure]:
     ResultsError
         If the README has no published section.
     """
-    _before, section, _after = readme.split(readme_text)
+    _before, section, _after = readme.BLOCK.split(readme_text, "README.md")
     published, recomputed = dict(_figures(section)), dict(_figures(readme.section(summary)))
     names = dict.fromkeys([*published, *recomputed])
     return [Figure(name, published.get(name, ABSENT), recomputed.get(name, ABSENT)) for name in names]
@@ -76,7 +76,7 @@ def _figures(section: str) -> Iterator[tuple[str, str]]:
                     yield f"{headings[0]} {row[0]}: {heading}", cell
             continue
         for line in block.splitlines():
-            if line in (readme.BEGIN, readme.END):
+            if line in (readme.BLOCK.begin, readme.BLOCK.end):
                 continue
             texts += 1
             head = f"sentence {texts} ({' '.join(NUMBER.sub('#', line).strip('-* ').split()[:4])} ...)"

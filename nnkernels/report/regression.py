@@ -118,7 +118,8 @@ def _figure_columns(figures: Sequence[Figures]) -> list[Column]:
         Column("checks", [str(one.checks) for one in figures], right=True),
         Column("called slower", [_rate(one.alarms) for one in figures], right=True),
         Column("where it could be seen", [_rate(one.alarms_where_resolved) for one in figures], right=True),
-        Column("interval holds truth", [_rate(one.covered) for one in figures], right=True),
+        Column("ratio, median", ["-" if math.isnan(one.ratio) else f"{one.ratio:.3f}" for one in figures], right=True),
+        Column("interval holds 1", [_rate(one.covered) for one in figures], right=True),
         Column("not resolved", [_rate(one.not_resolved) for one in figures], right=True),
         Column("checks ended with 2", [_rate(one.not_measured) for one in figures], right=True),
         Column("finds, median", [_percent(one.resolution) for one in figures], right=True),
@@ -131,7 +132,7 @@ def _figure_notes(records: Sequence[CheckRecord]) -> list[str]:
         return []
     method = records[0].method
     return [
-        "The same commit on both sides; injected: one batch in so many is done twice by one side. Called slower: false "
+        "The same commit on both sides; injected: so many more batches on one side. Called slower: false "
         "alarms where nothing was injected, detections elsewhere.",
         "Where it could be seen: comparisons whose own resolution is no worse than what was injected (than "
         f"{_percent(method['resolve'])} where nothing was).",

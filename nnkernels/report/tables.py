@@ -120,6 +120,13 @@ def show_gate(console: Console, judged: list[GateResult], not_installed: dict[st
     if any(not result.trained for result in judged):
         notes.append("-: only predicts, from parameters that the oracle trained.")
     notes += [f"{result.contender} failed: {result.error}" for result in judged if not result.passed and result.error]
+    notes += [f"{result.contender}, of the extreme inputs: {result.extremes}" for result in judged if result.extremes]
+    notes += [
+        f"{result.contender} promises the same bits on any number of threads, and is off by "
+        f"{result.threads_difference:.1e} on one"
+        for result in judged
+        if result.threads_difference != 0
+    ]
     notes += [f"{name} is not installed: {command}" for name, command in not_installed.items()]
     show(console, f"{IMAGES:,} images of {dataset} trained beside the float64 oracle (SGD, batch 32)", columns, notes)
 

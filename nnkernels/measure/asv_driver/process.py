@@ -48,6 +48,10 @@ class Pass:
         """Whether the pass has ended, and ended well."""
         return (self.folder / COMPLETE).is_file()
 
+    def forget(self) -> None:
+        """Have a resumed run measure the pass again."""
+        (self.folder / COMPLETE).unlink()
+
 
 def write_config(workspace: Workspace, folder: Path) -> Path:
     """Write the configuration of one pass: the workspace's benchmarks, results into ``folder``."""

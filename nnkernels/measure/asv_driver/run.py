@@ -21,7 +21,7 @@ from nnkernels.measure.asv_driver.options import BenchOptions
 from nnkernels.measure.asv_driver.plan import Plan, Profile, make_plan, takes_part
 from nnkernels.measure.asv_driver.process import Pass, register_machine, run_pass
 from nnkernels.measure.asv_driver.progress import Progress, RecordsSoFar, ShowProgress
-from nnkernels.measure.asv_driver.workspace import Workspace
+from nnkernels.measure.asv_driver.workspace import Workspace, changed_since
 from nnkernels.measure.correctness.compiled import require_compiled
 from nnkernels.measure.records import provenance
 from nnkernels.measure.records.environment import find_settings
@@ -132,7 +132,10 @@ def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, pro
     machine = request.machine or provenance.machine_name()
     with _scratch(workspace, request, options, dataset, machine, origin["machine_code"]) as scratch:
         environment = register_machine(workspace, machine, _machine_information(origin), scratch)
-        passes = _measure(workspace, machine, dataset, options, plan, scratch, environment, progress, request.profile)
+        passes, changed = _measure(
+            workspace, machine, dataset, options, plan, scratch, environment, progress, request.profile
+        )
+        workspace = replace(workspace, unrecorded=workspace.unrecorded or changed)
         interleaved = [measured for where in passes for measured in load_interleaved(where.records)]
         if in_use := load_keras(where.records for where in passes):
             origin["keras"] = in_use
@@ -195,11 +198,13 @@ def _measure(
     environment: dict[str, str],
     progress: ShowProgress,
     profile: Profile,
-) -> list[Pass]:
+) -> tuple[list[Pass], str]:
+    """Return the complete passes, and how the checkout changed while they were measured."""
     # Unpacked once here, the data load in milliseconds in each of some sixty processes.
     write_folder(scratch / "data", dataset)
     environment = {**environment, "NNKERNELS_DATA": str(scratch / "data"), **options.as_environ()}
     complete: list[Pass] = []
+    changed = ""
     records = RecordsSoFar()
     total = sum(len(patterns) for patterns in plan.passes)
     done = 0
@@ -216,6 +221,9 @@ def _measure(
         try:
             if not where.is_complete:
                 run_pass(workspace, machine, patterns, where, environment, pass_progress)
+                changed = changed or changed_since(workspace)
+                if changed:
+                    where.forget()
         except KeyboardInterrupt:
             if _is_resumable(workspace, profile):
                 raise Interruption(
@@ -224,10 +232,10 @@ def _measure(
                 ) from None
             if not complete:
                 raise Interruption("interrupted before the first pass was complete; nothing is kept") from None
-            return complete
+            return complete, changed
         complete.append(where)
         done += len(patterns)
-    return complete
+    return complete, changed
 
 
 def _check_failures(interleaved: list[InterleavedRun]) -> None:

@@ -110,6 +110,16 @@ def code_state() -> dict[str, str]:
         return {"commit": "none", "tree": str(error)}
 
 
+def changed_since(workspace: Workspace) -> str:
+    """Say how the checkout has changed since the workspace was opened; empty if it has not, or is not recorded."""
+    if workspace.unrecorded:
+        return ""
+    state = code_state()
+    if state["commit"] != workspace.commit:
+        return "another commit was checked out while it was measured"
+    return "" if state["tree"] == "clean" else f"{state['tree']}, made while it was measured"
+
+
 def _uncommitted(root: Path) -> str:
     """Say what is changed in the checkout but not committed, results aside; empty if nothing is."""
     status = _git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--", ".", ":(exclude)results")

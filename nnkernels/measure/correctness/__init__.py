@@ -1,1 +1,1 @@
-"""Is a contender right? The gate that precedes every time, and the float64 oracle behind it."""
+"""Is a contender right? The gate that precedes every time, the float64 oracle behind it, and the extreme inputs."""

@@ -64,6 +64,27 @@ def predict_float64(params: Parameters, X: npt.NDArray[Any]) -> npt.NDArray[np.f
     return np.exp(log_probs)
 
 
+def forward_float64(
+    params: Parameters, X: npt.NDArray[Any]
+) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array]:
+    """Return Z1, A1, logits and probabilities of features (N, D), in float64."""
+    weights = [np.asarray(array, np.float64) for array in params]
+    before, hidden, log_probs = _forward(weights, X)
+    return before, hidden, np.einsum("nh,hc->nc", hidden, weights[2]) + weights[3], np.exp(log_probs)
+
+
+def backward_float64(params: Parameters, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> Parameters:
+    """Return the gradients of the mean cross-entropy, in float64."""
+    weights = [np.asarray(array, np.float64) for array in params]
+    return Parameters(*_gradients(weights, X, np.eye(weights[3].size)[y]))
+
+
+def loss_float64(params: Parameters, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> float:
+    """Return the mean cross-entropy in nats, in float64."""
+    _before, _hidden, log_probs = _forward([np.asarray(array, np.float64) for array in params], X)
+    return float(-log_probs[np.arange(len(y)), y].mean())
+
+
 def _forward(weights: list[Float64Array], X: npt.NDArray[Any]) -> tuple[Float64Array, Float64Array, Float64Array]:
     W1, b1, W2, b2 = weights
     before = np.einsum("nd,dh->nh", X, W1, optimize=True) + b1

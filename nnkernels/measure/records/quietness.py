@@ -122,7 +122,8 @@ def verdict(found: Quietness) -> str:
 
 
 def _spin(seconds: float) -> float:
-    turns, ends = [], time.perf_counter() + seconds
+    turns: list[float] = []
+    ends = time.perf_counter() + seconds
     while not turns or time.perf_counter() < ends:
         started = time.perf_counter()
         for _ in LOOP:

@@ -113,10 +113,10 @@ def judge_budget(
 def _judged(limit: Limit, units: dict[str, int], pairs: Sequence[Pair], error: float) -> BudgetVerdict:
     first, second = (f"{backend} {limit.scenario}" for backend in (limit.backend, limit.against))
     values = [
-        np.median(np.log(pair.seconds[first]["tree"]) - np.log(pair.seconds[second]["tree"]))
+        np.median(np.log(pair.nanoseconds[first]["tree"]) - np.log(pair.nanoseconds[second]["tree"]))
         - np.log(units[first] / units[second])
         for pair in pairs
-        if first in pair.seconds and second in pair.seconds
+        if first in pair.nanoseconds and second in pair.nanoseconds
     ]
     found = rule.judge(np.array(values), error)
     return BudgetVerdict(limit, found.ratio, found.low, found.high, found.at_least)

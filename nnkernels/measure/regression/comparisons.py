@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ class Comparison:
     units : int
         How much work a segment is: batches, or calls. 0 where that is not decided yet.
     repeat_every : int
-        One batch in so many is done twice by the tree, as a slowdown of a known size; 0: none.
+        The tree does one batch more for each so many, as a slowdown of a known size; 0: none.
     """
 
     backend: str
@@ -74,10 +74,25 @@ class Comparison:
         """The slowdown, as a share, that the tree is given."""
         return 1 / self.repeat_every if self.repeat_every else 0.0
 
-    def work(self, units: int, repeat_every: int = 0) -> dict[str, Any]:
+    def with_units(self, units: int, images: int) -> Comparison:
+        """Return it with about so many units a segment: of a slowed one, a multiple, so that the slowdown is exact.
+
+        Raises
+        ------
+        ConfigurationError
+            If an epoch has fewer batches than one of which is to be done again.
+        """
+        if not self.repeat_every:
+            return replace(self, units=units)
+        if self.most_units(images) < self.repeat_every:
+            raise ConfigurationError(f"an epoch of {images} images has fewer than {self.repeat_every} batches")
+        most = self.most_units(images) // self.repeat_every
+        return replace(self, units=self.repeat_every * min(max(round(units / self.repeat_every), 1), most))
+
+    def work(self, units: int, slowed: bool = False) -> dict[str, Any]:
         """Return the request by which a side prepares so much of it."""
         scenario = SCENARIOS[self.scenario]
-        amount = {scenario.unit: units, "repeat_every": repeat_every}
+        amount = {scenario.unit: units, "extra": units // self.repeat_every if slowed and self.repeat_every else 0}
         return {"backend": self.backend, "kind": scenario.kind, "recipe": recipe_fields(scenario.recipe), **amount}
 
     def most_units(self, images: int) -> int:

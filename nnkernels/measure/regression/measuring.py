@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def measure(
                 pool.submit(warm_up, side, folder, comparisons, dataset, plan.segment_seconds) for side in (base, tree)
             ]
             units, _ = [one.result() for one in both]
-        ready = [replace(comparison, units=units[comparison.name]) for comparison in comparisons]
+        ready = [one.with_units(units[one.name], len(dataset.X_train)) for one in comparisons]
         collected = Collected(ready, plan.resolve, error)
         cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [ANY_CPU]
         rng = np.random.default_rng()
@@ -156,4 +156,4 @@ def measure(
 
 def log_ratios(pairs: Sequence[Pair], name: str) -> rule.Floats:
     """Return the log-ratio of each pair that measured a comparison."""
-    return np.array([log_ratio(pair.seconds[name]) for pair in pairs if name in pair.seconds])
+    return np.array([log_ratio(pair.nanoseconds[name]) for pair in pairs if name in pair.nanoseconds])

@@ -22,8 +22,8 @@ from nnkernels.measure.regression.sides import OnSide, SideProcess, Tree, starte
 
 SIDES = ("base", "tree")
 
-# Seconds of every segment, by the name of the comparison and the side: {"fused epoch": {"base": [...], "tree": [...]}}.
-PairSeconds = dict[str, dict[str, list[float]]]
+# Of each segment, by the name of the comparison and the side: {"fused epoch": {"base": [...], "tree": [...]}}.
+Nanoseconds = dict[str, dict[str, list[int]]]
 
 CALIBRATION_RUNS = 3
 
@@ -39,7 +39,7 @@ class Pair:
     """
 
     cpu: int
-    seconds: PairSeconds
+    nanoseconds: Nanoseconds
 
 
 def measure_pair(
@@ -66,7 +66,7 @@ def measure_pair(
     go_on : callable
         Is asked before each turn; what it ends is no pair.
     """
-    seconds: PairSeconds = {comparison.name: {side: [] for side in SIDES} for comparison in comparisons}
+    nanoseconds: Nanoseconds = {comparison.name: {side: [] for side in SIDES} for comparison in comparisons}
     place = int(rng.integers(max(len(cpus) - 1, 1)))
     where = [int(cpu) for cpu in rng.permutation(cpus[place : place + 2])]
     with ExitStack() as stack:
@@ -84,15 +84,15 @@ def measure_pair(
                 for i in rng.permutation(len(taking_part)):
                     name = taking_part[i].name
                     for side in (SIDES[j] for j in rng.permutation(2)):
-                        seconds[name][side] += processes[side].ask("run", work=work[name, side])
-    return Pair(where[0], seconds)
+                        nanoseconds[name][side] += processes[side].ask("run", work=work[name, side])
+    return Pair(where[0], nanoseconds)
 
 
 def _prepared(processes: dict[str, SideProcess], comparisons: Sequence[Comparison]) -> dict[tuple[str, str], int]:
     """Let both sides prepare all work at once, and return its numbers."""
     for side, process in processes.items():
         for comparison in comparisons:
-            process.tell("add", **comparison.work(comparison.units, comparison.repeat_every if side == "tree" else 0))
+            process.tell("add", **comparison.work(comparison.units, slowed=side == "tree"))
     work = {}
     for side, process in processes.items():
         for comparison in comparisons:
@@ -129,11 +129,11 @@ def warm_up(
             most = comparison.most_units(len(dataset.X_train))
             few = max(1, most // 50) if SCENARIOS[comparison.scenario].kind == "train" else 1
             work = process.ask("add", **comparison.work(few))
-            seconds = float(np.median(process.ask("run", work=work, times=CALIBRATION_RUNS))) / few
+            seconds = 1e-9 * float(np.median(process.ask("run", work=work, times=CALIBRATION_RUNS))) / few
             units[comparison.name] = int(np.clip(round(segment_seconds / seconds), 1, most))
     return units
 
 
-def log_ratio(seconds: dict[str, list[float]]) -> float:
+def log_ratio(nanoseconds: dict[str, list[int]]) -> float:
     """Return what a pair says of a comparison: the median over turns of the log-ratio, tree to base."""
-    return float(np.median(np.log(seconds["tree"]) - np.log(seconds["base"])))
+    return float(np.median(np.log(nanoseconds["tree"]) - np.log(nanoseconds["base"])))

@@ -15,7 +15,6 @@ from nnkernels.measure.regression.comparisons import Comparison
 from nnkernels.measure.regression.pairs import Pair
 
 VERSION = 1
-TICKS = 10**8  # a second; whole numbers are short
 
 
 @dataclass(frozen=True)
@@ -63,11 +62,7 @@ def now() -> str:
 
 def write_record(path: Path, record: CheckRecord) -> None:
     """Write a check all or nothing."""
-    content = {"version": VERSION, "ticks_a_second": TICKS, **asdict(record)}
-    content["pairs"] = [
-        {"cpu": pair.cpu, "ticks": {name: _sides(sides, _ticks) for name, sides in pair.seconds.items()}}
-        for pair in record.pairs
-    ]
+    content = {"version": VERSION, **asdict(record)}
     write_text(path, json.dumps(content, allow_nan=False, separators=(",", ":")) + "\n")
 
 
@@ -81,30 +76,13 @@ def read_record(path: Path) -> CheckRecord:
     """
     try:
         content = json.loads(path.read_text("utf-8"))
-        version, ticks = content.pop("version"), content.pop("ticks_a_second")
+        version = content.pop("version")
         if version != VERSION:
             raise ResultsError(f"{path}: has version {version}; this nnkernels reads {VERSION}: use another release")
         content["comparisons"] = [Comparison(**one) for one in content["comparisons"]]
-        content["pairs"] = [
-            Pair(
-                one["cpu"],
-                {
-                    name: _sides(sides, lambda values: [value / ticks for value in values])
-                    for name, sides in one["ticks"].items()
-                },
-            )
-            for one in content["pairs"]
-        ]
+        content["pairs"] = [Pair(**one) for one in content["pairs"]]
         return CheckRecord(**content)
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ResultsError(f"{path}: damaged, {error}; restore it from git or delete it") from error
-
-
-def _sides(sides: dict[str, list[Any]], convert: Any) -> dict[str, list[Any]]:
-    return {side: convert(values) for side, values in sides.items()}
-
-
-def _ticks(seconds: list[float]) -> list[int]:
-    return [round(TICKS * value) for value in seconds]

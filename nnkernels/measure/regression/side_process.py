@@ -22,46 +22,6 @@ from typing import IO, Any
 IMAGES, LABELS, ORDER, ONE_BY_ONE, TOGETHER = "images", "labels", "order", "one_by_one", "together"
 
 
-class Repeating:
-    """A contender that does one batch in ``every`` a second time, on parameters that nobody looks at.
-
-    So it is slower by a known share, and computes the same.
-
-    Parameters
-    ----------
-    contender, scratch
-        Two contenders of the same kind, prepared alike.
-    every, batch_size : int
-
-    Attributes
-    ----------
-    batches, repeated : int
-        How many batches it was told to do, and how many of these it did again.
-    """
-
-    def __init__(self, contender: Any, scratch: Any, every: int, batch_size: int) -> None:
-        self.contender, self.scratch = contender, scratch
-        self.every, self.batch_size = every, batch_size
-        self.batches = self.repeated = 0
-
-    def advance(self, order: Any, learning_rates: Any) -> None:
-        """Do a stretch of batches, and those again whose turn it is."""
-        import numpy as np
-
-        self.contender.advance(order, learning_rates)
-        batches = len(learning_rates)
-        again = np.arange((-self.batches - 1) % self.every, batches, self.every)
-        images = (again[:, np.newaxis] * self.batch_size + np.arange(self.batch_size)).ravel()
-        self.batches += batches
-        self.repeated += len(again)
-        if len(again):
-            self.scratch.advance(order[images[images < len(order)]], learning_rates[again])
-
-    def predict(self, X: Any) -> Any:
-        """Return the probabilities."""
-        return self.contender.predict(X)
-
-
 class Side:
     """Contenders, and pieces of work that they are prepared for.
 
@@ -93,7 +53,7 @@ class Side:
         return {"package": str(contenders.__file__)}
 
     def add(
-        self, backend: str, recipe: dict[str, Any], kind: str, batches: int = 0, calls: int = 0, repeat_every: int = 0
+        self, backend: str, recipe: dict[str, Any], kind: str, batches: int = 0, calls: int = 0, extra: int = 0
     ) -> int:
         """Prepare a piece of work, do it once, and return its number.
 
@@ -102,12 +62,13 @@ class Side:
         kind : str
             ``train``: that many batches. ``one image``: that many calls, each of another image. ``many images``: that
             many calls of all images at once.
-        repeat_every : int
-            Of ``train``: one batch in so many is done twice; 0: none.
+        extra : int
+            Of ``train``: so many more batches, of images elsewhere in the epoch, in the same call. It is a slowdown of
+            a known size: no call is added, and no image comes twice in a row. Nobody looks at what is trained here.
         """
-        contender = self._contender(backend, recipe, repeat_every)
+        contender = self._contender(backend, recipe)
         if kind == "train":
-            run = self._training(contender, recipe, batches)
+            run = self._training(contender, recipe, batches, extra)
         else:
             X = self.array(ONE_BY_ONE if kind == "one image" else TOGETHER)
             turns = itertools.cycle([X[i : i + 1] for i in range(len(X))] if kind == "one image" else [X])
@@ -120,15 +81,15 @@ class Side:
         self.work.append(run)
         return len(self.work) - 1
 
-    def run(self, work: int, times: int = 1) -> list[float]:
-        """Return the seconds of a piece of work, done some times."""
-        task, clock = self.work[work], time.perf_counter
-        seconds = []
+    def run(self, work: int, times: int = 1) -> list[int]:
+        """Return the nanoseconds of a piece of work, done some times."""
+        task, clock = self.work[work], time.perf_counter_ns
+        nanoseconds = []
         for _ in range(times):
             started = clock()
             task()
-            seconds.append(clock() - started)
-        return seconds
+            nanoseconds.append(clock() - started)
+        return nanoseconds
 
     def prepare(self, backend: str, recipe: dict[str, Any], start: str) -> None:
         """Prepare the contender of the gate."""
@@ -157,28 +118,29 @@ class Side:
 
         np.savez(self.folder / parameters, **self.gated.parameters()._asdict())
 
-    def _contender(self, backend: str, recipe: dict[str, Any], repeat_every: int) -> Any:
+    def _contender(self, backend: str, recipe: dict[str, Any]) -> Any:
         from nnkernels import contenders
         from nnkernels.parameters import initial_parameters
 
-        key = json.dumps([backend, recipe, repeat_every])
+        key = json.dumps([backend, recipe])
         if key not in self.prepared:
-            made: list[Any] = [contenders.create(backend) for _ in range(2 if repeat_every else 1)]
-            data = self._data()
-            for contender in made:
-                contender.use_threads(1)
-                contender.prepare(initial_parameters(0, data.X.shape[1]), data, self._recipe(recipe))
-            self.prepared[key] = (
-                Repeating(made[0], made[1], repeat_every, recipe["batch_size"]) if repeat_every else made[0]
-            )
+            data, contender = self._data(), contenders.create(backend)
+            contender.use_threads(1)
+            contender.prepare(initial_parameters(0, data.X.shape[1]), data, self._recipe(recipe))
+            self.prepared[key] = contender
         return self.prepared[key]
 
-    def _training(self, contender: Any, recipe: dict[str, Any], batches: int) -> Callable[[], object]:
+    def _training(self, contender: Any, recipe: dict[str, Any], batches: int, extra: int) -> Callable[[], object]:
         import numpy as np
 
-        order, length = self.array(ORDER), batches * recipe["batch_size"]
-        turns = itertools.cycle([order[i : i + length] for i in range(0, len(order) - length + 1, length)])
-        learning_rates = np.full(batches, recipe["learning_rate"], np.float32)
+        order, size = self.array(ORDER), recipe["batch_size"]
+        length = batches * size
+        stretches = []
+        for start in range(0, len(order) - length + 1, length):
+            elsewhere = np.roll(order, -(start + len(order) // 2))[: extra * size]
+            stretches.append(np.concatenate([order[start : start + length], elsewhere]))
+        turns = itertools.cycle(stretches)
+        learning_rates = np.full(batches + extra, recipe["learning_rate"], np.float32)
         return lambda: contender.advance(next(turns), learning_rates)
 
     def _data(self) -> Any:

@@ -15,7 +15,7 @@ from nnkernels.errors import one_line
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.correctness.compiled import require_compiled
 from nnkernels.measure.timing.interleaving import SecondsByRound, Task, alternate, log_ratios
-from nnkernels.measure.timing.participants import by_label, suits, timed_as_another
+from nnkernels.measure.timing.participants import by_label, settings, suits, timed_as_another
 from nnkernels.measure.timing.scenarios import Scenario
 from nnkernels.measure.timing.tasks import SEED, predict_task, prepare_task, train_task
 from nnkernels.measure.timing.threads import thread_count
@@ -114,7 +114,9 @@ def run_interleaved(
     keep: Callable[[InterleavedRun], object] = lambda _measured: None,
     seed: int | None = None,
 ) -> InterleavedRun:
-    """Let every contender pass the gate by the recipe of each scenario, then time them in turns.
+    """Let every contender pass the gate by the recipe of each scenario, on each number of threads that it is timed on.
+
+    Then time them in turns.
 
     Neighbouring scenarios of the same recipe share gate and preparation. A contender that fails is left out, with the
     reason; the others go on. A backend that predicts by another's function has no times of its own for predictions
@@ -188,8 +190,9 @@ def _ready(
         if not taking_part:
             continue
         try:
-            contender.use_threads(thread_count(measured.framework_threads))
-            gate.require(name, contender, dataset, recipe)
+            for setting in settings(contender, measured.framework_threads):
+                contender.use_threads(thread_count(setting))
+                gate.require(name, contender, dataset, recipe)
             start = initial_parameters(SEED, dataset.X_train.shape[1], recipe.hidden)
             contender.prepare(start, dataset.training, recipe)
             ready[name] = contender

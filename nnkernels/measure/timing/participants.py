@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from nnkernels import contenders
 from nnkernels.contenders import Contender
@@ -22,12 +22,17 @@ def timed_as_another(scenario: Scenario, name: str, ready: Mapping[str, Contende
     return owner != name and owner in ready
 
 
-def by_label(able: dict[str, Contender], framework_threads: str) -> dict[str, tuple[Contender, int]]:
-    """Return who is timed under which label, on how many threads."""
+def settings(contender: Contender, framework_threads: str) -> Sequence[str]:
+    """Return the thread settings at which a contender passes the gate and is timed."""
     # Who can change threads at any time is measured at both settings beside each setting of those who cannot,
     # so that a ratio against the other's faster setting is a ratio within one process too.
+    return SETTINGS if contender.threads_can_change else [framework_threads]
+
+
+def by_label(able: dict[str, Contender], framework_threads: str) -> dict[str, tuple[Contender, int]]:
+    """Return who is timed under which label, on how many threads."""
     return {
         f"{name}@{setting}": (contender, thread_count(setting))
         for name, contender in able.items()
-        for setting in (SETTINGS if contender.threads_can_change else [framework_threads])
+        for setting in settings(contender, framework_threads)
     }

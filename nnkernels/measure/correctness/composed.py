@@ -1,0 +1,137 @@
+"""A backend's functions called one by one: what their benchmark times is held against the oracle before.
+
+A backend that trains by an entry of its own passes the gate without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from nnkernels.errors import GateError
+from nnkernels.kernels import Backend, initial_state
+from nnkernels.measure.correctness.extremes import ROWS, blank_parameters, is_close, worst
+from nnkernels.measure.correctness.oracle import backward_float64, forward_float64, loss_float64
+from nnkernels.parameters import FloatArray, Parameters, copy, initial_parameters, zeros_like
+
+SEED = 3
+# Of float32 beside the oracle, on real images: at most 2e-6 in activations, 3e-7 in gradients.
+TOLERANCE = 1e-5
+LEARNING_RATE = 0.5
+
+
+def require_functions(name: str, backend: Backend, X: FloatArray, y: npt.NDArray[np.int64]) -> None:
+    """Check forward, loss, backward and a step of gradient descent on a batch, and on the extreme-input table.
+
+    Parameters
+    ----------
+    name : str
+        Of the backend, for the message.
+    backend : Backend
+    X : ndarray of float32, shape (N, D)
+        Features.
+    y : ndarray of integers, shape (N,)
+
+    Raises
+    ------
+    GateError
+        If an answer departs from the oracle's, or from the table's.
+    """
+    with np.errstate(all="ignore"):
+        for wrong in (*_on_images(backend, X, y), *_on_extremes(backend)):
+            raise GateError(
+                f"{name}'s functions depart from the float64 oracle: {wrong}. They are not timed: check each by itself."
+            )
+
+
+def _on_images(backend: Backend, X: FloatArray, y: npt.NDArray[np.int64]) -> Iterator[str]:
+    rng = np.random.default_rng(SEED)
+    # As after some training: no bias is zero.
+    start = Parameters(
+        *(
+            (array + 0.1 * rng.standard_normal(array.shape)).astype(np.float32)
+            for array in initial_parameters(SEED, X.shape[1])
+        )
+    )
+    params = copy(start)
+    activations = backend.forward(params, X)
+    where = f"at batch {len(X)}"
+    for found, wanted, what in zip(activations, forward_float64(start, X), activations._fields, strict=True):
+        if not is_close(found, wanted, rtol=0, atol=TOLERANCE * _scale(wanted)):
+            yield f"{where}, {what} has {worst(found, wanted)}"
+    loss, wanted_loss = backend.loss(activations.logits, y), loss_float64(start, X, y)
+    if not is_close(loss, wanted_loss, rtol=TOLERANCE):
+        yield f"{where}, the loss is {worst([loss], [wanted_loss])}"
+    grads, expected = backend.backward(params, X, y, activations), backward_float64(start, X, y)
+    for name, found, wanted in zip(grads._fields, grads, expected, strict=True):
+        if not is_close(found, wanted, rtol=0, atol=TOLERANCE * _scale(wanted)):
+            yield f"{where}, d{name} has {worst(found, wanted)}"
+    backend.sgd_update_inplace(params, grads, initial_state(params), LEARNING_RATE)
+    for name, found, before, gradient in zip(params._fields, params, start, expected, strict=True):
+        wanted = before - LEARNING_RATE * gradient
+        if not is_close(found, wanted, rtol=0, atol=TOLERANCE * _scale(gradient)):
+            yield f"{where}, after a step {name} has {worst(found, wanted)}"
+
+
+def _scale(expected: FloatArray) -> float:
+    return max(1.0, float(np.max(np.abs(expected))))
+
+
+def _on_extremes(backend: Backend) -> Iterator[str]:
+    X = np.zeros((1, 3), np.float32)
+    for case, row in ROWS.items():
+        params = blank_parameters(3, 2, len(row.logits))._replace(b2=np.array(row.logits, np.float32))
+        activations = backend.forward(params, X)
+        if not is_close(activations.probs[0], row.probs):
+            yield f"of logits {case}, a probability is {worst(activations.probs[0], row.probs)}"
+        for true_class, loss in enumerate(row.losses):
+            found = backend.loss(np.array([row.logits], np.float32), np.array([true_class]))
+            if not is_close(found, loss, atol=1e-6):
+                yield f"of logits {case}, the loss of class {true_class} is {worst([found], [loss])}"
+            grads = backend.backward(params, X, np.array([true_class]), activations)
+            wanted = np.array(row.probs) - np.eye(len(row.logits))[true_class]
+            if not is_close(grads.b2, wanted, atol=1e-6):
+                yield f"of logits {case}, db2 has {worst(grads.b2, wanted)}"
+    yield from _one_row_apart(backend)
+    yield from _damaged_pixel(backend)
+    yield from _shut_units(backend)
+
+
+def _one_row_apart(backend: Backend) -> Iterator[str]:
+    """Two images whose logits are 2e4 apart: each is to be compared with its own maximum."""
+    params = blank_parameters(2, 2, 3)
+    params.W1[0, 0] = params.W1[1, 1] = 1
+    params.W2[:] = [[1e4, 1e4, -1e4], [-1e4, -1e4, -3e4]]
+    probs = backend.forward(params, np.array([[1, 0], [0, 1], [0, 0]], np.float32)).probs
+    expected = [[0.5, 0.5, 0], [0.5, 0.5, 0], [1 / 3] * 3]
+    if not is_close(probs, expected):
+        yield f"of logits 2e4 apart from image to image, a probability is {worst(probs, expected)}"
+
+
+def _damaged_pixel(backend: Backend) -> Iterator[str]:
+    """Make NaN of one pixel: it makes NaN of its image, of no other, and of every gradient."""
+    params = initial_parameters(SEED, 5, 4, 3)
+    X = np.random.default_rng(SEED).random((3, 5), np.float32)
+    expected = forward_float64(params, X)[3]
+    X[1, 2] = expected[1] = np.nan
+    activations = backend.forward(params, X)
+    if not is_close(activations.probs, expected, rtol=1e-5):
+        yield f"of a NaN among the pixels of an image, a probability is {worst(activations.probs, expected)}"
+    for name, grad in backend.backward(params, X, np.array([0, 1, 2]), activations)._asdict().items():
+        if not np.isnan(grad).all():
+            yield f"of a NaN among the pixels of an image, d{name} has {np.nanmin(grad):.7g}, expected NaN"
+
+
+def _shut_units(backend: Backend) -> Iterator[str]:
+    """ReLU is shut at exactly 0, and a NaN gradient stays visible behind it."""
+    params, X = initial_parameters(SEED, 5, 4, 3), np.zeros((2, 5), np.float32)
+    y = np.array([0, 1])
+    grads = backend.backward(params, X, y, backend.forward(params, X))
+    if np.any(grads.b1):
+        yield f"of hidden units at exactly 0, db1 has {worst(grads.b1, zeros_like(grads).b1)}"
+    params.b2[0] = np.nan
+    grads = backend.backward(params, X, y, backend.forward(params, X))
+    if not all(np.isnan(grad).all() for grad in grads):
+        yield "of NaN in b2, a gradient behind shut hidden units is a number, expected NaN"

@@ -1,0 +1,198 @@
+"""The extreme-input table, asked of a contender: its predictions of one image and of several, and its training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from nnkernels.contenders import Contender
+from nnkernels.data import LabelledImages
+from nnkernels.measure.correctness.extremes import (
+    FINITE,
+    NOT_FINITE,
+    blank_parameters,
+    is_close,
+    one_pixel_images,
+    one_row_a_unit,
+    padded,
+    worst,
+)
+from nnkernels.measure.correctness.oracle import predict_float64, train_float64
+from nnkernels.parameters import Parameters, initial_parameters
+from nnkernels.recipes import Recipe
+
+LARGEST = float(np.finfo(np.float32).max)
+# A step that is seen beside weights of 1e4, of which float32 keeps a thousandth.
+LARGE_RATE = 8192.0
+SEED = 5
+
+
+def first_wrong_answer(contender: Contender, recipe: Recipe, inputs: int, classes: int) -> str:
+    """Return the first extreme input that a contender answers wrongly, with both answers; empty if there is none.
+
+    The contender is prepared anew for each, for a network of these sizes and by the optimizer of the recipe, so that
+    what is compiled is what is timed. It takes some ten milliseconds.
+    """
+    asked = _Asked(contender, recipe, inputs, classes)
+    with np.errstate(all="ignore"):
+        return next(asked.wrong_answers(), "")
+
+
+class _Asked:
+    def __init__(self, contender: Contender, recipe: Recipe, inputs: int, classes: int) -> None:
+        self.contender, self.recipe = contender, recipe
+        self.inputs, self.classes = inputs, classes
+        self.sizes = inputs, recipe.hidden, classes
+
+    def wrong_answers(self) -> Iterator[str]:
+        yield from self.finite_logits()
+        yield from self.logits_that_are_not_finite()
+        yield from self.logits_that_overflow()
+        yield from self.a_sum_that_overflows_on_the_way()
+        yield from self.subnormal_weights()
+        yield from self.blank_images()
+        yield from self.no_images()
+        yield from self.changing_learning_rates()
+
+    def prepare(self, params: Parameters, X: npt.NDArray[np.uint8], y: npt.NDArray[np.int64], batch: int) -> None:
+        self.contender.prepare(params, LabelledImages(X, y), self.recipe.with_changes(batch_size=batch))
+
+    def train(self, params: Parameters, X: npt.NDArray[np.uint8], y: npt.NDArray[np.int64], rate: float) -> Parameters:
+        """Take one step on all images together."""
+        self.prepare(params, X, y, len(X))
+        self.contender.advance(np.arange(len(X)), np.full(1, rate, np.float32))
+        return self.contender.parameters()
+
+    def predictions(self, case: str, X: npt.NDArray[np.uint8], expected: npt.NDArray[np.float64]) -> Iterator[str]:
+        """Predict all images in one call, and each in a call of its own."""
+        together = np.asarray(self.contender.predict(X))
+        alone = np.concatenate([np.asarray(self.contender.predict(X[n : n + 1])) for n in range(len(X))])
+        for found, how in ((together, "together"), (alone, "alone")):
+            if not is_close(found, expected):
+                yield f"{case}: a probability of images predicted {how} is {worst(found, expected)}"
+
+    def finite_logits(self) -> Iterator[str]:
+        """Every image has logits of its own, so that a maximum over others or over all of them shows."""
+        cases = list(FINITE.values())[: min(self.recipe.hidden, self.inputs)]
+        rows, probs = zip(*(padded(row, self.classes) for row in cases if len(row.logits) <= self.classes), strict=True)
+        params = one_row_a_unit(list(rows), self.inputs, self.recipe.hidden)
+        X = one_pixel_images(len(rows), self.inputs)
+        y = np.arange(len(X)) % min(2, self.classes)
+        blank = np.full((1, self.classes), 1 / self.classes)
+        self.prepare(params, X, y, len(X))
+        yield from self.predictions("logits up to 1e4", X, np.concatenate([probs, blank]))
+        found = self.train(params, X, y, LARGE_RATE)
+        expected = self.expected(params, X, y, LARGE_RATE)
+        # The gradients of the hidden layer are differences of large numbers, and Adam steps by their sign.
+        judged = ("W2", "b2") if self.recipe.optimizer.name == "adam" else found._fields
+        for name in judged:
+            wanted = getattr(expected, name)
+            if not is_close(getattr(found, name), wanted, rtol=0, atol=4e-6 * float(np.max(np.abs(wanted)))):
+                yield f"logits up to 1e4: after a step, {name} has {worst(getattr(found, name), wanted)}"
+
+    def logits_that_are_not_finite(self) -> Iterator[str]:
+        X, y = np.zeros((9, self.inputs), np.uint8), np.zeros(9, np.int64)
+        for case, row in NOT_FINITE.items():
+            if len(row.logits) > self.classes:
+                continue
+            logits, probs = padded(row, self.classes)
+            params = blank_parameters(*self.sizes)._replace(b2=np.array(logits, np.float32))
+            self.prepare(params, X, y, len(X))
+            yield from self.predictions(f"logits {case}", X, np.tile(probs, (len(X), 1)))
+        params.b2[:] = 0
+        params.b2[-1] = np.nan
+        yield from self.is_nan("NaN in b2", self.train(params, X, y, 1.0))
+        params = blank_parameters(*self.sizes)
+        params.b1[0] = np.nan
+        self.prepare(params, X, y, len(X))
+        yield from self.predictions("NaN in b1", X, np.full((len(X), self.classes), np.nan))
+        yield from self.is_nan("NaN in b1", self.train(params, X, y, 1.0))
+
+    def logits_that_overflow(self) -> Iterator[str]:
+        """Parameters are finite, and a logit of the first image is not; the others have theirs."""
+        X = one_pixel_images(1, self.inputs)[[1, 0, 1, 1, 1]]
+        blank = np.full((1, self.classes), 1 / self.classes)
+        rows = {
+            "a logit overflows": (LARGEST, np.full(self.classes, np.nan)),
+            "a logit overflows to -inf": (-LARGEST, np.array([0.0] + [1 / (self.classes - 1)] * (self.classes - 1))),
+        }
+        for case, (weight, probs) in rows.items():
+            params = blank_parameters(*self.sizes)
+            params.W1[0, 0], params.W2[0, 0] = 2, weight
+            self.prepare(params, X, np.zeros(len(X), np.int64), len(X))
+            yield from self.predictions(case, X, np.concatenate([blank, probs[np.newaxis], blank, blank, blank]))
+            if np.isnan(probs[0]):
+                found = self.train(params, X, np.zeros(len(X), np.int64), 1.0)
+                yield from self.is_nan(case, found._replace(W1=found.W1[:1]))  # pixels without ink have no gradient
+        params = blank_parameters(*self.sizes)._replace(W2=np.zeros((self.recipe.hidden, self.classes), np.float32))
+        params.W1[0, 0], params.W2[0] = 1, [LARGEST, *[-LARGEST] * (self.classes - 1)]
+        self.prepare(params, X, np.zeros(len(X), np.int64), len(X))
+        certain = np.eye(1, self.classes)
+        yield from self.predictions(
+            "logits as far apart as float32 allows", X, np.concatenate([blank, certain, blank, blank, blank])
+        )
+
+    def a_sum_that_overflows_on_the_way(self) -> Iterator[str]:
+        """Let a sum overflow that is in range once it is scaled by 1/255: the answer is right or NaN, never another."""
+        X = one_pixel_images(2, self.inputs)[:1]
+        X[0, 1] = 255
+        params, y = blank_parameters(*self.sizes), np.zeros(1, np.int64)
+        params.W1[:2, 0], params.W2[0, 0] = [3e38, -2e38], 1e-38
+        found, expected = self.train(params, X, y, 0.5).b2, self.expected(params, X, y, 0.5).b2
+        if not (is_close(found, expected, atol=1e-6) or np.isnan(found).all()):
+            yield f"a sum overflows on the way: after a step, b2 has {worst(found, expected)}"
+
+    def subnormal_weights(self) -> Iterator[str]:
+        """Nothing flushes them to zero: 1e-39 times 1e38 is a logit of 0.1."""
+        X = one_pixel_images(1, self.inputs)
+        params = blank_parameters(*self.sizes)
+        params.W1[0, 0], params.W2[0, 0] = 1e-39, 1e38
+        self.prepare(params, X, np.zeros(2, np.int64), 2)
+        yield from self.predictions("subnormal weights", X, predict_float64(params, X / 255.0))
+
+    def blank_images(self) -> Iterator[str]:
+        """They find every hidden unit at exactly 0, where ReLU is shut."""
+        X, y = np.zeros((3, self.inputs), np.uint8), np.zeros(3, np.int64)
+        start = initial_parameters(SEED, *self.sizes)
+        found = self.train(start, X, y, 0.5)
+        if not (np.array_equal(found.W1, start.W1) and np.array_equal(found.b1, start.b1)):
+            yield "blank images: a hidden unit at exactly 0 has learnt, where ReLU is shut"
+
+    def no_images(self) -> Iterator[str]:
+        start = initial_parameters(SEED, *self.sizes)
+        self.prepare(start, np.zeros((1, self.inputs), np.uint8), np.zeros(1, np.int64), 1)
+        self.contender.advance(np.zeros(0, np.int64), np.zeros(0, np.float32))
+        for name, after, before in zip(start._fields, self.contender.parameters(), start, strict=True):
+            if not np.array_equal(after, before):
+                yield f"no images: an empty stretch changed {name}"
+        shape = np.shape(self.contender.predict(np.zeros((0, self.inputs), np.uint8)))
+        if shape != (0, self.classes):
+            yield f"no images: the probabilities have shape {shape}, expected {(0, self.classes)}"
+
+    def changing_learning_rates(self) -> Iterator[str]:
+        """Each batch has its own rate, one of them 0; of three stretches the last begins with a short batch."""
+        rng = np.random.default_rng(SEED)
+        X = rng.integers(0, 256, (27, self.inputs), np.uint8) * (rng.random((27, self.inputs)) < 0.2)
+        y, order = rng.integers(0, self.classes, 27), rng.permutation(27)
+        rates = self.recipe.learning_rate * np.array([1, 0.25, 0, 2], np.float32)
+        start = initial_parameters(SEED, *self.sizes)
+        self.prepare(start, X, y, 8)
+        for begin, end in ((0, 16), (16, 24), (24, 27)):
+            self.contender.advance(order[begin:end], rates[begin // 8 : -(-end // 8)])
+        expected = train_float64(start, X[order] / 255.0, y[order], self.recipe.with_changes(batch_size=8), rates)
+        for name, found, wanted in zip(start._fields, self.contender.parameters(), expected, strict=True):
+            if not is_close(found, wanted, rtol=0, atol=1e-5):
+                yield f"changing learning rates: {name} has {worst(found, wanted)}"
+
+    def expected(
+        self, params: Parameters, X: npt.NDArray[np.uint8], y: npt.NDArray[np.int64], rate: float
+    ) -> Parameters:
+        recipe = self.recipe.with_changes(batch_size=len(X))
+        return train_float64(params, X / 255.0, y, recipe, np.full(1, rate))
+
+    def is_nan(self, case: str, found: Parameters) -> Iterator[str]:
+        for name, array in found._asdict().items():
+            if not np.isnan(array).all():
+                yield f"{case}: after a step, {name} has {np.nanmin(array):.7g}, expected NaN"

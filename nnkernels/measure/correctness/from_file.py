@@ -1,0 +1,55 @@
+"""Training from a file beside the oracle: what precedes times of images that stay in their file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from nnkernels.chunked import epoch_chunks, train_from_file
+from nnkernels.contenders import Contender
+from nnkernels.errors import GateError
+from nnkernels.measure.correctness.gate import SEED, TOLERANCES
+from nnkernels.measure.correctness.oracle import train_float64
+from nnkernels.parameters import initial_parameters, max_abs_difference
+from nnkernels.recipes import benchmark_recipe
+
+CHUNK_IMAGES = 800
+
+
+def require_from_file(name: str, contender: Contender, images: str | Path, labels: str | Path) -> float:
+    """Train an epoch of gradient descent from ``.npy`` files, several chunks, and compare with the oracle.
+
+    Returns
+    -------
+    float
+        The largest absolute difference of any parameter.
+
+    Raises
+    ------
+    GateError
+        If it is more than the gate's tolerance, or an image of the file is not seen exactly once.
+    """
+    recipe = benchmark_recipe()
+    X, y = np.load(images, allow_pickle=False), np.load(labels, allow_pickle=False)
+    start = initial_parameters(SEED, X.shape[1], recipe.hidden)
+    expected, seen = start, []
+    for chunk in epoch_chunks(SEED, 0, len(X), CHUNK_IMAGES, recipe.batch_size):
+        rows = chunk.start + chunk.order
+        seen += rows.tolist()
+        rates = recipe.learning_rates(0, len(rows))
+        expected = train_float64(expected, X[rows] / 255.0, y[rows], recipe, rates)
+    train_from_file(contender, images, labels, recipe, seed=SEED, start=start, chunk_images=CHUNK_IMAGES)
+    if sorted(seen) != list(range(len(X))):
+        raise GateError(
+            f"training from a file sees {len(set(seen))} of {len(X)} images, {len(seen)} in all, expected each once. "
+            f"{name} is not timed: check the order of the chunks."
+        )
+    difference = max_abs_difference(contender.parameters(), expected)
+    if not difference <= TOLERANCES[recipe.optimizer.name]:
+        raise GateError(
+            f"{name} departs from the float64 oracle when it trains from a file: after {len(X)} images in chunks of "
+            f"{CHUNK_IMAGES} its parameters are off by {difference:.3g}, at most "
+            f"{TOLERANCES[recipe.optimizer.name]:.0e} is allowed. It is not timed: check what it keeps between chunks."
+        )
+    return difference

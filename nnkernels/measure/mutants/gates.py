@@ -1,0 +1,132 @@
+"""The gates that precede times, by name: what a mutant is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from nnkernels import contenders, kernels
+from nnkernels.contenders import Contender
+from nnkernels.data import Dataset
+from nnkernels.errors import GateError, one_line
+from nnkernels.measure.correctness import gate
+from nnkernels.measure.correctness.composed import require_functions
+from nnkernels.measure.correctness.from_file import require_from_file
+from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
+from nnkernels.transforms import as_features
+
+FUNCTIONS, FROM_FILE = "kernels", "from file"
+# What a verdict may name, the checks of real images first.
+CHECKS = ("parameters", "predictions", "functions", "file", "extremes", "threads", "breaks down")
+BATCH_SIZES = (1, 32, 256, 2048)  # those of bench/kernels.py
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training by some recipe on some threads, with its predictions."""
+
+    recipe: Recipe
+    threads: int = 1
+
+
+_LARGE = benchmark_recipe(batch_size=1024)
+TRAININGS = {
+    "sgd": Training(benchmark_recipe()),
+    "sgd on 2 threads": Training(benchmark_recipe(), 2),
+    "momentum": Training(benchmark_recipe(Optimizer("momentum"))),
+    "adam": Training(benchmark_recipe(Optimizer("adam"))),
+    "batch 1,024": Training(_LARGE),
+    "batch 1,024 on 2 threads": Training(_LARGE, 2),
+    "batch 1,024 on 3 threads": Training(_LARGE, 3),
+    "hidden 128": Training(benchmark_recipe(batch_size=128).with_changes(hidden=128)),
+}
+# `kernels`: a backend's functions one by one, as the benchmark of kernels calls them. `from file`: an epoch on images
+# that stay in their file.
+GATES = (*TRAININGS, FUNCTIONS, FROM_FILE)
+MOST_THREADS = max(training.threads for training in TRAININGS.values())
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a gate says.
+
+    Attributes
+    ----------
+    gate : str
+    checks : dict
+        The checks that failed, each with how far off the answer was: a number, or words. Empty if the gate is passed.
+    """
+
+    gate: str
+    checks: dict[str, float | str]
+
+    @property
+    def passed(self) -> bool:
+        """Whether a time would follow."""
+        return not self.checks
+
+
+def judge(backend: str, gates: tuple[str, ...], dataset: Dataset) -> Iterator[Verdict]:
+    """Yield what each gate says of a backend, as it is imported in this process; a breakdown is no time either."""
+    for name in gates:
+        try:
+            yield Verdict(name, _failed_checks(backend, name, dataset))
+        except Exception as error:
+            yield Verdict(name, {"breaks down": one_line(error)})
+
+
+def _failed_checks(backend: str, name: str, dataset: Dataset) -> dict[str, float | str]:
+    if name == FUNCTIONS:
+        return _of_functions(backend, dataset)
+    with closing(contenders.create(backend)) as contender:
+        if name == FROM_FILE:
+            contender.use_threads(1)
+            return _of_file(backend, contender, dataset)
+        training = TRAININGS[name]
+        contender.use_threads(training.threads)
+        return _of_result(gate.compare_with_oracle(backend, contender, dataset, training.recipe))
+
+
+def _of_functions(backend: str, dataset: Dataset) -> dict[str, float | str]:
+    try:
+        for size in BATCH_SIZES:
+            X = as_features(np.resize(dataset.X_train[:2048], (size, dataset.X_train.shape[1])))
+            y = np.resize(dataset.y_train[:2048], size).astype(np.int64)
+            require_functions(backend, kernels.load(backend), X, y)
+    except GateError as error:
+        return {"functions": str(error)}
+    return {}
+
+
+def _of_file(backend: str, contender: Contender, dataset: Dataset) -> dict[str, float | str]:
+    with TemporaryDirectory() as folder:
+        images, labels = Path(folder, "images.npy"), Path(folder, "labels.npy")
+        np.save(images, dataset.X_train[: gate.IMAGES])
+        np.save(labels, dataset.y_train[: gate.IMAGES])
+        try:
+            require_from_file(backend, contender, images, labels)
+        except GateError as error:
+            return {"file": str(error)}
+    return {}
+
+
+def _number(value: float) -> float | str:
+    return value if np.isfinite(value) else str(value)  # JSON has neither NaN nor infinity
+
+
+def _of_result(result: gate.GateResult) -> dict[str, float | str]:
+    checks: dict[str, float | str] = {}
+    if not result.max_abs_difference <= result.tolerance:
+        checks["parameters"] = _number(result.max_abs_difference)
+    if not result.prediction_difference <= gate.PREDICTION_TOLERANCE:
+        checks["predictions"] = _number(result.prediction_difference)
+    if result.extremes:
+        checks["extremes"] = result.extremes
+    if result.threads_difference != 0:
+        checks["threads"] = _number(result.threads_difference)
+    return checks

@@ -1,0 +1,93 @@
+"""The recorded score of the mutants: one JSON file, versioned, with where it comes from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nnkernels.data import Dataset
+from nnkernels.errors import ConfigurationError, ResultsError
+from nnkernels.files import write_json
+from nnkernels.measure.asv_driver.workspace import Workspace
+from nnkernels.measure.mutants.gates import Verdict
+from nnkernels.measure.mutants.score import Judged
+from nnkernels.measure.records import provenance
+
+VERSION = 1
+FILE = Path("results", "selftest", "mutants.json")
+
+
+@dataclass(frozen=True)
+class Score:
+    """All mutants with their verdicts, and where these come from.
+
+    Attributes
+    ----------
+    recorded_at : str
+        UTC.
+    commit : str
+    provenance : dict
+        See ``nnkernels.measure.records.provenance``.
+    mutants : tuple of Judged
+    """
+
+    recorded_at: str
+    commit: str
+    provenance: dict[str, Any]
+    mutants: tuple[Judged, ...]
+
+
+def require_recordable(workspace: Workspace) -> None:
+    """Check that a score would belong to a commit.
+
+    Raises
+    ------
+    ConfigurationError
+        If it would not.
+    """
+    if workspace.unrecorded:
+        raise ConfigurationError(
+            f"the score would not be recorded: {workspace.unrecorded}. Commit first, or leave --record away"
+        )
+
+
+def write_score(workspace: Workspace, judged: Sequence[Judged], dataset: Dataset) -> Score:
+    """Write the score of the whole catalogue into the checkout; return it."""
+    score = Score(
+        recorded_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        commit=workspace.commit,
+        provenance=provenance.collect(dataset, timed=True),
+        mutants=tuple(judged),
+    )
+    write_json(workspace.root / FILE, {"version": VERSION, **asdict(score)})
+    return score
+
+
+def read_score(path: Path) -> Score:
+    """Read what :func:`write_score` wrote.
+
+    Raises
+    ------
+    ResultsError
+        If the file is missing, damaged, or of another version.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        version = content.pop("version")
+        if version != VERSION:
+            raise ResultsError(f"{path}: has version {version}; this nnkernels reads {VERSION}: use another release")
+        mutants = []
+        for entry in content.pop("mutants"):
+            verdicts = tuple(Verdict(**verdict) for verdict in entry.pop("verdicts"))
+            mutants.append(Judged(verdicts=verdicts, **entry))
+        return Score(mutants=tuple(mutants), **content)
+    except OSError as error:
+        raise ResultsError(
+            f"{path}: cannot be read ({error.strerror}); `nnkernels verify --mutants --record` writes it"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ResultsError(f"{path}: damaged, {error}; restore it from git or record it again") from error

@@ -1,0 +1,142 @@
+"""The score of the mutants: on the terminal, and as the generated part of ``bench/README.md``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich import progress as rich_progress
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+
+from nnkernels.measure.mutants.gates import CHECKS
+from nnkernels.measure.mutants.record import Score
+from nnkernels.measure.mutants.score import Judged
+from nnkernels.report.blocks import Block
+from nnkernels.report.layout import Column, markdown, show
+
+BLOCK = Block("mutants", "nnkernels verify --mutants --record")
+# How the checks are called in tables and sentences.
+WORDS = {
+    "parameters": "parameters after a training",
+    "predictions": "predictions",
+    "functions": "functions one by one",
+    "file": "training from a file",
+    "extremes": "extreme inputs",
+    "threads": "same bits on any threads",
+    "breaks down": "breaks down",
+}
+
+
+@contextmanager
+def mutants_progress(console: Console, total: int) -> Iterator[Callable[[Judged], None]]:
+    """Show a bar on a terminal, a line a mutant in a log; yield the function that is told of each that is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with rich_progress.Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("kernels in which nothing is changed", total=total)
+
+        def tell(judged: Judged) -> None:
+            if not console.is_terminal:
+                label = f"{judged.backend}: {judged.name}"
+                console.print(f"{label}: {outcome(judged)}, {judged.seconds:.0f} s", highlight=False, soft_wrap=True)
+            bar.update(task, advance=1, description=f"{judged.backend}: {judged.name}")
+
+        yield tell
+
+
+def show_mutants(console: Console, judged: Sequence[Judged], planned: int) -> None:
+    """Print a table of the mutants that were judged, and the score."""
+    notes = [score_text(judged), *_reasons(judged)]
+    if len(judged) < planned:
+        notes.insert(0, f"Interrupted: {len(judged)} of {planned} mutants were judged.")
+    show(console, "Kernels with one mistake each, held against the gates that precede times", _columns(judged), notes)
+
+
+def block(score: Score) -> str:
+    """Return the generated part of ``bench/README.md``, with its marks."""
+    dataset, packages = score.provenance["dataset"]["name"], score.provenance["packages"]
+    source = (
+        f"Recorded {score.recorded_at[:10]} at commit `{score.commit[:8]}` on {dataset}; "
+        f"{score.provenance['cpu']} ({score.provenance['microarchitecture']}), "
+        f"Python {score.provenance['python']}, NumPy {packages['numpy']}, Numba {packages['numba']}."
+    )
+    notes = "\n".join(f"- {reason}" for reason in _reasons(score.mutants))
+    table = f"<details><summary>All mutants</summary>\n\n{markdown(_columns(score.mutants))}\n\n</details>"
+    return BLOCK.around("\n\n".join(filter(None, [score_text(score.mutants), notes, source, table])))
+
+
+def score_text(judged: Sequence[Judged]) -> str:
+    """Return the score in sentences: how many were caught, and by which check."""
+    backends = Counter(one.backend for one in judged)
+    caught = [one for one in judged if one.caught]
+    survived = sum(one.survived for one in judged)
+    by = Counter(_checks(one)[0] for one in caught)
+    said = [f"{by[check]} by {WORDS[check]}" for check in CHECKS if by[check]]
+    extremes_alone = sum(_checks(one) == ["extremes"] for one in caught)
+    text = (
+        f"Of {len(judged)} mutants ({', '.join(f'{count} of {name}' for name, count in backends.items())}), "
+        f"{len(caught)} got no time, {survived} survived, and {len(judged) - len(caught) - survived} cannot be told "
+        "from the kernel by any input that is timed."
+    )
+    if caught:
+        text += f" The first check that caught them: {', '.join(said)}."
+        text += f" Nothing but extreme inputs caught {extremes_alone}."
+    return text
+
+
+def outcome(judged: Judged) -> str:
+    """Return in words what became of a mutant."""
+    if judged.caught:
+        return f"caught by {_by(judged)}"
+    return "equivalent" if judged.equivalent else f"SURVIVED {_passed(judged)}"
+
+
+def _columns(judged: Sequence[Judged]) -> list[Column]:
+    return [
+        Column("backend", [one.backend for one in judged], identity=True),
+        Column("mutant", [one.name for one in judged], identity=True),
+        Column("caught by", [_by(one) if one.caught else outcome(one) for one in judged]),
+        Column("off by", [_off(one) for one in judged], right=True),
+        Column("gates", [str(len(one.verdicts)) for one in judged], right=True),
+    ]
+
+
+def _reasons(judged: Sequence[Judged]) -> list[str]:
+    """Return a line for each mutant that was not caught, and for what is said wrongly of one."""
+    lines = []
+    for one in judged:
+        label = f"{one.backend}, {one.name}"
+        if one.survived:
+            lines.append(f"{label}: survived {_passed(one)}.")
+        elif one.equivalent and one.caught:
+            lines.append(f"{label}: was caught, though the catalogue says that nothing could: {one.equivalent}")
+        elif one.equivalent:
+            lines.append(f"{label}: equivalent. {one.equivalent}")
+    return lines
+
+
+def _passed(judged: Judged) -> str:
+    return ", ".join(verdict.gate for verdict in judged.verdicts if verdict.passed)
+
+
+def _checks(judged: Judged) -> list[str]:
+    """Return the checks that caught a mutant at any of its gates, those of real images first."""
+    found = {check for verdict in judged.verdicts for check in verdict.checks}
+    return [check for check in CHECKS if check in found]
+
+
+def _by(judged: Judged) -> str:
+    return ", ".join(WORDS[check] for check in _checks(judged))
+
+
+def _off(judged: Judged) -> str:
+    """Return how far off the answers are, by the first check and at the gate that saw least of it."""
+    checks = _checks(judged)
+    if not judged.caught or not checks:
+        return ""
+    found = [verdict.checks[checks[0]] for verdict in judged.verdicts if checks[0] in verdict.checks]
+    numbers = [off for off in found if isinstance(off, float | int)]
+    if numbers:
+        return f"{min(numbers):.1e}"
+    return "NaN" if found[0] in ("nan", "inf") else ""

@@ -1,0 +1,354 @@
+"""The catalogue of mutants fits the kernels, the engine tells caught from survived, and the score says what was."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from nnkernels import compile_cache, kernels
+from nnkernels.contenders.ours import KernelContender
+from nnkernels.data.folder import write_folder
+from nnkernels.errors import ConfigurationError, GateError, MeasurementError, ResultsError, UnknownNameError
+from nnkernels.files import PACKAGE
+from nnkernels.measure.asv_driver.workspace import Workspace
+from nnkernels.measure.correctness import gate
+from nnkernels.measure.correctness.composed import require_functions
+from nnkernels.measure.mutants import record
+from nnkernels.measure.mutants.catalogue import Mutant, read_catalogue, unchanged
+from nnkernels.measure.mutants.gates import CHECKS, FUNCTIONS, GATES, TRAININGS, Verdict
+from nnkernels.measure.mutants.score import Judged, controls, run_mutant, run_mutants, stored
+from nnkernels.report import mutants as report
+
+ROOT = Path(__file__).parents[1]
+CATALOGUE = read_catalogue()
+# Those that this process can judge: one file of plain NumPy.
+KERNELS = [mutant for mutant in CATALOGUE if mutant.file == "kernels/numpy_kernels.py"]
+
+
+# The catalogue
+
+
+def test_the_catalogue_is_large_and_names_each_mutant_once():
+    assert len(CATALOGUE) >= 100
+    assert {mutant.backend for mutant in CATALOGUE} == set(kernels.names())
+    labels = [mutant.label for mutant in CATALOGUE]
+    assert len(set(labels)) == len(labels)
+
+
+@pytest.mark.parametrize("mutant", CATALOGUE, ids=lambda mutant: mutant.label)
+def test_what_a_mutant_changes_is_there_once_and_is_still_python(mutant):
+    text = (PACKAGE / mutant.file).read_text("utf-8")
+    assert mutant.mutated() != text
+    compile(mutant.mutated(), mutant.file, "exec")
+    assert mutant.gates
+    assert set(mutant.gates) <= set(GATES)
+
+
+def test_what_a_mutant_changes_must_be_there_once(tmp_path):
+    (tmp_path / "kernel.py").write_text("a = 1\nb = 1\n")
+    gone = Mutant("numpy", "some", "kernel.py", "c = 1", "c = 2", ("sgd",))
+    with pytest.raises(MeasurementError, match=r"'numpy: some': kernel\.py has its text 0 times, expected once"):
+        gone.mutated(tmp_path)
+    with pytest.raises(MeasurementError, match="2 times"):
+        replace(gone, before="= 1").mutated(tmp_path)
+    assert replace(gone, before="b = 1", after="b = 3").mutated(tmp_path) == "a = 1\nb = 3\n"
+
+
+def test_mutants_of_some_backends_alone():
+    assert {mutant.backend for mutant in read_catalogue(["numpy", "fused"])} == {"numpy", "fused"}
+    with pytest.raises(UnknownNameError, match="unknown backend with mutants 'keras-fit'; known are: numpy, numba"):
+        read_catalogue(["keras-fit"])
+
+
+def test_controls_pass_every_gate_that_a_mutant_of_their_backend_meets():
+    found = {control.backend: control for control in controls(CATALOGUE)}
+    assert set(found) == set(kernels.names())
+    for mutant in CATALOGUE:
+        assert set(mutant.gates) <= set(found[mutant.backend].gates)
+    assert all(control.mutated() == (PACKAGE / control.file).read_text("utf-8") for control in found.values())
+
+
+# Judged in this process, by a copy of the one file
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # a mutant may overflow
+@pytest.mark.parametrize(
+    "which", [pytest.param(slice(1), id="first"), pytest.param(slice(1, None), id="others", marks=pytest.mark.slow)]
+)
+@pytest.mark.parametrize("mutant", KERNELS, ids=lambda mutant: mutant.name)
+def test_every_mutant_of_the_reference_kernels_is_refused_by_each_of_its_gates(mutant, which, small_digits, tmp_path):
+    path = tmp_path / "mutated.py"
+    path.write_text(mutant.mutated())
+    backend = kernels.load_file(path)
+    X = small_digits.X_train[:256] * np.float32(1 / 255)
+    y = small_digits.y_train[:256].astype(np.int64)
+    for name in mutant.gates[which]:
+        if name == FUNCTIONS:
+            pass_gate = partial(require_functions, mutant.name, backend, X, y)
+        else:
+            contender = KernelContender(backend)
+            pass_gate = partial(gate.require, mutant.name, contender, small_digits, TRAININGS[name].recipe)
+        with pytest.raises(GateError):
+            pass_gate()
+
+
+# The engine
+
+
+@pytest.fixture(scope="module")
+def folder(small_digits):
+    with stored(small_digits) as found:
+        yield found
+
+
+def mutant_of(name):
+    return next(mutant for mutant in CATALOGUE if mutant.label == name)
+
+
+def test_nothing_changed_passes_and_a_mistake_does_not(folder):
+    # Else every refusal would mean nothing.
+    sound = run_mutant(unchanged("numpy", ("sgd", "kernels", "from file")), folder)
+    assert [verdict.gate for verdict in sound.verdicts] == ["sgd", "kernels", "from file"]
+    assert all(verdict.passed for verdict in sound.verdicts), sound
+    assert not sound.caught
+    before = {path: path.stat().st_mtime_ns for path in PACKAGE.rglob("*.py")}
+    wrong = run_mutant(mutant_of("numpy: order ignored"), folder)
+    assert wrong.caught
+    assert [set(verdict.checks) & {"parameters", "file"} for verdict in wrong.verdicts] == [{"parameters"}, {"file"}]
+    assert {path: path.stat().st_mtime_ns for path in PACKAGE.rglob("*.py")} == before
+
+
+@pytest.mark.slow
+def test_compiled_kernels_are_changed_without_touching_the_cache(folder):
+    def kept():
+        return sorted(compile_cache.folder().parent.rglob("*"))
+
+    before = kept()
+    assert not run_mutant(unchanged("fused", ("sgd",)), folder).caught
+    wrong = run_mutant(mutant_of("fused: one image: no ReLU"), folder)
+    assert wrong.caught
+    assert list(wrong.verdicts[0].checks) == ["predictions"]
+    assert kept() == before
+
+
+def test_who_breaks_down_gets_no_time_and_says_why(folder):
+    line = "from __future__ import annotations\n"
+    broken = Mutant("numpy", "broken", "kernels/numpy_kernels.py", line, f"{line}1 / 0\n", ("sgd", "adam"))
+    judged = run_mutant(broken, folder)
+    assert [verdict.checks for verdict in judged.verdicts] == [
+        {"breaks down": "ZeroDivisionError: division by zero"},
+        {"breaks down": "ZeroDivisionError: division by zero"},
+    ]
+    dead = replace(broken, after=f"{line}import os\nos._exit(3)\n")
+    assert run_mutant(dead, folder).verdicts[1] == Verdict("adam", {"breaks down": "exit status 3"})
+
+
+def test_a_mutant_that_never_ends_is_ended(folder, monkeypatch):
+    monkeypatch.setattr("nnkernels.measure.mutants.score.CPU_SECONDS", 4)
+    line = "from __future__ import annotations\n"
+    endless = Mutant("numpy", "endless", "kernels/numpy_kernels.py", line, f"{line}while True:\n    pass\n", ("sgd",))
+    assert run_mutant(endless, folder).verdicts == (
+        Verdict("sgd", {"breaks down": "no answer within 4 s of CPU time"}),
+    )
+
+
+def test_no_mutant_is_judged_by_a_gate_that_refuses_everybody(small_digits, monkeypatch):
+    ran = []
+
+    def refuse(mutant, folder, package):
+        ran.append(mutant.name)
+        return judged_as(mutant, {"sgd": {"parameters": 0.5}})
+
+    monkeypatch.setattr("nnkernels.measure.mutants.score.run_mutant", refuse)
+    with pytest.raises(MeasurementError, match="numpy is refused with nothing changed"):
+        list(run_mutants(read_catalogue(["numpy"]), small_digits))
+    assert ran == ["nothing changed"]
+
+
+def test_mutants_come_in_their_order_however_many_run_at_a_time(small_digits, monkeypatch):
+    second_began = threading.Event()
+
+    def slow_first(mutant, folder, package):
+        if mutant.label == KERNELS[1].label:
+            second_began.set()
+        if mutant.label == KERNELS[0].label:
+            assert second_began.wait(10)
+        checks = {} if mutant.name == "nothing changed" else {"parameters": 1.0}
+        return judged_as(mutant, {"sgd": checks})
+
+    monkeypatch.setattr("nnkernels.measure.mutants.score.run_mutant", slow_first)
+    judged = run_mutants(KERNELS, small_digits, jobs=2)
+    assert [one.name for one in judged] == [mutant.name for mutant in KERNELS]
+
+
+def test_who_is_interrupted_does_not_wait_for_all(small_digits, monkeypatch):
+    begun = []
+
+    def count(mutant, folder, package):
+        begun.append(mutant.name)
+        time.sleep(0.02)
+        return judged_as(mutant, {"sgd": {}})
+
+    monkeypatch.setattr("nnkernels.measure.mutants.score.run_mutant", count)
+    judged = run_mutants(KERNELS, small_digits)
+    next(judged)
+    judged.close()
+    assert len(begun) < len(KERNELS) / 2
+
+
+def test_a_mutant_whose_text_is_gone_is_told_before_any_is_judged(small_digits, monkeypatch):
+    monkeypatch.setattr("nnkernels.measure.mutants.score.run_mutant", lambda *_args: pytest.fail("judged"))
+    gone = Mutant("numpy", "some", "kernels/numpy_kernels.py", "no such text", "", ("sgd",))
+    with pytest.raises(MeasurementError, match="adapt the catalogue"):
+        list(run_mutants([*CATALOGUE, gone], small_digits))
+
+
+# The score
+
+
+def judged_as(mutant, verdicts, equivalent=""):
+    found = tuple(Verdict(name, checks) for name, checks in verdicts.items())
+    return Judged(mutant.backend, mutant.name, mutant.file, equivalent, found, 1.5)
+
+
+SOME = [
+    judged_as(KERNELS[0], {"sgd": {"parameters": 0.25, "extremes": "words"}, "kernels": {"functions": "words"}}),
+    judged_as(KERNELS[1], {"sgd": {"parameters": "nan"}}),
+    judged_as(KERNELS[2], {"sgd": {"extremes": "logits up to 1e4: a probability"}}),
+    judged_as(KERNELS[3], {"sgd": {"predictions": 2e-5}, "adam": {}}),
+    judged_as(KERNELS[4], {"sgd": {}}, equivalent="No input can show it."),
+    judged_as(CATALOGUE[-1], {"sgd": {"breaks down": "words"}}),
+]
+
+
+def test_the_score_counts_what_was_caught_and_by_which_check():
+    assert report.score_text(SOME) == (
+        "Of 6 mutants (5 of numpy, 1 of fused_dense), 4 got no time, 1 survived, and 1 cannot be told from the kernel "
+        "by any input that is timed. The first check that caught them: 2 by parameters after a training, 1 by extreme "
+        "inputs, 1 by breaks down. Nothing but extreme inputs caught 1."
+    )
+    assert (SOME[3].caught, SOME[3].survived) == (False, True)
+    assert (SOME[4].caught, SOME[4].survived) == (False, False)
+    assert set(report.WORDS) == set(CHECKS)
+
+
+def test_the_table_names_who_survived_and_where():
+    console = Console(file=io.StringIO(), record=True)
+    report.show_mutants(console, SOME, 9)
+    text = console.export_text()
+    assert "Interrupted: 6 of 9 mutants were judged." in text
+    assert re.search(rf"numpy +{KERNELS[3].name} +SURVIVED adam", text)
+    by = "parameters after a training, functions one by one, extreme inputs"
+    assert re.search(rf"numpy +{KERNELS[0].name} +{by} +2.5e-01 +2", text)
+    assert f"numpy, {KERNELS[3].name}: survived adam." in text
+    assert f"numpy, {KERNELS[4].name}: equivalent. No input can show it." in text
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path, tmp_path / "bench", "0123456789" * 4, 0, "")
+
+
+def test_a_score_is_recorded_read_and_rendered(workspace, small_digits):
+    written = record.write_score(workspace, SOME, small_digits)
+    path = workspace.root / record.FILE
+    assert record.read_score(path) == written
+    assert json.loads(path.read_text())["version"] == record.VERSION
+    block = report.block(written)
+    assert block.startswith(report.BLOCK.begin)
+    assert "at commit `01234567`" in block
+    assert report.score_text(SOME) in block
+    assert f"| numpy | {KERNELS[1].name} | parameters after a training | NaN | 1 |" in block
+    page = workspace.root / "README.md"
+    page.write_text(f"before\n{report.BLOCK.begin}\nold\n{report.BLOCK.end}\nafter\n")
+    report.BLOCK.update(page, block)
+    assert page.read_text() == f"before\n{block}\nafter\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"version": 9}', "has version 9; this nnkernels reads 1"),
+        ("{", "damaged"),
+        ("[]", "damaged"),
+        ('{"version": 1, "mutants": [{}]}', "damaged"),
+    ],
+)
+def test_a_score_that_cannot_be_read_says_so(content, message, tmp_path):
+    path = tmp_path / "mutants.json"
+    with pytest.raises(ResultsError, match="cannot be read"):
+        record.read_score(path)
+    path.write_text(content)
+    with pytest.raises(ResultsError, match=message):
+        record.read_score(path)
+
+
+def test_nothing_is_recorded_of_changed_files(workspace):
+    record.require_recordable(workspace)
+    with pytest.raises(ConfigurationError, match=r"would not be recorded: uncommitted changes in README\.md"):
+        record.require_recordable(replace(workspace, unrecorded="uncommitted changes in README.md"))
+
+
+@pytest.mark.skipif(not (ROOT / record.FILE).exists(), reason="no score is recorded")
+def test_the_recorded_score_is_what_the_page_shows():
+    page = ROOT / "bench" / "README.md"
+    _before, block, _after = report.BLOCK.split(page.read_text("utf-8"), "bench/README.md")
+    score = record.read_score(ROOT / record.FILE)
+    assert block == report.block(score), "stale: run `nnkernels verify --mutants --record`"
+    assert not any(one.survived for one in score.mutants)
+
+
+# The command
+
+
+def command(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "nnkernels.cli", "verify", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "200", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command_shows_the_score(small_digits, tmp_path):
+    # Of a catalogue of one mutant: all take minutes.
+    write_folder(tmp_path / "digits", small_digits)
+    program = (
+        "import sys; from nnkernels.measure.mutants import catalogue; whole = catalogue._read; "
+        "catalogue._read = lambda name: whole(name)[:1] if name == 'numpy' else []; "
+        "from nnkernels.cli import main; sys.argv[1:] = ['verify', '--mutants']; main()"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "200", "NNKERNELS_DATA": str(tmp_path / "digits")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "Of 1 mutants (1 of numpy), 1 got no time, 0 survived" in answer.stdout
+    assert "numpy: update with the wrong sign: caught by parameters" in answer.stderr
+
+
+def test_only_the_score_of_all_mutants_is_recorded():
+    for arguments in (["--record"], ["--mutants", "--record", "numpy"]):
+        answer = command(*arguments)
+        assert answer.returncode == 1
+        assert "--record keeps the score of all mutants" in answer.stderr
+    assert "unknown backend with mutants 'nobody'" in command("--mutants", "nobody").stderr
