@@ -59,11 +59,13 @@ NO_FRAMEWORK = [name for name in ("fused", "numba", "numpy", "onnxruntime") if n
 FRESH = "memory,startup"
 TOGETHER = ",".join(sorted({file.name for file in BENCH_FILES} - set(FRESH.split(","))))
 CALLS = [(TOGETHER, "1"), (TOGETHER, "all"), (FRESH, "all")]
-# The rest is `slow`, at one thread setting: the frameworks, and in fresh processes one contender of each.
+# The rest is `slow`, at one thread setting. Benchmarks that prepare each contender again at every call, or start a
+# process for it, take one of each framework; interleaved runs and error rates take all.
+OF_EACH_FRAMEWORK = [name for name in ("jax-scan", "keras-fit", "scikit-learn") if name in HERE]
 SLOW_CALLS = {
-    ("inference,scaling,training", "1"): [name for name in HERE if name not in NO_FRAMEWORK],
+    ("inference,scaling,training", "1"): OF_EACH_FRAMEWORK,
     ("accuracy,other_work,ratios", "all"): [name for name in HERE if name not in NO_FRAMEWORK],
-    (FRESH, "all"): [name for name in ("fused", "jax-scan", "keras-fit", "scikit-learn") if name in HERE],
+    (FRESH, "all"): ["fused", *OF_EACH_FRAMEWORK],
 }
 
 

@@ -122,9 +122,8 @@ def bench(
     dataset = load_mnist(data)
     with bench_progress(err) as progress:
         outcome = run_benchmarks(workspace, dataset, request, progress)
-    run = load_run(outcome.folder)
-    page = publish_page(workspace.root, run)
-    summary = summarise(run)
+    summary = summarise(load_run(outcome.folder))
+    page = publish_page(workspace.root, summary)
     show_summary(out, summary)
     out.print(f"[bold]{escape(headline(summary))}[/]", highlight=False, soft_wrap=not out.is_terminal)
     out.print(f"run   {outcome.folder}\npage  {page}", highlight=False, soft_wrap=True)

@@ -102,10 +102,11 @@ def publish(
 
     root = find_root()
     shown = runs.pooled(root / "results", pin or [run])
+    summary = summarise(shown)
     if pin:
-        readme.update(root / "README.md", summarise(shown))
+        readme.update(root / "README.md", summary)
         runs.pin(root / "results", shown)
-    published = publish_run(root, shown)
+    published = publish_run(root, summary)
     for text in published.notes:
         note(text)
     out.print(f"page  {published.page}", highlight=False, soft_wrap=True)

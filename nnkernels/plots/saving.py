@@ -52,14 +52,15 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) ->
 def _settle(figure: Figure, dpi: float) -> None:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+    engine = figure.get_layout_engine()
+    if not isinstance(engine, ConstrainedLayoutEngine):
         return
     shown_dpi = figure.dpi
     figure.dpi = dpi  # letters are fitted to the pixels: their widths differ with the resolution
     try:
         # The second time for axes of a fixed shape, whose room the first finds.
         for _ in range(2):
-            figure.draw_without_rendering()
+            engine.execute(figure)
     finally:
         figure.dpi = shown_dpi
     figure.set_layout_engine("none")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.segment import Segments
 from rich.table import Table
+from rich.text import Text
 
 GAP = 2
 
@@ -106,7 +107,7 @@ def _table(columns: Sequence[Column]) -> Table:
     for column in columns:
         table.add_column(column.heading, justify="right" if column.right else "left", no_wrap=True)
     for row in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*map(escape, row))
+        table.add_row(*map(Text, row))  # texts as they are, in which Rich looks for no markup
     return table
 
 

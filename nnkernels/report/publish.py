@@ -15,8 +15,7 @@ from nnkernels.errors import NNKernelsError
 from nnkernels.files import write_text
 from nnkernels.measure.asv_driver.workspace import CONFIG_NAME, missing_commits
 from nnkernels.report.page import render
-from nnkernels.report.runs import Run
-from nnkernels.report.summary import summarise
+from nnkernels.report.summary import Summary
 from nnkernels.report.walkthrough import render_walkthrough
 
 WALKTHROUGH = "walkthrough.ipynb"
@@ -39,15 +38,15 @@ class Published:
     notes: tuple[str, ...]
 
 
-def publish_page(root: Path, run: Run) -> Path:
+def publish_page(root: Path, summary: Summary) -> Path:
     """Write our page of a run into ``results/html/``, with links to the other pages that are there; return its path."""
     html = root / "results" / "html"
     linked = [name if (html / name).is_file() else None for name in ("asv/index.html", "walkthrough.html")]
-    write_text(html / "index.html", render(summarise(run), *linked))
+    write_text(html / "index.html", render(summary, *linked))
     return html / "index.html"
 
 
-def publish(root: Path, run: Run) -> Published:
+def publish(root: Path, summary: Summary) -> Published:
     """Build ``results/html/`` from the results beside it.
 
     asv's pages show the recorded history; they need the internet when they are looked at, because asv loads its
@@ -63,7 +62,7 @@ def publish(root: Path, run: Run) -> Published:
         shutil.rmtree(html / "asv", ignore_errors=True)
     lacking = _publish_walkthrough(root / "results" / WALKTHROUGH, html / "walkthrough.html")
     notes += [f"without the walkthrough: {lacking}"] if lacking else []
-    return Published(publish_page(root, run), tuple(notes))
+    return Published(publish_page(root, summary), tuple(notes))
 
 
 def _publish_walkthrough(notebook: Path, page: Path) -> str | None:
