@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from nnkernels import chunked, contenders, kernels
+from nnkernels import chunked, contenders, kernels, load_mnist
 from nnkernels.chunked import epoch_chunks
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.errors import GateError, InferenceOnlyError, MissingDependencyError, UnknownNameError
@@ -16,7 +16,7 @@ from nnkernels.kernels.contract import FUNCTIONS, initial_state
 from nnkernels.kernels.stepwise import training_entry
 from nnkernels.measure.correctness import from_file, gate
 from nnkernels.measure.correctness.from_file import require_from_file
-from nnkernels.measure.correctness.oracle import predict_float64, train_float64
+from nnkernels.measure.correctness.oracle import nearest_kink, predict_float64, train_float64
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
 from tests import reference
@@ -603,6 +603,45 @@ def test_oracle_leaves_the_start_alone():
     train_float64(start, X, y, Recipe("tiny", batch_size=4), np.full(3, 0.1))
     for array, old in zip(start, before, strict=True):
         np.testing.assert_array_equal(array, old)
+
+
+def test_nearest_kink_is_the_smallest_input_of_any_relu():
+    start, X, y = small_problem()
+    recipe, rates = Recipe("tiny", batch_size=4), np.array([0.1, 0.05, 0.2])
+    params, smallest = tuple(array.tolist() for array in start), []
+    for batch, rate in enumerate(rates):
+        part = slice(4 * batch, 4 * batch + 4)
+        hidden_inputs = reference.forward(params, X[part].tolist())[0]
+        smallest.append(np.abs(hidden_inputs).min())
+        params = reference.train(params, X[part].tolist(), y[part].tolist(), 4, [rate], recipe.optimizer)
+    assert nearest_kink(start, X, y, recipe, rates) == pytest.approx(min(smallest), abs=1e-14)
+
+
+class FlippedAtFirst(KernelContender):
+    """NumPy's kernels, whose parameters are off after the first training that the gate compares, or after each."""
+
+    def __init__(self, always):
+        super().__init__(numpy_kernels)
+        self.always = always
+        self.trained = 0
+
+    def parameters(self):
+        found = super().parameters()
+        self.trained += 1
+        return found if self.trained > 1 and not self.always else Parameters(found.W1 + 1e-3, *found[1:])
+
+
+@pytest.mark.filterwarnings("ignore::nnkernels.data.sources.SmallDataWarning")
+@pytest.mark.parametrize(
+    ("batch_size", "always", "passes"),
+    [(128, False, True), (128, True, False), (32, False, False)],  # at batch 32, no ReLU comes near its kink
+)
+def test_departure_at_a_relus_kink_is_judged_from_another_start(batch_size, always, passes, monkeypatch):
+    monkeypatch.setattr(gate, "first_wrong_answer", lambda *_: "")  # which looks at parameters too
+    data = load_mnist("mnist-5k")
+    data = type(data)(data.X_train[:2304], data.y_train[:2304], data.X_test[:256], data.y_test[:256])
+    result = gate.compare_with_oracle("flipped", FlippedAtFirst(always), data, benchmark_recipe(batch_size=batch_size))
+    assert result.passed == passes
 
 
 # Images that stay in their file

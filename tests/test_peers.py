@@ -197,7 +197,7 @@ def test_verdict_on_who_only_predicts_shows_no_training():
     ]
     lines = drawn(judged)
     assert next(line.split() for line in lines if "listener" in line) == [
-        "listener", "passed", "-", "4.0e-07", "(1e-05)",
+        "listener", "passed", "-", "4.0e-07", "(3e-06)",
     ]  # fmt: skip
     assert any("only predicts" in line for line in lines)
     assert not any("only predicts" in line for line in drawn(judged[:1]))

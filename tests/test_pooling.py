@@ -149,12 +149,12 @@ def test_publish_pins_several_runs_and_every_figure_can_be_recomputed(
 ) -> None:
     monkeypatch.setattr(workspace, "find_root", lambda: tmp_path)
     page = tmp_path / "README.md"
-    page.write_text(f"{readme.BEGIN}\n{readme.END}\n")
+    page.write_text(f"{readme.BLOCK.begin}\n{readme.BLOCK.end}\n")
     ids = record_runs(tmp_path / "results")
     refused = CliRunner().invoke(cli.app, ["publish", "--pin", ids[0], "--pin", ids[1]])
     assert isinstance(refused.exception, ResultsError)
     assert not (tmp_path / "results" / "published.json").exists()
-    assert page.read_text() == f"{readme.BEGIN}\n{readme.END}\n"
+    assert page.read_text() == f"{readme.BLOCK.begin}\n{readme.BLOCK.end}\n"
     answer = CliRunner().invoke(cli.app, ["publish", *(word for run_id in ids for word in ("--pin", run_id))])
     assert answer.exit_code == 0, answer.output
     assert "Pooled from 5 runs" in page.read_text()

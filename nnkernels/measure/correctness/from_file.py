@@ -9,7 +9,7 @@ import numpy as np
 from nnkernels.chunked import epoch_chunks, train_from_file
 from nnkernels.contenders import Contender
 from nnkernels.errors import GateError
-from nnkernels.measure.correctness.gate import SEED, TOLERANCES
+from nnkernels.measure.correctness.gate import SEEDS, TOLERANCES
 from nnkernels.measure.correctness.oracle import train_float64
 from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import benchmark_recipe
@@ -32,14 +32,14 @@ def require_from_file(name: str, contender: Contender, images: str | Path, label
     """
     recipe = benchmark_recipe()
     X, y = np.load(images, allow_pickle=False), np.load(labels, allow_pickle=False)
-    start = initial_parameters(SEED, X.shape[1], recipe.hidden)
+    start = initial_parameters(SEEDS[0], X.shape[1], recipe.hidden)
     expected, seen = start, []
-    for chunk in epoch_chunks(SEED, 0, len(X), CHUNK_IMAGES, recipe.batch_size):
+    for chunk in epoch_chunks(SEEDS[0], 0, len(X), CHUNK_IMAGES, recipe.batch_size):
         rows = chunk.start + chunk.order
         seen += rows.tolist()
         rates = recipe.learning_rates(0, len(rows))
         expected = train_float64(expected, X[rows] / 255.0, y[rows], recipe, rates)
-    train_from_file(contender, images, labels, recipe, seed=SEED, start=start, chunk_images=CHUNK_IMAGES)
+    train_from_file(contender, images, labels, recipe, seed=SEEDS[0], start=start, chunk_images=CHUNK_IMAGES)
     if sorted(seen) != list(range(len(X))):
         raise GateError(
             f"training from a file sees {len(set(seen))} of {len(X)} images, {len(seen)} in all, expected each once. "

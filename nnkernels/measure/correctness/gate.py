@@ -14,12 +14,15 @@ from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import Dataset
 from nnkernels.errors import GateError, one_line
 from nnkernels.measure.correctness.contender_extremes import first_wrong_answer
-from nnkernels.measure.correctness.oracle import predict_float64, train_float64
+from nnkernels.measure.correctness.oracle import nearest_kink, predict_float64, train_float64
 from nnkernels.parameters import Parameters, initial_parameters, max_abs_difference
 from nnkernels.recipes import Recipe, benchmark_recipe
 
 IMAGES = 2049  # at batch 32: 64 full batches and one of a single image
-SEED = 3
+SEEDS = (3, 4, 5)  # of the starts; the later ones are for those whose training comes too near to a ReLU's kink
+# An input of a ReLU that float32 cannot be trusted to give the sign of. Float32 NumPy's inputs depart from the oracle's
+# by some 1e-7 in this training; one that flips moves parameters by up to 3e-3.
+KINK = 2e-6
 
 # The largest absolute difference of any parameter from the oracle's that passes, by optimizer.
 # Float32 NumPy over 40 seeds at batches 1, 8, 32, 256 and 1,024: at most 1.5e-6 for SGD and 1.7e-6 for momentum (but
@@ -90,17 +93,29 @@ def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recip
     the same bits on any number of threads does. One that cannot train is given what the oracle has trained, and judged
     by its predictions.
 
+    A training that passes a ReLU's kink within rounding is no proof against anybody: whoever departs there trains from
+    another start, three at most.
+
     The contender is prepared anew; it is not closed.
     """
-    recipe = recipe or benchmark_recipe()
-    rng = np.random.default_rng(SEED)
+    for seed in SEEDS:
+        result, at_kink = _compare(name, contender, dataset, recipe or benchmark_recipe(), seed)
+        if result.passed or not at_kink:
+            break
+    return result
+
+
+def _compare(name: str, contender: Contender, dataset: Dataset, recipe: Recipe, seed: int) -> tuple[GateResult, bool]:
+    """Compare from one start; also return whether the parameters depart where rounding may have flipped a ReLU."""
+    rng = np.random.default_rng(seed)
     # The order is not that of storage, so a contender that ignores it is caught as well.
     order = rng.permutation(len(dataset.X_train))[:IMAGES]
-    start = initial_parameters(SEED, dataset.X_train.shape[1], recipe.hidden)
+    start = initial_parameters(seed, dataset.X_train.shape[1], recipe.hidden)
     learning_rates = recipe.learning_rates(0, len(order))
     cut = len(learning_rates) // 2
     learning_rates[cut:] /= 2
-    expected = train_float64(start, dataset.X_train[order] / 255.0, dataset.y_train[order], recipe, learning_rates)
+    training = (start, dataset.X_train[order] / 255.0, dataset.y_train[order], recipe, learning_rates)
+    expected = train_float64(*training)
     trains, images = _trains(name), dataset.X_test[:PREDICTED_IMAGES]
     extremes = ""
     if trains:
@@ -120,7 +135,7 @@ def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recip
             contender.prepare(start, dataset.training, recipe)
             _train(contender, order, learning_rates, cut, recipe)
         threads_difference = max_abs_difference(contender.parameters(), trained)
-    return GateResult(
+    result = GateResult(
         name,
         recipe.optimizer.name if trains else INFERENCE_ONLY,
         recipe.batch_size,
@@ -130,6 +145,8 @@ def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recip
         extremes=extremes,
         threads_difference=threads_difference,
     )
+    departs = trains and not result.max_abs_difference <= result.tolerance
+    return result, departs and nearest_kink(*training) < KINK
 
 
 def _train(

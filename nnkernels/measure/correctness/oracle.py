@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,34 @@ def train_float64(
         Its optimizer and batch size are used.
     learning_rates : ndarray, shape (ceil(M / batch_size),)
     """
+    *_before, weights = _trained_weights(start, X, y, recipe, learning_rates)
+    return Parameters(*weights)
+
+
+def nearest_kink(
+    start: Parameters,
+    X: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    recipe: Recipe,
+    learning_rates: npt.NDArray[Any],
+) -> float:
+    """Return the smallest absolute input of any ReLU during the training that :func:`train_float64` does.
+
+    Where it is within float32's rounding, that ReLU may be on in float32 and off in float64, and the two trainings part
+    for good, whoever computes them.
+    """
+    weights = _trained_weights(start, X, y, recipe, learning_rates)
+    batches = range(0, len(X), recipe.batch_size)
+    inputs = (X[i : i + recipe.batch_size] @ w[0] + w[1] for i, w in zip(batches, weights, strict=False))
+    return min(float(np.abs(of_batch).min()) for of_batch in inputs)
+
+
+def _trained_weights(
+    start: Parameters, X: npt.NDArray[Any], y: npt.NDArray[Any], recipe: Recipe, learning_rates: npt.NDArray[Any]
+) -> Iterator[list[Float64Array]]:
+    """Yield the weights before each batch, and after the last."""
     weights = [np.asarray(array, np.float64).copy() for array in start]
+    yield weights
     slow = [np.zeros_like(w) for w in weights]
     fast = [np.zeros_like(w) for w in weights]
     targets = np.eye(weights[3].size)[y]
@@ -55,7 +83,7 @@ def train_float64(
                 epsilon = rule.epsilon / np.sqrt(correction_2)
                 change = -learning_rate * (slow[i] / correction_1) / (np.sqrt(fast[i] / correction_2) + epsilon)
             weights[i] = weights[i] + change
-    return Parameters(*weights)
+        yield list(weights)
 
 
 def predict_float64(params: Parameters, X: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
