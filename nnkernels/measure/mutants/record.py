@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -10,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from nnkernels.data import Dataset
-from nnkernels.errors import ConfigurationError, ResultsError
+from nnkernels.errors import ConfigurationError
 from nnkernels.files import write_json
 from nnkernels.measure.asv_driver.workspace import Workspace
 from nnkernels.measure.mutants.gates import Verdict
 from nnkernels.measure.mutants.score import Judged
 from nnkernels.measure.records import provenance
+from nnkernels.measure.records.versioned import read_versioned
 
 VERSION = 1
 FILE = Path("results", "selftest", "mutants.json")
@@ -75,19 +75,13 @@ def read_score(path: Path) -> Score:
     ResultsError
         If the file is missing, damaged, or of another version.
     """
-    try:
-        content = json.loads(path.read_text("utf-8"))
-        version = content.pop("version")
-        if version != VERSION:
-            raise ResultsError(f"{path}: has version {version}; this nnkernels reads {VERSION}: use another release")
-        mutants = []
-        for entry in content.pop("mutants"):
-            verdicts = tuple(Verdict(**verdict) for verdict in entry.pop("verdicts"))
-            mutants.append(Judged(verdicts=verdicts, **entry))
-        return Score(mutants=tuple(mutants), **content)
-    except OSError as error:
-        raise ResultsError(
-            f"{path}: cannot be read ({error.strerror}); `nnkernels verify --mutants --record` writes it"
-        ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ResultsError(f"{path}: damaged, {error}; restore it from git or record it again") from error
+    way_out = "`nnkernels verify --mutants --record` writes it"
+    return read_versioned(path, VERSION, _score, way_out)
+
+
+def _score(content: dict[str, Any]) -> Score:
+    mutants = []
+    for entry in content.pop("mutants"):
+        verdicts = tuple(Verdict(**verdict) for verdict in entry.pop("verdicts"))
+        mutants.append(Judged(verdicts=verdicts, **entry))
+    return Score(mutants=tuple(mutants), **content)

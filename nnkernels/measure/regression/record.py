@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nnkernels.errors import ResultsError
 from nnkernels.files import write_text
+from nnkernels.measure.records.versioned import read_versioned
 from nnkernels.measure.regression.comparisons import Comparison
 from nnkernels.measure.regression.pairs import Pair
 
@@ -74,15 +74,10 @@ def read_record(path: Path) -> CheckRecord:
     ResultsError
         If the file is missing, damaged, or of another version.
     """
-    try:
-        content = json.loads(path.read_text("utf-8"))
-        version = content.pop("version")
-        if version != VERSION:
-            raise ResultsError(f"{path}: has version {version}; this nnkernels reads {VERSION}: use another release")
-        content["comparisons"] = [Comparison(**one) for one in content["comparisons"]]
-        content["pairs"] = [Pair(**one) for one in content["pairs"]]
-        return CheckRecord(**content)
-    except OSError as error:
-        raise ResultsError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ResultsError(f"{path}: damaged, {error}; restore it from git or delete it") from error
+    return read_versioned(path, VERSION, _check, "restore it from git or delete it")
+
+
+def _check(content: dict[str, Any]) -> CheckRecord:
+    content["comparisons"] = [Comparison(**one) for one in content["comparisons"]]
+    content["pairs"] = [Pair(**one) for one in content["pairs"]]
+    return CheckRecord(**content)
