@@ -19,7 +19,7 @@ def contenders() -> dict[str, Entry]:
     """Return this file's contenders."""
     words = "Keras on TensorFlow, an epoch in one tf.function"
     return {
-        # Compiled by XLA, it was faster on each CPU that measured both.
+        # The XLA-compiled form was faster on every CPU on which both were measured.
         "keras-graph": Entry(KerasGraph, words, PACKAGES, EXTRA, from_profile="headline"),
         "keras-graph-xla": Entry(KerasGraphXla, f"{words}, by XLA", PACKAGES, EXTRA),
     }

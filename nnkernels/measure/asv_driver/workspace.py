@@ -111,7 +111,7 @@ def code_state() -> dict[str, str]:
 
 
 def changed_since(workspace: Workspace) -> str:
-    """Say how the checkout has changed since the workspace was opened; empty if it has not, or is not recorded."""
+    """Return how the checkout has changed since it was opened; empty if it has not, or if nothing is recorded."""
     if workspace.unrecorded:
         return ""
     state = code_state()

@@ -19,9 +19,9 @@ from nnkernels.parameters import Parameters, initial_parameters, max_abs_differe
 from nnkernels.recipes import Recipe, benchmark_recipe
 
 IMAGES = 2049  # at batch 32: 64 full batches and one of a single image
-SEEDS = (3, 4, 5)  # of the starts; the later ones are for those whose training comes too near to a ReLU's kink
-# An input of a ReLU that float32 cannot be trusted to give the sign of. Float32 NumPy's inputs depart from the oracle's
-# by some 1e-7 in this training; one that flips moves parameters by up to 3e-3.
+SEEDS = (3, 4, 5)  # of the initial parameters; the later seeds are tried only after a training near a ReLU's kink
+# Rounding in float32 may change the sign of a ReLU input smaller than this. NumPy's inputs differ from the oracle's by
+# about 1e-7 in this training, and one changed sign moves parameters by up to 3e-3.
 KINK = 2e-6
 
 # The largest absolute difference of any parameter from the oracle's that passes, by optimizer.
@@ -93,8 +93,8 @@ def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recip
     the same bits on any number of threads does. One that cannot train is given what the oracle has trained, and judged
     by its predictions.
 
-    A training that passes a ReLU's kink within rounding is no proof against anybody: whoever departs there trains from
-    another start, three at most.
+    If the oracle's own training comes within rounding error of a ReLU's kink, a difference proves nothing. A contender
+    that differs there is trained again from other initial parameters, at most three times in all.
 
     The contender is prepared anew; it is not closed.
     """
@@ -106,7 +106,7 @@ def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recip
 
 
 def _compare(name: str, contender: Contender, dataset: Dataset, recipe: Recipe, seed: int) -> tuple[GateResult, bool]:
-    """Compare from one start; also return whether the parameters depart where rounding may have flipped a ReLU."""
+    """Compare from one seed; also return whether a changed ReLU sign may explain a difference of the parameters."""
     rng = np.random.default_rng(seed)
     # The order is not that of storage, so a contender that ignores it is caught as well.
     order = rng.permutation(len(dataset.X_train))[:IMAGES]

@@ -48,8 +48,8 @@ def nearest_kink(
 ) -> float:
     """Return the smallest absolute input of any ReLU during the training that :func:`train_float64` does.
 
-    Where it is within float32's rounding, that ReLU may be on in float32 and off in float64, and the two trainings part
-    for good, whoever computes them.
+    If it is within float32's rounding error, that ReLU may be active in float32 and inactive in float64. The two
+    trainings then diverge, even if both are correct.
     """
     weights = _trained_weights(start, X, y, recipe, learning_rates)
     batches = range(0, len(X), recipe.batch_size)

@@ -75,11 +75,10 @@ def read_score(path: Path) -> Score:
     ResultsError
         If the file is missing, damaged, or of another version.
     """
-    way_out = "`nnkernels verify --mutants --record` writes it"
-    return read_versioned(path, VERSION, _score, way_out)
+    return read_versioned(path, VERSION, _score_from, "`nnkernels verify --mutants --record` writes it")
 
 
-def _score(content: dict[str, Any]) -> Score:
+def _score_from(content: dict[str, Any]) -> Score:
     mutants = []
     for entry in content.pop("mutants"):
         verdicts = tuple(Verdict(**verdict) for verdict in entry.pop("verdicts"))

@@ -1,4 +1,4 @@
-"""Records in one JSON file each, which names the version of its form."""
+"""Read records that are stored as one JSON file each, with a format version."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from nnkernels.errors import ResultsError
 Record = TypeVar("Record")
 
 
-def read_versioned(path: Path, version: int, build: Callable[[dict[str, Any]], Record], way_out: str) -> Record:
+def read_versioned(path: Path, version: int, build: Callable[[dict[str, Any]], Record], remedy: str) -> Record:
     """Read a record.
 
     Parameters
     ----------
     version : int
-        The only one that is read.
+        The only format version that is accepted.
     build : callable
-        Makes the record of the file's content, without the version; errors that it raises for want of a key or for a
-        wrong type say that the file is damaged.
-    way_out : str
-        What to do about a file that is missing or damaged.
+        Makes the record from the file's content, without the version. A ``KeyError``, ``TypeError`` or ``ValueError``
+        that it raises is reported as a damaged file.
+    remedy : str
+        What to do if the file is missing or damaged.
 
     Raises
     ------
@@ -37,6 +37,6 @@ def read_versioned(path: Path, version: int, build: Callable[[dict[str, Any]], R
             raise ResultsError(f"{path}: has version {found}; this nnkernels reads {version}: use another release")
         return build(content)
     except OSError as error:
-        raise ResultsError(f"{path}: cannot be read ({error.strerror}); {way_out}") from error
+        raise ResultsError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ResultsError(f"{path}: damaged, {error}; {way_out}") from error
+        raise ResultsError(f"{path}: damaged, {error}; {remedy}") from error

@@ -74,10 +74,10 @@ def read_record(path: Path) -> CheckRecord:
     ResultsError
         If the file is missing, damaged, or of another version.
     """
-    return read_versioned(path, VERSION, _check, "restore it from git or delete it")
+    return read_versioned(path, VERSION, _record_from, "restore it from git or delete it")
 
 
-def _check(content: dict[str, Any]) -> CheckRecord:
+def _record_from(content: dict[str, Any]) -> CheckRecord:
     content["comparisons"] = [Comparison(**one) for one in content["comparisons"]]
     content["pairs"] = [Pair(**one) for one in content["pairs"]]
     return CheckRecord(**content)
