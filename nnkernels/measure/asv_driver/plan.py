@@ -56,8 +56,8 @@ class Profile:
 
 
 # An interval is over processes, or over the runs of a headline: more rounds, seeds or samples within one narrow it
-# little. In quick, frameworks have one thread: in every recorded run, each trained an epoch faster on one thread than
-# on all.
+# little. In quick, frameworks have one thread, at which most trained an epoch faster in most recorded runs; `headline`
+# and larger profiles measure both settings.
 PROFILES = {
     "quick": Profile(4, 1, rounds=1, seeds=3, minutes=3, includes=("quick",), threads=("1",)),
     # The numbers of the README's table at both thread settings of the frameworks, in a time that can be afforded in
