@@ -32,7 +32,7 @@ def verify(
     """Hold contenders against the float64 oracle, without timing anything.
 
     With --mutants, hold kernels with a mistake against the gates that precede times; CONTENDERS are then backends.
-    It takes some fifteen minutes, fewer with --jobs, and Ctrl-C shows what there is so far.
+    It takes an estimated 25 minutes, fewer with --jobs, and Ctrl-C shows what there is so far.
     """
     if mutants or record:
         _verify_mutants(contenders or [], data, mutants, jobs, record)
