@@ -1,10 +1,9 @@
-"""Call every benchmark once, on the data set at hand, at one thread setting; print what each gave as JSON.
+"""Call benchmarks once, on the data set at hand, and print what each gave as JSON.
 
 A program of its own, because the number of a framework's threads is fixed for the life of a process. It takes the
-thread setting, the files of benchmarks, and the process of an entry (often empty); of the contenders it takes those of
-``NNKERNELS_BENCH_CONTENDERS``.
-The benchmarks of scaling, each of whose calls prepares and passes a gate of its own, give one value a contender:
-that of the last of their parameters that is to be had.
+process of an entry (often empty), and for each thread setting the files of benchmarks: ``1=kernels,ratios
+all=accuracy``. Of the contenders it takes those of ``NNKERNELS_BENCH_CONTENDERS``.
+Of the benchmarks of scaling, each of whose calls prepares and passes a gate of its own, it calls the cheapest.
 """
 
 from __future__ import annotations
@@ -21,54 +20,46 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from bench._common import selected_contenders
 from nnkernels import contenders
+from nnkernels.measure.asv_driver.bench_files import BENCH_FILES
 from nnkernels.measure.asv_driver.plan import CLASSES, PROCESSES
 
-# What is always on all threads, and what is always on one.
-FIXED_THREADS = {
-    "accuracy": "all",
-    "large_data": "1",
-    "memory": "all",
-    "startup": "all",
-    **{
-        f"{module}.{prefix}{group}": threads
-        for module in ("other_work", "ratios")
-        for prefix in PROCESSES.values()
-        for threads, group in CLASSES.items()
-    },
-    "scaling.BatchSize": "1",
-    "scaling.HiddenWidth": "1",
-    "scaling.Images": "1",
-}
+# The calls of scaling.
+CHEAPEST = {"batch_size": 2048, "hidden": 20, "images": 1000}
 
 
-def main(threads: str, modules: str, process: str = "") -> None:
+def main(process: str, *settings: str) -> None:
     """Print a JSON object: the call's name to its value, or to null where it was skipped."""
     values: dict[str, float | None] = {}
-    for module_name in modules.split(","):
-        module = import_module(f"bench.{module_name}")
-        for class_name, cls in inspect.getmembers(module, inspect.isclass):
-            if cls.__module__ != module.__name__ or class_name.startswith("_") or not hasattr(cls, "param_names"):
-                continue
-            fixed = FIXED_THREADS.get(module_name) or FIXED_THREADS.get(f"{module_name}.{class_name}")
-            if fixed not in (None, threads):
-                continue
-            if module_name in ("other_work", "ratios") and class_name != PROCESSES[process] + CLASSES[threads]:
-                continue
-            instance = cls()
-            prefix = (instance.setup_cache(),) if hasattr(instance, "setup_cache") else ()
-            done = set()
-            for parameters in reversed(list(itertools.product(*cls.params))):
-                if dict(zip(cls.param_names, parameters, strict=True)).get("threads", threads) != threads:
-                    continue
-                if is_left_out(cls.param_names[0], parameters[0], process):
-                    continue
-                for name, function in inspect.getmembers(instance, inspect.ismethod):
-                    if name.startswith(("time_", "timeraw_", "track_")) and (name, parameters[0]) not in done:
-                        label = f"{module_name}.{class_name}.{name}{parameters}"
-                        values[label] = call(instance, function, prefix, parameters)
-                        if module_name == "scaling" and values[label] is not None:
-                            done.add((name, parameters[0]))
+    for threads, _, files in (setting.partition("=") for setting in settings):
+        for file in files.split(","):
+            call_file(file, threads, process, values)
     print(json.dumps(values))
+
+
+def call_file(file: str, threads: str, process: str, values: dict[str, float | None]) -> None:
+    """Call the benchmarks of a file at a thread setting, and add what they gave to the values.
+
+    Those that have no parameter for it are called once for all settings.
+    """
+    module = import_module(f"bench.{file}")
+    interleaved = next(known.interleaved for known in BENCH_FILES if known.name == file)
+    for class_name, cls in inspect.getmembers(module, inspect.isclass):
+        if cls.__module__ != module.__name__ or class_name.startswith("_") or not hasattr(cls, "param_names"):
+            continue
+        if interleaved and class_name != PROCESSES[process] + CLASSES[threads]:
+            continue
+        instance = cls()
+        prefix = (instance.setup_cache(),) if hasattr(instance, "setup_cache") else ()
+        for parameters in itertools.product(*cls.params):
+            given = dict(zip(cls.param_names, parameters, strict=True))
+            if given.get("threads", threads) != threads or is_left_out(cls.param_names[0], parameters[0], process):
+                continue
+            if file == "scaling" and any(given.get(name, value) != value for name, value in CHEAPEST.items()):
+                continue
+            for name, function in inspect.getmembers(instance, inspect.ismethod):
+                label = f"{file}.{class_name}.{name}{parameters}"
+                if name.startswith(("time_", "timeraw_", "track_")) and label not in values:
+                    values[label] = call(instance, function, prefix, parameters)
 
 
 def is_left_out(of_what: str, first: object, process: str) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -27,46 +29,47 @@ from nnkernels.measure.asv_driver.bench_files import BENCH_FILES
 from nnkernels.measure.asv_driver.options import BenchOptions
 from nnkernels.measure.asv_driver.plan import CLASSES, PROCESSES, PROFILES, make_plan, profile
 from nnkernels.measure.asv_driver.run import Request, choose_contenders
-from nnkernels.measure.timing.scenarios import FURTHER_SCENARIOS, SCENARIOS
+from nnkernels.measure.timing.scenarios import FURTHER_SCENARIOS, SCENARIOS, names
 from nnkernels.measure.timing.threads import SETTINGS, cgroup_quota, thread_count
 from tests.forms import INSTALLED
 from tests.processes import python
 
 ROOT = Path(__file__).parents[1]
 
-# What every installed contender is measured by.
-ON_ANY_THREADS = (
+# What every installed contender is measured by, at each thread setting where the benchmark has a parameter for it.
+OF_EACH = (
+    "accuracy.ErrorRate.track_test",
     "inference.OneImage.time_predict",
     "inference.Predict.time_predict",
-    "scaling.Threads.track_seconds_per_image",
+    "memory.Peak.track_beyond_import",
+    "memory.Peak.track_peak",
+    *(f"scaling.{name}.track_seconds_per_image" for name in ("BatchSize", "HiddenWidth", "Images", "Threads")),
+    "startup.FirstCall.track_seconds",
     "training.Epoch.time_epoch",
 )
-ON_THREADS = {
-    "1": [f"scaling.{name}.track_seconds_per_image" for name in ("BatchSize", "HiddenWidth", "Images")],
-    "all": [
-        "accuracy.ErrorRate.track_test",
-        "memory.Peak.track_beyond_import",
-        "memory.Peak.track_peak",
-        "startup.FirstCall.track_seconds",
-    ],
-}
-
 
 HERE = [name for name in INSTALLED if contenders.entry(name).process == ""]
-# Those that import no framework go through every benchmark at both thread settings. Start-up and memory are measured in
-# fresh processes, some of which compile for many seconds: there, NumPy stands for all.
+# Those that import no framework go through every benchmark, in one process: their threads can change. Start-up and
+# memory are measured in fresh processes, some of which compile for many seconds: there, NumPy stands for all.
 NO_FRAMEWORK = [name for name in ("fused", "numba", "numpy", "onnxruntime") if name in HERE]
-FRESH = "memory,startup"
-TOGETHER = ",".join(sorted({file.name for file in BENCH_FILES} - set(FRESH.split(","))))
-CALLS = [(TOGETHER, "1"), (TOGETHER, "all"), (FRESH, "all")]
+FRESH = "all=memory,startup"
+TOGETHER = (
+    "1=inference,kernels,large_data,limits,ratios,scaling,training",
+    "all=accuracy,inference,limits,other_work,scaling,training",
+)
 # The rest is `slow`, at one thread setting. Benchmarks that prepare each contender again at every call, or start a
 # process for it, take one of each framework; interleaved runs and error rates take all.
 OF_EACH_FRAMEWORK = [name for name in ("jax-scan", "keras-fit", "scikit-learn") if name in HERE]
 SLOW_CALLS = {
-    ("inference,scaling,training", "1"): OF_EACH_FRAMEWORK,
-    ("accuracy,other_work,ratios", "all"): [name for name in HERE if name not in NO_FRAMEWORK],
-    (FRESH, "all"): ["fused", *OF_EACH_FRAMEWORK],
+    "1=inference,scaling,training": OF_EACH_FRAMEWORK,
+    "all=accuracy,other_work,ratios": [name for name in HERE if name not in NO_FRAMEWORK],
+    FRESH: ["fused", *OF_EACH_FRAMEWORK],
 }
+
+
+def test_every_file_of_benchmarks_is_called() -> None:
+    called = {file for setting in (*TOGETHER, FRESH) for file in setting.partition("=")[2].split(",")}
+    assert called == {file.name for file in BENCH_FILES}
 
 
 def benchmarks_once(arguments: list[str], chosen: list[str], small_digits: Dataset, folder: Path) -> dict[str, float]:
@@ -90,7 +93,7 @@ def test_contenders_of_a_process_of_their_own_are_measured_beside_the_references
     small_digits: Dataset, data_folder: Path
 ) -> None:
     values = benchmarks_once(
-        ["1", "ratios,training", "keras-jax"], ["numpy", "keras-graph", "keras-jax-fit"], small_digits, data_folder
+        ["keras-jax", "1=ratios,training"], ["numpy", "keras-graph", "keras-jax-fit"], small_digits, data_folder
     )
     measured = {label for label, value in values.items() if value is not None}
     ratio = "ratios.KerasJaxOneThread.track_relative_time('keras-jax-fit', 'numpy', 'epoch', '{}')"
@@ -99,47 +102,43 @@ def test_contenders_of_a_process_of_their_own_are_measured_beside_the_references
     assert not any("keras-graph" in label for label in measured)
 
 
-def call_all(threads: str, modules: str, chosen: list[str], data: Dataset, folder: Path) -> set[str]:
+def call_all(settings: Sequence[str], chosen: list[str], data: Dataset, folder: Path) -> set[str]:
     """Call the benchmarks; return the labels of what was measured, which is everything that each contender can do."""
-    values = benchmarks_once([threads, modules], chosen, data, folder)
-    files = modules.split(",")
+    values = benchmarks_once(["", *settings], chosen, data, folder)
     imports = {label: value for label, value in values.items() if label.startswith(("startup.Import", "startup.Numba"))}
     modules_imported = 4 if "keras-fit" in chosen else 3  # TensorFlow is left out with its contenders
-    assert len(imports) == (modules_imported + 2 if "startup" in files else 0)  # and Numba with two caches
+    assert len(imports) == (modules_imported + 2 if FRESH in settings else 0)  # and Numba with two caches
     assert None not in imports.values(), imports
     here = {label: value for label, value in values.items() if data.name in label or label in imports}
     # What is not at hand is skipped, never measured on something else under its name.
     assert all(value is None for label, value in values.items() if label not in here)
     measured = {label for label, value in here.items() if value is not None}
     assert all(0 < here[label] < math.inf for label in measured)
-    for name in chosen:
-        # Who only predicts is measured by nothing that trains.
-        trains = contenders.entry(name).trains
-        for benchmark in [*ON_ANY_THREADS, *ON_THREADS[threads]]:
-            if benchmark.partition(".")[0] not in files:
-                continue
-            is_measured = any(label.startswith(f"{benchmark}('{name}'") for label in measured)
-            shared = name == "fused_dense" and benchmark.startswith("inference")  # the predictor is that of fused
-            assert is_measured == (not shared and (trains or benchmark.startswith("inference"))), (benchmark, name)
-    if "ratios" in files:
-        scenarios = {label.split("'")[5] for label in measured if label.startswith("other_work.")}
-        assert scenarios == {scenario.name for scenario in FURTHER_SCENARIOS if scenario.is_asked_of(data.name)}
-        assert any("ratios" in label for label in measured)
+    for threads, _, files in (setting.partition("=") for setting in settings):
+        of_files = [benchmark for benchmark in OF_EACH if benchmark.partition(".")[0] in files.split(",")]
+        for name, benchmark in itertools.product(chosen, of_files):
+            trains = contenders.entry(name).trains  # who only predicts is measured by nothing that trains
+            of_contender = [label for label in measured if label.startswith(f"{benchmark}('{name}'")]
+            at_setting = [label for label in of_contender if f"'{threads}'" in label]
+            has_setting = benchmark.startswith(("inference", "scaling.Threads", "training"))
+            is_measured = bool(at_setting if has_setting else of_contender)
+            assert is_measured == (trains or benchmark.startswith("inference")), (benchmark, name, threads)
+        if "other_work" in files:
+            scenarios = {label.split("'")[5] for label in measured if label.startswith("other_work.")}
+            assert scenarios == {scenario.name for scenario in FURTHER_SCENARIOS if scenario.is_asked_of(data.name)}
+        if "ratios" in files:
+            assert any(label.startswith("ratios.") for label in measured)
     return measured
 
 
-@pytest.mark.parametrize(("modules", "threads"), CALLS)
-def test_every_benchmark_runs(modules: str, threads: str, small_digits: Dataset, data_folder: Path) -> None:
-    chosen = ["numpy"] if modules == FRESH else NO_FRAMEWORK
-    measured = call_all(threads, modules, chosen, small_digits, data_folder)
-    if modules == FRESH:
-        return
+def test_every_benchmark_runs(small_digits: Dataset, data_folder: Path) -> None:
+    measured = call_all(TOGETHER, NO_FRAMEWORK, small_digits, data_folder)
     for backend in kernels.names():
         for kernel in ("forward", "backward", "step"):
             times = sum(label.startswith(f"kernels.Kernels.time_{kernel}('{backend}'") for label in measured)
             assert times == (0 if backend in ("fused", "fused_dense") else 4)  # all of these are those of numba
     from_file = {label for label in measured if label.startswith("large_data.")}
-    expected = {
+    assert from_file == {
         f"large_data.{benchmark}('{contender}', 5000, '{small_digits.name}')"
         for benchmark, of_benchmark in {
             "MemoryMap.track_seconds_per_image": ("fused", "numpy"),
@@ -148,17 +147,31 @@ def test_every_benchmark_runs(modules: str, threads: str, small_digits: Dataset,
         }.items()
         for contender in of_benchmark
     }
-    assert from_file == (expected if threads == "1" else set())
-    assert sum(label.startswith("limits.") for label in measured) == 1 + 3 + 2 * 2  # peak, reading, two bounds of two
+    limits = [label for label in measured if label.startswith("limits.")]
+    for threads in SETTINGS:  # peak, reading, two bounds of two
+        assert sum(f"'{threads}'" in label for label in limits) == 1 + 3 + 2 * 2
+
+
+def test_benchmarks_of_fresh_processes_run(small_digits: Dataset, data_folder: Path) -> None:
+    call_all([FRESH], ["numpy"], small_digits, data_folder)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("modules", "threads"), SLOW_CALLS)
-def test_every_benchmark_runs_for_the_slow_contenders(
-    modules: str, threads: str, small_digits: Dataset, data_folder: Path
+@pytest.mark.parametrize("setting", SLOW_CALLS)
+def test_every_benchmark_runs_for_the_slow_contenders(setting: str, small_digits: Dataset, data_folder: Path) -> None:
+    call_all([setting], ["numpy", *SLOW_CALLS[setting]], small_digits, data_folder)
+
+
+@pytest.mark.parametrize(("module", "scenarios"), [(ratios, SCENARIOS), (other_work, FURTHER_SCENARIOS)])
+@pytest.mark.parametrize("process", PROCESSES)
+@pytest.mark.parametrize("threads", SETTINGS)
+def test_each_interleaved_benchmark_measures_its_scenarios_threads_and_process(
+    module: ModuleType, scenarios: object, process: str, threads: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = ["numpy", *SLOW_CALLS[modules, threads]]
-    call_all(threads, modules, chosen, small_digits, data_folder)
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(module, "measure_interleaved", lambda *arguments: asked.append(arguments))
+    getattr(module, PROCESSES[process] + CLASSES[threads])().setup_cache()
+    assert [(*arguments, "")[:3] for arguments in asked] == [(scenarios, threads, process)]
 
 
 @pytest.mark.parametrize("images", [100, 2304, 5000])
@@ -275,8 +288,12 @@ def test_interleaved_run_times_the_scenarios_of_its_profiles(
     monkeypatch.setattr(_interleaved, "OPTIONS", BenchOptions(profiles=profiles))
     monkeypatch.setattr(_interleaved, "selected_contenders", lambda: ["numpy"])
     monkeypatch.setattr(_interleaved, "dataset_at_hand", lambda: small_digits)
-    timed = set(_interleaved.measure_interleaved(SCENARIOS, "1").seconds)
-    assert timed == {scenario.name for scenario in SCENARIOS} - (set() if has_many_images else {"10,000 images"})
+    timed: list[str] = []
+    monkeypatch.setattr(
+        _interleaved, "run_interleaved", lambda _names, _data, asked, *_rest: timed.extend(names(asked))
+    )
+    _interleaved.measure_interleaved(SCENARIOS, "1")
+    assert set(timed) == set(names(SCENARIOS)) - (set() if has_many_images else {"10,000 images"})
 
 
 def test_larger_plans_measure_more_and_train_for_accuracy_once() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from nnkernels import contenders
 from nnkernels.contenders.ours import KernelContender
+from nnkernels.data import Dataset
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.timing import interleaved_run, time_to_accuracy
 from nnkernels.measure.timing.interleaved_run import run_interleaved
@@ -64,7 +65,7 @@ class FailsLater(Ours):
 
 
 @pytest.fixture
-def entered(monkeypatch):
+def entered(monkeypatch, short_gate):
     """Return a function that makes these classes the contenders that there are."""
 
     def enter(trains=True, **classes):
@@ -78,6 +79,13 @@ def entered(monkeypatch):
 
 def labels(measured):
     return {scenario: set(of_scenario) for scenario, of_scenario in measured.seconds.items()}
+
+
+@pytest.fixture
+def short_gate(monkeypatch):
+    """Let the gate train on a few batches: these tests ask who passes it, not how exact it is."""
+    monkeypatch.setattr(gate, "IMAGES", 97)
+    monkeypatch.setattr(gate, "PREDICTED_TOGETHER", 257)
 
 
 NUMPY = {"numpy@1", "numpy@all"}
@@ -154,6 +162,17 @@ def test_the_reference_passes_the_gate_of_each_further_scenario(scenario, small_
     assert gate.require("numpy", Ours(), small_digits, scenario.recipe).max_abs_difference < 1e-6
 
 
+def test_the_oracle_trains_once_for_all_who_are_held_against_it(small_digits, monkeypatch):
+    trainings = []
+    train = gate.train_float64
+    monkeypatch.setattr(gate, "train_float64", lambda *given: trainings.append(given) or train(*given))
+    data = Dataset(*(getattr(small_digits, part)[:64] for part in ("X_train", "y_train", "X_test", "y_test")))
+    for recipe in (SGD, SGD, WIDE.recipe):
+        assert gate.require("numpy", Ours(), data, recipe).passed
+    assert len(trainings) == 2
+    assert not gate._trained_by_oracle(data, SGD, gate.SEEDS[0], 64).W1.flags.writeable
+
+
 def test_who_does_whole_epochs_only_takes_part_where_it_is_asked(entered, small_digits):
     measured = run_interleaved(entered(whole=WholeEpochs), small_digits, ALL, "1", rounds=2, seeds=1)
     assert not measured.failures
@@ -208,7 +227,7 @@ def test_a_work_is_asked_of_its_data_sets_alone(entered, small_digits):
     assert small_digits.name != "mnist"
 
 
-def test_a_prediction_that_two_share_is_timed_once(small_digits):
+def test_a_prediction_that_two_share_is_timed_once(short_gate, small_digits):
     one_image = Scenario("some", "predict", images=1, calls=2)
     measured = run_interleaved(["fused", "fused_dense"], small_digits, (one_image, PREPARE), "1", rounds=1)
     assert not measured.failures

@@ -49,17 +49,15 @@ for measure in (
 ):
     with pytest.raises(ConfigurationError, match="NUMBA_DISABLE_JIT is set.*Unset it"):
         measure()
+
+from nnkernels import cli
+sys.argv = ["nnkernels", "bench", "--contenders", "numpy,numba"]
+cli.main()
 """
 
 
-def test_kernels_work_as_plain_python_and_are_not_measured():
+def test_kernels_work_as_plain_python_and_the_command_that_measures_refuses():
     pytest.importorskip("sklearn")
-    python("-c", PROGRAM, folder=ROOT, environment=ENVIRONMENT)
-
-
-def test_the_command_that_measures_refuses(tmp_path):
-    environment = {**ENVIRONMENT, "COLUMNS": "80"}
-    bench = ("-m", "nnkernels.cli", "bench", "--contenders", "numpy,numba")
-    answer = python(*bench, folder=tmp_path, environment=environment, status=1)
+    answer = python("-c", PROGRAM, folder=ROOT, environment=ENVIRONMENT | {"COLUMNS": "80"}, status=1)
     assert "error: NUMBA_DISABLE_JIT is set" in answer.stderr
     assert "Traceback" not in answer.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -107,15 +108,9 @@ def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recip
 
 def _compare(name: str, contender: Contender, dataset: Dataset, recipe: Recipe, seed: int) -> tuple[GateResult, bool]:
     """Compare from one seed; also return whether a changed ReLU sign may explain a difference of the parameters."""
-    rng = np.random.default_rng(seed)
-    # The order is not that of storage, so a contender that ignores it is caught as well.
-    order = rng.permutation(len(dataset.X_train))[:IMAGES]
-    start = initial_parameters(seed, dataset.X_train.shape[1], recipe.hidden)
-    learning_rates = recipe.learning_rates(0, len(order))
+    order, start, learning_rates = _training(dataset, recipe, seed)
     cut = len(learning_rates) // 2
-    learning_rates[cut:] /= 2
-    training = (start, dataset.X_train[order] / 255.0, dataset.y_train[order], recipe, learning_rates)
-    expected = train_float64(*training)
+    expected = _trained_by_oracle(dataset, recipe, seed, len(order))
     trains, images = _trains(name), dataset.X_test[:PREDICTED_IMAGES]
     extremes = ""
     if trains:
@@ -146,7 +141,35 @@ def _compare(name: str, contender: Contender, dataset: Dataset, recipe: Recipe, 
         threads_difference=threads_difference,
     )
     departs = trains and not result.max_abs_difference <= result.tolerance
-    return result, departs and nearest_kink(*training) < KINK
+    return result, departs and nearest_kink(*_for_oracle(dataset, recipe, seed)) < KINK
+
+
+def _training(
+    dataset: Dataset, recipe: Recipe, seed: int
+) -> tuple[npt.NDArray[np.int64], Parameters, npt.NDArray[np.float32]]:
+    """Return what the training from a seed is: the order of its images, the start, and the rate of each batch."""
+    # The order is not that of storage, so a contender that ignores it is caught as well.
+    order = np.random.default_rng(seed).permutation(len(dataset.X_train))[:IMAGES]
+    learning_rates = recipe.learning_rates(0, len(order))
+    learning_rates[len(learning_rates) // 2 :] /= 2
+    return order, initial_parameters(seed, dataset.X_train.shape[1], recipe.hidden), learning_rates
+
+
+def _for_oracle(
+    dataset: Dataset, recipe: Recipe, seed: int
+) -> tuple[Parameters, npt.NDArray[np.float64], npt.NDArray[np.uint8], Recipe, npt.NDArray[np.float32]]:
+    """Return the training from a seed as the oracle takes it."""
+    order, start, learning_rates = _training(dataset, recipe, seed)
+    return start, dataset.X_train[order] / 255.0, dataset.y_train[order], recipe, learning_rates
+
+
+@lru_cache(maxsize=8)
+def _trained_by_oracle(dataset: Dataset, recipe: Recipe, seed: int, images: int) -> Parameters:
+    """Return the oracle's parameters, which nobody can write to; contenders in a row are held against the same ones."""
+    expected = train_float64(*_for_oracle(dataset, recipe, seed))
+    for array in expected:
+        array.flags.writeable = False
+    return expected
 
 
 def _train(
