@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +86,39 @@ class GateResult:
         return within and not self.extremes and self.threads_difference == 0
 
 
+class _Task(NamedTuple):
+    """What a contender trains from one seed: the first ``cut`` batches are one stretch, the others another."""
+
+    start: Parameters
+    order: npt.NDArray[np.int64]
+    learning_rates: npt.NDArray[np.float32]
+    cut: int
+
+
+def _task(dataset: Dataset, recipe: Recipe, seed: int) -> _Task:
+    rng = np.random.default_rng(seed)
+    # The order is not that of storage, so a contender that ignores it is caught as well.
+    order = rng.permutation(len(dataset.X_train))[:IMAGES]
+    start = initial_parameters(seed, dataset.X_train.shape[1], recipe.hidden)
+    learning_rates = recipe.learning_rates(0, len(order))
+    cut = len(learning_rates) // 2
+    learning_rates[cut:] /= 2
+    return _Task(start, order, learning_rates, cut)
+
+
+@lru_cache(maxsize=4)
+def _expected(dataset: Dataset, recipe: Recipe, seed: int) -> Parameters:
+    """Return what the oracle has trained, once for all contenders that are judged by it."""
+    start, order, learning_rates, _cut = _task(dataset, recipe, seed)
+    return train_float64(start, dataset.X_train[order] / 255.0, dataset.y_train[order], recipe, learning_rates)
+
+
+def _near_kink(dataset: Dataset, recipe: Recipe, seed: int) -> bool:
+    start, order, learning_rates, _cut = _task(dataset, recipe, seed)
+    X, y = dataset.X_train[order] / 255.0, dataset.y_train[order]
+    return nearest_kink(start, X, y, recipe, learning_rates) < KINK
+
+
 def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:
     """Train ``contender`` and the oracle from the same start on the same 2,049 real images, and compare.
 
@@ -107,15 +142,8 @@ def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recip
 
 def _compare(name: str, contender: Contender, dataset: Dataset, recipe: Recipe, seed: int) -> tuple[GateResult, bool]:
     """Compare from one seed; also return whether a changed ReLU sign may explain a difference of the parameters."""
-    rng = np.random.default_rng(seed)
-    # The order is not that of storage, so a contender that ignores it is caught as well.
-    order = rng.permutation(len(dataset.X_train))[:IMAGES]
-    start = initial_parameters(seed, dataset.X_train.shape[1], recipe.hidden)
-    learning_rates = recipe.learning_rates(0, len(order))
-    cut = len(learning_rates) // 2
-    learning_rates[cut:] /= 2
-    training = (start, dataset.X_train[order] / 255.0, dataset.y_train[order], recipe, learning_rates)
-    expected = train_float64(*training)
+    start, order, learning_rates, cut = _task(dataset, recipe, seed)
+    expected = _expected(dataset, recipe, seed)
     trains, images = _trains(name), dataset.X_test[:PREDICTED_IMAGES]
     extremes = ""
     if trains:
@@ -146,7 +174,7 @@ def _compare(name: str, contender: Contender, dataset: Dataset, recipe: Recipe, 
         threads_difference=threads_difference,
     )
     departs = trains and not result.max_abs_difference <= result.tolerance
-    return result, departs and nearest_kink(*training) < KINK
+    return result, departs and _near_kink(dataset, recipe, seed)
 
 
 def _train(
