@@ -106,7 +106,7 @@ def _task(dataset: Dataset, recipe: Recipe, seed: int) -> _Task:
     return _Task(start, order, learning_rates, cut)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _expected(dataset: Dataset, recipe: Recipe, seed: int) -> Parameters:
     """Return what the oracle has trained, once for all contenders that are judged by it."""
     start, order, learning_rates, _cut = _task(dataset, recipe, seed)
