@@ -81,8 +81,8 @@ def start_of(name):
     return made, params
 
 
-# Numba compiles anew for features that cannot be written to: tests/test_kernels.py has them, and tests/test_fused.py
-# has such pixels.
+# Numba compiles anew for features that cannot be written to: a test of the kernels below has them, and
+# tests/test_fused.py has such pixels.
 COMPILED = [name for name in INSTALLED if name in kernels.names() and name != "numpy"]
 
 
@@ -125,15 +125,13 @@ def test_a_network_is_trained_by_arrays_of_any_form(name, tmp_path):
             contender.advance(rows, steps)
             return contender.parameters()
 
-    features = random_features()
-    expected = trained(features, by="numpy")
-    assert max_abs_difference(expected, random_parameters()) > 1e-3
-    assert max_abs_difference(trained(features, in_one_form), expected) <= TOLERANCE
-    if name not in COMPILED:  # for float64 they compile for seconds: tests/test_fused.py has it
-        assert max_abs_difference(trained(features, in_another), expected) <= TOLERANCE
-    pixels = random_pixels()
-    expected = trained(pixels / np.float32(255), by="numpy")
-    assert max_abs_difference(trained(pixels, in_another), expected) <= TOLERANCE
+    features, pixels = random_features(), random_pixels()
+    # For float64 kernels are compiled for seconds: tests/test_fused.py has it.
+    forms = (in_one_form, in_another) if name in COMPILED else (in_another, in_one_form)
+    for X, plain, form in ((features, features, forms[0]), (pixels, pixels / np.float32(255), forms[1])):
+        expected = trained(plain, by="numpy")
+        assert max_abs_difference(expected, random_parameters()) > 1e-3
+        assert max_abs_difference(trained(X, form), expected) <= TOLERANCE
 
 
 @pytest.mark.parametrize("name", kernels.names())
@@ -178,8 +176,8 @@ def test_images_labels_and_parameters_are_judged_in_any_form(backend, form, tmp_
     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
 
 
-def step_of(backend, X, y, params):
-    activations = backend.forward(params, X)
+def step_of(backend, X, y, params, passed_on=lambda activations: activations):
+    activations = passed_on(backend.forward(params, X))
     return activations.probs, backend.loss(activations.logits, y), *backend.backward(params, X, y, activations)
 
 
@@ -188,13 +186,20 @@ def assert_same_step(found, expected):
         np.testing.assert_allclose(one, other, rtol=0, atol=TOLERANCE)
 
 
+def read_only(arrays):
+    for array in arrays:
+        array.flags.writeable = False
+    return arrays
+
+
 @pytest.mark.filterwarnings("ignore:'@' is faster on contiguous arrays")
-def test_kernels_take_a_form_of_its_own_for_each_array(backend, tmp_path):
+def test_kernels_take_read_only_arrays_each_in_a_form_of_its_own(backend, tmp_path):
     # In one step, since Numba compiles for seconds for each memory order.
     X, y, params = random_features(), random_labels(), random_parameters()
     forms = (fortran, sliced, backwards, fortran_memory_map)
     mixed = Parameters(*(form(array, tmp_path) for form, array in zip(forms, params, strict=True)))
-    found = step_of(backend, memory_map(X, tmp_path), backwards(y, tmp_path), mixed)
+    changed_X, changed_y = read_only([memory_map(X, tmp_path), backwards(y, tmp_path)])
+    found = step_of(backend, changed_X, changed_y, read_only(mixed), read_only)
     assert_same_step(found, step_of(backend, X, y, params))
 
 
@@ -202,7 +207,7 @@ def test_kernels_take_a_form_of_its_own_for_each_array(backend, tmp_path):
 @pytest.mark.filterwarnings("ignore:'@' is faster on contiguous arrays")
 @pytest.mark.parametrize("form", ["fortran", "backwards"])
 def test_kernels_take_any_memory_order_and_strides(backend, form, tmp_path):
-    # A slice has the type of a reversed array, and a memory map that of a read-only one, as in tests/test_kernels.py.
+    # A slice has the type of a reversed array.
     X, y, params = random_features(), random_labels(), random_parameters()
     changed = [LAYOUTS[form](array, tmp_path) for array in (X, y, *params)]
     assert_same_step(step_of(backend, *changed[:2], Parameters(*changed[2:])), step_of(backend, X, y, params))

@@ -42,6 +42,8 @@ from nnkernels.estimator import HyperParameterError, MLPClassifier, SampleError,
 from nnkernels.estimator._learning import hold_out
 
 each_backend = pytest.mark.parametrize("backend", kernels.names())
+# Each backend and each optimizer.
+EACH_ONCE = [*[(name, "adam") for name in kernels.names()], ("numpy", "sgd"), ("numpy", "momentum")]
 
 
 @parametrize_with_checks([MLPClassifier(backend="numpy")])
@@ -79,8 +81,9 @@ def without_seconds(history):
 # What is learnt
 
 
-@each_backend
-@pytest.mark.parametrize("schedule", ["linear", "constant"])
+@pytest.mark.parametrize(
+    ("backend", "schedule"), [*[(name, "linear") for name in kernels.names()], ("numpy", "constant")]
+)
 def test_fit_is_the_training_loop_bit_for_bit(backend, schedule, iris):
     X, y = iris
     recipe = Recipe("any", Optimizer("momentum", momentum=0.8), 7, 4, 0.02, schedule, 19)
@@ -143,8 +146,8 @@ def test_digits_are_learnt_as_well_as_by_scikit_learns_network():
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0, stratify=y)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # its 200 epochs are not its end
-        theirs = TheirClassifier((20,), random_state=0).fit(X_train, y_train).score(X_test, y_test)
+        warnings.simplefilter("ignore", ConvergenceWarning)  # its 80 epochs are not its end
+        theirs = TheirClassifier((20,), max_iter=80, random_state=0).fit(X_train, y_train).score(X_test, y_test)
     for backend in kernels.names():
         ours = MLPClassifier(backend=backend, random_state=0).fit(X_train, y_train).score(X_test, y_test)
         assert ours == pytest.approx(theirs, abs=0.02), backend
@@ -271,9 +274,7 @@ def test_numbers_too_large_for_float32_are_refused(iris):
 # What goes wrong is said
 
 
-@pytest.mark.parametrize(
-    ("backend", "optimizer"), [*[(name, "adam") for name in kernels.names()], ("numpy", "sgd"), ("numpy", "momentum")]
-)
+@pytest.mark.parametrize(("backend", "optimizer"), EACH_ONCE)
 def test_a_training_that_diverges_warns_and_so_do_its_predictions(backend, optimizer, iris):
     X, y = iris
     classifier = quick(backend=backend, optimizer=optimizer)
@@ -408,8 +409,7 @@ def test_none_draws_from_numpys_global_generator(iris):
 # Going on
 
 
-@each_backend
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize(("backend", "optimizer"), EACH_ONCE)
 def test_a_training_in_pieces_is_the_training_at_once(backend, optimizer, iris):
     X, y = iris
     whole = quick(backend=backend, optimizer=optimizer, epochs=6, schedule="constant").fit(X, y)

@@ -210,17 +210,18 @@ def agree(training, form):
     assert_close_training((params, after), (expected, expected_state))
 
 
-# No rule looks at the images, so floats are trained on by one of them, and by the others at a second look.
+# Neither a rule nor the number of lanes looks at what the images are made of, nor does one at the other: so each is
+# tried with one of the others, and images of bytes on the first network by every rule.
 @pytest.mark.parametrize(
     ("hidden", "classes", "form", "dtype", "rules"),
     [
         *[pytest.param(*NETWORKS[0], form, np.uint8, tuple(RULES), marks=instruction_set) for form in FORMS],
         *[pytest.param(*NETWORKS[0], form, np.float32, ("sgd",), marks=instruction_set) for form in FORMS],
-        (*NETWORKS[1], "packed", np.uint8, tuple(RULES)),
-        pytest.param(*NETWORKS[2], "packed", np.uint8, tuple(RULES), marks=instruction_set),
+        (*NETWORKS[1], "packed", np.uint8, ("adam",)),
+        pytest.param(*NETWORKS[2], "packed", np.uint8, ("sgd",), marks=instruction_set),
         (*NETWORKS[2], "rows", np.uint8, tuple(RULES)),
         *[pytest.param(*NETWORKS[0], form, np.float32, ("momentum", "adam"), marks=SLOW) for form in FORMS],
-        pytest.param(*NETWORKS[1], "rows", np.uint8, tuple(RULES), marks=SLOW),
+        pytest.param(*NETWORKS[1], "rows", np.uint8, ("adam",), marks=SLOW),
         pytest.param(*NETWORKS[0], "rows", np.float64, ("sgd",), marks=SLOW),
         pytest.param(*NETWORKS[2], "packed", np.float32, ("sgd",), marks=SLOW),
     ],
@@ -237,7 +238,7 @@ def test_a_stretch_equals_the_reference_functions_called_one_by_one(hidden, clas
 def test_units_and_classes_fill_their_lanes_to_any_part(form, data):
     hidden, most = data.draw(st.sampled_from([(1, 8), (7, 8), (8, 8), (24, 16)]))
     classes = data.draw(st.integers(1, 8) if most == 8 else st.integers(9, 12))
-    agree(data.draw(trainings(hidden, classes, np.uint8)), form)
+    agree(data.draw(trainings(hidden, classes, np.uint8, ("adam",))), form)
 
 
 # Panels of 40, as of 65 units above, 48 and 64 lanes; of 40 and of 48 in several.
@@ -245,7 +246,7 @@ def test_units_and_classes_fill_their_lanes_to_any_part(form, data):
 @settings(max_examples=8)
 @given(data=st.data())
 def test_wide_hidden_layers_are_cut_into_panels(hidden, data):
-    agree(data.draw(trainings(hidden, 10, np.uint8)), "packed")
+    agree(data.draw(trainings(hidden, 10, np.uint8, ("sgd",))), "packed")
 
 
 def strided_images():

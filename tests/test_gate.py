@@ -16,6 +16,7 @@ from nnkernels.kernels.contract import FUNCTIONS, initial_state
 from nnkernels.kernels.stepwise import training_entry
 from nnkernels.measure.correctness import from_file, gate
 from nnkernels.measure.correctness.from_file import require_from_file
+from nnkernels.measure.correctness.gate import PREDICTED_TOGETHER
 from nnkernels.measure.correctness.oracle import nearest_kink, predict_float64, train_float64
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
@@ -23,6 +24,12 @@ from tests import reference
 from tests.forms import INSTALLED, TRACED, TRAINABLE
 
 OPTIMIZERS = ("sgd", "momentum", "adam")
+
+
+@pytest.fixture(autouse=True)
+def fewer_images_are_predicted(monkeypatch):
+    """Predict not ten thousand images together, but enough for two threads and a remainder."""
+    monkeypatch.setattr(gate, "PREDICTED_TOGETHER", 521)
 
 
 # Who is right passes
@@ -69,7 +76,8 @@ def test_ours_pass_at_other_batch_sizes(name, optimizer, batch_size, small_digit
     assert gate.require(name, contenders.create(name), small_digits, recipe).batch_size == batch_size
 
 
-def test_verify_measures_by_name(small_digits):
+def test_verify_measures_by_name(small_digits, monkeypatch):
+    monkeypatch.setattr(gate, "PREDICTED_TOGETHER", PREDICTED_TOGETHER)
     result = gate.verify("numpy", small_digits)
     assert result.passed
     assert result.optimizer == "sgd"

@@ -463,7 +463,7 @@ SEEDED = {
     # Each is named at one size above.
     [pytest.param(case, marks=pytest.mark.slow) if number % 3 else case for number, case in enumerate(sorted(SEEDED))],
 )
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(
     inputs=st.integers(2, 7),
     hidden=st.integers(3, 7),
@@ -491,13 +491,14 @@ def is_not_explained(seed, k):
     assert report.findings[0].arrays == (ALL[k],)
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 10_000), k=st.integers(0, 3))
 def test_a_random_error_is_not_explained(seed, k):
     is_not_explained(seed, k)
 
 
 @pytest.mark.slow
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10_000), k=st.integers(0, 3))
 def test_many_random_errors_are_not_explained(seed, k):
     is_not_explained(seed, k)

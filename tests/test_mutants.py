@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -20,13 +17,12 @@ from rich.console import Console
 
 from nnkernels import compile_cache, kernels
 from nnkernels.contenders.ours import KernelContender
-from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, GateError, MeasurementError, ResultsError, UnknownNameError
 from nnkernels.files import PACKAGE
 from nnkernels.measure.asv_driver.workspace import Workspace
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.correctness.composed import require_functions
-from nnkernels.measure.mutants import record
+from nnkernels.measure.mutants import catalogue, record
 from nnkernels.measure.mutants.catalogue import Mutant, read_catalogue, unchanged
 from nnkernels.measure.mutants.gates import CHECKS, FUNCTIONS, GATES, TRAININGS, Verdict
 from nnkernels.measure.mutants.score import Judged, controls, run_mutant, run_mutants, stored
@@ -90,7 +86,10 @@ def test_controls_pass_every_gate_that_a_mutant_of_their_backend_meets():
     "which", [pytest.param(slice(1), id="first"), pytest.param(slice(1, None), id="others", marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize("mutant", KERNELS, ids=lambda mutant: mutant.name)
-def test_every_mutant_of_the_reference_kernels_is_refused_by_each_of_its_gates(mutant, which, small_digits, tmp_path):
+def test_every_mutant_of_the_reference_kernels_is_refused_by_each_of_its_gates(
+    mutant, which, small_digits, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(gate, "PREDICTED_TOGETHER", 257)  # NumPy does not share them among threads
     path = tmp_path / "mutated.py"
     path.write_text(mutant.mutated())
     backend = kernels.load_file(path)
@@ -314,25 +313,16 @@ def test_the_recorded_score_is_what_the_page_shows():
 # The command
 
 
-def test_the_command_shows_the_score(small_digits, tmp_path):
+def test_the_command_shows_the_score(data_folder, monkeypatch, capsys):
     # Of a catalogue of one mutant: all take minutes.
-    write_folder(tmp_path / "digits", small_digits)
-    program = (
-        "import sys; from nnkernels.measure.mutants import catalogue; whole = catalogue._read; "
-        "catalogue._read = lambda name: whole(name)[:1] if name == 'numpy' else []; "
-        "from nnkernels.cli import main; sys.argv[1:] = ['verify', '--mutants']; main()"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env={**os.environ, "COLUMNS": "200", "NNKERNELS_DATA": str(tmp_path / "digits")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stderr
-    assert "Of 1 mutants (1 of numpy), 1 got no time, 0 survived" in answer.stdout
-    assert "numpy: update with the wrong sign: caught by parameters" in answer.stderr
+    whole = catalogue._read
+    monkeypatch.setattr(catalogue, "_read", lambda name: whole(name)[:1] if name == "numpy" else [])
+    monkeypatch.setenv("NNKERNELS_DATA", str(data_folder))
+    monkeypatch.setenv("COLUMNS", "200")
+    status, output, said = in_this_process(["verify", "--mutants"], monkeypatch, capsys)
+    assert status == 0, said
+    assert "Of 1 mutants (1 of numpy), 1 got no time, 0 survived" in " ".join(output.split())
+    assert "numpy: update with the wrong sign: caught by parameters" in " ".join(said.split())
 
 
 def test_only_the_score_of_all_mutants_is_recorded(monkeypatch, capsys):
