@@ -26,19 +26,29 @@ def sliced(array, _folder):
     return wide[..., ::2]
 
 
-def memory_map(array, folder):
+def memory_map(array, folder, mode="r"):
     path = folder / f"{np.random.default_rng().integers(2**60)}.npy"
     np.save(path, array)
-    return np.load(path, mmap_mode="r")
+    return np.load(path, mmap_mode=mode)
 
 
 def fortran_memory_map(array, folder):
     return memory_map(np.asfortranarray(array), folder)
 
 
+def copy_on_write_map(array, folder):
+    """Return a memory map that can be written to, for which Numba does not compile anew."""
+    return memory_map(array, folder, "c")
+
+
+def fortran_copy_on_write_map(array, folder):
+    return copy_on_write_map(np.asfortranarray(array), folder)
+
+
 # The dtype stays, but for its byte order.
 LAYOUTS = {form.__name__: form for form in (fortran, backwards, sliced, memory_map, fortran_memory_map)}
 SAME_NUMBERS = {"big_endian": big_endian, **LAYOUTS}
+WRITABLE = {"memory_map": copy_on_write_map, "fortran_memory_map": fortran_copy_on_write_map}
 
 
 def in_dtype(dtype):

@@ -19,7 +19,19 @@ from nnkernels.parameters import Parameters, copy, initial_parameters, max_abs_d
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.training import evaluate, probabilities
 from tests import reference
-from tests.array_forms import FEATURES, LAYOUTS, PIXELS, SAME_NUMBERS, backwards, big_endian, sliced
+from tests.array_forms import (
+    FEATURES,
+    LAYOUTS,
+    PIXELS,
+    SAME_NUMBERS,
+    WRITABLE,
+    backwards,
+    big_endian,
+    fortran,
+    fortran_memory_map,
+    memory_map,
+    sliced,
+)
 from tests.backends import distinct_backend  # noqa: F401  (the fixture `backend`)
 from tests.forms import INSTALLED, TRAINABLE
 
@@ -69,32 +81,26 @@ def start_of(name):
     return made, params
 
 
-@pytest.fixture(scope="module", params=INSTALLED)
-def predictor(request):
-    made, params = start_of(request.param)
-    with closing(made):
-        yield made, params
+# Numba compiles anew for features that cannot be written to: a test of the kernels below has them, and
+# tests/test_fused.py has such pixels.
+COMPILED = [name for name in INSTALLED if name in kernels.names() and name != "numpy"]
 
 
 # What enters a contender
 
 
-@pytest.mark.parametrize("count", [1, 40])
-@pytest.mark.parametrize("form", FEATURES)
-def test_features_are_predicted_in_any_form(predictor, form, count, tmp_path):
-    contender, params = predictor
-    X = random_features(5, count)
-    found = np.asarray(contender.predict(FEATURES[form](X, tmp_path)))
-    np.testing.assert_allclose(found, reference.probabilities(params, X), rtol=0, atol=TOLERANCE)
-
-
-@pytest.mark.parametrize("count", [1, 40])
-@pytest.mark.parametrize("form", PIXELS)
-def test_pixels_are_predicted_in_any_form(predictor, form, count, tmp_path):
-    contender, params = predictor
-    X = random_pixels(5, count)
-    found = np.asarray(contender.predict(PIXELS[form](X, tmp_path)))
-    np.testing.assert_allclose(found, reference.probabilities(params, X / 255), rtol=0, atol=TOLERANCE)
+@pytest.mark.parametrize("name", INSTALLED)
+def test_images_are_predicted_in_any_form(name, tmp_path):
+    contender, params = start_of(name)
+    features = FEATURES | WRITABLE if name in COMPILED else FEATURES
+    with closing(contender):
+        for forms, random_images, scale in ((features, random_features, 1), (PIXELS, random_pixels, 255)):
+            for count in (1, 40) if name in kernels.names() else (40,):  # the fused kernels have one for one image
+                X = random_images(5, count)
+                expected = reference.probabilities(params, X / scale)
+                for form, formed_by in forms.items():
+                    found = np.asarray(contender.predict(formed_by(X, tmp_path)))
+                    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE, err_msg=f"{form} of {count}")
 
 
 def in_one_form(array, folder):
@@ -119,14 +125,13 @@ def test_a_network_is_trained_by_arrays_of_any_form(name, tmp_path):
             contender.advance(rows, steps)
             return contender.parameters()
 
-    features = random_features()
-    expected = trained(features, by="numpy")
-    assert max_abs_difference(expected, random_parameters()) > 1e-3
-    assert max_abs_difference(trained(features, in_one_form), expected) <= TOLERANCE
-    assert max_abs_difference(trained(features, in_another), expected) <= TOLERANCE
-    pixels = random_pixels()
-    expected = trained(pixels / np.float32(255), by="numpy")
-    assert max_abs_difference(trained(pixels, in_another), expected) <= TOLERANCE
+    features, pixels = random_features(), random_pixels()
+    # For float64 kernels are compiled for seconds: tests/test_fused.py has it.
+    forms = (in_one_form, in_another) if name in COMPILED else (in_another, in_one_form)
+    for X, plain, form in ((features, features, forms[0]), (pixels, pixels / np.float32(255), forms[1])):
+        expected = trained(plain, by="numpy")
+        assert max_abs_difference(expected, random_parameters()) > 1e-3
+        assert max_abs_difference(trained(X, form), expected) <= TOLERANCE
 
 
 @pytest.mark.parametrize("name", kernels.names())
@@ -134,7 +139,7 @@ def test_a_network_is_trained_by_arrays_of_any_form(name, tmp_path):
 def test_what_an_optimizer_remembers_is_restored_from_any_form(name, form, tmp_path):
     form = SAME_NUMBERS[form]
     recipe = RECIPE.with_changes(optimizer=Optimizer("adam"))
-    data = LabelledImages(random_features(), random_labels())
+    data = LabelledImages(random_pixels(), random_labels())
     step, first = np.array([7]), random_parameters(seed=8)
     second = Parameters(*(np.abs(array) for array in random_parameters(seed=9)))
 
@@ -161,7 +166,7 @@ def test_parameters_of_another_dtype_are_refused_by_name(name):
 
 @pytest.mark.parametrize("form", SAME_NUMBERS)
 def test_images_labels_and_parameters_are_judged_in_any_form(backend, form, tmp_path):
-    form, X, y, params = SAME_NUMBERS[form], random_features(), random_labels(), random_parameters()
+    form, X, y, params = (SAME_NUMBERS | WRITABLE)[form], random_features(), random_labels(), random_parameters()
     given = form(X, tmp_path), form(y, tmp_path)
     loss, error_rate = evaluate(formed(params, form, tmp_path), *given, backend)
     expected = reference.probabilities(params, X)
@@ -171,23 +176,41 @@ def test_images_labels_and_parameters_are_judged_in_any_form(backend, form, tmp_
     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.filterwarnings("ignore:'@' is faster on contiguous arrays")
-@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("form", LAYOUTS)
-def test_kernels_take_any_memory_order_and_strides(backend, form, dtype, tmp_path):
-    def changed(array):
-        return LAYOUTS[form](array, tmp_path)
+def step_of(backend, X, y, params, passed_on=lambda activations: activations):
+    activations = passed_on(backend.forward(params, X))
+    return activations.probs, backend.loss(activations.logits, y), *backend.backward(params, X, y, activations)
 
-    def step(X, y, params):
-        activations = backend.forward(params, X)
-        grads = backend.backward(params, X, y, activations)
-        return activations.probs, backend.loss(activations.logits, y), *grads
 
-    X, y, params = random_features().astype(dtype), random_labels(), random_parameters(dtype)
-    expected = step(X, y, params)
-    found = step(changed(X), changed(y), Parameters(*map(changed, params)))
+def assert_same_step(found, expected):
     for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=TOLERANCE if dtype == np.float32 else 1e-14)
+        np.testing.assert_allclose(one, other, rtol=0, atol=TOLERANCE)
+
+
+def read_only(arrays):
+    for array in arrays:
+        array.flags.writeable = False
+    return arrays
+
+
+@pytest.mark.filterwarnings("ignore:'@' is faster on contiguous arrays")
+def test_kernels_take_read_only_arrays_each_in_a_form_of_its_own(backend, tmp_path):
+    # In one step, since Numba compiles for seconds for each memory order.
+    X, y, params = random_features(), random_labels(), random_parameters()
+    forms = (fortran, sliced, backwards, fortran_memory_map)
+    mixed = Parameters(*(form(array, tmp_path) for form, array in zip(forms, params, strict=True)))
+    changed_X, changed_y = read_only([memory_map(X, tmp_path), backwards(y, tmp_path)])
+    found = step_of(backend, changed_X, changed_y, read_only(mixed), read_only)
+    assert_same_step(found, step_of(backend, X, y, params))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:'@' is faster on contiguous arrays")
+@pytest.mark.parametrize("form", ["fortran", "backwards"])
+def test_kernels_take_any_memory_order_and_strides(backend, form, tmp_path):
+    # A slice has the type of a reversed array.
+    X, y, params = random_features(), random_labels(), random_parameters()
+    changed = [LAYOUTS[form](array, tmp_path) for array in (X, y, *params)]
+    assert_same_step(step_of(backend, *changed[:2], Parameters(*changed[2:])), step_of(backend, X, y, params))
 
 
 # What is kept

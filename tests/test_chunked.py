@@ -135,8 +135,10 @@ def test_every_image_is_trained_on_once_an_epoch_with_its_own_label(tmp_path, im
 # What is learnt
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("name", kernels.names())
+@pytest.mark.parametrize(
+    ("name", "optimizer"),
+    [*[(name, "adam") for name in kernels.names()], *[("numpy", optimizer) for optimizer in ("sgd", "momentum")]],
+)
 def test_one_chunk_is_the_training_in_memory_bit_for_bit(name, optimizer, stored, small_digits):
     recipe = RECIPE.with_changes(optimizer=Optimizer(optimizer), learning_rate=0.01)
     from_file, in_memory = contenders.create(name), contenders.create(name)
@@ -256,7 +258,8 @@ def test_integers_of_any_dtype_are_trained_on_as_the_pixels_they_are(tmp_path, s
     def trained(name, X):
         np.save(tmp_path / name, X)
         contender = contenders.create("numpy")
-        train_from_file(contender, tmp_path / name, small_digits.y_train, RECIPE, chunk_images=320)
+        recipe = RECIPE.with_changes(epochs=1)
+        train_from_file(contender, tmp_path / name, small_digits.y_train, recipe, chunk_images=320)
         return contender.parameters()
 
     expected = trained("bytes.npy", small_digits.X_train)

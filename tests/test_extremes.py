@@ -91,12 +91,19 @@ def test_answers_are_close_where_numbers_and_nans_are():
 # Of contenders
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("hidden", [1, 20, 128])
-@pytest.mark.parametrize("name", kernels.names())
-def test_ours_answer_every_extreme_input(name, hidden, optimizer):
+# The fused kernels are compiled for each number of lanes and for the rules: here for those of tests/test_fused.py.
+@pytest.mark.parametrize(
+    ("name", "hidden", "classes", "optimizer"),
+    [
+        *[(name, 20, 10, optimizer) for name in kernels.names() for optimizer in OPTIMIZERS],
+        ("fused", 7, 3, "adam"),
+        ("fused", 65, 10, "sgd"),
+        ("fused_dense", 65, 10, "adam"),
+    ],
+)
+def test_ours_answer_every_extreme_input(name, hidden, classes, optimizer):
     recipe = benchmark_recipe(Optimizer(optimizer)).with_changes(hidden=hidden)
-    assert first_wrong_answer(KernelContender(name), recipe, 784, 10) == ""
+    assert first_wrong_answer(KernelContender(name), recipe, 784, classes) == ""
 
 
 def mutant(**replacements):
