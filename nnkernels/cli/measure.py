@@ -57,6 +57,7 @@ def _verify_mutants(backends: list[str], data: str | None, mutants: bool, jobs: 
     from nnkernels.measure.mutants.record import require_recordable, write_score
     from nnkernels.measure.mutants.score import Judged, run_mutants
     from nnkernels.report import mutants as report
+    from nnkernels.report.method_page import PAGE
 
     if not mutants or (record and backends):
         raise ConfigurationError("--record keeps the score of all mutants: nnkernels verify --mutants --record")
@@ -76,7 +77,7 @@ def _verify_mutants(backends: list[str], data: str | None, mutants: bool, jobs: 
     report.show_mutants(out, judged, len(catalogue))
     if workspace:
         score = write_score(workspace, judged, dataset)
-        page = workspace.root / "bench" / "README.md"
+        page = workspace.root / PAGE
         if page.exists():
             report.BLOCK.update(page, report.block(score))
     raise typer.Exit(1 if any(one.survived or (one.equivalent and one.caught) for one in judged) else 0)
