@@ -110,7 +110,7 @@ def _reasons(judged: Sequence[Judged]) -> list[str]:
     for one in judged:
         label = f"{one.backend}, {one.name}"
         if one.survived:
-            lines.append(f"{label}: survived {_passed(one)}.")
+            lines.append(f"{label}: survived {_passed(one)}. {one.tolerated}".strip())
         elif one.equivalent and one.caught:
             lines.append(f"{label}: was caught, though the catalogue says that nothing could: {one.equivalent}")
         elif one.equivalent:
