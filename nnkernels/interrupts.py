@@ -1,4 +1,4 @@
-"""Ctrl-C in long work: the first asks to stop at the next good place, the second stops at once."""
+"""Ctrl-C in long work: the first asks to stop at the next good place, the second stops at once. And SIGTERM."""
 
 from __future__ import annotations
 
@@ -34,3 +34,24 @@ def stop_request() -> Iterator[StopRequest]:
         yield request
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def sigterm_raised() -> Iterator[None]:
+    """Turn SIGTERM in the block into SystemExit, so that what is temporary is removed on the way out.
+
+    Further ones are ignored until then. Outside the main thread nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(signal_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise SystemExit(128 + signal_number)  # the status that shells give to whoever a signal ends
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

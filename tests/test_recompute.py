@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from nnkernels import cli
+from nnkernels.data.embedded import load_embedded
 from nnkernels.measure.asv_driver import workspace
+from nnkernels.measure.mutants import record as mutants_record
+from nnkernels.measure.mutants.gates import Verdict
+from nnkernels.measure.mutants.score import Judged
 from nnkernels.measure.records.run import write_run
+from nnkernels.measure.regression.record import write_record
 from nnkernels.report import readme
+from nnkernels.report.method_page import PAGE
+from nnkernels.report.method_page import generated as method_page_blocks
 from nnkernels.report.recompute import ABSENT, recompute
 from nnkernels.report.runs import find_run, pin
 from nnkernels.report.summary import summarise
 from tests import synthetic
+from tests.made_up_checks import TWO, pairs_of, record_of
 
 RUN_ID = "20260101T000000Z-0123abcd"
 
@@ -64,6 +73,64 @@ def test_a_raw_sample_that_was_changed_is_found(checkout: Path) -> None:
     answer = CliRunner().invoke(cli.app, ["results", "--recompute"])
     assert answer.exit_code == 1
     assert "DIFFERS" in answer.output
+
+
+@pytest.fixture
+def method_page(checkout: Path) -> Path:
+    """Return the page of the method of the checkout, with a self-test of two machines and a score of mutants."""
+    for machine in ("one-cpu", "other-cpu"):
+        for number, ratio in enumerate((1.0, 1.02)):
+            comparisons = [replace(one, repeat_every=50 * number) for one in TWO]
+            path = checkout / "results" / "selftest" / machine / f"{number}.json"
+            write_record(path, record_of(comparisons, pairs_of(comparisons, ratio), machine=machine))
+    judged = [
+        Judged("numpy", name, "kernels/numpy_kernels.py", "", (Verdict("sgd", {"parameters": off}),), 1.5)
+        for name, off in (("wrong sign", 0.25), ("order ignored", 0.5))
+    ]
+    workspace_there = workspace.Workspace(checkout, checkout / "bench", "0123456789" * 4, 0, "")
+    mutants_record.write_score(workspace_there, judged, load_embedded())
+    page = checkout / PAGE
+    page.parent.mkdir()
+    generated = method_page_blocks(checkout)
+    page.write_text("\n".join(f"{block.begin}\n\n{block.end}" for block, _text in generated))
+    for block, text in generated:
+        block.update(page, text)
+    return page
+
+
+def test_the_page_of_the_method_is_recomputed_too(method_page: Path) -> None:
+    answer = CliRunner().invoke(cli.app, ["results", "--recompute", "--format", "csv"])
+    assert answer.exit_code == 0, answer.output
+    assert '"self-test: machine is quiet, 2%: called slower"' in answer.output
+    assert '"self-test: machine is quiet, 2%: called slower (2)"' in answer.output  # of the other machine
+    assert '"mutants: backend numpy, order ignored: off by",5.0e-01,5.0e-01,same' in answer.output
+
+
+@pytest.mark.parametrize(("old", "new"), [("100.0 % (2 of 2)", "100.0 % (3 of 3)"), ("| 5.0e-01", "| 6.0e-01")])
+def test_a_figure_that_was_changed_in_the_page_of_the_method_is_found(method_page: Path, old: str, new: str) -> None:
+    text = method_page.read_text()
+    assert old in text
+    method_page.write_text(text.replace(old, new, 1))
+    answer = CliRunner().invoke(cli.app, ["results", "--recompute", "--format", "csv"])
+    assert answer.exit_code == 1
+    assert answer.output.count("DIFFERS") == 1
+
+
+def test_a_sample_of_the_selftest_that_was_changed_is_found(method_page: Path) -> None:
+    path = method_page.parents[1] / "results" / "selftest" / "one-cpu" / "1.json"
+    record = json.loads(path.read_text())
+    for pair in record["pairs"]:
+        pair["nanoseconds"]["fused epoch"]["tree"] = pair["nanoseconds"]["fused epoch"]["base"]
+    path.write_text(json.dumps(record))
+    answer = CliRunner().invoke(cli.app, ["results", "--recompute"])
+    assert answer.exit_code == 1
+
+
+def test_the_page_of_the_method_shows_what_is_recorded() -> None:
+    root = Path(__file__).parents[1]
+    text = (root / PAGE).read_text("utf-8")
+    for block, expected in method_page_blocks(root):
+        assert block.split(text, PAGE.as_posix())[1] == expected, f"stale: run `{block.command}`"
 
 
 def test_words_and_rows_that_one_side_lacks_differ_too(checkout: Path) -> None:

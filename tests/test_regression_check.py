@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, GateError, MeasurementError, ResultsError, UnknownNameError
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.regression import check as check_module
-from nnkernels.measure.regression import side_process
+from nnkernels.measure.regression import measuring, side_process
 from nnkernels.measure.regression.base_worktree import base_worktree, changed_files, find_commit
 from nnkernels.measure.regression.budget import Limit, judge_budget, read_budget
 from nnkernels.measure.regression.comparisons import BACKENDS, SCENARIOS, Comparison, choose, recipe_fields, write_data
@@ -30,7 +31,7 @@ from nnkernels.measure.regression.measuring import Collected, Plan
 from nnkernels.measure.regression.outcome import outcome_of
 from nnkernels.measure.regression.pairs import Pair, log_ratio, measure_pair, warm_up
 from nnkernels.measure.regression.record import read_record, write_record
-from nnkernels.measure.regression.sides import OnSide, Tree, started
+from nnkernels.measure.regression.sides import OnSide, SideProcess, Tree, started
 from nnkernels.recipes import SGD
 from nnkernels.report.regression import check_markdown, conclusion
 from tests.made_up_checks import TWO, git, new_checkout, pairs_of, record_of
@@ -81,6 +82,31 @@ class TestBaseWorktree:
         with pytest.raises(error):
             use()
         assert not seen[0].parent.exists()
+        assert len(worktrees(checkout)) == 1
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM that a process could handle")
+    def test_it_is_removed_by_sigterm(self, checkout: Path) -> None:
+        program = (
+            "import sys, time; from pathlib import Path; "
+            "from nnkernels.measure.regression.base_worktree import base_worktree\n"
+            "with base_worktree(Path(sys.argv[1]), 'HEAD') as base:\n"
+            "    print(base, flush=True)\n"
+            "    time.sleep(60)"
+        )
+        command = [sys.executable, "-c", program, str(checkout)]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            base = Path(child.stdout.readline().strip())
+            assert base.is_dir()
+            child.terminate()
+        assert child.returncode == 128 + signal.SIGTERM
+        assert not base.parent.exists()
+        assert len(worktrees(checkout)) == 1
+
+    def test_it_is_removed_even_if_git_was_killed_while_it_added_it(self, checkout: Path) -> None:
+        with base_worktree(checkout, "HEAD"):
+            (lock,) = (checkout / ".git" / "worktrees").iterdir()
+            (lock / "locked").write_text("initializing", "utf-8")
         assert len(worktrees(checkout)) == 1
 
     def test_hooks_and_the_variables_of_hooks_have_no_say(
@@ -469,10 +495,22 @@ class TestCommand:
         assert answer.exit_code == 2
 
 
+def test_a_side_that_fails_does_not_wait_for_the_other(small_digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail_or_wait(process: SideProcess, *_: Any) -> Any:
+        if process.tree.name == "base":
+            raise GateError("departs")
+        return process.answer()  # to a question that nobody asked: it comes when the process is ended
+
+    monkeypatch.setattr(measuring, "warm_up", fail_or_wait)
+    with pytest.raises(GateError, match="departs"):
+        measuring.measure(Tree("base", ROOT), Tree("tree", ROOT), small_digits, TWO, Plan(), 0.002)
+
+
 def test_a_pair_of_processes_takes_turns(data_folder: Path, small_digits: Dataset) -> None:
     comparisons = choose(["numpy"], ["epoch", "one-image"])
     tree = Tree("tree", ROOT)
-    units = warm_up(tree, data_folder, comparisons, small_digits, segment_seconds=0.005)
+    with started(tree, data_folder) as process:
+        units = warm_up(process, data_folder, comparisons, small_digits, segment_seconds=0.005)
     assert 1 <= units["numpy epoch"] <= 2304 // 32
     ready = [Comparison(one.backend, one.scenario, units[one.name]) for one in comparisons]
     rng = np.random.default_rng(0)

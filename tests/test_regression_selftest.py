@@ -17,11 +17,14 @@ from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, ResultsError
 from nnkernels.measure.records import provenance
 from nnkernels.measure.regression import selftest
+from nnkernels.measure.regression.aims import aims_of
 from nnkernels.measure.regression.comparisons import Comparison
+from nnkernels.measure.regression.figures import Figures, Rate, figures_of, rate
 from nnkernels.measure.regression.measuring import Plan
 from nnkernels.measure.regression.record import CheckRecord, write_record
-from nnkernels.measure.regression.selftest import ROUND, figures_of, load_records, rate, run_selftest
-from nnkernels.report.regression import selftest_markdown
+from nnkernels.measure.regression.selftest import ROUND, load_records, run_selftest
+from nnkernels.report.method_page import PAGE
+from nnkernels.report.selftest import BLOCK, selftest_markdown
 from tests.made_up_checks import TWO, new_checkout, pairs_of, record_of
 
 MACHINE = provenance.machine_name()
@@ -47,6 +50,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
             pairs_of(ready, 1 + ready[0].injected),
             method=plan.method(),
             neighbour=more["neighbour"],
+            dataset=dataset.name,
             recorded_at=f"2026-11-28T17:{len(asked):02}:00+00:00",
             machine=MACHINE,
         )
@@ -109,6 +113,16 @@ def test_other_methods_are_never_mixed(
     assert len(made_up) == 1
 
 
+def test_other_data_are_never_mixed(
+    go_on: Callable[..., list[CheckRecord]], made_up: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    (record,) = go_on()
+    write_record(tmp_path / "results" / MACHINE / "more.json", replace(record, dataset="other digits"))
+    with pytest.raises(ConfigurationError, match="holds checks on other digits"):
+        go_on()
+    assert len(made_up) == 1
+
+
 def test_a_changed_package_is_not_its_commit(
     go_on: Callable[..., list[CheckRecord]], made_up: list[dict[str, Any]], checkout: Path
 ) -> None:
@@ -146,6 +160,7 @@ def test_figures_are_counted_from_the_samples() -> None:
     assert (same.alarms.count, same.alarms.cases) == (2, 8)
     assert (same.alarms_where_resolved.count, same.alarms_where_resolved.cases) == (2, 6)
     assert (same.not_resolved.count, same.not_measured.count, same.not_measured.cases) == (2, 1, 4)
+    assert (same.passed.count, same.flagged.count, same.passed.cases) == (2, 1, 4)
     assert same.covered.count <= 6
     assert (slower.alarms.count, slower.alarms.cases) == (2, 4)
     assert (slower.alarms_where_resolved.count, slower.alarms_where_resolved.cases) == (2, 2)
@@ -154,6 +169,52 @@ def test_figures_are_counted_from_the_samples() -> None:
     text = selftest_markdown(records)
     assert "25.0 % (2 of 8)" in text
     assert sum(line.startswith("| ") for line in text.splitlines()) == 2 + 3
+
+
+def test_days_and_commits_are_put_together_and_counted() -> None:
+    records = [
+        record_of(TWO, pairs_of(TWO, 1.0), base=commit * 40, recorded_at=f"2026-11-{day}T17:00:00+00:00")
+        for commit, day in (("a", 28), ("b", 28), ("b", 29))
+    ]
+    text = selftest_markdown(records)
+    assert "3 checks on mnist, of 2 commits, on 2 days: 2026-11-28, 2026-11-29." in text
+    assert "0.0 % (0 of 6)" in text
+
+
+def figures(injected: float, neighbour: bool = False, **shares: Rate) -> Figures:
+    (one,) = figures_of([record_of(TWO, pairs_of(TWO, 1.0))])
+    return replace(one, injected=injected, neighbour=neighbour, **shares)
+
+
+def test_what_is_short_of_the_aims_is_said() -> None:
+    assert [aim.reached for aim in aims_of([])] == [False] * 5
+    nothing = figures(0, alarms=rate(0, 200), passed=rate(17, 17))
+    beside = figures(0, neighbour=True, alarms=rate(1, 100))
+    found = figures(0.02, alarms_where_resolved=rate(8, 10), flagged=rate(0, 10))
+    found_beside = figures(0.05, neighbour=True, alarms_where_resolved=rate(9, 10), flagged=rate(0, 10))
+    flagged = [figures(1 / 33, flagged=rate(4, 4)), figures(0.5, flagged=rate(6, 6))]
+    enough = [nothing, beside, found, found_beside, *flagged]
+    aims = aims_of(enough)
+    assert [(aim.found.count, aim.found.cases) for aim in aims] == [(1, 300), (8, 10), (9, 10), (17, 17), (10, 10)]
+    assert all(aim.reached for aim in aims)
+    for place, short in (
+        (0, replace(nothing, alarms=rate(0, 199))),
+        (0, replace(nothing, alarms=rate(1, 200))),  # two of 300: up to 2.4 %
+        (3, replace(nothing, passed=rate(16, 17))),
+    ):
+        assert [aim.reached for aim in aims_of([short, *enough[1:]])] == [i != place for i in range(5)]
+    missed = aims_of([nothing, beside, replace(found, alarms_where_resolved=rate(9, 9)), found_beside, flagged[0]])
+    assert [aim.reached for aim in missed] == [True, False, True, True, False]
+
+
+def test_the_aims_stand_below_the_figures() -> None:
+    text = selftest_markdown([record_of(TWO, pairs_of(TWO, 1.0))] * 10)
+    assert (
+        "Reached: whole checks on a quiet machine with nothing injected that end with 0, all of at least 10: " in text
+    )
+    assert (
+        "Short: whole checks on a quiet machine with 3% or more injected that end with 1, all of at least 10: " in text
+    )
 
 
 @pytest.mark.parametrize(("count", "cases"), [(0, 300), (1, 300), (9, 10), (10, 10)])
@@ -185,6 +246,10 @@ def test_the_command_goes_on_and_prints_markdown(
     assert answer.exit_code == 0, answer.output
     assert answer.stdout.startswith(f"**{MACHINE}**")
     assert "| quiet | 2% |" in answer.stdout
+    page = checkout / PAGE
+    page.write_text(f"before\n{BLOCK.begin}\nold\n{BLOCK.end}\nafter\n", "utf-8")
+    assert CliRunner().invoke(app, ["selftest", "--page"]).exit_code == 0
+    assert page.read_text("utf-8") == f"before\n{BLOCK.around(answer.stdout.strip())}\nafter\n"
 
 
 def test_recorded_selftests_can_be_read_and_are_of_one_method_a_machine() -> None:

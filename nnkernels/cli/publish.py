@@ -59,16 +59,20 @@ def results(
 
 
 def _recompute(root: Path, format_name: str) -> None:
-    """Print the published figures beside those that the runs give; exit 1 if any differs."""
+    """Print the published figures beside those that the records give; exit 1 if any differs."""
     import pandas as pd
 
-    from nnkernels.report import recompute, tables
+    from nnkernels.report import method_page, recompute, tables
     from nnkernels.report.layout import show
     from nnkernels.report.runs import PUBLISHED, find_run
     from nnkernels.report.summary import summarise
 
     published = find_run(root / "results", PUBLISHED)
     figures = recompute.recompute((root / "README.md").read_text("utf-8"), summarise(published))
+    page = root / method_page.PAGE
+    if page.exists():
+        generated = method_page.generated(root)
+        figures += recompute.recompute_page(page.read_text("utf-8"), method_page.PAGE.as_posix(), generated)
     differ = sum(not figure.agrees for figure in figures)
     columns = recompute.columns(figures)
     told = f"{len(figures)} figures, {differ} differ, from the raw samples of " + ", ".join(

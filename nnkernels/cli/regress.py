@@ -85,6 +85,10 @@ def selftest(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Measure nothing; print the figures of all machines as Markdown.")
     ] = False,
+    page: Annotated[
+        bool,
+        typer.Option("--page", help="Measure nothing; write the figures of the checkout into bench/README.md."),
+    ] = False,
 ) -> None:
     """Measure the check itself: false alarms of HEAD against HEAD, and slowdowns of known size that it finds.
 
@@ -93,21 +97,24 @@ def selftest(
     from nnkernels.data import load_mnist
     from nnkernels.measure.asv_driver.workspace import find_root
     from nnkernels.measure.regression.measuring import Plan
-    from nnkernels.measure.regression.selftest import load_records, run_selftest
-    from nnkernels.report.regression import selftest_markdown, show_selftest
+    from nnkernels.measure.regression.selftest import FOLDER, load_machines, load_records, run_selftest
+    from nnkernels.report import selftest as report
+    from nnkernels.report.method_page import PAGE
 
     root = find_root()
-    results = folder or root / "results" / "selftest"
+    results = folder or root / FOLDER
+    if page:
+        report.BLOCK.update(root / PAGE, report.block(load_machines(root / FOLDER)))
+        return
     if markdown:
-        of_machines = [load_records(path) for path in sorted(results.glob("*")) if path.is_dir()]
-        typer.echo(selftest_markdown([record for records in of_machines for record in records]))
+        typer.echo(report.selftest_markdown(load_machines(results)))
         return
     plan = Plan(resolve=resolve / 100, minutes=minutes_each)
     with err.status("reading the data") as status:
         of_machine = run_selftest(
             root, results, load_mnist(data), split_names(backends), plan, minutes, neighbour, _telling(status)
         )
-    show_selftest(out, load_records(of_machine))
+    report.show_selftest(out, load_records(of_machine))
     note(f"the checks are in {of_machine}")
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from nnkernels.errors import ResultsError
 from nnkernels.files import write_text
 
+NOT_RECORDED = "Not recorded yet."  # what a block says before there is anything to show
+
 
 @dataclass(frozen=True)
 class Block:

@@ -76,6 +76,11 @@ def rate(value: float) -> str:
     return f"{100 * value:.2f} %"
 
 
+def percentage(share: float) -> str:
+    """Return a fraction as a percentage with three significant digits; a dash if it is infinite."""
+    return "-" if math.isinf(share) else f"{significant(100 * share)} %"
+
+
 def significant(value: float) -> str:
     """Return a number with three significant digits, and never fewer before the point."""
     if not value or not math.isfinite(value):

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from nnkernels.measure.mutants.gates import CHECKS
 from nnkernels.measure.mutants.record import Score
 from nnkernels.measure.mutants.score import Judged
-from nnkernels.report.blocks import Block
+from nnkernels.report.blocks import NOT_RECORDED, Block
 from nnkernels.report.layout import Column, markdown, show
 
 BLOCK = Block("mutants", "nnkernels verify --mutants --record")
@@ -53,8 +53,10 @@ def show_mutants(console: Console, judged: Sequence[Judged], planned: int) -> No
     show(console, "Kernels with one mistake each, held against the gates that precede times", _columns(judged), notes)
 
 
-def block(score: Score) -> str:
-    """Return the generated part of ``bench/README.md``, with its marks."""
+def block(score: Score | None) -> str:
+    """Return the generated part of ``bench/README.md``, with its marks; None: nothing is recorded."""
+    if score is None:
+        return BLOCK.around(NOT_RECORDED)
     dataset, packages = score.provenance["dataset"]["name"], score.provenance["packages"]
     source = (
         f"Recorded {score.recorded_at[:10]} at commit `{score.commit[:8]}` on {dataset}; "
@@ -108,7 +110,7 @@ def _reasons(judged: Sequence[Judged]) -> list[str]:
     for one in judged:
         label = f"{one.backend}, {one.name}"
         if one.survived:
-            lines.append(f"{label}: survived {_passed(one)}.")
+            lines.append(f"{label}: survived {_passed(one)}. {one.tolerated}".strip())
         elif one.equivalent and one.caught:
             lines.append(f"{label}: was caught, though the catalogue says that nothing could: {one.equivalent}")
         elif one.equivalent:

@@ -1,12 +1,14 @@
-"""The published figures, derived again from the raw samples of the runs, beside what the README says."""
+"""The published figures, derived again from the raw samples, beside what the README and the page of the method say."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from nnkernels.report import readme
+from nnkernels.report.blocks import Block
 from nnkernels.report.layout import Column
 from nnkernels.report.summary import Summary
 
@@ -16,7 +18,7 @@ ABSENT = "absent"
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of the README's published section.
+    """A figure of a generated part of a page.
 
     Attributes
     ----------
@@ -50,9 +52,46 @@ def recompute(readme_text: str, summary: Summary) -> list[Figure]:
         If the README has no published section.
     """
     _before, section, _after = readme.BLOCK.split(readme_text, "README.md")
-    published, recomputed = dict(_figures(section)), dict(_figures(readme.section(summary)))
+    return _compare(section, readme.section(summary))
+
+
+def recompute_page(page_text: str, where: str, generated: Sequence[tuple[Block, str]]) -> list[Figure]:
+    """Return every figure of the generated parts of a page, as it is published and as the records give it now.
+
+    Parameters
+    ----------
+    page_text : str
+    where : str
+        What messages call the page.
+    generated : sequence of (Block, str)
+        Each part as the records give it.
+
+    Raises
+    ------
+    ResultsError
+        If the page lacks one of the parts.
+    """
+    return [
+        replace(figure, what=f"{block.name}: {figure.what}")
+        for block, text in generated
+        for figure in _compare(block.split(page_text, where)[1], text)
+    ]
+
+
+def _compare(section: str, again: str) -> list[Figure]:
+    published, recomputed = _named(section), _named(again)
     names = dict.fromkeys([*published, *recomputed])
     return [Figure(name, published.get(name, ABSENT), recomputed.get(name, ABSENT)) for name in names]
+
+
+def _named(section: str) -> dict[str, str]:
+    """Return the figures of a section; of those with the same name, all but the first are numbered."""
+    figures: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+    for name, text in _figures(section):
+        seen[name] += 1
+        figures[name if seen[name] == 1 else f"{name} ({seen[name]})"] = text
+    return figures
 
 
 def columns(figures: list[Figure]) -> list[Column]:
@@ -71,12 +110,14 @@ def _figures(section: str) -> Iterator[tuple[str, str]]:
     for block in section.split("\n\n"):
         if block.startswith("|"):
             headings, _rule, *rows = (_cells(line) for line in block.splitlines())
+            # A row is named by its first cell, or by two where the first is not enough.
+            names = 1 if len({row[0] for row in rows}) == len(rows) else 2
             for row in rows:
-                for heading, cell in zip(headings[1:], row[1:], strict=False):
-                    yield f"{headings[0]} {row[0]}: {heading}", cell
+                for heading, cell in zip(headings[names:], row[names:], strict=False):
+                    yield f"{headings[0]} {', '.join(row[:names])}: {heading}", cell
             continue
         for line in block.splitlines():
-            if line in (readme.BLOCK.begin, readme.BLOCK.end):
+            if line.startswith("<!--"):
                 continue
             texts += 1
             head = f"sentence {texts} ({' '.join(NUMBER.sub('#', line).strip('-* ').split()[:4])} ...)"

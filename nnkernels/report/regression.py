@@ -1,4 +1,4 @@
-"""A check and a self-test as people read them: a table on the terminal, or Markdown for a pull request or a page."""
+"""A check as people read it: a table on the terminal, or Markdown for a pull request."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from nnkernels.measure.regression.budget import BudgetVerdict
 from nnkernels.measure.regression.outcome import NOTHING_WORSE, WORSE, Found, Outcome
 from nnkernels.measure.regression.record import CheckRecord
 from nnkernels.measure.regression.rule import CONFIDENCE, POWER
-from nnkernels.measure.regression.selftest import Figures, Rate, figures_of
-from nnkernels.report.formats import significant
+from nnkernels.report.formats import percentage, significant
 from nnkernels.report.layout import Column, markdown, show
 
 HASH_LENGTH = 8
-ANY = f"in brackets: {CONFIDENCE:.0%} intervals"
+INTERVALS = f"in brackets: {CONFIDENCE:.0%} intervals"
 
 
 def show_check(console: Console, record: CheckRecord, outcome: Outcome) -> None:
@@ -47,28 +46,12 @@ def conclusion(outcome: Outcome) -> str:
         return "Worse. " + "; ".join(parts)
     if outcome.status == NOTHING_WORSE:
         worst = max(one.verdict.resolution for one in outcome.found if one.verdict)
-        return f"Nothing is worse: a slowdown of {_percent(worst)} would have been found with {POWER:.0%} probability"
+        return f"Nothing is worse: a slowdown of {percentage(worst)} would have been found with {POWER:.0%} probability"
     reasons = [f"{one.comparison.name} ({_finds(one)})" for one in outcome.found if not one.resolved]
     undecided = [f"{_limit(one)} ({_interval(one)})" for one in outcome.budget if not one.kept]
     parts = [f"too noisy, or too little time, for {', '.join(reasons)}"] if reasons else []
     parts += [f"undecided: {', '.join(undecided)}"] if undecided else []
     return f"Not measured. {'; '.join(parts)}. Allow more --minutes, a coarser --resolve, or fewer comparisons"
-
-
-def show_selftest(console: Console, records: Sequence[CheckRecord]) -> None:
-    """Print the figures of a machine's self-test."""
-    machine = records[0].machine if records else "this machine"
-    show(console, f"The check on {machine}", _figure_columns(figures_of(records)), _figure_notes(records))
-
-
-def selftest_markdown(records: Sequence[CheckRecord]) -> str:
-    """Return the figures of the self-tests, a table a machine, for a page that states the method."""
-    parts = []
-    for machine in sorted({record.machine for record in records}):
-        of_machine = [record for record in records if record.machine == machine]
-        parts += [f"**{machine}**", markdown(_figure_columns(figures_of(of_machine)))]
-        parts.append("\n".join(f"- {note}" for note in _figure_notes(of_machine)))
-    return "\n\n".join(parts)
 
 
 def _title(record: CheckRecord) -> str:
@@ -91,11 +74,12 @@ def _columns(outcome: Outcome) -> list[Column]:
 
 def _notes(record: CheckRecord, outcome: Outcome) -> list[str]:
     return [
-        f"x base's time: median of pairs of fresh processes, {ANY}. Slower: the one-sided bound (at least) is above 1.",
-        f"False alarms: {_percent(outcome.error)} of comparisons, at most {_percent(outcome.check_error)} of checks "
-        "like this one.",
+        f"x base's time: median of pairs of fresh processes, {INTERVALS}. Slower: the one-sided bound (at least) is "
+        "above 1.",
+        f"False alarms: {percentage(outcome.error)} of comparisons, at most {percentage(outcome.check_error)} of "
+        "checks like this one.",
         f"Finds: the slowdown that would have been found with a probability of {POWER:.0%}, from the spread that was "
-        f"seen; asked for: {_percent(record.method['resolve'])}.",
+        f"seen; asked for: {percentage(record.method['resolve'])}.",
     ]
 
 
@@ -111,45 +95,6 @@ def _budget_columns(budget: Sequence[BudgetVerdict]) -> list[Column]:
     ]
 
 
-def _figure_columns(figures: Sequence[Figures]) -> list[Column]:
-    return [
-        Column("machine is", ["beside a neighbour" if one.neighbour else "quiet" for one in figures], identity=True),
-        Column("injected", [f"{one.injected:.0%}" if one.injected else "nothing" for one in figures], identity=True),
-        Column("checks", [str(one.checks) for one in figures], right=True),
-        Column("called slower", [_rate(one.alarms) for one in figures], right=True),
-        Column("where it could be seen", [_rate(one.alarms_where_resolved) for one in figures], right=True),
-        Column("ratio, median", ["-" if math.isnan(one.ratio) else f"{one.ratio:.3f}" for one in figures], right=True),
-        Column("interval holds 1", [_rate(one.covered) for one in figures], right=True),
-        Column("not resolved", [_rate(one.not_resolved) for one in figures], right=True),
-        Column("checks ended with 2", [_rate(one.not_measured) for one in figures], right=True),
-        Column("finds, median", [_percent(one.resolution) for one in figures], right=True),
-        Column("a check takes", [f"{one.seconds:.0f} s" for one in figures], right=True),
-    ]
-
-
-def _figure_notes(records: Sequence[CheckRecord]) -> list[str]:
-    if not records:
-        return []
-    method = records[0].method
-    return [
-        "The same commit on both sides; injected: so many more batches on one side. Called slower: false "
-        "alarms where nothing was injected, detections elsewhere.",
-        "Where it could be seen: comparisons whose own resolution is no worse than what was injected (than "
-        f"{_percent(method['resolve'])} where nothing was).",
-        f"The rule allows {_percent(method['comparison_error'])} of false alarms a comparison, and measures for at "
-        f"most {method['minutes']:g} minutes. Shares: count of cases, {ANY} (Clopper and Pearson).",
-        f"Method version {method['version']}; {len(records)} checks on {records[0].dataset}, "
-        f"{records[0].recorded_at[:10]} to {records[-1].recorded_at[:10]}.",
-    ]
-
-
-def _rate(rate: Rate) -> str:
-    if not rate.cases:
-        return "-"
-    share = f"{100 * rate.count / rate.cases:.1f} %"
-    return f"{share} ({rate.count} of {rate.cases}) [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
-
-
 def _ratio(found: Found) -> str:
     if found.verdict is None:
         return "-"
@@ -161,7 +106,7 @@ def _finds(found: Found, nothing: str = "no pair of processes came to an end") -
         return nothing
     if math.isinf(found.verdict.resolution):
         return f"nothing yet, {found.verdict.pairs} pairs"
-    return _percent(found.verdict.resolution)
+    return percentage(found.verdict.resolution)
 
 
 def _interval(verdict: BudgetVerdict) -> str:
@@ -171,7 +116,3 @@ def _interval(verdict: BudgetVerdict) -> str:
 def _limit(verdict: BudgetVerdict) -> str:
     limit = verdict.limit
     return f"{limit.backend} / {limit.against} in {limit.scenario}, at most {limit.at_most:g}"
-
-
-def _percent(share: float) -> str:
-    return "-" if math.isinf(share) else f"{significant(100 * share)} %"

@@ -51,6 +51,7 @@ class _Asked:
         yield from self.logits_that_are_not_finite()
         yield from self.logits_that_overflow()
         yield from self.a_sum_that_overflows_on_the_way()
+        yield from self.a_logit_that_overflows_on_the_way()
         yield from self.subnormal_weights()
         yield from self.blank_images()
         yield from self.no_images()
@@ -143,6 +144,28 @@ class _Asked:
         found, expected = self.train(params, X, y, 0.5).b2, self.expected(params, X, y, 0.5).b2
         if not (is_close(found, expected, atol=1e-6) or np.isnan(found).all()):
             yield f"a sum overflows on the way: after a step, b2 has {worst(found, expected)}"
+
+    def a_logit_that_overflows_on_the_way(self) -> Iterator[str]:
+        """Let the products of one logit overflow both ways, and those of the others not: it is right or all NaN.
+
+        A kernel that sums in several parts finds inf - inf. A maximum may pass over that NaN, and then nothing else may
+        take it for a number.
+        """
+        X, y = one_pixel_images(1, self.inputs)[[1, 0, 1, 1, 1]], np.zeros(5, np.int64)
+        uniform = np.full((5, self.classes), 1 / self.classes)
+        not_a_number = uniform.copy()
+        not_a_number[1] = np.nan
+        for place in {0, self.classes - 1}:
+            case = f"logit {place} overflows on the way"
+            params = blank_parameters(*self.sizes)
+            params.W1[0, :2] = 2
+            params.W2[:2, place] = [LARGEST, -LARGEST][: self.recipe.hidden]
+            self.prepare(params, X, y, len(X))
+            if list(self.predictions(case, X, uniform)):
+                yield from self.predictions(case, X, not_a_number)
+            found, expected = self.train(params, X, y, 0.5).b2, self.expected(params, X, y, 0.5).b2
+            if not (is_close(found, expected, atol=1e-6) or np.isnan(found).all()):
+                yield f"{case}: after a step, b2 has {worst(found, expected)}"
 
     def subnormal_weights(self) -> Iterator[str]:
         """Nothing flushes them to zero: 1e-39 times 1e38 is a logit of 0.1."""

@@ -32,6 +32,9 @@ class Mutant:
         Names in :data:`~nnkernels.measure.mutants.gates.GATES`: what precedes times of the changed code.
     equivalent : str
         Why no timed input can show the change, if none can; else empty.
+    tolerated : str
+        Why a gate may let it pass, where its effect there is known to lie within the tolerances; else empty. It counts
+        as a survivor.
     """
 
     backend: str
@@ -41,6 +44,7 @@ class Mutant:
     after: str
     gates: tuple[str, ...]
     equivalent: str = ""
+    tolerated: str = ""
 
     @property
     def label(self) -> str:

@@ -37,7 +37,7 @@ class Judged:
 
     Attributes
     ----------
-    backend, name, file, equivalent : str
+    backend, name, file, equivalent, tolerated : str
         Those of the :class:`~nnkernels.measure.mutants.catalogue.Mutant`.
     verdicts : tuple of Verdict
         One for each of its gates.
@@ -51,6 +51,7 @@ class Judged:
     equivalent: str
     verdicts: tuple[Verdict, ...]
     seconds: float
+    tolerated: str = ""
 
     @property
     def caught(self) -> bool:
@@ -61,6 +62,11 @@ class Judged:
     def survived(self) -> bool:
         """Whether a gate let it pass that should not have."""
         return not self.caught and not self.equivalent
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether the catalogue does not foresee what became of it."""
+        return (self.survived and not self.tolerated) or (self.caught and bool(self.equivalent))
 
 
 def controls(mutants: Sequence[Mutant]) -> tuple[Mutant, ...]:
@@ -117,7 +123,7 @@ def run_mutant(mutant: Mutant, dataset_folder: Path, package: Path = PACKAGE) ->
             stale.unlink()
         verdicts = _verdicts(mutant, root, Path(scratch, "numba"), dataset_folder)
     seconds = time.perf_counter() - started
-    return Judged(mutant.backend, mutant.name, mutant.file, mutant.equivalent, verdicts, seconds)
+    return Judged(mutant.backend, mutant.name, mutant.file, mutant.equivalent, verdicts, seconds, mutant.tolerated)
 
 
 def _verdicts(mutant: Mutant, root: Path, cache: Path, dataset_folder: Path) -> tuple[Verdict, ...]:

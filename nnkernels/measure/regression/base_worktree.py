@@ -7,15 +7,16 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nnkernels.errors import ConfigurationError
+from nnkernels.interrupts import sigterm_raised
 
 
 @contextmanager
 def base_worktree(root: Path, commit: str) -> Iterator[Path]:
-    """Check a commit out in a temporary folder; afterwards, Ctrl-C included, folder and worktree are removed.
+    """Check a commit out in a temporary folder; afterwards folder and worktree are removed, on Ctrl-C and SIGTERM too.
 
     The working tree of ``root`` is left as it is, changed files included.
 
@@ -24,15 +25,19 @@ def base_worktree(root: Path, commit: str) -> Iterator[Path]:
     ConfigurationError
         If git cannot check it out.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="nnkernels-base-"))
-    tree = scratch / "base"
-    try:
-        # Hooks are the user's programs for the user's work.
-        _git(root, "-c", f"core.hooksPath={scratch}", "worktree", "add", "--quiet", "--detach", str(tree), commit)
-        yield tree
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        _git(root, "worktree", "prune")
+    with sigterm_raised():
+        scratch = Path(tempfile.mkdtemp(prefix="nnkernels-base-"))
+        tree = scratch / "base"
+        try:
+            # Hooks are the user's programs for the user's work.
+            _git(root, "-c", f"core.hooksPath={scratch}", "worktree", "add", "--quiet", "--detach", str(tree), commit)
+            yield tree
+        finally:
+            # Twice: git locks a worktree while it adds it, and leaves it so if it is killed.
+            with suppress(ConfigurationError):
+                _git(root, "worktree", "remove", "--force", "--force", str(tree))
+            shutil.rmtree(scratch, ignore_errors=True)
+            _git(root, "worktree", "prune")
 
 
 def find_commit(root: Path, name: str) -> str:

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from nnkernels.data import Dataset
 from nnkernels.measure.regression import rule
 from nnkernels.measure.regression.comparisons import Comparison, write_data
 from nnkernels.measure.regression.pairs import Pair, log_ratio, measure_pair, warm_up
-from nnkernels.measure.regression.sides import ANY_CPU, Tree
+from nnkernels.measure.regression.sides import ANY_CPU, Tree, started
 
 # A comparison is resolved where the resolution is this share of what was asked for: a slowdown of the size that was
 # asked for is then found nearly always, and not just four times in five.
@@ -124,9 +125,11 @@ def measure(
         folder = Path(scratch)
         write_data(dataset, folder)
         tell("compiling both sides, and holding them against the oracle")
-        with ThreadPoolExecutor(2) as pool:
+        # Processes end before the threads that wait for their answers: an error of one side, or SIGTERM, need not wait.
+        with ThreadPoolExecutor(2) as pool, ExitStack() as processes:
             both = [
-                pool.submit(warm_up, side, folder, comparisons, dataset, plan.segment_seconds) for side in (base, tree)
+                pool.submit(warm_up, process, folder, comparisons, dataset, plan.segment_seconds)
+                for process in [processes.enter_context(started(side, folder)) for side in (base, tree)]
             ]
             units, _ = [one.result() for one in both]
         ready = [one.with_units(units[one.name], len(dataset.X_train)) for one in comparisons]

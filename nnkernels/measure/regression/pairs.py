@@ -101,9 +101,9 @@ def _prepared(processes: dict[str, SideProcess], comparisons: Sequence[Compariso
 
 
 def warm_up(
-    tree: Tree, folder: Path, comparisons: Sequence[Comparison], dataset: Dataset, segment_seconds: float
+    process: SideProcess, folder: Path, comparisons: Sequence[Comparison], dataset: Dataset, segment_seconds: float
 ) -> dict[str, int]:
-    """Let every backend of a tree pass the gate by each recipe, compile what is timed, and decide on segments.
+    """Let every backend of a fresh process pass the gate by each recipe, compile what is timed, and decide on segments.
 
     Returns
     -------
@@ -118,19 +118,18 @@ def warm_up(
         If the tree has another package, lacks a backend, or a process fails.
     """
     units = {}
-    with started(tree, folder) as process:
-        process.require_own_package()
-        for backend, recipe in dict.fromkeys((one.backend, SCENARIOS[one.scenario].recipe) for one in comparisons):
-            try:
-                gate.require(backend, OnSide(process, backend, folder), dataset, recipe)
-            except GateError as error:
-                raise GateError(f"{tree.name}: {error}") from error
-        for comparison in comparisons:
-            most = comparison.most_units(len(dataset.X_train))
-            few = max(1, most // 50) if SCENARIOS[comparison.scenario].kind == "train" else 1
-            work = process.ask("add", **comparison.work(few))
-            seconds = 1e-9 * float(np.median(process.ask("run", work=work, times=CALIBRATION_RUNS))) / few
-            units[comparison.name] = int(np.clip(round(segment_seconds / seconds), 1, most))
+    process.require_own_package()
+    for backend, recipe in dict.fromkeys((one.backend, SCENARIOS[one.scenario].recipe) for one in comparisons):
+        try:
+            gate.require(backend, OnSide(process, backend, folder), dataset, recipe)
+        except GateError as error:
+            raise GateError(f"{process.tree.name}: {error}") from error
+    for comparison in comparisons:
+        most = comparison.most_units(len(dataset.X_train))
+        few = max(1, most // 50) if SCENARIOS[comparison.scenario].kind == "train" else 1
+        work = process.ask("add", **comparison.work(few))
+        seconds = 1e-9 * float(np.median(process.ask("run", work=work, times=CALIBRATION_RUNS))) / few
+        units[comparison.name] = int(np.clip(round(segment_seconds / seconds), 1, most))
     return units
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 from nnkernels.data import Dataset
@@ -17,74 +16,16 @@ from nnkernels.measure.records import provenance
 from nnkernels.measure.regression.base_worktree import changed_files
 from nnkernels.measure.regression.check import PACKAGE_FOLDER, run_check
 from nnkernels.measure.regression.comparisons import SCENARIOS, choose
+from nnkernels.measure.regression.figures import injected
 from nnkernels.measure.regression.measuring import Plan, Tell
 from nnkernels.measure.regression.neighbour import busy_neighbour
-from nnkernels.measure.regression.outcome import NOT_MEASURED, Found, outcome_of
 from nnkernels.measure.regression.record import CheckRecord, read_record, write_record
-from nnkernels.measure.regression.rule import CONFIDENCE
+
+FOLDER = Path("results", "selftest")  # of a checkout; each machine has a folder in it
 
 # The tree does one batch more for each so many; 0: none. Checks go round, so that a self-test that is stopped has some
 # of each.
-ROUND = (0, 50, 0, 20, 0, 100, 0, 10, 0, 5, 0, 2)
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A share of cases, with Clopper and Pearson's 95 % interval.
-
-    Attributes
-    ----------
-    count, cases : int
-    low, high : float
-        0 and 1 where there are no cases.
-    """
-
-    count: int
-    cases: int
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What the self-test found under one condition.
-
-    Attributes
-    ----------
-    neighbour : bool
-    injected : float
-        The slowdown of the tree, as a share.
-    checks : int
-    seconds : float
-        The median of a check, compiling included.
-    alarms : Rate
-        Comparisons that were called slower: false alarms where nothing was injected, else detections.
-    alarms_where_resolved : Rate
-        The same of the comparisons whose resolution is no worse than what was injected, or, where nothing was, than
-        what was asked for.
-    covered : Rate
-        Comparisons whose 95 % interval holds the ratio 1, where nothing was injected.
-    ratio : float
-        The median over comparisons, of the tree's time to the base's.
-    not_resolved : Rate
-        Comparisons whose resolution is worse than asked for.
-    not_measured : Rate
-        Checks that ended with the status 2.
-    resolution : float
-        The median over comparisons, as a share.
-    """
-
-    neighbour: bool
-    injected: float
-    checks: int
-    seconds: float
-    alarms: Rate
-    alarms_where_resolved: Rate
-    covered: Rate
-    ratio: float
-    not_resolved: Rate
-    not_measured: Rate
-    resolution: float
+ROUND = (0, 50, 0, 33, 0, 20, 0, 100, 0, 10, 0, 5, 0, 2)
 
 
 def run_selftest(
@@ -118,7 +59,7 @@ def run_selftest(
     Raises
     ------
     ConfigurationError
-        If the package has changes, or the checks so far are by another method.
+        If the package has changes, or the checks so far are by another method or of another data set.
     """
     if changed := changed_files(root, "HEAD", PACKAGE_FOLDER):
         raise ConfigurationError(
@@ -126,7 +67,7 @@ def run_selftest(
             "undo the changes first"
         )
     folder = results / provenance.machine_name()
-    require_same_method(folder, plan)
+    require_same_method(folder, plan, dataset.name)
     ends = time.monotonic() + 60 * minutes
     for repeat_every in _to_come(load_records(folder), neighbour):
         tell(f"a slowdown of {1 / repeat_every:.0%}" if repeat_every else "nothing slower")
@@ -140,9 +81,14 @@ def run_selftest(
     return folder
 
 
-def require_same_method(folder: Path, plan: Plan) -> None:
-    """Raise ConfigurationError if a folder holds a check by another method than the plan's."""
+def require_same_method(folder: Path, plan: Plan, dataset: str) -> None:
+    """Raise ConfigurationError if a folder holds a check by another method than the plan's, or of other data."""
     for record in load_records(folder):
+        if record.dataset != dataset:
+            raise ConfigurationError(
+                f"{folder} holds checks on {record.dataset}, which are never put together with those on {dataset}: "
+                "choose another folder"
+            )
         if record.method != plan.method():
             differing = [
                 f"{key} {record.method.get(key)} there, {value} here"
@@ -160,55 +106,9 @@ def load_records(folder: Path) -> list[CheckRecord]:
     return [read_record(path) for path in sorted(folder.glob("*.json"))]
 
 
-def figures_of(records: Sequence[CheckRecord]) -> list[Figures]:
-    """Return the figures of each condition that was measured, the quiet machine first, derived from raw samples."""
-    conditions = sorted({(record.neighbour, _injected(record)) for record in records})
-    return [
-        _figures(*condition, [one for one in records if (one.neighbour, _injected(one)) == condition])
-        for condition in conditions
-    ]
-
-
-def rate(count: int, cases: int) -> Rate:
-    """Return a share with its exact interval."""
-    from scipy import stats
-
-    if not cases:
-        return Rate(0, 0, 0.0, 1.0)
-    interval = stats.binomtest(count, cases).proportion_ci(CONFIDENCE, "exact")
-    return Rate(count, cases, float(interval.low), float(interval.high))
-
-
-def _figures(neighbour: bool, injected: float, records: Sequence[CheckRecord]) -> Figures:
-    import numpy as np
-
-    outcomes = [outcome_of(record) for record in records]
-    found = [one for outcome in outcomes for one in outcome.found]
-    judged = [(one, one.verdict) for one in found if one.verdict is not None]
-    sufficient = [one for one, verdict in judged if verdict.resolution <= (injected or one.resolve)]
-    # An injected slowdown is exact in batches; in time, what a call costs by itself takes a little off.
-    same = [] if injected else [verdict for _, verdict in judged]
-    return Figures(
-        neighbour,
-        injected,
-        len(records),
-        float(np.median([record.seconds for record in records])),
-        _share_slower(found),
-        _share_slower(sufficient),
-        rate(sum(verdict.low <= 1 <= verdict.high for verdict in same), len(same)),
-        float(np.median([verdict.ratio for _, verdict in judged])) if judged else float("nan"),
-        rate(sum(not one.resolved for one in found), len(found)),
-        rate(sum(outcome.status == NOT_MEASURED for outcome in outcomes), len(outcomes)),
-        float(np.median([verdict.resolution for _, verdict in judged])) if judged else float("inf"),
-    )
-
-
-def _share_slower(found: Sequence[Found]) -> Rate:
-    return rate(sum(one.slower for one in found), len(found))
-
-
-def _injected(record: CheckRecord) -> float:
-    return max(comparison.injected for comparison in record.comparisons)
+def load_machines(results: Path) -> list[CheckRecord]:
+    """Return the checks of every machine's folder; raises ResultsError if one is damaged."""
+    return [record for folder in sorted(results.glob("*")) if folder.is_dir() for record in load_records(folder)]
 
 
 def _to_come(records: Sequence[CheckRecord], neighbour: bool) -> Iterator[int]:
@@ -221,4 +121,4 @@ def _to_come(records: Sequence[CheckRecord], neighbour: bool) -> Iterator[int]:
 
 def _file_name(record: CheckRecord) -> str:
     at = "".join(character for character in record.recorded_at[:19] if character.isalnum())
-    return f"{at}Z-{'neighbour' if record.neighbour else 'quiet'}-{100 * _injected(record):.0f}-percent.json"
+    return f"{at}Z-{'neighbour' if record.neighbour else 'quiet'}-{100 * injected(record):.0f}-percent.json"

@@ -1,0 +1,74 @@
+"""What a self-test has to show before the check is to be relied on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from nnkernels.measure.regression.figures import Figures, Rate, rate
+
+COMPARISONS = 300  # with nothing injected
+FALSE_ALARMS = 0.02  # the upper end of their interval at most
+DETECTED = 0.8  # of the slowdowns below, where the resolution suffices
+SLOWDOWN, SLOWDOWN_BESIDE_A_NEIGHBOUR = 0.02, 0.05
+CHECKS = 10  # of each kind, before a share of checks, or of detections, counts
+FLAGGED = 0.03  # whole checks with a slowdown of this or more end with 1
+
+
+@dataclass(frozen=True)
+class Aim:
+    """Something that a self-test has to show.
+
+    Attributes
+    ----------
+    wanted : str
+    found : Rate
+    reached : bool
+    """
+
+    wanted: str
+    found: Rate
+    reached: bool
+
+
+def aims_of(figures: Sequence[Figures]) -> list[Aim]:
+    """Hold the figures of a machine against what they have to show."""
+    alarms = _pooled(one.alarms for one in figures if not one.injected)
+    quiet = [one for one in figures if not one.neighbour]
+    passed = _pooled(one.passed for one in quiet if not one.injected)
+    flagged = _pooled(one.flagged for one in quiet if one.injected >= FLAGGED)
+    aims = [
+        Aim(
+            f"false alarms with nothing injected, of at least {COMPARISONS} comparisons, quiet or beside a neighbour, "
+            f"with an interval up to {FALSE_ALARMS:.0%} at most",
+            alarms,
+            alarms.cases >= COMPARISONS and alarms.high <= FALSE_ALARMS,
+        )
+    ]
+    for neighbour, slowdown in ((False, SLOWDOWN), (True, SLOWDOWN_BESIDE_A_NEIGHBOUR)):
+        found = _pooled(
+            one.alarms_where_resolved
+            for one in figures
+            if one.neighbour == neighbour and abs(one.injected - slowdown) < 1e-9
+        )
+        where = "beside a neighbour" if neighbour else "on a quiet machine"
+        aims.append(
+            Aim(
+                f"a slowdown of {slowdown:.0%} of an epoch found {where}, where it could be seen, at least "
+                f"{DETECTED:.0%} of at least {CHECKS} times",
+                found,
+                found.cases >= CHECKS and found.count >= DETECTED * found.cases,
+            )
+        )
+    for share, what in (
+        (passed, "nothing injected that end with 0"),
+        (flagged, f"{FLAGGED:.0%} or more injected that end with 1"),
+    ):
+        wanted = f"whole checks on a quiet machine with {what}, all of at least {CHECKS}"
+        aims.append(Aim(wanted, share, share.count == share.cases >= CHECKS))
+    return aims
+
+
+def _pooled(rates: Iterator[Rate]) -> Rate:
+    shares = list(rates)
+    return rate(sum(one.count for one in shares), sum(one.cases for one in shares))
