@@ -333,14 +333,14 @@ def test_killed_again_and_again_it_ends_where_it_would_have_ended(folder, data):
     started.prepare(initial_parameters(9, hidden=recipe.hidden), data, recipe)
     save_checkpoint(path, of(started, History(recipe, 9, len(data.X))))
     reached = []
-    for epochs_until_the_kill in (1, 3, 6):
+    for epochs_until_the_kill in (1, 3):
         with subprocess.Popen([sys.executable, "-c", CHILD, folder], stdout=subprocess.PIPE) as child:
             assert child.stdout is not None
             for _ in range(epochs_until_the_kill):
                 assert child.stdout.readline()
             child.send_signal(signal.SIGKILL)
         reached.append(load_checkpoint(path).history.epochs_done)
-    assert 0 < reached[0] < reached[1] < reached[2] < 40, "each was killed on the way, and went on from there"
+    assert 0 < reached[0] < reached[1] < 40, "each was killed on the way, and went on from there"
     python("-c", CHILD, folder)
     found = load_checkpoint(path)
     assert_same_bits(found.parameters, whole.parameters())

@@ -19,7 +19,6 @@ from typer.testing import CliRunner
 
 from nnkernels import Dataset
 from nnkernels.cli.shared import app
-from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, GateError, MeasurementError, ResultsError, UnknownNameError
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.regression import check as check_module
@@ -172,13 +171,13 @@ class TestInjectedSlowdown:
 
 
 @pytest.fixture
-def data_folder(small_digits: Dataset, tmp_path: Path) -> Path:
+def side_folder(small_digits: Dataset, tmp_path: Path) -> Path:
     write_data(small_digits, tmp_path)
     return tmp_path
 
 
 class TestSides:
-    def test_a_side_answers_and_says_what_went_wrong(self, data_folder: Path) -> None:
+    def test_a_side_answers_and_says_what_went_wrong(self, side_folder: Path) -> None:
         requests = [
             {"do": "add", **Comparison("numpy", "epoch").work(3)},
             {"do": "run", "work": 0, "times": 2},
@@ -188,7 +187,7 @@ class TestSides:
         ]
         answers = io.StringIO()
         side_process.serve(
-            side_process.Side(data_folder), io.StringIO("\n".join(map(json.dumps, requests)) + "\n"), answers
+            side_process.Side(side_folder), io.StringIO("\n".join(map(json.dumps, requests)) + "\n"), answers
         )
         added, times, unknown, added_too, more = map(json.loads, answers.getvalue().splitlines())
         assert (added, added_too) == ({"answer": 0}, {"answer": 1})
@@ -197,9 +196,9 @@ class TestSides:
         assert "unknown backend 'nobody'" in unknown["error"] or "unknown contender 'nobody'" in unknown["error"]
 
     def test_work_trains_and_predicts_as_many_as_it_says(
-        self, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+        self, side_folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        side = side_process.Side(data_folder)
+        side = side_process.Side(side_folder)
         fake = SimpleNamespace(seen=[], asked=[])
         fake.advance = lambda order, rates: fake.seen.append((order.copy(), rates))
         fake.predict = lambda X: fake.asked.append(X.shape)
@@ -215,34 +214,34 @@ class TestSides:
         side.add(**Comparison("numpy", "10000-images").work(2))
         assert fake.asked == [(1, 784)] * 7 + [(10_000, 784)] * 2
 
-    def test_the_gate_judges_a_side_in_its_own_process(self, data_folder: Path, small_digits: Dataset) -> None:
-        with started(Tree("tree", ROOT), data_folder) as process:
+    def test_the_gate_judges_a_side_in_its_own_process(self, side_folder: Path, small_digits: Dataset) -> None:
+        with started(Tree("tree", ROOT), side_folder) as process:
             process.require_own_package()
-            contender = OnSide(process, "numpy", data_folder)
+            contender = OnSide(process, "numpy", side_folder)
             for scenario in SCENARIOS.values():
                 assert gate.require("numpy", contender, small_digits, scenario.recipe).passed
             with pytest.raises(MeasurementError, match=r"tree: .*unknown"):
-                OnSide(process, "nobody", data_folder).prepare(contender.parameters(), small_digits.training, SGD)
+                OnSide(process, "nobody", side_folder).prepare(contender.parameters(), small_digits.training, SGD)
         assert process.child.returncode is not None
 
-    def test_another_package_than_that_of_the_tree_is_refused(self, data_folder: Path, tmp_path: Path) -> None:
-        with started(Tree("base", tmp_path), data_folder) as process, pytest.raises(MeasurementError, match="another"):
+    def test_another_package_than_that_of_the_tree_is_refused(self, side_folder: Path, tmp_path: Path) -> None:
+        with started(Tree("base", tmp_path), side_folder) as process, pytest.raises(MeasurementError, match="another"):
             process.require_own_package()
 
-    def test_a_process_that_breaks_down_is_named_with_its_last_words(self, data_folder: Path) -> None:
-        broken = data_folder / "broken" / "nnkernels" / "contenders"
+    def test_a_process_that_breaks_down_is_named_with_its_last_words(self, side_folder: Path) -> None:
+        broken = side_folder / "broken" / "nnkernels" / "contenders"
         broken.mkdir(parents=True)
         (broken.parent / "__init__.py").touch()
         last_words = "import os, sys\nprint('out of order', file=sys.stderr, flush=True)\nos._exit(3)\n"
         (broken / "__init__.py").write_text(last_words, "utf-8")
         with (
-            started(Tree("base", data_folder / "broken"), data_folder) as process,
+            started(Tree("base", side_folder / "broken"), side_folder) as process,
             pytest.raises(MeasurementError, match="base: its process ended with status 3: out of order"),
         ):
             process.require_own_package()
 
-    def test_recipes_travel_whole(self, data_folder: Path) -> None:
-        side = side_process.Side(data_folder)
+    def test_recipes_travel_whole(self, side_folder: Path) -> None:
+        side = side_process.Side(side_folder)
         for scenario in SCENARIOS.values():
             assert side._recipe(json.loads(json.dumps(recipe_fields(scenario.recipe)))) == scenario.recipe
 
@@ -411,11 +410,8 @@ class TestRecord:
 
 
 @pytest.fixture
-def run_check_command(
-    checkout: Path, small_digits: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Callable[..., Any]:
+def run_check_command(checkout: Path, data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Run `nnkernels check` in a checkout, with made-up measurements or an error in their place."""
-    write_folder(tmp_path / "data", small_digits)
     monkeypatch.chdir(checkout)
 
     def run(measured: Callable[..., Any] | Exception, *arguments: str) -> Any:
@@ -428,7 +424,7 @@ def run_check_command(
             return ready, measured(ready)
 
         monkeypatch.setattr(check_module, "measure", measure)
-        return CliRunner().invoke(app, ["check", "--data", str(tmp_path / "data"), *arguments])
+        return CliRunner().invoke(app, ["check", "--data", str(data_folder), *arguments])
 
     return run
 
@@ -506,30 +502,29 @@ def test_a_side_that_fails_does_not_wait_for_the_other(small_digits: Dataset, mo
         measuring.measure(Tree("base", ROOT), Tree("tree", ROOT), small_digits, TWO, Plan(), 0.002)
 
 
-def test_a_pair_of_processes_takes_turns(data_folder: Path, small_digits: Dataset) -> None:
+def test_a_pair_of_processes_takes_turns(side_folder: Path, small_digits: Dataset) -> None:
     comparisons = choose(["numpy"], ["epoch", "one-image"])
     tree = Tree("tree", ROOT)
-    with started(tree, data_folder) as process:
-        units = warm_up(process, data_folder, comparisons, small_digits, segment_seconds=0.005)
+    with started(tree, side_folder) as process:
+        units = warm_up(process, side_folder, comparisons, small_digits, segment_seconds=0.005)
     assert 1 <= units["numpy epoch"] <= 2304 // 32
     ready = [Comparison(one.backend, one.scenario, units[one.name]) for one in comparisons]
     rng = np.random.default_rng(0)
-    pair = measure_pair(Tree("base", ROOT), tree, data_folder, [-1], ready, 3, rng)
+    pair = measure_pair(Tree("base", ROOT), tree, side_folder, [-1], ready, 3, rng)
     assert pair is not None
     assert {name: [len(values) for values in sides.values()] for name, sides in pair.nanoseconds.items()} == {
         "numpy epoch": [3, 3],
         "numpy one-image": [3, 3],
     }
-    assert measure_pair(Tree("base", ROOT), tree, data_folder, [-1], ready, 3, rng, lambda: False) is None
+    assert measure_pair(Tree("base", ROOT), tree, side_folder, [-1], ready, 3, rng, lambda: False) is None
 
 
 @pytest.mark.slow
-def test_a_whole_check(small_digits: Dataset, tmp_path: Path) -> None:
+def test_a_whole_check(data_folder: Path, tmp_path: Path) -> None:
     """Of this checkout against its own commit; what it finds is up to the machine."""
     if subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, check=False).returncode:
         pytest.skip("not in a git checkout")
-    write_folder(tmp_path / "data", small_digits)
-    command = [sys.executable, "-m", "nnkernels.cli", "check", "HEAD", "--data", str(tmp_path / "data")]
+    command = [sys.executable, "-m", "nnkernels.cli", "check", "HEAD", "--data", str(data_folder)]
     command += ["--backends", "numpy", "--scenarios", "epoch", "--minutes", "0.3", "--record", str(tmp_path / "c.json")]
     before = worktrees(ROOT)
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
