@@ -28,6 +28,7 @@ FIXED_THREADS = {
     "accuracy": "all",
     "large_data": "1",
     "memory": "all",
+    "steps": "1",
     "startup": "all",
     **{
         f"{module}.{prefix}{group}": threads

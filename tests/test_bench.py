@@ -20,7 +20,7 @@ import bench.kernels
 from bench import _interleaved, inference, large_data, other_work, ratios
 from bench._children import fresh_process
 from bench.large_data import write_repeated
-from nnkernels import contenders, kernels
+from nnkernels import contenders, kernels, steps
 from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError, UnknownNameError
 from nnkernels.measure.asv_driver.bench_files import BENCH_FILES
@@ -150,6 +150,8 @@ def test_every_benchmark_runs(modules: str, threads: str, small_digits: Dataset,
     }
     assert from_file == (expected if threads == "1" else set())
     assert sum(label.startswith("limits.") for label in measured) == 1 + 3 + 2 * 2  # peak, reading, two bounds of two
+    steps_timed = sum(label.startswith("steps.Steps.track_epoch(") for label in measured)
+    assert steps_timed == (len(steps.STEPS) if threads == "1" else 0)
 
 
 @pytest.mark.slow
@@ -293,6 +295,7 @@ def test_larger_plans_measure_more_and_train_for_accuracy_once() -> None:
             assert sum(selected(patterns, call) for patterns in passes) == chosen.single_passes
         # Shares are taken of the limits, and their intervals need several processes of both.
         assert all(selected(patterns, "limits.Bound.track_epoch('sparse', '1', 'mnist')") for patterns in passes)
+        assert all(selected(patterns, "steps.Steps.track_epoch('vectors', 'mnist')") for patterns in passes)
         accuracy = [selected(patterns, "accuracy.ErrorRate.track_test('numpy', 'mnist')") for patterns in passes]
         assert sum(accuracy) == 1
         scaling = selected(passes[-1], "scaling.BatchSize.track_seconds_per_image('numpy', 1, 'mnist')")
