@@ -1,4 +1,4 @@
-"""What the fused steps share: the output layer of a batch, and its part of the update."""
+"""What the fused steps share: the output layer of a batch, and its part of the update, image by image."""
 
 from __future__ import annotations
 
@@ -11,38 +11,46 @@ from nnkernels.jit import part
 
 @part
 def output_layer(W2: Any, b2: Any, y: Any, batch: Any, A1: Any, dlogits: Any, dZ1: Any) -> None:
-    """``dlogits = softmax(A1 W2 + b2) - onehot(y)`` and ``dZ1 = (dlogits W2^T) * [A1 > 0]`` of images of a batch."""
-    H, C = W2.shape
+    """``dlogits = softmax(A1 W2 + b2) - onehot(y)`` and ``dZ1 = (dlogits W2^T) * [A1 > 0]``."""
     for n in range(len(batch)):
-        for c in range(C):
-            dlogits[n, c] = b2[c]
-        for h in range(H):
-            for c in range(C):
-                dlogits[n, c] += A1[n, h] * W2[h, c]
-        highest, total = dlogits[n, 0], np.float32(0)
-        for c in range(C):
-            highest = max(highest, dlogits[n, c])
-        for c in range(C):
-            dlogits[n, c] = np.exp(dlogits[n, c] - highest)
-            total += dlogits[n, c]
-        for c in range(C):
-            dlogits[n, c] /= total
-        dlogits[n, y[batch[n]]] -= np.float32(1)
-        for h in range(H):
-            gradient = np.float32(0)
-            for c in range(C):
-                gradient += dlogits[n, c] * W2[h, c]
-            dZ1[n, h] = gradient if A1[n, h] > 0 else np.float32(0)
+        _of_image(W2, b2, y[batch[n]], A1[n], dlogits[n], dZ1[n])
 
 
 @part
 def update_output_layer(b1: Any, W2: Any, b2: Any, A1: Any, dlogits: Any, dZ1: Any, N: int, step: Any) -> None:
     """Take a batch's step on all parameters but W1."""
-    H, C = W2.shape
     for n in range(N):
-        for h in range(H):
-            b1[h] -= step * dZ1[n, h]
-            for c in range(C):
-                W2[h, c] -= step * A1[n, h] * dlogits[n, c]
-        for c in range(C):
-            b2[c] -= step * dlogits[n, c]
+        _update_by_image(b1, W2, b2, A1[n], dlogits[n], dZ1[n], step)
+
+
+@part
+def _of_image(W2: Any, b2: Any, label: int, A1: Any, dlogits: Any, dZ1: Any) -> None:
+    for c in range(len(b2)):
+        dlogits[c] = b2[c]
+    for h in range(len(W2)):
+        for c in range(len(b2)):
+            dlogits[c] += A1[h] * W2[h, c]
+    highest, total = dlogits[0], np.float32(0)
+    for c in range(len(b2)):
+        highest = max(highest, dlogits[c])
+    for c in range(len(b2)):
+        dlogits[c] = np.exp(dlogits[c] - highest)
+        total += dlogits[c]
+    for c in range(len(b2)):
+        dlogits[c] /= total
+    dlogits[label] -= np.float32(1)
+    for h in range(len(W2)):
+        gradient = np.float32(0)
+        for c in range(len(b2)):
+            gradient += dlogits[c] * W2[h, c]
+        dZ1[h] = gradient if A1[h] > 0 else np.float32(0)
+
+
+@part
+def _update_by_image(b1: Any, W2: Any, b2: Any, A1: Any, dlogits: Any, dZ1: Any, step: Any) -> None:
+    for h in range(len(W2)):
+        b1[h] -= step * dZ1[h]
+        for c in range(len(b2)):
+            W2[h, c] -= step * A1[h] * dlogits[c]
+    for c in range(len(b2)):
+        b2[c] -= step * dlogits[c]

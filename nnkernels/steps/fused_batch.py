@@ -42,8 +42,9 @@ def _train(
 def fetch(images: Any, batch: Any, X: Any, dZ1: Any) -> None:
     """``X = images[batch] * scale``; the images of a batch before, after a short one, get the gradient 0."""
     for n in range(len(batch)):
-        for d in range(images.shape[1]):
-            X[n, d] = SCALE * np.float32(images[batch[n], d])
+        image = images[batch[n]]
+        for d in range(len(image)):
+            X[n, d] = SCALE * np.float32(image[d])
     for n in range(len(batch), len(X)):
         for h in range(dZ1.shape[1]):
             dZ1[n, h] = 0

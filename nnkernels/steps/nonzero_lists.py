@@ -54,22 +54,24 @@ def _train(
 def first_layer(W1: Any, b1: Any, values: Any, pixels: Any, starts: Any, batch: Any, A1: Any) -> None:
     """``A1 = max(X W1 + b1, 0)``."""
     for n in range(len(batch)):
-        for h in range(W1.shape[1]):
-            A1[n, h] = 0
+        sums = A1[n]
+        for h in range(len(sums)):
+            sums[h] = 0
         # What a zero pixel is multiplied by adds nothing: a list leaves out four pixels in five.
         for k in range(starts[batch[n]], starts[batch[n] + 1]):
-            x, d = np.float32(values[k]), pixels[k]
-            for h in range(W1.shape[1]):
-                A1[n, h] += x * W1[d, h]
+            x, weights = np.float32(values[k]), W1[pixels[k]]
+            for h in range(len(sums)):
+                sums[h] += x * weights[h]
         for h in range(len(b1)):
-            A1[n, h] = max(SCALE * A1[n, h] + b1[h], np.float32(0))
+            sums[h] = max(SCALE * sums[h] + b1[h], np.float32(0))
 
 
 @part
 def update_first_layer(W1: Any, values: Any, pixels: Any, starts: Any, batch: Any, dZ1: Any, step: Any) -> None:
     """``W1 -= step X^T dZ1``: the weights of a zero pixel stay as they are."""
     for n in range(len(batch)):
+        gradient = dZ1[n]
         for k in range(starts[batch[n]], starts[batch[n] + 1]):
-            x, d = step * SCALE * np.float32(values[k]), pixels[k]
-            for h in range(W1.shape[1]):
-                W1[d, h] -= x * dZ1[n, h]
+            x, weights = step * SCALE * np.float32(values[k]), W1[pixels[k]]
+            for h in range(len(gradient)):
+                weights[h] -= x * gradient[h]

@@ -28,9 +28,9 @@ def fetch(images: Any, y: Any, batch: Any) -> Any:
     X = np.zeros((len(batch), images.shape[1]), np.float32)
     labels = np.zeros(len(batch), np.int64)
     for n in range(len(batch)):
-        labels[n] = y[batch[n]]
-        for d in range(images.shape[1]):
-            X[n, d] = SCALE * np.float32(images[batch[n], d])
+        labels[n], image = y[batch[n]], images[batch[n]]
+        for d in range(len(image)):
+            X[n, d] = SCALE * np.float32(image[d])
     return X, labels
 
 
