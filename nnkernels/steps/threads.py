@@ -8,29 +8,24 @@ import numba
 import numpy as np
 
 from nnkernels.jit import kernel, part
-from nnkernels.kernels.simd import exp_nonpositive, highest, load, relu, store, total, zeros
+from nnkernels.kernels.simd import load, relu, store, zeros
 from nnkernels.kernels.team import meet, run_together, share
 from nnkernels.steps._lists import pack_images as pack_images
+from nnkernels.steps._output_layer import CLASS_LANES, LANES, output_layer, pad, unpad, update_output_layer
 
 SCALE = np.float32(1 / 255)
-# Whole vectors of eight, and constants: the compiler has to know how many registers a row takes.
-LANES = 24
-CLASS_LANES = 16
 
 
 def train_inplace(params: Any, images: Any, y: Any, order: Any, learning_rates: Any, batch_size: int) -> None:
     """Train on batch after batch; mutates ``params``."""
-    H, C = params.W2.shape
-    W1 = np.pad(params.W1, ((0, 0), (0, LANES - H)))
-    b1 = np.pad(params.b1, (0, LANES - H))
-    W2 = np.pad(params.W2, ((0, LANES - H), (0, CLASS_LANES - C)))
-    b2 = np.pad(params.b2, (0, CLASS_LANES - C), constant_values=-np.inf)  # whose exponential is 0
+    padded = pad(params)
+    W1, b1, W2, b2 = padded
+    values, pixels, starts = images
     A1, dZ1 = np.zeros(batch_size * LANES, np.float32), np.zeros(batch_size * LANES, np.float32)
     dlogits = np.zeros(batch_size * CLASS_LANES, np.float32)
-    model = (W1.ravel(), b1, W2.ravel(), b2)
-    threads = numba.get_num_threads()
-    run_together(_train, threads, A1, dZ1, dlogits, *model, *images, y, order, learning_rates, batch_size)
-    params.W1[:], params.b1[:], params.W2[:], params.b2[:] = W1[:, :H], b1[:H], W2[:H, :C], b2[:C]
+    arrays = (A1, dZ1, dlogits, W1.ravel(), b1, W2.ravel(), b2, values, pixels, starts, y, order, learning_rates)
+    run_together(_train, numba.get_num_threads(), *arrays, batch_size)
+    unpad(padded, params)
 
 
 @kernel
@@ -85,40 +80,6 @@ def first_layer(
             even += np.float32(values[k]) * load(W1, np.intp(pixels[k]) * LANES, row)
             odd += np.float32(values[k + 1]) * load(W1, np.intp(pixels[k + 1]) * LANES, row)
         store(A1, n * LANES, relu(SCALE * (even + odd) + load(b1, 0, row)))
-
-
-@part
-def output_layer(W2: Any, b2: Any, y: Any, batch: Any, first: int, last: int, A1: Any, dlogits: Any, dZ1: Any) -> None:
-    """``dlogits = softmax(A1 W2 + b2) - onehot(y)`` and ``dZ1 = (dlogits W2^T) * [A1 > 0]``."""
-    row = zeros(CLASS_LANES)
-    for n in range(first, last):
-        logits = load(b2, 0, row)
-        for h in range(LANES):
-            logits += A1[n * LANES + h] * load(W2, h * CLASS_LANES, row)
-        exponentials = exp_nonpositive(logits - highest(logits))
-        store(dlogits, n * CLASS_LANES, exponentials / total(exponentials))
-        dlogits[n * CLASS_LANES + y[batch[n]]] -= np.float32(1)
-        gradient = load(dlogits, n * CLASS_LANES, row)
-        for h in range(LANES):
-            dZ1[n * LANES + h] = np.float32(0)
-            if A1[n * LANES + h] > 0:
-                dZ1[n * LANES + h] = total(gradient * load(W2, h * CLASS_LANES, row))
-
-
-@part
-def update_output_layer(b1: Any, W2: Any, b2: Any, A1: Any, dlogits: Any, dZ1: Any, N: int, step: Any) -> None:
-    """Take a batch's step on all parameters but W1."""
-    for h in range(LANES):
-        weights = load(W2, h * CLASS_LANES, zeros(CLASS_LANES))
-        for n in range(N):
-            weights = weights - step * A1[n * LANES + h] * load(dlogits, n * CLASS_LANES, weights)
-        store(W2, h * CLASS_LANES, weights)
-    hidden, outputs = load(b1, 0, zeros(LANES)), load(b2, 0, zeros(CLASS_LANES))
-    for n in range(N):
-        hidden = hidden - step * load(dZ1, n * LANES, hidden)
-        outputs = outputs - step * load(dlogits, n * CLASS_LANES, outputs)
-    store(b1, 0, hidden)
-    store(b2, 0, outputs)
 
 
 @part
