@@ -22,7 +22,7 @@ import bench.kernels
 from bench import _interleaved, inference, large_data, other_work, ratios
 from bench._children import fresh_process
 from bench.large_data import write_repeated
-from nnkernels import contenders, kernels
+from nnkernels import contenders, kernels, steps
 from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError, UnknownNameError
 from nnkernels.measure.asv_driver.bench_files import BENCH_FILES
@@ -54,7 +54,7 @@ HERE = [name for name in INSTALLED if contenders.entry(name).process == ""]
 NO_FRAMEWORK = [name for name in ("fused", "numba", "numpy", "onnxruntime") if name in HERE]
 FRESH = "all=memory,startup"
 TOGETHER = (
-    "1=inference,kernels,large_data,limits,ratios,scaling,training",
+    "1=inference,kernels,large_data,limits,ratios,scaling,steps,training",
     "all=accuracy,inference,limits,other_work,scaling,training",
 )
 # The rest is `slow`, at one thread setting. Benchmarks that prepare each contender again at every call, or start a
@@ -150,6 +150,7 @@ def test_every_benchmark_runs(small_digits: Dataset, data_folder: Path) -> None:
     limits = [label for label in measured if label.startswith("limits.")]
     for threads in SETTINGS:  # peak, reading, two bounds of two
         assert sum(f"'{threads}'" in label for label in limits) == 1 + 3 + 2 * 2
+    assert sum(label.startswith("steps.Steps.track_epoch(") for label in measured) == len(steps.STEPS)
 
 
 def test_benchmarks_of_fresh_processes_run(small_digits: Dataset, data_folder: Path) -> None:
@@ -310,6 +311,7 @@ def test_larger_plans_measure_more_and_train_for_accuracy_once() -> None:
             assert sum(selected(patterns, call) for patterns in passes) == chosen.single_passes
         # Shares are taken of the limits, and their intervals need several processes of both.
         assert all(selected(patterns, "limits.Bound.track_epoch('sparse', '1', 'mnist')") for patterns in passes)
+        assert all(selected(patterns, "steps.Steps.track_epoch('vectors', 'mnist')") for patterns in passes)
         accuracy = [selected(patterns, "accuracy.ErrorRate.track_test('numpy', 'mnist')") for patterns in passes]
         assert sum(accuracy) == 1
         scaling = selected(passes[-1], "scaling.BatchSize.track_seconds_per_image('numpy', 1, 'mnist')")

@@ -85,6 +85,13 @@ BENCH_FILES = (
         "all",
         {"standard": ["(Import|NumbaItself)[.].*", f"FirstCall[.]{OF_EACH}"]},
     ),
+    # Each call is a process, so asv keeps one step; the records keep all.
+    BenchFile(
+        "steps",
+        "steps: from naive to fast, in turns",
+        planned={"standard": [r"Steps[.]track_epoch\('vectors', {dataset}\)"]},
+        every_pass=True,
+    ),
     BenchFile("memory", "memory: the peak of an epoch", "all"),
     BenchFile("scaling", "scaling: batch, width, images, threads", planned={"full": [OF_EACH]}),
     BenchFile("ratios", "ratios: all contenders in turns", planned={"quick": []}, interleaved=True),

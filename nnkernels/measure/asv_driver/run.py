@@ -25,7 +25,7 @@ from nnkernels.measure.asv_driver.workspace import Workspace, changed_since
 from nnkernels.measure.correctness.compiled import require_compiled
 from nnkernels.measure.records import provenance
 from nnkernels.measure.records.environment import find_settings
-from nnkernels.measure.records.run import RunRecord, load_interleaved, load_keras, write_run
+from nnkernels.measure.records.run import RunRecord, load_interleaved, load_keras, load_steps, write_run
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.threads import SETTINGS
 
@@ -139,7 +139,8 @@ def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, pro
         interleaved = [measured for where in passes for measured in load_interleaved(where.records)]
         if in_use := load_keras(where.records for where in passes):
             origin["keras"] = in_use
-        _check_failures(interleaved)
+        steps = [measured for where in passes for measured in load_steps(where.records)]
+        _check_failures([*interleaved, *steps])
         record = RunRecord(
             run_id=f"{started:%Y%m%dT%H%M%SZ}-{workspace.commit[:8]}",
             unrecorded=workspace.unrecorded,
@@ -157,7 +158,7 @@ def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, pro
         )
         merged = merge_passes([where.folder for where in passes], origin)
         folder = workspace.runs / record.run_id
-        write_run(folder, record, interleaved, merged.as_json(scratch / "merged"))
+        write_run(folder, record, interleaved, merged.as_json(scratch / "merged"), steps)
         if not workspace.unrecorded:
             add_to_history(merged, passes[0].folder, machine, workspace.root / "results" / "asv")
     return Outcome(folder, record)

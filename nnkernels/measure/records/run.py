@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from nnkernels.files import write_json
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 
 VERSION = 2
+STEPS_FILE = "steps.json"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,19 @@ def save_interleaved(measured: InterleavedRun, path: Path) -> None:
     write_json(path, asdict(measured))
 
 
+def steps_file(folder: str | Path) -> Path:
+    """Return the path of a new interleaved run of the steps from naive to fast, in a folder of records.
+
+    They are kept apart from those of contenders: a step is no row of any table of them.
+    """
+    return Path(folder) / f"steps-{uuid.uuid4().hex}.json"
+
+
+def load_steps(folder: Path) -> list[InterleavedRun]:
+    """Return the interleaved runs of the steps in a folder of records."""
+    return [read_interleaved(path) for path in sorted(folder.glob("steps-*.json"))]
+
+
 def interleaved_files(folder: Path) -> list[Path]:
     """Return the files of the interleaved runs in a folder of them."""
     return sorted(folder.glob("panel-*.json"))
@@ -94,8 +108,19 @@ def load_keras(folders: Iterable[Path]) -> list[dict[str, Any]]:
     return [json.loads(content) for content in dict.fromkeys(files)]
 
 
-def write_run(folder: Path, record: RunRecord, interleaved: list[InterleavedRun], asv_results: dict[str, Any]) -> None:
-    """Write a run's three files: ``run.json`` last, so that a run without it is known to be incomplete."""
+def write_run(
+    folder: Path,
+    record: RunRecord,
+    interleaved: list[InterleavedRun],
+    asv_results: dict[str, Any],
+    steps: Sequence[InterleavedRun] = (),
+) -> None:
+    """Write a run's files: ``run.json`` last, so that a run without it is known to be incomplete.
+
+    ``steps.json`` is only written if the run has timed the steps.
+    """
+    if steps:
+        write_json(folder / STEPS_FILE, {"version": VERSION, "steps": [asdict(one) for one in steps]})
     write_json(folder / "asv.json", _finite(asv_results))
     write_json(folder / "panels.json", {"version": VERSION, "panels": [asdict(one) for one in interleaved]})
     write_json(folder / "run.json", {"version": VERSION, **asdict(record)})
@@ -117,6 +142,28 @@ def read_run(folder: Path) -> tuple[RunRecord, list[InterleavedRun], dict[str, A
         return RunRecord(**record), [InterleavedRun(**measured) for measured in panels["panels"]], asv_results
     except (TypeError, KeyError) as error:
         raise ResultsError(f"{folder}: damaged, {error}; restore it from git or delete the folder") from error
+
+
+def read_steps(folder: Path) -> list[InterleavedRun]:
+    """Read what a run has timed of the steps from naive to fast, one a process; nothing if it has not timed them.
+
+    Raises
+    ------
+    ResultsError
+        If the file is damaged or of another version.
+    """
+    path = folder / STEPS_FILE
+    if not path.exists():
+        return []
+    content = _read(path)
+    try:
+        if content["version"] != VERSION:
+            raise ResultsError(
+                f"{path}: has version {content['version']}; this nnkernels reads {VERSION}: use another release"
+            )
+        return [InterleavedRun(**measured) for measured in content["steps"]]
+    except (TypeError, KeyError) as error:
+        raise ResultsError(f"{path}: damaged, {error}; restore it from git or delete the folder") from error
 
 
 def _read(path: Path) -> dict[str, Any]:

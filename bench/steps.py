@@ -1,0 +1,43 @@
+"""Where does each factor come from, from loops in Python to threads? The steps in one process, in turns."""
+
+from __future__ import annotations
+
+from asv_runner.benchmarks.mark import SkipNotImplemented
+
+from nnkernels import steps
+from nnkernels.errors import MeasurementError
+from nnkernels.measure.records.run import save_interleaved, steps_file
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
+from nnkernels.measure.timing.step_times import STEPS_EPOCH, label, time_steps
+
+from ._common import DATASETS, OPTIONS, dataset, dataset_at_hand
+
+ROUNDS = OPTIONS.rounds or 1
+
+
+class Steps:
+    """Every step of ``nnkernels.steps``, which are no contenders of the other benchmarks."""
+
+    params = (steps.names(), DATASETS)
+    param_names = ("step", "dataset")
+    timeout = 300
+    unit = "seconds per epoch"
+    version = "1"
+
+    def setup_cache(self) -> InterleavedRun:
+        """Measure; all of it goes into the run's records, and asv keeps the medians it asks for."""
+        measured = time_steps(dataset_at_hand(), ROUNDS)
+        if OPTIONS.records:
+            save_interleaved(measured, steps_file(OPTIONS.records))
+        return measured
+
+    def track_epoch(self, measured: InterleavedRun, step: str, dataset_name: str) -> dict[str, object]:
+        """Train on all images by SGD in batches of 32; slow steps on a stretch of them, times its share."""
+        dataset(dataset_name)
+        if reason := measured.failures.get(step):
+            raise MeasurementError(f"{step} has no time. {reason}")
+        if label(steps.step(step)) not in measured.seconds[STEPS_EPOCH]:
+            raise SkipNotImplemented(f"{step} has no part in this run")
+        values = measured.undisturbed(STEPS_EPOCH)[label(steps.step(step))]
+        finite = sorted(value for round_ in values for value in round_ if value == value)  # NaN: a disturbed turn
+        return {"samples": [finite[len(finite) // 2]], "number": 1}
