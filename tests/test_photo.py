@@ -8,21 +8,21 @@ from nnkernels.transforms import digit_from_pixels, read_digit
 
 Image = pytest.importorskip("PIL.Image")
 
-FIRST, FURTHER = slice(0, 40), slice(40, 120)  # each picture takes about a thirtieth of a second
+FIRST, FURTHER = slice(0, 20), slice(20, 60)  # each picture takes about a thirtieth of a second
 
 
 @pytest.fixture(scope="module")
 def judge(digits):
     """A network that is not ours, quickly trained."""
     linear_model = pytest.importorskip("sklearn.linear_model")
-    model = linear_model.LogisticRegression(max_iter=30)
+    model = linear_model.LogisticRegression(max_iter=20)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONWARNINGS", "ignore")
         import warnings
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model.fit(digits.X_train[:2000] / 255, digits.y_train[:2000])
+            model.fit(digits.X_train[:1000] / 255, digits.y_train[:1000])
     return model
 
 

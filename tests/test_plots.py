@@ -21,7 +21,8 @@ from nnkernels.parameters import initial_parameters
 from nnkernels.plots.confusion import confusions
 from nnkernels.plots.hidden import spoken_digits
 from nnkernels.plots.lines import spread
-from nnkernels.plots.style import percent, shortened, text_width, wrapped
+from nnkernels.plots.saving import settle
+from nnkernels.plots.style import fix_layout, percent, shortened, text_width, wrapped
 from tests.processes import python
 
 SUBTITLE = "MNIST: 50,000 training images, tested on 10,000; recipe adam, batches of 32, learning rate 0.001"
@@ -167,7 +168,8 @@ FIGURES = {
 
 
 def drawn_texts(figure):
-    """Lay the figure out; return the texts that are drawn."""
+    """Return the texts that are drawn, wherever they stand: no layout is computed."""
+    fix_layout(figure)
     drawn, draw = [], Text.draw
 
     def draw_and_note(text, renderer, *arguments):
@@ -230,7 +232,7 @@ def test_texts_are_inside_apart_and_large_enough(name, digits):
     width, height = figure.get_size_inches()
     assert width == 10
     assert height < 9.2
-    figure.draw_without_rendering()  # the layout settles with the second time
+    settle(figure, figure.dpi)
     drawn = [(text, text.get_window_extent()) for text in drawn_texts(figure)]
     assert drawn
     for text, box in drawn:
@@ -286,6 +288,7 @@ def test_training_curves_show_the_table():
     table = history()
     figure = plots.training_curves(table, SUBTITLE)
     accuracy, loss = (lines_of(axes) for axes in figure.axes)
+    shown = texts(figure)
     for part in ("train", "validation"):
         for line, expected in (
             (accuracy[part], [100 - 100 * error for error in table[f"{part}_error_rate"]]),
@@ -293,7 +296,7 @@ def test_training_curves_show_the_table():
         ):
             np.testing.assert_array_equal(line.get_xdata(), table["epoch"])
             np.testing.assert_allclose(line.get_ydata(), expected)
-        assert any(f"{100 - 100 * table[f'{part}_error_rate'].iloc[-1]:.1f} %" in text for text in texts(figure))
+        assert any(f"{100 - 100 * table[f'{part}_error_rate'].iloc[-1]:.1f} %" in text for text in shown)
     assert accuracy["train"].get_linestyle() == "-"
     assert accuracy["validation"].is_dashed()
     assert accuracy["train"].get_color() != accuracy["validation"].get_color()
@@ -456,9 +459,10 @@ def test_samples_show_images_probabilities_and_verdicts(digits):
         np.testing.assert_array_equal(image.get_array(), pixels.reshape(28, 28))
     whole, shares = axes.containers[::2], axes.containers[1::2]
     heights = [
-        share.patches[0].get_height() / full.patches[0].get_height() for share, full in zip(shares, whole, strict=True)
+        [bar.get_height() / full.get_height() for bar, full in zip(of_digit, full_bars, strict=True)]
+        for of_digit, full_bars in zip(shares, whole, strict=True)
     ]
-    np.testing.assert_allclose(np.reshape(heights, (12, 10)), probs, atol=1e-12)
+    np.testing.assert_allclose(heights, probs, atol=1e-12)
     said = [max(range(10), key=row.__getitem__) for row in probs.tolist()]
     shown = texts(figure)
     expected = [f"says {c}: {100 * row[c]:.1f} %" for c, row in zip(said, probs, strict=True)]

@@ -429,6 +429,9 @@ def run_check_command(checkout: Path, data_folder: Path, monkeypatch: pytest.Mon
     return run
 
 
+FEW = ("--backends", "numpy,fused", "--scenarios", "epoch")  # each more takes a tenth of a second to judge
+
+
 class TestCommand:
     @pytest.mark.parametrize(
         ("ratio", "spread", "status", "says"),
@@ -437,7 +440,7 @@ class TestCommand:
     def test_status(
         self, run_check_command: Callable[..., Any], ratio: float, spread: float, status: int, says: str, checkout: Path
     ) -> None:
-        answer = run_check_command(lambda ready: pairs_of(ready, ratio, spread), "HEAD~1")
+        answer = run_check_command(lambda ready: pairs_of(ready, ratio, spread), "HEAD~1", *FEW)
         assert answer.exit_code == status, answer.output
         assert says in answer.stdout
         assert len(worktrees(checkout)) == 1
@@ -446,7 +449,7 @@ class TestCommand:
         "error", [GateError("departs"), MeasurementError("ended"), RuntimeError("of somebody else's making")]
     )
     def test_an_error_is_no_verdict(self, run_check_command: Callable[..., Any], error: Exception) -> None:
-        answer = run_check_command(error)
+        answer = run_check_command(error, *FEW)
         assert answer.exit_code == 2
         assert str(error) in answer.output
 
@@ -484,7 +487,7 @@ class TestCommand:
     def test_over_budget_is_worse(self, run_check_command: Callable[..., Any], tmp_path: Path) -> None:
         path = tmp_path / "budget.toml"
         path.write_text('[[limit]]\nscenario = "epoch"\nbackend = "fused"\nagainst = "numpy"\nat_most = 0.1\n', "utf-8")
-        answer = run_check_command(lambda ready: pairs_of(ready, 1.0), "--budget", str(path))
+        answer = run_check_command(lambda ready: pairs_of(ready, 1.0), "--budget", str(path), *FEW)
         assert answer.exit_code == 1
         assert "over budget: fused / numpy in epoch" in answer.stdout
         answer = run_check_command(lambda ready: pairs_of(ready, 1.0), "--budget", str(path), "--backends", "fused")

@@ -108,10 +108,11 @@ def _probability_bars(
     color: str,
 ) -> None:
     step = width / len(probs)
-    for digit, probability in enumerate(np.nan_to_num(probs)):
-        x = middle + (digit - (len(probs) - 1) / 2) * step
-        axes.bar(x, -height, 0.8 * step, base, color=WHOLE)
-        axes.bar(x, -height * probability, 0.8 * step, base, color=color if digit == said else OTHERS)
+    places = middle + (np.arange(len(probs)) - (len(probs) - 1) / 2) * step
+    colors = [color if digit == said else OTHERS for digit in range(len(probs))]
+    axes.bar(places, -height, 0.8 * step, base, color=WHOLE)
+    axes.bar(places, -height * np.nan_to_num(probs), 0.8 * step, base, color=colors)
+    for digit, x in enumerate(places):
         box = {"boxstyle": "square,pad=0.15", "facecolor": "none", "edgecolor": INK, "linewidth": 1.1}
         write(axes, str(digit), x, base + 0.04, NOTE_SIZE, bbox=box if digit == label else None)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnkernels.errors import ConfigurationError
 from nnkernels.files import replacing
+from nnkernels.plots.style import NO_ENGINE, fix_layout
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,13 +44,14 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) ->
     suffix = path.suffix.lower()
     if suffix not in _METADATA:
         raise ConfigurationError(f"{path.name} is no name of a figure; it must end in {' or '.join(_METADATA)}")
-    _settle(figure, dpi if suffix == ".png" else 72)
+    settle(figure, dpi if suffix == ".png" else 72)
     # SVG takes the salt of its identifiers from here alone; else they are random.
-    with replacing(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "nnkernels"}):
+    with replacing(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "nnkernels", **NO_ENGINE}):
         figure.savefig(temporary, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix])
 
 
-def _settle(figure: Figure, dpi: float) -> None:
+def settle(figure: Figure, dpi: float) -> None:
+    """Lay a figure out for a resolution, once and for all."""
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     engine = figure.get_layout_engine()
@@ -63,4 +65,4 @@ def _settle(figure: Figure, dpi: float) -> None:
             engine.execute(figure)
     finally:
         figure.dpi = shown_dpi
-    figure.set_layout_engine("none")
+    fix_layout(figure)

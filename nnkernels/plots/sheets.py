@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.errors import DataError
-from nnkernels.plots.style import INK, MARGIN, TICK_SIZE, WIDTH, new_figure, plain
+from nnkernels.plots.style import INK, MARGIN, TICK_SIZE, WIDTH, fix_layout, new_figure, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +24,7 @@ LINE = 1.4 / 72  # height of a line of text in inches, a point of its size
 def new_sheet(title: str, subtitle: str, body: float) -> tuple[Figure, Axes]:
     """Start a figure whose body is a sheet of :data:`WIDTH` x ``body`` inches; x goes right, y down."""
     figure, body_fraction = new_figure(title, subtitle, body)
-    figure.set_layout_engine("none")  # a sheet places all itself
+    fix_layout(figure)  # a sheet places all itself
     axes = figure.add_axes((0, 0, 1, body_fraction))
     axes.set(xlim=(0, WIDTH), ylim=(body, 0))
     axes.set_axis_off()

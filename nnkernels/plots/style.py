@@ -30,6 +30,9 @@ LINES = (
 TITLE_SIZE, SUBTITLE_SIZE, LABEL_SIZE, TICK_SIZE, NOTE_SIZE = 14, 11.5, 12, 11, 10.5
 WIDTH, BODY, MARGIN = 10.0, 5.3, 0.14
 
+# Settings under which a figure without a layout engine gets none, whatever the user has set.
+NO_ENGINE = {"figure.autolayout": False, "figure.constrained_layout.use": False}
+
 
 # The lighter colours, darkened for text, which needs more contrast than a line.
 _TEXT_COLORS = {ORANGE: "#8f6200", GREEN: "#00734f", PURPLE: "#9c4a79", SKY: "#1f7099", VERMILION: "#b84f00"}
@@ -68,12 +71,14 @@ def plain(text: str) -> str:
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """Return the width in inches of a line of text at ``size`` points."""
     from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
+    from matplotlib.textpath import text_to_path
 
     if not text.strip():
         return 0.0
-    font = FontProperties(weight="bold" if bold else "normal")
-    return float(TextPath((0, 0), plain(text), size=size, prop=font).get_extents().width) / 72
+    # Measured, not traced: the outlines of the letters would take a hundred times as long.
+    font = FontProperties(size=size, weight="bold" if bold else "normal")
+    width, _height, _descent = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width) / 72
 
 
 def wrapped(text: str, size: float, width: float, bold: bool = False) -> list[str]:
@@ -147,6 +152,17 @@ def new_figure(
         )
         top += 1.45 * size / 72
     return figure, body / height
+
+
+def fix_layout(figure: Figure) -> None:
+    """Leave everything where it is from now on.
+
+    By None and not by "none": what that leaves in place of an engine makes each saving draw the figure twice.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context(NO_ENGINE):
+        figure.set_layout_engine(None)
 
 
 def tidy(axes: Axes, x_label: str = "", y_label: str = "", grid: Literal["x", "y", "both"] | None = "y") -> None:
