@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from nnkernels import contenders, interchange, kernels, plots
+    from nnkernels import contenders, interchange, kernels, plots, steps
     from nnkernels.chunked import train_from_file
     from nnkernels.comparing.pair import Comparison, compare
     from nnkernels.data import Dataset, LabelledImages, load_mnist
@@ -52,6 +52,7 @@ _HOMES = {
     "named_recipe": "nnkernels.recipes",
     "plots": "nnkernels.plots",
     "save_parameters": "nnkernels.interchange",
+    "steps": "nnkernels.steps",
     "train": "nnkernels.training",
     "train_from_file": "nnkernels.chunked",
     "verify": "nnkernels.measure.correctness.gate",
@@ -83,6 +84,7 @@ __all__ = [
     "named_recipe",
     "plots",
     "save_parameters",
+    "steps",
     "train",
     "train_from_file",
     "verify",
