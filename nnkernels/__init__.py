@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     __version__: str
-    from nnkernels import contenders, interchange, kernels, plots
+    from nnkernels import contenders, interchange, kernels, plots, steps
     from nnkernels.chunked import train_from_file
     from nnkernels.comparing.pair import Comparison, compare
     from nnkernels.data import Dataset, LabelledImages, load_mnist
@@ -51,6 +51,7 @@ _HOMES = {
     "named_recipe": "nnkernels.recipes",
     "plots": "nnkernels.plots",
     "save_parameters": "nnkernels.interchange",
+    "steps": "nnkernels.steps",
     "train": "nnkernels.training",
     "train_from_file": "nnkernels.chunked",
     "verify": "nnkernels.measure.correctness.gate",
@@ -82,6 +83,7 @@ __all__ = [
     "named_recipe",
     "plots",
     "save_parameters",
+    "steps",
     "train",
     "train_from_file",
     "verify",

@@ -68,7 +68,8 @@ def newest_two() -> tuple[str, str]:
 @pytest.fixture(scope="module")
 def identities() -> set[str]:
     run = find_run(ROOT / "results")
-    benchmarks = {name for name in run.asv_results["results"] if not name.startswith(("ratios.", "other_work."))}
+    in_turns = ("ratios.", "other_work.", "steps.")
+    benchmarks = {name for name in run.asv_results["results"] if not name.startswith(in_turns)}
     return benchmarks | {*run.record.contenders} | {work for measured in run.interleaved for work in measured.seconds}
 
 

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from io import StringIO
+from itertools import pairwise
+from pathlib import Path
+
 import numpy as np
 import pytest
+from rich.console import Console
+from typer.testing import CliRunner
 
-from nnkernels import Dataset, contenders, steps
+from nnkernels import Dataset, cli, contenders, plots, steps
 from nnkernels.data import LabelledImages
-from nnkernels.errors import ConfigurationError, DataError, GateError, UnknownNameError
-from nnkernels.measure.timing.step_times import check_step
+from nnkernels.errors import ConfigurationError, DataError, GateError, ResultsError, UnknownNameError
+from nnkernels.measure.records.run import write_run
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
+from nnkernels.measure.timing.step_times import STEPS_EPOCH, check_step
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import SGD, Optimizer
-from nnkernels.steps.contender import StepContender
+from nnkernels.report import steps as report
+from nnkernels.report.runs import find_run
+from tests import synthetic
 
 
 @pytest.mark.parametrize("step", steps.STEPS, ids=steps.names())
 def test_every_step_passes_the_gate(step: steps.Step, small_digits: Dataset) -> None:
-    contender = StepContender(step.name)
+    contender = steps.create(step.name)
     with contenders.thread_limit(contender, 2 if step.threads == "all" else 1):
         result = check_step(step, contender, small_digits)
     assert result.trained
@@ -30,7 +40,7 @@ def test_a_step_that_trains_otherwise_is_stopped_by_the_gate(
     backward = module.backward
     monkeypatch.setattr(module, "backward", lambda *arguments: [1.01 * array for array in backward(*arguments)])
     with pytest.raises(GateError, match="numpy_arrays departs from the float64 oracle"):
-        check_step(steps.step("numpy_arrays"), StepContender("numpy_arrays"), small_digits)
+        check_step(steps.step("numpy_arrays"), steps.create("numpy_arrays"), small_digits)
 
 
 def test_steps_are_no_contenders() -> None:
@@ -66,7 +76,7 @@ def test_changes_against_any_other_step() -> None:
 
 
 def test_what_no_step_can_train_is_refused(small_digits: Dataset) -> None:
-    contender = StepContender("numpy_arrays")
+    contender = steps.create("numpy_arrays")
     floats = LabelledImages(small_digits.X_train[:8] / np.float32(255), small_digits.y_train[:8])
     with pytest.raises(DataError, match="uint8"):
         contender.prepare(initial_parameters(0), floats, SGD)
@@ -77,3 +87,96 @@ def test_what_no_step_can_train_is_refused(small_digits: Dataset) -> None:
     contender.prepare(initial_parameters(0), small_digits.training, SGD)
     with pytest.raises(DataError, match="order goes from"):
         contender.advance(np.array([0, len(small_digits.X_train)]), np.array([0.1], np.float32))
+
+
+# What a run has timed of them
+
+
+def timed(**seconds: float) -> InterleavedRun:
+    """Return a process in which each step had these seconds an epoch in two rounds of three segments."""
+    labels = {f"{name}@{steps.step(name).threads}": [[value] * 3] * 2 for name, value in seconds.items()}
+    return InterleavedRun("1", "mnist", {STEPS_EPOCH: labels}, {})
+
+
+SECONDS = dict(zip(steps.names(), (200.0, 0.4, 2.0, 0.16, 0.1, 0.08, 0.05, 0.0625), strict=True))
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """A results folder of two runs, of which the older has timed the steps in two processes."""
+    processes = [timed(**{name: value * factor for name, value in SECONDS.items()}) for factor in (0.5, 2.0)]
+    run = synthetic.keras_run()
+    for run_id, of_steps in (("20261101T000000Z-aaaaaaaa", processes), ("20261102T000000Z-bbbbbbbb", [])):
+        record = synthetic.record(run_id=run_id)
+        write_run(tmp_path / "runs" / run_id, record, run.interleaved, run.asv_results, of_steps)
+    return tmp_path
+
+
+def test_the_newest_run_that_has_timed_the_steps_gives_their_times_and_factors(results: Path) -> None:
+    times = report.find_step_times(results)
+    assert times is not None
+    assert times.run.record.run_id.startswith("20261101")
+    table = report.rows(times).set_index("step")
+    assert list(table.index) == list(steps.names())
+    np.testing.assert_allclose(table["seconds"], list(SECONDS.values()))  # the geometric mean over both processes
+    expected = [SECONDS[above] / SECONDS[name] for above, name in pairwise(steps.names())]
+    np.testing.assert_allclose(table["ratio"].iloc[1:], expected)
+    assert table.loc["numba_loops", "ratio_to_base"] == pytest.approx(100)  # of python_loops, not of the row above
+
+
+def test_a_named_run_without_steps_is_refused_and_none_at_all_is_no_error(results: Path, tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="20261102 has not timed the steps"):
+        report.find_step_times(results, "20261102")
+    assert report.find_step_times(tmp_path / "empty") is None
+
+
+def test_steps_are_in_no_table_of_contenders(results: Path) -> None:
+    run = find_run(results, "20261101")
+    assert not any(STEPS_EPOCH in measured.seconds for measured in run.interleaved)
+
+
+def test_a_damaged_record_of_steps_is_named(results: Path) -> None:
+    (results / "runs" / "20261101T000000Z-aaaaaaaa" / "steps.json").write_text('{"version": 2}')
+    with pytest.raises(ResultsError, match=r"steps\.json: damaged"):
+        report.find_step_times(results)
+
+
+def test_the_table_and_the_changed_lines_stand_beside_the_times(results: Path) -> None:
+    console = Console(record=True, width=240, file=StringIO())
+    times = report.find_step_times(results)
+    report.show_steps(console, times)
+    report.show_step(console, times, "vectors")
+    report.show_step(console, times, "numba_blas", against="numpy_arrays")
+    report.show_steps(console, None)
+    text = console.export_text()
+    assert "1.60 times as fast as nonzero_lists" in text
+    assert "2.50 times as fast as numpy_arrays" in text
+    assert "+++ vectors.py" in text
+    assert "No recorded run has timed them: `nnkernels bench --profile standard` does." in text
+    with pytest.raises(ConfigurationError, match="same lines"):
+        report.show_step(console, times, "vectors", against="vectors")
+
+
+def test_the_picture_has_a_row_a_step_and_is_written_where_the_readme_looks(results: Path) -> None:
+    times = report.find_step_times(results)
+    assert times is not None
+    figure = plots.step_times(report.rows(times))
+    (axes,) = figure.axes
+    assert axes.get_xscale() == "log"
+    assert [label.get_text().split("\n")[0] for label in axes.get_yticklabels()] == list(steps.names())
+    words = [text.get_text() for text in axes.texts]
+    assert {"200 s", "50 ms", "× 500", "× 0.20   (× 100 python_loops)"} <= set(words)
+    assert report.draw_steps(results, times) == results / "figures" / "steps" / "steps.png"
+    assert (results / "figures" / "steps" / "steps.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(DataError, match="no column idea"):
+        plots.step_times(report.rows(times).drop(columns="idea"))
+
+
+def test_the_command_shows_steps_and_refuses_two_questions(monkeypatch: pytest.MonkeyPatch, results: Path) -> None:
+    monkeypatch.setattr("nnkernels.measure.asv_driver.workspace.find_root", lambda: results.parent)
+    monkeypatch.setattr(report, "find_step_times", lambda _results, _run: None)
+    answer = CliRunner().invoke(cli.app, ["steps", "--diff", "numpy_arrays", "numba_blas"], catch_exceptions=False)
+    assert "+++ numba_blas.py" in answer.stdout
+    assert "fused_batch" in CliRunner().invoke(cli.app, ["steps"], catch_exceptions=False).stdout
+    with pytest.raises(ConfigurationError, match="not both"):
+        CliRunner().invoke(cli.app, ["steps", "vectors", "--diff", "a", "b"], catch_exceptions=False)

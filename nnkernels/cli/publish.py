@@ -1,4 +1,4 @@
-"""The commands that show and publish recorded results: results, publish."""
+"""The commands that show and publish recorded results: results, steps, publish."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nnkernels.cli.shared import app, note, out
+from nnkernels.errors import ConfigurationError
 
 RunOption = Annotated[str, typer.Option("--run", metavar="RUN", help="newest, published, or the head of a run's id.")]
 
@@ -87,6 +88,31 @@ def _recompute(root: Path, format_name: str) -> None:
     raise typer.Exit(1 if differ else 0)
 
 
+@app.command("steps", rich_help_panel="Publish")
+def show_steps(
+    show: Annotated[
+        str, typer.Argument(metavar="[SHOW]", help="A step: the lines that it changes, and what they bring.")
+    ] = "",
+    diff: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="A B", help="Two steps: the lines that B changes in A.")
+    ] = None,
+    run: RunOption = "newest",
+) -> None:
+    """Show the way from loops in Python to threads: eight steps, the idea of each, its time and its factor."""
+    from nnkernels.measure.asv_driver.workspace import find_root
+    from nnkernels.report import steps
+
+    if show and diff:
+        raise ConfigurationError("name one step, or two after --diff, not both")
+    times = steps.find_step_times(find_root() / "results", run)
+    if diff:
+        steps.show_step(out, times, diff[1], against=diff[0])
+    elif show:
+        steps.show_step(out, times, show)
+    else:
+        steps.show_steps(out, times)
+
+
 @app.command(rich_help_panel="Publish")
 def publish(
     run: RunOption = "newest",
@@ -98,9 +124,9 @@ def publish(
         ),
     ] = None,
 ) -> None:
-    """Build the pages in results/html/ from the recorded results."""
+    """Build the pages in results/html/ and the picture of the steps from the recorded results."""
     from nnkernels.measure.asv_driver.workspace import find_root
-    from nnkernels.report import readme, runs
+    from nnkernels.report import readme, runs, steps
     from nnkernels.report.publish import publish as publish_run
     from nnkernels.report.summary import summarise
 
@@ -110,6 +136,8 @@ def publish(
     if pin:
         readme.update(root / "README.md", summary)
         runs.pin(root / "results", shown)
+    if times := steps.published_step_times(root / "results", shown):
+        steps.draw_steps(root / "results", times)
     published = publish_run(root, summary)
     for text in published.notes:
         note(text)

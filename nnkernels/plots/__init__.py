@@ -8,6 +8,7 @@ from nnkernels.plots.hidden import hidden_units
 from nnkernels.plots.learning import training_curves
 from nnkernels.plots.mistakes import disagreements, mistakes
 from nnkernels.plots.saving import save_figure
+from nnkernels.plots.steps import step_times
 from nnkernels.plots.trajectories import comparison_curves, parameter_drift
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "parameter_drift",
     "sample_predictions",
     "save_figure",
+    "step_times",
     "training_curves",
 ]

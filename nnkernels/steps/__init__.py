@@ -12,10 +12,14 @@ import difflib
 from dataclasses import dataclass
 from importlib import import_module, resources
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from nnkernels.errors import UnknownNameError
 
-__all__ = ["STEPS", "Step", "changes", "load", "names", "step"]
+if TYPE_CHECKING:
+    from nnkernels.contenders import Contender
+
+__all__ = ["STEPS", "Step", "changes", "create", "load", "names", "step"]
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,13 @@ def changes(name: str, against: str = "", context: int = 1) -> list[str]:
     files = f"{before.name}.py", f"{after.name}.py"
     lines = difflib.unified_diff(before.source.splitlines(), after.source.splitlines(), *files, n=context, lineterm="")
     return list(lines)
+
+
+def create(name: str) -> Contender:
+    """Return a step in the place of a contender, not yet prepared; raises UnknownNameError if there is none."""
+    from nnkernels.steps.contender import StepContender
+
+    return StepContender(name)
 
 
 def load(name: str) -> ModuleType:

@@ -58,9 +58,9 @@ def first_layer(W1: Any, b1: Any, values: Any, pixels: Any, starts: Any, batch: 
             sums[h] = 0
         # What a zero pixel is multiplied by adds nothing: a list leaves out four pixels in five.
         for k in range(starts[batch[n]], starts[batch[n] + 1]):
-            x, weights = np.float32(values[k]), W1[pixels[k]]
+            x, d = np.float32(values[k]), pixels[k]
             for h in range(len(sums)):
-                sums[h] += x * weights[h]
+                sums[h] += x * W1[d, h]
         for h in range(len(sums)):
             sums[h] = max(SCALE * sums[h] + b1[h], np.float32(0))
 
@@ -71,6 +71,6 @@ def update_first_layer(W1: Any, values: Any, pixels: Any, starts: Any, batch: An
     for n in range(len(batch)):
         gradient = dZ1[n * W1.shape[1] : (n + 1) * W1.shape[1]]
         for k in range(starts[batch[n]], starts[batch[n] + 1]):
-            x, weights = step * SCALE * np.float32(values[k]), W1[pixels[k]]
+            x, d = step * SCALE * np.float32(values[k]), pixels[k]
             for h in range(len(gradient)):
-                weights[h] -= x * gradient[h]
+                W1[d, h] -= x * gradient[h]

@@ -30,14 +30,14 @@ class BenchFile:
     planned : mapping of str to sequence of str
         From which profile on which calls are planned, as regular expressions over what follows ``name.`` in asv's
         ``Class.function('contender', 32, 'mnist')``. ``{contender}``, ``{dataset}`` and the kernels' names stand for
-        the values that the run asks for. Of interleaved runs, the plan knows the calls.
+        the values that the run asks for. Of interleaved runs of contenders, the plan knows the calls.
     once : bool
         Whether one pass measures it for all: its samples are seeds, not processes.
     every_pass : bool
         Whether every pass measures it: ratios are taken against it, and their intervals need several processes of both.
     interleaved : bool
-        Whether it times contenders in turns: then it is measured in every pass of ratios, and the run has its times
-        from the records of interleaved runs, not from asv.
+        Whether it times contenders or steps in turns: then it is measured in every pass of ratios, and the run has its
+        times from the records of interleaved runs, not from asv.
     """
 
     name: str
@@ -90,7 +90,7 @@ BENCH_FILES = (
         "steps",
         "steps: from naive to fast, in turns",
         planned={"standard": [r"Steps[.]track_epoch\('vectors', {dataset}\)"]},
-        every_pass=True,
+        interleaved=True,
     ),
     BenchFile("memory", "memory: the peak of an epoch", "all"),
     BenchFile("scaling", "scaling: batch, width, images, threads", planned={"full": [OF_EACH]}),

@@ -121,7 +121,10 @@ def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads:
         if file.planned.keys().isdisjoint(chosen.includes):
             continue
         if file.interleaved:
-            patterns = {"ratios": _ratios, "other_work": _other_work}[file.name](chosen, contenders, dataset, threads)
+            planned = {"ratios": _ratios, "other_work": _other_work}.get(file.name)
+            patterns = (
+                planned(chosen, contenders, dataset, threads) if planned else file.patterns(chosen.includes, asked)
+            )
             numbers = range(chosen.ratio_passes)
         else:
             patterns = file.patterns(chosen.includes, asked)

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from nnkernels import steps
+from nnkernels.contenders import Contender
 from nnkernels.data import Dataset
 from nnkernels.errors import one_line
 from nnkernels.measure.correctness import gate
@@ -21,7 +22,6 @@ from nnkernels.parameters import initial_parameters
 from nnkernels.process_settings import kept_threads
 from nnkernels.recipes import SGD
 from nnkernels.steps import Step
-from nnkernels.steps.contender import StepContender
 from nnkernels.training import batch_order
 
 # The scenario of the steps in records, its unit seconds per epoch.
@@ -34,7 +34,7 @@ def label(step: Step) -> str:
     return f"{step.name}@{step.threads}"
 
 
-def check_step(step: Step, contender: StepContender, dataset: Dataset) -> gate.GateResult:
+def check_step(step: Step, contender: Contender, dataset: Dataset) -> gate.GateResult:
     """Let a step pass the gate of all contenders, on as many images as the step has for it.
 
     Raises
@@ -76,7 +76,7 @@ def time_steps(
     failures: dict[str, str] = {}
     for step in chosen:
         try:
-            contender = StepContender(step.name)
+            contender = steps.create(step.name)
             require_compiled()
             contender.use_threads(thread_count(step.threads))
             check_step(step, contender, dataset)
@@ -91,7 +91,7 @@ def time_steps(
     return InterleavedRun("1", dataset.name, {STEPS_EPOCH: seconds}, failures, {STEPS_EPOCH: turns})
 
 
-def _task(step: Step, contender: StepContender, dataset: Dataset) -> Task:
+def _task(step: Step, contender: Contender, dataset: Dataset) -> Task:
     """Return stretches of whole batches; they go through the epoch and begin again."""
     images, size = len(dataset.X_train), SGD.batch_size
     length = min(max(step.timed_images // size, 1) * size, images)

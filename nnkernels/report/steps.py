@@ -1,0 +1,233 @@
+"""The steps from naive to fast in the records: seconds an epoch, and how many times as fast each is as another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from nnkernels import plots, steps
+from nnkernels.errors import ConfigurationError, ResultsError
+from nnkernels.measure.records.run import read_steps
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
+from nnkernels.measure.timing.step_times import STEPS_EPOCH
+from nnkernels.report import formats
+from nnkernels.report.layout import Column, show
+from nnkernels.report.ratios import PairedRatios
+from nnkernels.report.runs import NEWEST, Run, find_run, load_run, run_folders
+from nnkernels.statistics import Estimate
+from nnkernels.steps import Step
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COMMAND = "nnkernels bench --profile standard"
+FIGURE = Path("figures", "steps", "steps.png")
+_COLORS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """What a run has measured of the steps.
+
+    Attributes
+    ----------
+    run : Run
+    processes : list of InterleavedRun
+        One a process.
+    """
+
+    run: Run
+    processes: list[InterleavedRun]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_ratios", PairedRatios(self.processes))
+
+    def seconds(self, step: Step) -> Estimate | None:
+        """Return the seconds of an epoch, with their interval over processes; None if the run has not timed it."""
+        return self._paired.seconds(STEPS_EPOCH, step.name, step.threads)
+
+    def times_as_fast(self, step: Step, other: Step) -> Estimate | None:
+        """Return how many times as fast a step is as another, the geometric mean of paired ratios."""
+        return self._paired.at(STEPS_EPOCH, (step.name, step.threads), (other.name, other.threads))
+
+    @property
+    def _paired(self) -> PairedRatios:
+        found: PairedRatios = vars(self)["_ratios"]
+        return found
+
+
+def find_step_times(results: Path, name: str = NEWEST) -> StepTimes | None:
+    """Return the step times of a run, or of the newest that has any.
+
+    Parameters
+    ----------
+    results : Path
+    name : str
+        ``newest``, ``published``, or the head of a run's id.
+
+    Returns
+    -------
+    StepTimes or None
+        None if no run has any.
+
+    Raises
+    ------
+    ResultsError
+        If the run that is named has none, does not exist, or is damaged.
+    """
+    if name == NEWEST:
+        for folder in reversed(run_folders(results)):
+            if processes := read_steps(folder):
+                return StepTimes(load_run(folder), processes)
+        return None
+    for run in reversed(find_run(results, name).each):
+        if processes := read_steps(results / "runs" / run.record.run_id):
+            return StepTimes(run, processes)
+    raise ResultsError(f"the run {name} has not timed the steps; `{COMMAND}` does")
+
+
+def published_step_times(results: Path, published: Run) -> StepTimes | None:
+    """Return the step times of the newest published run that has any, else of the newest run; None if none has any."""
+    for run in reversed(published.each):
+        if processes := read_steps(results / "runs" / run.record.run_id):
+            return StepTimes(run, processes)
+    return find_step_times(results)
+
+
+def show_steps(console: Console, times: StepTimes | None) -> None:
+    """Print a row a step: its idea, and if a run has timed the steps, its time and how many times as fast it is."""
+    columns = [
+        Column("step", steps.names(), identity=True),
+        Column("idea", [step.idea for step in steps.STEPS]),
+        Column("builds on", [step.builds_on for step in steps.STEPS]),
+    ]
+    if times is None:
+        note = f"No recorded run has timed them: `{COMMAND}` does."
+        show(console, "From naive to fast", columns, [note])
+        return
+    first = steps.STEPS[0]
+    above = [None, *steps.STEPS[:-1]]
+
+    def ratios(others: Sequence[Step | None], interval: bool) -> list[str]:
+        found = [other and times.times_as_fast(step, other) for step, other in zip(steps.STEPS, others, strict=True)]
+        return [formats.ratio(ratio, interval) if ratio else "" for ratio in found]
+
+    columns += [
+        Column.of_estimates(
+            "epoch", lambda interval: [formats.time(times.seconds(step), interval) for step in steps.STEPS]
+        ),
+        Column.of_estimates("x row above", lambda interval: ratios(above, interval)),
+        Column.of_estimates("x builds on", lambda interval: ratios([_base(step) for step in steps.STEPS], interval)),
+        Column(f"x {first.name}", ratios([None, *[first] * (len(steps.STEPS) - 1)], False), right=True),
+    ]
+    show(console, "From naive to fast", columns, [_source(times), EXTRAPOLATED, *_failures(times)])
+
+
+EXTRAPOLATED = (
+    "epoch: steps train on parts of an epoch in turns; the seconds are those of an image times the images of an epoch. "
+    "A part is "
+    + ", ".join(f"{step.timed_images:,} images for {step.name}" for step in steps.STEPS if step.timed_images < 15_000)
+    + ", and a quarter of an epoch for the others."
+)
+
+
+def show_step(console: Console, times: StepTimes | None, name: str, against: str = "") -> None:
+    """Print the lines that a step changes in another one, headed by what they bring.
+
+    Parameters
+    ----------
+    console : Console
+    times : StepTimes or None
+    name : str
+    against : str
+        The other step; the one that it builds on if empty. The first step builds on none: it is printed whole.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such step.
+    ConfigurationError
+        If a step is to be compared with itself.
+    """
+    step = steps.step(name)
+    if against == name:
+        raise ConfigurationError(f"{name} has the same lines as itself; name two steps")
+    base = steps.step(against) if against else _base(step)
+    facts = [step.idea]
+    if times and (seconds := times.seconds(step)):
+        facts.append(f"{formats.time(seconds)} an epoch")
+    if times and base and (ratio := times.times_as_fast(step, base)):
+        facts.append(f"{formats.ratio(ratio)} times as fast as {base.name}")
+    console.print(Text(f"{step.name}: {', '.join(facts)}", "bold"), soft_wrap=True)
+    for line in steps.changes(name, against) or step.source.splitlines():
+        console.print(Text(line, _COLORS.get(line[:1], "") if base else ""), soft_wrap=True)
+    if times:
+        console.print(Text(_source(times)), soft_wrap=True)
+
+
+def draw_steps(results: Path, times: StepTimes) -> Path:
+    """Write the picture of the steps into a results folder, and return its path."""
+    record = times.run.record
+    cpu = record.provenance["cpu"]
+    subtitle = f"{record.dataset}, SGD, batch 32, {cpu}, run {record.run_id}. Intervals: 95 %, over processes."
+    plots.save_figure(plots.step_times(rows(times), subtitle), results / FIGURE)
+    return results / FIGURE
+
+
+def rows(times: StepTimes) -> pd.DataFrame:
+    """Return a row a step that was timed.
+
+    Returns
+    -------
+    DataFrame
+        ``step``, ``idea``, ``threads``, ``seconds`` (an epoch), ``ci_low``, ``ci_high``, ``ratio`` (how many times as
+        fast as the row above), ``builds_on``, ``ratio_to_base`` (as the step it builds on); NaN where there is none.
+    """
+    import pandas as pd
+
+    table, above = [], None
+    for step in steps.STEPS:
+        seconds = times.seconds(step)
+        if seconds is None:
+            continue
+        base = _base(step)
+        ratio = times.times_as_fast(step, above) if above else None
+        to_base = times.times_as_fast(step, base) if base else None
+        table.append(
+            {
+                "step": step.name,
+                "idea": step.idea,
+                "threads": step.threads,
+                "seconds": seconds.value,
+                "ci_low": seconds.low,
+                "ci_high": seconds.high,
+                "ratio": ratio.value if ratio else float("nan"),
+                "builds_on": step.builds_on,
+                "ratio_to_base": to_base.value if to_base else float("nan"),
+            }
+        )
+        above = step
+    return pd.DataFrame(table)
+
+
+def _base(step: Step) -> Step | None:
+    return steps.step(step.builds_on) if step.builds_on else None
+
+
+def _source(times: StepTimes) -> str:
+    record = times.run.record
+    processes = len(times.processes)
+    return (
+        f"Run {record.run_id} on {record.dataset}, {processes} process{'es' * (processes != 1)}; in brackets: 95 % "
+        "intervals over processes."
+    )
+
+
+def _failures(times: StepTimes) -> list[str]:
+    failures = {name: reason for measured in times.processes for name, reason in measured.failures.items()}
+    return [f"{name} has no time: {reason}" for name, reason in failures.items()]
