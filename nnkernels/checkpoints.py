@@ -59,6 +59,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         The safetensors file.
     checkpoint : Checkpoint
         The state to save.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
     """
     arrays = _arrays_by_name("parameters", checkpoint.parameters)
     arrays |= _arrays_by_name("first", checkpoint.state.first) | _arrays_by_name("second", checkpoint.state.second)

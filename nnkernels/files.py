@@ -32,6 +32,11 @@ def replacing(path: Path) -> Iterator[Path]:
     ------
     temporary : Path
         The path to write to.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{os.getpid()}.part.{path.name}")
@@ -51,6 +56,11 @@ def write_bytes(path: Path, content: bytes) -> None:
         The file. Missing folders are created.
     content : bytes
         The new content.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
     """
     with replacing(path) as temporary:
         temporary.write_bytes(content)
@@ -65,6 +75,11 @@ def write_text(path: Path, text: str) -> None:
         The file. Missing folders are created.
     text : str
         The new content. Newlines are written as they are.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
     """
     write_bytes(path, text.encode())
 
@@ -81,6 +96,8 @@ def write_json(path: Path, value: Any) -> None:
 
     Raises
     ------
+    OSError
+        If the file cannot be written.
     ValueError
         If ``value`` contains NaN or an infinity.
     """

@@ -54,6 +54,11 @@ def write_folder(folder: Path, dataset: Dataset) -> None:
         Created if it does not exist.
     dataset : Dataset
         The data set to write.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for field, stem in STEMS.items():

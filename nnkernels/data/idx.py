@@ -122,6 +122,11 @@ def write_idx(path: Path, values: ByteArray) -> None:
         The file. It is replaced only when the new content is complete.
     values : ndarray of uint8
         Values of any shape.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     header = struct.pack(f">4B{values.ndim}I", 0, 0, UNSIGNED_BYTE, values.ndim, *values.shape)

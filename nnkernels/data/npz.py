@@ -66,6 +66,11 @@ def write_npz(path: Path, dataset: Dataset) -> None:
         The file. It is replaced only when the new content is complete.
     dataset : Dataset
         The data set to write.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
     """
     arrays = (dataset.X_train, dataset.y_train, dataset.X_test, dataset.y_test)
     with replacing(path) as temporary:

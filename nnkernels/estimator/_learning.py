@@ -177,7 +177,7 @@ def warn_if_loss_above(limit: float, history: History, classes: int) -> None:
     last, uniform_loss = history.epochs[-1], math.log(classes)
     if not math.isfinite(last.train_loss):
         outcome, remedy = "diverged", ""
-    elif uniform_loss and last.train_loss > limit * uniform_loss:  # 0 for a single class
+    elif uniform_loss and last.train_loss > limit * uniform_loss:  # zero for one class
         outcome, remedy = "not converged", ", or raise epochs"
     else:
         return

@@ -51,8 +51,8 @@ def to_keras_archive(params: Parameters) -> bytes:
 
     Raises
     ------
-    MissingDependencyError
-        If Keras is not installed.
+    DataError, MissingDependencyError
+        As :func:`to_keras`.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "model.keras")

@@ -112,6 +112,11 @@ def to_onnx_file(params: Parameters) -> bytes:
     -------
     content : bytes
         The content of the file, the same for the same parameters.
+
+    Raises
+    ------
+    DataError, MissingDependencyError
+        As :func:`to_onnx`.
     """
     return cast(bytes, to_onnx(params).SerializeToString(deterministic=True))
 
@@ -130,6 +135,11 @@ def from_onnx_file(content: bytes, where: str) -> dict[str, FloatArray]:
     -------
     arrays : dict of str to ndarray
         ``W1`` (D, H), ``b1`` (H,), ``W2`` (H, C) and ``b2`` (C,).
+
+    Raises
+    ------
+    DataError, MissingDependencyError
+        As :func:`from_onnx`.
     """
     return from_onnx(_import_onnx().load_model_from_string(content), where)._asdict()
 

@@ -176,9 +176,9 @@ def _extract_ink(picture: FloatImage, dark: bool) -> Ink | None:
 def _contrast(picture: FloatImage, dark: bool) -> FloatImage:
     """Return the difference between each pixel and its local background.
 
-    The background is estimated by a grey closing, which removes everything that is narrower than a stroke can be. It
-    follows gradients of the light and the edges of shadows. For dark ink, the contrast is divided by the brightness of
-    the background, because the same ink differs half as much in half the light.
+    The background is estimated by a grey closing, which removes everything narrower than 0.4 of the longer side, and so
+    every stroke. It follows gradients of the light and the edges of shadows. For dark ink, the contrast is divided by
+    the brightness of the background, because the same ink differs half as much in half the light.
 
     Returns
     -------
@@ -217,7 +217,7 @@ def _digit_components(ink: Mask) -> Mask:
     at_border[0] = False
     interior = keep & ~at_border
     # Components at the border, such as the edge of a table, a shadow or a frame, are dropped if the interior has a
-    # component that may be a digit. Next to a digit that touches the border there are only splinters.
+    # component that may be a digit. Next to a digit that fills the picture there are only splinters.
     if interior.any() and sides[interior].max() >= MIN_INTERIOR_SIZE * sides.max():
         keep &= ~at_border
     largest = np.max(areas * keep)
