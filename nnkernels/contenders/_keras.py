@@ -49,9 +49,8 @@ def import_tensorflow() -> Any:
     import_keras("tensorflow")
     import tensorflow
 
-    tensorflow.get_logger().setLevel(
-        "ERROR"
-    )  # hide retracing warnings: every contender intentionally creates a new graph
+    # Every contender intentionally creates a new graph, so hide warnings about retracing.
+    tensorflow.get_logger().setLevel("ERROR")
     return tensorflow
 
 

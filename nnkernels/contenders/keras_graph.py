@@ -185,9 +185,8 @@ class KerasGraphXla(KerasGraph):
         tf, max_batches, batch_size = self.tf, self.max_batches, self.recipe.batch_size
         full_batches = len(order) // batch_size
         batches = order[: full_batches * batch_size].reshape(-1, batch_size)
-        for start in range(
-            0, max(1, full_batches), max_batches
-        ):  # once, unless there are more batches than in an epoch
+        # A single part, unless there are more batches than in an epoch.
+        for start in range(0, max(1, full_batches), max_batches):
             count = len(batches[start : start + max_batches])
             rows, rates = np.zeros((max_batches, batch_size), np.int32), np.zeros(max_batches, np.float32)
             rows[:count] = batches[start : start + max_batches]

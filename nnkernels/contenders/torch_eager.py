@@ -30,8 +30,8 @@ class TorchEager(TorchContender):
 
     PyTorch's update rules differ from those of nnkernels in two ways, which are compensated. PyTorch multiplies the
     whole velocity by the learning rate of the step, so momentum uses the learning rate 1, and the loss is multiplied by
-    the rate. PyTorch's Adam adds epsilon after the bias correction, so epsilon is divided by the bias correction of
-    each step.
+    the rate. PyTorch's Adam adds epsilon after the bias correction, so epsilon is divided by the correction ``sqrt(1 -
+    beta_2**t)`` of each step t.
     """
 
     def start_from(self, params: Parameters) -> None:
