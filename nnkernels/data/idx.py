@@ -107,9 +107,11 @@ def _read_stream(stream: IO[bytes] | gzip.GzipFile, path: Path, dimensions: int)
     while len(content) < expected and (chunk := stream.read(min(CHUNK_BYTES, expected - len(content)))):
         content += chunk
     if len(content) < expected:
-        raise DataError(f"{path}: truncated, {len(content)} of the {expected} bytes that its header declares")
+        raise DataError(
+            f"{path}: truncated, {len(content)} of the {expected} bytes that its header declares; download it again"
+        )
     if stream.read(1):
-        raise DataError(f"{path}: longer than the {expected} bytes that its header declares")
+        raise DataError(f"{path}: longer than the {expected} bytes that its header declares; download it again")
     return np.frombuffer(content, np.uint8).reshape(shape)
 
 

@@ -195,7 +195,7 @@ def _layout(stream: IO[bytes], path: Path, *dimensions: int) -> _Layout:
     if found < expected:
         raise DataError(f"{path}: truncated, {found} of the {expected} bytes that its header declares; write it again")
     if found > expected:
-        raise DataError(f"{path}: longer than the {expected} bytes that its header declares")
+        raise DataError(f"{path}: longer than the {expected} bytes that its header declares; write it again")
     return layout
 
 

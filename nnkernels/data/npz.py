@@ -90,7 +90,7 @@ def _read_member(archive: zipfile.ZipFile, path: Path, key: str) -> npt.NDArray[
         if dtype.hasobject:
             raise DataError(f"{path}: {key} contains Python objects, which are never unpickled; expected integers")
         if max(math.prod(shape) * dtype.itemsize, *shape, 0) > min(size, MAX_BYTES):
-            raise DataError(f"{path}: {key} declares the shape {shape}, but has only {size} bytes")
+            raise DataError(f"{path}: {key} declares the shape {shape}, but has only {size} bytes; download it again")
     with archive.open(f"{key}.npy") as stream:
         return npy.read_array(stream, allow_pickle=False)
 
