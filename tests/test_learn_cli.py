@@ -142,7 +142,7 @@ def test_predict_reads_a_picture_and_refuses_what_is_none(shell, uninterrupted, 
     (shell.folder / "words.png").write_text("seven")
     answer = shell.run("predict", "words.png", *weights)
     assert answer.returncode == 1
-    assert re.fullmatch(r"error: words\.png is no image.*\n", answer.stderr)
+    assert re.fullmatch(r"error: words\.png is not a readable image.*\n", answer.stderr)
 
 
 def test_gradcheck_judges_a_file(shell):
