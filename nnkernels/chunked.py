@@ -139,7 +139,8 @@ def train_from_file(
         seconds = time.perf_counter() - started
         validation_metrics = evaluate(params, validation.X, validation.y) if validation is not None else ()
         history.epochs.append(EpochRecord(epoch + 1, seconds, math.nan, math.nan, *validation_metrics))
-        stop_requests = [callback(history, contender) for callback in callbacks]  # call all of them first
+        # Call every callback, even if one of them stops the training.
+        stop_requests = [callback(history, contender) for callback in callbacks]
         if any(stop_requests):
             break
     return history

@@ -244,7 +244,8 @@ def go_on(
             validation_metrics = evaluate(params, validation.X, validation.y, judge) if validation is not None else ()
             history.epochs.append(EpochRecord(done, seconds, *train_metrics, *validation_metrics))
             seconds = 0.0
-            stop_requests = [callback(history, contender) for callback in callbacks]  # call all of them first
+            # Call every callback, even if one of them stops the training.
+            stop_requests = [callback(history, contender) for callback in callbacks]
             if any(stop_requests):
                 break
     return history

@@ -25,7 +25,7 @@ def contenders() -> dict[str, Entry]:
     """
     description = "Keras on TensorFlow, an epoch in one tf.function"
     return {
-        # Not in quick: the form with XLA was faster on every CPU on which both were measured.
+        # Not in the quick profile, because the form with XLA was faster on every CPU on which both were measured.
         "keras-graph": Entry(KerasGraph, description, PACKAGES, EXTRA, from_profile="headline"),
         "keras-graph-xla": Entry(KerasGraphXla, f"{description}, by XLA", PACKAGES, EXTRA),
     }

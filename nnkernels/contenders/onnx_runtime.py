@@ -20,7 +20,7 @@ NOTE = (
     "session.force_spinning_stop is set: its threads stop spinning after each call, and so leave the CPUs to whoever "
     "is timed next; that costs it about a quarter of its time for 10,000 images on two threads, and nothing on one"
 )
-# The features of so many images fit into the cache: 10,000 images take a fifth to a third less time than in one call.
+# The features of this many images fit into the cache. 10,000 images take a fifth to a third less time than in one call.
 IMAGES_PER_CALL = 512
 
 
