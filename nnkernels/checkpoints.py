@@ -1,4 +1,4 @@
-"""Checkpoints: all that a training needs to go on as if it had never stopped, in one file."""
+"""Checkpoints: files with the complete state of a training, from which it can be resumed."""
 
 from __future__ import annotations
 
@@ -27,17 +27,19 @@ VERSION = "1"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training between two epochs.
+    """The state of a training after an epoch.
 
     Attributes
     ----------
     parameters : Parameters
+        The parameters, in float32 or float64.
     state : OptimizerState
+        The state of the optimizer.
     history : History
-        Recipe and seed included.
+        The history so far, with recipe and seed.
     identity : dict of str to str
-        What must be the same for the training to go on: data, backend, versions; and to go on bit for bit: threads,
-        BLAS, CPU.
+        The conditions of the training. Data, backend and versions have to match to resume it. Threads, BLAS and CPU
+        have to match too for the same result bit for bit.
     """
 
     parameters: Parameters
@@ -47,9 +49,24 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint all or nothing: a kill at any moment leaves this one or the one before."""
-    arrays = _named("parameters", checkpoint.parameters)
-    arrays |= _named("first", checkpoint.state.first) | _named("second", checkpoint.state.second)
+    """Write a checkpoint atomically.
+
+    If the process is killed, the file holds either the new or the previous checkpoint.
+
+    Parameters
+    ----------
+    path : Path
+        The safetensors file.
+    checkpoint : Checkpoint
+        The state to save.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    arrays = _arrays_by_name("parameters", checkpoint.parameters)
+    arrays |= _arrays_by_name("first", checkpoint.state.first) | _arrays_by_name("second", checkpoint.state.second)
     arrays["step"] = np.ascontiguousarray(checkpoint.state.step, np.int64)
     texts = {
         "history": json.dumps(asdict(checkpoint.history)),
@@ -60,34 +77,44 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint.
+    """Read a checkpoint and verify its checksum.
+
+    Parameters
+    ----------
+    path : Path
+        The safetensors file.
+
+    Returns
+    -------
+    checkpoint : Checkpoint
+        The saved state.
 
     Raises
     ------
     DataError
-        If there is none, or the file is damaged or something else.
+        If the file does not exist, is damaged, or is not a checkpoint.
     """
     if not path.is_file():
-        raise DataError(f"{path} does not exist: there is no training to go on with; start one without --resume")
+        raise DataError(f"{path} does not exist, so there is no training to resume; start one without --resume")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             if (metadata.get("format"), metadata.get("version")) != (FORMAT, VERSION):
-                raise DataError(f"{path} is no checkpoint of version {VERSION}; start the training anew")
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no dictionary)
+                raise DataError(f"{path} is not a checkpoint of version {VERSION}; start the training again")
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dictionary)
         parameters, first, second = (_parameters(arrays, part) for part in ("parameters", "first", "second"))
         history = _history(json.loads(metadata["history"]))
         identity: dict[str, str] = json.loads(metadata["identity"])
         state = OptimizerState(arrays["step"], first, second)
         if _digest(arrays, metadata) != metadata["sha256"]:
-            raise ValueError("what it holds does not have its checksum")
+            raise ValueError("the content does not match its checksum")
         return Checkpoint(parameters, state, history, identity)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, ConfigurationError) as error:
-        raise DataError(f"{path} is damaged ({one_line(error)}); start the training anew") from error
+        raise DataError(f"{path} is damaged ({one_line(error)}); start the training again") from error
 
 
 def _digest(arrays: Mapping[str, npt.NDArray[Any]], texts: Mapping[str, str]) -> str:
-    # safetensors notices a header that does not fit; a changed weight, or a changed digit of the seed, nobody would.
+    # safetensors detects an inconsistent header, but not a changed weight or a changed digit of the seed.
     sha256 = hashlib.sha256(json.dumps([texts["history"], texts["identity"]]).encode())
     for name, array in sorted(arrays.items()):
         sha256.update(f"{name} {array.dtype} {array.shape}".encode())
@@ -95,8 +122,8 @@ def _digest(arrays: Mapping[str, npt.NDArray[Any]], texts: Mapping[str, str]) ->
     return sha256.hexdigest()
 
 
-def _named(part: str, parameters: Parameters) -> dict[str, FloatArray]:
-    # safetensors writes memory as it lies: an array that is not C-contiguous would come back with its entries mixed up.
+def _arrays_by_name(part: str, parameters: Parameters) -> dict[str, FloatArray]:
+    # safetensors writes the memory of an array as it is, so an array that is not C-contiguous would be scrambled.
     return {f"{part}.{name}": array for name, array in native(parameters)._asdict().items()}
 
 

@@ -1,4 +1,4 @@
-"""Training on images in a file, chunk by chunk: memory is bounded by the chunk, whatever the size of the file."""
+"""Training on images in a file, chunk by chunk, in memory that does not depend on the size of the file."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ CHUNK_IMAGES = 65_536
 
 
 class Chunk(NamedTuple):
-    """A part of an epoch: neighbouring images of the file.
+    """Consecutive images of a file, and the order in which an epoch trains on them.
 
     Attributes
     ----------
     start, stop : int
-        Where they are in the file.
+        The range of images in the file, ``stop`` excluded.
     order : ndarray of int64, shape (stop - start,)
-        In which order they are trained on, counted from ``start``.
+        A permutation of the images, counted from ``start``.
     """
 
     start: int
@@ -44,7 +44,7 @@ class Chunk(NamedTuple):
 
 
 @runtime_checkable
-class _Remembering(Contender, Protocol):
+class _StatefulContender(Contender, Protocol):
     def optimizer_state(self) -> OptimizerState: ...
 
     def restore(self, state: OptimizerState) -> None: ...
@@ -62,32 +62,35 @@ def train_from_file(
     validation: LabelledImages | None = None,
     callbacks: Iterable[Callback] = (),
 ) -> History:
-    """Train a contender by a recipe on images that stay in their file, but for two chunks of them.
+    """Train a contender by a recipe on images in a file, with at most two chunks of images in memory.
 
-    The next chunk is read while one is trained on. An epoch sees every image once, chunk by chunk in a shuffled order,
-    and the images of a chunk in a shuffled order. That is another order than :func:`nnkernels.train` has, unless all
-    images fit into one chunk: then the training is the same bit for bit. (The fused kernels may run on any number of
-    threads, the others need the same BLAS on the same number.) Images far apart in the file never share a batch, so a
-    file that is sorted by class should be shuffled first.
+    The next chunk is read while the contender trains on the current one. An epoch uses every image once: the chunks are
+    visited in random order, and the images within a chunk are shuffled. If all images fit into one chunk, the order and
+    the result are the same as with :func:`nnkernels.train`, bit for bit. (For kernels other than the fused ones, this
+    requires the same BLAS and number of threads.) Otherwise the order differs, and images that are far apart in the
+    file never share a batch. So a file that is sorted by class should be shuffled first.
 
-    The recipe's learning rates go over the whole epoch. Its one short batch comes where the file's last chunk does.
+    The learning rates of the recipe apply to the whole epoch. Its one short batch is at the end of the file's last
+    chunk.
 
     Parameters
     ----------
     contender : Contender
-        Prepared here, for each chunk anew; left open, so that its parameters can be had.
+        The contender to train. It is prepared anew for each chunk, and not closed, so that its parameters remain
+        available.
     images : ImageFile, str or PathLike
-        An IDX or ``.npy`` file, see :class:`nnkernels.ImageFile`: integers are pixels, which are scaled by 1/255;
-        floats and booleans are features, which are taken as they are.
+        An IDX or ``.npy`` file, see :class:`nnkernels.ImageFile`. Integers are pixels and are scaled by 1/255. Floats
+        and booleans are features and keep their values.
     labels : ndarray of integers, str or PathLike
-        Classes counted from 0, shape (N,); of a file they are read whole.
+        Class indices, shape (N,). A file of labels is read as a whole.
     recipe : Recipe
-    seed : int
-        Of the initial parameters and of the order.
+        Optimizer, batch size, epochs, learning rates and width of the hidden layer.
+    seed : int, default: 0
+        Seed of the initial parameters and of the order of the images.
     start : Parameters, optional
-        The initial parameters; else they are drawn by ``seed``, for ten classes.
-    chunk_images : int
-        Images that are in memory at a time, twice; rounded down to whole batches.
+        The initial parameters. By default they are drawn with ``seed``, for ten classes.
+    chunk_images : int, default: 65536
+        The number of images per chunk, rounded down to whole batches.
     validation : LabelledImages, optional
         Images in memory, evaluated after every epoch.
     callbacks : iterable of callables
@@ -95,78 +98,109 @@ def train_from_file(
 
     Returns
     -------
-    History
-        Of every epoch. The seconds include reading. Loss and error rate of the training images are NaN: to judge by
-        them, the whole file would have to be read again.
+    history : History
+        One record per epoch. The seconds include reading. Loss and error rate of the training images are NaN, because
+        their evaluation would read the whole file again.
 
     Raises
     ------
     DataError
-        If a file is missing or damaged, a pixel is outside of 0..255, or images, labels and network do not fit
-        together.
+        If a file is missing or damaged, a pixel is outside 0..255, or images, labels and network do not match.
     ConfigurationError
-        If no batch fits into a chunk, or the contender cannot carry the optimizer's memory from chunk to chunk.
+        If a batch does not fit into a chunk, or if the contender cannot carry the optimizer state from chunk to chunk.
 
     Warns
     -----
     UnscaledPixelsWarning
-        If float features look like pixels that are not scaled, or integers like features.
+        If float features look like unscaled pixels, or integers look like binary features.
     """
     file = images if isinstance(images, ImageFile) else ImageFile(images)
     y = labels if isinstance(labels, np.ndarray) else read_labels(labels)
     if start is None:
         start = initial_parameters(seed, file.inputs, recipe.hidden)
-    _check(file, y, start, contender, recipe)
+    _check_inputs(file, y, start, contender, recipe)
     step = chunk_starts(len(file), chunk_images, recipe.batch_size).step
     buffers = [np.empty((step, file.inputs), file.dtype) for _ in range(2)]
     history, callbacks = History(recipe, seed, len(file)), tuple(callbacks)
     params, state = start, None
     for epoch in range(recipe.epochs):
         chunks = epoch_chunks(seed, epoch, len(file), chunk_images, recipe.batch_size)
-        rest = recipe.learning_rates(epoch, len(file))
+        remaining_rates = recipe.learning_rates(epoch, len(file))
         started = time.perf_counter()
-        for chunk, X in _read_ahead(file, chunks, buffers):
+        for chunk, X in _prefetch(file, chunks, buffers):
             contender.prepare(params, LabelledImages(X, y[chunk.start : chunk.stop]), recipe)
-            if state is not None and isinstance(contender, _Remembering):
+            if state is not None and isinstance(contender, _StatefulContender):
                 contender.restore(state)
             batches = recipe.batches(len(X))
-            contender.advance(chunk.order, rest[:batches])
-            rest = rest[batches:]
+            contender.advance(chunk.order, remaining_rates[:batches])
+            remaining_rates = remaining_rates[batches:]
             params = contender.parameters()
-            state = contender.optimizer_state() if isinstance(contender, _Remembering) else None
+            state = contender.optimizer_state() if isinstance(contender, _StatefulContender) else None
         seconds = time.perf_counter() - started
-        held_out = evaluate(params, validation.X, validation.y) if validation is not None else ()
-        history.epochs.append(EpochRecord(epoch + 1, seconds, math.nan, math.nan, *held_out))
-        answers = [callback(history, contender) for callback in callbacks]  # each is called, whoever ends it
-        if any(answers):
+        validation_metrics = evaluate(params, validation.X, validation.y) if validation is not None else ()
+        history.epochs.append(EpochRecord(epoch + 1, seconds, math.nan, math.nan, *validation_metrics))
+        # Call every callback, even if one of them stops the training.
+        stop_requests = [callback(history, contender) for callback in callbacks]
+        if any(stop_requests):
             break
     return history
 
 
 def chunk_starts(images: int, chunk_images: int, batch_size: int) -> range:
-    """Return where the chunks of a file begin: each has as many whole batches as fit into ``chunk_images``.
+    """Return the first image of each chunk of a file.
 
-    So only the last chunk of the file may end in a short batch, and an epoch has as many batches as it has in memory.
+    A chunk has as many whole batches as fit into ``chunk_images``. So only the last chunk of the file can end in a
+    short batch, and an epoch has as many batches as with all images in memory.
+
+    Parameters
+    ----------
+    images : int
+        The number of images in the file.
+    chunk_images : int
+        The maximum number of images per chunk.
+    batch_size : int
+        Images per batch.
+
+    Returns
+    -------
+    starts : range
+        The indices of the first images. Its step is the number of images per chunk.
 
     Raises
     ------
     ConfigurationError
-        If not even one batch fits.
+        If a batch does not fit into a chunk.
     """
     if images <= chunk_images:
         return range(0, images, images)
     if chunk_images < batch_size:
         raise ConfigurationError(
-            f"a batch has {batch_size} images and a chunk {chunk_images}; let chunk_images be at least {batch_size}"
+            f"chunk_images is {chunk_images}, but a batch has {batch_size} images; "
+            f"set chunk_images to at least {batch_size}"
         )
     return range(0, images, chunk_images // batch_size * batch_size)
 
 
 def epoch_chunks(seed: int, epoch: int, images: int, chunk_images: int, batch_size: int) -> Iterator[Chunk]:
-    """Yield the chunks of an epoch (counted from 0) in the order in which they are trained on.
+    """Yield the chunks of an epoch in the order in which they are trained on.
 
-    One generator, seeded by seed and epoch, permutes the chunks, and then the images of each chunk when it comes. To
-    permute a single chunk takes nothing from the generator: then this is :func:`nnkernels.batch_order`.
+    One random generator, seeded with ``(seed, epoch)``, permutes the chunks, and then the images of each chunk.
+    Permuting a single chunk consumes no random numbers, so for a single chunk the order is that of
+    :func:`nnkernels.batch_order`.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the training.
+    epoch : int
+        The epoch, counted from 0.
+    images, chunk_images, batch_size : int
+        As in :func:`chunk_starts`.
+
+    Yields
+    ------
+    chunk : Chunk
+        A range of images and its order.
     """
     rng = np.random.default_rng((seed, epoch))
     starts = chunk_starts(images, chunk_images, batch_size)
@@ -176,38 +210,39 @@ def epoch_chunks(seed: int, epoch: int, images: int, chunk_images: int, batch_si
         yield Chunk(start, stop, rng.permutation(stop - start))
 
 
-def _read_ahead(
+def _prefetch(
     file: ImageFile, chunks: Iterable[Chunk], buffers: list[npt.NDArray[Any]]
 ) -> Iterator[tuple[Chunk, npt.NDArray[Any]]]:
-    # The images of a chunk are valid until the next is asked for: then the one after that is read into their memory,
-    # which costs no page faults any more, by a thread of its own. Of a file in the page cache that saves nothing to
-    # speak of (a tenth of the fastest training is reading); of one on a disk it saves a third of the time.
+    # Yields chunks with their images, and reads the next chunk in a thread meanwhile. Two buffers take turns, so that
+    # reading causes no page faults; the images of a chunk are valid until the next one is requested. If the file is in
+    # the page cache, this saves next to nothing (reading takes a tenth of the fastest training). For a file on disk,
+    # it saves a third of the time.
     with ThreadPoolExecutor(1, thread_name_prefix="nnkernels-reader") as reader:
         ahead: deque[tuple[Chunk, Future[npt.NDArray[Any]]]] = deque()
         for number, chunk in enumerate(chunks):
-            memory = buffers[number % 2][: chunk.stop - chunk.start]
-            ahead.append((chunk, reader.submit(file.read, chunk.start, chunk.stop, memory)))
+            buffer = buffers[number % 2][: chunk.stop - chunk.start]
+            ahead.append((chunk, reader.submit(file.read, chunk.start, chunk.stop, buffer)))
             if number:
-                now, images = ahead.popleft()
-                yield now, images.result()
-        now, images = ahead.popleft()
-        yield now, images.result()
+                current, images = ahead.popleft()
+                yield current, images.result()
+        current, images = ahead.popleft()
+        yield current, images.result()
 
 
-def _check(
+def _check_inputs(
     file: ImageFile, y: npt.NDArray[np.integer[Any]], start: Parameters, contender: Contender, recipe: Recipe
 ) -> None:
     if y.ndim != 1 or y.dtype.kind not in "iu":
-        raise DataError(f"labels are {y.dtype} of shape {y.shape}; expected integers (N,)")
+        raise DataError(f"labels have dtype {y.dtype} and shape {y.shape}; expected integers (N,)")
     if len(y) != len(file):
-        raise DataError(f"{file.path}: {len(file)} images, but there are {len(y)} labels")
+        raise DataError(f"{file.path}: has {len(file)} images, but there are {len(y)} labels")
     inputs, classes = len(start.W1), len(start.b2)
     if inputs != file.inputs:
-        raise DataError(f"{file.path}: images of {file.inputs} pixels; the network takes {inputs}")
-    if y.min() < 0 or y.max() >= classes:  # now, and not after half of the file
-        raise DataError(f"labels go from {y.min()} to {y.max()}; the network has the classes 0 to {classes - 1}")
-    if recipe.optimizer.name != "sgd" and not isinstance(contender, _Remembering):
+        raise DataError(f"{file.path}: images have {file.inputs} pixels; the network has {inputs} inputs")
+    if y.min() < 0 or y.max() >= classes:  # check now, rather than after training on half of the file
+        raise DataError(f"labels range from {y.min()} to {y.max()}; the network has the classes 0 to {classes - 1}")
+    if recipe.optimizer.name != "sgd" and not isinstance(contender, _StatefulContender):
         raise ConfigurationError(
-            f"{type(contender).__name__} cannot carry what {recipe.optimizer.name} remembers from one chunk to the "
-            f"next; train by sgd, or with one of {', '.join(kernels.names())}"
+            f"{type(contender).__name__} cannot carry the optimizer state of {recipe.optimizer.name} from one chunk to "
+            f"the next; train with sgd, or with one of {', '.join(kernels.names())}"
         )

@@ -1,72 +1,109 @@
-"""The package's own exceptions: each says what was wrong, where, and what to do about it."""
+"""The exceptions of the package. Every message says what was wrong, where, and what to do."""
 
 from __future__ import annotations
 
 
 def one_line(error: BaseException) -> str:
-    """Return the type and the message of an error in one line."""
+    """Return the type and message of an exception in one line.
+
+    Parameters
+    ----------
+    error : BaseException
+        The exception.
+
+    Returns
+    -------
+    text : str
+        ``Type: message``, with each run of whitespace replaced by a space.
+    """
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 class NNKernelsError(Exception):
-    """Base of every error that nnkernels raises on purpose."""
+    """Base class of all errors that nnkernels raises deliberately."""
 
 
 class DataError(NNKernelsError):
-    """A data file or array that is missing, damaged or of the wrong form."""
+    """A data file or array is missing, damaged or has the wrong form."""
 
 
 class ConfigurationError(NNKernelsError):
-    """An option, recipe or environment that cannot be carried out as asked."""
+    """An option, recipe or environment is invalid or cannot be used."""
 
 
 class UnknownNameError(ConfigurationError):
-    """A backend, contender, recipe or data set that nobody has registered."""
+    """A backend, contender, recipe or other name is not registered.
+
+    Parameters
+    ----------
+    kind : str
+        What the name stands for, such as ``backend``.
+    name : str
+        The unknown name.
+    known : tuple of str
+        The registered names.
+    """
 
     def __init__(self, kind: str, name: str, known: tuple[str, ...]) -> None:
-        super().__init__(f"unknown {kind} {name!r}; known are: {', '.join(known)}")
+        super().__init__(f"unknown {kind} {name!r}; expected one of: {', '.join(known)}")
 
 
 class MissingDependencyError(NNKernelsError):
-    """An optional package that the requested work needs is not installed."""
+    """A required optional package is not installed.
+
+    Parameters
+    ----------
+    what : str
+        What requires the package; the beginning of the message.
+    package : str
+        The missing package.
+    extra : str
+        The extra of nnkernels that installs it.
+    """
 
     def __init__(self, what: str, package: str, extra: str) -> None:
-        super().__init__(f"{what} needs {package}, which is not installed here: pip install 'nnkernels[{extra}]'")
+        super().__init__(f"{what} needs {package}, which is not installed: pip install 'nnkernels[{extra}]'")
 
 
 class InferenceOnlyError(ConfigurationError):
-    """A contender that only predicts was asked to train."""
+    """A contender that only supports inference was asked to train.
+
+    Parameters
+    ----------
+    name : str
+        The name of the contender.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name} runs a trained network and cannot train one: train with another contender, "
-            f"and prepare {name} with the parameters that it leaves"
+            f"{name} supports inference only: train with another contender, "
+            f"then pass its parameters to the prepare method of {name}"
         )
 
 
 class ContractError(NNKernelsError):
-    """A backend or contender that does not keep the contract of its seam."""
+    """A backend or contender does not implement its protocol."""
 
 
 class GateError(NNKernelsError):
-    """A contender whose training departs from the float64 oracle; it may not be timed."""
+    """The training of a contender deviates from the float64 reference, so the contender must not be timed."""
 
 
 class GradcheckError(NNKernelsError):
-    """A backward pass, softmax or update that a check found wrong, or a function that cannot be checked."""
+    """A check found an error in a backward pass, softmax or update, or the function cannot be checked."""
 
 
 class MeasurementError(NNKernelsError):
-    """A benchmark run that failed or that cannot be recorded."""
+    """A benchmark run failed or cannot be recorded."""
 
 
-class Interruption(NNKernelsError):  # noqa: N818  (it is no error)
-    """Ctrl-C in a long work that has nothing to show yet, or that can go on later."""
+class Interruption(NNKernelsError):  # noqa: N818  (not an error)
+    """Ctrl-C during a long computation that has no results yet, or that can be resumed."""
 
 
 class ReproducibilityWarning(UserWarning):
-    """A training that goes on where its last bits may differ from those of one that never stopped."""
+    """The last bits of a resumed training may differ from those of an uninterrupted one."""
 
 
 class ResultsError(NNKernelsError):
-    """A results folder that is empty, damaged or of an unknown version."""
+    """A results folder is empty, damaged or of an unknown version."""

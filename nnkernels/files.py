@@ -1,4 +1,4 @@
-"""Where the package lies, and writing files all or nothing."""
+"""The location of the package, and atomic writing of files."""
 
 from __future__ import annotations
 
@@ -12,15 +12,31 @@ from typing import Any
 
 PACKAGE = Path(__file__).resolve().parent
 
-# A list of numbers as `json` indents it. No string has a newline in it: JSON escapes them.
+# A list of numbers as `json` indents it. It cannot match inside a string, because JSON escapes newlines.
 _NUMBERS = re.compile(r"\[\n\s*([-+.\deE]+(?:,\n\s*[-+.\deE]+)*)\n\s*\]")
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary neighbour of ``path`` to be written, which then takes its place; an error leaves nothing.
+    """Yield a temporary path next to ``path``; when the block ends, the temporary file replaces ``path`` atomically.
 
-    The neighbour has the same suffix, because some writers choose their format by it.
+    If the block raises an exception, ``path`` stays unchanged and the temporary file is deleted. The temporary name has
+    the same suffix, because some writers choose their format by it.
+
+    Parameters
+    ----------
+    path : Path
+        The file to replace. Missing folders are created.
+
+    Yields
+    ------
+    temporary : Path
+        The path to write to.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{os.getpid()}.part.{path.name}")
@@ -32,17 +48,58 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file all or nothing: nobody ever sees half of it."""
+    """Write a file atomically: readers see either the old content or the new one.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Missing folders are created.
+    content : bytes
+        The new content.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8, all or nothing."""
+    """Write a text file in UTF-8, atomically.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Missing folders are created.
+    text : str
+        The new content. Newlines are written as they are.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
     write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file, indented, a list of numbers on one line, all or nothing; NaN and infinities are refused."""
+    """Write an indented JSON file, atomically, with each list of numbers on one line.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Missing folders are created.
+    value : object
+        Anything that the module ``json`` can serialise.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    ValueError
+        If ``value`` contains NaN or an infinity.
+    """
     indented = json.dumps(value, indent=1, allow_nan=False)
     write_text(path, _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", indented) + "\n")

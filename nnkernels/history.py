@@ -1,4 +1,4 @@
-"""The record of a training, an epoch each; in Keras' shape too, for whoever knows that."""
+"""The record of a training, one entry per evaluated epoch, also in the form of Keras' ``History``."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What is known at the end of an epoch; losses in nats, error rates as fractions of 1.
+    """Losses and error rates at the end of an epoch.
 
     Attributes
     ----------
     epoch : int
-        Epochs done, counted from 1.
+        The number of epochs done, counted from 1.
     seconds : float
-        Of the training alone since the record before, without any evaluation.
-    train_loss, train_error_rate : float
-        On all training images, with the parameters at the end of the epoch; NaN where they were too many to judge by.
+        Seconds of training since the previous record, without evaluation.
+    train_loss : float
+        Mean cross-entropy on all training images in nats, with the parameters at the end of the epoch. NaN if the
+        training images were too many to evaluate.
+    train_error_rate : float
+        Fraction of misclassified training images, 0 to 1, or NaN like ``train_loss``.
     validation_loss, validation_error_rate : float
-        On the images held out; NaN if there are none.
+        The same on the validation images; NaN if there are none.
     """
 
     epoch: int
@@ -38,15 +41,18 @@ class EpochRecord:
 
 @dataclass
 class History:
-    """What was trained, and the records of its evaluated epochs, in order.
+    """A training, and the records of its evaluated epochs.
 
     Attributes
     ----------
     recipe : Recipe
+        How the network is trained.
     seed : int
-        Of the initial parameters and of the order of the images.
+        Seed of the initial parameters and of the order of the images.
     images : int
-        Training images, seen once an epoch.
+        Number of training images. Each is used once per epoch.
+    epochs : list of EpochRecord
+        The evaluated epochs, in order.
     """
 
     recipe: Recipe
@@ -56,12 +62,12 @@ class History:
 
     @property
     def epochs_done(self) -> int:
-        """Epochs trained so far."""
+        """The number of epochs trained so far."""
         return self.epochs[-1].epoch if self.epochs else 0
 
     @property
     def seconds(self) -> float:
-        """Seconds of training so far, without any evaluation."""
+        """Training time so far in seconds, without evaluation."""
         return sum(record.seconds for record in self.epochs)
 
     @property
@@ -71,10 +77,11 @@ class History:
 
     @property
     def history(self) -> dict[str, list[float]]:
-        """``loss``, ``accuracy`` and, with validation images, ``val_loss``, ``val_accuracy``, as Keras names them.
+        """The losses and accuracies as a dictionary with Keras' names.
 
-        Keras averages loss and accuracy of the training images on the way, while the parameters still change; here
-        both are measured at the end of the epoch.
+        The keys are ``loss``, ``accuracy`` and, with validation images, ``val_loss`` and ``val_accuracy``. Keras
+        averages the training loss and accuracy over the batches of an epoch, while the parameters still change. Here
+        both are evaluated at the end of the epoch.
         """
         columns = {
             "loss": [record.train_loss for record in self.epochs],
@@ -82,17 +89,23 @@ class History:
         }
         validation_losses = [record.validation_loss for record in self.epochs]
         validation_accuracies = [1 - record.validation_error_rate for record in self.epochs]
-        if any(accuracy == accuracy for accuracy in validation_accuracies):  # NaN is not itself
+        if any(accuracy == accuracy for accuracy in validation_accuracies):  # false for NaN
             columns |= {"val_loss": validation_losses, "val_accuracy": validation_accuracies}
         return columns
 
     @property
     def params(self) -> dict[str, int]:
-        """``epochs``, and ``steps`` an epoch, as Keras names them."""
+        """The numbers of ``epochs``, and of ``steps`` per epoch, by Keras' names."""
         return {"epochs": self.recipe.epochs, "steps": self.recipe.batches(self.images)}
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row an evaluated epoch, ``elapsed_seconds`` added.
+        """Convert the history to a data frame.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            One row per evaluated epoch. The columns are the attributes of :class:`EpochRecord` and ``elapsed_seconds``,
+            the total time of training so far.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Ctrl-C in long work: the first asks to stop at the next good place, the second stops at once. And SIGTERM."""
+"""Ctrl-C: the first one requests a stop at the next suitable point, the second one stops at once. SIGTERM ends both."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from types import FrameType
 
 
 class StopRequest:
-    """Whether somebody asked to stop."""
+    """The state of a request to stop.
+
+    Attributes
+    ----------
+    asked : bool
+        Whether Ctrl-C was pressed.
+    """
 
     def __init__(self) -> None:
         self.asked = False
@@ -18,7 +24,15 @@ class StopRequest:
 
 @contextmanager
 def stop_request() -> Iterator[StopRequest]:
-    """Turn the first Ctrl-C of the block into a request; outside the main thread there is none to turn."""
+    """Turn the first Ctrl-C within the block into a request to stop; a second one raises KeyboardInterrupt.
+
+    Outside the main thread, where Python cannot handle signals, Ctrl-C is not intercepted.
+
+    Yields
+    ------
+    request : StopRequest
+        ``request.asked`` becomes True at the first Ctrl-C.
+    """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request

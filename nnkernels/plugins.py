@@ -1,4 +1,4 @@
-"""Backends and contenders of other packages, found through entry points."""
+"""Discovery of backends and contenders of other packages, through entry points."""
 
 from __future__ import annotations
 
@@ -11,18 +11,29 @@ CONTENDERS_GROUP = "nnkernels.contenders"
 
 
 def installed_plugins(group: str) -> dict[str, EntryPoint]:
-    """Return the entry points of a group by name; loads none of them.
+    """Return the entry points of a group by name, without loading them.
+
+    Parameters
+    ----------
+    group : str
+        ``KERNELS_GROUP`` or ``CONTENDERS_GROUP``.
+
+    Returns
+    -------
+    plugins : dict of str to EntryPoint
+        The entry points by name.
 
     Raises
     ------
     ContractError
-        If two packages offer the same name.
+        If two packages define the same name.
     """
     found: dict[str, EntryPoint] = {}
     for point in sorted(entry_points(group=group)):
         if point.name in found and found[point.name].value != point.value:
             raise ContractError(
-                f"two packages offer {point.name!r} in {group}: {found[point.name].value}, {point.value}"
+                f"two packages define {point.name!r} in {group}: {found[point.name].value}, {point.value}; "
+                "uninstall one of them"
             )
         found[point.name] = point
     return found

@@ -1,4 +1,4 @@
-"""Settings of the process, set for a while: threads of BLAS, Numba and PyTorch, and environment variables."""
+"""Temporary settings of the process: threads of BLAS, Numba and PyTorch, and environment variables."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from nnkernels.errors import ConfigurationError
 
 @contextmanager
 def kept_threads() -> Iterator[None]:
-    """Give BLAS, Numba and PyTorch their numbers of threads back afterwards, whatever was set in between."""
+    """Restore the numbers of threads of BLAS, Numba and PyTorch at the end of the block."""
     blas = [(library, library.num_threads) for library in _libraries().lib_controllers]
     others = {name: sys.modules[name].get_num_threads() for name in ("numba", "torch") if name in sys.modules}
     try:
         yield
     finally:
-        if "numba" not in others and (numba := sys.modules.get("numba")):  # imported in between
+        if "numba" not in others and (numba := sys.modules.get("numba")):  # imported within the block
             others["numba"] = numba.config.NUMBA_NUM_THREADS
         for name, threads in others.items():
             sys.modules[name].set_num_threads(threads)
@@ -30,19 +30,24 @@ def kept_threads() -> Iterator[None]:
 
 
 def limit_blas(threads: int) -> None:
-    """Limit BLAS (NumPy's, and SciPy's, which Numba calls) to that many threads, until it is set again.
+    """Set the number of threads of all loaded BLAS libraries: NumPy's, and SciPy's, which Numba calls.
+
+    Parameters
+    ----------
+    threads : int
+        The number of threads, for the whole process, until it is set again.
 
     Raises
     ------
     ConfigurationError
-        If it runs on another number.
+        If a library runs on another number of threads afterwards.
     """
     libraries = _libraries()
     libraries.limit(limits=threads, user_api="blas")
     for library in libraries.info():
         if library["user_api"] == "blas" and library["num_threads"] != threads:
             raise ConfigurationError(
-                f"{library['internal_api']} runs on {library['num_threads']} threads, not {threads}"
+                f"{library['internal_api']} runs on {library['num_threads']} threads instead of {threads}"
             )
 
 
@@ -54,19 +59,25 @@ def _libraries() -> ThreadpoolController:
 
 @lru_cache(maxsize=1)
 def _find_libraries(_modules: int) -> ThreadpoolController:
-    # To look through all that is loaded takes up to 14 ms, to set a number 30 us. Libraries come with modules.
+    # Searching the loaded libraries takes up to 14 ms, setting a number 30 us. So search again only after new imports.
     return ThreadpoolController()
 
 
 @contextmanager
 def environment_variables(**settings: str) -> Iterator[None]:
-    """Set environment variables, and give them their values of before back afterwards."""
-    found = {name: os.environ.get(name) for name in settings}
+    """Set environment variables within the block, and restore their previous values afterwards.
+
+    Parameters
+    ----------
+    **settings : str
+        The values by name.
+    """
+    previous = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
     try:
         yield
     finally:
-        for name, value in found.items():
+        for name, value in previous.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value

@@ -1,11 +1,10 @@
-"""Means with Student's 95 % intervals, where the unit is the process, the seed, or the run.
+"""Means with Student's 95 % intervals. The independent samples are processes, seeds or runs.
 
-Values of one process share whatever that process was dealt: where its memory lies, who its neighbours were. They are
-reduced to one value a process, and the interval is over those. To resample the values within a process as well, as a
-cluster bootstrap does, would count their noise twice, because the processes' values hold it already.
+Values from one process share its conditions, such as its memory layout and the load on its neighbours. So they are
+reduced to one value per process, and the interval is computed over those. Resampling the values within a process as
+well, as in a cluster bootstrap, would count their noise twice, because the variance between processes includes it.
 
-``tests/test_statistics.py`` shows by simulation how often the intervals cover the truth; ``bench/README.md`` has the
-figures.
+``tests/test_statistics.py`` measures the coverage of the intervals by simulation; ``bench/README.md`` has the results.
 
 References
 ----------
@@ -33,10 +32,12 @@ class Estimate:
 
     Attributes
     ----------
+    value : float
+        The estimate.
     low, high : float
-        NaN where a single process was measured: it says nothing of the next one.
+        The ends of the interval. NaN if there is only one sample, which says nothing about the variance.
     samples : int
-        Processes, seeds, or runs.
+        The number of processes, seeds or runs.
     """
 
     value: float
@@ -45,34 +46,46 @@ class Estimate:
     samples: int
 
     def exp(self) -> Estimate:
-        """Return the estimate of a logarithm as one of the number itself."""
+        """Convert the estimate of a logarithm to one of the number itself.
+
+        Returns
+        -------
+        estimate : Estimate
+            Value and ends of the interval are the exponentials of the present ones.
+        """
         return Estimate(float(np.exp(self.value)), float(np.exp(self.low)), float(np.exp(self.high)), self.samples)
 
 
 def student(values: npt.ArrayLike) -> Estimate:
-    """Return the mean of independent values with Student's interval.
+    """Return the mean of independent values, with Student's interval.
 
-    Give logarithms of what is positive (seconds, ratios), and take :meth:`Estimate.exp` of the answer.
-
-    Parameters
-    ----------
-    values : array_like of float, shape (n,)
-        One a process, a seed, or a run; at least one.
-    """
-    of_each = np.asarray(values, np.float64)
-    return _estimate(float(of_each.mean()), float(students_margin(of_each)), len(of_each))
-
-
-def students_margin(values: Floats) -> Floats:
-    """Return half the widths of Student's intervals of means over the last axis.
+    For positive quantities, such as seconds and ratios, pass logarithms and apply :meth:`Estimate.exp` to the result.
 
     Parameters
     ----------
-    values : ndarray of float, shape (..., n)
+    values : array-like of float, shape (n,)
+        At least one value; one per process, seed or run.
 
     Returns
     -------
-    ndarray of float, shape (...)
+    estimate : Estimate
+        The mean and its interval.
+    """
+    sample = np.asarray(values, np.float64)
+    return _estimate(float(sample.mean()), float(student_margin(sample)), len(sample))
+
+
+def student_margin(values: Floats) -> Floats:
+    """Return the half-widths of Student's intervals of the means over the last axis.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (..., n)
+        Independent samples along the last axis.
+
+    Returns
+    -------
+    margins : ndarray of float64, shape (...)
         NaN if n is 1.
     """
     count = values.shape[-1]
@@ -80,53 +93,59 @@ def students_margin(values: Floats) -> Floats:
 
 
 def welch(values: npt.ArrayLike, others: npt.ArrayLike) -> Estimate:
-    """Return the difference of the means of two independent samples, with Welch's interval.
+    """Return the difference between the means of two independent samples, with Welch's interval.
 
-    Its degrees of freedom are Satterthwaite's.
+    The degrees of freedom are Satterthwaite's approximation.
 
     Parameters
     ----------
-    values, others : array_like of float, shapes (n,) and (m,)
-        At least one each. If one of them has a single value, there is no interval.
+    values, others : array-like of float, shapes (n,) and (m,)
+        At least one value each. If either has only one, the ends of the interval are NaN.
 
     Returns
     -------
-    Estimate
-        Of ``values`` less ``others``; its samples are the fewer of the two.
+    estimate : Estimate
+        The mean of ``values`` minus that of ``others``. Its ``samples`` is the smaller of n and m.
+
+    References
+    ----------
+    B. L. Welch, Biometrika 34(1-2), 1947, and F. E. Satterthwaite, Biometrics Bulletin 2(6), 1946; see the module.
     """
     first, second = (np.asarray(sample, np.float64) for sample in (values, others))
     fewer = min(len(first), len(second))
-    parts = [float(_variance_of_mean(sample)) for sample in (first, second)]
-    variance = sum(parts)
-    # Without any noise they do not matter; without an interval there are none.
-    freedom = fewer - 1.0
-    if variance > 0:
-        squares = sum(part**2 / (len(sample) - 1) for part, sample in zip(parts, (first, second), strict=True))
-        freedom = variance**2 / squares
-    return _estimate(float(first.mean() - second.mean()), _quantile(freedom) * variance**0.5, fewer)
+    variances = [float(_variance_of_mean(sample)) for sample in (first, second)]
+    total = sum(variances)
+    # With no variance at all, the degrees of freedom do not matter. With a NaN variance there is no interval.
+    degrees_of_freedom = fewer - 1.0
+    if total > 0:
+        squares = sum(
+            variance**2 / (len(sample) - 1) for variance, sample in zip(variances, (first, second), strict=True)
+        )
+        degrees_of_freedom = total**2 / squares
+    return _estimate(float(first.mean() - second.mean()), _quantile(degrees_of_freedom) * total**0.5, fewer)
 
 
 def interquartile_mean(values: npt.ArrayLike) -> Floats:
     """Return the mean of the middle half of the values of each process.
 
-    It is nearly as robust as the median against a few disturbed values, and less noisy: on the recorded runs its
-    intervals are narrower by some 4 %. Where a quarter of the values is no whole number, the outermost ones that are
-    left count in part.
+    It is nearly as robust as the median to a few disturbed values, and less noisy: on the recorded runs its intervals
+    are about 4 % narrower. If a quarter of the number of values is not an integer, the outermost remaining values have
+    fractional weights.
 
     Parameters
     ----------
-    values : array_like of float, shape (..., n)
-        NaN is left out.
+    values : array-like of float, shape (..., n)
+        Values of a process along the last axis. NaN is ignored.
 
     Returns
     -------
-    ndarray of float, shape (...)
-        NaN where there is no value.
+    means : ndarray of float64, shape (...)
+        NaN where all values are NaN.
     """
-    ordered = np.sort(np.asarray(values, np.float64), axis=-1)  # NaN comes last
+    ordered = np.sort(np.asarray(values, np.float64), axis=-1)  # sorts NaN to the end
     count = np.count_nonzero(~np.isnan(ordered), axis=-1, keepdims=True)
-    place = np.arange(ordered.shape[-1])
-    weights = np.clip(np.minimum(place + 1, 0.75 * count) - np.maximum(place, 0.25 * count), 0.0, None)
+    position = np.arange(ordered.shape[-1])
+    weights = np.clip(np.minimum(position + 1, 0.75 * count) - np.maximum(position, 0.25 * count), 0.0, None)
     totals = np.nansum(weights * ordered, axis=-1)
     means = np.full_like(totals, np.nan)
     np.divide(totals, weights.sum(axis=-1), where=count[..., 0] > 0, out=means)
@@ -134,7 +153,18 @@ def interquartile_mean(values: npt.ArrayLike) -> Floats:
 
 
 def of_processes(processes: Iterable[npt.ArrayLike]) -> Floats:
-    """Return one value a process, the interquartile mean of its own; a process without any value is left out."""
+    """Reduce the values of each process to their interquartile mean.
+
+    Parameters
+    ----------
+    processes : iterable of array-like of float
+        The values of each process, of any shape. NaN is ignored.
+
+    Returns
+    -------
+    means : ndarray of float64, shape (n,)
+        One value per process that has a value.
+    """
     reduced = np.array([interquartile_mean(np.ravel(np.asarray(values))) for values in processes], np.float64)
     return reduced[~np.isnan(reduced)]
 
@@ -146,10 +176,10 @@ def _variance_of_mean(values: Floats) -> Floats:
     return np.asarray(values.var(axis=-1, ddof=1) / count)
 
 
-def _quantile(freedom: float) -> float:
+def _quantile(degrees_of_freedom: float) -> float:
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
+    return float(stdtrit(degrees_of_freedom, (1 + CONFIDENCE) / 2))
 
 
 def _estimate(value: float, margin: float, count: int) -> Estimate:

@@ -1,4 +1,4 @@
-"""The one training loop: it drives any contender, epoch by epoch, and keeps the history."""
+"""The training loop for all contenders, and the evaluation of parameters."""
 
 from __future__ import annotations
 
@@ -19,65 +19,106 @@ from nnkernels.parameters import FloatArray, Parameters, initial_parameters, nat
 from nnkernels.recipes import Recipe
 from nnkernels.transforms import as_features
 
-EVALUATION_BATCH = 2048  # images at a time: their features stay in the cache
+EVALUATION_BATCH = 2048  # images per forward pass: their features fit into the cache
 
-# Called after every evaluated epoch; whatever is true ends the training there.
+# Called after every evaluated epoch. A true result stops the training.
 Callback = Callable[[History, Contender], object]
 
 
 def batch_order(seed: int, epoch: int, images: int) -> npt.NDArray[np.int64]:
-    """Return the permutation of the images in an epoch (counted from 0): the same for every contender."""
+    """Return the order of the training images in an epoch. It is the same for every contender.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the training.
+    epoch : int
+        The epoch, counted from 0.
+    images : int
+        The number of training images.
+
+    Returns
+    -------
+    order : ndarray of int64, shape (images,)
+        A permutation of the image indices.
+    """
     return np.random.default_rng((seed, epoch)).permutation(images)
 
 
 def evaluate(
     params: Parameters, X: npt.NDArray[Any], y: npt.NDArray[np.integer[Any]], backend: Backend | None = None
 ) -> tuple[float, float]:
-    """Return the mean cross-entropy (nats) and the error rate of parameters on images.
+    """Return the mean cross-entropy and the error rate of parameters on images.
 
     Parameters
     ----------
     params : Parameters
+        The parameters of the network.
     X : array-like, shape (N, D)
-        Integers are pixels, floats are features; see :func:`nnkernels.transforms.as_images`.
+        Integers are pixels and floats are features, see :func:`nnkernels.transforms.as_images`.
     y : ndarray of integers, shape (N,)
+        Class indices.
     backend : Backend, optional
-        Whose forward pass and loss judge. The reference kernels unless it is given, so that a difference between
-        contenders lies in the training alone; another network's mathematics must be judged by its own.
+        The backend whose forward pass and loss are used. By default these are the reference kernels, so that
+        differences between contenders come from the training alone. A network with other mathematics needs its own
+        backend.
+
+    Returns
+    -------
+    loss : float
+        Mean cross-entropy in nats.
+    error_rate : float
+        Fraction of misclassified images, 0 to 1.
 
     Raises
     ------
     DataError
-        If there is no image to judge by.
+        If there are no images.
     """
     if len(X) == 0:
         raise DataError("there are no images to evaluate on")
     judge = backend or kernels.load("numpy")
     y = np.ascontiguousarray(y, y.dtype.newbyteorder("="))
     total_loss, wrong = 0.0, 0
-    for part, activations in _forward_in_parts(judge, params, X):
+    for batch, activations in _forward_in_batches(judge, params, X):
         logits = activations.logits
-        total_loss += float(judge.loss(logits, y[part])) * len(logits)  # somebody's own may be of NumPy's float32
-        wrong += int(np.count_nonzero(logits.argmax(axis=1) != y[part]))
+        total_loss += float(judge.loss(logits, y[batch])) * len(logits)  # a user's loss may return NumPy's float32
+        wrong += int(np.count_nonzero(logits.argmax(axis=1) != y[batch]))
     return total_loss / len(X), wrong / len(X)
 
 
 def probabilities(backend: Backend, params: Parameters, X: npt.NDArray[Any]) -> FloatArray:
-    """Return the probabilities (N, C) that a backend's forward pass gives images (N, D).
+    """Return the class probabilities of images, computed by a backend's forward pass.
 
-    Memory beyond the result is that of :data:`EVALUATION_BATCH` images.
+    Apart from the result, the memory needed is that of :data:`EVALUATION_BATCH` images.
+
+    Parameters
+    ----------
+    backend : Backend
+        The backend that computes the forward pass.
+    params : Parameters
+        The parameters of the network.
+    X : array-like, shape (N, D)
+        Integers are pixels and floats are features, see :func:`nnkernels.transforms.as_images`.
+
+    Returns
+    -------
+    probs : ndarray, shape (N, C)
+        Probabilities in the dtype of the parameters.
     """
     probs = np.empty((len(X), len(params.b2)), params.W1.dtype)
-    for part, activations in _forward_in_parts(backend, params, X):
-        probs[part] = activations.probs
+    for batch, activations in _forward_in_batches(backend, params, X):
+        probs[batch] = activations.probs
     return probs
 
 
-def _forward_in_parts(backend: Backend, params: Parameters, X: npt.NDArray[Any]) -> Iterator[tuple[slice, Activations]]:
+def _forward_in_batches(
+    backend: Backend, params: Parameters, X: npt.NDArray[Any]
+) -> Iterator[tuple[slice, Activations]]:
     params = native(params)
     for start in range(0, len(X), EVALUATION_BATCH):
-        part = slice(start, start + EVALUATION_BATCH)
-        yield part, backend.forward(params, as_features(X[part], params.W1.dtype))
+        batch = slice(start, start + EVALUATION_BATCH)
+        yield batch, backend.forward(params, as_features(X[batch], params.W1.dtype))
 
 
 def train(
@@ -92,37 +133,40 @@ def train(
     evaluate_every: int = 1,
     judge: Backend | None = None,
 ) -> History:
-    """Train a contender by a recipe, from the parameters and in the batch order that ``seed`` gives.
+    """Train a contender by a recipe, with the initial parameters and the batch order that ``seed`` determines.
 
     Parameters
     ----------
     contender : Contender
-        Prepared here; left open, so that its parameters can be had.
+        The contender to train. It is prepared here, and not closed, so that its parameters remain available.
     data : LabelledImages
-        What is learnt: ``dataset.training``.
+        The training images, such as ``dataset.training``.
     recipe : Recipe
-    seed : int
+        Optimizer, batch size, epochs, learning rates and width of the hidden layer.
+    seed : int, default: 0
+        Seed of the initial parameters and of the order of the images.
     start : Parameters, optional
-        The initial parameters; else they are drawn by ``seed``, for ten classes.
+        The initial parameters. By default they are drawn with ``seed``, for ten classes.
     validation : LabelledImages, optional
-        Images held out, evaluated beside ``data``. To choose hyper-parameters, take those of
-        ``dataset.validation_split()``: the test images are for the report alone.
+        Held-out images, evaluated together with ``data``. To choose hyperparameters, use those of
+        ``dataset.validation_split()``, because the test images are reserved for the final report.
     callbacks : iterable of callables
-        Each is called with the history so far and the contender after every evaluated epoch, and ends the training
-        by returning something true.
-    evaluate_every : int
-        Epochs from one evaluation to the next; the last epoch is always evaluated, and 0 evaluates no other.
+        Each is called as ``callback(history, contender)`` after every evaluated epoch. If one returns a true value, the
+        training stops.
+    evaluate_every : int, default: 1
+        The number of epochs between evaluations. The last epoch is always evaluated; 0 evaluates only that one.
     judge : Backend, optional
-        See :func:`evaluate`.
+        The backend that evaluates, see :func:`evaluate`.
 
     Returns
     -------
-    History
+    history : History
+        The records of the evaluated epochs.
 
     Raises
     ------
     DataError
-        If there is no image to learn from.
+        If there are no training images.
     """
     if start is None:
         start = initial_parameters(seed, data.X.shape[1], recipe.hidden)
@@ -149,21 +193,43 @@ def go_on(
     evaluate_every: int = 1,
     judge: Backend | None = None,
 ) -> History:
-    """Train a prepared contender from where ``history`` ends to the end of its recipe; the history grows in place.
+    """Train a prepared contender from the end of ``history`` to the end of its recipe.
 
-    Order and learning rates of an epoch depend on nothing but recipe, seed and the epoch's number, so a training that
-    goes on from a checkpoint is the training that was never interrupted. See :func:`train` for the other arguments.
+    The order of the images and the learning rates of an epoch depend only on the recipe, the seed and the number of the
+    epoch. So a training that resumes from a checkpoint takes the same steps as an uninterrupted one.
+
+    Parameters
+    ----------
+    contender : Contender
+        Prepared with the parameters, and in the optimizer state, at the end of ``history``.
+    data : LabelledImages
+        The training images.
+    history : History
+        The training so far. New records are appended in place.
+    validation : LabelledImages, optional
+        Held-out images, as in :func:`train`.
+    callbacks : iterable of callables
+        As in :func:`train`.
+    evaluate_every : int, default: 1
+        The number of epochs between evaluations, as in :func:`train`.
+    judge : Backend, optional
+        The backend that evaluates, see :func:`evaluate`.
+
+    Returns
+    -------
+    history : History
+        The given history.
 
     Raises
     ------
     DataError
-        If there is no image to learn from, or another number than the history was on.
+        If there are no training images, or if their number differs from ``history.images``.
     """
     recipe, images = history.recipe, len(data.X)
     if images == 0:
         raise DataError("there are no training images")
     if images != history.images:
-        raise DataError(f"the training to go on with was on {history.images} images; these are {images}")
+        raise DataError(f"the training to resume used {history.images} images, but data has {images}")
     callbacks = tuple(callbacks)
     seconds = 0.0
     for epoch in range(history.epochs_done, recipe.epochs):
@@ -174,11 +240,12 @@ def go_on(
         done = epoch + 1
         if done == recipe.epochs or (evaluate_every and done % evaluate_every == 0):
             params = contender.parameters()
-            learnt = evaluate(params, data.X, data.y, judge)
-            held_out = evaluate(params, validation.X, validation.y, judge) if validation is not None else ()
-            history.epochs.append(EpochRecord(done, seconds, *learnt, *held_out))
+            train_metrics = evaluate(params, data.X, data.y, judge)
+            validation_metrics = evaluate(params, validation.X, validation.y, judge) if validation is not None else ()
+            history.epochs.append(EpochRecord(done, seconds, *train_metrics, *validation_metrics))
             seconds = 0.0
-            answers = [callback(history, contender) for callback in callbacks]  # each is called, whoever ends it
-            if any(answers):
+            # Call every callback, even if one of them stops the training.
+            stop_requests = [callback(history, contender) for callback in callbacks]
+            if any(stop_requests):
                 break
     return history

@@ -424,7 +424,7 @@ def test_interleaved_runs_of_each_process_have_setup_caches_of_their_own() -> No
 
 
 def test_what_cannot_be_planned() -> None:
-    with pytest.raises(UnknownNameError, match="known are: quick, headline, standard, full"):
+    with pytest.raises(UnknownNameError, match="expected one of: quick, headline, standard, full"):
         profile("huge")
     for threads in (["2"], ["1", "many"]):
         with pytest.raises(ConfigurationError, match="expected 1, all or 1,all"):

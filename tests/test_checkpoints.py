@@ -383,7 +383,7 @@ def test_a_loaded_checkpoint_does_not_hang_on_its_file(path, checkpoint):
 
 
 def test_no_file_is_said_with_what_to_do(path):
-    with pytest.raises(DataError, match="does not exist: there is no training to go on with"):
+    with pytest.raises(DataError, match="does not exist, so there is no training to resume"):
         load_checkpoint(path)
 
 
@@ -399,7 +399,7 @@ def test_a_folder_is_no_checkpoint(tmp_path):
 )
 def test_another_kind_of_file_is_refused(path, content):
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"checkpoint\.safetensors is damaged \(.*\); start the training anew"):
+    with pytest.raises(DataError, match=r"checkpoint\.safetensors is damaged \(.*\); start the training again"):
         load_checkpoint(path)
 
 
@@ -416,7 +416,7 @@ def test_another_kind_of_file_is_refused(path, content):
 )
 def test_other_safetensors_are_told_from_damaged_ones(path, metadata):
     save_file({"W1": np.zeros((3, 2), np.float32)}, path, metadata)
-    with pytest.raises(DataError, match="is no checkpoint of version 1"):
+    with pytest.raises(DataError, match="is not a checkpoint of version 1"):
         load_checkpoint(path)
 
 
@@ -440,7 +440,7 @@ def test_a_byte_changed_anywhere_is_noticed(path, checkpoint, step):
         damaged = bytearray(whole)
         damaged[place] ^= 1 << place % 8
         path.write_bytes(damaged)
-        with pytest.raises(DataError, match="start the training anew"):
+        with pytest.raises(DataError, match="start the training again"):
             load_checkpoint(path)
 
 

@@ -74,7 +74,7 @@ def test_one_chunk_has_the_order_of_a_training_in_memory(chunk_images):
 )
 def test_an_epoch_sees_every_image_once_in_as_many_batches_as_in_memory(images, chunk_images, batch_size, seed, epoch):
     if chunk_images < min(batch_size, images):
-        with pytest.raises(ConfigurationError, match=f"let chunk_images be at least {batch_size}"):
+        with pytest.raises(ConfigurationError, match=f"set chunk_images to at least {batch_size}"):
             chunk_starts(images, chunk_images, batch_size)
         return
     recipe = Recipe("test", batch_size=batch_size)
@@ -209,7 +209,7 @@ def test_who_cannot_carry_the_memory_of_an_optimizer_trains_by_sgd_alone(stored)
     train_from_file(Forgetful(), *stored, RECIPE, chunk_images=1000)
     for optimizer in ("momentum", "adam"):
         recorder = Forgetful()
-        with pytest.raises(ConfigurationError, match=f"Forgetful cannot carry what {optimizer} remembers"):
+        with pytest.raises(ConfigurationError, match=f"Forgetful cannot carry the optimizer state of {optimizer}"):
             train_from_file(recorder, *stored, RECIPE.with_changes(optimizer=Optimizer(optimizer)))
         assert not hasattr(recorder, "prepared")
 
@@ -218,10 +218,10 @@ def test_who_cannot_carry_the_memory_of_an_optimizer_trains_by_sgd_alone(stored)
     ("labels", "match"),
     [
         (np.zeros(2303, int), "2304 images, but there are 2303 labels"),
-        (np.zeros((2304, 10), int), r"labels are int64 of shape \(2304, 10\)"),
-        (np.zeros(2304), "labels are float64"),
-        (np.append(np.zeros(2303, int), 10), "labels go from 0 to 10; the network has the classes 0 to 9"),
-        (np.append(np.zeros(2303, int), -1), "labels go from -1 to 0"),
+        (np.zeros((2304, 10), int), r"labels have dtype int64 and shape \(2304, 10\)"),
+        (np.zeros(2304), "labels have dtype float64"),
+        (np.append(np.zeros(2303, int), 10), "labels range from 0 to 10; the network has the classes 0 to 9"),
+        (np.append(np.zeros(2303, int), -1), "labels range from -1 to 0"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused_before_anything_is_trained(stored, labels, match):
@@ -232,12 +232,12 @@ def test_labels_that_do_not_fit_are_refused_before_anything_is_trained(stored, l
 
 
 def test_a_network_for_other_images_is_refused(stored):
-    with pytest.raises(DataError, match="images of 784 pixels; the network takes 100"):
+    with pytest.raises(DataError, match="images have 784 pixels; the network has 100 inputs"):
         train_from_file(Copier(), *stored, RECIPE, start=initial_parameters(0, 100))
 
 
 def test_a_batch_larger_than_a_chunk_is_refused(stored):
-    with pytest.raises(ConfigurationError, match="a batch has 2000 images and a chunk 1000"):
+    with pytest.raises(ConfigurationError, match="chunk_images is 1000, but a batch has 2000 images"):
         train_from_file(Copier(), *stored, RECIPE.with_changes(batch_size=2000), chunk_images=1000)
 
 
@@ -249,7 +249,7 @@ def test_a_file_that_is_cut_while_it_is_read_is_said(stored):
             with images.open("r+b") as stream:
                 stream.truncate(1000)
 
-    with pytest.raises(DataError, match="it was longer when it was opened"):
+    with pytest.raises(DataError, match="it was truncated after it had been opened"):
         train_from_file(Cutter(), images, labels, RECIPE.with_changes(epochs=4), chunk_images=320)
 
 

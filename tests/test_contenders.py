@@ -296,7 +296,7 @@ def test_close_is_safe_at_any_time(name, start, data):
 
 @pytest.mark.parametrize("look_up", [contenders.create, contenders.entry, contenders.is_installed])
 def test_unknown_contender_is_named_with_those_that_are_known(look_up):
-    with pytest.raises(UnknownNameError, match=r"unknown contender 'pytorhc'; known are: numpy, "):
+    with pytest.raises(UnknownNameError, match=r"unknown contender 'pytorhc'; expected one of: numpy, "):
         look_up("pytorhc")
 
 

@@ -133,7 +133,7 @@ ZIPPED = gzip.compress(idx_bytes(np.random.default_rng(0).integers(0, 256, (99, 
 BROKEN_IDX = {
     "empty": (b"", "0 bytes long"),
     "three bytes": (b"\0\0\x08", "3 bytes long"),
-    "ends within the header": (WHOLE[:10], "ends within its header"),
+    "ends within the header": (WHOLE[:10], "truncated within its header"),
     "no values": (WHOLE[:16], "truncated, 0 of the 2352 bytes"),
     "one byte short": (WHOLE[:-1], "truncated, 2351 of the 2352 bytes"),
     "one byte long": (WHOLE + b"\0", "longer than the 2352 bytes"),
@@ -254,7 +254,7 @@ def test_folder_with_a_damaged_file_names_it(idx_folder, stem):
         (STEMS[0], np.zeros((12, 27, 28), np.uint8), "27 x 28 pixels"),
         (STEMS[0], np.zeros((11, 28, 28), np.uint8), "11 training images but 12 training labels"),
         (STEMS[3], np.zeros(6, np.uint8), "5 test images but 6 test labels"),
-        (STEMS[1], np.array([0, 10] * 6, np.uint8), "training label 1 is 10; expected 0 to 9"),
+        (STEMS[1], np.array([0, 10] * 6, np.uint8), "training label 1 is 10; expected a class from 0 to 9"),
         (STEMS[3], np.array([0, 1, 2, 3, 255], np.uint8), "test label 4 is 255"),
     ],
 )
@@ -320,7 +320,7 @@ BROKEN_NPZ = {
     "truncated": (GOOD[: len(GOOD) // 2], None),
     "end missing": (GOOD[:-10], None),
     "checksum wrong": (GOOD[:600] + bytes([GOOD[600] ^ 1]) + GOOD[601:], None),
-    "no arrays": (b"PK\x05\x06" + bytes(18), "lacks x_train"),
+    "no arrays": (b"PK\x05\x06" + bytes(18), "has no array x_train"),
     "members that are no arrays": (npz_of_members(b"hello"), None),
     "empty members": (npz_of_members(b""), None),
     "header that is no Python": (npz_of_members(npy_bytes("{'descr': '|u1', (((")), None),
@@ -341,16 +341,19 @@ BROKEN_NPZ = {
     "unknown compression": (changed(10, 99), None),
     "unknown version of zip": (changed(6, 99), None),
     "single .npy": (single_npy(), "a single .npy array"),
-    "image of floats": (with_array("x_train", np.zeros((12, 28, 28))), "images are float64"),
+    "image of floats": (with_array("x_train", np.zeros((12, 28, 28))), "images have dtype float64"),
     "images of another size": (with_array("x_test", np.zeros((5, 32, 32), np.uint8)), r"\(5, 32, 32\)"),
     "a number for images": (with_array("x_train", np.uint8(3)), r"shape \(\)"),
-    "labels of floats": (with_array("y_train", np.zeros(12)), "labels are float64"),
-    "one-hot labels": (with_array("y_train", np.zeros((12, 10), np.uint8)), r"labels are uint8 of shape \(12, 10\)"),
+    "labels of floats": (with_array("y_train", np.zeros(12)), "labels have dtype float64"),
+    "one-hot labels": (
+        with_array("y_train", np.zeros((12, 10), np.uint8)),
+        r"labels have dtype uint8 and shape \(12, 10\)",
+    ),
     "a number for labels": (with_array("y_train", np.uint8(3)), r"shape \(\)"),
-    "label 10": (with_array("y_train", np.full(12, 10)), "labels go from 10 to 10"),
-    "label -1": (with_array("y_test", np.array([0, 1, -1, 2, 3])), "labels go from -1 to 3"),
+    "label 10": (with_array("y_train", np.full(12, 10)), "labels range from 10 to 10"),
+    "label -1": (with_array("y_test", np.array([0, 1, -1, 2, 3])), "labels range from -1 to 3"),
     # Which a cast to bytes would make a good label.
-    "label 256": (with_array("y_test", np.array([0, 1, 256, 2, 3])), "labels go from 0 to 256"),
+    "label 256": (with_array("y_test", np.array([0, 1, 256, 2, 3])), "labels range from 0 to 256"),
     "fewer labels than images": (with_array("y_test", np.zeros(4, np.uint8)), "5 test images but 4 test labels"),
     "no test images": (
         npz_bytes((*random_arrays()[:2], np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8))),
@@ -369,7 +372,7 @@ def test_broken_npz_is_refused_by_name(tmp_path, case):
 def test_npz_without_an_array_says_which(tmp_path, key):
     arrays = {name: array for name, array in zip(KEYS, random_arrays(), strict=True) if name != key}
     np.savez(tmp_path / "file.npz", **arrays)
-    assert_refused(read_npz, tmp_path / "file.npz", f"lacks {key}")
+    assert_refused(read_npz, tmp_path / "file.npz", f"has no array {key}")
 
 
 class Trap:
@@ -441,10 +444,10 @@ def test_arrays_of_a_dataset_cannot_be_written():
 @pytest.mark.parametrize(
     ("position", "values", "match"),
     [
-        (0, np.zeros((12, 784), np.float32), "training images are float32"),
-        (0, np.zeros((12, 28, 28), np.uint8), r"training images are uint8 of shape \(12, 28, 28\)"),
+        (0, np.zeros((12, 784), np.float32), "training images have dtype float32"),
+        (0, np.zeros((12, 28, 28), np.uint8), r"training images have dtype uint8 and shape \(12, 28, 28\)"),
         (2, np.zeros((5, 783), np.uint8), "test images"),
-        (1, np.zeros(12, np.int64), "training labels are int64"),
+        (1, np.zeros(12, np.int64), "training labels have dtype int64"),
         (3, np.zeros((5, 1), np.uint8), "test labels"),
         (3, np.zeros(4, np.uint8), "5 test images but 4 test labels"),
         (1, np.full(12, 10, np.uint8), "training label 0 is 10"),
@@ -763,15 +766,15 @@ def test_csv_columns_may_stand_in_any_order(small_digits, tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda frame: frame.drop(columns="pixel7"), "lacks the column pixel7"),
-        (lambda frame: frame.assign(extra=1), "unexpected column extra"),
+        (lambda frame: frame.drop(columns="pixel7"), "the column pixel7 is missing"),
+        (lambda frame: frame.assign(extra=1), "the column extra is unexpected"),
         (lambda frame: frame.assign(label=12), "image 0 has the label 12"),
         (lambda frame: frame.assign(label=-1), "image 0 has the label -1"),
         (lambda frame: frame.assign(pixel3=[0, 256] + [0] * 8), "image 1 has the pixel 256"),
         (lambda frame: frame.assign(pixel3=[0, 0, 0.5] + [0] * 7), "image 2 has the pixel 0.5"),
         (lambda frame: frame.assign(pixel3=[np.nan] + [0] * 9), "image 0 has the pixel nan"),
         (lambda frame: frame.assign(pixel3="dark"), "not a CSV of numbers"),
-        (lambda frame: frame.head(0), "a header and no images"),
+        (lambda frame: frame.head(0), "has a header line but no images"),
         (lambda frame: pd.DataFrame(), "expected a header line"),
     ],
 )

@@ -219,7 +219,7 @@ def test_floats_that_look_like_pixels_warn_in_fit_and_in_predict(small_digits):
 def test_integers_that_are_no_pixels_are_refused(iris):
     counts = np.arange(600).reshape(150, 4)
     for use in (quick().fit, lambda X, y: quick().fit(*iris).predict(X)):
-        with pytest.raises(SampleError, match=r"from 0 to 599, but integers are pixels .* X.astype\(np.float32\)"):
+        with pytest.raises(SampleError, match=r"values from 0 to 599, but integers .* X.astype\(np.float32\)"):
             use(counts, iris[1])
 
 
@@ -331,7 +331,7 @@ BAD = [
 def test_a_bad_hyper_parameter_is_named_by_fit(name, value, iris):
     classifier = quick(**{name: value})  # scikit-learn: nothing is checked here
     for error in (HyperParameterError, ConfigurationError, ValueError):
-        with pytest.raises(error, match=rf"{name}.*{value!r}.*(expected|known are)"):
+        with pytest.raises(error, match=rf"{name}.*{value!r}.*expected"):
             classifier.fit(*iris)
     assert not hasattr(classifier, "params_")
 
@@ -342,7 +342,7 @@ def test_numpys_numbers_are_numbers(name, iris):
 
 
 def test_an_unknown_backend_is_named_by_predict_too(iris):
-    with pytest.raises(HyperParameterError, match="backend is 'fortran'; known are: numpy, "):
+    with pytest.raises(HyperParameterError, match="backend is 'fortran'; expected one of: numpy, "):
         quick().fit(*iris).set_params(backend="fortran").predict(iris[0])
 
 
@@ -541,7 +541,7 @@ def test_equal_labels_of_another_dtype_are_the_same(iris):
         (lambda fitted, X, y: fitted.fit(X[:, :2], y), "X has 2 features"),
         (lambda fitted, X, y: fitted.fit(X, y + 1), "not among the classes: [23];"),
         (lambda fitted, X, y: fitted.partial_fit(X, y + 1), "not among the classes: [23];"),
-        (lambda fitted, X, y: fitted.partial_fit(X, y, classes=[0, 1, 2, 3]), "those of the training so far are"),
+        (lambda fitted, X, y: fitted.partial_fit(X, y, classes=[0, 1, 2, 3]), "the training so far has the classes"),
         (lambda fitted, X, y: fitted.set_params(hidden_size=5).fit(X, y), r"hidden_size is 5, but .* 20 hidden units"),
         (lambda fitted, X, y: clone(fitted).partial_fit(X, y), "first call of partial_fit needs classes"),
         (lambda fitted, X, y: clone(fitted).partial_fit(X, y, classes=[]), "first call of partial_fit needs classes"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nnkernels import contenders
-from nnkernels.contenders._apart import ContenderApart, _portable
+from nnkernels.contenders._subprocess import SubprocessContender, _picklable
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError, InferenceOnlyError
 from nnkernels.measure.correctness import gate
@@ -88,13 +88,13 @@ print(keras.backend.backend(), "tensorflow" in sys.modules, os.environ["KERAS_BA
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}  # of a user whose own Keras runs on TensorFlow
     answer = python("-c", program, environment=environment)
     refused, backend = answer.stdout.splitlines()
-    assert "XLA's threads are 1, not 2" in refused
+    assert "the number of XLA's threads is 1, not 2" in refused
     assert backend == "jax False tensorflow"
 
 
 def test_a_process_answers_with_its_errors_until_it_ends_and_the_next_starts_anew(small_digits):
     # The kernels on NumPy, in a process of a group that no contender asks for: no framework is imported.
-    with closing(ContenderApart("numpy", "of this test")) as contender:
+    with closing(SubprocessContender("numpy", "of this test")) as contender:
         contender.prepare(initial_parameters(0), small_digits.training, Recipe("constant"))
         with pytest.raises(DataError, match="the network has 5 classes"):
             contender.prepare(initial_parameters(0, classes=5), small_digits.training, Recipe("constant"))
@@ -104,9 +104,9 @@ def test_a_process_answers_with_its_errors_until_it_ends_and_the_next_starts_ane
     contender._process.child.kill()
     with pytest.raises(ConfigurationError, match="the process of of this test ended"):
         contender.parameters()
-    anew = ContenderApart("numpy", "of this test")
+    anew = SubprocessContender("numpy", "of this test")
     anew.close()
-    anew._process._end()
+    anew._process._terminate()
 
 
 @pytest.mark.slow
@@ -126,12 +126,12 @@ def test_errors_come_back_from_the_process_of_keras_on_jax_and_so_does_its_end(s
 
 @pytest.mark.parametrize("error", [DataError("of the child"), InferenceOnlyError("some"), ValueError("bad value")])
 def test_what_an_error_says_survives_the_way(error):
-    assert str(error) in str(_portable(error))
-    assert isinstance(_portable(error), (type(error), ConfigurationError))
+    assert str(error) in str(_picklable(error))
+    assert isinstance(_picklable(error), (type(error), ConfigurationError))
 
 
 def test_the_end_of_the_interpreter_ends_the_process_and_closes_its_pipes():
-    program = "from nnkernels.contenders._apart import ContenderApart; ContenderApart('numpy', 'some group')"
+    program = "from nnkernels.contenders._subprocess import SubprocessContender as S; S('numpy', 'some group')"
     assert python("-X", "dev", "-c", program).stderr == ""
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nnkernels.errors import ConfigurationError, UnknownNameError
 from nnkernels.grading import GradcheckError, check, check_softmax, check_update, gradcheck
-from nnkernels.grading.mistakes import exercise
+from nnkernels.grading.mistakes import load_exercise
 from nnkernels.grading.networks import ProblemSizes, draw_problem
 from nnkernels.kernels import Activations, numpy_kernels
 from nnkernels.parameters import Parameters
@@ -275,7 +275,7 @@ MISTAKES = {
     ),
     "keepdims": (
         backward_with(db1=lambda d: d.sum(axis=0, keepdims=True)),
-        "bias with an axis too many",
+        "bias with an extra axis",
         ("db1",),
     ),
     "outer products": (
@@ -435,10 +435,10 @@ def test_what_fits_two_mistakes_alike_is_called_either():
 @pytest.mark.parametrize("name", ["backward", "softmax", "update"])
 def test_every_wrong_line_stands_for_a_right_one(name):
     # A line of another name would never be tried, and so its mistake never be recognised.
-    catalogue = exercise(name)
+    catalogue = load_exercise(name)
     right = [set(lines) for computations in catalogue.right.values() for lines in computations]
     for mistake in catalogue.mistakes:
-        assert mistake.words
+        assert mistake.explanation
         for form in mistake.forms:
             assert any(set(form) <= lines for lines in right), (mistake.name, set(form))
 
@@ -616,7 +616,7 @@ def test_a_size_written_into_the_code_is_named():
         return numpy_kernels.backward(params, X, y, activations)._replace(b2=dlogits.sum(axis=0))
 
     report = gradcheck(fixed)
-    assert report.mistakes == ("size written into the code",)
+    assert report.mistakes == ("hard-coded size",)
     assert gradcheck(fixed, classes=10).passed
 
 
@@ -798,7 +798,7 @@ def test_a_loss_that_cannot_be_differentiated_is_refused(loss, text):
         ({"classes": 1}, "classes is 1"),
         ({"images": 0}, "images is 0"),
         ({"hidden": -2}, "hidden is -2"),
-        ({"inputs": 7.5}, "inputs is 7.5; expected a whole number"),
+        ({"inputs": 7.5}, "inputs is 7.5; expected an integer"),
         ({"seed": -1}, "seed is -1"),
         ({"tolerance": 0}, "tolerance is 0"),
         ({"tolerance": float("nan")}, "tolerance is nan"),
@@ -862,7 +862,7 @@ SOFTMAXES = {
     "maximum of the whole array rather than of the row": lambda z: normalised(np.exp(z - z.max())),
     "maximum of the column rather than of the row": lambda z: normalised(np.exp(z - z.max(axis=0))),
     "maximum without keepdims": lambda z: normalised(np.exp(z - z.max(axis=1))),
-    "maximum subtracted above the line only": lambda z: np.exp(z - row_max(z)) / np.exp(z).sum(axis=1, keepdims=True),
+    "maximum subtracted in the numerator only": lambda z: np.exp(z - row_max(z)) / np.exp(z).sum(axis=1, keepdims=True),
     "normalised over the wrong axis": lambda z: normalised(np.exp(z - row_max(z)), axis=0),
     "normalised over the whole array": lambda z: normalised(np.exp(z - z.max()), axis=None),
     "sum without keepdims": lambda z: normalised(np.exp(z - row_max(z)), keepdims=False),

@@ -394,16 +394,16 @@ def other_keras_models():
         (sequential(dense(H), layers.ReLU(max_value=6), dense(C)), "dense -> ReLU 're_lu"),
         (sequential(dense(H), layers.ReLU(negative_slope=0.1), dense(C)), "dense -> ReLU 're_lu"),
         (sequential(dense(H, "relu", use_bias=False), dense(C)), "of 1 arrays"),
-        (sequential(dense(H, "relu"), dense(C), shape=(5, D)), "takes 30 numbers a sample"),
+        (sequential(dense(H, "relu"), dense(C), shape=(5, D)), "takes 30 features per sample"),
         (
             sequential(layers.Flatten("channels_first"), dense(H, "relu"), dense(C), shape=(2, 3)),
             "Flatten of channels_first",
         ),
         (sequential(dense(H, "relu"), layers.Dense(C, dtype="float64")), "differ in dtype"),
         (sequential(dense(H, "relu", dtype="float16"), dense(C, dtype="float16")), "W1 is float16"),
-        (skipping(), "no chain from one input to one output"),
-        (twice(), "no chain from one input to one output"),
-        (two_outputs(), "no chain from one input to one output"),
+        (skipping(), "do not form a chain from one input to one output"),
+        (twice(), "do not form a chain from one input to one output"),
+        (two_outputs(), "do not form a chain from one input to one output"),
         (sequential(sequential(dense(H, "relu"), dense(C))), "Sequential 'sequential"),
     ]
 
@@ -473,14 +473,14 @@ def misleading_keras_models():
         (sequential(Twice(H, "relu"), dense(C)), "holds Twice 'twice"),
         (Halved([keras.Input((D,)), dense(H, "relu"), dense(C)]), "is a Halved; expected a Sequential"),
         (Functional(), "is a Functional; expected a Sequential or a functional model"),
-        (two_inputs(), "no chain from one input to one output"),
+        (two_inputs(), "do not form a chain from one input to one output"),
         (sequential(dense(H, "relu"), dense(C), layers.Softmax(axis=0)), "relu -> dense -> Softmax 'softmax"),
         (sequential(dense(H, "relu"), dense(C), layers.Softmax(axis=1), shape=(1, D)), "-> dense -> Softmax 'softmax"),
         (
             sequential(dense(H, "relu"), dense(C), layers.Softmax(axis=1), layers.Flatten(), shape=(1, D)),
             "-> dense -> Softmax 'softmax",
         ),
-        (sequential(dense(H, "relu"), dense(C), shape=(None, D)), f"takes arrays of the shape (None, None, {D})"),
+        (sequential(dense(H, "relu"), dense(C), shape=(None, D)), f"takes arrays of shape (None, None, {D})"),
         (both("mixed_float16"), "Dense 'dense_{}' computes in float16"),
         (both("mixed_bfloat16"), "Dense 'dense_{}' computes in bfloat16"),
         (sequential(hidden, dense(C), layers.Softmax(dtype="float16")), "Softmax 'softmax_{}' computes in float16"),
@@ -559,11 +559,11 @@ OTHER_GRAPHS = [
         },
         "relu -> Dropout in training -> dense",
     ),
-    ({"body": "p = Gemm(X, A, a) q = Relu(p) out = Gemm(p, B, b)"}, "Gemm '' takes something else than the output"),
-    ({"body": "p = Gemm(X, A, a) out = Relu(p) r = Gemm(out, B, b)"}, "is no output of the model"),
-    ({"body": "p = Gemm(X, A, a) r = Add(p, p) q = Relu(r) out = Gemm(q, B, b)"}, "Add '' takes something else"),
+    ({"body": "p = Gemm(X, A, a) q = Relu(p) out = Gemm(p, B, b)"}, "Gemm '' takes an input other than the output"),
+    ({"body": "p = Gemm(X, A, a) out = Relu(p) r = Gemm(out, B, b)"}, "is not an output of the model"),
+    ({"body": "p = Gemm(X, A, a) r = Add(p, p) q = Relu(r) out = Gemm(q, B, b)"}, "Add '' takes an input other"),
     ({"body": f"{DENSE_1} {DENSE_2}", "head": HEAD.replace("X)", "X, float[N, 6] Y)")}, "has 2 inputs"),
-    ({"body": f"{DENSE_1} {DENSE_2}", "head": HEAD.replace("[N, 6]", "[N, 2, 6]")}, "takes 12 numbers a sample"),
+    ({"body": f"{DENSE_1} {DENSE_2}", "head": HEAD.replace("[N, 6]", "[N, 2, 6]")}, "takes 12 features per sample"),
     (
         {
             "body": "p = other.Gemm(X, A, a) q = Relu(p) out = Gemm(q, B, b)",
@@ -571,22 +571,22 @@ OTHER_GRAPHS = [
         },
         "holds other.Gemm -> relu",
     ),
-    ({"body": "p = Gemm(X, B, b) q = Relu(p) out = Gemm(q, A, a)"}, "the shapes do not make a network"),
+    ({"body": "p = Gemm(X, B, b) q = Relu(p) out = Gemm(q, A, a)"}, "the shapes do not form a network"),
     (
         {"body": f"{DENSE_1} t = Constant<value = bool {{1}}>() r = Dropout(q,, t) out = Gemm(r, B, b)"},
         "relu -> Dropout in training -> dense",
     ),
     # Softmax over the rows of a sample, not over the classes
     ({"body": ROWS, "head": HEAD.replace("[N, 6]", "[N, 1, 6]")}, "relu -> dense -> Softmax;"),
-    ({"body": ROWS, "head": HEAD.replace("[N, 6]", "[N, M, 6]")}, "takes arrays of the shape (?, ?, 6)"),
+    ({"body": ROWS, "head": HEAD.replace("[N, 6]", "[N, M, 6]")}, "takes arrays of shape (?, ?, 6)"),
     # Add along the first axis
     (
         {"body": ROWS.replace("Add(m", "Add<broadcast = 1, axis = 0>(m"), "head": HEAD.replace('"" : 17', '"" : 6')},
-        "has the opset 6; expected 7 or later",
+        "uses opset 6; expected 7 or later",
     ),
     (
         {"body": f"{DENSE_1} {DENSE_2}", "functions": LEAKY},
-        "defines Relu itself; expected ONNX's own operators",
+        "redefines the operators Relu; expected ONNX's own",
     ),
 ]
 
@@ -613,21 +613,21 @@ def test_onnx_weights_in_another_file_are_not_followed(tmp_path):
         to_onnx(network()), tmp_path / "p.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0
     )
     assert (tmp_path / "weights.bin").exists()
-    with pytest.raises(DataError, match=r"keeps its weights in another file; write it as one file"):
+    with pytest.raises(DataError, match=r"stores its weights in another file; save it as one file"):
         load_parameters(tmp_path / "p.onnx")
 
 
 # Arrays that are no parameters
 
 BAD_ARRAYS = [
-    ({"b2": None}, "lacks b2; it holds W1, W2, b1"),
-    ({"W3": np.zeros(3, np.float32)}, "holds W3 too"),
+    ({"b2": None}, "has no b2; it holds W1, W2, b1"),
+    ({"W3": np.zeros(3, np.float32)}, "also holds W3"),
     ({"W1": np.zeros((D, H + 1), np.float32)}, r"W1 \(6, 5\), b1 \(4,\)"),
-    ({"b1": np.zeros((H, 1), np.float32)}, "the shapes do not make a network"),
-    ({"W2": np.zeros((H, C, 1), np.float32)}, "the shapes do not make a network"),
-    ({"b2": np.float32(0)}, "the shapes do not make a network"),
-    ({"W1": np.zeros((0, H), np.float32)}, "none empty"),
-    ({"W2": np.zeros((H, 0), np.float32), "b2": np.zeros(0, np.float32)}, "none empty"),
+    ({"b1": np.zeros((H, 1), np.float32)}, "the shapes do not form a network"),
+    ({"W2": np.zeros((H, C, 1), np.float32)}, "the shapes do not form a network"),
+    ({"b2": np.float32(0)}, "the shapes do not form a network"),
+    ({"W1": np.zeros((0, H), np.float32)}, "no size 0"),
+    ({"W2": np.zeros((H, 0), np.float32), "b2": np.zeros(0, np.float32)}, "no size 0"),
     ({"W1": np.zeros((D, H), np.float64)}, r"differ in dtype \(W1 float64, b1 float32"),
     ({"W1": np.zeros((D, H), np.float16)}, "W1 is float16; expected float32 or float64"),
     ({"b1": np.zeros(H, np.int64)}, "b1 is int64"),
@@ -690,14 +690,14 @@ def test_a_truncated_file_is_refused(tmp_path, contents, suffix, data):
     length = data.draw(st.integers(0, len(content) - 1), "length")
     path = tmp_path / f"short{suffix}"
     path.write_bytes(content[:length])
-    with pytest.raises(DataError, match=f"short{suffix}: not a readable .* so write it again"):
+    with pytest.raises(DataError, match=f"short{suffix}: not a readable .* so save it again"):
         load_parameters(path)
 
 
 @pytest.mark.parametrize("suffix", LIGHT)
 def test_no_truncation_at_all_is_believed(tmp_path, contents, suffix):
     content = contents(suffix)
-    form = parameter_files.FORMS[suffix]
+    form = parameter_files.FORMATS[suffix]
     path = tmp_path / f"short{suffix}"
     for length in itertools.chain(range(len(content) - 100, len(content)), range(0, len(content) - 100, 7)):
         path.write_bytes(content[:length])
@@ -902,7 +902,7 @@ def test_a_later_version_of_our_format_is_refused(tmp_path):
     safetensors.numpy.save_file(
         network()._asdict(), tmp_path / "p.safetensors", metadata={"format": "nnkernels-parameters 2"}
     )
-    with pytest.raises(DataError, match="has the format nnkernels-parameters 2; this nnkernels reads"):
+    with pytest.raises(DataError, match="has the format nnkernels-parameters 2, but this version of nnkernels reads"):
         load_parameters(tmp_path / "p.safetensors")
 
 
@@ -911,7 +911,7 @@ def test_a_later_version_of_our_format_is_refused(tmp_path):
 
 @pytest.mark.parametrize("file", ["p.h5", "p", "p.npz.gz", "p.pkl", ".npz"])
 def test_an_unknown_suffix_lists_those_known(tmp_path, file):
-    message = r"known are: \.safetensors, \.npz, \.keras, \.onnx$"
+    message = r"expected one of: \.safetensors, \.npz, \.keras, \.onnx$"
     with pytest.raises(ConfigurationError, match=message):
         save_parameters(network(), tmp_path / file)
     with pytest.raises(ConfigurationError, match=message):
@@ -941,7 +941,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         with pytest.raises(raised) as caught:
             save_parameters(network(seed=1), path)
     if raised is ConfigurationError:
-        assert str(caught.value) == f"{path}: cannot be written (No space left); choose another place"
+        assert str(caught.value) == f"{path}: cannot be written (No space left); choose another location"
     assert list(tmp_path.iterdir()) == [path]
     assert_identical(load_parameters(path), old)
 
@@ -960,7 +960,7 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path, contents, monkeypat
     path, content = tmp_path / f"p{suffix}", contents(suffix)
     path.write_bytes(content)
     monkeypatch.setitem(sys.modules, package, None)
-    message = rf"needs {package}, which is not installed here: pip install 'nnkernels\[{package}\]'"
+    message = rf"needs {package}, which is not installed: pip install 'nnkernels\[{package}\]'"
     with pytest.raises(MissingDependencyError, match=message):
         load_parameters(path)
     with pytest.raises(MissingDependencyError, match=message):

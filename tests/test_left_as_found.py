@@ -166,8 +166,8 @@ class FakeTensorFlow:
 def test_contenders_on_tensorflow_hide_the_gpus_from_it(monkeypatch):
     tensorflow = FakeTensorFlow(started=False)
     monkeypatch.setattr(_keras, "import_tensorflow", lambda: tensorflow)
-    _keras.OnTensorFlow()
+    _keras.TensorFlowBackend()
     assert tensorflow.hidden == [([], "GPU")]
     monkeypatch.setattr(_keras, "import_tensorflow", lambda: FakeTensorFlow(started=True))
-    with pytest.raises(ConfigurationError, match="TensorFlow computes on a GPU in this process already"):
-        _keras.OnTensorFlow()
+    with pytest.raises(ConfigurationError, match="TensorFlow already uses a GPU in this process"):
+        _keras.TensorFlowBackend()

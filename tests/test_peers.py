@@ -59,7 +59,7 @@ for name in {names}:
     try:
         contender.use_threads({threads} + 1)
     except ConfigurationError as error:
-        assert "before JAX's first work" in str(error)
+        assert "before JAX's first computation" in str(error)
     else:
         raise AssertionError("a number of threads that cannot be set is taken")
 assert compute_threads() in (0, {threads}), compute_threads()
@@ -128,7 +128,7 @@ def test_lists_of_nothing_have_a_length(X):
 @needs_onnxruntime
 def test_onnxruntime_says_that_it_cannot_train(small_digits):
     with closing(contenders.create("onnxruntime")) as contender:
-        with pytest.raises(InferenceOnlyError, match="train with another contender, and prepare onnxruntime"):
+        with pytest.raises(InferenceOnlyError, match="train with another contender, then pass its parameters"):
             train(contender, small_digits.training, RECIPE)
         with pytest.raises(ConfigurationError):
             contender.advance(np.arange(1), np.ones(1, np.float32))

@@ -41,7 +41,7 @@ def test_feature_scale_is_what_as_features_multiplies_by():
 
 @pytest.mark.parametrize("shape", [(784,), (2, 28, 28), ()])
 def test_images_have_two_dimensions(shape):
-    with pytest.raises(DataError, match="one image a row"):
+    with pytest.raises(DataError, match="one image per row"):
         as_features(np.zeros(shape, np.uint8))
 
 
@@ -72,10 +72,10 @@ def test_floats_and_booleans_are_features(dtype):
 @pytest.mark.parametrize(
     ("values", "dtype", "said"),
     [
-        ([0, 256], np.int64, "int64 from 0 to 256"),
-        ([-1, 127], np.int8, "int8 from -1 to 127"),
-        ([0, 65535], np.uint16, "uint16 from 0 to 65535"),
-        ([0, 2**64 - 1], np.uint64, "uint64 from 0 to 18446744073709551615"),
+        ([0, 256], np.int64, "int64 and values from 0 to 256"),
+        ([-1, 127], np.int8, "int8 and values from -1 to 127"),
+        ([0, 65535], np.uint16, "uint16 and values from 0 to 65535"),
+        ([0, 2**64 - 1], np.uint64, "uint64 and values from 0 to 18446744073709551615"),
     ],
 )
 def test_integers_that_are_no_pixels_are_refused_with_the_rule(values, dtype, said):

@@ -31,9 +31,9 @@ def test_epsilon_is_positive(value):
 
 
 def test_unknown_names_come_with_the_known_ones():
-    with pytest.raises(UnknownNameError, match="unknown optimizer 'adamw'; known are: sgd, momentum, adam"):
+    with pytest.raises(UnknownNameError, match="unknown optimizer 'adamw'; expected one of: sgd, momentum, adam"):
         Optimizer("adamw")
-    with pytest.raises(UnknownNameError, match="unknown schedule 'cosine'; known are: constant, linear"):
+    with pytest.raises(UnknownNameError, match="unknown schedule 'cosine'; expected one of: constant, linear"):
         Recipe("test", schedule="cosine")
 
 

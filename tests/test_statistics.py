@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from nnkernels.statistics import interquartile_mean, of_processes, student, students_margin, welch
+from nnkernels.statistics import interquartile_mean, of_processes, student, student_margin, welch
 
 Floats = npt.NDArray[np.float64]
 
@@ -49,7 +49,7 @@ def simulated(count: int, between: float, within: float, noise: Noise) -> Floats
 
 def coverage(of_each: Floats, truth: float = 0.0) -> float:
     """Return in what share of the repetitions the interval of a run holds the truth."""
-    return float(np.mean(np.abs(of_each.mean(axis=-1) - truth) <= students_margin(of_each)))
+    return float(np.mean(np.abs(of_each.mean(axis=-1) - truth) <= student_margin(of_each)))
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -85,10 +85,10 @@ def test_pooled_intervals_cover_the_truth_beyond_the_hour(count: int) -> None:
     hours = 0.1 * rng.standard_normal((REPETITIONS // 4, count, 1))
     of_processes_ = hours + 0.05 * rng.standard_normal((REPETITIONS // 4, count, 4))
     runs = of_processes_.mean(axis=-1)
-    assert np.mean(np.abs(runs.mean(axis=-1)) <= students_margin(runs)) == pytest.approx(0.95, abs=0.01)
+    assert np.mean(np.abs(runs.mean(axis=-1)) <= student_margin(runs)) == pytest.approx(0.95, abs=0.01)
     # That of one run is of its hour alone.
     one = of_processes_[:, 0]
-    assert np.mean(np.abs(one.mean(axis=-1)) <= students_margin(one)) < 0.65
+    assert np.mean(np.abs(one.mean(axis=-1)) <= student_margin(one)) < 0.65
 
 
 def test_mean_is_in_the_middle_of_students_interval_by_scipy() -> None:

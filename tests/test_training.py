@@ -390,7 +390,7 @@ def test_going_on_without_images_is_said(small_digits):
 def test_going_on_with_other_data_is_refused(small_digits):
     recorder = Recorder()
     history = train(recorder, small_digits.training, RECIPE, callbacks=[lambda history, contender: True])
-    with pytest.raises(DataError, match="on 2304 images; these are 256"):
+    with pytest.raises(DataError, match="used 2304 images, but data has 256"):
         go_on(recorder, small_digits.test, history)
     assert len(recorder.stretches) == 1
 
@@ -501,8 +501,8 @@ def test_data_hands_out_its_parts_without_a_copy_and_not_to_be_changed(small_dig
         (np.zeros((5, 3)), np.zeros(6, int), "5 images but 6 labels"),
         (np.zeros(5), np.zeros(5, int), r"shape \(5,\); expected \(N, D\)"),
         (np.zeros((5, 2, 2)), np.zeros(5, int), r"shape \(5, 2, 2\); expected \(N, D\)"),
-        (np.zeros((5, 3)), np.zeros((5, 1), int), r"shape \(5, 1\); expected integers \(N,\)"),
-        (np.zeros((5, 3)), np.zeros(5), "labels are float64"),
+        (np.zeros((5, 3)), np.zeros((5, 1), int), r"shape \(5, 1\); expected integers of shape \(N,\)"),
+        (np.zeros((5, 3)), np.zeros(5), "labels have dtype float64"),
         (np.zeros((5, 3)), np.array([0, 1, -2, 0, -1]), "label 2 is -2"),
         (np.zeros((5, 3)), np.array([0, 1, 2, 2**63, 0], np.uint64), "label 3 is 9223372036854775808"),
         (np.full((5, 3), 256), np.zeros(5, int), "from 256 to 256, but integers are pixels"),

@@ -1,8 +1,8 @@
-"""Who can train the network: the protocol of a contender, and the discovery of all of them.
+"""The contenders: the protocol, and the discovery of all implementations.
 
-A file in this folder whose name has no leading underscore holds contenders; it imports its framework only
-inside its functions. It offers ``contenders()``, which returns its names, each with a :class:`Entry`. A module of
-another package does the same through an entry point of the group ``nnkernels.contenders``.
+A file in this folder without a leading underscore in its name defines contenders. Its function ``contenders()`` returns
+an :class:`Entry` for each name. It imports its framework only inside functions. Another package adds contenders with
+an entry point of the group ``nnkernels.contenders``, whose object is such a module.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-from nnkernels.contenders._apart import ContenderApart
 from nnkernels.contenders._protocol import Contender, Entry
+from nnkernels.contenders._subprocess import SubprocessContender
 from nnkernels.errors import ContractError, InferenceOnlyError, MissingDependencyError, UnknownNameError
 from nnkernels.plugins import CONTENDERS_GROUP, installed_plugins
 from nnkernels.process_settings import kept_threads
@@ -42,7 +42,9 @@ def _entries() -> dict[str, Entry]:
     for module in _modules():
         for name, found in module.contenders().items():
             if name in entries:
-                raise ContractError(f"two contenders are called {name!r}; the second is in {module.__name__}")
+                raise ContractError(
+                    f"two contenders have the name {name!r}; the second is in {module.__name__}, so rename it"
+                )
             entries[name] = found
     return entries
 
@@ -56,12 +58,28 @@ def _modules() -> Iterator[ModuleType]:
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all contenders, ours first, installed or not."""
+    """Return the names of all contenders, installed or not.
+
+    Returns
+    -------
+    names : tuple of str
+        The contenders of nnkernels' own kernels come first.
+    """
     return tuple(_entries())
 
 
 def entry(name: str) -> Entry:
-    """Return what is known of a contender without importing its framework.
+    """Return the entry of a contender, without importing its framework.
+
+    Parameters
+    ----------
+    name : str
+        The name of a contender.
+
+    Returns
+    -------
+    entry : Entry
+        What is known about the contender.
 
     Raises
     ------
@@ -74,24 +92,66 @@ def entry(name: str) -> Entry:
 
 
 def is_installed(name: str) -> bool:
-    """Return whether the packages that a contender needs are installed."""
+    """Tell whether the packages that a contender requires are installed.
+
+    Parameters
+    ----------
+    name : str
+        The name of a contender.
+
+    Returns
+    -------
+    installed : bool
+        True if all of them are.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such contender.
+    """
     return all(find_spec(package) is not None for package in entry(name).packages)
 
 
 def install_command(name: str) -> str:
-    """Return the command that installs what a contender needs."""
+    """Return the command that installs the packages of a contender.
+
+    Parameters
+    ----------
+    name : str
+        The name of a contender.
+
+    Returns
+    -------
+    command : str
+        A pip command.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such contender.
+    """
     return f"pip install 'nnkernels[{entry(name).extra}]'" if entry(name).extra else "pip install nnkernels"
 
 
 def require_installed(name: str) -> Entry:
-    """Return what is known of a contender that could be created here.
+    """Return the entry of a contender whose packages are installed.
+
+    Parameters
+    ----------
+    name : str
+        The name of a contender.
+
+    Returns
+    -------
+    entry : Entry
+        What is known about the contender.
 
     Raises
     ------
     UnknownNameError
         If there is no such contender.
     MissingDependencyError
-        If a package that it needs is not installed.
+        If a required package is not installed.
     """
     found = entry(name)
     for package in found.packages:
@@ -101,14 +161,24 @@ def require_installed(name: str) -> Entry:
 
 
 def require_trainable(name: str) -> Entry:
-    """Return what is known of a contender that could be trained here.
+    """Return the entry of a contender that is installed and can train.
+
+    Parameters
+    ----------
+    name : str
+        The name of a contender.
+
+    Returns
+    -------
+    entry : Entry
+        What is known about the contender.
 
     Raises
     ------
     UnknownNameError, MissingDependencyError
-        As :func:`require_installed` does.
+        As :func:`require_installed`.
     InferenceOnlyError
-        If it only predicts.
+        If the contender only supports inference.
     """
     found = require_installed(name)
     if not found.trains:
@@ -117,42 +187,70 @@ def require_trainable(name: str) -> Entry:
 
 
 def create(name: str) -> Contender:
-    """Return a new contender in this process, not yet prepared.
+    """Create a contender in this process. It still has to be prepared.
+
+    Parameters
+    ----------
+    name : str
+        The name of a contender.
+
+    Returns
+    -------
+    contender : Contender
+        A new contender.
 
     Raises
     ------
     UnknownNameError, MissingDependencyError
-        As :func:`require_installed` does.
+        As :func:`require_installed`.
     ConfigurationError
-        If it cannot be in one process with what is imported here; :func:`create_anywhere` has no such limit.
+        If the contender cannot run in a process with what has been imported; :func:`create_anywhere` has no such limit.
     """
     return require_installed(name).create()
 
 
 def create_anywhere(name: str) -> Contender:
-    """Return a new contender, not yet prepared, in a process of its group if its :class:`Entry` names one.
+    """Create a contender, in a separate process if its :class:`Entry` names one. It still has to be prepared.
 
-    It is for everything but timing: what is handed over to another process takes time.
+    Do not use it for timing, because transferring data to another process takes time.
+
+    Parameters
+    ----------
+    name : str
+        The name of a contender.
+
+    Returns
+    -------
+    contender : Contender
+        A new contender.
 
     Raises
     ------
     UnknownNameError, MissingDependencyError
-        As :func:`require_installed` does.
+        As :func:`require_installed`.
     """
     process = require_installed(name).process
-    return ContenderApart(name, process) if process else create(name)
+    return SubprocessContender(name, process) if process else create(name)
 
 
 @contextmanager
 def thread_limit(contender: Contender, threads: int) -> Iterator[None]:
-    """Let a contender use that many threads; afterwards BLAS, Numba and PyTorch have those of before.
+    """Set the number of threads of a contender within the block.
 
-    TensorFlow, XLA and the process of a contender of :func:`create_anywhere` keep the last number.
+    Afterwards BLAS, Numba and PyTorch have their previous numbers of threads. TensorFlow, XLA and the separate process
+    of a contender of :func:`create_anywhere` keep the new number.
+
+    Parameters
+    ----------
+    contender : Contender
+        The contender.
+    threads : int
+        The number of threads.
 
     Raises
     ------
     ConfigurationError
-        If the contender cannot use that many.
+        If the contender cannot use this number of threads.
     """
     with kept_threads():
         contender.use_threads(threads)

@@ -1,4 +1,4 @@
-"""What the contenders on Keras share: the backend, its threads, and the way in and out."""
+"""The base class of the contenders on Keras, and Keras' backends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 import sys
 from typing import Any
 
-from nnkernels.contenders._jax import import_jax, require_threads
+from nnkernels.contenders._jax import require_threads
+from nnkernels.contenders._jax_functions import import_jax
 from nnkernels.contenders._labels import check_labels
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError
@@ -20,33 +21,41 @@ PACKAGES = ("keras", "tensorflow")
 EXTRA = "keras"
 JAX_PACKAGES = ("keras", "jax", "jaxlib")
 JAX_EXTRA = "peers"
-JAX_PROCESS = "keras-jax"  # a process has one Keras backend: Keras on JAX has processes of its own
+JAX_PROCESS = "keras-jax"  # a process can have only one Keras backend
 
 
 def import_tensorflow() -> Any:
-    """Import TensorFlow as Keras' backend, whatever ``keras.json`` says.
+    """Import Keras with TensorFlow as its backend, whatever ``keras.json`` says.
+
+    Returns
+    -------
+    tensorflow : module
+        The imported TensorFlow.
 
     Raises
     ------
     ConfigurationError
-        If Keras runs on another backend already, or is told to.
+        If Keras already runs on another backend, or if ``KERAS_BACKEND`` selects another one.
+    MissingDependencyError
+        If Keras or TensorFlow is not installed.
     """
     loaded = sys.modules.get("keras")
     backend = loaded.backend.backend() if loaded else os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow":
         found = f"Keras runs on {backend} in this process already" if loaded else f"KERAS_BACKEND is {backend}"
         raise ConfigurationError(
-            f"{found}, and this contender runs on TensorFlow: start another process, with KERAS_BACKEND=tensorflow"
+            f"{found}, but this contender runs on TensorFlow; start another process with KERAS_BACKEND=tensorflow"
         )
     import_keras("tensorflow")
     import tensorflow
 
-    tensorflow.get_logger().setLevel("ERROR")  # each new contender is a new graph: that is meant
+    # Every contender intentionally creates a new graph, so hide warnings about retracing.
+    tensorflow.get_logger().setLevel("ERROR")
     return tensorflow
 
 
-class OnTensorFlow:
-    """Keras on TensorFlow; on the CPU, which is what is compared, whatever else the machine has."""
+class TensorFlowBackend:
+    """Keras on TensorFlow, on the CPU, on which all contenders are compared."""
 
     def __init__(self) -> None:
         self.tf = import_tensorflow()
@@ -54,12 +63,23 @@ class OnTensorFlow:
             self.tf.config.set_visible_devices([], "GPU")
         except RuntimeError as error:
             raise ConfigurationError(
-                "TensorFlow computes on a GPU in this process already, and contenders on the CPU: create the contender "
-                "before TensorFlow's first work, or in a process with CUDA_VISIBLE_DEVICES=-1"
+                "TensorFlow already uses a GPU in this process, but contenders run on the CPU; create the contender "
+                "before TensorFlow's first computation, or in a process with CUDA_VISIBLE_DEVICES=-1"
             ) from error
 
     def use_threads(self, threads: int) -> None:
-        """Set TensorFlow's intra-op and inter-op threads: possible only before TensorFlow's first work."""
+        """Set TensorFlow's intra-op and inter-op threads, which is only possible before its first computation.
+
+        Parameters
+        ----------
+        threads : int
+            The number of threads.
+
+        Raises
+        ------
+        ConfigurationError
+            If TensorFlow already runs on another number of threads.
+        """
         threading = self.tf.config.threading
         for name in ("intra_op_parallelism_threads", "inter_op_parallelism_threads"):
             if getattr(threading, f"get_{name}")() == threads:
@@ -72,43 +92,80 @@ class OnTensorFlow:
                 ) from error
 
 
-class OnJax:
+class JaxBackend:
     """Keras on JAX, in a process in which Keras has not been imported on another backend."""
 
     def __init__(self) -> None:
         found = import_keras("jax").backend.backend()
         if found != "jax":
             raise ConfigurationError(
-                f"Keras runs on {found} in this process, and a process has one backend; create the contender with "
-                "nnkernels.contenders.create_anywhere, or set KERAS_BACKEND=jax before Keras is imported"
+                f"Keras runs on {found} in this process, and a process can have only one backend; create the contender "
+                "with nnkernels.contenders.create_anywhere, or set KERAS_BACKEND=jax before Keras is imported"
             )
         self.jax = import_jax()
 
     def use_threads(self, threads: int) -> None:
-        """Start XLA on that many threads: possible only before JAX's first work."""
+        """Set the number of XLA's threads, which is only possible before JAX's first computation.
+
+        Parameters
+        ----------
+        threads : int
+            The number of threads.
+
+        Raises
+        ------
+        ConfigurationError
+            If XLA already runs on another number of threads.
+        """
         require_threads(self.jax, threads)
 
 
 class KerasContender:
-    """A contender whose network is the Keras model of ``interchange``.
+    """A contender whose network is the Keras model of :func:`nnkernels.interchange.to_keras`.
 
     Parameters
     ----------
-    backend : OnTensorFlow or OnJax
-        What Keras computes with; it is imported here.
+    backend : type of TensorFlowBackend or JaxBackend
+        The backend of Keras, which is imported here.
     """
 
     threads_can_change = False
 
-    def __init__(self, backend: type[OnTensorFlow] | type[OnJax] = OnTensorFlow) -> None:
+    def __init__(self, backend: type[TensorFlowBackend] | type[JaxBackend] = TensorFlowBackend) -> None:
         self.backend: Any = backend()
 
     def use_threads(self, threads: int) -> None:
-        """Set the backend's threads: possible only before its first work."""
+        """Set the number of threads of the backend, which is only possible before its first computation.
+
+        Parameters
+        ----------
+        threads : int
+            The number of threads.
+
+        Raises
+        ------
+        ConfigurationError
+            If the backend already runs on another number of threads.
+        """
         self.backend.use_threads(threads)
 
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
-        """Build the model and the optimizer; convert the data."""
+        """Build the model and the optimizer, and convert the data.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            The initial parameters.
+        data : LabelledImages
+            The training images.
+        recipe : Recipe
+            Optimizer, batch size, epochs and learning rates.
+
+        Raises
+        ------
+        DataError
+            If a label is not a class of the network.
+        """
         check_labels(data, len(parameters.b2))
         self.recipe = recipe
         self.model = to_keras(parameters)
@@ -117,20 +174,43 @@ class KerasContender:
         self.convert(data)
 
     def new_optimizer(self, recipe: Recipe) -> Any:
-        """Return the Keras optimizer of a recipe."""
+        """Return the Keras optimizer of a recipe.
+
+        Parameters
+        ----------
+        recipe : Recipe
+            Update rule and initial learning rate.
+
+        Returns
+        -------
+        optimizer : keras.optimizers.Optimizer
+            Its state is not built yet.
+        """
         return keras_optimizer(recipe.optimizer, recipe.learning_rate)
 
     def convert(self, data: LabelledImages) -> None:
-        """Bring the data into the form that this contender trains from."""
+        """Convert the data to the form that this contender trains on.
+
+        Parameters
+        ----------
+        data : LabelledImages
+            The training images.
+        """
         raise NotImplementedError
 
     def parameters(self) -> Parameters:
-        """Return a copy of the model's weights."""
+        """Return a copy of the parameters.
+
+        Returns
+        -------
+        params : Parameters
+            The weights of the model, float32.
+        """
         return from_keras(self.model)
 
     def close(self) -> None:
-        """Drop the model and the data; Keras' global state, the dtype policy among it, is the user's and stays."""
+        """Release model and data. Keras' global state, such as its dtype policy, is the user's and is not reset."""
         backend = self.backend
         self.__dict__.clear()
         self.backend = backend
-        gc.collect()  # a traced function and its graph hold each other
+        gc.collect()  # a traced function and its graph refer to each other

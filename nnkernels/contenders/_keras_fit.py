@@ -1,4 +1,4 @@
-"""Keras' ``compile``, ``fit`` and ``predict``, on either backend and in any of their forms."""
+"""Training with Keras' ``compile``, ``fit`` and ``predict``, on either backend and with any options."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.contenders._keras import KerasContender, OnJax, OnTensorFlow
+from nnkernels.contenders._keras import JaxBackend, KerasContender, TensorFlowBackend
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError
 from nnkernels.interchange import keras_optimizer
@@ -18,72 +18,122 @@ from nnkernels.transforms import as_features
 
 
 class KerasFit(KerasContender):
-    """``fit`` on float32 arrays, with the order of the images given instead of drawn by Keras.
+    """A contender that calls ``fit`` on float32 arrays.
+
+    The order of the images is given, so Keras does not shuffle them.
 
     Parameters
     ----------
-    backend : OnTensorFlow or OnJax
-    steps_per_execution : int
-        Gradient steps from one return to Keras' own Python loop to the next.
-    jit_compile : bool or "auto"
-        Whether XLA compiles the step. Keras' "auto" does it on JAX, and not on TensorFlow where there is no GPU.
+    backend : type of TensorFlowBackend or JaxBackend
+        The backend of Keras.
+    steps_per_execution : int, default: 1
+        Gradient steps per iteration of Keras' Python loop.
+    jit_compile : bool or "auto", default: "auto"
+        Whether XLA compiles the training step. Keras' "auto" does so on JAX, and on TensorFlow only if there is a GPU.
     """
 
     whole_epochs_only = True
 
     def __init__(
         self,
-        backend: type[OnTensorFlow] | type[OnJax] = OnTensorFlow,
+        backend: type[TensorFlowBackend] | type[JaxBackend] = TensorFlowBackend,
         *,
         steps_per_execution: int = 1,
         jit_compile: bool | str = "auto",
     ) -> None:
         super().__init__(backend)
-        self.form = {"steps_per_execution": steps_per_execution, "jit_compile": jit_compile}
+        self.compile_options = {"steps_per_execution": steps_per_execution, "jit_compile": jit_compile}
 
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
-        """Build and compile the model; a falling learning rate becomes a Keras schedule."""
+        """Build and compile the model. A decaying learning rate becomes a Keras schedule.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            The initial parameters.
+        data : LabelledImages
+            The training images.
+        recipe : Recipe
+            Optimizer, batch size, epochs and learning rates.
+
+        Raises
+        ------
+        DataError
+            If a label is not a class of the network.
+        """
         import keras
 
-        self.room = max(1, recipe.batches(len(data.X)))
+        self.max_batches = max(1, recipe.batches(len(data.X)))
         super().prepare(parameters, data, recipe)
-        # From logits: of probabilities, JAX's loss takes the logarithm of no less than 1e-7.
+        # From logits, because on JAX the loss of probabilities clips them at 1e-7.
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype="float32")
         with float32_floatx(keras):
-            self.model.compile(optimizer=self.optimizer, loss=loss, **self.form)
+            self.model.compile(optimizer=self.optimizer, loss=loss, **self.compile_options)
 
     def new_optimizer(self, recipe: Recipe) -> Any:
-        """Return the Keras optimizer of a recipe, its rates given batch by batch unless they are constant."""
+        """Return the Keras optimizer of a recipe.
+
+        Unless the learning rate is constant, the optimizer has a schedule to which the rate of each step is assigned.
+
+        Parameters
+        ----------
+        recipe : Recipe
+            Update rule and learning rates.
+
+        Returns
+        -------
+        optimizer : keras.optimizers.Optimizer
+            Its state is not built yet.
+        """
         self.schedule = None
         if recipe.schedule == "constant":
             return super().new_optimizer(recipe)
-        self.schedule = _given_rates()
+        self.schedule = _stepwise_rates()
         optimizer = keras_optimizer(recipe.optimizer, self.schedule)
-        self.schedule.live_in(optimizer, self.room)
+        self.schedule.attach_to(optimizer, self.max_batches)
         return optimizer
 
     def convert(self, data: LabelledImages) -> None:
-        """Scale all images to float32 at once, as every tutorial does."""
+        """Scale all images to float32 in advance, as Keras tutorials do.
+
+        Parameters
+        ----------
+        data : LabelledImages
+            The training images.
+        """
         self.X = as_features(data.X)
         self.y = data.y.astype(np.int32)
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
-        """Run ``fit`` for one epoch over the images in the given order."""
+        """Run ``fit`` for one epoch over the images in the given order.
+
+        Parameters
+        ----------
+        order : ndarray of int64, shape (M,)
+            Indices of the training images, in the order of training.
+        learning_rates : ndarray of float32, shape (ceil(M / batch_size),)
+            The learning rate of each batch.
+
+        Raises
+        ------
+        ConfigurationError
+            If the contender was prepared for a constant learning rate, but the rates differ.
+        """
         if len(order) == 0:
             return
         if self.schedule is None:
             if np.any(learning_rates != learning_rates[0]):
                 raise ConfigurationError(
-                    "Keras' fit was prepared for a constant learning rate; prepare it with a schedule"
+                    "Keras' fit was prepared for a constant learning rate, but rates differ; prepare it with a schedule"
                 )
             self.optimizer.learning_rate = float(learning_rates[0])
             self._fit(order)
             return
-        images = self.room * self.recipe.batch_size
-        for part in range(-(-len(order) // images)):  # one, unless the stretch is longer than an epoch
-            rates = learning_rates[part * self.room : (part + 1) * self.room]
-            self.schedule.give(rates, first_step=int(self.optimizer.iterations))
-            self._fit(order[part * images : (part + 1) * images])
+        max_images = self.max_batches * self.recipe.batch_size
+        for part in range(-(-len(order) // max_images)):  # a single part, unless there are more images than in an epoch
+            rates = learning_rates[part * self.max_batches : (part + 1) * self.max_batches]
+            self.schedule.assign(rates, first_step=int(self.optimizer.iterations))
+            self._fit(order[part * max_images : (part + 1) * max_images])
 
     def _fit(self, order: npt.NDArray[np.int64]) -> None:
         import keras
@@ -93,7 +143,18 @@ class KerasFit(KerasContender):
             self.model.fit(self.X[order], self.y[order], batch_size=batch_size, epochs=1, shuffle=False, verbose=0)
 
     def predict(self, X: npt.NDArray[Any]) -> FloatArray:
-        """Run ``predict``, then softmax."""
+        """Run ``predict``, then softmax.
+
+        Parameters
+        ----------
+        X : array-like, shape (N, D)
+            Integer pixels or float features.
+
+        Returns
+        -------
+        probs : ndarray of float32, shape (N, C)
+            Class probabilities.
+        """
         if len(X) == 0:
             return np.empty((0, self.model.output_shape[-1]), np.float32)
         import keras
@@ -104,27 +165,27 @@ class KerasFit(KerasContender):
         return probs
 
 
-def _given_rates() -> Any:
+def _stepwise_rates() -> Any:
+    """Return a new learning rate schedule whose rates are assigned step by step."""
     import keras
 
-    class GivenRates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-        """The learning rates of the next steps, one by one, as the training loop hands them out.
+    class StepwiseRates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+        """A schedule with the learning rates that the training loop assigns for the next steps.
 
-        They are variables of the optimizer: on JAX, anything else would be taken for a constant when the step is
-        compiled.
+        The rates are variables of the optimizer. On JAX, other arrays would become constants of the compiled step.
         """
 
-        def live_in(self, optimizer: Any, room: int) -> None:
-            self.rates = optimizer.add_variable((room,), dtype="float32", name="given_rates")
+        def attach_to(self, optimizer: Any, max_batches: int) -> None:
+            self.rates = optimizer.add_variable((max_batches,), dtype="float32", name="given_rates")
             self.first_step = optimizer.add_variable((), dtype=optimizer.iterations.dtype, name="first_step")
 
-        def give(self, rates: npt.NDArray[np.float32], first_step: int) -> None:
-            room = np.zeros(self.rates.shape, np.float32)
-            room[: len(rates)] = rates
-            self.rates.assign(room)
+        def assign(self, rates: npt.NDArray[np.float32], first_step: int) -> None:
+            padded = np.zeros(self.rates.shape, np.float32)
+            padded[: len(rates)] = rates
+            self.rates.assign(padded)
             self.first_step.assign(first_step)
 
         def __call__(self, step: Any) -> Any:
             return keras.ops.take(self.rates, step - self.first_step)
 
-    return GivenRates()
+    return StepwiseRates()

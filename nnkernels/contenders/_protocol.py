@@ -1,4 +1,4 @@
-"""What a contender is: anything that can train from given parameters, on given data, in a given order."""
+"""The protocol of a contender, which trains from given parameters on given data in a given order."""
 
 from __future__ import annotations
 
@@ -15,88 +15,131 @@ from nnkernels.recipes import Recipe
 
 
 class Contender(Protocol):
-    """One way to train and run the network.
+    """An implementation of training and inference.
 
     Attributes
     ----------
     whole_epochs_only : bool
-        Whether a short stretch would be charged an overhead that belongs to a whole epoch (Keras' ``fit``
-        starts anew at each call); it is then timed in whole epochs only.
+        Whether it is timed in whole epochs only, because each call of :meth:`advance` has an overhead that belongs to a
+        whole epoch. An example is the start-up of Keras' ``fit``.
     threads_can_change : bool
-        Whether :meth:`use_threads` may be called again with another number after the first work.
+        Whether :meth:`use_threads` may be called with another number after the first computation.
     """
 
     whole_epochs_only: bool
     threads_can_change: bool
 
     def use_threads(self, threads: int) -> None:
-        """Limit the arithmetic to that many threads, and make sure of it.
+        """Set the number of threads, and verify it.
 
-        The libraries that it computes with are limited in the whole process, until another call;
-        :func:`nnkernels.contenders.thread_limit` gives them the numbers of before back.
+        The setting applies to the libraries in the whole process until the next call.
+        :func:`nnkernels.contenders.thread_limit` restores the previous numbers.
+
+        Parameters
+        ----------
+        threads : int
+            The number of threads.
 
         Raises
         ------
         ConfigurationError
-            If the number cannot be set any more, or reads back as another.
+            If the number can no longer be changed, or if a library reports another number afterwards.
         """
         ...
 
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
-        """Take the start: copy the parameters, bring the data into the contender's own form, reset the optimizer."""
-        ...
+        """Copy the initial parameters, convert the data to the contender's own form, and reset the optimizer.
 
-    def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
-        """Train on the images ``order`` (M,), in batches of the recipe; the last may be shorter.
-
-        ``learning_rates`` has shape (ceil(M / batch_size),). The call returns when the work is done.
+        Parameters
+        ----------
+        parameters : Parameters
+            The initial parameters.
+        data : LabelledImages
+            The training images.
+        recipe : Recipe
+            Optimizer, batch size, epochs and learning rates.
 
         Raises
         ------
+        DataError
+            If a label is not a class of the network.
+        """
+        ...
+
+    def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
+        """Train on a sequence of batches, and return when the training is complete.
+
+        Parameters
+        ----------
+        order : ndarray of int64, shape (M,)
+            Indices of the training images, in the order of training.
+        learning_rates : ndarray of float32, shape (ceil(M / batch_size),)
+            The learning rate of each batch.
+
+        Raises
+        ------
+        DataError
+            If an index is out of bounds.
         InferenceOnlyError
-            If this contender cannot train; its :class:`Entry` says so beforehand.
+            If the contender cannot train; ``Entry.trains`` tells in advance.
         """
         ...
 
     def predict(self, X: npt.NDArray[Any]) -> FloatArray:
-        """Return the probabilities (N, C) of images (N, D), integer pixels or float features.
+        """Return the class probabilities of images.
 
-        In any byte order, memory order and strides; :func:`nnkernels.transforms.as_images` says which is which.
+        Parameters
+        ----------
+        X : array-like, shape (N, D)
+            Integer pixels or float features in any byte order, memory order and strides, see
+            :func:`nnkernels.transforms.as_images`.
+
+        Returns
+        -------
+        probs : ndarray of float32, shape (N, C)
+            Class probabilities.
         """
         ...
 
     def parameters(self) -> Parameters:
-        """Return the parameters as they are now, float32."""
+        """Return the current parameters.
+
+        Returns
+        -------
+        params : Parameters
+            A copy, float32.
+        """
         ...
 
     def close(self) -> None:
-        """Free what was taken."""
+        """Release data and other resources."""
         ...
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of a contender before anything of it is imported.
+    """What is known about a contender before its framework is imported.
 
     Attributes
     ----------
     create : callable
-        Makes the contender; imports its framework.
+        ``create() -> Contender``; imports the framework.
     description : str
         One line for lists and tables.
     packages : tuple of str
-        Import names of the packages that it needs.
+        Import names of the required packages.
     extra : str
         The extra of nnkernels that installs them.
     trains : bool
-        Whether it can train; else it only predicts, from the parameters that it was prepared with.
+        Whether it can train. Otherwise it only predicts, with the parameters that it is prepared with.
     process : str
-        Which contenders share a process with it: those of the same name. Empty: all that need no other.
+        The name of the separate process that it requires; contenders with the same name share a process. Empty if it
+        can run in any process.
     from_profile : str
-        The first profile of ``nnkernels bench`` in which it takes part without being named: ``quick``,
-        ``headline``, ``standard`` or ``full``.
+        The first profile of ``nnkernels bench`` that includes it by default: ``quick``, ``headline``, ``standard`` or
+        ``full``.
     note : str
-        What belongs beside its numbers: a setting that costs or spares it time.
+        A remark to show with its results, such as a setting that affects its time.
     """
 
     create: Callable[[], Contender]

@@ -1,4 +1,4 @@
-"""What the contenders on PyTorch share: threads, and the way in and out."""
+"""The base class of the contenders on PyTorch."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nnkernels.transforms import as_images, feature_scale
 
 PACKAGES = ("torch",)
 EXTRA = "torch"
-PROCESS = "torch"  # it brings an OpenMP and thread pools of its own
+PROCESS = "torch"  # PyTorch has its own OpenMP library and thread pools
 
 
 class TorchContender:
-    """A contender whose images and parameters are tensors; its kind says how a step is taken."""
+    """A contender whose images and parameters are tensors. Subclasses define the training step."""
 
     whole_epochs_only = False
-    threads_can_change = False  # what was compiled keeps the number that it was compiled for
+    threads_can_change = False  # compiled functions keep the number of threads
 
     def __init__(self) -> None:
         import torch
@@ -31,13 +31,39 @@ class TorchContender:
         self.torch: Any = torch
 
     def use_threads(self, threads: int) -> None:
-        """Set the threads that PyTorch's operations share their work among."""
+        """Set the number of threads of PyTorch's operators.
+
+        Parameters
+        ----------
+        threads : int
+            The number of threads.
+
+        Raises
+        ------
+        ConfigurationError
+            If PyTorch reports another number afterwards.
+        """
         self.torch.set_num_threads(threads)
         if (found := self.torch.get_num_threads()) != threads:
             raise ConfigurationError(f"PyTorch runs on {found} threads, not {threads}")
 
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
-        """Copy images and parameters into tensors; the images stay in their dtype and are scaled batch by batch."""
+        """Copy images and parameters to tensors. The images keep their dtype and are scaled batch by batch.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            The initial parameters.
+        data : LabelledImages
+            The training images.
+        recipe : Recipe
+            Optimizer and batch size.
+
+        Raises
+        ------
+        DataError
+            If a label is not a class of the network.
+        """
         torch = self.torch
         check_labels(data, len(parameters.b2))
         self.recipe = recipe
@@ -45,18 +71,46 @@ class TorchContender:
         self.X = torch.tensor(data.X)
         self.y = torch.tensor(data.y.astype(np.int64))
         self.scale = feature_scale(data.X)
-        self.take(Parameters(*(torch.tensor(array) for array in native(parameters))))
+        self.start_from(Parameters(*(torch.tensor(array) for array in native(parameters))))
 
-    def take(self, params: Parameters) -> None:
-        """Begin a training from these parameters, tensors of its own."""
+    def start_from(self, params: Parameters) -> None:
+        """Start a training from initial parameters.
+
+        Parameters
+        ----------
+        params : Parameters
+            Tensors that the contender may keep and modify.
+        """
         raise NotImplementedError
 
     def logits(self, X: Any) -> Any:
-        """Return the logits (N, C) of features (N, D)."""
+        """Return the logits of features.
+
+        Parameters
+        ----------
+        X : torch.Tensor of float32, shape (N, D)
+            Features.
+
+        Returns
+        -------
+        logits : torch.Tensor of float32, shape (N, C)
+            The outputs before softmax.
+        """
         raise NotImplementedError
 
     def predict(self, X: npt.NDArray[Any]) -> FloatArray:
-        """Run the forward pass and softmax without gradients."""
+        """Run the forward pass and softmax, without gradients.
+
+        Parameters
+        ----------
+        X : array-like, shape (N, D)
+            Integer pixels or float features.
+
+        Returns
+        -------
+        probs : ndarray of float32, shape (N, C)
+            Class probabilities.
+        """
         torch = self.torch
         with torch.inference_mode():
             images = as_images(X)
@@ -65,7 +119,7 @@ class TorchContender:
         return probs
 
     def close(self) -> None:
-        """Drop the data and the parameters."""
+        """Release data and parameters."""
         torch = self.torch
         self.__dict__.clear()
         self.torch = torch

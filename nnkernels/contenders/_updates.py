@@ -1,4 +1,4 @@
-"""The update rules for arrays that are not changed in place, whosever they are; ``numpy_kernels`` has the formulas."""
+"""Update rules for immutable arrays of any library. See ``numpy_kernels`` for the formulas."""
 
 from __future__ import annotations
 
@@ -9,35 +9,59 @@ from nnkernels.parameters import Parameters
 from nnkernels.recipes import Optimizer
 
 
-def fresh_memory(optimizer: Optimizer, params: Parameters, zeros_like: Callable[[Any], Any]) -> tuple[Parameters, ...]:
-    """Return what the optimizer remembers before the first step: nothing, velocities, or both moments."""
-    arrays = {"sgd": 0, "momentum": 1, "adam": 2}[optimizer.name]
-    return tuple(Parameters(*map(zeros_like, params)) for _ in range(arrays))
-
-
-def update_function(optimizer: Optimizer, each: Any, root: Any) -> Any:
-    """Return ``update(params, memory, grads, rate) -> params, memory``.
+def initial_moments(
+    optimizer: Optimizer, params: Parameters, zeros_like: Callable[[Any], Any]
+) -> tuple[Parameters, ...]:
+    """Return the initial state of an optimizer.
 
     Parameters
     ----------
     optimizer : Optimizer
-    each : callable
-        ``each(function, *parameters)`` applies a function to each array, and to those that belong to it.
-    root : callable
-        The square root of an array.
+        The update rule.
+    params : Parameters
+        The parameters, as arrays of any library.
+    zeros_like : callable
+        ``zeros_like(array)`` of that library.
+
+    Returns
+    -------
+    moments : tuple of Parameters
+        Zeros: nothing for SGD, the velocity for momentum, both moments for Adam.
+    """
+    arrays = {"sgd": 0, "momentum": 1, "adam": 2}[optimizer.name]
+    return tuple(Parameters(*map(zeros_like, params)) for _ in range(arrays))
+
+
+def update_function(optimizer: Optimizer, tree_map: Any, sqrt: Any) -> Any:
+    """Return the function that applies an update rule.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The update rule and its hyperparameters.
+    tree_map : callable
+        ``tree_map(function, *trees)`` applies a function to each array of some Parameters, and to the corresponding
+        arrays of the others.
+    sqrt : callable
+        The elementwise square root.
+
+    Returns
+    -------
+    update : callable
+        ``update(params, moments, grads, rate) -> (params, moments)``, where ``rate`` is from ``contract.step_sizes``.
     """
 
-    def sgd(params: Any, memory: Any, grads: Any, rate: Any) -> Any:
-        return each(lambda w, g: w - rate * g, params, grads), memory
+    def sgd(params: Any, moments: Any, grads: Any, rate: Any) -> Any:
+        return tree_map(lambda w, g: w - rate * g, params, grads), moments
 
-    def momentum(params: Any, memory: Any, grads: Any, rate: Any) -> Any:
-        velocity = each(lambda v, g: optimizer.momentum * v - rate * g, memory[0], grads)
-        return each(lambda w, v: w + v, params, velocity), (velocity,)
+    def momentum(params: Any, moments: Any, grads: Any, rate: Any) -> Any:
+        velocity = tree_map(lambda v, g: optimizer.momentum * v - rate * g, moments[0], grads)
+        return tree_map(lambda w, v: w + v, params, velocity), (velocity,)
 
-    def adam(params: Any, memory: Any, grads: Any, rate: Any) -> Any:
-        first = each(lambda m, g: m + (1 - optimizer.beta_1) * (g - m), memory[0], grads)
-        second = each(lambda v, g: v + (1 - optimizer.beta_2) * (g * g - v), memory[1], grads)
-        params = each(lambda w, m, v: w - rate * m / (root(v) + optimizer.epsilon), params, first, second)
+    def adam(params: Any, moments: Any, grads: Any, rate: Any) -> Any:
+        first = tree_map(lambda m, g: m + (1 - optimizer.beta_1) * (g - m), moments[0], grads)
+        second = tree_map(lambda v, g: v + (1 - optimizer.beta_2) * (g * g - v), moments[1], grads)
+        params = tree_map(lambda w, m, v: w - rate * m / (sqrt(v) + optimizer.epsilon), params, first, second)
         return params, (first, second)
 
     return {"sgd": sgd, "momentum": momentum, "adam": adam}[optimizer.name]

@@ -1,4 +1,4 @@
-"""The threads of XLA, on which JAX computes: they can be set once, before it starts, and counted afterwards."""
+"""The number of threads of XLA, which JAX computes with. It can only be set once, before XLA starts."""
 
 from __future__ import annotations
 
@@ -8,16 +8,28 @@ from typing import Any
 from nnkernels.process_settings import environment_variables
 
 TASKS = Path("/proc/self/task")
-COMPUTE_THREADS = "tf_XLAEigen"  # what XLA calls the threads that it computes on
+COMPUTE_THREADS = "tf_XLAEigen"  # the name that XLA gives to its compute threads
 
-_started_on: int | None = None  # threads of XLA, once a contender has started it
+_started_on: int | None = None  # number of XLA's threads, once a contender has started XLA
 
 
 def start_backend(jax: Any, threads: int) -> int:
-    """Start XLA unless it runs already; return how many threads it computes on.
+    """Start XLA if necessary, and return the number of its compute threads.
 
-    XLA reads ``NPROC`` once, when it starts, and looks at the CPUs only without it. Where the threads cannot be
-    counted, the number that was set is taken for the one that runs.
+    XLA reads the environment variable ``NPROC`` once, at its start; without it, XLA uses the number of CPUs. On systems
+    where threads cannot be counted, the requested number is returned.
+
+    Parameters
+    ----------
+    jax : module
+        The imported JAX.
+    threads : int
+        The number of threads to start XLA with.
+
+    Returns
+    -------
+    threads : int
+        The number of threads that XLA runs on. It differs from the requested one if XLA had been started before.
     """
     global _started_on
     if _started_on is None:
@@ -25,16 +37,22 @@ def start_backend(jax: Any, threads: int) -> int:
         with environment_variables(NPROC=str(threads)):
             jax.devices("cpu")
         after = compute_threads()
-        _started_on = after - before or after or threads  # none new: somebody had started it, and these are they
+        _started_on = after - before or after or threads  # no new threads: XLA had been started before
     return _started_on
 
 
 def compute_threads() -> int:
-    """Return how many threads of this process are named as XLA names its own; 0 where there is no Linux to say."""
+    """Count the threads of this process that have the name of XLA's compute threads.
+
+    Returns
+    -------
+    count : int
+        The number of threads; 0 on systems other than Linux.
+    """
     names = []
     for task in TASKS.iterdir() if TASKS.is_dir() else ():
         try:
             names.append((task / "comm").read_text().strip())
-        except OSError:  # it has just ended
+        except OSError:  # the thread has just ended
             continue
     return names.count(COMPUTE_THREADS)

@@ -1,4 +1,4 @@
-"""Keras' model, loss and optimizer in one ``tf.function`` over a whole stretch of batches, and the same by XLA."""
+"""Keras' model, loss and optimizer in one ``tf.function`` over all batches, with and without XLA."""
 
 from __future__ import annotations
 
@@ -16,17 +16,23 @@ from nnkernels.transforms import as_images, feature_scale
 
 
 def contenders() -> dict[str, Entry]:
-    """Return this file's contenders."""
-    words = "Keras on TensorFlow, an epoch in one tf.function"
+    """Return the contenders of this file.
+
+    Returns
+    -------
+    entries : dict of str to Entry
+        The entries by name.
+    """
+    description = "Keras on TensorFlow, an epoch in one tf.function"
     return {
-        # The XLA-compiled form was faster on every CPU on which both were measured.
-        "keras-graph": Entry(KerasGraph, words, PACKAGES, EXTRA, from_profile="headline"),
-        "keras-graph-xla": Entry(KerasGraphXla, f"{words}, by XLA", PACKAGES, EXTRA),
+        # Not in the quick profile, because the form with XLA was faster on every CPU on which both were measured.
+        "keras-graph": Entry(KerasGraph, description, PACKAGES, EXTRA, from_profile="headline"),
+        "keras-graph-xla": Entry(KerasGraphXla, f"{description}, by XLA", PACKAGES, EXTRA),
     }
 
 
 class KerasGraph(KerasContender):
-    """Keras' model, loss and optimizer; TensorFlow's loop over the batches, which never returns to Python."""
+    """A contender with Keras' model, loss and optimizer in TensorFlow's own loop over the batches, without Python."""
 
     whole_epochs_only = False
 
@@ -35,31 +41,71 @@ class KerasGraph(KerasContender):
         self.tf = self.backend.tf
 
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
-        """Build the model and trace both functions; they compile on their first call."""
+        """Build the model and define both functions, which are traced in their first call.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            The initial parameters.
+        data : LabelledImages
+            The training images.
+        recipe : Recipe
+            Optimizer, batch size, epochs and learning rates.
+
+        Raises
+        ------
+        DataError
+            If a label is not a class of the network.
+        """
         super().prepare(parameters, data, recipe)
         self._train = self._training_function()
         self._predict = self._prediction_function()
 
     def convert(self, data: LabelledImages) -> None:
-        """Keep the images as a tensor, in their own dtype: gathering bytes is faster than gathering floats."""
+        """Copy the images to a tensor of their own dtype, because gathering bytes is faster than gathering floats.
+
+        Parameters
+        ----------
+        data : LabelledImages
+            The training images.
+        """
         self.X = self.tf.constant(data.X)
         self.y = self.tf.constant(data.y.astype(np.int32))
         self.scale = feature_scale(data.X)
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
-        """Run the traced loop; reading a weight afterwards waits for its end."""
+        """Run the loop over the batches. Reading a weight afterwards waits for its end.
+
+        Parameters
+        ----------
+        order : ndarray of int64, shape (M,)
+            Indices of the training images, in the order of training.
+        learning_rates : ndarray of float32, shape (ceil(M / batch_size),)
+            The learning rate of each batch.
+        """
         self._train(self.tf.constant(order, self.tf.int32), self.tf.constant(learning_rates, self.tf.float32))
         self.model.trainable_variables[-1].numpy()
 
     def predict(self, X: npt.NDArray[Any]) -> FloatArray:
-        """Run the traced forward pass and softmax."""
+        """Run the forward pass and softmax.
+
+        Parameters
+        ----------
+        X : array-like, shape (N, D)
+            Integer pixels or float features.
+
+        Returns
+        -------
+        probs : ndarray of float32, shape (N, C)
+            Class probabilities.
+        """
         images = as_images(X)
         scale = self.tf.constant(feature_scale(images), "float32")
         probs: FloatArray = self._predict(self.tf.constant(images), scale).numpy()
         return probs
 
     def _step_function(self) -> Any:
-        """Return one gradient step, ``step(rows, learning_rate)``, for a graph to take in."""
+        """Return the function ``step(rows, learning_rate)`` of one gradient step, to be traced into a graph."""
         tf, model, optimizer, X, y, scale = self.tf, self.model, self.optimizer, self.X, self.y, self.scale
         import keras
 
@@ -101,30 +147,54 @@ class KerasGraph(KerasContender):
 class KerasGraphXla(KerasGraph):
     """The same loop compiled by XLA, which halves its CPU time.
 
-    XLA compiles anew for each shape, so the loop has room for an epoch and is told at run time how many batches there
-    are. A short last batch takes its step in a graph that XLA has no part in.
+    XLA recompiles for each shape. So the arrays have the size of one epoch, and the number of batches is an argument at
+    run time. A short last batch is trained in a separate graph without XLA.
     """
 
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
-        """Build the model and trace the functions; they compile on their first call."""
-        self.room = max(1, len(data.X) // recipe.batch_size)
+        """Build the model and define the functions, which are compiled in their first call.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            The initial parameters.
+        data : LabelledImages
+            The training images.
+        recipe : Recipe
+            Optimizer, batch size, epochs and learning rates.
+
+        Raises
+        ------
+        DataError
+            If a label is not a class of the network.
+        """
+        self.max_batches = max(1, len(data.X) // recipe.batch_size)
         super().prepare(parameters, data, recipe)
         self._step = self.tf.function(self._step_function(), reduce_retracing=True)
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
-        """Run the compiled loop, and the step that is left; reading a weight afterwards waits for the end."""
-        tf, room, batch_size = self.tf, self.room, self.recipe.batch_size
+        """Run the compiled loop, then a short last batch. Reading a weight afterwards waits for the end.
+
+        Parameters
+        ----------
+        order : ndarray of int64, shape (M,)
+            Indices of the training images, in the order of training.
+        learning_rates : ndarray of float32, shape (ceil(M / batch_size),)
+            The learning rate of each batch.
+        """
+        tf, max_batches, batch_size = self.tf, self.max_batches, self.recipe.batch_size
         full_batches = len(order) // batch_size
         batches = order[: full_batches * batch_size].reshape(-1, batch_size)
-        for start in range(0, max(1, full_batches), room):  # once, unless the stretch is longer than an epoch
-            count = len(batches[start : start + room])
-            rows, rates = np.zeros((room, batch_size), np.int32), np.zeros(room, np.float32)
-            rows[:count] = batches[start : start + room]
+        # A single part, unless there are more batches than in an epoch.
+        for start in range(0, max(1, full_batches), max_batches):
+            count = len(batches[start : start + max_batches])
+            rows, rates = np.zeros((max_batches, batch_size), np.int32), np.zeros(max_batches, np.float32)
+            rows[:count] = batches[start : start + max_batches]
             rates[:count] = learning_rates[start : start + count]
             self._train(tf.constant(rows), tf.constant(rates), tf.constant(count))
         if full_batches * batch_size < len(order):
-            rest = order[full_batches * batch_size :].astype(np.int32)
-            self._step(tf.constant(rest), tf.constant(learning_rates[-1]))
+            last_batch = order[full_batches * batch_size :].astype(np.int32)
+            self._step(tf.constant(last_batch), tf.constant(learning_rates[-1]))
         self.model.trainable_variables[-1].numpy()
 
     def _training_function(self) -> Any:

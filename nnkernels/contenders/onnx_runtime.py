@@ -1,4 +1,4 @@
-"""ONNX Runtime, which many deploy with: inference alone, from the network as our own interchange exports it."""
+"""ONNX Runtime, which is widely used for deployment. It runs inference only, on the exported ONNX model."""
 
 from __future__ import annotations
 
@@ -20,21 +20,28 @@ NOTE = (
     "session.force_spinning_stop is set: its threads stop spinning after each call, and so leave the CPUs to whoever "
     "is timed next; that costs it about a quarter of its time for 10,000 images on two threads, and nothing on one"
 )
-IMAGES_A_CALL = 512  # their features stay in the cache: 10,000 images take a fifth to a third less than in one call
+# The features of this many images fit into the cache. 10,000 images take a fifth to a third less time than in one call.
+IMAGES_PER_CALL = 512
 
 
 def contenders() -> dict[str, Entry]:
-    """Return this file's contender."""
+    """Return the contender of this file.
+
+    Returns
+    -------
+    entries : dict of str to Entry
+        The entry by name.
+    """
     packages = ("onnxruntime", "onnx")
     entry = Entry(OnnxRuntime, "ONNX Runtime, inference only", packages, "peers", trains=False, note=NOTE)
     return {NAME: entry}
 
 
 class OnnxRuntime:
-    """An inference session for each form of the images and each number of threads, made when it is first asked for.
+    """A contender with an inference session per input dtype and number of threads, created on first use.
 
-    Bytes go into a graph of their own, which begins with a cast and has the scale 1/255 in W1. That is faster than
-    NumPy's features before the exported graph, for one image (14 against 23 us) as for 10,000 (by a fifth).
+    For uint8 pixels, the graph begins with a cast, and W1 includes the scale 1/255. This is faster than computing
+    features with NumPy for the exported graph: 14 instead of 23 us for one image, and a fifth faster for 10,000 images.
     """
 
     whole_epochs_only = False
@@ -44,40 +51,96 @@ class OnnxRuntime:
         import onnxruntime
 
         self.runtime = onnxruntime
-        self.threads = 0  # as many as ONNX Runtime finds good
+        self.threads = 0  # ONNX Runtime's default
         self.sessions: dict[tuple[bool, int], Any] = {}
 
     def use_threads(self, threads: int) -> None:
-        """Answer with sessions of that many threads from now on."""
+        """Use sessions with this number of threads from now on.
+
+        Parameters
+        ----------
+        threads : int
+            The number of threads.
+
+        Raises
+        ------
+        ConfigurationError
+            Raised by :meth:`predict`, if a session reports another number.
+        """
         self.threads = threads
 
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
-        """Copy the parameters; data and recipe are for those who train."""
+        """Copy the parameters. Data and recipe are ignored.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            The initial parameters.
+        data : LabelledImages
+            The training images.
+        recipe : Recipe
+            Ignored.
+        """
         self.params = copy(parameters)
         self.sessions = {}
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
-        """Raise InferenceOnlyError."""
+        """Raise InferenceOnlyError.
+
+        Parameters
+        ----------
+        order : ndarray of int64, shape (M,)
+            Indices of the training images, in the order of training.
+        learning_rates : ndarray of float32, shape (ceil(M / batch_size),)
+            The learning rate of each batch.
+
+        Raises
+        ------
+        InferenceOnlyError
+            Always.
+        """
         raise InferenceOnlyError(NAME)
 
     def predict(self, X: npt.NDArray[Any]) -> FloatArray:
-        """Run the session, many images in parts."""
+        """Run the session, on at most ``IMAGES_PER_CALL`` images per call.
+
+        Parameters
+        ----------
+        X : array-like, shape (N, D)
+            Integer pixels or float features.
+
+        Returns
+        -------
+        probs : ndarray, shape (N, C)
+            Class probabilities in the dtype of the parameters.
+
+        Raises
+        ------
+        ConfigurationError
+            If ONNX Runtime reports another number of threads than was set.
+        """
         images = as_images(X)
         pixels = images.dtype == np.uint8
         session = self._session(pixels)
         if not pixels:
             images = images.astype(self.params.W1.dtype, copy=False)
-        if len(X) <= IMAGES_A_CALL:
+        if len(X) <= IMAGES_PER_CALL:
             return _probabilities(session, images)
-        parts = range(0, len(X), IMAGES_A_CALL)
-        return np.concatenate([_probabilities(session, images[start : start + IMAGES_A_CALL]) for start in parts])
+        parts = range(0, len(X), IMAGES_PER_CALL)
+        return np.concatenate([_probabilities(session, images[start : start + IMAGES_PER_CALL]) for start in parts])
 
     def parameters(self) -> Parameters:
-        """Return a copy of the parameters that were given."""
+        """Return a copy of the parameters.
+
+        Returns
+        -------
+        params : Parameters
+            The parameters that the contender was prepared with.
+        """
         return copy(self.params)
 
     def close(self) -> None:
-        """End the sessions, and with them their threads."""
+        """Close the sessions, which ends their threads."""
         self.sessions = {}
 
     def _session(self, pixels: bool) -> Any:
@@ -95,8 +158,8 @@ class OnnxRuntime:
         options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 3  # errors
-        # Its threads would go on spinning for some 40 ms after a call, on the CPUs of whoever is timed next. To wake
-        # them up costs ONNX Runtime itself a quarter of its time for 10,000 images on two threads, and nothing on one.
+        # Otherwise its threads spin for some 40 ms after a call, on CPUs that the contender timed next needs. Waking
+        # them costs ONNX Runtime a quarter of its time for 10,000 images on two threads, and nothing on one.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         found = session.get_session_options().intra_op_num_threads
@@ -111,7 +174,7 @@ def _probabilities(session: Any, images: npt.NDArray[Any]) -> FloatArray:
 
 
 def _model_of_pixels(params: Parameters) -> Any:
-    """Return the exported model with uint8 pixels for its input ``X``."""
+    """Return the exported model with an input ``X`` of uint8 pixels."""
     from onnx import TensorProto, helper
 
     model = to_onnx(params._replace(W1=params.W1 * params.W1.dtype.type(PIXEL_SCALE)))

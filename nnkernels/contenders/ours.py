@@ -1,4 +1,4 @@
-"""Our own contenders: one for each backend of the kernel contract, by the backend's name."""
+"""The contenders of nnkernels' own kernels, one per backend, with the backend's name."""
 
 from __future__ import annotations
 
@@ -26,12 +26,26 @@ Predict = Callable[[npt.NDArray[Any]], FloatArray]
 
 
 def contenders() -> dict[str, Entry]:
-    """Return an entry for each backend."""
+    """Return one contender per backend.
+
+    Returns
+    -------
+    entries : dict of str to Entry
+        The entries by name.
+    """
     return {name: Entry(partial(KernelContender, name), f"from scratch, {name} kernels") for name in kernels.names()}
 
 
 class KernelContender:
-    """Trains with the kernels of one backend: its whole-stretch entry if it has one, else step by step."""
+    """A contender that trains with the kernels of one backend.
+
+    If the backend has the entry ``train_inplace``, many batches are trained in one call, otherwise step by step.
+
+    Parameters
+    ----------
+    backend : str or Backend
+        A backend or its name.
+    """
 
     whole_epochs_only = False
     threads_can_change = True
@@ -41,15 +55,40 @@ class KernelContender:
         self.train_inplace = training_entry(self.backend)
 
     def use_threads(self, threads: int) -> None:
-        """Limit BLAS (NumPy's, and SciPy's, which Numba calls) and Numba's own threads."""
+        """Set the number of threads of BLAS (NumPy's, and SciPy's, which Numba calls) and of Numba.
+
+        Parameters
+        ----------
+        threads : int
+            The number of threads.
+
+        Raises
+        ------
+        ConfigurationError
+            If BLAS runs on another number of threads afterwards.
+        """
         limit_blas(threads)
         if numba := sys.modules.get("numba"):
             numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
 
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
-        """Copy the parameters; bring the images into the backend's form, if it has one, else they stay as they are.
+        """Copy the parameters, and convert the images to the backend's own form if it has one.
 
-        Bytes stay bytes: they are scaled when a batch is fetched.
+        Otherwise the images stay as they are: pixels remain bytes, which are scaled when a batch is gathered.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            The initial parameters.
+        data : LabelledImages
+            The training images.
+        recipe : Recipe
+            Optimizer and batch size.
+
+        Raises
+        ------
+        DataError
+            If a label is not a class of the network.
         """
         check_labels(data, len(parameters.b2))
         self.params = copy(parameters)
@@ -57,8 +96,8 @@ class KernelContender:
         self.batch_size = recipe.batch_size
         self.rule = update_rule(recipe.optimizer)
         self.scale = feature_scale(data.X)
-        self.count = len(data.X)
-        # Numba compiles anew for arrays that cannot be written to: so images never can, order and rates always.
+        self.image_count = len(data.X)
+        # Numba compiles separately for read-only arrays. So images are always read-only, and order and rates never are.
         images = data.X.view()
         images.flags.writeable = False
         self.images = image_packer(self.backend)(images)
@@ -66,9 +105,24 @@ class KernelContender:
         self._predict: Predict | None = None
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
-        """Train on a stretch of batches."""
-        if len(order) and not 0 <= order.min() <= order.max() < self.count:  # compiled code would not notice
-            raise DataError(f"order goes from {order.min()} to {order.max()}; there are {self.count} images")
+        """Train on a sequence of batches.
+
+        Parameters
+        ----------
+        order : ndarray of int64, shape (M,)
+            Indices of the training images, in the order of training.
+        learning_rates : ndarray of float32, shape (ceil(M / batch_size),)
+            The learning rate of each batch.
+
+        Raises
+        ------
+        DataError
+            If an index is out of bounds.
+        """
+        if len(order) and not 0 <= order.min() <= order.max() < self.image_count:  # compiled code does not check bounds
+            raise DataError(
+                f"order has indices from {order.min()} to {order.max()}; there are {self.image_count} images"
+            )
         self._predict = None
         self.train_inplace(
             self.params,
@@ -83,32 +137,72 @@ class KernelContender:
         )
 
     def predict(self, X: npt.NDArray[Any]) -> FloatArray:
-        """Return the probabilities (N, C)."""
+        """Return the class probabilities of images.
+
+        Parameters
+        ----------
+        X : array-like, shape (N, D)
+            Integer pixels or float features.
+
+        Returns
+        -------
+        probs : ndarray, shape (N, C)
+            Class probabilities in the dtype of the parameters.
+        """
         if self._predict is None:
             self._predict = prediction_entry(self.backend, self.params)
         return self._predict(X)
 
     def parameters(self) -> Parameters:
-        """Return a copy of the parameters."""
+        """Return a copy of the parameters.
+
+        Returns
+        -------
+        params : Parameters
+            The current parameters, in the dtype of the initial ones.
+        """
         return copy(self.params)
 
     def optimizer_state(self) -> OptimizerState:
-        """Return a copy of what the optimizer remembers."""
+        """Return a copy of the optimizer state.
+
+        Returns
+        -------
+        state : OptimizerState
+            The current state.
+        """
         return OptimizerState(self.state.step.copy(), copy(self.state.first), copy(self.state.second))
 
     def restore(self, state: OptimizerState) -> None:
-        """Take over what an optimizer remembered, after :meth:`prepare`: the training goes on where that one was."""
+        """Replace the optimizer state, in order to resume a training. Call it after :meth:`prepare`.
+
+        Parameters
+        ----------
+        state : OptimizerState
+            A state from :meth:`optimizer_state`; copied.
+        """
         self.state = OptimizerState(np.array(state.step, np.int64), copy(state.first), copy(state.second))
 
     def close(self) -> None:
-        """Do nothing: all that was taken is memory."""
+        """Do nothing: the contender only holds memory."""
 
 
 def prediction_entry(backend: Backend, params: Parameters) -> Predict:
-    """Return a function from images (N, D), uint8 pixels or float features, to probabilities (N, C).
+    """Return the fastest prediction function of a backend for given parameters.
 
-    The backend's own ``predictor`` of these parameters if it has one and they are float32, else its forward pass. The
-    parameters are taken as they are now.
+    This is the backend's own ``predictor`` if it has one and the parameters are float32, otherwise its forward pass.
+
+    Parameters
+    ----------
+    backend : Backend
+        The backend.
+    params : Parameters
+        The parameters. Later changes to them may have no effect on the function.
+
+    Returns
+    -------
+    predict : callable
+        ``predict(X) -> probs``, from uint8 pixels or float features (N, D) to probabilities (N, C).
     """
     make = getattr(backend, "predictor", None)
     if make is None or params.W1.dtype != np.float32:
@@ -116,7 +210,7 @@ def prediction_entry(backend: Backend, params: Parameters) -> Predict:
 
     def features_of(X: npt.NDArray[Any]) -> FloatArray:
         features = as_features(X, np.float32)
-        if features.shape[1] != len(params.W1):  # compiled code would read beside the weights
+        if features.shape[1] != len(params.W1):  # compiled code does not check bounds
             raise DataError(f"images have {features.shape[1]} pixels; the network has {len(params.W1)} inputs")
         return features
 

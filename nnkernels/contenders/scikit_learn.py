@@ -1,4 +1,4 @@
-"""scikit-learn's ``MLPClassifier``: NumPy's arithmetic with scikit-learn's loop around it."""
+"""The contender on scikit-learn's ``MLPClassifier``, which computes with NumPy."""
 
 from __future__ import annotations
 
@@ -18,35 +18,70 @@ from nnkernels.transforms import as_features
 
 
 def contenders() -> dict[str, Entry]:
-    """Return this file's contender."""
+    """Return the contender of this file.
+
+    Returns
+    -------
+    entries : dict of str to Entry
+        The entry by name.
+    """
     description = "scikit-learn, MLPClassifier.partial_fit"
     return {"scikit-learn": Entry(ScikitLearn, description, ("sklearn",), "peers", from_profile="standard")}
 
 
 class ScikitLearn:
-    """``partial_fit`` on float32 features, one call a stretch, with no L2 penalty and no Nesterov momentum.
+    """A contender that calls ``partial_fit`` on float32 features, without L2 penalty and Nesterov momentum.
 
-    Its update rules are ours, Adam's epsilon included. Its own schedules change the learning rate once an epoch; a
-    rate for each batch is set in its optimizer, with a call of ``partial_fit`` for each batch.
+    scikit-learn's update rules are the same as those of nnkernels, including Adam's epsilon. Its schedules only change
+    the learning rate per epoch. So a constant rate needs one call of ``partial_fit``, and a varying one needs a call
+    per batch, with the rate set in scikit-learn's optimizer.
     """
 
     whole_epochs_only = False
     threads_can_change = True
 
     def use_threads(self, threads: int) -> None:
-        """Limit BLAS, which is NumPy's and SciPy's."""
+        """Set the number of threads of BLAS, which is NumPy's and SciPy's.
+
+        Parameters
+        ----------
+        threads : int
+            The number of threads.
+
+        Raises
+        ------
+        ConfigurationError
+            If BLAS runs on another number of threads afterwards.
+        """
         limit_blas(threads)
 
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
-        """Make the classifier, give it the parameters, and scale all images to float32 at once."""
+        """Create the classifier, set its parameters, and scale all images to float32 in advance.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            The initial parameters.
+        data : LabelledImages
+            The training images.
+        recipe : Recipe
+            Optimizer, batch size and learning rate.
+
+        Raises
+        ------
+        ConfigurationError
+            If there are fewer than three classes, for which scikit-learn uses another network.
+        DataError
+            If a label is not a class of the network.
+        """
         from sklearn.neural_network import MLPClassifier
 
         parameters = native(parameters)
         classes = len(parameters.b2)
         if classes < 3:
             raise ConfigurationError(
-                f"scikit-learn's MLPClassifier has one logistic output for {classes} classes, which is another "
-                "network; take three classes or more, or another contender"
+                f"scikit-learn's MLPClassifier has one logistic output for {classes} classes, which is a different "
+                "network; use at least three classes, or another contender"
             )
         check_labels(data, classes)
         rule = recipe.optimizer
@@ -64,7 +99,7 @@ class ScikitLearn:
             epsilon=rule.epsilon,
         )
         self.classes = np.arange(classes)
-        # Nothing but a first call makes the arrays; what it learns is overwritten, and its optimizer dropped.
+        # Only a first call creates the arrays. Its result is overwritten, and its optimizer deleted.
         images = np.zeros((recipe.batch_size, len(parameters.W1)), np.float32)
         self.model.partial_fit(images, np.zeros(recipe.batch_size, np.int64), classes=self.classes)
         own = (*self.model.coefs_, *self.model.intercepts_)
@@ -76,7 +111,15 @@ class ScikitLearn:
         self.y = data.y.astype(np.int64)
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
-        """Train on the stretch, in one call if its learning rate is constant."""
+        """Train on a sequence of batches, in one call if the learning rate is constant.
+
+        Parameters
+        ----------
+        order : ndarray of int64, shape (M,)
+            Indices of the training images, in the order of training.
+        learning_rates : ndarray of float32, shape (ceil(M / batch_size),)
+            The learning rate of each batch.
+        """
         if len(order) == 0:
             return
         constant = np.all(learning_rates == learning_rates[0])
@@ -86,27 +129,44 @@ class ScikitLearn:
             self._partial_fit(order[part * images : (part + 1) * images], rate)
 
     def _partial_fit(self, order: npt.NDArray[np.int64], learning_rate: float) -> None:
-        # A batch shorter than `batch_size` would be warned of.
+        # scikit-learn warns if there are fewer samples than `batch_size`.
         self.model.set_params(batch_size=min(self.batch_size, len(order)))
         if hasattr(self.model, "_optimizer"):
-            # SGD reads the one, Adam computes each step's from the other.
+            # SGD uses the former; Adam derives the rate of each step from the latter.
             self.model._optimizer.learning_rate = self.model._optimizer.learning_rate_init = learning_rate
         else:
             self.model.set_params(learning_rate_init=learning_rate)
         self.model.partial_fit(self.X[order], self.y[order])
 
     def predict(self, X: npt.NDArray[Any]) -> FloatArray:
-        """Run ``predict_proba``."""
+        """Run ``predict_proba``.
+
+        Parameters
+        ----------
+        X : array-like, shape (N, D)
+            Integer pixels or float features.
+
+        Returns
+        -------
+        probs : ndarray of float32, shape (N, C)
+            Class probabilities.
+        """
         if len(X) == 0:
             return np.empty((0, len(self.classes)), np.float32)
         probs: FloatArray = self.model.predict_proba(as_features(X))
         return probs
 
     def parameters(self) -> Parameters:
-        """Return a copy of the parameters."""
+        """Return a copy of the parameters.
+
+        Returns
+        -------
+        params : Parameters
+            The current parameters, float32.
+        """
         (W1, W2), (b1, b2) = self.model.coefs_, self.model.intercepts_
         return Parameters(*(np.array(array, order="C") for array in (W1, b1, W2, b2)))
 
     def close(self) -> None:
-        """Drop the data and the parameters."""
+        """Release data and parameters."""
         self.__dict__.clear()

@@ -1,4 +1,4 @@
-"""PyTorch as everybody writes it: a module, a loss, ``backward`` and an optimizer of ``torch.optim``."""
+"""PyTorch in its usual form: a module, a loss, ``backward`` and an optimizer of ``torch.optim``."""
 
 from __future__ import annotations
 
@@ -13,22 +13,35 @@ from nnkernels.parameters import Parameters
 
 
 def contenders() -> dict[str, Entry]:
-    """Return this file's contender."""
+    """Return the contender of this file.
+
+    Returns
+    -------
+    entries : dict of str to Entry
+        The entry by name.
+    """
     description = "PyTorch, a module and torch.optim"
     entry = Entry(TorchEager, description, PACKAGES, EXTRA, process=PROCESS, from_profile="standard")
     return {"torch-eager": entry}
 
 
 class TorchEager(TorchContender):
-    """Its update rules differ from ours in two places, which the optimizer's own settings make up for.
+    """A contender with a module and an optimizer of ``torch.optim``.
 
-    PyTorch multiplies the velocity by the step's learning rate, so momentum runs at the rate 1 and the loss is
-    multiplied by the rate. Adam's epsilon stands inside PyTorch's bias correction, so it is divided by that of each
-    step.
+    PyTorch's update rules differ from those of nnkernels in two ways, which are compensated. PyTorch multiplies the
+    whole velocity by the learning rate of the step, so momentum uses the learning rate 1, and the loss is multiplied by
+    the rate. PyTorch's Adam adds epsilon after the bias correction, so epsilon is divided by the correction ``sqrt(1 -
+    beta_2**t)`` of each step t.
     """
 
-    def take(self, params: Parameters) -> None:
-        """Build the module and its optimizer."""
+    def start_from(self, params: Parameters) -> None:
+        """Build the module and its optimizer.
+
+        Parameters
+        ----------
+        params : Parameters
+            The initial parameters, as tensors.
+        """
         torch, rule = self.torch, self.recipe.optimizer
         inputs, hidden = params.W1.shape
         nn = torch.nn
@@ -44,11 +57,30 @@ class TorchEager(TorchContender):
             self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1.0, momentum=momentum, fused=True)
 
     def logits(self, X: Any) -> Any:
-        """Run the module."""
+        """Return the logits of features.
+
+        Parameters
+        ----------
+        X : torch.Tensor of float32, shape (N, D)
+            Features.
+
+        Returns
+        -------
+        logits : torch.Tensor of float32, shape (N, C)
+            The outputs before softmax.
+        """
         return self.model(X)
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
-        """Take a step a batch."""
+        """Take one gradient step per batch.
+
+        Parameters
+        ----------
+        order : ndarray of int64, shape (M,)
+            Indices of the training images, in the order of training.
+        learning_rates : ndarray of float32, shape (ceil(M / batch_size),)
+            The learning rate of each batch.
+        """
         torch = self.torch
         cross_entropy = torch.nn.functional.cross_entropy
         batches = torch.tensor(order).split(self.recipe.batch_size) if len(order) else ()
@@ -60,7 +92,7 @@ class TorchEager(TorchContender):
             self.optimizer.step()
 
     def _set_rate(self, rate: float) -> float:
-        """Set the rate of the next step; return what its loss is to be multiplied by."""
+        """Set the learning rate of the next step, and return the factor of its loss."""
         self.steps_done += 1
         rule, (settings,) = self.recipe.optimizer, self.optimizer.param_groups
         if rule.name == "momentum":
@@ -71,7 +103,13 @@ class TorchEager(TorchContender):
         return 1.0
 
     def parameters(self) -> Parameters:
-        """Return a copy of the module's parameters."""
+        """Return a copy of the parameters.
+
+        Returns
+        -------
+        params : Parameters
+            The parameters of the module, float32.
+        """
         arrays = [parameter.detach().numpy() for parameter in self.model.parameters()]
         W1, b1, W2, b2 = (np.array(array.T, order="C") for array in arrays)
         return Parameters(W1, b1, W2, b2)

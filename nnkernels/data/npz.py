@@ -1,4 +1,4 @@
-"""A data set as one ``.npz`` file in the layout of Keras' ``mnist.npz``."""
+"""Data sets as one ``.npz`` file in the layout of Keras' ``mnist.npz``."""
 
 from __future__ import annotations
 
@@ -20,17 +20,27 @@ KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def read_npz(path: Path) -> Dataset:
-    """Read ``x_train``, ``y_train``, ``x_test`` and ``y_test`` from a NumPy archive; never unpickles.
+    """Read the arrays ``x_train``, ``y_train``, ``x_test`` and ``y_test`` of a NumPy archive, without unpickling.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    dataset : Dataset
+        Training and test images.
 
     Raises
     ------
     DataError
-        If the file is missing, damaged, lacks an array, or an array has the wrong form.
+        If the file is missing or damaged, or if an array is missing or has the wrong shape, dtype or values.
     """
     try:
         with open(path, "rb") as stream:
             if stream.read(len(npy.MAGIC_PREFIX)) == npy.MAGIC_PREFIX:
-                raise DataError(f"{path}: a single .npy array; expected an .npz archive of {', '.join(KEYS)}")
+                raise DataError(f"{path}: is a single .npy array; expected an .npz archive of {', '.join(KEYS)}")
         with zipfile.ZipFile(path) as archive:
             arrays = {key: _read_member(archive, path, key) for key in KEYS}
     except DataError:
@@ -48,39 +58,55 @@ def read_npz(path: Path) -> Dataset:
 
 
 def write_npz(path: Path, dataset: Dataset) -> None:
-    """Write a data set in the layout that :func:`read_npz` reads, compressed, all or nothing."""
+    """Write a data set in the layout that :func:`read_npz` reads, compressed and atomically.
+
+    Parameters
+    ----------
+    path : Path
+        The file. It is replaced only when the new content is complete.
+    dataset : Dataset
+        The data set to write.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
     arrays = (dataset.X_train, dataset.y_train, dataset.X_test, dataset.y_test)
     with replacing(path) as temporary:
         np.savez_compressed(temporary, allow_pickle=False, **dict(zip(KEYS, arrays, strict=True)))
 
 
 def _read_member(archive: zipfile.ZipFile, path: Path, key: str) -> npt.NDArray[Any]:
-    # What np.load does, but the header is held against the member's size before anything is allocated.
+    # Like np.load, but compares the header with the size of the archive member before allocating memory.
     if f"{key}.npy" not in archive.namelist():
         found = ", ".join(archive.namelist()[:10]) or "nothing"
-        raise DataError(f"{path}: lacks {key}; it holds {found}")
+        raise DataError(f"{path}: has no array {key}; it contains {found}")
     size = archive.getinfo(f"{key}.npy").file_size
     with archive.open(f"{key}.npy") as stream:
         version = npy.read_magic(stream)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, _fortran_order, dtype = read_header(stream)
         if dtype.hasobject:
-            raise DataError(f"{path}: {key} holds Python objects, which are never unpickled; expected integers")
+            raise DataError(f"{path}: {key} contains Python objects, which are never unpickled; expected integers")
         if max(math.prod(shape) * dtype.itemsize, *shape, 0) > min(size, MAX_BYTES):
-            raise DataError(f"{path}: {key} announces the shape {shape} in a member of {size} bytes")
+            raise DataError(f"{path}: {key} declares the shape {shape}, but has only {size} bytes; download it again")
     with archive.open(f"{key}.npy") as stream:
         return npy.read_array(stream, allow_pickle=False)
 
 
 def _images(values: ByteArray) -> ByteArray:
     if values.dtype != np.uint8 or values.shape[1:] not in ((28, 28), (PIXELS,)):
-        raise DataError(f"images are {values.dtype} of shape {values.shape}; expected uint8 (N, 28, 28) or (N, 784)")
+        raise DataError(
+            f"images have dtype {values.dtype} and shape {values.shape}; "
+            "expected uint8 of shape (N, 28, 28) or (N, 784)"
+        )
     return values.reshape(-1, PIXELS)
 
 
 def _labels(values: ByteArray) -> ByteArray:
     if values.dtype.kind not in "iu" or values.ndim != 1:
-        raise DataError(f"labels are {values.dtype} of shape {values.shape}; expected integers (N,)")
+        raise DataError(f"labels have dtype {values.dtype} and shape {values.shape}; expected integers of shape (N,)")
     if values.size and (values.min() < 0 or values.max() > 9):
-        raise DataError(f"labels go from {values.min()} to {values.max()}; expected 0 to 9")
+        raise DataError(f"labels range from {values.min()} to {values.max()}; expected 0 to 9")
     return values.astype(np.uint8)

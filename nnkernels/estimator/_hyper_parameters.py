@@ -1,4 +1,4 @@
-"""From a classifier's hyper-parameters, which may be anything, to the checked values that a training takes."""
+"""Validation of a classifier's hyperparameters."""
 
 from __future__ import annotations
 
@@ -14,24 +14,27 @@ from nnkernels.kernels import names
 from nnkernels.recipes import OPTIMIZER_NAMES, Optimizer, Recipe
 from nnkernels.training import Callback
 
-DRAWN_SEEDS = 2**31 - 1
+SEED_UPPER_BOUND = 2**31 - 1
 
 
 class HyperParameterError(ConfigurationError, ValueError):
-    """A hyper-parameter that cannot be used; a ValueError too, which scikit-learn's own classifiers raise."""
+    """A hyperparameter is invalid. Also a ValueError, which scikit-learn's own classifiers raise."""
 
 
 @dataclass(frozen=True)
 class HyperParameters:
-    """What a classifier is told, but for where a training starts.
+    """The validated hyperparameters of a classifier.
 
     Attributes
     ----------
     backend : str
+        The name of the backend.
     recipe : Recipe
-        Its epochs are those of one call.
+        How to train. Its epochs are those of one call of ``fit``.
     validation_fraction : float
+        The fraction of the samples to hold out, at least 0 and below 1.
     callbacks : tuple of callables
+        Called after every epoch.
     """
 
     backend: str
@@ -39,68 +42,106 @@ class HyperParameters:
     validation_fraction: float
     callbacks: tuple[Callback, ...]
 
-    def for_one_pass(self) -> HyperParameters:
-        """Return them for a single epoch that learns from all samples, as one of many whose number nobody knows."""
+    def for_partial_fit(self) -> HyperParameters:
+        """Return the hyperparameters of one call of ``partial_fit``.
+
+        It trains for one epoch at a constant learning rate, without held-out samples.
+
+        Returns
+        -------
+        hyper : HyperParameters
+            A changed copy.
+        """
         recipe = self.recipe.with_changes(epochs=1, schedule="constant")
         return replace(self, recipe=recipe, validation_fraction=0.0)
 
 
-def checked(params: Mapping[str, Any]) -> HyperParameters:
-    """Return the checked values of a classifier's ``get_params(deep=False)``.
+def validate(params: Mapping[str, Any]) -> HyperParameters:
+    """Validate a classifier's hyperparameters.
+
+    Parameters
+    ----------
+    params : mapping of str to object
+        The result of ``get_params(deep=False)``.
+
+    Returns
+    -------
+    hyper : HyperParameters
+        The validated values.
 
     Raises
     ------
     HyperParameterError
-        If a value has the wrong type or lies outside its range.
+        If a value has the wrong type or is out of range.
     """
     learning_rate, fraction = _real("learning_rate", params), _real("validation_fraction", params)
     if not 0 <= fraction < 1:
-        raise HyperParameterError(f"validation_fraction is {fraction}; expected 0 (none held out) or a share below 1")
-    optimizer, batch_size = _optimizer(params["optimizer"]), _whole("batch_size", params)
-    epochs, hidden = _whole("epochs", params), _whole("hidden_size", params)
+        raise HyperParameterError(f"validation_fraction is {fraction}; expected a fraction of at least 0 and below 1")
+    optimizer, batch_size = _optimizer(params["optimizer"]), _positive_integer("batch_size", params)
+    epochs, hidden = _positive_integer("epochs", params), _positive_integer("hidden_size", params)
     try:
         recipe = Recipe("MLPClassifier", optimizer, batch_size, epochs, learning_rate, params["schedule"], hidden)
     except ConfigurationError as error:
         raise HyperParameterError(str(error)) from error
-    return HyperParameters(checked_backend(params["backend"]), recipe, fraction, _callbacks(params["callbacks"]))
+    return HyperParameters(validate_backend(params["backend"]), recipe, fraction, _callbacks(params["callbacks"]))
 
 
-def checked_backend(backend: object) -> str:
-    """Return the name of a backend.
+def validate_backend(backend: object) -> str:
+    """Validate the name of a backend.
+
+    Parameters
+    ----------
+    backend : object
+        The hyperparameter ``backend``.
+
+    Returns
+    -------
+    backend : str
+        The same name.
 
     Raises
     ------
     HyperParameterError
-        If there is none of that name.
+        If there is no backend of this name.
     """
     if isinstance(backend, str) and backend in names():
         return backend
-    raise HyperParameterError(f"backend is {backend!r}; known are: {', '.join(names())}")
+    raise HyperParameterError(f"backend is {backend!r}; expected one of: {', '.join(names())}")
 
 
-def checked_seed(random_state: Any) -> int:
-    """Return the seed of a training: a whole number is the seed itself, from everything else one is drawn.
+def seed_from(random_state: Any) -> int:
+    """Return the seed of a training. An integer is itself the seed; from a random state, a seed is drawn.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None
+        None stands for NumPy's global random state.
+
+    Returns
+    -------
+    seed : int
+        At least 0.
 
     Raises
     ------
     HyperParameterError
-        If it is neither None, nor a whole number from 0 on, nor a ``numpy.random.RandomState``.
+        If ``random_state`` has another type or is negative.
     """
     if isinstance(random_state, Integral) and int(random_state) >= 0:
         return int(random_state)
     try:
-        return int(check_random_state(random_state).randint(DRAWN_SEEDS))
+        return int(check_random_state(random_state).randint(SEED_UPPER_BOUND))
     except ValueError as error:
         raise HyperParameterError(
-            f"random_state is {random_state!r}; expected None, a whole number from 0 on, or a numpy RandomState"
+            f"random_state is {random_state!r}; expected None, an integer of at least 0, or a numpy RandomState"
         ) from error
 
 
-def _whole(name: str, params: Mapping[str, Any]) -> int:
+def _positive_integer(name: str, params: Mapping[str, Any]) -> int:
     value = params[name]
     if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1:
         return int(value)
-    raise HyperParameterError(f"{name} is {value!r}; expected a whole number, at least 1")
+    raise HyperParameterError(f"{name} is {value!r}; expected an integer of at least 1")
 
 
 def _real(name: str, params: Mapping[str, Any]) -> float:
@@ -124,7 +165,7 @@ def _optimizer(value: object) -> Optimizer:
 def _callbacks(value: object) -> tuple[Callback, ...]:
     if value is None:
         return ()
-    found: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) else (None,)
-    if not all(callable(callback) for callback in found):
+    callbacks: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) else (None,)
+    if not all(callable(callback) for callback in callbacks):
         raise HyperParameterError(f"callbacks is {value!r}; expected None or a list of callables")
-    return found
+    return callbacks

@@ -1,4 +1,4 @@
-"""A training that can be taken up where it was left, on the same samples or on others."""
+"""Training that can be continued later, on the same samples or on others."""
 
 from __future__ import annotations
 
@@ -22,58 +22,91 @@ from nnkernels.parameters import FloatArray, Parameters, initial_parameters
 from nnkernels.recipes import Recipe
 from nnkernels.training import go_on
 
-# Times log(C), the loss of whoever takes all C classes for equally probable. A fresh network is near that if its
-# features are scaled; one that ends above this has not learnt.
-HIGHEST_LOSS = 2.0
+# In units of log(C), the loss of uniform guessing among C classes. With scaled features, an untrained network has about
+# that loss. A training that ends above twice that has not converged.
+MAX_RELATIVE_LOSS = 2.0
 
 
 class TrainingState(NamedTuple):
-    """All that a training needs to go on; plain arrays and records, so that it can be copied and pickled."""
+    """The complete state of a training, as plain arrays and records that can be copied and pickled.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        Weights and biases.
+    optimizer_state : OptimizerState
+        The state of the optimizer.
+    history : History
+        The records of the epochs so far.
+    """
 
     parameters: Parameters
     optimizer_state: OptimizerState
     history: History
 
 
-def beginning(seed: int, inputs: int, classes: int, recipe: Recipe) -> TrainingState:
-    """Return a training before its first epoch."""
+def initial_training_state(seed: int, inputs: int, classes: int, recipe: Recipe) -> TrainingState:
+    """Return the state of a training before its first epoch.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the initial parameters and of the order of the samples.
+    inputs, classes : int
+        The numbers of features and classes.
+    recipe : Recipe
+        Has the width of the hidden layer.
+
+    Returns
+    -------
+    state : TrainingState
+        The initial state.
+    """
     start = initial_parameters(seed, inputs, recipe.hidden, classes)
     return TrainingState(start, initial_state(start), History(recipe, seed, 0))
 
 
-def learn(X: FloatArray, y: npt.NDArray[Any], hyper: HyperParameters, before: TrainingState) -> TrainingState:
-    """Train for as many more epochs as the recipe has; ``before`` stays as it is.
+def train_further(X: FloatArray, y: npt.NDArray[Any], hyper: HyperParameters, state: TrainingState) -> TrainingState:
+    """Continue a training for as many epochs as the recipe has.
 
     Parameters
     ----------
     X : ndarray of float32, shape (N, D)
+        Features.
     y : ndarray of integers, shape (N,)
+        Class indices.
     hyper : HyperParameters
-    before : TrainingState
-        Its memory serves the optimizer only if that is of the same name: a velocity is no moment.
+        The hyperparameters of this call.
+    state : TrainingState
+        The training so far; not modified. Its optimizer state is used only if the name of the optimizer is the same.
+
+    Returns
+    -------
+    state : TrainingState
+        The training including the new epochs.
 
     Raises
     ------
     HyperParameterError
-        If the network so far has another width, or a single sample is to be divided.
+        If the network so far has another width, or if a single sample has to be split.
     """
-    width = len(before.parameters.b1)
+    width = len(state.parameters.b1)
     if width != hyper.recipe.hidden:
         raise HyperParameterError(
-            f"hidden_size is {hyper.recipe.hidden}, but the network to go on with has {width} hidden units; "
-            "set hidden_size back, or call fit with warm_start=False"
+            f"hidden_size is {hyper.recipe.hidden}, but the network trained so far has {width} hidden units; "
+            f"set hidden_size to {width}, or call fit with warm_start=False"
         )
-    data, held_out = hold_out(X, y, hyper.validation_fraction, before.history.seed)
+    data, held_out = hold_out(X, y, hyper.validation_fraction, state.history.seed)
     recipe = hyper.recipe.with_changes(
-        epochs=before.history.epochs_done + hyper.recipe.epochs,
-        batch_size=min(hyper.recipe.batch_size, len(data.X)),  # the room of a whole batch is taken, full or not
+        epochs=state.history.epochs_done + hyper.recipe.epochs,
+        batch_size=min(hyper.recipe.batch_size, len(data.X)),  # buffers have the size of a full batch
     )
-    history = replace(before.history, recipe=recipe, images=len(data.X), epochs=list(before.history.epochs))
+    history = replace(state.history, recipe=recipe, images=len(data.X), epochs=list(state.history.epochs))
     contender = KernelContender(hyper.backend)
-    contender.prepare(before.parameters, data, recipe)
-    if before.history.recipe.optimizer.name == recipe.optimizer.name:
-        contender.restore(before.optimizer_state)
-    with np.errstate(over="ignore", invalid="ignore"):  # the loss tells, and with every backend
+    contender.prepare(state.parameters, data, recipe)
+    if state.history.recipe.optimizer.name == recipe.optimizer.name:
+        contender.restore(state.optimizer_state)
+    with np.errstate(over="ignore", invalid="ignore"):  # the loss shows an overflow, with every backend
         callbacks = (_has_diverged, *hyper.callbacks)
         go_on(contender, data, history, validation=held_out, callbacks=callbacks, judge=contender.backend)
     return TrainingState(contender.parameters(), contender.optimizer_state(), history)
@@ -82,44 +115,79 @@ def learn(X: FloatArray, y: npt.NDArray[Any], hyper: HyperParameters, before: Tr
 def hold_out(
     X: FloatArray, y: npt.NDArray[Any], fraction: float, seed: int
 ) -> tuple[LabelledImages, LabelledImages | None]:
-    """Return what is learnt and what is held out, None for the fraction 0; the same for the same labels and seed.
+    """Split samples into training and validation samples. Equal labels and seeds give equal splits.
 
-    Each class has its share in both parts, unless classes are so small that one part would be empty: then samples
-    are drawn without regard to their class.
+    The split is stratified by class, unless one part would be empty because the classes are too small. Then samples are
+    drawn regardless of their class.
+
+    Parameters
+    ----------
+    X : ndarray of float32, shape (N, D)
+        Features.
+    y : ndarray of integers, shape (N,)
+        Class indices.
+    fraction : float
+        The fraction of validation samples, at least 0 and below 1.
+    seed : int
+        Seed of the split.
+
+    Returns
+    -------
+    train : LabelledImages
+        The training samples.
+    held_out : LabelledImages or None
+        The validation samples; None if the fraction is 0.
 
     Raises
     ------
     HyperParameterError
-        If a single sample is to be divided.
+        If a single sample has to be split.
     """
     if fraction == 0:
         return LabelledImages(X, y), None
     N = len(y)
     if N == 1:
-        raise HyperParameterError(f"validation_fraction is {fraction}, but one sample cannot be divided; set it to 0")
-    learnt, held_out = stratified_split(y, fraction, seed)
-    if not (len(learnt) and len(held_out)):
+        raise HyperParameterError(f"validation_fraction is {fraction}, but one sample cannot be split; set it to 0")
+    train, held_out = stratified_split(y, fraction, seed)
+    if not (len(train) and len(held_out)):
         size = min(max(round(fraction * N), 1), N - 1)
-        learnt, held_out = np.split(np.random.default_rng(seed).permutation(N), [N - size])
-    return LabelledImages(X[learnt], y[learnt]), LabelledImages(X[held_out], y[held_out])
+        train, held_out = np.split(np.random.default_rng(seed).permutation(N), [N - size])
+    return LabelledImages(X[train], y[train]), LabelledImages(X[held_out], y[held_out])
 
 
-def warn_of_a_loss_above(limit: float, history: History, classes: int) -> None:
-    """Warn whoever called our caller if the last training loss is not finite, or above ``limit`` times log(classes)."""
-    last, blind = history.epochs[-1], math.log(classes)
+def warn_if_loss_above(limit: float, history: History, classes: int) -> None:
+    """Warn if the last training loss is not finite, or if it exceeds ``limit`` times the loss of uniform guessing.
+
+    The warning is attributed to the caller of the calling function.
+
+    Parameters
+    ----------
+    limit : float
+        The limit in units of log(classes).
+    history : History
+        The records of the training.
+    classes : int
+        The number of classes.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the training has diverged or not converged.
+    """
+    last, uniform_loss = history.epochs[-1], math.log(classes)
     if not math.isfinite(last.train_loss):
-        what, cure = "diverged", ""
-    elif blind and last.train_loss > limit * blind:  # a single class costs nothing but rounding
-        what, cure = "not converged", ", or raise epochs"
+        outcome, remedy = "diverged", ""
+    elif uniform_loss and last.train_loss > limit * uniform_loss:  # zero for one class
+        outcome, remedy = "not converged", ", or raise epochs"
     else:
         return
     warnings.warn(
-        f"the training has {what}: its loss after epoch {last.epoch} is {last.train_loss:.3g} (guessing blindly: "
-        f"{blind:.3g}); scale the features, or lower learning_rate{cure}",
+        f"the training has {outcome}: its loss after epoch {last.epoch} is {last.train_loss:.3g} (uniform guessing: "
+        f"{uniform_loss:.3g}); scale the features, or lower learning_rate{remedy}",
         ConvergenceWarning,
         stacklevel=3,
     )
 
 
 def _has_diverged(history: History, _contender: Contender) -> bool:
-    return not math.isfinite(history.epochs[-1].train_loss)  # no later epoch brings it back
+    return not math.isfinite(history.epochs[-1].train_loss)  # a non-finite loss never recovers

@@ -1,4 +1,4 @@
-"""From what a caller calls samples and labels to features and classes, without a change of meaning on the way."""
+"""Conversion of samples and labels to float32 features and class indices."""
 
 from __future__ import annotations
 
@@ -12,47 +12,71 @@ from nnkernels.data.pixels import as_features
 from nnkernels.errors import DataError
 from nnkernels.parameters import FloatArray
 
-NAMED_LABELS = 5  # of those unknown, in a message
+MAX_LISTED_LABELS = 5  # unknown labels that a message lists
 
 
 class SampleError(DataError, ValueError):
-    """Samples or labels that cannot be learnt from; a ValueError too, which scikit-learn's own classifiers raise."""
+    """Samples or labels are invalid. Also a ValueError, which scikit-learn's own classifiers raise."""
 
 
-def features_of(X: npt.NDArray[Any]) -> FloatArray:
-    """Return samples (N, D), which scikit-learn has checked, as float32 features; integers are pixels.
+def to_features(X: npt.NDArray[Any]) -> FloatArray:
+    """Convert samples to float32 features. Integers are pixels and are scaled.
+
+    Parameters
+    ----------
+    X : ndarray of integers, floats or booleans, shape (N, D)
+        Samples that scikit-learn has validated.
+
+    Returns
+    -------
+    features : ndarray of float32, shape (N, D)
+        C-contiguous and finite.
 
     Raises
     ------
     SampleError
-        If an integer lies outside of 0..255.
+        If an integer is outside 0..255.
     ValueError
-        If a number is too large for float32.
+        If a value is too large for float32.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # scikit-learn refuses what float32 cannot hold
+    with np.errstate(over="ignore", invalid="ignore"):  # scikit-learn rejects infinities below
         try:
             features = as_features(X)
         except DataError as error:
-            raise SampleError(f"X cannot be learnt from: {error}") from error
+            raise SampleError(f"invalid X: {error}") from error
         assert_all_finite(features, input_name="X")
     return features
 
 
-def encoded(labels: npt.NDArray[Any], classes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Return which of the classes each label (N,) is.
+def encode_labels(labels: npt.NDArray[Any], classes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return the class index of each label.
 
-    They are compared as Python compares them, before any cast: in the dtype of the classes, "10" may become "1", and
-    256 may become 0.
+    Labels and classes are compared as Python objects, without a cast. In the dtype of the classes, "10" could become
+    "1", and 256 could become 0.
+
+    Parameters
+    ----------
+    labels : ndarray, shape (N,)
+        Labels of any type.
+    classes : ndarray, shape (C,)
+        All classes, each once.
+
+    Returns
+    -------
+    y : ndarray of int64, shape (N,)
+        Indices into ``classes``.
 
     Raises
     ------
     SampleError
-        If a label is none of the classes.
+        If a label is not among the classes.
     """
-    places = {label: place for place, label in enumerate(classes.tolist())}
-    given = labels.tolist()
-    unknown = list(dict.fromkeys(label for label in given if label not in places))
+    index_of_class = {label: index for index, label in enumerate(classes.tolist())}
+    values = labels.tolist()
+    unknown = list(dict.fromkeys(label for label in values if label not in index_of_class))
     if unknown:
-        named = ", ".join(map(repr, unknown[:NAMED_LABELS])) + (", ..." if len(unknown) > NAMED_LABELS else "")
-        raise SampleError(f"y holds labels that are not among the classes: {named}; the classes are {classes}")
-    return np.array([places[label] for label in given], np.int64)
+        listed = ", ".join(map(repr, unknown[:MAX_LISTED_LABELS])) + (
+            ", ..." if len(unknown) > MAX_LISTED_LABELS else ""
+        )
+        raise SampleError(f"y contains labels that are not among the classes: {listed}; the classes are {classes}")
+    return np.array([index_of_class[label] for label in values], np.int64)

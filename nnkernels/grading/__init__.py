@@ -1,9 +1,9 @@
-"""Checks for people who write their own network: a backward pass, a softmax, an update, each with a diagnosis.
+"""Checks of a learner's own backward pass, softmax and update, each with a diagnosis.
 
 >>> from nnkernels.grading import gradcheck
 >>> print(gradcheck(my_backward))  # doctest: +SKIP
 
-The judge of a backward pass is the loss itself, by numerical derivatives, and never another backward pass.
+The reference of a backward pass is the loss itself, by numerical derivatives, rather than another backward pass.
 """
 
 from nnkernels.errors import GradcheckError

@@ -1,10 +1,10 @@
-"""Calling a learner's functions, on copies, and reading what they return, with everything that is odd about it."""
+"""Calling a learner's functions on copies, and checking the form of what they return."""
 
 from __future__ import annotations
 
 import copy
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,19 +12,28 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.errors import one_line
-from nnkernels.grading.mistakes import exercise
-from nnkernels.grading.networks import Problem
+from nnkernels.grading.mistakes import load_exercise
 from nnkernels.grading.report import Finding
-from nnkernels.parameters import FloatArray, Parameters
+from nnkernels.parameters import FloatArray
 
 Function = Callable[..., Any]
-Arrays = tuple[FloatArray | None, ...]
-FORM, BACKWARD = exercise("form"), exercise("backward")
-NAMES = ("dW1", "db1", "dW2", "db2")
+FORM = load_exercise("form")
 
 
 class Call(NamedTuple):
-    """What a call returned or raised, the names of the arrays that it changed, and the copies that it was given."""
+    """A call of a learner's function.
+
+    Attributes
+    ----------
+    result : object
+        What the function returned.
+    error : Exception or None
+        What it raised.
+    changed : tuple of str
+        The names of the arrays that it modified.
+    arguments : tuple
+        The copies that it was called with.
+    """
 
     result: Any
     error: Exception | None
@@ -33,15 +42,30 @@ class Call(NamedTuple):
 
 
 def call(function: Function, names: tuple[str, ...], *arguments: Any) -> Call:
-    """Call a function on copies of the arguments; ``names`` are theirs, for ``changed``."""
+    """Call a function on copies of its arguments.
+
+    Parameters
+    ----------
+    function : callable
+        The learner's function.
+    names : tuple of str
+        The names of the arguments.
+    *arguments : object
+        Arrays, or tuples of arrays.
+
+    Returns
+    -------
+    call : Call
+        Result or exception, and the names of modified arrays.
+    """
     given = tuple(copy.deepcopy(argument) for argument in arguments)
     result, error = None, None
     try:
-        # What overflows or divides by zero shows in the values; NumPy's warnings would only say it twice.
+        # Overflows and divisions by zero show in the values, so NumPy's warnings would be redundant.
         with np.errstate(all="ignore"):
             result = function(*given)
-    except Exception as raised:
-        error = raised
+    except Exception as exception:
+        error = exception
     changed = tuple(
         name
         for (name, before), (_name, after) in zip(_arrays(names, arguments), _arrays(names, given), strict=True)
@@ -50,35 +74,91 @@ def call(function: Function, names: tuple[str, ...], *arguments: Any) -> Call:
     return Call(result, error, changed, given)
 
 
-def raised(error: Exception) -> str:
-    """Return an error in one line, with the line of code that raised it where that is known."""
+def describe_error(error: Exception) -> str:
+    """Describe an exception in one line, with the line of code that raised it if it is known.
+
+    Parameters
+    ----------
+    error : Exception
+        The exception.
+
+    Returns
+    -------
+    text : str
+        Begins with ``raised``.
+    """
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
-    # The last line that the learner may have written: not one inside an installed package.
+    # The last line outside installed packages is the learner's.
     own = [frame for frame in frames if "site-packages" not in Path(frame.filename).parts]
     where = f" (in {own[-1].name}, line {own[-1].lineno}: {own[-1].line})" if own and own[-1].line else ""
     return f"raised {one_line(error)}{where}"
 
 
-def no_answer(what: str, error: Exception, arrays: tuple[str, ...] = ()) -> Finding:
-    """Return the finding that a call raised an error."""
-    return FORM.finding("raises an error", arrays, call=what, raised=raised(error))
+def raised_finding(what: str, error: Exception, arrays: tuple[str, ...] = ()) -> Finding:
+    """Return the finding that a call raised an exception.
+
+    Parameters
+    ----------
+    what : str
+        The call.
+    error : Exception
+        The exception.
+    arrays : tuple of str, optional
+        The names of the affected arrays.
+
+    Returns
+    -------
+    finding : Finding
+        The finding.
+    """
+    return FORM.finding("raises an error", arrays, call=what, raised=describe_error(error))
 
 
-def changes_its_arguments(function: str, changed: tuple[str, ...]) -> Finding:
-    """Return the finding that a function has written into its arguments."""
+def changed_arguments_finding(function: str, changed: tuple[str, ...]) -> Finding:
+    """Return the finding that a function modified its arguments.
+
+    Parameters
+    ----------
+    function : str
+        The name of the function.
+    changed : tuple of str
+        The names of the modified arrays, at least one.
+
+    Returns
+    -------
+    finding : Finding
+        The finding.
+    """
     return FORM.finding("changes its arguments", changed, first=changed[0], function=function)
 
 
 def as_floats(name: str, value: Any, dtype: npt.DTypeLike = np.float64) -> tuple[FloatArray | None, Finding | None]:
-    """Return a value as a float64 array, or None if it has no real numbers, and a finding if it is not of ``dtype``."""
+    """Convert a value to a float64 array.
+
+    Parameters
+    ----------
+    name : str
+        The name of the value in the report.
+    value : object
+        What the learner's function returned.
+    dtype : dtype, default: float64
+        The expected dtype.
+
+    Returns
+    -------
+    array : ndarray of float64, or None
+        None if the value does not consist of real numbers.
+    finding : Finding or None
+        The finding that the type or dtype is wrong.
+    """
     try:
         array = np.asarray(value)
         if array.dtype.kind not in "fiub":
             raise TypeError(f"numbers of dtype {array.dtype}")
     except (TypeError, ValueError) as error:
-        seen = f"{name} is a {type(value).__name__} and no array of floats: {one_line(error)}"
+        seen = f"{name} is a {type(value).__name__}, not an array of floats: {one_line(error)}"
         if value is None:
-            seen = f"{name} is None; expected an array. Is it computed and returned?"
+            seen = f"{name} is None; expected an array. Check that it is computed and returned."
         return None, FORM.finding("wrong type", (name,), seen=seen)
     finding = None
     if array.dtype != dtype:
@@ -86,8 +166,21 @@ def as_floats(name: str, value: Any, dtype: npt.DTypeLike = np.float64) -> tuple
     return array.astype(np.float64), finding
 
 
-def not_finite(name: str, array: FloatArray) -> Finding | None:
-    """Return the finding that an array has NaN or infinite entries, or None."""
+def not_finite_finding(name: str, array: FloatArray) -> Finding | None:
+    """Return the finding that an array has NaN or infinite entries.
+
+    Parameters
+    ----------
+    name : str
+        The name of the array.
+    array : ndarray of float64
+        The array.
+
+    Returns
+    -------
+    finding : Finding or None
+        None if all entries are finite.
+    """
     bad = np.argwhere(~np.isfinite(array)).tolist()
     if not bad:
         return None
@@ -103,51 +196,3 @@ def _arrays(names: tuple[str, ...], values: tuple[Any, ...]) -> Iterator[tuple[s
             fields = getattr(value, "_fields", None)
             inner = [f"{name}.{field}" for field in fields] if fields else [f"{name}[{i}]" for i in range(len(value))]
             yield from _arrays(tuple(inner), tuple(value))
-
-
-class Returned(NamedTuple):
-    """What backward returned: dW1, db1, dW2, db2 (None where there is no array), and what is wrong with their form."""
-
-    arrays: Arrays = (None, None, None, None)
-    findings: tuple[Finding, ...] = ()
-    notes: tuple[str, ...] = ()
-    error: Exception | None = None
-
-
-def ask(backward: Function, problem: Problem, activations: Any) -> Returned:
-    """Call a backward pass on copies of everything, and read what it returns."""
-    called = call(backward, ("params", "X", "y", "activations"), *problem, activations)
-    if called.error is not None:
-        what = f"backward(params, X, y, activations) with {problem.sizes}"
-        return Returned(findings=(no_answer(what, called.error),), error=called.error)
-    findings = [changes_its_arguments("backward", called.changed)] if called.changed else []
-    values, notes = _four_values(called.result)
-    if values is None:
-        size = f" of {len(called.result)}" if isinstance(called.result, tuple | list | Mapping) else ""
-        seen = BACKWARD.hints["returned"].format(kind=type(called.result).__name__, size=size)
-        return Returned(findings=(FORM.finding("wrong type", (), BACKWARD.hints["return"], seen=seen), *findings))
-    arrays: list[FloatArray | None] = []
-    for name, value in zip(NAMES, values, strict=True):
-        array, finding = as_floats(name, value)
-        arrays.append(array)
-        findings += [found for found in (finding, array is not None and not_finite(name, array)) if found]
-    reordered, order = _in_order(tuple(arrays), problem.params)
-    return Returned(reordered, (*findings, *order), notes)
-
-
-def _four_values(result: Any) -> tuple[tuple[Any, ...] | None, tuple[str, ...]]:
-    if all(hasattr(result, field) for field in Parameters._fields):
-        return tuple(getattr(result, field) for field in Parameters._fields), ()
-    if isinstance(result, tuple | list) and len(result) == 4:
-        return tuple(result), (BACKWARD.hints["read"].format(kind=type(result).__name__),)
-    return None, ()
-
-
-def _in_order(arrays: Arrays, params: Parameters) -> tuple[Arrays, tuple[Finding, ...]]:
-    # By their shapes: the same four, in another order.
-    wanted = [array.shape for array in params]
-    found = [None if array is None else array.shape for array in arrays]
-    if found == wanted or None in found or len(set(wanted)) < 4 or set(found) != set(wanted):
-        return arrays, ()
-    seen = ", ".join(NAMES[wanted.index(shape)] for shape in found if shape is not None)
-    return tuple(arrays[found.index(shape)] for shape in wanted), (BACKWARD.finding("wrong order", NAMES, seen=seen),)

@@ -1,4 +1,4 @@
-"""The check of a backward pass: numerical derivatives of the loss beside what the backward pass says."""
+"""The check of a backward pass against numerical derivatives of the loss."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from nnkernels.errors import ConfigurationError
-from nnkernels.grading.calls import BACKWARD, NAMES, Function, Returned, ask
-from nnkernels.grading.diagnosis import Case, diagnose, right_steps
+from nnkernels.grading.backward_call import BACKWARD, NAMES, BackwardResult, call_backward
+from nnkernels.grading.calls import Function
+from nnkernels.grading.diagnosis import Case, diagnose, reference_steps
 from nnkernels.grading.measured import Functions, check_forward_and_loss, directional_derivative, smooth_problem
 from nnkernels.grading.networks import FULL_SIZE, SQUARE, ProblemSizes, check_sizes, draw_problem
 from nnkernels.grading.report import ArrayCheck, Finding, GradcheckReport
@@ -29,39 +30,43 @@ def gradcheck(
     seed: int = 0,
     tolerance: float = 1e-6,
 ) -> GradcheckReport:
-    """Compare a backward pass with numerical derivatives, entry by entry, and name the mistake if it has a classic one.
+    """Compare a backward pass with numerical derivatives, entry by entry, and diagnose known mistakes.
 
-    The judge is the loss itself: each parameter of a small float64 network is moved up and down a little, and the
-    change of ``loss(forward(params, X).logits, y)`` is compared with the gradient. So changed mathematics (tanh in
-    forward and its derivative in backward) passes, and a backward pass that does not belong to its forward fails.
-    This is done for ``images`` images and for a single one; if all is right, also along random directions at the
+    The reference is the loss itself. Each parameter of a small float64 network is increased and decreased slightly, and
+    the change of ``loss(forward(params, X).logits, y)`` is compared with the gradient. So modified mathematics passes
+    if forward and backward match, such as tanh and its derivative, and fails if they do not. The check uses a batch of
+    ``images`` images and a single image. If both are right, it also compares derivatives along random directions at the
     full size, 784-20-10.
 
     Parameters
     ----------
-    backward : callable, or a module with ``forward``, ``loss`` and ``backward``
-        ``backward(params, X, y, activations) -> Parameters`` of the kernel contract; four arrays in a tuple will do.
-        Of a module (an edited copy of ``numpy_kernels``, say) all three functions are taken.
-    forward, loss : callable, optional
-        ``forward(params, X) -> Activations`` and ``loss(logits, y) -> float``; those of the module, or else the
-        reference's.
-    inputs, hidden, classes, images, seed : int
-        Sizes of the small random network and its batch, and the seed. Equal sizes would hide confusions of axes.
-    tolerance : float
-        Largest error that passes, relative to the largest entry of the array.
+    backward : callable, or module with ``forward``, ``loss`` and ``backward``
+        ``backward(params, X, y, activations) -> Parameters``; a tuple of four arrays is accepted too. Of a module, such
+        as an edited copy of ``numpy_kernels``, all three functions are used.
+    forward : callable, optional
+        ``forward(params, X) -> Activations``. By default that of the module, or the reference kernels'.
+    loss : callable, optional
+        ``loss(logits, y) -> float``. By default that of the module, or the reference kernels'.
+    inputs, hidden, classes, images : int
+        The sizes of the small random network and its batch. Equal sizes would hide swapped axes.
+    seed : int, default: 0
+        Seed of the network and the batch.
+    tolerance : float, default: 1e-6
+        The largest error that passes, relative to the largest entry of the array.
 
     Returns
     -------
-    GradcheckReport
-        Print it. It failed if an array is wrong, or has the wrong shape or dtype, or NaN, and if backward raises an
-        error or changes what it was given.
+    report : GradcheckReport
+        Print it for the diagnosis. The check fails if an array has wrong values, shape or dtype, or NaN, and if
+        backward raises an exception or modifies its arguments.
 
     Raises
     ------
     GradcheckError
-        If forward or loss cannot be differentiated: it raises, gives no float64, is random, or has a kink everywhere.
+        If forward and loss cannot be differentiated: they raise an exception, do not return float64, are random, or are
+        not smooth.
     ConfigurationError
-        If a size, the seed or the tolerance makes no sense, or ``backward`` cannot be called.
+        If a size, the seed or the tolerance is out of range, or if ``backward`` is not callable.
 
     Examples
     --------
@@ -75,25 +80,25 @@ def gradcheck(
     if not 0 < tolerance < 1:
         raise ConfigurationError(f"tolerance is {tolerance}; expected a number between 0 and 1, such as 1e-6")
     functions = _functions(backward, forward, loss)
-    # A factor N is 1 for one image, so two batches also tell a missing 1/N from any other factor.
-    others = 1 if images > 1 else 3
-    setting = f"Held against numerical derivatives of the loss, in float64, with {sizes} and with N = {others}"
-    cases = _cases(functions, (sizes, sizes._replace(images=others)), seed)
-    error = next((case.answer.error for case in cases if case.answer.error), None)
-    if cases[0].answer.error is not None:
-        arrays, findings, notes = _after_an_error(functions, cases[0].answer, seed, tolerance)
+    # With a second batch size, a missing 1/N can be told from any other constant factor.
+    other_size = 1 if images > 1 else 3
+    setting = f"Compared with numerical derivatives of the loss, in float64, for {sizes} and for N = {other_size}"
+    cases = _cases(functions, (sizes, sizes._replace(images=other_size)), seed)
+    error = next((case.result.error for case in cases if case.result.error), None)
+    if cases[0].result.error is not None:
+        arrays, findings, notes = _diagnose_error(functions, cases[0].result, seed, tolerance)
         return GradcheckReport("backward", setting, "numerical", arrays, findings, notes, error)
-    findings = cases[0].answer.findings
-    # What both batches show is said once.
-    said = {(finding.mistake, finding.arrays) for finding in findings}
-    findings += tuple(one for one in cases[1].answer.findings if (one.mistake, one.arrays) not in said)
-    usable = [case for case in cases if case.answer.error is None]
+    findings = cases[0].result.findings
+    # Report a finding only once if both batches have it.
+    reported = {(finding.mistake, finding.arrays) for finding in findings}
+    findings += tuple(one for one in cases[1].result.findings if (one.mistake, one.arrays) not in reported)
+    usable = [case for case in cases if case.result.error is None]
     findings += diagnose(usable, tolerance)
     if not findings:
-        findings = _at_full_size(functions, seed, tolerance)
-        setting += f"; also, along random directions, with {FULL_SIZE}"
-    notes = tuple(dict.fromkeys(note for case in cases for note in case.answer.notes))
-    return GradcheckReport("backward", setting, "numerical", _worst(usable, tolerance), findings, notes, error)
+        findings = _check_full_size(functions, seed, tolerance)
+        setting += f"; also along random directions, for {FULL_SIZE}"
+    notes = tuple(dict.fromkeys(note for case in cases for note in case.result.notes))
+    return GradcheckReport("backward", setting, "numerical", _worst_checks(usable, tolerance), findings, notes, error)
 
 
 def _functions(backward: Any, forward: Function | None, loss: Function | None) -> Functions:
@@ -104,7 +109,9 @@ def _functions(backward: Any, forward: Function | None, loss: Function | None) -
     functions = Functions(forward or numpy_kernels.forward, loss or numpy_kernels.loss, of_module or backward)
     for name, function in functions._asdict().items():
         if not callable(function):
-            raise ConfigurationError(f"{name} is a {type(function).__name__}; expected a function or a module with one")
+            raise ConfigurationError(
+                f"{name} is a {type(function).__name__}; expected a function, or a module that has one"
+            )
     return functions
 
 
@@ -112,50 +119,50 @@ def _cases(functions: Functions, batches: tuple[ProblemSizes, ...], seed: int) -
     cases = []
     for sizes in batches:
         measured = smooth_problem(functions, sizes, seed)
-        answer = ask(functions.backward, measured.problem, measured.activations)
-        cases.append(Case(measured, right_steps(functions, measured), answer))
+        result = call_backward(functions.backward, measured.problem, measured.activations)
+        cases.append(Case(measured, reference_steps(functions, measured), result))
     return cases
 
 
-def _worst(cases: list[Case], tolerance: float) -> tuple[ArrayCheck, ...]:
-    # One record an array: of the first batch, unless the array is right there and wrong in another.
+def _worst_checks(cases: list[Case], tolerance: float) -> tuple[ArrayCheck, ...]:
+    # One check per array: that of the first batch, unless it passes there and fails in another batch.
     compared = ([one for case in cases if (one := case.compared(k, tolerance))] for k in range(len(NAMES)))
     return tuple(min(records, key=lambda record: record.passed) for records in compared if records)
 
 
-def _after_an_error(
-    functions: Functions, answer: Returned, seed: int, tolerance: float
+def _diagnose_error(
+    functions: Functions, result: BackwardResult, seed: int, tolerance: float
 ) -> tuple[tuple[ArrayCheck, ...], tuple[Finding, ...], tuple[str, ...]]:
-    # Where it raises there are no numbers; at other sizes there may be, and they say why.
-    (raised,) = answer.findings
+    # After an exception there are no numbers to diagnose. Other sizes may work, and show the reason.
+    (raised,) = result.findings
     problem = draw_problem(FULL_SIZE, seed)
-    if ask(functions.backward, problem, check_forward_and_loss(functions, problem)).error is None:
-        fixed = BACKWARD.finding("size written into the code", (), seen=raised.explanation, sizes=FULL_SIZE)
+    if call_backward(functions.backward, problem, check_forward_and_loss(functions, problem)).error is None:
+        fixed = BACKWARD.finding("hard-coded size", (), seen=raised.explanation, sizes=FULL_SIZE)
         return (), (fixed,), ()
-    (square,) = cases = _cases(functions, (SQUARE,), seed)
-    if square.answer.error is not None:
+    (square_case,) = cases = _cases(functions, (SQUARE,), seed)
+    if square_case.result.error is not None:
         return (), (replace(raised, right=BACKWARD.hints["raises"]),), ()
-    found = square.answer.findings + diagnose(cases, tolerance)
+    found = square_case.result.findings + diagnose(cases, tolerance)
     text = BACKWARD.hints["square wrong" if found else "square right"].format(sizes=SQUARE)
     raised = replace(raised, explanation=f"{raised.explanation} {text}")
-    return _worst(cases, tolerance), (raised, *found), square.answer.notes
+    return _worst_checks(cases, tolerance), (raised, *found), square_case.result.notes
 
 
-def _at_full_size(functions: Functions, seed: int, tolerance: float) -> tuple[Finding, ...]:
+def _check_full_size(functions: Functions, seed: int, tolerance: float) -> tuple[Finding, ...]:
     problem = draw_problem(FULL_SIZE, seed)
-    answer = ask(functions.backward, problem, check_forward_and_loss(functions, problem))
-    if answer.findings:
-        return answer.findings
+    result = call_backward(functions.backward, problem, check_forward_and_loss(functions, problem))
+    if result.findings:
+        return result.findings
     rng = np.random.default_rng([seed, 1])
     found = []
-    for name, field, array in zip(NAMES, Parameters._fields, answer.arrays, strict=True):
+    for name, field, array in zip(NAMES, Parameters._fields, result.arrays, strict=True):
         w = getattr(problem.params, field)
-        # A step along a direction moves Z1 and the logits about as far as one along a single bias.
+        # Normalised so that a step changes Z1 and the logits about as much as a step of a single bias.
         direction = rng.normal(size=w.shape) / np.sqrt(w.size)
         expected = directional_derivative(functions, problem, field, direction)
         parts = np.asarray(array) * direction
         yours = float(np.sum(parts))
-        # The entries may cancel along a direction, so their size is what the error is judged by; NaN is not judged.
+        # Terms may cancel, so the error is relative to their norm. A comparison with NaN is false, so NaN passes.
         if abs(yours - expected) > tolerance * max(abs(expected), float(np.linalg.norm(parts))):
             fields = {"sizes": FULL_SIZE, "name": name, "yours": f"{yours:.8g}", "expected": f"{expected:.8g}"}
             found.append(BACKWARD.finding("wrong at full size", (name,), **fields))

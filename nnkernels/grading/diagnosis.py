@@ -1,6 +1,7 @@
-"""From wrong arrays to the mistake behind them: claimed only where it explains every entry of an array.
+"""Diagnosis of wrong gradients. A mistake is reported only if it explains every entry of an array.
 
-Where nothing fits, the report names the first wrong array, counted from the output, since errors travel backwards.
+If no known mistake explains an array, the report names the first wrong array, counted from the output, because errors
+propagate backwards.
 """
 
 from __future__ import annotations
@@ -12,18 +13,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnkernels.grading.calls import BACKWARD, NAMES, Returned, as_floats
-from nnkernels.grading.measured import Functions, Measured, differentiate, slope
-from nnkernels.grading.mistakes import Judged, Lines, Mistake, answer, same
+from nnkernels.grading.backward_call import BACKWARD, NAMES, BackwardResult
+from nnkernels.grading.calls import as_floats
+from nnkernels.grading.lines import Lines, final_value, is_close
+from nnkernels.grading.measured import Functions, Measured, differentiate, richardson
+from nnkernels.grading.mistakes import Attempt, Mistake
 from nnkernels.grading.report import ArrayCheck, Finding, compare
 from nnkernels.parameters import FloatArray
 
-# The numerical derivatives have errors of 1e-11; a backward pass in float32 has errors of 1e-7.
-SAME = 2e-6
+# Numerical derivatives have errors of about 1e-11, and a backward pass in float32 of about 1e-7.
+TOLERANCE = 2e-6
 
 
 class Activation(NamedTuple):
-    """An activation function, its derivative in terms of its output, and the code of that."""
+    """An activation function.
+
+    Attributes
+    ----------
+    function : callable
+        The function of Z1.
+    slope_of : callable
+        Its derivative, as a function of its output A1.
+    code : str
+        The code of the derivative, to show to the learner.
+    """
 
     function: Callable[[FloatArray], FloatArray]
     slope_of: Callable[[FloatArray], Any]
@@ -33,77 +46,126 @@ class Activation(NamedTuple):
 RELU = Activation(lambda Z1: np.maximum(Z1, 0), lambda A1: A1 > 0, "(Z1 > 0)")
 TANH = Activation(np.tanh, lambda A1: 1 - A1**2, "(1 - A1**2)")
 SIGMOID = Activation(lambda Z1: (1 + np.tanh(Z1 / 2)) / 2, lambda A1: A1 * (1 - A1), "A1 * (1 - A1)")
-ANOTHER = Activation(lambda Z1: Z1 * np.nan, lambda A1: A1 * np.nan, "f'(Z1)")
+UNKNOWN_ACTIVATION = Activation(lambda Z1: Z1 * np.nan, lambda A1: A1 * np.nan, "f'(Z1)")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A batch: its numerical gradient, the right steps to it where they are known, and the learner's answer."""
+    """A batch with its numerical gradient and the learner's result.
+
+    Attributes
+    ----------
+    measured : Measured
+        The problem and its numerical gradient.
+    steps : dict or None
+        The intermediate values of :func:`reference_steps`; None if the network has another architecture.
+    result : BackwardResult
+        What the learner's backward pass returned.
+    """
 
     measured: Measured
     steps: dict[str, Any] | None
-    answer: Returned
+    result: BackwardResult
 
     @property
     def images(self) -> int:
-        """The batch's N."""
+        """The number of images in the batch."""
         return len(self.measured.problem.X)
 
     def compared(self, k: int, tolerance: float) -> ArrayCheck | None:
-        """Return an array beside the numerical one, if there is such an array."""
-        yours = self.answer.arrays[k]
+        """Compare one of the learner's arrays with the numerical gradient.
+
+        Parameters
+        ----------
+        k : int
+            The index of the array in dW1, db1, dW2, db2.
+        tolerance : float
+            The largest relative error that passes.
+
+        Returns
+        -------
+        check : ArrayCheck or None
+            None if there is no array.
+        """
+        yours = self.result.arrays[k]
         return None if yours is None else compare(NAMES[k], yours, self.measured.gradient[k], tolerance)
 
     def passes(self, k: int, tolerance: float) -> bool:
-        """Tell whether an array is right."""
+        """Tell whether one of the learner's arrays is right.
+
+        Parameters
+        ----------
+        k : int
+            The index of the array in dW1, db1, dW2, db2.
+        tolerance : float
+            The largest relative error that passes.
+
+        Returns
+        -------
+        passes : bool
+            False if there is no array.
+        """
         compared = self.compared(k, tolerance)
         return compared is not None and compared.passed
 
 
 def diagnose(cases: list[Case], tolerance: float) -> tuple[Finding, ...]:
-    """Return what is wrong with the values and shapes of the arrays; each explanation holds in all batches."""
-    judged: dict[tuple[str, ...], Judged] = {}
+    """Diagnose wrong values and shapes. Each explanation holds in all batches.
+
+    Parameters
+    ----------
+    cases : list of Case
+        The batches.
+    tolerance : float
+        The largest relative error that passes.
+
+    Returns
+    -------
+    findings : tuple of Finding
+        Empty if all arrays are right.
+    """
+    attempts: dict[tuple[str, ...], Attempt] = {}
     for k, name in enumerate(NAMES):
-        yours = [case.answer.arrays[k] for case in cases]
-        # Arrays that are no numbers, or not finite, have a finding of their own.
+        yours = [case.result.arrays[k] for case in cases]
+        # Values that are not numbers, or not finite, already have a finding.
         finite = all(array is not None and np.all(np.isfinite(array)) for array in yours)
         if finite and not all(case.passes(k, tolerance) for case in cases):
-            judged[(name,)] = Judged(yours, [_right_lines(k, cases)], partial(_answers, k, cases))
-    findings = BACKWARD.recognised(judged, SAME, lambda mistake, names: _finding(mistake, names, cases[0]))
+            attempts[(name,)] = Attempt(yours, [_right_lines(k, cases)], partial(_computed_arrays, k, cases))
+    findings = BACKWARD.recognise(attempts, TOLERANCE, lambda mistake, names: _finding(mistake, names, cases[0]))
     explained = {name for finding in findings for name in finding.arrays}
-    rest = []
-    for name in (name for names in judged for name in names if name not in explained):
+    unexplained = []
+    for name in (name for names in attempts for name in names if name not in explained):
         if finding := _by_rule(NAMES.index(name), cases):
             findings += (finding,)
         else:
-            rest.append(name)
-    return (*findings, _not_recognised(rest, cases, tolerance)) if rest else findings
+            unexplained.append(name)
+    return (*findings, _not_recognised(unexplained, cases, tolerance)) if unexplained else findings
 
 
 def _right_lines(k: int, cases: list[Case]) -> Lines:
     lines = BACKWARD.right[NAMES[k]][0]
-    # Of another architecture or another loss, only what holds for all gradients.
+    # For another architecture or loss, use only the lines that apply to any gradient.
     if any(case.steps is None for case in cases):
-        return {name: lines[name] for name in ("turned", "scaled", "signed")}
+        return {name: lines[name] for name in ("transposed", "scaled", "signed")}
     if all(case.steps["softmax"] for case in cases if case.steps):
         return lines
     return {name: code for name, code in lines.items() if name != "dlogits"}
 
 
-def _answers(k: int, cases: list[Case], lines: Lines) -> Iterator[FloatArray | None]:
+def _computed_arrays(k: int, cases: list[Case], lines: Lines) -> Iterator[FloatArray | None]:
     for case in cases:
         gradient = case.measured.gradient
-        yield answer(lines, case.steps or {"last": gradient[k], "N": case.images, "C": len(gradient.b2)})
+        yield final_value(lines, case.steps or {"last": gradient[k], "N": case.images, "C": len(gradient.b2)})
 
 
 def _finding(mistake: Mistake, names: tuple[str, ...], case: Case) -> Finding:
-    steps = case.steps or {"softmax": False, "code": ANOTHER.code}
+    steps = case.steps or {"softmax": False, "code": UNKNOWN_ACTIVATION.code}
     fields = {"N": case.images, "C": len(case.measured.gradient.b2), "slope": steps["code"]}
-    fields["dlogits"] = "(probs - onehot(y)) / N" if steps["softmax"] else "the derivative of the loss, 1/N included"
+    fields["dlogits"] = "(probs - onehot(y)) / N" if steps["softmax"] else "the derivative of the loss, including 1/N"
     line = next(iter(mistake.forms[0]))
     line = {"scaled": "dlogits", "signed": "dlogits"}.get(line, line)
     if line == "dlogits" and len(names) < len(NAMES):
-        # What is made of dlogits and right would become wrong with it.
+        # Correcting dlogits would spoil the arrays that are already right.
         finding = mistake.finding(names, **fields)
         return replace(finding, explanation=f"{finding.explanation} {BACKWARD.hints['elsewhere']}")
     shown = (line,) if line in ("dlogits", "dA1", "dZ1") else names
@@ -111,19 +173,19 @@ def _finding(mistake: Mistake, names: tuple[str, ...], case: Case) -> Finding:
 
 
 def _by_rule(k: int, cases: list[Case]) -> Finding | None:
-    # Rules that need no knowledge of the network.
+    # These rules apply to any network.
     name = NAMES[k]
-    yours = [np.asarray(case.answer.arrays[k]) for case in cases]
+    yours = [np.asarray(case.result.arrays[k]) for case in cases]
     right = [case.measured.gradient[k] for case in cases]
-    for mine, theirs in zip(yours, right, strict=True):
-        if mine.shape != theirs.shape:
-            return BACKWARD.finding("wrong shape", (name,), name=name, shape=mine.shape, expected=theirs.shape)
-    added = [mine - theirs for mine, theirs in zip(yours, right, strict=True)]
+    for actual, expected in zip(yours, right, strict=True):
+        if actual.shape != expected.shape:
+            return BACKWARD.finding("wrong shape", (name,), name=name, shape=actual.shape, expected=expected.shape)
+    differences = [actual - expected for actual, expected in zip(yours, right, strict=True)]
     found = {"constant factor": _ratios(yours, right)}
     ratios = zip(cases, found["constant factor"], strict=False)
     found["divided by a fixed number"] = [case.images / ratio for case, ratio in ratios]
     params = [case.measured.problem.params[k] for case in cases]
-    found["weight decay that the loss does not have"] = _ratios(added, params)
+    found["weight decay that the loss does not have"] = _ratios(differences, params)
     for mistake, numbers in found.items():
         if numbers and max(numbers) - min(numbers) <= 1e-4 * abs(numbers[0]):
             return BACKWARD.finding(mistake, (name,), name=name, number=f"{numbers[0]:.6g}")
@@ -131,33 +193,47 @@ def _by_rule(k: int, cases: list[Case]) -> Finding | None:
 
 
 def _ratios(yours: list[FloatArray], right: list[FloatArray]) -> list[float]:
-    """Return the one factor between each pair of arrays; empty if a pair has none."""
+    """Return the constant ratio of each pair of arrays; empty if the ratio of a pair is not constant."""
     ratios = []
-    for mine, theirs in zip(yours, right, strict=True):
-        square = float(np.vdot(theirs, theirs))
-        ratio = float(np.vdot(theirs, mine)) / square if square > 1e-20 else 0.0  # else zero but for rounding
-        if abs(ratio) <= SAME or not same(mine, ratio * theirs, SAME):
+    for actual, expected in zip(yours, right, strict=True):
+        square = float(np.vdot(expected, expected))
+        # A smaller square is zero apart from rounding.
+        ratio = float(np.vdot(expected, actual)) / square if square > 1e-20 else 0.0
+        if abs(ratio) <= TOLERANCE or not is_close(actual, ratio * expected, TOLERANCE):
             return []
         ratios.append(ratio)
     return ratios
 
 
-def _not_recognised(rest: list[str], cases: list[Case], tolerance: float) -> Finding:
+def _not_recognised(unexplained: list[str], cases: list[Case], tolerance: float) -> Finding:
     wrong = [name for k, name in enumerate(NAMES) if not all(case.passes(k, tolerance) for case in cases)]
     first = next(name for name in BACKWARD.hints if name in wrong)
-    hint = BACKWARD.hints[first] if first in rest else f"Mend {first} first: errors travel from the output backwards."
+    hint = f"Fix {first} first: errors propagate backwards from the output."
+    if first in unexplained:
+        hint = BACKWARD.hints[first]
     right_for = [case.images for case in cases if all(case.passes(k, tolerance) for k in range(4))]
     if right_for:
         wrong_for = [case.images for case in cases if case.images not in right_for]
-        hint += f" With N = {right_for[0]} everything is right, with N = {wrong_for[0]} it is not."
-    return BACKWARD.finding("not recognised", tuple(rest), hint=hint)
+        hint += f" Everything is right for N = {right_for[0]} and wrong for N = {wrong_for[0]}."
+    return BACKWARD.finding("not recognised", tuple(unexplained), hint=hint)
 
 
-def right_steps(functions: Functions, measured: Measured) -> dict[str, Any] | None:
-    """Return what the lines of the backward pass read, by name, in ``X W1 + b1 -> f -> A1 W2 + b2 -> loss``.
+def reference_steps(functions: Functions, measured: Measured) -> dict[str, Any] | None:
+    """Return the intermediate values of the backward pass of a network ``X W1 + b1 -> f -> A1 W2 + b2 -> loss``.
 
-    That is ``dlogits`` (the numerical derivative of the loss), ``slopes`` (that of A1 by Z1), ``softmax`` (whether
-    dlogits is ``(probs - onehot) / N``) and more; None for a network that is built otherwise, whose gradient differs.
+    Parameters
+    ----------
+    functions : Functions
+        The functions of the network.
+    measured : Measured
+        The problem and its numerical gradient.
+
+    Returns
+    -------
+    steps : dict of str to object, or None
+        The values that the lines of ``backward.toml`` use. They include ``dlogits`` (the numerical derivative of the
+        loss), ``slopes`` (dA1/dZ1) and ``softmax`` (whether dlogits is ``(probs - onehot) / N``). None if the network
+        has another architecture, so that these lines do not give its gradient.
     """
     params, X, y = measured.problem
     N, H, C = len(X), len(params.b1), len(params.b2)
@@ -169,18 +245,21 @@ def right_steps(functions: Functions, measured: Measured) -> dict[str, Any] | No
     if Z1 is None or A1 is None or logits is None:
         return None
     onehot = np.eye(C)[y]
-    moving = logits.copy()
-    dlogits, _roughness = differentiate(lambda: float(functions.loss(moving, y)), moving)
+    perturbed_logits = logits.copy()
+    dlogits, _roughness = differentiate(lambda: float(functions.loss(perturbed_logits, y)), perturbed_logits)
 
     def hidden(by: float) -> FloatArray:
-        # b1 moves every Z1 of its column by as much, and so the columns of A1 by f'.
+        # Adding h to b1 adds h to every Z1, so the derivative of A1 by h is f'(Z1).
         return np.asarray(functions.forward(params._replace(b1=params.b1 + by), X).A1, np.float64)
 
     with np.errstate(all="ignore"):
-        slopes, _difference = slope(hidden)
-    activation = next((one for one in (RELU, TANH, SIGMOID) if same(A1, one.function(Z1), SAME)), ANOTHER)
-    softmax = probs is not None and same((probs - onehot) / N, dlogits, SAME)
+        slopes, _difference = richardson(hidden)
+    activation = next(
+        (one for one in (RELU, TANH, SIGMOID) if is_close(A1, one.function(Z1), TOLERANCE)), UNKNOWN_ACTIVATION
+    )
+    softmax = probs is not None and is_close((probs - onehot) / N, dlogits, TOLERANCE)
     steps = {**values, "X": X, "y": y, "N": N, "C": C, "W2": params.W2, "onehot": onehot, **activation._asdict()}
     steps |= {"dlogits": dlogits, "slopes": slopes, "relu": activation is RELU, "softmax": softmax}
-    rebuilt = (answer(BACKWARD.right[name][0], steps) for name in NAMES)
-    return steps if all(same(*pair, SAME) for pair in zip(rebuilt, measured.gradient, strict=True)) else None
+    rebuilt = (final_value(BACKWARD.right[name][0], steps) for name in NAMES)
+    matches = (is_close(*pair, TOLERANCE) for pair in zip(rebuilt, measured.gradient, strict=True))
+    return steps if all(matches) else None

@@ -1,4 +1,4 @@
-"""The small networks and batches that a backward pass is checked on, away from the edges of ReLU."""
+"""Small random networks and batches for gradient checks, away from the kinks of ReLU."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ import numpy.typing as npt
 from nnkernels.errors import ConfigurationError
 from nnkernels.parameters import FloatArray, Parameters
 
-# Distance of Z1 from zero. The steps of the numerical derivative move Z1 by a thousandth.
+# The minimum distance of Z1 from zero. The steps of the numerical derivative change Z1 by about 0.001.
 MARGIN = 0.02
 
 
 class ProblemSizes(NamedTuple):
-    """Widths of the layers and images in the batch. All differ by default, so that a confusion of two shows."""
+    """The sizes of a network and its batch. The defaults all differ, so that swapped sizes are detected.
+
+    Attributes
+    ----------
+    inputs, hidden, classes : int
+        The widths of the layers.
+    images : int
+        The number of images in the batch.
+    """
 
     inputs: int = 7
     hidden: int = 5
@@ -28,12 +36,22 @@ class ProblemSizes(NamedTuple):
 
 
 FULL_SIZE = ProblemSizes(784, 20, 10, 32)
-# All products of two matrices fit here, so a missing transpose gives numbers, no error; and so does a fixed 10 in code.
+# Equal sizes, so a missing transpose or a hard-coded 10 gives wrong numbers instead of an error.
 SQUARE = ProblemSizes(10, 10, 10, 10)
 
 
 class Problem(NamedTuple):
-    """Parameters and a batch, all float64; labels int64."""
+    """A network and a batch.
+
+    Attributes
+    ----------
+    params : Parameters
+        Weights and biases, float64.
+    X : ndarray of float64, shape (N, D)
+        Features.
+    y : ndarray of int64, shape (N,)
+        Class indices.
+    """
 
     params: Parameters
     X: FloatArray
@@ -41,31 +59,56 @@ class Problem(NamedTuple):
 
     @property
     def sizes(self) -> ProblemSizes:
-        """The widths and the number of images."""
+        """The widths of the layers and the number of images."""
         inputs, hidden = self.params.W1.shape
         return ProblemSizes(inputs, hidden, len(self.params.b2), len(self.X))
 
 
 def check_sizes(sizes: ProblemSizes, seed: int) -> None:
-    """Raise a ConfigurationError for sizes or a seed that check nothing."""
+    """Check that sizes and seed are valid for a gradient check.
+
+    Parameters
+    ----------
+    sizes : ProblemSizes
+        The sizes.
+    seed : int
+        The seed.
+
+    Raises
+    ------
+    ConfigurationError
+        If a size is not an integer or too small, or if the seed is negative.
+    """
     for field, size in sizes._asdict().items():
-        # With one class the softmax is always 1 and every gradient zero.
-        least = 2 if field == "classes" else 1
+        # With one class, the softmax is always 1 and every gradient is zero.
+        minimum = 2 if field == "classes" else 1
         if not isinstance(size, int | np.integer):
-            raise ConfigurationError(f"{field} is {size!r}; expected a whole number")
-        if size < least:
-            raise ConfigurationError(f"{field} is {size}; a gradient check needs at least {least}")
+            raise ConfigurationError(f"{field} is {size!r}; expected an integer")
+        if size < minimum:
+            raise ConfigurationError(f"{field} is {size}; a gradient check needs at least {minimum}")
     if seed < 0:
         raise ConfigurationError(f"seed is {seed}; expected 0 or more")
 
 
 def draw_problem(sizes: ProblemSizes, seed: int) -> Problem:
-    """Draw a problem at which central differences are exact.
+    """Draw a random problem for which central differences are accurate.
 
-    Every hidden unit is active for some images and inactive for others, and b1 keeps ``Z1`` at least :data:`MARGIN`
-    from zero where that is possible: ReLU has no derivative at zero, and a difference across it would be worthless.
-    Some ``Z1`` are that near on either side, so that a mask with another threshold shows. Every class occurs if there
-    are enough images.
+    Every hidden unit is active for some images and inactive for others. b1 keeps ``Z1`` at least :data:`MARGIN` away
+    from zero where possible, because ReLU has no derivative at zero, and a difference across it would be meaningless.
+    Some ``Z1`` are at this distance on either side, so that a mask with another threshold is detected. Every class
+    occurs if there are enough images.
+
+    Parameters
+    ----------
+    sizes : ProblemSizes
+        The sizes of the network and the batch.
+    seed : int
+        The seed.
+
+    Returns
+    -------
+    problem : Problem
+        Parameters and batch.
     """
     D, H, C, N = sizes
     rng = np.random.default_rng([seed, *sizes])
@@ -74,15 +117,15 @@ def draw_problem(sizes: ProblemSizes, seed: int) -> Problem:
     W2 = rng.normal(scale=1 / np.sqrt(H), size=(H, C))
     b2 = rng.normal(scale=0.3, size=C)
     y = rng.permutation(np.arange(N, dtype=np.int64) % C)
-    return Problem(Parameters(W1, _biases_off_the_kinks(X @ W1), W2, b2), X, y)
+    return Problem(Parameters(W1, _biases_avoiding_kinks(X @ W1), W2, b2), X, y)
 
 
-def _biases_off_the_kinks(products: FloatArray) -> FloatArray:
+def _biases_avoiding_kinks(products: FloatArray) -> FloatArray:
     units = np.arange(products.shape[1])
     if len(products) == 1:
-        # One image cannot be on both sides: every other unit is active.
+        # A single image cannot be on both sides, so every other unit is active.
         return np.asarray(np.choose(units % 4, (0.5, -0.5, MARGIN, -MARGIN)) - products[0])
-    # Zero goes into the widest gap between two images: to its middle, its lower end, its upper end, in turn.
+    # For each unit, shift zero into the widest gap between two images: to its middle, or near either end, in turn.
     ordered = np.sort(products, axis=0)
     gaps = np.diff(ordered, axis=0)
     widest = np.argmax(gaps, axis=0)

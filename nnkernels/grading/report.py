@@ -1,4 +1,4 @@
-"""What a check found: arrays compared entry by entry, findings in words, and the report that holds both."""
+"""Results of a check: arrays compared entry by entry, findings as text, and the report that contains both."""
 
 from __future__ import annotations
 
@@ -11,27 +11,31 @@ from nnkernels.errors import GradcheckError
 from nnkernels.parameters import FloatArray
 
 WIDTH = 96
-# Below this, an array counts as zero: errors are then judged against it instead of against nothing.
-SMALLEST_SCALE = 1e-4
+# Errors are relative to the largest entry of an array, but at least to this, so that an array of zeros can be compared.
+MIN_SCALE = 1e-4
 
 
 @dataclass(frozen=True)
 class ArrayCheck:
-    """One of the learner's arrays beside the expected one.
+    """The comparison of one of the learner's arrays with the expected one.
 
     Attributes
     ----------
     name : str
-        ``dW1``, ``db1``, ``dW2`` or ``db2``; in the exercises the case or the parameter.
+        ``dW1``, ``db1``, ``dW2`` or ``db2``; in the exercises, the name of the case or parameter.
     shape, expected_shape : tuple of int
-        Where they differ, the values are not compared: the errors are infinite, ``worst_entry`` is None.
-    max_absolute_error, max_relative_error : float
-        Largest ``|yours - expected|``, infinite where yours is NaN or infinite, and the same divided by the largest
-        ``|expected|`` of the array, so that an entry near zero asks for no impossible precision.
+        If they differ, the values are not compared: the errors are infinite and ``worst_entry`` is None.
+    max_absolute_error : float
+        The largest ``|yours - expected|``; infinite if yours is NaN or infinite.
+    max_relative_error : float
+        The same divided by the largest ``|expected|`` of the array, so that entries near zero do not need more
+        precision.
     worst_entry : tuple of int, or None
-        Index of the largest error; ``yours`` and ``expected`` are the values there.
+        The index of the largest error.
+    yours, expected : float
+        The values at that index.
     wrong_entries : int
-        Entries whose relative error is above the tolerance.
+        The number of entries whose relative error exceeds the tolerance.
     """
 
     name: str
@@ -46,17 +50,32 @@ class ArrayCheck:
 
     @property
     def passed(self) -> bool:
-        """Whether every entry is right."""
+        """Whether all entries are right."""
         return self.wrong_entries == 0
 
     @property
     def entries(self) -> int:
-        """Number of entries that the array ought to have."""
+        """The number of entries of the expected array."""
         return int(np.prod(self.expected_shape))
 
 
 def compare(name: str, yours: FloatArray, expected: FloatArray, tolerance: float) -> ArrayCheck:
-    """Compare an array with the expected one, relative to the latter's largest entry."""
+    """Compare an array with the expected one, relative to the largest expected entry.
+
+    Parameters
+    ----------
+    name : str
+        The name of the array in the report.
+    yours, expected : ndarray of float64
+        The arrays to compare.
+    tolerance : float
+        The largest relative error that passes.
+
+    Returns
+    -------
+    check : ArrayCheck
+        The comparison.
+    """
     shapes = (yours.shape, expected.shape)
     if yours.shape != expected.shape:
         return ArrayCheck(name, *shapes, np.inf, np.inf, wrong_entries=max(1, expected.size))
@@ -64,7 +83,7 @@ def compare(name: str, yours: FloatArray, expected: FloatArray, tolerance: float
         return ArrayCheck(name, *shapes)
     with np.errstate(invalid="ignore", over="ignore"):
         errors = np.nan_to_num(np.abs(yours - expected), nan=np.inf, posinf=np.inf)
-    scale = max(float(np.max(np.abs(expected))), SMALLEST_SCALE)
+    scale = max(float(np.max(np.abs(expected))), MIN_SCALE)
     worst = tuple(int(i) for i in np.unravel_index(np.argmax(errors), errors.shape))
     error, wrong = float(errors[worst]), int(np.sum(errors > tolerance * scale))
     return ArrayCheck(name, *shapes, error, error / scale, worst, float(yours[worst]), float(expected[worst]), wrong)
@@ -72,16 +91,18 @@ def compare(name: str, yours: FloatArray, expected: FloatArray, tolerance: float
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong.
+    """A mistake that was found.
 
     Attributes
     ----------
     mistake : str
-        A short name, such as ``missing 1/N``; ``not recognised`` where the cause is not known.
+        A short name, such as ``missing 1/N``, or ``not recognised`` if the cause is unknown.
     arrays : tuple of str
-        Where it shows.
-    explanation, right : str
-        What was seen and why it is wrong, and the code that is right, or what to do; ``right`` may be empty.
+        The names of the affected arrays.
+    explanation : str
+        What was observed, and why it is wrong.
+    right : str
+        The correct code, or what to do; may be empty.
     """
 
     mistake: str
@@ -100,18 +121,24 @@ class Finding:
 
 @dataclass(frozen=True)
 class GradcheckReport:
-    """The result of a check; print it.
+    """The result of a check, as readable text when printed.
 
     Attributes
     ----------
-    subject, setting, oracle : str
-        What was checked: ``backward``, ``softmax`` or ``update``; how, in a sentence; and against what, in a word.
+    subject : str
+        What was checked: ``backward``, ``softmax`` or ``update``.
+    setting : str
+        How it was checked, in one sentence.
+    oracle : str
+        The heading of the expected values, such as ``numerical``.
     arrays : tuple of ArrayCheck
-        One an array, the worst batch of each; empty where the function gave nothing to compare.
+        One comparison per array, of the worst batch. Empty if the function returned nothing to compare.
     findings : tuple of Finding
-        What is wrong; empty if the check passed. ``notes`` are worth knowing, but not wrong.
+        The mistakes; empty if the check passed.
+    notes : tuple of str
+        Remarks about what is unusual, but not wrong.
     error : Exception or None
-        What the checked function raised, if it did.
+        The exception that the checked function raised, if any.
     """
 
     subject: str
@@ -124,7 +151,7 @@ class GradcheckReport:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was found."""
+        """Whether the check found no mistake."""
         return not self.findings and all(array.passed for array in self.arrays)
 
     @property
@@ -134,16 +161,16 @@ class GradcheckReport:
 
     @property
     def diagnosis(self) -> str:
-        """All findings in words; empty if the check passed."""
+        """The text of all findings; empty if the check passed."""
         return "\n".join(str(finding) for finding in self.findings)
 
     def raise_if_failed(self) -> None:
-        """Do nothing if the check passed.
+        """Raise an exception if the check failed.
 
         Raises
         ------
         GradcheckError
-            With the report as its message, from the checked function's own error if it raised one.
+            With the report as its message, chained to the exception that the checked function raised, if any.
         """
         if not self.passed:
             raise GradcheckError(str(self)) from self.error
@@ -168,7 +195,7 @@ def _table(arrays: tuple[ArrayCheck, ...], oracle: str) -> list[str]:
         else:
             values = (f"{array.yours:.8g}", f"{array.expected:.8g}", f"{array.max_relative_error:.1e}")
             rows.append((array.name, wrong, f"{list(array.worst_entry or ())}", *values))
-    # A wrong shape takes the place of the values beside it, and so does not widen its column.
+    # A text about a wrong shape may extend over the columns of the values, so it does not widen its own column.
     widths = [max(len(row[i]) for row in rows if i < 2 or row[3]) for i in range(6)]
     return ["  " + "  ".join(cell.ljust(widths[i]) for i, cell in enumerate(row)).rstrip() for row in rows]
 

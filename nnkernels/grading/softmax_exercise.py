@@ -1,4 +1,4 @@
-"""The check of a learner's softmax, against SciPy's, on ordinary logits and on those that overflow."""
+"""The check of a learner's softmax against SciPy's, on ordinary logits and on logits that overflow."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import asdict
 import numpy as np
 import scipy.special
 
-from nnkernels.grading.calls import Function, as_floats, call, changes_its_arguments, no_answer
-from nnkernels.grading.mistakes import Answer, Judged, answer, exercise
+from nnkernels.grading.calls import Function, as_floats, call, changed_arguments_finding, raised_finding
+from nnkernels.grading.lines import Answer, final_value
+from nnkernels.grading.mistakes import Attempt, load_exercise
 from nnkernels.grading.report import ArrayCheck, Finding, GradcheckReport, compare
 from nnkernels.parameters import FloatArray
 
-SOFTMAX = exercise("softmax")
+SOFTMAX = load_exercise("softmax")
 RIGHT = SOFTMAX.shown["softmax"]
 TOLERANCES = {np.dtype(np.float64): 1e-7, np.dtype(np.float32): 1e-5}
 LARGE = ("logits of ±1e4", "rows far apart")
@@ -31,19 +32,19 @@ CASES: dict[str, FloatArray] = {
 
 
 def check_softmax(softmax: Function) -> GradcheckReport:
-    """Compare a softmax with SciPy's in float64, and name the mistake if it is a classic one.
+    """Compare a softmax with SciPy's in float64, and diagnose known mistakes.
 
     Parameters
     ----------
     softmax : callable
-        ``softmax(logits) -> probs``, both (N, C): each row is turned into probabilities. A module's
-        ``forward(...).probs`` can be checked through a function that returns it.
+        ``softmax(logits) -> probs``, both of shape (N, C). To check ``forward(...).probs`` of a module, wrap it in such
+        a function.
 
     Returns
     -------
-    GradcheckReport
-        ``arrays`` has a record for each case: ordinary logits, as many images as classes, one image, all logits
-        equal, logits of ±1e4, rows far apart, float32.
+    report : GradcheckReport
+        ``arrays`` has one comparison per case: ordinary logits, as many images as classes, one image, equal logits,
+        logits of ±1e4, rows far apart, and float32.
 
     Examples
     --------
@@ -54,26 +55,26 @@ def check_softmax(softmax: Function) -> GradcheckReport:
     """
     error: Exception | None = None
     outcomes: dict[str, Answer] = {}
-    odd: dict[str, Finding] = {}
+    form_findings: dict[str, Finding] = {}
     for name, logits in CASES.items():
         called = call(softmax, ("logits",), logits)
         error = error or called.error
         outcomes[name] = None
         if called.changed:
-            odd["changed"] = changes_its_arguments("softmax", called.changed)
+            form_findings["changed"] = changed_arguments_finding("softmax", called.changed)
         if called.error is None:
             outcomes[name], finding = as_floats("probs", called.result, logits.dtype)
             if finding is not None:
-                odd.setdefault(finding.mistake, finding)
+                form_findings.setdefault(finding.mistake, finding)
     arrays = tuple(
         compare(name, outcome, scipy.special.softmax(np.float64(CASES[name]), axis=1), TOLERANCES[CASES[name].dtype])
         for name, outcome in outcomes.items()
         if outcome is not None
     )
-    findings = tuple(odd.values())
-    if "wrong type" not in odd and not (len(arrays) == len(CASES) and all(array.passed for array in arrays)):
+    findings = tuple(form_findings.values())
+    if "wrong type" not in form_findings and not (len(arrays) == len(CASES) and all(array.passed for array in arrays)):
         findings += _diagnose(outcomes, arrays, error)
-    setting = "Held against SciPy's float64 softmax; each case has N images (rows) and C classes (columns)."
+    setting = "Compared with SciPy's float64 softmax; each case has N images (rows) and C classes (columns)."
     return GradcheckReport("softmax", setting, "expected", arrays, findings, (), error)
 
 
@@ -82,14 +83,14 @@ def _diagnose(
 ) -> tuple[Finding, ...]:
     wrong = tuple(array.name for array in arrays if not array.passed)
     failed = tuple(name for name in CASES if outcomes[name] is None)
-    seen = (no_answer("softmax(logits)", error, failed),) if error else ()
-    judged = Judged(
+    found = (raised_finding("softmax(logits)", error, failed),) if error else ()
+    attempt = Attempt(
         list(outcomes.values()),
         SOFTMAX.right["softmax"],
-        lambda lines: (answer(lines, {"logits": logits}) for logits in CASES.values()),
+        lambda lines: (final_value(lines, {"logits": logits}) for logits in CASES.values()),
     )
-    recognised = SOFTMAX.recognised({wrong: judged}, 1e-5, lambda mistake, names: mistake.finding(names, RIGHT))
-    return seen + recognised or (_by_rule(outcomes, arrays, wrong),)
+    recognised = SOFTMAX.recognise({wrong: attempt}, 1e-5, lambda mistake, names: mistake.finding(names, RIGHT))
+    return found + recognised or (_by_rule(outcomes, arrays, wrong),)
 
 
 def _by_rule(outcomes: dict[str, Answer], arrays: tuple[ArrayCheck, ...], wrong: tuple[str, ...]) -> Finding:

@@ -1,4 +1,4 @@
-"""The check of a learner's update, over several steps, against the rule in float64."""
+"""The check of a learner's update over several steps, against the update rule in float64."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from dataclasses import asdict
 
 import numpy as np
 
-from nnkernels.grading.calls import Function, call, changes_its_arguments, no_answer
-from nnkernels.grading.mistakes import Judged, Lines, exercise, work_out
+from nnkernels.grading.calls import Function, call, changed_arguments_finding, raised_finding
+from nnkernels.grading.lines import Lines, evaluate_lines
+from nnkernels.grading.mistakes import Attempt, load_exercise
 from nnkernels.grading.report import ArrayCheck, Finding, GradcheckReport, compare
 from nnkernels.kernels.contract import initial_state
 from nnkernels.parameters import FloatArray, Parameters, copy
 from nnkernels.recipes import Optimizer, OptimizerName
 
-# It changes on the way: two forms of momentum differ only then.
+# The rate varies, because two forms of momentum differ only then.
 LEARNING_RATES = (0.1, 0.1, 0.05, 0.2, 0.2, 0.1)
 HYPERPARAMETERS = {"sgd": (), "momentum": ("momentum",), "adam": ("beta_1", "beta_2", "epsilon")}
 TOLERANCE = 1e-9
-UPDATE = exercise("update")
+UPDATE = load_exercise("update")
 
 _rng = np.random.default_rng(0)
 _SHAPES = ((4, 3), (3,), (3, 5), (5,))
 START = Parameters(*(_rng.normal(size=shape) for shape in _SHAPES))
-# From 1e-4 to 1, so that Adam's epsilon counts in some of them. Some are always zero, like those of a dark pixel.
+# From 1e-4 to 1, so that Adam's epsilon matters for some. Some are always zero, like those of a dark pixel.
 GRADIENTS = [
     Parameters(*(_rng.normal(size=shape) * 10.0 ** _rng.uniform(-4, 0, shape) for shape in _SHAPES))
     for _step in LEARNING_RATES
@@ -33,25 +34,25 @@ for _grads in GRADIENTS:
 
 
 def check_update(update: Function, optimizer: Optimizer | OptimizerName = "sgd") -> GradcheckReport:
-    """Take several steps with an update and compare each with the rule, and name the mistake if it is a classic one.
+    """Compare several steps of an update with the update rule, and diagnose known mistakes.
 
     Parameters
     ----------
     update : callable
-        One of the contract: ``(params, grads, state, learning_rate)``, and then ``momentum``, or ``beta_1, beta_2,
-        epsilon``. It changes ``params`` and ``state`` in place.
-    optimizer : Optimizer or {"sgd", "momentum", "adam"}
-        The rule that it should follow, with its hyper-parameters; a name alone means the usual ones.
+        ``update(params, grads, state, learning_rate, ...)``, followed by ``momentum`` for momentum, and by ``beta_1,
+        beta_2, epsilon`` for Adam. It modifies ``params`` and ``state`` in place.
+    optimizer : Optimizer or {"sgd", "momentum", "adam"}, default: "sgd"
+        The update rule with its hyperparameters. A name stands for the default hyperparameters.
 
     Returns
     -------
-    GradcheckReport
-        ``arrays`` has a record for each parameter array: of the first step that goes wrong, or of the last.
+    report : GradcheckReport
+        ``arrays`` has one comparison per parameter array, for the first step that is wrong, or else for the last one.
 
     Raises
     ------
     UnknownNameError
-        If there is no optimizer of that name.
+        If there is no such optimizer.
 
     Examples
     --------
@@ -76,8 +77,8 @@ def check_update(update: Function, optimizer: Optimizer | OptimizerName = "sgd")
         if called.error is not None:
             finding = _raised(called.error, f"update({', '.join(names)}) in step {step}", optimizer.name)
             return GradcheckReport(subject, setting, "expected", (), (finding,), (), called.error)
-        if touched := tuple(name for name in called.changed if name.startswith("grads")):
-            findings = (changes_its_arguments("update", touched),)
+        if changed_grads := tuple(name for name in called.changed if name.startswith("grads")):
+            findings = (changed_arguments_finding("update", changed_grads),)
         params, _grads, state = called.arguments[:3]
         path.append(copy(params))
     arrays, notes = _compare_all(path, optimizer)
@@ -87,19 +88,19 @@ def check_update(update: Function, optimizer: Optimizer | OptimizerName = "sgd")
     return GradcheckReport(subject, setting, "expected", arrays, findings, () if findings else notes)
 
 
-def _follow(lines: Lines, k: int, optimizer: Optimizer) -> Iterator[FloatArray]:
-    """Yield one array after each step of a rule; not finite where the rule divides by zero."""
+def _reference_path(lines: Lines, k: int, optimizer: Optimizer) -> Iterator[FloatArray]:
+    """Yield an array after each step of an update rule; not finite if the rule divides by zero."""
     w = START[k]
     values = {"w": w, "first": np.zeros_like(w), "second": np.zeros_like(w), **asdict(optimizer)}
     for t, (grads, rate) in enumerate(zip(GRADIENTS, LEARNING_RATES, strict=True), start=1):
-        # NumPy's number, which may divide by zero.
-        values = work_out(lines, {**values, "step_number": np.float64(t), "g": grads[k], "rate": rate})
+        # A NumPy scalar, because a division by a Python zero would raise an exception.
+        values = evaluate_lines(lines, {**values, "step_number": np.float64(t), "g": grads[k], "rate": rate})
         yield values["w"]
 
 
 def _raised(error: Exception, what: str, optimizer_name: str) -> Finding:
-    finding = no_answer(what, error)
-    if isinstance(error, NotImplementedError):  # an exercise not begun: too early for the solution
+    finding = raised_finding(what, error)
+    if isinstance(error, NotImplementedError):  # the learner has not started yet, so do not show the solution
         return finding
     mistake, reason = finding.mistake, ""
     if isinstance(error, AttributeError) and "set attribute" in str(error):
@@ -117,9 +118,11 @@ def _compare_all(path: list[Parameters], optimizer: Optimizer) -> tuple[tuple[Ar
         for k, name in enumerate(Parameters._fields):
             steps = [
                 compare(f"{name} after step {t}", params[k], expected, TOLERANCE)
-                for t, (params, expected) in enumerate(zip(path, _follow(lines, k, optimizer), strict=True), start=1)
+                for t, (params, expected) in enumerate(
+                    zip(path, _reference_path(lines, k, optimizer), strict=True), start=1
+                )
             ]
-            # The first that goes wrong: the later ones only carry it on.
+            # The first wrong step, because later ones only carry on its error.
             found.append(next((step for step in steps if not step.passed), steps[-1]))
         forms.append(tuple(found))
     arrays = next((arrays for arrays in forms if all(array.passed for array in arrays)), forms[0])
@@ -129,19 +132,19 @@ def _compare_all(path: list[Parameters], optimizer: Optimizer) -> tuple[tuple[Ar
 def _diagnose(path: list[Parameters], arrays: tuple[ArrayCheck, ...], optimizer: Optimizer) -> tuple[Finding, ...]:
     names, right = Parameters._fields, UPDATE.shown[optimizer.name]
     wrong = [k for k in range(4) if not arrays[k].passed]
-    still = [k for k in wrong if all(np.array_equal(params[k], START[k]) for params in path)]
-    moved = [k for k in wrong if k not in still]
-    mistake = "not in place" if len(still) == len(names) else "not updated"
-    found = (UPDATE.finding(mistake, tuple(names[k] for k in still), right),) if still else ()
+    unchanged = [k for k in wrong if all(np.array_equal(params[k], START[k]) for params in path)]
+    moved = [k for k in wrong if k not in unchanged]
+    mistake = "not in place" if len(unchanged) == len(names) else "not updated"
+    found = (UPDATE.finding(mistake, tuple(names[k] for k in unchanged), right),) if unchanged else ()
     if not moved:
         return found
     where = tuple(names[k] for k in moved)
-    judged = Judged(
+    attempt = Attempt(
         [params[k] for k in moved for params in path],
         UPDATE.right[optimizer.name],
-        lambda lines: (w for k in moved for w in _follow(lines, k, optimizer)),
+        lambda lines: (w for k in moved for w in _reference_path(lines, k, optimizer)),
     )
-    if recognised := UPDATE.recognised({where: judged}, 1e-8, lambda mistake, names: mistake.finding(names, right)):
+    if recognised := UPDATE.recognise({where: attempt}, 1e-8, lambda mistake, names: mistake.finding(names, right)):
         return found + recognised
     hint = UPDATE.hints["first step" if any(arrays[k].name.endswith(" step 1") for k in moved) else "later steps"]
     return (*found, UPDATE.finding("not recognised", where, right, hint=hint))

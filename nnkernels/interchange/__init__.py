@@ -1,4 +1,4 @@
-"""Parameters to and from other systems' forms, one form a file."""
+"""Conversion of parameters to and from other libraries' models and files, one format per module."""
 
 from nnkernels.interchange.checks import checked_parameters
 from nnkernels.interchange.keras_builder import keras_optimizer, to_keras

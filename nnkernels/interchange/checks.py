@@ -1,4 +1,4 @@
-"""What every set of parameters must be that comes from a file or from another system's model."""
+"""Checks of parameters that come from a file or from another library's model."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ import numpy as np
 from nnkernels.errors import DataError, NNKernelsError, one_line
 from nnkernels.parameters import FloatArray, Parameters, copy, native
 
-MAX_BYTES = 2**30  # far above the 64 kB of 784-20-10; a file of more is no file of parameters, or a trap
+MAX_BYTES = 2**30  # far above the 64 kB of 784-20-10: a larger file is not a parameter file, or is malicious
 
 _EXPECTED = "W1 (D, H), b1 (H,), W2 (H, C) and b2 (C,)"
 
 
 def checked_parameters(arrays: Mapping[str, Any], where: str, *, finite: bool = True) -> Parameters:
-    """Return four named arrays as parameters that every backend accepts.
+    """Convert four named arrays to parameters that every backend accepts.
 
     Parameters
     ----------
-    arrays : mapping of str to array_like
+    arrays : mapping of str to array-like
         Exactly ``W1`` (D, H), ``b1`` (H,), ``W2`` (H, C) and ``b2`` (C,), all float32 or all float64, in any memory
         order and byte order.
     where : str
-        What holds the arrays, such as the file's name: the beginning of each error message.
-    finite : bool
-        Whether NaN and infinities are refused.
+        The source of the arrays, such as a file name, with which each error message begins.
+    finite : bool, default: True
+        Whether NaN and infinities are rejected.
 
     Returns
     -------
     params : Parameters
-        Writable, C-contiguous copies in the machine's byte order; the dtype is kept.
+        Writable, C-contiguous copies in native byte order and the same dtype.
 
     Raises
     ------
     DataError
-        If an array is missing or unknown, has another dtype or shape, does not fit the others, or is not finite.
+        If an array is missing or unknown, has another dtype, does not fit the shapes of the others, or is not finite.
     """
     _check_names(arrays, where)
     found = native(Parameters(*(np.asarray(arrays[name]) for name in Parameters._fields)), where)
@@ -49,17 +49,32 @@ def checked_parameters(arrays: Mapping[str, Any], where: str, *, finite: bool = 
 
 
 @contextmanager
-def damage_as_data_error(where: str, form: str) -> Iterator[None]:
-    """Turn whatever a foreign reader raises on a damaged or foreign file into a DataError that names the file."""
+def reader_errors_as_data_errors(where: str, file_format: str) -> Iterator[None]:
+    """Convert any exception of another library's reader to a DataError that names the file.
+
+    Errors of nnkernels itself pass unchanged.
+
+    Parameters
+    ----------
+    where : str
+        The name of the file.
+    file_format : str
+        The expected format, for the message.
+
+    Raises
+    ------
+    DataError
+        If the block raises an exception that is not an error of nnkernels.
+    """
     try:
         yield
     except NNKernelsError:
         raise
-    except Exception as error:  # the readers of other packages can raise nearly anything
-        # Keras explains itself over a page.
+    except Exception as error:  # on a damaged file, the readers of other packages can raise nearly anything
+        # Keras' messages can be a page long.
         reason = one_line(error)[:300]
         raise DataError(
-            f"{where}: not a readable {form} ({reason}); it is damaged or of another kind, so write it again"
+            f"{where}: not a readable {file_format} ({reason}); it is damaged or of another format, so save it again"
         ) from error
 
 
@@ -67,14 +82,14 @@ def _check_names(arrays: Mapping[str, Any], where: str) -> None:
     missing = [name for name in Parameters._fields if name not in arrays]
     unknown = [name for name in arrays if name not in Parameters._fields]
     if missing:
-        held = _listed(sorted(arrays)) or "nothing"
-        raise DataError(f"{where}: lacks {_listed(missing)}; it holds {held}; expected {_EXPECTED}")
+        found = _join(sorted(arrays)) or "nothing"
+        raise DataError(f"{where}: has no {_join(missing)}; it holds {found}; expected {_EXPECTED}")
     if unknown:
-        raise DataError(f"{where}: holds {_listed(sorted(unknown))} too; expected only {_EXPECTED}")
+        raise DataError(f"{where}: also holds {_join(sorted(unknown))}; expected only {_EXPECTED}")
 
 
-def _listed(names: list[str], most: int = 10) -> str:
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+def _join(names: list[str], limit: int = 10) -> str:
+    return ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")
 
 
 def _check_shapes(arrays: Mapping[str, FloatArray], where: str) -> None:
@@ -82,15 +97,15 @@ def _check_shapes(arrays: Mapping[str, FloatArray], where: str) -> None:
     fits = len(W1) == len(W2) == 2 and b1 == (W1[1],) == (W2[0],) and b2 == (W2[1],)
     if not fits or 0 in W1 + W2:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-        raise DataError(f"{where}: the shapes do not make a network ({shapes}); expected {_EXPECTED}, none empty")
+        raise DataError(f"{where}: the shapes do not form a network ({shapes}); expected {_EXPECTED}, no size 0")
 
 
 def _check_finite(params: Parameters, where: str) -> None:
     for name, array in params._asdict().items():
-        wrong = np.argwhere(~np.isfinite(array))
-        if len(wrong):
-            entry = ", ".join(str(index) for index in wrong[0])
+        invalid = np.argwhere(~np.isfinite(array))
+        if len(invalid):
+            entry = ", ".join(str(index) for index in invalid[0])
             raise DataError(
-                f"{where}: {name}[{entry}] is {array[tuple(wrong[0])]}, and {len(wrong)} of its {array.size} entries "
-                "are not finite; the training diverged, so train again with a smaller learning rate"
+                f"{where}: {name}[{entry}] is {array[tuple(invalid[0])]}, and {len(invalid)} of its {array.size} "
+                "entries are not finite; the training diverged, so train again at a lower learning rate"
             )

@@ -1,4 +1,4 @@
-"""The one builder of the Keras model that is the same network, and of the Keras optimizer of an update rule."""
+"""Construction of the equivalent Keras model, and of the Keras optimizer of an update rule."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ if TYPE_CHECKING:
 
 
 def to_keras(parameters: Parameters) -> Any:
-    """Build the equivalent Keras model: two ``Dense`` layers, ReLU between them, logits at the end.
+    """Build the equivalent Keras model: ``Dense``, ReLU, ``Dense``.
 
-    The model ends in logits and leaves softmax to the loss (``from_logits=True``), which Keras advises and
-    which is both its fastest and its most precise form.
+    The model returns logits. Softmax is left to the loss (``from_logits=True``), as Keras recommends: this is both the
+    fastest and the most accurate form.
 
     Parameters
     ----------
     parameters : Parameters
-        Copied into the model, which computes in their dtype, whatever Keras' ``floatx`` and dtype policy are.
+        Copied into the model. The model computes in their dtype, regardless of Keras' ``floatx`` and dtype policy.
 
     Returns
     -------
-    keras.Sequential
-        From features (N, D) to logits (N, C), built.
+    model : keras.Sequential
+        A built model from features (N, D) to logits (N, C).
 
     Raises
     ------
+    DataError
+        If the arrays are neither all float32 nor all float64.
     MissingDependencyError
         If Keras is not installed.
     """
@@ -45,13 +47,26 @@ def to_keras(parameters: Parameters) -> Any:
             keras.layers.Dense(classes, dtype=dtype, name="logits"),
         ]
     )
-    model.dtype_policy = dtype  # else the policy of the process: mixed_float16 would cast the layers' weights
+    model.dtype_policy = dtype  # otherwise the global policy applies: mixed_float16 would cast the layers' weights
     model.set_weights(list(parameters))
     return model
 
 
 def keras_optimizer(optimizer: Optimizer, learning_rate: Any) -> Any:
-    """Return the Keras optimizer that an update rule describes; the learning rate may be a Keras schedule."""
+    """Return the Keras optimizer that corresponds to an update rule.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The update rule and its hyperparameters.
+    learning_rate : float or keras.optimizers.schedules.LearningRateSchedule
+        The learning rate, or a schedule of it.
+
+    Returns
+    -------
+    optimizer : keras.optimizers.Optimizer
+        Its state is not built yet.
+    """
     import keras
 
     with float32_floatx(keras):

@@ -1,4 +1,4 @@
-"""The float type that Keras takes where it cannot be told one."""
+"""The float type that Keras uses where it cannot be specified."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from typing import Any
 
 @contextmanager
 def float32_floatx(keras: Any) -> Iterator[None]:
-    """Let Keras' ``floatx`` be float32 for the time of the block, whatever the user has set.
+    """Set Keras' ``floatx`` to float32 within the block, whatever the user has set.
 
-    ``fit`` and ``predict`` convert the arrays that they are given to ``floatx``, and an optimizer keeps its learning
-    rate in it; neither takes a dtype. Layers, losses and models do, and are told theirs. ``floatx`` belongs to the
-    whole process, so Keras must not run in another thread meanwhile; where it is float32 already, nothing is set.
+    ``fit`` and ``predict`` convert their input arrays to ``floatx``, and an optimizer stores its learning rate in it;
+    neither has a dtype argument. Layers, losses and models do, and are given one. ``floatx`` is a setting of the whole
+    process, so no other thread may use Keras during the block. Nothing is changed if ``floatx`` already is float32.
+
+    Parameters
+    ----------
+    keras : module
+        The imported Keras.
     """
     floatx = keras.config.floatx()
     if floatx == "float32":

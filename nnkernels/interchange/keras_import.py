@@ -1,4 +1,4 @@
-"""Importing Keras, without the start-up messages of its backend."""
+"""Import of Keras without the start-up messages of its backend."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ from nnkernels.process_settings import environment_variables
 
 
 def import_keras(backend: str | None = None) -> Any:
-    """Import Keras; environment variables are afterwards as they were.
+    """Import Keras, and leave the environment variables unchanged.
 
     Parameters
     ----------
     backend : str, optional
-        What it computes with, unless it has been imported before. By default what the user has set: ``KERAS_BACKEND``,
-        else ``keras.json``, else TensorFlow.
+        The backend of Keras: ``tensorflow``, ``jax`` or ``torch``. It has no effect if Keras has been imported before.
+        By default the user's choice applies: ``KERAS_BACKEND``, then ``keras.json``, then TensorFlow.
+
+    Returns
+    -------
+    keras : module
+        The imported Keras.
 
     Raises
     ------
@@ -39,7 +44,7 @@ def import_keras(backend: str | None = None) -> Any:
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    # TensorFlow's C++ writes to the descriptor itself, before its log level is read.
+    # TensorFlow's C++ code writes to the file descriptor directly, before it reads its log level.
     sys.stderr.flush()
     saved = os.dup(2)
     try:

@@ -1,37 +1,39 @@
-"""Parameters to and from ONNX, the form in which other runtimes take a network for inference."""
+"""Conversion of parameters to and from ONNX, which many runtimes use for inference."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
 from nnkernels.errors import MissingDependencyError
-from nnkernels.interchange.checks import damage_as_data_error
+from nnkernels.interchange.checks import reader_errors_as_data_errors
 from nnkernels.parameters import FloatArray, Parameters, native
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-# Of 2022: ONNX 1.12, ONNX Runtime 1.12 and everything later reads it, and the four operators have not changed since.
+# Of 2022. ONNX 1.12, ONNX Runtime 1.12 and later read it, and the four operators have not changed since.
 OPSET = 17
 IR_VERSION = 8
 
 
 def to_onnx(params: Parameters) -> ModelProto:
-    """Return the network as an ONNX model: Gemm, Relu, Gemm, Softmax.
+    """Convert the network to an ONNX model: Gemm, Relu, Gemm, Softmax.
 
     Parameters
     ----------
     params : Parameters
-        Copied into the initialisers ``W1``, ``b1``, ``W2`` and ``b2``.
+        Copied into the initializers ``W1``, ``b1``, ``W2`` and ``b2``.
 
     Returns
     -------
-    onnx.ModelProto
-        Opset 17. Input ``X`` (N, D): features, which are pixels / 255. Outputs ``probs`` and ``logits`` (N, C). All
-        of the parameters' dtype; N is open.
+    model : onnx.ModelProto
+        Opset 17. The input ``X`` (N, D) holds features, which are pixels / 255. The outputs are ``probs`` and
+        ``logits``, both (N, C). All have the dtype of the parameters; N is dynamic.
 
     Raises
     ------
+    DataError
+        If the arrays are neither all float32 nor all float64.
     MissingDependencyError
         If onnx is not installed.
     """
@@ -52,7 +54,7 @@ def to_onnx(params: Parameters) -> ModelProto:
             helper.make_node("Softmax", ["logits"], ["probs"], name="softmax", axis=1),
         ],
         name="nnkernels",
-        inputs=[value("X", inputs, "Features, a row a sample: pixels / 255.")],
+        inputs=[value("X", inputs, "Features, one sample per row: pixels / 255.")],
         outputs=[
             value("probs", classes, "Probability of each class."),
             value("logits", classes, "Scores before softmax."),
@@ -67,44 +69,78 @@ def to_onnx(params: Parameters) -> ModelProto:
 
 
 def from_onnx(model: ModelProto, where: str = "the ONNX model") -> Parameters:
-    """Return the parameters of an ONNX model that is the same network, copied.
+    """Return a copy of the parameters of an ONNX model with the same architecture.
 
     Parameters
     ----------
     model : onnx.ModelProto
-        A chain of two dense layers with bias, each a Gemm (also with ``transB``, as PyTorch exports it) or MatMul and
-        Add (as Keras' export has it), Relu between them; then Softmax, LogSoftmax or nothing. Flatten, Reshape,
-        Dropout and Identity may stand where they change nothing. Names do not matter. Opset 7 or later, and no
-        functions of the model's own under the names of ONNX's operators.
-    where : str
-        The beginning of each error message.
+        A chain of two dense layers with biases and Relu between them, optionally followed by Softmax or LogSoftmax. A
+        dense layer is a Gemm (also with ``transB``, as PyTorch exports it), or MatMul and Add (as Keras exports it).
+        Flatten, Reshape, Dropout and Identity are allowed where they have no effect at inference. Names are ignored.
+        The model has opset 7 or later, and does not redefine ONNX's operators as functions of its own.
+    where : str, default: "the ONNX model"
+        The name of the model, with which each error message begins.
 
     Returns
     -------
     params : Parameters
-        They may hold NaN, as the weights of a training that diverged do.
+        They may contain NaN, as after a training that diverged.
 
     Raises
     ------
     DataError
-        If the model is invalid or another network, or keeps its weights in another file.
+        If the model is invalid, has another architecture, or stores its weights in another file.
     MissingDependencyError
         If onnx is not installed.
     """
     _import_onnx()
     from nnkernels.interchange.onnx_graph import parameters_of_model
 
-    with damage_as_data_error(where, "ONNX model"):
+    with reader_errors_as_data_errors(where, "ONNX model"):
         return parameters_of_model(model, where)
 
 
 def to_onnx_file(params: Parameters) -> bytes:
-    """Return the content of an ``.onnx`` file of the model of :func:`to_onnx`."""
+    """Return the content of an ``.onnx`` file with the model of :func:`to_onnx`.
+
+    Parameters
+    ----------
+    params : Parameters
+        All float32 or all float64.
+
+    Returns
+    -------
+    content : bytes
+        The content of the file, the same for the same parameters.
+
+    Raises
+    ------
+    DataError, MissingDependencyError
+        As :func:`to_onnx`.
+    """
     return cast(bytes, to_onnx(params).SerializeToString(deterministic=True))
 
 
 def from_onnx_file(content: bytes, where: str) -> dict[str, FloatArray]:
-    """Return the arrays of an ``.onnx`` file by name; the model may be anybody's, see :func:`from_onnx`."""
+    """Return the arrays of an ``.onnx`` file by name. See :func:`from_onnx` for the accepted models.
+
+    Parameters
+    ----------
+    content : bytes
+        The content of the file.
+    where : str
+        The name of the file, with which each error message begins.
+
+    Returns
+    -------
+    arrays : dict of str to ndarray
+        ``W1`` (D, H), ``b1`` (H,), ``W2`` (H, C) and ``b2`` (C,).
+
+    Raises
+    ------
+    DataError, MissingDependencyError
+        As :func:`from_onnx`.
+    """
     return from_onnx(_import_onnx().load_model_from_string(content), where)._asdict()
 
 

@@ -1,4 +1,4 @@
-"""Saving and loading parameters as a file; the suffix says in which form."""
+"""Saving parameters to files and loading them. The suffix of the file determines the format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.files import write_bytes
-from nnkernels.interchange.checks import MAX_BYTES, checked_parameters, damage_as_data_error
+from nnkernels.interchange.checks import MAX_BYTES, checked_parameters, reader_errors_as_data_errors
 from nnkernels.interchange.keras_files import from_keras_archive, to_keras_archive
 from nnkernels.interchange.npz_files import from_npz, to_npz
 from nnkernels.interchange.onnx_files import from_onnx_file, to_onnx_file
@@ -17,95 +17,109 @@ from nnkernels.interchange.safetensors_files import from_safetensors, to_safeten
 from nnkernels.parameters import Parameters
 
 
-class FileForm(NamedTuple):
-    """A form of file: its name, and the way there and back. ``decode`` takes the file's name for its messages."""
+class FileFormat(NamedTuple):
+    """A file format.
+
+    Attributes
+    ----------
+    name : str
+        The name of the format, for error messages.
+    encode : callable
+        ``encode(params) -> bytes``: the content of a file.
+    decode : callable
+        ``decode(content, where) -> mapping``: arrays by name. ``where`` is the name of the file, for error messages.
+    """
 
     name: str
     encode: Callable[[Parameters], bytes]
     decode: Callable[[bytes, str], Mapping[str, Any]]
 
 
-FORMS: dict[str, FileForm] = {
-    ".safetensors": FileForm("safetensors file", to_safetensors, from_safetensors),
-    ".npz": FileForm("NumPy archive of plain arrays", to_npz, from_npz),
-    ".keras": FileForm("Keras archive", to_keras_archive, from_keras_archive),
-    ".onnx": FileForm("ONNX model", to_onnx_file, from_onnx_file),
+FORMATS: dict[str, FileFormat] = {
+    ".safetensors": FileFormat("safetensors file", to_safetensors, from_safetensors),
+    ".npz": FileFormat("NumPy archive of plain arrays", to_npz, from_npz),
+    ".keras": FileFormat("Keras archive", to_keras_archive, from_keras_archive),
+    ".onnx": FileFormat("ONNX model", to_onnx_file, from_onnx_file),
 }
 
 
 def save_parameters(params: Parameters, path: str | os.PathLike[str]) -> None:
-    """Write parameters to a file, all or nothing; folders that are missing are made.
+    """Save parameters to a file, atomically. Missing folders are created.
 
-    Every form keeps every bit, in float32 and in float64.
+    Every format preserves every bit, in float32 and in float64.
 
     Parameters
     ----------
     params : Parameters
-    path : path
-        ``.safetensors`` and ``.npz`` hold the arrays ``W1``, ``b1``, ``W2`` and ``b2``; ``.keras`` the model of
-        :func:`to_keras`, which ends in logits; ``.onnx`` the model of :func:`to_onnx`.
+        All float32 or all float64, and finite.
+    path : str or PathLike
+        ``.safetensors`` and ``.npz`` files contain the arrays ``W1``, ``b1``, ``W2`` and ``b2``. A ``.keras`` file
+        contains the model of :func:`to_keras`, which returns logits, and an ``.onnx`` file the model of
+        :func:`to_onnx`.
 
     Raises
     ------
     ConfigurationError
-        If the suffix is none of these, or the file cannot be written.
+        If the suffix is not one of these, or if the file cannot be written.
     DataError
-        If the arrays do not make a network, or are not finite.
+        If the arrays do not form a network, or are not finite.
     MissingDependencyError
-        If Keras or onnx is needed and not installed.
+        If the format requires Keras or onnx, and the package is not installed.
     """
     path = Path(path)
-    form = _form(path)
-    content = form.encode(checked_parameters(params._asdict(), "the parameters"))
+    file_format = _format_of(path)
+    content = file_format.encode(checked_parameters(params._asdict(), "the parameters"))
     try:
         write_bytes(path, content)
     except OSError as error:
         raise ConfigurationError(
-            f"{path}: cannot be written ({error.strerror or error}); choose another place"
+            f"{path}: cannot be written ({error.strerror or error}); choose another location"
         ) from error
 
 
 def load_parameters(path: str | os.PathLike[str]) -> Parameters:
-    """Read parameters from a file, ours or another program's; nothing in a file is executed.
+    """Load parameters from a file of nnkernels or of another program. No code from the file is executed.
 
     Parameters
     ----------
-    path : path
-        The suffix says in which form it is, see :func:`save_parameters`. What ``.keras`` and ``.onnx`` may hold,
-        :func:`from_keras` and :func:`from_onnx` say.
+    path : str or PathLike
+        The suffix determines the format, see :func:`save_parameters`. See :func:`from_keras` and :func:`from_onnx` for
+        the accepted ``.keras`` and ``.onnx`` models.
 
     Returns
     -------
     params : Parameters
-        Writable and C-contiguous, float32 or float64 as the file has them, all finite.
+        Writable, C-contiguous and finite, float32 or float64 as in the file.
 
     Raises
     ------
     ConfigurationError
         If the suffix is unknown.
     DataError
-        If the file is missing, damaged, holds another network, or is not what its suffix says; the message names
-        the file and what was found.
+        If the file is missing or damaged, contains another network, or does not match its suffix. The message names the
+        file and what was found.
     MissingDependencyError
-        If Keras or onnx is needed and not installed.
+        If the format requires Keras or onnx, and the package is not installed.
     """
     path = Path(path)
-    form = _form(path)
+    file_format = _format_of(path)
     try:
         with open(path, "rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}); expected a {form.name}") from error
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); expected a {file_format.name}") from error
     if len(content) > MAX_BYTES:
-        raise DataError(f"{path}: has more than {MAX_BYTES} bytes, far more than parameters; expected a {form.name}")
-    with damage_as_data_error(str(path), form.name):
-        return checked_parameters(form.decode(content, str(path)), str(path))
+        raise DataError(
+            f"{path}: has more than {MAX_BYTES} bytes, far more than parameters need; expected a {file_format.name}"
+        )
+    with reader_errors_as_data_errors(str(path), file_format.name):
+        return checked_parameters(file_format.decode(content, str(path)), str(path))
 
 
-def _form(path: Path) -> FileForm:
+def _format_of(path: Path) -> FileFormat:
     try:
-        return FORMS[path.suffix.lower()]
+        return FORMATS[path.suffix.lower()]
     except KeyError:
         raise ConfigurationError(
-            f"{path}: parameters are not kept in files of the suffix {path.suffix!r}; known are: {', '.join(FORMS)}"
+            f"{path}: unknown suffix {path.suffix!r} of a parameter file; expected one of: {', '.join(FORMATS)}"
         ) from None

@@ -1,4 +1,4 @@
-"""The size of a ZIP archive's members, looked at before any of them is unpacked."""
+"""A check of the size of a ZIP archive before anything is unpacked."""
 
 from __future__ import annotations
 
@@ -9,13 +9,22 @@ from nnkernels.interchange.checks import MAX_BYTES
 
 
 def check_sizes(archive: zipfile.ZipFile, where: str) -> None:
-    """Refuse an archive that unpacks to far more than parameters need: a few kilobytes can hold gigabytes of zeros.
+    """Reject an archive that unpacks to far more than parameters need.
+
+    A few kilobytes can unpack to gigabytes of zeros.
+
+    Parameters
+    ----------
+    archive : zipfile.ZipFile
+        The archive. A member cannot unpack to more than the size that it declares.
+    where : str
+        The name of the file, with which the error message begins.
 
     Raises
     ------
     DataError
-        If the members announce more than 1 GiB in all. A member cannot unpack to more than it announces.
+        If the members declare more than 1 GiB in total.
     """
-    announced = sum(member.file_size for member in archive.infolist())
-    if announced > MAX_BYTES:
-        raise DataError(f"{where}: unpacks to {announced} bytes; a file of parameters has at most {MAX_BYTES}")
+    declared = sum(member.file_size for member in archive.infolist())
+    if declared > MAX_BYTES:
+        raise DataError(f"{where}: unpacks to {declared} bytes; a parameter file has at most {MAX_BYTES}")

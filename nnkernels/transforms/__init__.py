@@ -1,4 +1,4 @@
-"""What happens to pixels before the network sees them."""
+"""Preprocessing of pixels: scaling to features, and conversion of photos of digits to MNIST's form."""
 
 from nnkernels.data.pixels import PIXEL_SCALE, as_features, as_images, feature_scale
 from nnkernels.transforms.photo import Digit, digit_from_pixels, read_digit
