@@ -304,16 +304,15 @@ def test_a_fresh_process_goes_on_bit_for_bit(folder, data):
     expected = {}
     for backend in kernels.names():
         for optimizer in OPTIMIZER_NAMES:
-            for schedule in SCHEDULES:
-                recipe, contender = recipe_of(optimizer, schedule), KernelContender(backend)
-                path = folder / f"{backend}-{optimizer}-{schedule}.checkpoint"
+            recipe, contender = recipe_of(optimizer, "linear"), KernelContender(backend)
+            path = folder / f"{backend}-{optimizer}.checkpoint"
 
-                def save(history, contender, path=path, backend=backend):
-                    if history.epochs_done == 2:
-                        save_checkpoint(path, replace(of(contender, history), identity={"kernels": backend}))
+            def save(history, contender, path=path, backend=backend):
+                if history.epochs_done == 2:
+                    save_checkpoint(path, replace(of(contender, history), identity={"kernels": backend}))
 
-                history = train(contender, data, recipe, seed=8, callbacks=[save])
-                expected[path] = contender, history
+            history = train(contender, data, recipe, seed=8, callbacks=[save])
+            expected[path] = contender, history
     python("-c", CHILD, folder)
     for path, (contender, history) in expected.items():
         found = load_checkpoint(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ TITLE_SIZE, SUBTITLE_SIZE, LABEL_SIZE, TICK_SIZE, NOTE_SIZE = 14, 11.5, 12, 11, 
 WIDTH, BODY, MARGIN = 10.0, 5.3, 0.14
 
 # Settings under which a figure without a layout engine gets none, whatever the user has set.
-NO_ENGINE = {"figure.autolayout": False, "figure.constrained_layout.use": False}
+NO_ENGINE: dict[Any, Any] = {"figure.autolayout": False, "figure.constrained_layout.use": False}
 
 
 # The lighter colours, darkened for text, which needs more contrast than a line.
