@@ -20,7 +20,6 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from bench._common import selected_contenders
 from nnkernels import contenders
-from nnkernels.measure.asv_driver.bench_files import BENCH_FILES
 from nnkernels.measure.asv_driver.plan import CLASSES, PROCESSES
 
 # The calls of scaling.
@@ -42,11 +41,11 @@ def call_file(file: str, threads: str, process: str, values: dict[str, float | N
     Those that have no parameter for it are called once for all settings.
     """
     module = import_module(f"bench.{file}")
-    interleaved = next(known.interleaved for known in BENCH_FILES if known.name == file)
+    own_process = {prefix + group for prefix in PROCESSES.values() for group in CLASSES.values()}
     for class_name, cls in inspect.getmembers(module, inspect.isclass):
         if cls.__module__ != module.__name__ or class_name.startswith("_") or not hasattr(cls, "param_names"):
             continue
-        if interleaved and class_name != PROCESSES[process] + CLASSES[threads]:
+        if class_name in own_process and class_name != PROCESSES[process] + CLASSES[threads]:
             continue
         instance = cls()
         prefix = (instance.setup_cache(),) if hasattr(instance, "setup_cache") else ()

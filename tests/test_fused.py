@@ -617,7 +617,7 @@ def test_images_that_are_not_contiguous_are_predicted_to_the_same_last_bit(N):
         np.testing.assert_array_equal(predict(view), expected)
     np.testing.assert_array_equal(predict(X), expected)
     for wrong in (X[0], X[np.newaxis], np.repeat(X, 2, axis=1)[:, ::2][np.newaxis]):
-        with pytest.raises(DataError, match="one image a row"):
+        with pytest.raises(DataError, match="one image per row"):
             predict(wrong)
 
 

@@ -228,5 +228,5 @@ def test_the_reading_kernel_reads_everything(quarter: int, repeats: int) -> None
 def test_a_blas_that_does_not_keep_to_its_threads_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     library = {"user_api": "blas", "internal_api": "stubborn", "num_threads": 7}
     monkeypatch.setattr(ThreadpoolController, "info", lambda self: [library])
-    with pytest.raises(ConfigurationError, match="stubborn runs on 7 threads, not 1"):
+    with pytest.raises(ConfigurationError, match="stubborn runs on 7 threads instead of 1"):
         matmul_gflops(1, samples=1)
