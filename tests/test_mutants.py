@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import signal
+import sys
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -22,7 +26,7 @@ from nnkernels.files import PACKAGE
 from nnkernels.measure.asv_driver.workspace import Workspace
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.correctness.composed import require_functions
-from nnkernels.measure.mutants import catalogue, record
+from nnkernels.measure.mutants import catalogue, record, score
 from nnkernels.measure.mutants.catalogue import Mutant, read_catalogue, unchanged
 from nnkernels.measure.mutants.gates import CHECKS, FUNCTIONS, GATES, TRAININGS, Verdict
 from nnkernels.measure.mutants.score import Judged, controls, run_mutant, run_mutants, stored
@@ -330,6 +334,20 @@ def test_the_command_shows_the_score(data_folder, monkeypatch, capsys):
     assert status == 0, said
     assert "Of 1 mutants (1 of numpy), 1 got no time, 0 survived" in " ".join(output.split())
     assert "numpy: update with the wrong sign: caught by parameters" in " ".join(said.split())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM that a process could handle")
+def test_sigterm_leaves_no_temporary_folder(data_folder, tmp_path, monkeypatch, capsys):
+    def terminate(mutant: Mutant, folder: Path, package: Path) -> Judged:
+        assert list(tmp_path.iterdir()) == [folder]
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Judged(mutant.backend, mutant.name, mutant.file, mutant.equivalent, (), 0.0)
+
+    monkeypatch.setattr(score, "run_mutant", terminate)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("NNKERNELS_DATA", str(data_folder))
+    assert in_this_process(["verify", "--mutants", "numpy"], monkeypatch, capsys)[0] == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
 
 
 def test_only_the_score_of_all_mutants_is_recorded(monkeypatch, capsys):

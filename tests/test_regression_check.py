@@ -8,7 +8,7 @@ import math
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +31,7 @@ from nnkernels.measure.regression.outcome import outcome_of
 from nnkernels.measure.regression.pairs import Pair, log_ratio, measure_pair, warm_up
 from nnkernels.measure.regression.record import read_record, write_record
 from nnkernels.measure.regression.sides import OnSide, SideProcess, Tree, started
+from nnkernels.process_settings import kept_threads
 from nnkernels.recipes import SGD
 from nnkernels.report.regression import check_markdown, conclusion
 from tests.made_up_checks import TWO, git, new_checkout, pairs_of, record_of
@@ -177,6 +178,12 @@ def side_folder(small_digits: Dataset, tmp_path: Path) -> Path:
 
 
 class TestSides:
+    @pytest.fixture(autouse=True)
+    def threads_of_this_process(self) -> Iterator[None]:
+        """A side sets the threads of the process that it is in, which here is that of the tests."""
+        with kept_threads():
+            yield
+
     def test_a_side_answers_and_says_what_went_wrong(self, side_folder: Path) -> None:
         requests = [
             {"do": "add", **Comparison("numpy", "epoch").work(3)},
