@@ -56,7 +56,8 @@ def step_times(rows: pd.DataFrame, subtitle: str = "") -> Figure:
     axes.set_xlim(seconds.min() / 1.6, seconds.max() * 8)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     _label_axis(axes, seconds)
-    axes.set_yticks(range(len(rows)), [f"{plain(row.step)}\n{plain(row.idea)}" for row in rows.itertuples()])
+    labels = [(str(row["step"]), str(row["idea"])) for row in rows.to_dict("records")]
+    axes.set_yticks(range(len(rows)), [f"{plain(name)}\n{plain(idea)}" for name, idea in labels])
     axes.tick_params(axis="y", length=0, labelsize=NOTE_SIZE)
     for label in axes.get_yticklabels():
         label.set_multialignment("right")

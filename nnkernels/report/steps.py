@@ -190,7 +190,8 @@ def rows(times: StepTimes) -> pd.DataFrame:
     """
     import pandas as pd
 
-    table, above = [], None
+    table = []
+    above: Step | None = None
     for step in steps.STEPS:
         seconds = times.seconds(step)
         if seconds is None:

@@ -61,7 +61,7 @@ STEPS = (
     Step("numpy_arrays", "whole arrays at a time, matrix products by BLAS", "python_loops"),
     Step("numba_loops", "the loops of python_loops, compiled by Numba", "python_loops", timed_images=3_200),
     Step("numba_blas", "compiled, and matrix products by BLAS again", "numba_loops"),
-    Step("fused_batch", "a batch in one function, gradients nowhere stored", "numba_blas"),
+    Step("fused_batch", "a batch in one function, no gradient of W1 stored", "numba_blas"),
     Step("nonzero_lists", "the first layer visits nonzero pixels only", "fused_batch"),
     Step("vectors", "eight numbers an instruction, sums in registers", "nonzero_lists"),
     Step("threads", "each thread takes a part of every batch", "vectors", threads="all"),

@@ -19,7 +19,7 @@ CLASS_LANES = 16
 
 
 def pad(params: Any) -> Any:
-    """Return copies of the parameters with LANES hidden units and CLASS_LANES classes; what is added stays as it is."""
+    """Return copies of the parameters, filled up to LANES hidden units and CLASS_LANES classes that never change."""
     H, C = params.W2.shape
     W1 = np.pad(params.W1, ((0, 0), (0, LANES - H)))
     b1 = np.pad(params.b1, (0, LANES - H))

@@ -1,4 +1,8 @@
-"""Fused: forward, backward and update of a batch in one function, without an array for each result."""
+"""Fused: forward, backward and update of a batch in one function, and no gradient of W1 in memory.
+
+BLAS is hard to beat at dense products, so this step may gain nothing by itself. But a call of a library hides its
+loops; here they are open to the steps that follow.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +47,7 @@ def _train(
 
 @part
 def fetch(images: Any, batch: Any, X: Any, dZ1: Any) -> None:
-    """``X = images[batch] * scale``; the images of a batch before, after a short one, get the gradient 0."""
+    """``X = images[batch] * scale``; the rows beyond a short batch get the gradient 0."""
     for n in range(len(batch)):
         image = images[batch[n]]
         for d in range(len(image)):
@@ -74,7 +78,7 @@ def first_layer(W1T: Any, b1: Any, X: Any, N: int, A1: Any) -> None:
 
 @part
 def update_first_layer(W1T: Any, X: Any, N: int, dZ1: Any, step: Any) -> None:
-    """``W1 -= step X^T dZ1``: the gradient is nowhere stored, written to memory and read again."""
+    """``W1 -= step X^T dZ1``: the gradient goes into the weights at once, and is not stored and read again."""
     for n in range(0, N, 4):
         for h in range(len(W1T)):
             a = n * LANES + h

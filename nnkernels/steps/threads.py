@@ -90,7 +90,7 @@ def update_first_layer(
     for n in range(len(batch)):
         gradient = step * SCALE * load(dZ1, n * LANES, zeros(LANES))
         for k in range(starts[batch[n]], starts[batch[n] + 1]):
-            if pixels[k] < first:
+            if pixels[k] < first:  # weights of a thread before this one
                 continue
             if pixels[k] >= last:
                 break
