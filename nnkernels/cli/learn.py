@@ -153,7 +153,7 @@ def gradcheck(
     kernels: KernelsOption = None,
     backend: Annotated[str | None, typer.Option(help="One of the suite's own; numpy if nothing is named.")] = None,
 ) -> None:
-    """Check a backward pass against numerical gradients, and name the mistake."""
+    """Check a backward pass against numerical gradients, and name the mistake if they differ."""
     from nnkernels.grading import gradcheck as check
     from nnkernels.learn.training_job import load_kernels
 

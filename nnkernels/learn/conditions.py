@@ -40,7 +40,7 @@ def warn_of_other_conditions(there: Mapping[str, str], here: Mapping[str, str], 
     Parameters
     ----------
     there : mapping of str to str
-        The :func:`conditions` in the checkpoint. Those of earlier versions of nnkernels have none.
+        The :func:`conditions` in the checkpoint. Checkpoints of earlier versions of nnkernels have none.
     here : mapping of str to str
         The conditions of this process.
     backend : Backend

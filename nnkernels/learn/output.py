@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def make_folder(folder: Path) -> None:
-    """Create the output folder. To be called before the work, so that it cannot fail afterwards.
+    """Create the output folder. Call this before the work, so that an unusable folder is detected early.
 
     Parameters
     ----------

@@ -79,8 +79,8 @@ class TrainingRequest:
         images : int
             The number of training images.
         base : Recipe, optional
-            The recipe to change if the request names no other one. By default, it is the named recipe, or the default
-            one.
+            The recipe to change, unless the request names another one. If None, it is the requested recipe, or the
+            default one.
 
         Returns
         -------

@@ -158,7 +158,7 @@ def _draw_ranking(axes: Axes, shown: list[Confusion], pairs: int) -> None:
             color=INK,
             annotation_clip=False,
         )
-    # Keep the bars as thin as with at least 8 of them.
+    # Leave space for at least 8 bars, so that a few bars are not thick.
     axes.set_ylim(max(len(shown), 8) - 0.4, -0.6)
     title = "most frequent" if pairs > len(shown) else "all confusions"
     axes.set_title(title, size=LABEL_SIZE, color=INK, loc="left")

@@ -1,4 +1,4 @@
-"""The hidden units: the weights of each as an image, and the digits for and against which it is evidence."""
+"""The weights of each hidden unit as an image, with the digits whose logits the unit raises or lowers most."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ SCALE_QUANTILE = 0.998
 def hidden_units(W1: npt.NDArray[Any], W2: npt.NDArray[Any] | None = None, subtitle: str = "") -> Figure:
     """Draw the weights of each hidden unit as an image.
 
-    Ink excites the unit where the image is vermilion, and inhibits it where the image is blue.
-
-    All units share one colour scale, which is symmetric about zero.
+    Ink excites the unit where the image is vermilion, and inhibits it where the image is blue. All units share one
+    colour scale, which is symmetric about zero.
 
     Parameters
     ----------
@@ -91,7 +90,7 @@ def hidden_units(W1: npt.NDArray[Any], W2: npt.NDArray[Any] | None = None, subti
 
 
 def spoken_digits(weights: npt.NDArray[Any]) -> tuple[list[int], list[int]]:
-    """Return the digits for and against which a unit is evidence.
+    """Return the digits whose logits a unit raises most, and those whose logits it lowers most.
 
     Parameters
     ----------

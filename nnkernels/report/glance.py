@@ -102,7 +102,7 @@ def notes(summary: Summary) -> list[str]:
     Returns
     -------
     notes : list of str
-        One sentence or a few each.
+        Each note has one or more sentences.
     """
     told = [
         "Each row at its contender's faster number of threads; x: how many times as fast it trains as the other at the "

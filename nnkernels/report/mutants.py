@@ -189,7 +189,7 @@ def _by(judged: Judged) -> str:
 
 
 def _off(judged: Judged) -> str:
-    """Return the difference from the expected values by the first check, at the gate where it was smallest."""
+    """Return the deviation found by the first check that caught the mutant, at the gate where it is smallest."""
     checks = _checks(judged)
     if not judged.caught or not checks:
         return ""
