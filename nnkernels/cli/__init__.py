@@ -1,4 +1,4 @@
-"""The command line: parse and dispatch, nothing else; one file a group of commands."""
+"""The command line: parsing and dispatch only, with one file per group of commands."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import warnings
 
 from rich.markup import escape
 
-# Importing a group registers its commands, in the order of the help.
+# Importing a module registers its commands. The order is that of the help.
 from nnkernels.cli import learn, measure, publish, regress  # noqa: F401
 from nnkernels.cli.shared import INTERRUPTED, app, err, note
 from nnkernels.errors import Interruption, NNKernelsError
 
 
 def main() -> None:
-    """Run the command line: status 1 for our own errors, 130 after Ctrl-C."""
+    """Run the command line. The exit status is 1 after an error of nnkernels, and 130 after Ctrl-C."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         app()

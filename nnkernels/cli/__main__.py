@@ -1,4 +1,4 @@
-"""``python -m nnkernels.cli``."""
+"""Entry point of ``python -m nnkernels.cli``."""
 
 from nnkernels.cli import main
 

@@ -1,4 +1,4 @@
-"""The commands for learning: train, predict, compare, gradcheck."""
+"""The learning commands: train, predict, compare, gradcheck."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def train(
     kernels: KernelsOption = None,
     data: DataOption = None,
 ) -> None:
-    """Train the network from scratch; watch it learn, then look at what it learnt and where it errs."""
+    """Train the network, show every epoch, and write weights, metrics and figures to a folder."""
     from nnkernels.data import load_mnist
     from nnkernels.errors import ConfigurationError
     from nnkernels.learn import training_job
@@ -86,7 +86,7 @@ def predict(
         Path | None, typer.Option("--out", metavar="DIR", help="Draw what the network saw, a picture an image.")
     ] = None,
 ) -> None:
-    """Say which digit a picture shows, and how probable each of the ten is."""
+    """Predict which digit a picture shows, and print the probabilities."""
     from nnkernels.interchange import load_parameters
     from nnkernels.learn import asking
     from nnkernels.learn.terminal import readings_table
@@ -122,14 +122,14 @@ def compare(
     seeds: Annotated[int, typer.Option(help="Of --claim.")] = 10,
     data: DataOption = None,
 ) -> None:
-    """Train two from the same weights on the same batches, and see where they part."""
+    """Train two or more contenders from the same weights on the same batches, and show where they differ."""
     from nnkernels.data import load_mnist
     from nnkernels.errors import ConfigurationError
     from nnkernels.learn import comparison_job
     from nnkernels.learn.terminal import comparison_table, training_progress
     from nnkernels.learn.training_job import TrainingRequest
 
-    # keras-graph is the same model, and spares the claim's 40 trainings in Keras an hour.
+    # keras-graph trains the same model faster, which saves an hour in the claim's 40 trainings with Keras.
     names = split_names(contenders) or ["numba", "keras-graph" if claim else "keras-fit"]
     dataset = load_mnist(data)
     if claim:
@@ -153,7 +153,7 @@ def gradcheck(
     kernels: KernelsOption = None,
     backend: Annotated[str | None, typer.Option(help="One of the suite's own; numpy if nothing is named.")] = None,
 ) -> None:
-    """Check a backward pass against numerical gradients, and name the mistake."""
+    """Check a backward pass against numerical gradients, and name the mistake if they differ."""
     from nnkernels.grading import gradcheck as check
     from nnkernels.learn.training_job import load_kernels
 

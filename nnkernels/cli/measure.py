@@ -1,4 +1,4 @@
-"""The commands that measure: verify, bench, list, env."""
+"""The measuring commands: verify, bench, list, env."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def verify(
         bool, typer.Option("--record", help="With --mutants: keep the score in results/selftest/, at a clean commit.")
     ] = False,
 ) -> None:
-    """Hold contenders against the float64 oracle, without timing anything.
+    """Check contenders against the float64 oracle, without timing anything.
 
-    With --mutants, hold kernels with a mistake against the gates that precede times; CONTENDERS are then backends.
-    It takes an estimated 30 minutes of CPU time, and Ctrl-C shows what there is so far.
+    With --mutants, check that the gates reject kernels with one deliberate mistake each; CONTENDERS are then backends.
+    This takes an estimated 30 minutes of CPU time. Ctrl-C shows the results so far.
     """
     if mutants or record:
         _verify_mutants(contenders or [], data, mutants, jobs, record)
@@ -50,7 +50,7 @@ def verify(
 
 
 def _verify_mutants(backends: list[str], data: str | None, mutants: bool, jobs: int, record: bool) -> None:
-    """Judge the mutants, and leave with the status that says how that went."""
+    """Judge the mutants, and exit with a status that depends on the result."""
     from nnkernels.data import load_mnist
     from nnkernels.interrupts import sigterm_raised
     from nnkernels.measure.asv_driver.workspace import open_workspace
@@ -99,7 +99,7 @@ def bench(
     ] = "",
     machine: Annotated[str, typer.Option(help="Name of this machine in the results.")] = "",
 ) -> None:
-    """Measure speed and accuracy by asv, record the run, and show who is how many times as fast."""
+    """Measure speed and accuracy with asv, record the run, and print how many times as fast each contender is."""
     from nnkernels.data import load_mnist
     from nnkernels.measure.asv_driver import plan
     from nnkernels.measure.asv_driver.run import Request, run_benchmarks
@@ -138,7 +138,7 @@ def bench(
 
 @app.command("list", rich_help_panel="Measure")
 def list_() -> None:
-    """Show contenders, backends, recipes, profiles and benchmarks, and what of it is installed."""
+    """List contenders, backends, recipes, profiles and benchmarks, and what is installed."""
     from nnkernels.measure.asv_driver.workspace import benchmarks_folder
     from nnkernels.report import inventory
 
@@ -151,11 +151,11 @@ def list_() -> None:
 
 @app.command(rich_help_panel="Measure")
 def env(data: DataOption = None) -> None:
-    """Print the provenance that a result measured here and now would carry, as JSON.
+    """Print the provenance that a result measured now would have, as JSON.
 
-    Among it are the settings of the environment that change times or results: those that `bench` keeps from the
-    measured processes (neutralised), and those that they see (kept). Beside it: whether the machine is quiet enough to
-    be typical, and what would make it quieter.
+    It includes the environment settings that affect times or results: those that `bench` hides from the measured
+    processes (neutralised), and those that it passes on to them (kept). It also tells whether the machine is quiet
+    enough to be typical, and how to make it quieter.
     """
     from nnkernels.data import load_mnist
     from nnkernels.measure.records import provenance, quietness

@@ -1,4 +1,4 @@
-"""The commands that show and publish recorded results: results, steps, publish."""
+"""The commands for recorded results: results, steps, publish."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def results(
     ] = False,
     format_name: Annotated[str, typer.Option("--format", help="table, json, csv or md.")] = "table",
 ) -> None:
-    """Print a run as a tidy table: a row a benchmark, contender and set of parameters."""
+    """Print a run as a tidy table, with one row for each benchmark, contender and set of parameters."""
     from nnkernels.measure.asv_driver.workspace import find_root
     from nnkernels.report import side_by_side, tables
     from nnkernels.report.runs import find_run
@@ -60,7 +60,7 @@ def results(
 
 
 def _recompute(root: Path, format_name: str) -> None:
-    """Print the published figures beside those that the records give; exit 1 if any differs."""
+    """Print the published figures beside the recomputed ones, and exit with status 1 if one differs."""
     import pandas as pd
 
     from nnkernels.report import method_page, recompute, tables
@@ -124,7 +124,7 @@ def publish(
         ),
     ] = None,
 ) -> None:
-    """Build the pages in results/html/ and the picture of the steps from the recorded results."""
+    """Build the pages in results/html/ and the figure of the steps from the recorded results."""
     from nnkernels.measure.asv_driver.workspace import find_root
     from nnkernels.report import readme, runs, steps
     from nnkernels.report.publish import publish as publish_run

@@ -1,4 +1,4 @@
-"""The commands that look for regressions: check, selftest."""
+"""The commands for regression checks: check, selftest."""
 
 from __future__ import annotations
 
@@ -36,14 +36,16 @@ def check(
     ] = None,
     record: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep all samples as JSON.")] = None,
 ) -> None:
-    """Say whether the working tree is slower than a commit: 0 nothing is worse, 1 something is, 2 not measured.
+    """Check whether the working tree is slower than a commit.
 
-    The working tree is that of the current folder, uncommitted changes included; it is measured on one CPU, on one
-    thread. For `git bisect run`, 2 has to become 125 (skip):
+    The exit status is 0 if nothing is worse, 1 if something is, and 2 if that could not be measured.
+
+    The working tree is that of the current folder, including uncommitted changes. It is measured on one CPU with one
+    thread. `git bisect run` needs 125 (skip) instead of 2:
 
     git bisect run sh -c 'nnkernels check GOOD; s=$?; [ $s -eq 2 ] && exit 125; exit $s'
 
-    Run that in a git worktree of its own, so that the nnkernels that measures stays the same.
+    Run this in a separate git worktree, so that the nnkernels that measures stays the same.
     """
     with _could_not_measure():
         from nnkernels.data import load_mnist
@@ -90,9 +92,10 @@ def selftest(
         typer.Option("--page", help="Measure nothing; write the figures of the checkout into bench/README.md."),
     ] = False,
 ) -> None:
-    """Measure the check itself: false alarms of HEAD against HEAD, and slowdowns of known size that it finds.
+    """Measure the false-alarm rate and the power of the check itself.
 
-    Each check is kept as it ends; another self-test goes on where this one was.
+    Each check compares HEAD with HEAD, with or without an injected slowdown of known size. It is saved when it ends,
+    and the next self-test continues from there.
     """
     from nnkernels.data import load_mnist
     from nnkernels.measure.asv_driver.workspace import find_root
@@ -124,7 +127,7 @@ def _telling(status: Status) -> Callable[[str], None]:
 
 @contextmanager
 def _could_not_measure() -> Iterator[None]:
-    """End with the status 2 on any error: 1 is kept for what has been measured."""
+    """Exit with status 2 after any error, because status 1 means that a regression was measured."""
     from nnkernels.measure.regression.outcome import NOT_MEASURED
 
     try:

@@ -1,4 +1,4 @@
-"""What all commands share: the application, the consoles and the common options."""
+"""Common parts of all commands: the application, the consoles and shared options."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ app = typer.Typer(
 out = Console()
 err = Console(stderr=True)
 
-INTERRUPTED = 130  # as a shell reports a process that Ctrl-C ended
+INTERRUPTED = 130  # the exit status that shells report after Ctrl-C
 
 DataOption = Annotated[
     str | None,
@@ -31,10 +31,27 @@ DataOption = Annotated[
 
 
 def split_names(text: str) -> list[str]:
-    """Return the names of a comma-separated list."""
+    """Split a comma-separated list of names.
+
+    Parameters
+    ----------
+    text : str
+        The list.
+
+    Returns
+    -------
+    names : list of str
+        The names, without surrounding spaces and empty entries.
+    """
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def note(text: str) -> None:
-    """Say something beside the results, on the error stream."""
+    """Print a note to the standard error stream.
+
+    Parameters
+    ----------
+    text : str
+        The note.
+    """
     err.print(f"[yellow]note:[/] {escape(text)}", highlight=False, soft_wrap=True)

@@ -1,1 +1,1 @@
-"""Contenders side by side in accuracy: a pair of them epoch by epoch, and the write-up's claim taken apart."""
+"""Comparison of contenders' accuracy: pairwise after each epoch, and by the experiment on the write-up's claim."""

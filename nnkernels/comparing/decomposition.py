@@ -1,4 +1,4 @@
-"""How much of a gap in accuracy is width, how much recipe, and how much framework."""
+"""Decomposition of a gap in accuracy into the contributions of width, recipe and framework."""
 
 from __future__ import annotations
 
@@ -20,21 +20,28 @@ FACTORS = ("width", "recipe", "framework")
 
 @dataclass(frozen=True)
 class Decomposition:
-    """The gap between the write-up's two models, and its parts, in points of test accuracy (percent).
+    """The gap between the write-up's two models and its parts, in percentage points of test accuracy.
 
     Attributes
     ----------
     gap : Estimate
-        Wide, by Adam, in the framework, less narrow, by gradient descent, from scratch.
+        The accuracy of the wide network trained by Adam in the framework, minus that of the narrow network trained by
+        gradient descent from scratch.
     parts : dict of str to Estimate
-        ``width``, ``recipe``, ``framework``; their sum is the gap.
+        The contributions of ``width``, ``recipe`` and ``framework``. Their sum is the gap.
     """
 
     gap: Estimate
     parts: dict[str, Estimate]
 
     def sentence(self) -> str:
-        """Say it in a sentence."""
+        """Describe the gap and its parts in a sentence.
+
+        Returns
+        -------
+        sentence : str
+            The sentence, with 95 % intervals.
+        """
         shares = "; ".join(f"{name} {_points(self.parts[name])}" for name in FACTORS)
         return (
             f"Of the {self.gap.value:.2f} points of test accuracy between gradient descent on {WIDTHS[0]} hidden units "
@@ -43,7 +50,19 @@ class Decomposition:
 
 
 def accuracies(trainings: Sequence[Training]) -> pd.DataFrame:
-    """Return a row a cell: mean test and training accuracy over the seeds, with intervals, as fractions of 1."""
+    """Return the mean accuracies of each combination of width, recipe and contender.
+
+    Parameters
+    ----------
+    trainings : sequence of Training
+        The trainings.
+
+    Returns
+    -------
+    cells : DataFrame
+        One row per combination, with the columns ``hidden``, ``recipe``, ``contender``, ``accuracy`` (on test images,
+        the mean over seeds), ``ci_low``, ``ci_high``, ``train_accuracy`` and ``seeds``. Accuracies are fractions.
+    """
     import pandas as pd
 
     rows = []
@@ -66,15 +85,28 @@ def accuracies(trainings: Sequence[Training]) -> pd.DataFrame:
 
 
 def decompose(trainings: Sequence[Training], ours: str, framework: str) -> Decomposition:
-    """Share the gap out among the three factors.
+    """Decompose the gap in accuracy into the contributions of the three factors.
 
-    What a factor brings depends on what was changed before it: width brings less by gradient descent than by Adam.
-    A factor's part is its gain averaged over all six orders in which the three can be changed (Shapley's value),
-    which makes the parts add up to the gap. It is computed seed by seed, and the interval is over the seeds.
+    The gain of a factor depends on the factors that were changed before: a greater width gains less with gradient
+    descent than with Adam. So the contribution of a factor is its Shapley value, the mean of its gains over all six
+    orders in which the factors can be changed [1]_. The contributions add up to the gap. They are computed for each
+    seed, and the intervals are over the seeds.
+
+    Parameters
+    ----------
+    trainings : sequence of Training
+        All combinations with the same seeds, as :func:`~nnkernels.comparing.claim.run_claim` returns them.
+    ours, framework : str
+        The names of the contenders.
+
+    Returns
+    -------
+    decomposition : Decomposition
+        The gap and its parts.
 
     References
     ----------
-    L. Shapley, "A value for n-person games", Contributions to the Theory of Games II, 1953.
+    .. [1] L. Shapley, "A value for n-person games", Contributions to the Theory of Games II, 1953.
     """
     seeds = sorted({training.seed for training in trainings})
     accuracy = {(training.cell, training.seed): 100 * (1 - training.test_error_rate) for training in trainings}

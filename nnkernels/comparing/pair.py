@@ -1,4 +1,4 @@
-"""Contenders trained from the same weights on the same batches, epoch by epoch."""
+"""Training of several contenders from the same weights on the same batches, recorded after each epoch."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ ShowEpoch = Callable[[str, History], None]
 
 @dataclass(frozen=True)
 class Side:
-    """One contender's training.
+    """The training of one contender.
 
     Attributes
     ----------
     history : History
+        The history.
     path : list of Parameters
-        The parameters at the end of each epoch.
-    probs : ndarray, shape (N, C)
-        Its own probabilities of the test images, in the end.
+        The parameters after each epoch.
+    probs : ndarray of float, shape (N, C)
+        The contender's own predictions on the test images after the last epoch.
     """
 
     history: History
@@ -39,12 +40,16 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two or more contenders' trainings by one recipe, from one seed.
+    """The trainings of two or more contenders by the same recipe and with the same seed.
 
     Attributes
     ----------
+    recipe : Recipe
+        The recipe.
+    seed : int
+        The seed.
     sides : dict of str to Side
-        By the contender's name, in the order asked for.
+        The trainings by name of the contender, in the requested order.
     """
 
     recipe: Recipe
@@ -52,13 +57,18 @@ class Comparison:
     sides: dict[str, Side]
 
     def drift(self, first: str, second: str) -> dict[str, list[float]]:
-        """Return how far two contenders' parameters lie apart at the end of each epoch.
+        """Return the distance between the parameters of two contenders after each epoch.
+
+        Parameters
+        ----------
+        first, second : str
+            The names of the contenders.
 
         Returns
         -------
-        dict
-            ``maximum``: the largest absolute difference of any parameter. ``relative``: the root of the squared
-            differences' sum over that of the first one's parameters.
+        drift : dict of str to list of float
+            ``maximum`` is the largest absolute difference of any parameter. ``relative`` is the Euclidean norm of the
+            difference over that of the first contender's parameters.
         """
         pairs = list(zip(self.sides[first].path, self.sides[second].path, strict=True))
         return {
@@ -72,10 +82,15 @@ class Comparison:
 def require_comparable(names: Sequence[str]) -> None:
     """Check the names of the contenders of a comparison.
 
+    Parameters
+    ----------
+    names : sequence of str
+        The names.
+
     Raises
     ------
     ConfigurationError
-        If fewer than two names are given, or one of them twice.
+        If fewer than two names are given, or if one is given twice.
     UnknownNameError, MissingDependencyError, InferenceOnlyError
         If a contender is unknown, not installed, or cannot train.
     """
@@ -93,24 +108,33 @@ def compare(
     validation: bool = True,
     show: ShowEpoch = lambda _name, _history: None,
 ) -> Comparison:
-    """Train contenders one after another, from the same weights, on the same batches in the same order.
+    """Train contenders one after another, from the same weights and on the same batches in the same order.
 
     Parameters
     ----------
     names : sequence of str
-        Two contenders or more.
+        At least two contenders.
     dataset : Dataset
+        The data.
     recipe : Recipe
-        Made for the number of images that are trained on: all but a sixth, with ``validation``.
-    validation : bool
-        Hold out the last sixth of the training images, for the curves; else train on all.
-    show : callable
-        Called with the contender's name and its history so far, after each epoch.
+        The recipe. It must be made for the number of images that are trained on, which ``validation`` reduces by a
+        sixth.
+    seed : int, default: 0
+        The seed of the initial parameters and of the order of the images.
+    validation : bool, default: True
+        Whether to hold out the last sixth of the training images for validation.
+    show : callable, optional
+        ``show(name, history)``, called after each epoch.
+
+    Returns
+    -------
+    comparison : Comparison
+        The trainings.
 
     Raises
     ------
     ConfigurationError
-        If fewer than two names are given, or one of them twice.
+        If fewer than two names are given, or if one is given twice.
     UnknownNameError, MissingDependencyError, InferenceOnlyError
         If a contender is unknown, not installed, or cannot train.
     """

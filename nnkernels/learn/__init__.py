@@ -1,1 +1,1 @@
-"""What a learner does with the network: train it, look at it, ask it, and compare it with a framework."""
+"""Training of the network, inspection of what it has learnt, prediction of pictures, and comparison with frameworks."""

@@ -1,4 +1,4 @@
-"""Ask a trained network what digit a picture shows."""
+"""Prediction of the digits in pictures by a trained network."""
 
 from __future__ import annotations
 
@@ -25,13 +25,16 @@ from nnkernels.transforms.photo import Digit, read_digit
 
 @dataclass(frozen=True)
 class Reading:
-    """A picture, and what the network says it shows.
+    """A picture and the network's prediction.
 
     Attributes
     ----------
+    path : Path
+        The file of the picture.
     digit : Digit
-        What the network saw.
-    probs : ndarray, shape (C,)
+        The picture, and the pixels that the network sees.
+    probs : ndarray of float, shape (C,)
+        The predicted probabilities.
     """
 
     path: Path
@@ -45,7 +48,20 @@ class Reading:
 
 
 def standard_network() -> Parameters:
-    """Return the network that answers when nobody has named another: the default recipe's, trained once and kept."""
+    """Return the default network: that of the default recipe, which is trained once and cached.
+
+    It is cached only if it was trained on the whole MNIST.
+
+    Returns
+    -------
+    params : Parameters
+        The parameters of the network.
+
+    Raises
+    ------
+    DataError, MissingDependencyError
+        As :func:`~nnkernels.data.load_mnist`, if the network has to be trained.
+    """
     path = cache_folder() / f"{DEFAULT_RECIPE}-{__version__}.safetensors"
     with contextlib.suppress(DataError):
         return load_parameters(path)
@@ -53,19 +69,31 @@ def standard_network() -> Parameters:
     contender = contenders.create(DEFAULT_BACKEND)
     train(contender, digits.training, named_recipe(DEFAULT_RECIPE, len(digits.X_train)), evaluate_every=0)
     params = contender.parameters()
-    if digits.name == "mnist":  # what stands in for it today is not kept for tomorrow
-        with contextlib.suppress(ConfigurationError):  # no cache to keep it in: it only costs time
+    if digits.name == "mnist":  # a network trained on the smaller substitute is not cached
+        with contextlib.suppress(ConfigurationError):  # without a cache, it is trained again next time
             save_parameters(params, path)
     return params
 
 
 def read_pictures(paths: Sequence[Path], params: Parameters) -> list[Reading]:
-    """Read pictures of digits and ask the network for each.
+    """Predict the digits in pictures.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        PNG or JPEG files, with one digit each.
+    params : Parameters
+        The parameters of a network with 784 inputs.
+
+    Returns
+    -------
+    readings : list of Reading
+        One per picture.
 
     Raises
     ------
     DataError
-        If one of them is no image or shows nothing, or the network is none for pictures of 28 x 28 pixels.
+        If a file is not an image or shows no digit, or if the network does not take 784 features.
     """
     inputs = len(params.W1)
     if inputs != PIXELS:
@@ -80,7 +108,20 @@ def read_pictures(paths: Sequence[Path], params: Parameters) -> list[Reading]:
 
 
 def draw(readings: Sequence[Reading], folder: Path) -> list[Path]:
-    """Draw each picture, what the network saw of it, and the probabilities; return the files."""
+    """Draw each picture, the pixels that the network sees, and the probabilities.
+
+    Parameters
+    ----------
+    readings : sequence of Reading
+        The pictures with their predictions.
+    folder : Path
+        Where to write the figures.
+
+    Returns
+    -------
+    files : list of Path
+        One PNG file per picture.
+    """
     files = []
     for number, reading in enumerate(readings, start=1):
         figure = plots.digit_reading(reading.digit.picture, reading.digit.pixels, reading.probs, reading.path.name)

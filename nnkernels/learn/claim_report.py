@@ -1,4 +1,4 @@
-"""What taking the write-up's claim apart leaves in its folder: a table, a sentence, a figure."""
+"""The experiment on the write-up's claim: its trainings, and the table, sentence and figure written to its folder."""
 
 from __future__ import annotations
 
@@ -19,20 +19,53 @@ if TYPE_CHECKING:
 TRAININGS, SUMMARY = "trainings.json", "claim.json"
 VERSION = 1
 
-# What the write-up reports of its two models, as fractions of 1.
+# Test accuracies of the write-up's two models, as fractions.
 CLAIMS = {"the write-up's own network": 0.913, "the write-up's Keras": 0.979}
 
 
 @dataclass(frozen=True)
 class ClaimReport:
-    """The eight cells, and what the gap is made of."""
+    """The result of the experiment.
+
+    Attributes
+    ----------
+    cells : DataFrame
+        The accuracies of the eight combinations of width, recipe and contender, as
+        :func:`~nnkernels.comparing.decomposition.accuracies` returns them.
+    decomposition : Decomposition
+        The parts of the gap in accuracy.
+    """
 
     cells: pd.DataFrame
     decomposition: Decomposition
 
 
 def run(ours: str, framework: str, dataset: Dataset, folder: Path, seeds: int, show: ShowTraining) -> ClaimReport:
-    """Train what is missing in ``folder``, then write summary and figure."""
+    """Run the trainings that are missing in a folder, then write the summary and the figure.
+
+    Parameters
+    ----------
+    ours, framework : str
+        The names of one of our contenders and of a contender on a framework.
+    dataset : Dataset
+        The data.
+    folder : Path
+        The folder of the experiment. Trainings that it already holds are not repeated.
+    seeds : int
+        The number of seeds per combination, at least 2.
+    show : callable
+        ``show(done, total, training)``, called after each training.
+
+    Returns
+    -------
+    report : ClaimReport
+        The result.
+
+    Raises
+    ------
+    ConfigurationError, UnknownNameError, MissingDependencyError, InferenceOnlyError, DataError
+        As :func:`~nnkernels.comparing.claim.run_claim`. Also ConfigurationError if the folder cannot be created.
+    """
     make_folder(folder)
     trainings = run_claim(ours, framework, dataset, folder / TRAININGS, seeds, show)
     report = ClaimReport(accuracies(trainings), decompose(trainings, ours, framework))

@@ -1,4 +1,4 @@
-"""A comparison as a learner asks for it: the gate first, then the trainings, then numbers and pictures."""
+"""The job of `nnkernels compare`: check each contender by the gate, train them, and write the report."""
 
 from __future__ import annotations
 
@@ -16,15 +16,33 @@ from nnkernels.measure.correctness import gate
 
 
 def run(names: Sequence[str], request: TrainingRequest, dataset: Dataset, folder: Path, show: ShowEpoch) -> Report:
-    """Compare contenders by the recipe that was asked for, and write the report into ``folder``.
+    """Compare contenders by the requested recipe, and write the report.
+
+    Parameters
+    ----------
+    names : sequence of str
+        At least two contenders that can train.
+    request : TrainingRequest
+        The requested recipe and seed.
+    dataset : Dataset
+        The data. The last sixth of the training images is held out for validation.
+    folder : Path
+        Where to write the report.
+    show : callable
+        ``show(name, history)``, called after each epoch.
+
+    Returns
+    -------
+    report : Report
+        The numbers of the comparison.
 
     Raises
     ------
     GateError
-        If a contender's mathematics is not the suite's: it is compared with nobody.
-    ConfigurationError, UnknownNameError, MissingDependencyError
-        If there are not two known and installed contenders that can train, the recipe cannot be carried out,
-        or there can be no such folder.
+        If a contender does not agree with the float64 oracle.
+    ConfigurationError, UnknownNameError, MissingDependencyError, InferenceOnlyError
+        If there are fewer than two contenders, or one is unknown, not installed or cannot train. Also if the request is
+        invalid, or if the folder cannot be created.
     """
     recipe = request.recipe_for(len(dataset.validation_split().X_train))
     require_comparable(names)

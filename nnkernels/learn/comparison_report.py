@@ -1,4 +1,4 @@
-"""What a comparison leaves in its folder: metrics, histories and figures."""
+"""The report of a comparison: metrics, histories and figures."""
 
 from __future__ import annotations
 
@@ -23,14 +23,20 @@ DRIFT_WORDS = {"maximum": "largest\ndifference", "relative": "relative to\nthe w
 
 @dataclass(frozen=True)
 class Row:
-    """One contender in the end of a comparison; error rates are fractions of 1.
+    """The final results of one contender. Error rates are fractions.
 
     Attributes
     ----------
+    contender : str
+        The name of the contender.
+    train_error_rate, test_error_rate : float
+        The error rates on the training and test images.
+    test_loss : float
+        The mean cross-entropy on the test images, in nats.
     seconds : float
-        Of the training alone, compilation on the first call included: indicative.
+        The time of the training alone. It includes compilation in the first call, so it is only indicative.
     only_wrong : int
-        Test images that this contender alone gets wrong.
+        The number of test images that only this contender misclassifies.
     """
 
     contender: str
@@ -43,14 +49,18 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """The numbers of a comparison.
+    """The results of a comparison.
 
     Attributes
     ----------
+    rows : list of Row
+        One per contender.
     drift : float
-        The largest absolute difference of any parameter between the first two contenders, in the end.
+        The largest absolute difference of any parameter between the first two contenders after the last epoch.
     different_answers : int
-        Test images to which not all contenders give the same answer.
+        The number of test images that not all contenders classify alike.
+    test_images : int
+        The number of test images.
     """
 
     rows: list[Row]
@@ -59,7 +69,13 @@ class Report:
     test_images: int
 
     def sentence(self) -> str:
-        """Say how alike the contenders are in the end."""
+        """Describe how similar the contenders are after the last epoch.
+
+        Returns
+        -------
+        sentence : str
+            A sentence with the drift and the number of different answers.
+        """
         return (
             f"In the end the parameters of {self.rows[0].contender} and {self.rows[1].contender} differ by at most "
             f"{self.drift:.2g}; {self.different_answers:,} of {self.test_images:,} test images are answered "
@@ -68,7 +84,22 @@ class Report:
 
 
 def write_report(comparison: Comparison, dataset: Dataset, folder: Path) -> Report:
-    """Judge every side on the test images, and write numbers and figures."""
+    """Evaluate all contenders on the test images, and write numbers and figures.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The trainings.
+    dataset : Dataset
+        The data.
+    folder : Path
+        An existing folder.
+
+    Returns
+    -------
+    report : Report
+        The results.
+    """
     predicted = {name: np.argmax(side.probs, axis=1) for name, side in comparison.sides.items()}
     wrong = np.stack([answers != dataset.y_test for answers in predicted.values()])
     only = wrong & (wrong.sum(axis=0) == 1)

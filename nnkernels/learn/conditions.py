@@ -1,4 +1,4 @@
-"""On what the last bits of a training depend, beside its data, its kernels and their versions."""
+"""The conditions that affect the last bits of a training, in addition to its data, its kernels and their versions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ THREADS, BLAS, CPU = "threads", "BLAS", "CPU"
 
 
 def conditions() -> dict[str, str]:
-    """Return the threads, the BLAS and the CPU of this process, each as a text without a path or host name."""
+    """Return the conditions of this process.
+
+    Returns
+    -------
+    conditions : dict of str to str
+        The number of threads, the BLAS and the CPU, in words. The texts contain no path and no host name.
+    """
     import numba
 
     libraries = provenance.blas_libraries()
@@ -29,16 +35,21 @@ def conditions() -> dict[str, str]:
 
 
 def warn_of_other_conditions(there: Mapping[str, str], here: Mapping[str, str], backend: Backend) -> None:
-    """Warn if a training goes on where its last bits may differ from those of one that never stopped.
+    """Warn if a resumed training may differ in its last bits from an uninterrupted one.
 
     Parameters
     ----------
     there : mapping of str to str
-        The checkpoint's :func:`conditions`; earlier versions of nnkernels kept none.
+        The :func:`conditions` in the checkpoint. Checkpoints of earlier versions of nnkernels have none.
     here : mapping of str to str
-        Those of this process.
+        The conditions of this process.
     backend : Backend
-        One with ``SAME_BITS_ON_ANY_THREADS`` depends on the CPU alone.
+        The kernels. If they have ``SAME_BITS_ON_ANY_THREADS``, only the CPU matters.
+
+    Warns
+    -----
+    ReproducibilityWarning
+        If a condition that matters differs.
     """
     on_cpu_alone = getattr(backend, "SAME_BITS_ON_ANY_THREADS", False)
     names = (CPU,) if on_cpu_alone else (THREADS, BLAS, CPU)

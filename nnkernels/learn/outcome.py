@@ -1,4 +1,4 @@
-"""What a trained network makes of images it never saw: answers, mistakes, confusions."""
+"""Predictions on labelled images, with the mistakes and confusions among them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Answers:
-    """A network's answers to labelled images.
+    """A network's predictions on N labelled images.
 
     Attributes
     ----------
     images : LabelledImages
-        N of them.
-    probs : ndarray, shape (N, C)
+        The images and their labels.
+    probs : ndarray of float, shape (N, C)
+        The predicted probabilities.
     """
 
     images: LabelledImages
@@ -35,13 +36,13 @@ class Answers:
 
     @property
     def wrong(self) -> Indices:
-        """The misclassified images, those first where the network was surest of its wrong answer."""
+        """The indices of the misclassified images, those with the most confident wrong prediction first."""
         wrong = np.flatnonzero(self.predicted != self.images.y)
         return wrong[np.argsort(-self.probs[wrong, self.predicted[wrong]], kind="stable")]
 
     @property
     def confusion(self) -> npt.NDArray[np.int64]:
-        """How many images of each true class (row) were taken for each class (column), shape (C, C)."""
+        """The number of images of each true class (row) that were predicted as each class (column), shape (C, C)."""
         classes = self.probs.shape[1]
         counts = np.zeros((classes, classes), np.int64)
         np.add.at(counts, (self.images.y.astype(np.int64), self.predicted), 1)

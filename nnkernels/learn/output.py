@@ -1,4 +1,4 @@
-"""What all commands of a learner leave behind in the same way: a folder, pictures, and where the numbers come from."""
+"""Common parts of the output of the learning commands: the folder, the figures and the provenance."""
 
 from __future__ import annotations
 
@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder before the work whose results it will hold, not after.
+    """Create the output folder. Call this before the work, so that an unusable folder is detected early.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder. It may already exist.
 
     Raises
     ------
     ConfigurationError
-        If there can be no such folder: a file is in its place, say.
+        If the folder cannot be created, for example because there is a file of this name.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -34,16 +39,46 @@ def make_folder(folder: Path) -> None:
 
 
 def save_figures(figures: Mapping[str, Figure], folder: Path) -> None:
-    """Write each figure as a PNG of its name."""
+    """Save figures as PNG files.
+
+    Parameters
+    ----------
+    figures : mapping of str to Figure
+        The figures by name. The name becomes the file name.
+    folder : Path
+        Where to write them.
+    """
     for name, figure in figures.items():
         save_figure(figure, folder / f"{name}.png")
 
 
 def origin(dataset: Dataset) -> dict[str, Any]:
-    """Return where numbers made here and now come from: machine, versions, data, and the commit of the code."""
+    """Return the provenance of numbers computed in this process.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data.
+
+    Returns
+    -------
+    provenance : dict
+        Machine, versions, data and the commit of the code.
+    """
     return provenance.collect(dataset) | workspace.code_state()
 
 
 def finite(value: float) -> float | None:
-    """Return a number as JSON can hold it, which has no NaN: what a training that blew up has not is None."""
+    """Convert a number for JSON, which has no NaN or infinity.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+
+    Returns
+    -------
+    value : float or None
+        None if the number is not finite, as after a training that diverged.
+    """
     return value if math.isfinite(value) else None

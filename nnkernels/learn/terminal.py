@@ -1,4 +1,4 @@
-"""What training and comparing look like on a terminal: a live line, and tables at the end."""
+"""Terminal output of the learning commands: progress bars, and tables of results."""
 
 from __future__ import annotations
 
@@ -30,13 +30,24 @@ if TYPE_CHECKING:
 
 
 def _columns() -> tuple[ProgressColumn, ...]:
-    # On a narrow terminal the words go on in a second line; epochs and time stay whole.
+    # On a narrow terminal, the description is wrapped; the number of epochs and the time are not.
     words = TextColumn("{task.description}", table_column=Column(ratio=1))
     return MofNCompleteColumn(), BarColumn(bar_width=10), words, TimeElapsedColumn()
 
 
 def epoch_text(history: History) -> str:
-    """Return the last record in words: losses, accuracies and speed."""
+    """Describe the last recorded epoch: loss, accuracies and speed.
+
+    Parameters
+    ----------
+    history : History
+        A history with at least one epoch.
+
+    Returns
+    -------
+    text : str
+        One line.
+    """
     record = history.epochs[-1]
     before = history.epochs[-2].epoch if len(history.epochs) > 1 else 0
     speed = (record.epoch - before) * history.images / record.seconds
@@ -48,9 +59,17 @@ def epoch_text(history: History) -> str:
 
 @contextmanager
 def training_progress(console: Console) -> Iterator[Callable[[str, History], None]]:
-    """Show each training as a bar with its last epoch in words; yield the function that moves it.
+    """Show the progress of trainings: one bar per training on a terminal, about ten lines per training in a log.
 
-    A log file gets a line a tenth of each training instead.
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+
+    Yields
+    ------
+    show : callable
+        ``show(name, history)``, to be called after each epoch.
     """
     with Progress(*_columns(), console=console, expand=True, disable=not console.is_terminal) as progress:
         tasks: dict[str, TaskID] = {}
@@ -70,7 +89,20 @@ def training_progress(console: Console) -> Iterator[Callable[[str, History], Non
 
 @contextmanager
 def counting_progress(console: Console, what: str) -> Iterator[Callable[[int, int, str], None]]:
-    """Show a bar of many pieces of work; yield the function that moves it: done, of all, the last one in words."""
+    """Show the progress of a number of tasks: one bar on a terminal, one line per task in a log.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    what : str
+        The description of the bar.
+
+    Yields
+    ------
+    show : callable
+        ``show(done, total, text)``, to be called after each task; ``text`` describes it.
+    """
     with Progress(*_columns(), console=console, expand=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=None)
 
@@ -83,7 +115,18 @@ def counting_progress(console: Console, what: str) -> Iterator[Callable[[int, in
 
 
 def metrics_table(metrics: Mapping[str, Any]) -> Table:
-    """Return the metrics of a training: a row train, validation and test."""
+    """Return a table of the metrics of a training.
+
+    Parameters
+    ----------
+    metrics : mapping
+        The metrics, as :func:`~nnkernels.learn.training_report.write_report` returns them.
+
+    Returns
+    -------
+    table : rich.table.Table
+        One row each for training, validation and test images.
+    """
     table = _table("images", "accuracy", "loss")
     for part in ("train", "validation", "test"):
         loss = metrics[part]["loss"]
@@ -92,7 +135,18 @@ def metrics_table(metrics: Mapping[str, Any]) -> Table:
 
 
 def readings_table(readings: Sequence[Reading]) -> Table:
-    """Return a row a picture: the digit, how probable it is, and the runners-up."""
+    """Return a table of predicted digits.
+
+    Parameters
+    ----------
+    readings : sequence of Reading
+        The predictions.
+
+    Returns
+    -------
+    table : rich.table.Table
+        One row per picture, with the digit, its probability, and the next two digits.
+    """
     table = _table("image", "digit", "probability", "next")
     for reading in readings:
         ranked = sorted(range(len(reading.probs)), key=lambda label: -reading.probs[label])
@@ -104,7 +158,18 @@ def readings_table(readings: Sequence[Reading]) -> Table:
 
 
 def comparison_table(report: Report) -> Table:
-    """Return a row a contender."""
+    """Return a table of the results of a comparison.
+
+    Parameters
+    ----------
+    report : Report
+        The results.
+
+    Returns
+    -------
+    table : rich.table.Table
+        One row per contender.
+    """
     table = _table("contender", "train accuracy", "test accuracy", "test loss", "wrong alone", "seconds (indicative)")
     for row in report.rows:
         table.add_row(
@@ -119,7 +184,18 @@ def comparison_table(report: Report) -> Table:
 
 
 def claim_table(cells: pd.DataFrame) -> Table:
-    """Return a row a width and recipe, a column a contender: test accuracy with its interval."""
+    """Return a table of the test accuracies of the experiment on the write-up's claim.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        The accuracies, as :func:`~nnkernels.comparing.decomposition.accuracies` returns them.
+
+    Returns
+    -------
+    table : rich.table.Table
+        One row per width and recipe, and one column per contender.
+    """
     rows = cells.to_dict("records")
     names = list(dict.fromkeys(row["contender"] for row in rows))
     texts: dict[tuple[Any, Any], dict[Any, str]] = {}

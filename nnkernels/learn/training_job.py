@@ -1,4 +1,4 @@
-"""One training as a learner asks for it: into a folder, with checkpoints, to be stopped and resumed at will."""
+"""The job of `nnkernels train`: one training in a folder with checkpoints, which can be interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -28,19 +28,29 @@ CHECKPOINT = "checkpoint.safetensors"
 DEFAULT_RECIPE, DEFAULT_BACKEND = "adam", "numba"
 
 ShowEpoch = Callable[[History], None]
-Identity = dict[str, str]  # what a checkpoint keeps of where it was written
+Identity = dict[str, str]  # kernels, data and versions, as a checkpoint stores them
 
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What a learner asks for; None is "not said": the recipe's own, or the checkpoint's.
+    """What the user has requested. None means that an option was not given.
+
+    An option that was not given has the value of the recipe or, when resuming, of the checkpoint.
 
     Attributes
     ----------
+    recipe : str or None
+        The name of a recipe.
+    backend : str or None
+        The name of a backend.
     kernels_file : Path or None
-        Somebody's own kernels in place of a backend.
+        A Python file with the user's own kernels, instead of a backend.
+    epochs, hidden, batch_size : int or None
+        Number of epochs, number of hidden units, and images per step.
+    learning_rate : float or None
+        The learning rate of the first step.
     seed : int or None
-        Not negative.
+        The seed of the initial parameters and of the order of the images, at least 0.
 
     Raises
     ------
@@ -62,7 +72,26 @@ class TrainingRequest:
             raise ConfigurationError(f"seed is {self.seed}; expected 0 or more")
 
     def recipe_for(self, images: int, base: Recipe | None = None) -> Recipe:
-        """Return the named recipe (``base`` where its name or none was said) with the changes that were asked for."""
+        """Return the requested recipe with the requested changes.
+
+        Parameters
+        ----------
+        images : int
+            The number of training images.
+        base : Recipe, optional
+            The recipe to change, unless the request names another one. If None, it is the requested recipe, or the
+            default one.
+
+        Returns
+        -------
+        recipe : Recipe
+            The recipe.
+
+        Raises
+        ------
+        UnknownNameError, ConfigurationError
+            If there is no such recipe, or if a requested value is invalid.
+        """
         if base is None or self.recipe not in (None, base.name):
             base = named_recipe(self.recipe or DEFAULT_RECIPE, images)
         changes = {
@@ -75,14 +104,17 @@ class TrainingRequest:
 
 @dataclass(frozen=True)
 class Kernels:
-    """The mathematics of a training: a backend of the suite, or somebody's own file.
+    """The kernels of a training: a backend of nnkernels, or the user's own file.
 
     Attributes
     ----------
     name : str
-        The backend's name, or the file's with the head of its sha256.
+        The name of the backend, or the name of the file with the first digits of its SHA-256 hash.
+    backend : Backend
+        The kernels.
     own_file : bool
-        Whether the mathematics is somebody's own: another network perhaps, and none that the suite compares.
+        Whether they come from the user's own file. Such kernels may define a different network, so they take no part in
+        comparisons.
     """
 
     name: str
@@ -91,17 +123,29 @@ class Kernels:
 
     @property
     def mark(self) -> str:
-        """What every picture says of mathematics that is not the suite's; empty for the suite's own."""
+        """The remark on every figure made with the user's own kernels; empty for a backend of nnkernels."""
         return f"different mathematics: {self.name}" if self.own_file else ""
 
 
 def load_kernels(backend: str | None, kernels_file: Path | None) -> Kernels:
-    """Load a backend, or the kernels of a file.
+    """Load a backend, or the kernels in a file.
+
+    Parameters
+    ----------
+    backend : str or None
+        The name of a backend.
+    kernels_file : Path or None
+        A Python file. If both are None, the default backend is loaded.
+
+    Returns
+    -------
+    kernels : Kernels
+        The loaded kernels.
 
     Raises
     ------
     ConfigurationError
-        If both are named.
+        If both are given.
     """
     if kernels_file is None:
         name = backend or DEFAULT_BACKEND
@@ -115,12 +159,20 @@ def load_kernels(backend: str | None, kernels_file: Path | None) -> Kernels:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A training as it stands.
+    """A training at its end, or at the epoch after which it was interrupted.
 
     Attributes
     ----------
+    kernels : Kernels
+        The kernels.
+    contender : Contender
+        The contender that trained.
+    parameters : Parameters
+        The current parameters.
+    history : History
+        The epochs so far.
     finished : bool
-        Whether it reached the end of its recipe.
+        Whether all epochs of the recipe are done.
     """
 
     kernels: Kernels
@@ -131,23 +183,42 @@ class TrainingResult:
 
 
 def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, show: ShowEpoch) -> TrainingResult:
-    """Train into ``folder``, a checkpoint an epoch; Ctrl-C ends the training after the epoch that is on.
+    """Train, with a checkpoint after each epoch. Ctrl-C ends the training after the current epoch.
 
-    The last sixth of the training images is held out for validation (10,000 of MNIST's).
+    The last sixth of the training images is held out for validation (10,000 of MNIST's 60,000).
+
+    Parameters
+    ----------
+    request : TrainingRequest
+        The requested training.
+    dataset : Dataset
+        The data.
+    folder : Path
+        The folder of the checkpoint.
+    resume : bool
+        Whether to continue the training in the folder.
+    show : callable
+        ``show(history)``, called after each epoch.
+
+    Returns
+    -------
+    result : TrainingResult
+        The training, finished or not.
 
     Raises
     ------
     ConfigurationError
-        If the folder already holds a training and ``resume`` is False, or the request contradicts the one to resume, or
-        there can be no such folder.
+        If the folder cannot be created, if it already holds a training and ``resume`` is False, or if the request
+        contradicts the training to resume.
     DataError
-        If there is nothing to resume, or it is damaged.
+        If there is no checkpoint to resume, or if it is damaged.
 
     Warns
     -----
     ReproducibilityWarning
-        If the training to resume ran on another number of threads, BLAS or CPU; those two do not matter to the fused
-        kernels' parameters. The losses in the history are computed with BLAS whatever trains.
+        If the training to resume ran with another number of threads, BLAS or CPU, so that its last bits may differ.
+        Threads and BLAS do not affect parameters trained by the fused kernels. They do affect the losses in the
+        history, which are always computed with BLAS.
     """
     split = dataset.validation_split()
     path = folder / CHECKPOINT
@@ -196,7 +267,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
 
 
 def _kernels(request: TrainingRequest, checkpoint: Checkpoint | None) -> Kernels:
-    """Load what was asked for; if nothing was, what the checkpoint was trained with."""
+    """Load the requested kernels, or by default those of the checkpoint."""
     backend = request.backend
     if backend is None and request.kernels_file is None and checkpoint is not None:
         kept = checkpoint.identity.get("kernels", "")
@@ -207,7 +278,7 @@ def _kernels(request: TrainingRequest, checkpoint: Checkpoint | None) -> Kernels
 def _resume(
     request: TrainingRequest, contender: KernelContender, data: LabelledImages, checkpoint: Checkpoint, ours: Identity
 ) -> History:
-    """Bring a contender to where the checkpoint was written; return the history until there."""
+    """Restore the state of the checkpoint, and return its history."""
     history = checkpoint.history
     asked = asdict(request.recipe_for(history.images, history.recipe)) | {"seed": request.seed}
     kept = asdict(history.recipe) | {"seed": history.seed}

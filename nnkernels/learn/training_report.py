@@ -1,4 +1,4 @@
-"""What a training leaves in its folder: weights, history, metrics and figures."""
+"""The report of a training: weights, history, metrics and figures."""
 
 from __future__ import annotations
 
@@ -18,17 +18,32 @@ from nnkernels.learn.training_job import TrainingResult
 from nnkernels.training import evaluate, probabilities
 
 WEIGHTS, HISTORY, METRICS = "parameters.safetensors", "history.csv", "metrics.json"
-SAMPLES = 12  # shown as sample predictions
-MISTAKES = 28  # shown at most
+SAMPLES = 12  # number of sample predictions
+MISTAKES = 28  # maximum number of misclassified digits in the figure
 METRICS_VERSION = 1
 
 
 def write_report(trained: TrainingResult, dataset: Dataset, folder: Path) -> dict[str, Any]:
-    """Judge a training on the test images and write all of its files; return the metrics."""
+    """Evaluate a training on the test images, and write all files of the report.
+
+    Parameters
+    ----------
+    trained : TrainingResult
+        The training.
+    dataset : Dataset
+        The data.
+    folder : Path
+        An existing folder.
+
+    Returns
+    -------
+    metrics : dict
+        The metrics, as in ``metrics.json``.
+    """
     answers = Answers(dataset.test, probabilities(trained.kernels.backend, trained.parameters, dataset.X_test))
     metrics = _metrics(trained, dataset, answers)
     if metrics["diverged"]:
-        (folder / WEIGHTS).unlink(missing_ok=True)  # no file holds weights that are no numbers
+        (folder / WEIGHTS).unlink(missing_ok=True)  # weights that are not finite are not saved
     else:
         save_parameters(trained.parameters, folder / WEIGHTS)
     write_text(folder / HISTORY, trained.history.to_frame().to_csv(index=False))

@@ -1,4 +1,4 @@
-"""matplotlib figures, one subject a file; each function draws one figure from plain arrays or tables and returns it."""
+"""Figures drawn with matplotlib, one subject per file. Each function takes arrays or tables and returns one figure."""
 
 from nnkernels.plots.claim import claim_table_figure
 from nnkernels.plots.comparison import horizontal_comparison

@@ -1,4 +1,4 @@
-"""Width against recipe against framework: the accuracy of each combination, from scratch and in a framework."""
+"""Test accuracy by width, recipe and contender, in one figure."""
 
 from __future__ import annotations
 
@@ -32,25 +32,31 @@ _LOOKS = ((OURS, "o"), (FRAMEWORK, "s"))
 
 
 def claim_table_figure(cells: pd.DataFrame, subtitle: str = "", claims: Mapping[str, float] | None = None) -> Figure:
-    """Draw the test accuracy of two contenders for each width of the hidden layer and each recipe.
+    """Draw the test accuracy of two contenders for each hidden width and each recipe.
 
-    A row a contender, a group of rows a combination; points with intervals, the numbers beside them.
+    Each combination of width and recipe is a group of rows, with one row per contender. A row shows a point, its
+    interval and the numbers.
 
     Parameters
     ----------
     cells : DataFrame
-        A row a cell: ``hidden``, ``recipe``, ``contender``, ``accuracy``, ``ci_low`` and ``ci_high`` (fractions
-        of 1; NaN where there is no interval). Combinations and contenders are drawn in the order in which
-        they first come.
-    subtitle : str
-        Data set, number of seeds, what the interval is; the sentence that follows from it.
-    claims : mapping of name to float, optional
-        Accuracies (fractions of 1) that somebody else reported, as vertical lines.
+        One row per combination and contender, with the columns ``hidden``, ``recipe``, ``contender``, ``accuracy``,
+        ``ci_low`` and ``ci_high``. Accuracies are fractions; NaN means no interval. Combinations and contenders are
+        drawn in the order of their first occurrence.
+    subtitle : str, optional
+        Data set, number of seeds and kind of interval, or the conclusion.
+    claims : mapping of str to float, optional
+        Accuracies that others have reported, as fractions, with their labels. They are drawn as vertical lines.
+
+    Returns
+    -------
+    figure : Figure
+        The figure.
 
     Raises
     ------
     DataError
-        If there is no cell, a column is missing, a cell comes twice, or there are more than two contenders.
+        If the table is empty, lacks a column, has duplicate cells, or has more than two contenders.
     """
     _check(cells)
     contenders = list(dict.fromkeys(map(str, cells["contender"])))

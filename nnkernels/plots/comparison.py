@@ -1,4 +1,4 @@
-"""Contenders side by side, a row each."""
+"""Comparison of contenders, one row each."""
 
 from __future__ import annotations
 
@@ -20,20 +20,31 @@ def horizontal_comparison(
     axis_label: str,
     logarithmic: bool,
 ) -> Figure:
-    """Draw a row a contender with its value and interval, the number written beside it.
+    """Draw one row per contender with its value, its interval and a text.
 
-    Bars from zero, or points on a logarithmic axis, which has no zero for a bar to start from.
+    Values are bars from zero. On a logarithmic axis, which has no zero, they are points.
 
     Parameters
     ----------
-    intervals : sequence of (low, high)
-        NaN where there is none.
+    labels : sequence of str
+        The names of the contenders.
+    values : sequence of float
+        One value per contender.
+    intervals : sequence of (float, float)
+        Lower and upper end of each interval; NaN means no interval.
     texts : sequence of str
-        What is written beside each value.
+        The text beside each value.
     ours : sequence of bool
-        Whether a row is one of our contenders; the others are drawn in the frameworks' colour.
+        Whether each contender is one of nnkernels' own. The others have the colour of frameworks.
+    axis_label : str
+        The label of the axis.
     logarithmic : bool
-        For values that differ by orders of magnitude.
+        Whether the axis is logarithmic, for values that differ by orders of magnitude.
+
+    Returns
+    -------
+    figure : Figure
+        The figure.
     """
     import numpy as np
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""Which classes are taken for which: the confusion matrix and its most frequent confusions."""
+"""The confusion matrix and the most frequent confusions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,15 @@ MOST_PAIRS = 12
 
 
 class Confusion(NamedTuple):
-    """How often one class was taken for another."""
+    """The number of images of one class that were predicted as another.
+
+    Attributes
+    ----------
+    true, predicted : int
+        The two classes.
+    times : int
+        The number of images.
+    """
 
     true: int
     predicted: int
@@ -36,7 +44,18 @@ class Confusion(NamedTuple):
 
 
 def confusions(counts: npt.NDArray[np.integer]) -> list[Confusion]:
-    """Return all pairs that were confused, the most frequent first; ties by the true, then the predicted class."""
+    """Return all confusions, the most frequent first.
+
+    Parameters
+    ----------
+    counts : ndarray of integers, shape (C, C)
+        ``counts[i, j]`` images of class i were predicted as class j.
+
+    Returns
+    -------
+    confusions : list of Confusion
+        The pairs with at least one image. Ties are ordered by the true class, then by the predicted class.
+    """
     pairs = [
         Confusion(int(true), int(predicted), int(counts[true, predicted]))
         for true, predicted in np.argwhere(counts)
@@ -46,19 +65,26 @@ def confusions(counts: npt.NDArray[np.integer]) -> list[Confusion]:
 
 
 def confusion_matrix(counts: npt.NDArray[Any], subtitle: str = "") -> Figure:
-    """Draw a confusion matrix, in which errors alone are coloured, and the most frequent confusions beside it.
+    """Draw a confusion matrix and a ranking of the most frequent confusions.
+
+    Only the errors are coloured.
 
     Parameters
     ----------
     counts : ndarray of integers, shape (C, C)
-        ``counts[i, j]`` of the images of class i were taken for class j.
-    subtitle : str
+        ``counts[i, j]`` images of class i were predicted as class j.
+    subtitle : str, optional
         Data set and recipe.
+
+    Returns
+    -------
+    figure : Figure
+        The figure.
 
     Raises
     ------
     DataError
-        If it is not square, or not of whole numbers of at least 0.
+        If the matrix is not square, or if it has entries that are not integers or are negative.
     """
     counts = np.asarray(counts)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not counts.size:
@@ -92,12 +118,12 @@ def _draw_matrix(axes: Axes, counts: npt.NDArray[np.integer]) -> None:
     axes.set_yticks(range(classes), names)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    # A white line between cells.
+    # Separate the cells by white lines.
     axes.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=1.5)
     axes.tick_params(which="minor", length=0)
-    # About 4.6 inches for the columns and the widest number with some air.
+    # Fit the widest number, with a margin, into a column. All columns together have about 4.6 inches.
     size = min(TICK_SIZE, 0.8 * 72 * 4.6 / classes / (0.64 * len(str(counts.max()))))
     for (true, predicted), count in np.ndenumerate(counts):
         if count or true == predicted:
@@ -132,7 +158,7 @@ def _draw_ranking(axes: Axes, shown: list[Confusion], pairs: int) -> None:
             color=INK,
             annotation_clip=False,
         )
-    # Few bars are no thicker than many.
+    # Leave space for at least 8 bars, so that a few bars are not thick.
     axes.set_ylim(max(len(shown), 8) - 0.4, -0.6)
     title = "most frequent" if pairs > len(shown) else "all confusions"
     axes.set_title(title, size=LABEL_SIZE, color=INK, loc="left")

@@ -1,4 +1,4 @@
-"""Digits and the probabilities that the network gives them: samples of a data set, and a photo of one digit."""
+"""Digits with the predicted probabilities: samples of a data set, or a picture of one digit."""
 
 from __future__ import annotations
 
@@ -39,27 +39,34 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Bars of what was not answered, and behind all bars what 100 percent would be; lighter than an answer also in grey.
+# Colours of the bars of other classes and of the full length (100 %) behind each bar. Both are lighter than the
+# predicted class even when printed in grey.
 OTHERS, WHOLE = "#9a9a9a", "#f0f0f0"
 
 
 def sample_predictions(
     images: npt.NDArray[Any], probs: npt.NDArray[Any], y: npt.NDArray[Any], subtitle: str = ""
 ) -> Figure:
-    """Draw digits, each with the probabilities of all classes as bars; best with 6 or 12 of them.
+    """Draw digits, each with the probabilities of all classes as bars.
 
-    The true class has a box around its number, the predicted one the coloured bar; what is wrong is
-    vermilion and has a cross.
+    The number of the true class has a box, and the bar of the predicted class is coloured. Wrong predictions are
+    vermilion and have a cross.
 
     Parameters
     ----------
-    images : ndarray, shape (K, D), uint8 pixels or features of 0 to 1
-    probs : ndarray, shape (K, C)
-        NaN (a diverged network) counts as no answer.
+    images : ndarray of uint8 or float, shape (K, D)
+        Pixels, or features from 0 to 1. 6 or 12 of them look best.
+    probs : ndarray of float, shape (K, C)
+        Probabilities. A row with NaN, from a diverged network, is shown as no answer.
     y : ndarray of integers, shape (K,)
-        The true classes.
-    subtitle : str
+        True classes.
+    subtitle : str, optional
         Data set and recipe.
+
+    Returns
+    -------
+    figure : Figure
+        The figure.
 
     Raises
     ------
@@ -124,17 +131,28 @@ def digit_reading(
     title: str = "A digit, read by the network",
     subtitle: str = "",
 ) -> Figure:
-    """Draw a picture of a digit, what the network saw of it, and the probabilities of all classes.
+    """Draw a picture of a digit, the pixels that the network sees, and the probabilities of all classes.
 
     Parameters
     ----------
-    original : ndarray, shape (height, width) or (height, width, 3 or 4)
-        As it was given; uint8, or floats of 0 to 1.
-    seen : ndarray, shape (D,), uint8 pixels or features of 0 to 1
-        After it was made like the training images.
-    probs : ndarray, shape (C,)
-    title, subtitle : str
-        Name of the file; which network.
+    original : ndarray of uint8 or float, shape (height, width) or (height, width, 3 or 4)
+        The picture; floats are from 0 to 1.
+    seen : ndarray of uint8 or float, shape (D,)
+        Pixels, or features from 0 to 1, after conversion to the form of the training images.
+    probs : ndarray of float, shape (C,)
+        Probabilities.
+    title, subtitle : str, optional
+        For example the name of the file, and the network.
+
+    Returns
+    -------
+    figure : Figure
+        The figure.
+
+    Raises
+    ------
+    DataError
+        If D is not a square number.
     """
     probs = np.asarray(probs, np.float64)
     said = int(probs.argmax()) if np.isfinite(probs).all() else -1

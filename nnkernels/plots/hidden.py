@@ -1,4 +1,4 @@
-"""The hidden units: the weights of each as an image, and the digits that it speaks for and against."""
+"""The weights of each hidden unit as an image, with the digits whose logits the unit raises or lowers most."""
 
 from __future__ import annotations
 
@@ -18,38 +18,44 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 MOST_UNITS = 128
-MOST_DIGITS = 3  # named for a unit, either way
-# Of the unit's strongest weight: what is weaker is not named.
+MOST_DIGITS = 3  # per unit and sign
+# A digit is named if its weight is at least this fraction of the unit's largest one.
 STRONG = 0.5
-# Of all weights, this share lies within the scale; a few beyond it would make all others pale.
+# The colour scale covers this quantile of all weights. Otherwise a few outliers would make all others pale.
 SCALE_QUANTILE = 0.998
 
 
 def hidden_units(W1: npt.NDArray[Any], W2: npt.NDArray[Any] | None = None, subtitle: str = "") -> Figure:
-    """Draw the weights of each hidden unit as an image: where ink excites it (vermilion) and where it quiets it (blue).
+    """Draw the weights of each hidden unit as an image.
 
-    All units share one scale, symmetric about zero.
+    Ink excites the unit where the image is vermilion, and inhibits it where the image is blue. All units share one
+    colour scale, which is symmetric about zero.
 
     Parameters
     ----------
-    W1 : ndarray, shape (D, H)
-        The strongest 128 units are drawn of a wider layer.
-    W2 : ndarray, shape (H, C), optional
-        With it, the digits are named whose logits a unit raises or lowers most, against the mean of all
-        digits (which softmax ignores).
-    subtitle : str
+    W1 : ndarray of float, shape (D, H)
+        Weights of the hidden layer. If it has more than 128 units, the strongest 128 are drawn.
+    W2 : ndarray of float, shape (H, C), optional
+        Weights of the output layer. If given, each unit names the digits whose logits it raises or lowers most,
+        relative to the mean over all digits. (Softmax ignores that mean.)
+    subtitle : str, optional
         Data set and recipe.
+
+    Returns
+    -------
+    figure : Figure
+        The figure.
 
     Raises
     ------
     DataError
-        If W2 has another number of units, or an image is no square.
+        If W2 has a different number of units, or if D is not a square number.
     """
     if W2 is not None and len(W2) != W1.shape[1]:
         raise DataError(f"W1 has {W1.shape[1]} hidden units, W2 {len(W2)}")
     units = _strongest(W1, W2)
     columns = _columns(len(units))
-    right = 0.95  # inches for the scale
+    right = 0.95  # inches for the colour scale
     width = min(2.0, (WIDTH - right - 0.1) / columns)
     roomy = width >= 1.0
     side = 0.86 * width
@@ -84,12 +90,18 @@ def hidden_units(W1: npt.NDArray[Any], W2: npt.NDArray[Any] | None = None, subti
 
 
 def spoken_digits(weights: npt.NDArray[Any]) -> tuple[list[int], list[int]]:
-    """Return the digits that a unit speaks for and against, the strongest first.
+    """Return the digits whose logits a unit raises most, and those whose logits it lowers most.
 
     Parameters
     ----------
-    weights : ndarray, shape (C,)
-        The unit's row of W2. Adding a number to all of them changes no probability, so their mean is taken off.
+    weights : ndarray of float, shape (C,)
+        The unit's row of W2. Its mean is subtracted, because a constant added to all weights changes no probability.
+
+    Returns
+    -------
+    speaks_for, against : list of int
+        At most :data:`MOST_DIGITS` each, the strongest first. Both are empty if all weights are equal, or if one is
+        NaN.
     """
     centred = np.asarray(weights, np.float64) - np.mean(weights, dtype=np.float64)
     strong = STRONG * np.abs(centred).max()

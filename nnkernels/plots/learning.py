@@ -1,4 +1,4 @@
-"""Accuracy and loss over the course of one training."""
+"""Accuracy and loss during one training."""
 
 from __future__ import annotations
 
@@ -19,23 +19,30 @@ _LOOKS = {"train": (BLUE, "solid", "o"), "validation": (VERMILION, (0, (4, 2)), 
 
 
 def training_curves(history: pd.DataFrame, subtitle: str = "") -> Figure:
-    """Draw accuracy and loss against epochs: training solid, validation dashed, the last values written.
+    """Draw accuracy and loss against epochs, with the last values as text.
 
-    Losses that are NaN or infinite (a diverged training) leave a gap, and a text says from which epoch on.
+    Lines are solid for training and dashed for validation.
+
+    NaN and infinite losses, from a diverged training, leave a gap. A text tells the epoch of the first one.
 
     Parameters
     ----------
     history : DataFrame
-        A row an epoch: ``epoch``, ``train_loss``, ``train_error_rate``, ``validation_loss`` and
-        ``validation_error_rate`` (fractions of 1). Those of the validation may be missing, or NaN throughout:
-        then there was none. So may those of the training be NaN, if it was from a file.
-    subtitle : str
+        One row per epoch, with the columns ``epoch``, ``train_loss``, ``train_error_rate``, ``validation_loss`` and
+        ``validation_error_rate``. Error rates are fractions. Without validation, its columns may be missing or NaN. The
+        training columns may be NaN after training from a file.
+    subtitle : str, optional
         Data set and recipe.
+
+    Returns
+    -------
+    figure : Figure
+        The figure.
 
     Raises
     ------
     DataError
-        If the history has no epoch, lacks a column, or knows nothing of any images.
+        If the history has no epoch, lacks a column, or has neither training nor validation accuracies.
     """
     parts = [part for part in lines.PARTS if lines.has_part(history, part)]
     if not parts:

@@ -1,4 +1,4 @@
-"""What figures of curves share: their values from a history, sensible axes, and texts at the ends of lines."""
+"""Common parts of figures with curves: values from a history, axis limits, and labels at the ends of lines."""
 
 from __future__ import annotations
 
@@ -16,17 +16,29 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PARTS = {"train": "training", "validation": "validation"}
-MOST_MARKERS = 30  # points up to which each is marked
-LOGARITHMIC_LOSS = 50  # from this ratio of the largest loss to the smallest on
+MOST_MARKERS = 30  # if a line has more points, only isolated ones are marked
+LOGARITHMIC_LOSS = 50  # ratio of the largest to the smallest loss above which the axis is logarithmic
 
 
 def has_part(history: pd.DataFrame, part: str) -> bool:
-    """Return whether a history knows the accuracy on the ``"train"`` or the ``"validation"`` images.
+    """Tell whether a history has the accuracy on a part of the data.
+
+    Parameters
+    ----------
+    history : DataFrame
+        One row per epoch, as for :func:`~nnkernels.plots.training_curves`.
+    part : {"train", "validation"}
+        The part.
+
+    Returns
+    -------
+    has_part : bool
+        True if at least one epoch has it.
 
     Raises
     ------
     DataError
-        If there is no epoch, or a column is missing that every history has.
+        If the history has no epoch or lacks a required column.
     """
     missing = [column for column in ("epoch", "train_loss", "train_error_rate") if column not in history]
     if missing:
@@ -38,31 +50,98 @@ def has_part(history: pd.DataFrame, part: str) -> bool:
 
 
 def accuracy_percent(history: pd.DataFrame, part: str) -> npt.NDArray[np.float64]:
-    """Return the accuracy on the ``"train"`` or ``"validation"`` images by epoch, in percent."""
+    """Return the accuracy after each epoch.
+
+    Parameters
+    ----------
+    history : DataFrame
+        A history with E epochs.
+    part : {"train", "validation"}
+        The part of the data.
+
+    Returns
+    -------
+    accuracy : ndarray of float64, shape (E,)
+        In percent.
+    """
     return 100 * (1 - history[f"{part}_error_rate"].to_numpy(np.float64))
 
 
 def finite_loss(history: pd.DataFrame, part: str) -> npt.NDArray[np.float64]:
-    """Return the loss by epoch, NaN also where it is infinite, so that the line has a gap there."""
+    """Return the loss after each epoch, with NaN instead of infinity, so that a line has a gap there.
+
+    Parameters
+    ----------
+    history : DataFrame
+        A history with E epochs.
+    part : {"train", "validation"}
+        The part of the data.
+
+    Returns
+    -------
+    loss : ndarray of float64, shape (E,)
+        Mean cross-entropy in nats.
+    """
     loss = history[f"{part}_loss"].to_numpy(np.float64)
     return np.where(np.isfinite(loss), loss, np.nan)
 
 
 def last_finite(values: npt.NDArray[np.float64]) -> int | None:
-    """Return the index of the last value that is drawn; None if there is none."""
+    """Return the index of the last finite value.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (E,)
+        The values of a line.
+
+    Returns
+    -------
+    index : int or None
+        None if no value is finite.
+    """
     drawn = np.flatnonzero(np.isfinite(values))
     return int(drawn[-1]) if len(drawn) else None
 
 
 def divergence(history: pd.DataFrame, parts: Iterable[str]) -> int | None:
-    """Return the first epoch whose loss is NaN or infinite on any of the parts; None if there is none."""
+    """Return the first epoch with a NaN or infinite loss.
+
+    Parameters
+    ----------
+    history : DataFrame
+        A history.
+    parts : iterable of {"train", "validation"}
+        The parts of the data whose losses are examined.
+
+    Returns
+    -------
+    epoch : int or None
+        None if all losses are finite.
+    """
     losses = history[[f"{part}_loss" for part in parts]].to_numpy(np.float64)
     bad = ~np.isfinite(losses).all(axis=1)
     return int(history["epoch"].to_numpy()[bad.argmax()]) if bad.any() else None
 
 
 def marked(values: npt.NDArray[np.float64], marker: str, size: float = 5.5) -> dict[str, Any]:
-    """Return how a line marks its points: each of a few; of many those alone, which the line would not show."""
+    """Return the marker properties of a line.
+
+    If there are few points, all are marked. If there are many, only isolated ones are, which the line would not show.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (E,)
+        The values of the line; NaN is a gap.
+    marker : str
+        A marker of matplotlib.
+    size : float, default: 5.5
+        The size of the markers in points.
+
+    Returns
+    -------
+    properties : dict
+        Keyword arguments of :meth:`matplotlib.axes.Axes.plot`.
+    """
     drawn = np.isfinite(np.concatenate([[np.nan], values, [np.nan]]))
     alone = drawn[1:-1] & ~drawn[:-2] & ~drawn[2:]
     every = None if len(values) <= MOST_MARKERS else np.flatnonzero(alone).tolist()
@@ -70,7 +149,15 @@ def marked(values: npt.NDArray[np.float64], marker: str, size: float = 5.5) -> d
 
 
 def limit_epochs(axes: Axes, epochs: npt.NDArray[np.float64]) -> None:
-    """Let the axis of the epochs have whole numbers only, a single epoch in the middle."""
+    """Set the limits of an axis of epochs, and use only integer ticks. A single epoch is centred.
+
+    Parameters
+    ----------
+    axes : Axes
+        The axes whose x-axis is set.
+    epochs : ndarray of float64
+        All epochs, in any order.
+    """
     from matplotlib.ticker import MaxNLocator
 
     low, high = epochs.min(), epochs.max()
@@ -80,7 +167,15 @@ def limit_epochs(axes: Axes, epochs: npt.NDArray[np.float64]) -> None:
 
 
 def limit_accuracy(axes: Axes) -> None:
-    """Show all that the curves reach, start and end, and at least 2 points; never beyond 0 or 100 percent."""
+    """Set the limits of an accuracy axis to the range of the curves.
+
+    The range is at least 2 percentage points, and never exceeds 0 to 100 percent.
+
+    Parameters
+    ----------
+    axes : Axes
+        The axes with the curves; their y-axis is set.
+    """
     values = _drawn(axes)
     low, high = (values.min(), values.max()) if len(values) else (0.0, 100.0)
     margin = max(0.06 * (high - low), 0.5 * (2 - (high - low)))
@@ -88,7 +183,13 @@ def limit_accuracy(axes: Axes) -> None:
 
 
 def limit_loss(axes: Axes) -> None:
-    """Start from zero; or a logarithmic axis, where the losses differ by orders of magnitude."""
+    """Let a loss axis start at zero, or make it logarithmic if the losses differ by orders of magnitude.
+
+    Parameters
+    ----------
+    axes : Axes
+        The axes with the curves; their y-axis is set.
+    """
     from matplotlib.ticker import LogLocator, NullFormatter
 
     values = _drawn(axes)
@@ -104,20 +205,21 @@ def limit_loss(axes: Axes) -> None:
 
 
 def label_ends(axes: Axes, x: float, ends: Sequence[tuple[float, str, str]]) -> None:
-    """Write each line's text at the right, at the height of its last value, moved apart where texts would overlap.
+    """Label each line to the right of its last value. Labels that would overlap are moved apart.
 
     Parameters
     ----------
     axes : Axes
-        With limits and scales as they will be drawn, as tall as the body of a figure.
+        The axes, with their final limits and scales. Their height must be that of the body of a figure.
     x : float
-        Where the lines end.
-    ends : sequence of (value, text, colour)
+        The x-coordinate of the ends of the lines.
+    ends : sequence of (float, str, str)
+        Last value, text and colour of each line.
     """
     shown = sorted(ends, key=lambda end: end[0])
     if not shown:
         return
-    # In points; the axes' true height is only known when the figure is drawn, and is about this.
+    # In points. The exact height of the axes is known only when the figure is drawn; this is close to it.
     height, line = 72 * (BODY - 1.2), 1.2 * LABEL_SIZE
     apart = line * max(text.count("\n") + 1.3 for _, text, _ in shown)
     to_fraction = axes.transScale + axes.transLimits
@@ -138,9 +240,23 @@ def label_ends(axes: Axes, x: float, ends: Sequence[tuple[float, str, str]]) -> 
 
 
 def spread(places: Sequence[float], apart: float, low: float, high: float) -> list[float]:
-    """Return ascending places moved as little as needed for neighbours to be ``apart``, within ``low`` to ``high``.
+    """Move ascending positions as little as necessary so that neighbours have a minimum distance.
 
-    Crowds that touch are merged and centred on the mean of their wanted places, as far as the limits let them.
+    Groups that touch are merged and centred on the mean of their original positions, as far as the limits allow.
+
+    Parameters
+    ----------
+    places : sequence of float
+        The positions, in ascending order.
+    apart : float
+        The minimum distance.
+    low, high : float
+        The limits of the positions.
+
+    Returns
+    -------
+    places : list of float
+        The new positions, in the same order.
     """
     crowds: list[list[float]] = []
     for place in places:

@@ -1,4 +1,4 @@
-"""Digits that are taken for others: the worst mistakes of one network, and those that only one of two makes."""
+"""Misclassified digits: the worst mistakes of one network, and those that only one of two contenders makes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from nnkernels.plots.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_LONGEST_NAME = 1.6  # inches; longer names of contenders lose their end
+_LONGEST_NAME = 1.6  # inches; longer names of contenders are truncated
 
 
 def mistakes(
@@ -52,31 +52,37 @@ def mistakes(
     total: int,
     subtitle: str = "",
 ) -> Figure:
-    """Draw misclassified digits, the worst first: those that the network was most sure of.
+    """Draw misclassified digits, those with the most confident wrong prediction first.
 
     Parameters
     ----------
-    images : ndarray, shape (K, D), uint8 pixels or features of 0 to 1
-        28 fill a slide; none makes a figure that says so.
-    y, predicted : ndarrays of integers, shape (K,)
-    confidence, true_confidence : ndarrays, shape (K,)
+    images : ndarray of uint8 or float, shape (K, D)
+        Pixels, or features from 0 to 1. 28 fill a slide. If there are none, the figure says so.
+    y, predicted : ndarray of integers, shape (K,)
+        True and predicted classes.
+    confidence, true_confidence : ndarray of float, shape (K,)
         Probabilities of the predicted and of the true class.
     total_wrong, total : int
-        How many were wrong of how many that were asked.
-    subtitle : str
+        Number of misclassified images, and of all images.
+    subtitle : str, optional
         Data set and recipe.
+
+    Returns
+    -------
+    figure : Figure
+        The figure.
 
     Raises
     ------
     DataError
-        If the arrays differ in length, or an image is given that was not misclassified.
+        If the arrays differ in length, or if an image is classified correctly.
     """
     check_lengths(images=images, y=y, predicted=predicted, confidence=confidence, true_confidence=true_confidence)
     if len(images) == 0:
         return empty_sheet("Misclassified digits", subtitle, f"None: all {total:,} digits are recognised.")
     if (np.asarray(y) == predicted).any():
         raise DataError("the mistakes hold an image whose prediction is right")
-    # NaN sorts last: without a probability nothing is known of how bad it is.
+    # NaN sorts last: without a probability, the mistake cannot be ranked.
     worst_first = np.argsort(-np.asarray(confidence, np.float64), kind="stable")
     shown = len(images)
     title = f"{total_wrong:,} of {total:,} digits misclassified ({percent(total_wrong / total)})"
@@ -107,26 +113,32 @@ def disagreements(
     subtitle: str = "",
     most: int = 12,
 ) -> Figure:
-    """Draw the digits that only one of two contenders gets wrong, with both answers, a block a contender.
+    """Draw the digits that only one of two contenders misclassifies, with both predictions, one block per contender.
 
     Parameters
     ----------
-    images : ndarray, shape (K, D), uint8 pixels or features of 0 to 1
-        All images asked, or a part; those that both or neither get right are passed over.
+    images : ndarray of uint8 or float, shape (K, D)
+        Pixels, or features from 0 to 1. Images that both or neither classify correctly are not drawn.
     y : ndarray of integers, shape (K,)
-    predicted : mapping of name to ndarray of integers, shape (K,)
-        The two contenders' answers.
-    counts : str
-        How many there are; by default counted from the arrays.
-    subtitle : str
+        True classes.
+    predicted : mapping of str to ndarray of integers, shape (K,)
+        The predicted classes of the two contenders, by name.
+    counts : str, optional
+        A text with the numbers of disagreements. By default, they are counted from the arrays.
+    subtitle : str, optional
         Data set and recipe.
-    most : int
-        How many to draw of each contender.
+    most : int, default: 12
+        The maximum number of digits per contender.
+
+    Returns
+    -------
+    figure : Figure
+        The figure.
 
     Raises
     ------
     DataError
-        If there are not two contenders, or the arrays differ in length.
+        If the number of contenders is not two, or if the arrays differ in length.
     """
     if len(predicted) != 2:
         raise DataError(f"disagreements are between two contenders; {len(predicted)} are given")

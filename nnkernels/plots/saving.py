@@ -1,4 +1,4 @@
-"""Figures to files: all or nothing, and the same bytes for the same figure."""
+"""Saving of figures: atomically, and with the same bytes for the same figure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnkernels.plots.style import NO_ENGINE, fix_layout
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# No date and no version of matplotlib: the same figure gives the same file on any day.
+# Leave out the date and matplotlib's version, so that the same figure always gives the same file.
 _METADATA: dict[str, dict[str, Any]] = {
     ".png": {"Software": None},
     ".svg": {"Date": None, "Creator": None},
@@ -21,22 +21,23 @@ _METADATA: dict[str, dict[str, Any]] = {
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) -> None:
-    """Write a figure through a temporary neighbour, so that nobody ever sees half of it.
+    """Save a figure to a file. It is written to a temporary file first, so that it never exists half-written.
 
-    Its layout is settled before, and stays as it is written: each drawing would move it by some rounding error.
+    The layout is computed once before saving and then fixed. Otherwise each drawing would move it by a rounding error.
 
     Parameters
     ----------
     figure : Figure
-    path : path
-        Ends in ``.png`` or ``.svg``; missing folders are made.
-    dpi : int
-        Pixels an inch of a PNG, and of the images within an SVG.
+        The figure.
+    path : path-like
+        A name that ends in ``.png`` or ``.svg``. Missing folders are created.
+    dpi : int, default: 150
+        Pixels per inch of a PNG, and of the images in an SVG.
 
     Raises
     ------
     ConfigurationError
-        If the name ends otherwise.
+        If the name has another suffix.
     """
     import matplotlib
 
@@ -45,22 +46,30 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) ->
     if suffix not in _METADATA:
         raise ConfigurationError(f"{path.name} is no name of a figure; it must end in {' or '.join(_METADATA)}")
     settle(figure, dpi if suffix == ".png" else 72)
-    # SVG takes the salt of its identifiers from here alone; else they are random.
+    # Without this salt, the identifiers in an SVG are random.
     with replacing(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "nnkernels", **NO_ENGINE}):
         figure.savefig(temporary, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix])
 
 
 def settle(figure: Figure, dpi: float) -> None:
-    """Lay a figure out for a resolution, once and for all."""
+    """Compute the layout of a figure for a resolution, and fix it.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure. If it has no constrained layout, it is left as it is.
+    dpi : float
+        Pixels per inch.
+    """
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     engine = figure.get_layout_engine()
     if not isinstance(engine, ConstrainedLayoutEngine):
         return
     shown_dpi = figure.dpi
-    figure.dpi = dpi  # letters are fitted to the pixels: their widths differ with the resolution
+    figure.dpi = dpi  # glyphs are hinted to pixels, so text widths depend on the resolution
     try:
-        # The second time for axes of a fixed shape, whose room the first finds.
+        # Axes with a fixed aspect need a second pass, which uses the sizes found by the first.
         for _ in range(2):
             engine.execute(figure)
     finally:

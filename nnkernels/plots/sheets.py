@@ -1,4 +1,4 @@
-"""A sheet: axes whose unit is the inch, on which digits and short texts are set in a grid."""
+"""Sheets: axes in inches, on which digits and short texts are placed in a grid."""
 
 from __future__ import annotations
 
@@ -16,15 +16,30 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TICK, CROSS = "✓", "✗"  # a sign besides the colour
+TICK, CROSS = "✓", "✗"  # used in addition to colour
 GAP = 0.12  # inches between the parts of a cell
-LINE = 1.4 / 72  # height of a line of text in inches, a point of its size
+LINE = 1.4 / 72  # line height in inches per point of font size
 
 
 def new_sheet(title: str, subtitle: str, body: float) -> tuple[Figure, Axes]:
-    """Start a figure whose body is a sheet of :data:`WIDTH` x ``body`` inches; x goes right, y down."""
+    """Create a figure whose body is a sheet of :data:`WIDTH` x ``body`` inches. x points right, y points down.
+
+    Parameters
+    ----------
+    title, subtitle : str
+        The heading.
+    body : float
+        The height of the sheet in inches.
+
+    Returns
+    -------
+    figure : Figure
+        The figure, without a layout engine.
+    axes : Axes
+        The sheet, with coordinates in inches.
+    """
     figure, body_fraction = new_figure(title, subtitle, body)
-    fix_layout(figure)  # a sheet places all itself
+    fix_layout(figure)  # everything on a sheet is placed explicitly
     axes = figure.add_axes((0, 0, 1, body_fraction))
     axes.set(xlim=(0, WIDTH), ylim=(body, 0))
     axes.set_axis_off()
@@ -32,7 +47,20 @@ def new_sheet(title: str, subtitle: str, body: float) -> tuple[Figure, Axes]:
 
 
 def empty_sheet(title: str, subtitle: str, text: str) -> Figure:
-    """Return a figure that says why there is nothing to see."""
+    """Create a figure that explains why there is nothing to show.
+
+    Parameters
+    ----------
+    title, subtitle : str
+        The heading.
+    text : str
+        The explanation.
+
+    Returns
+    -------
+    figure : Figure
+        The figure.
+    """
     figure, axes = new_sheet(title, subtitle, 1.6)
     write(axes, text, WIDTH / 2, 0.8, 14, va="center")
     return figure
@@ -41,7 +69,24 @@ def empty_sheet(title: str, subtitle: str, text: str) -> Figure:
 def grid(
     count: int, columns: int, cell_width: float, cell_height: float, sheet_width: float = WIDTH
 ) -> Iterator[tuple[float, float]]:
-    """Yield the upper left corner of each of ``count`` cells, row by row, the rows centred on the sheet."""
+    """Yield the upper left corner of each cell of a grid, row by row. The rows are centred on the sheet.
+
+    Parameters
+    ----------
+    count : int
+        The number of cells.
+    columns : int
+        The number of columns.
+    cell_width, cell_height : float
+        The size of a cell in inches.
+    sheet_width : float, optional
+        The width of the sheet in inches.
+
+    Yields
+    ------
+    left, top : float
+        The corner in inches.
+    """
     left = (sheet_width - min(count, columns) * cell_width) / 2
     for index in range(count):
         row, column = divmod(index, columns)
@@ -49,7 +94,20 @@ def grid(
 
 
 def columns_for(count: int, cell_width: float) -> int:
-    """Return how many columns of at least ``cell_width`` inches to take: rows of nearly equal length."""
+    """Return a number of columns that makes the rows nearly equally long.
+
+    Parameters
+    ----------
+    count : int
+        The number of cells, at least 1.
+    cell_width : float
+        The minimum width of a cell in inches.
+
+    Returns
+    -------
+    columns : int
+        The number of columns.
+    """
     most = max(1, math.floor((WIDTH - 2 * MARGIN) / cell_width))
     return math.ceil(count / math.ceil(count / most))
 
@@ -57,12 +115,47 @@ def columns_for(count: int, cell_width: float) -> int:
 def write(
     axes: Axes, text: str, x: float, y: float, size: float = TICK_SIZE, color: str = INK, **properties: Any
 ) -> None:
-    """Write a line of text on a sheet, centred below ``(x, y)`` unless ``ha`` or ``va`` say otherwise."""
+    """Write a line of text on a sheet.
+
+    Parameters
+    ----------
+    axes : Axes
+        The sheet.
+    text : str
+        The text. Dollar signs are literal.
+    x, y : float
+        The position in inches. By default, the text is centred below it.
+    size : float, optional
+        The font size in points.
+    color : str, optional
+        The colour.
+    **properties : dict
+        Further properties of :class:`matplotlib.text.Text`, such as ``ha`` and ``va``.
+    """
     axes.text(x, y, plain(text), size=size, color=color, **{"ha": "center", "va": "top", **properties})
 
 
 def draw_digit(axes: Axes, pixels: npt.NDArray[Any], x: float, y: float, side: float, frame: str) -> None:
-    """Draw a digit dark on white, ``side`` inches wide, with its upper left corner at ``(x, y)``."""
+    """Draw a digit on a sheet, dark on white, with a frame.
+
+    Parameters
+    ----------
+    axes : Axes
+        The sheet.
+    pixels : ndarray of uint8 or float, shape (D,)
+        Pixels, or features from 0 to 1.
+    x, y : float
+        The upper left corner in inches.
+    side : float
+        The side length in inches.
+    frame : str
+        The colour of the frame.
+
+    Raises
+    ------
+    DataError
+        If D is not a square number.
+    """
     from matplotlib.patches import Rectangle
 
     axes.imshow(
@@ -78,12 +171,22 @@ def draw_digit(axes: Axes, pixels: npt.NDArray[Any], x: float, y: float, side: f
 
 
 def as_square(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return a row of D pixels as an image of sqrt(D) x sqrt(D).
+    """Reshape the D pixels of an image to a square.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (D,)
+        The pixels, row by row.
+
+    Returns
+    -------
+    image : ndarray, shape (sqrt(D), sqrt(D))
+        A view of the pixels.
 
     Raises
     ------
     DataError
-        If D is no square number.
+        If D is not a square number.
     """
     side = math.isqrt(pixels.size)
     if side * side != pixels.size:
@@ -92,12 +195,17 @@ def as_square(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def check_lengths(**arrays: npt.NDArray[Any]) -> None:
-    """Make sure that all arrays hold one row an image.
+    """Check that all arrays have the same length.
+
+    Parameters
+    ----------
+    **arrays : ndarray
+        Arrays with one row per image, by their names.
 
     Raises
     ------
     DataError
-        If not, with the length of each.
+        If the lengths differ.
     """
     if len({len(array) for array in arrays.values()}) > 1:
         lengths = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())

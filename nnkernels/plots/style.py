@@ -1,4 +1,4 @@
-"""What all figures share: colours that colour-blind people tell apart too, sizes for a slide, the heading, the axes."""
+"""Common style of all figures: colours that are safe for colour-blind readers, sizes for slides, headings and axes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito, "Color Universal Design", 2008.
+# The palette of Okabe and Ito, "Color Universal Design", 2008.
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
 INK, MUTED, GRID = "#222222", "#5a5a5a", "#dddddd"
 
 OURS, FRAMEWORK = BLUE, ORANGE
 RIGHT, WRONG = BLUE, VERMILION
-# Colour, dashes and marker of the first, second, ... of several lines: each alone tells them apart.
+# Colour, line style and marker of the first, second, ... line. Each of the three alone distinguishes the lines.
 LINES = (
     (BLUE, "solid", "o"),
     (ORANGE, (0, (4, 2)), "s"),
@@ -30,26 +30,65 @@ LINES = (
 TITLE_SIZE, SUBTITLE_SIZE, LABEL_SIZE, TICK_SIZE, NOTE_SIZE = 14, 11.5, 12, 11, 10.5
 WIDTH, BODY, MARGIN = 10.0, 5.3, 0.14
 
-# Settings under which a figure without a layout engine gets none, whatever the user has set.
+# Settings under which a figure has no layout engine by default, regardless of the user's configuration.
 NO_ENGINE: dict[Any, Any] = {"figure.autolayout": False, "figure.constrained_layout.use": False}
 
 
-# The lighter colours, darkened for text, which needs more contrast than a line.
+# Darker shades of the light colours for text, which needs more contrast than a line.
 _TEXT_COLORS = {ORANGE: "#8f6200", GREEN: "#00734f", PURPLE: "#9c4a79", SKY: "#1f7099", VERMILION: "#b84f00"}
 
 
 def text_color(color: str) -> str:
-    """Return the shade of one of our colours that is legible as text on white."""
+    """Return the shade of a colour that is legible as text on white.
+
+    Parameters
+    ----------
+    color : str
+        A colour of the palette.
+
+    Returns
+    -------
+    color : str
+        A darker shade if the colour is too light, otherwise the colour itself.
+    """
     return _TEXT_COLORS.get(color, color)
 
 
 def line_look(index: int) -> tuple[str, str | tuple[float, tuple[float, ...]], str]:
-    """Return colour, line style and marker of the ``index``-th of several lines."""
+    """Return the style of one of several lines.
+
+    Parameters
+    ----------
+    index : int
+        The index of the line. After :data:`LINES` is exhausted, the styles repeat.
+
+    Returns
+    -------
+    color : str
+        The colour.
+    line_style : str or tuple
+        The line style.
+    marker : str
+        The marker.
+    """
     return LINES[index % len(LINES)]
 
 
 def percent(fraction: float, decimals: int = 1) -> str:
-    """Return a fraction as a percentage that never rounds to 0 or 100 what is neither; "NaN" for NaN."""
+    """Format a fraction as a percentage. Only exactly 0 and 1 become 0 % and 100 %.
+
+    Parameters
+    ----------
+    fraction : float
+        A fraction.
+    decimals : int, default: 1
+        The number of decimals.
+
+    Returns
+    -------
+    text : str
+        For example ``96.2 %``, ``<0.1 %`` or ``>99.9 %``; ``NaN`` for NaN and infinity.
+    """
     if not math.isfinite(fraction):
         return "NaN"
     if fraction in (0, 1):
@@ -63,26 +102,69 @@ def percent(fraction: float, decimals: int = 1) -> str:
 
 
 def plain(text: str) -> str:
-    """Return text in which matplotlib finds no mathematics: a name with dollar signs stays itself."""
+    """Escape dollar signs, so that matplotlib does not interpret a text as mathematics.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    text : str
+        The escaped text.
+    """
     return text.replace("$", r"\$")
 
 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float, bold: bool = False) -> float:
-    """Return the width in inches of a line of text at ``size`` points."""
+    """Return the width of a line of text.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    size : float
+        The font size in points.
+    bold : bool, default: False
+        Whether the font is bold.
+
+    Returns
+    -------
+    width : float
+        The width in inches.
+    """
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
     if not text.strip():
         return 0.0
-    # Measured, not traced: the outlines of the letters would take a hundred times as long.
+    # Measuring the text is about a hundred times as fast as creating the outlines of its glyphs.
     font = FontProperties(size=size, weight="bold" if bold else "normal")
     width, _height, _descent = text_to_path.get_text_width_height_descent(text, font, ismath=False)
     return float(width) / 72
 
 
 def wrapped(text: str, size: float, width: float, bold: bool = False) -> list[str]:
-    """Return the lines of ``text``, broken between words so that none is wider than ``width`` inches."""
+    """Break a text into lines at spaces.
+
+    Parameters
+    ----------
+    text : str
+        The text. Its own line breaks are kept.
+    size : float
+        The font size in points.
+    width : float
+        The maximum width of a line in inches. A single word may be wider.
+    bold : bool, default: False
+        Whether the font is bold.
+
+    Returns
+    -------
+    lines : list of str
+        The lines.
+    """
     lines: list[str] = []
     for paragraph in text.splitlines():
         line = ""
@@ -98,7 +180,22 @@ def wrapped(text: str, size: float, width: float, bold: bool = False) -> list[st
 
 
 def shortened(text: str, size: float, width: float) -> str:
-    """Return ``text``, its end replaced by an ellipsis if it is wider than ``width`` inches."""
+    """Truncate a text that is too wide.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    size : float
+        The font size in points.
+    width : float
+        The maximum width in inches.
+
+    Returns
+    -------
+    text : str
+        The text, or its beginning followed by an ellipsis.
+    """
     if text_width(text, size) <= width:
         return text
     while text and text_width(text + "…", size) > width:
@@ -109,25 +206,25 @@ def shortened(text: str, size: float, width: float) -> str:
 def new_figure(
     title: str, subtitle: str = "", body: float = BODY, width: float = WIDTH, strip: float = 0, warning: str = ""
 ) -> tuple[Figure, float]:
-    """Start a figure: a bold title, under it what it is of (data set, recipe), and an empty body.
+    """Create a figure with a bold title, a subtitle and an empty body.
 
     Parameters
     ----------
     title, subtitle : str
-        Broken into lines where they are too wide.
+        Wrapped if they are too wide.
     body, width : float
-        Inches. The heading's height is added to the body's.
-    strip : float
-        Inches at the top of the body that the subplots leave free, for a legend.
-    warning : str
-        What a reader must not miss (a diverged training), below the subtitle.
+        Height of the body and width of the figure in inches. The heading is added to the height.
+    strip : float, default: 0
+        Height in inches at the top of the body that the subplots leave free, for a legend.
+    warning : str, optional
+        A prominent text below the subtitle, for example about a diverged training.
 
     Returns
     -------
     figure : Figure
         Its layout engine keeps subplots below the heading.
     body_fraction : float
-        The body's height in fractions of the figure's: where the heading begins.
+        The height of the body as a fraction of the figure's height.
     """
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -155,9 +252,15 @@ def new_figure(
 
 
 def fix_layout(figure: Figure) -> None:
-    """Leave everything where it is from now on.
+    """Remove the layout engine of a figure, so that nothing moves any more.
 
-    By None and not by "none": what that leaves in place of an engine makes each saving draw the figure twice.
+    The engine is set to None, not to ``"none"``: matplotlib would replace it by a placeholder that makes every saving
+    draw the figure twice.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
     """
     import matplotlib
 
@@ -166,7 +269,17 @@ def fix_layout(figure: Figure) -> None:
 
 
 def tidy(axes: Axes, x_label: str = "", y_label: str = "", grid: Literal["x", "y", "both"] | None = "y") -> None:
-    """Give axes the common look: two spines, a light grid behind, legible labels."""
+    """Apply the common style to axes: two spines, a light grid in the background, legible labels.
+
+    Parameters
+    ----------
+    axes : Axes
+        The axes.
+    x_label, y_label : str, optional
+        The labels of the axes.
+    grid : {"x", "y", "both"} or None, default: "y"
+        The axis whose ticks have grid lines.
+    """
     axes.set_facecolor("white")
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(MUTED)

@@ -1,4 +1,4 @@
-"""Several contenders' trainings against each other: their curves, and how far their parameters drift apart."""
+"""Trainings of several contenders: their curves, and the distance between their parameters."""
 
 from __future__ import annotations
 
@@ -33,23 +33,28 @@ if TYPE_CHECKING:
 
 
 def comparison_curves(histories: Mapping[str, pd.DataFrame], subtitle: str = "") -> Figure:
-    """Draw accuracy and loss (rows) against epochs and against seconds of training (columns), a line a contender.
+    """Draw accuracy and loss (rows) against epochs and against training time (columns), one line per contender.
 
-    Of validation images where all histories have them, else of training images. Equal curves stay visible: each
-    later line is thinner than those below it, and dashed. The seconds are logarithmic where the contenders'
-    differ by more than ten times.
+    The values are those of validation images if all histories have them, otherwise those of training images. Equal
+    curves remain visible, because each later line is dashed and thinner than those below it. The time axis is
+    logarithmic if the contenders' times differ by more than a factor of ten.
 
     Parameters
     ----------
-    histories : mapping of name to DataFrame
-        As for :func:`training_curves`, with ``elapsed_seconds`` besides.
-    subtitle : str
+    histories : mapping of str to DataFrame
+        The history of each contender, as for :func:`training_curves`, with the additional column ``elapsed_seconds``.
+    subtitle : str, optional
         Data set and recipe.
+
+    Returns
+    -------
+    figure : Figure
+        The figure.
 
     Raises
     ------
     DataError
-        If there is no history, or one has no epoch or lacks a column.
+        If there is no history, or if one has no epoch or lacks a column.
     """
     if not histories:
         raise DataError("there is no history to compare")
@@ -108,25 +113,31 @@ def parameter_drift(
     subtitle: str = "",
     measure: str = "largest absolute difference",
 ) -> Figure:
-    """Draw how far apart the parameters of two contenders are after each epoch, on a logarithmic axis.
+    """Draw the distance between the parameters of two contenders after each epoch, on a logarithmic axis.
 
-    Exact zeros, which that axis does not have, stand on a line of their own below it.
+    Distances of exactly zero are drawn on a separate line below the axis.
 
     Parameters
     ----------
-    epochs : array_like, shape (E,)
-    drift : mapping of name to array_like, shape (E,)
-        A line each (W1, b1, W2, b2; or another distance); distances of at least 0. What is NaN or infinite is
-        left out, and named in the figure.
-    subtitle : str
-        Which contenders; data set and recipe.
-    measure : str
-        What the distance is, for the axis.
+    epochs : array-like, shape (E,)
+        The epochs.
+    drift : mapping of str to array-like, shape (E,)
+        Non-negative distances, one line per entry, for example one for each of W1, b1, W2 and b2. NaN and infinite
+        values are left out, and the figure names the lines that have them.
+    subtitle : str, optional
+        The contenders, the data set and the recipe.
+    measure : str, default: "largest absolute difference"
+        The label of the axis: how the distance is measured.
+
+    Returns
+    -------
+    figure : Figure
+        The figure.
 
     Raises
     ------
     DataError
-        If there is nothing to draw, lengths differ, or a distance is negative.
+        If there is nothing to draw, the lengths differ, or a distance is negative.
     """
     times = np.asarray(epochs, np.float64)
     curves = {name: np.asarray(values, np.float64) for name, values in drift.items()}
@@ -167,7 +178,7 @@ def _check_drift(times: npt.NDArray[np.float64], curves: Mapping[str, npt.NDArra
 
 @dataclass(frozen=True)
 class _DriftScale:
-    """A logarithmic axis with a line below it for exact zeros; that line alone where all distances are zero."""
+    """A logarithmic axis with a separate line below it for exact zeros, or only that line if all distances are zero."""
 
     low: float
     high: float

@@ -1,1 +1,1 @@
-"""What a person sees of results: tidy rows, tables and pages, made from the files under ``results/`` alone."""
+"""Presentation of results: tidy rows, tables and pages, derived only from the files under ``results/``."""

@@ -1,4 +1,4 @@
-"""What asv measured in processes of its own, as rows: everything of a run but its interleaved runs."""
+"""Tidy rows of what asv measured, each value in a process of its own. Interleaved runs are not included."""
 
 from __future__ import annotations
 
@@ -16,10 +16,21 @@ SUBJECTS = ("contender", "backend")
 
 
 def asv_rows(run: Run) -> Iterator[dict[str, Any]]:
-    """Return the rows of a run that are not of its interleaved runs: each value from processes of its own.
+    """Return the rows of a run that asv measured, without those of its interleaved runs.
 
-    Of pooled runs, times are the mean over the runs' means. Error rates are the mean over seeds: each run trains from
-    the same ones, so a seed's rate is the mean over the runs that have it.
+    For pooled runs, a time is the mean over the runs' means. An error rate is the mean over seeds. Every run trains
+    from the same seeds, so the rate of a seed is first averaged over the runs that have it.
+
+    Parameters
+    ----------
+    run : Run
+        A single run or several pooled ones.
+
+    Yields
+    ------
+    row : dict of str to str, float or int
+        The columns of a tidy row: ``benchmark``, ``contender``, ``threads``, ``unit``, one for each further parameter
+        of the benchmark, and those of :func:`estimate_columns`.
     """
     rows: dict[tuple[tuple[str, str], ...], tuple[dict[str, str], bool, list[Floats]]] = {}
     for one in run.each:
@@ -36,20 +47,44 @@ def asv_rows(run: Run) -> Iterator[dict[str, Any]]:
 
 
 def log_values(run: Run, benchmark: str) -> Iterator[tuple[dict[str, str], Floats]]:
-    """Return the rows of one of asv's benchmarks of a single run, each with the logarithm of a value a process."""
+    """Return the rows of one benchmark of a single run, with the logarithms of the measured values.
+
+    Parameters
+    ----------
+    run : Run
+        The run. If several are pooled, only the newest one is read.
+    benchmark : str
+        The name of one of asv's benchmarks, for example ``limits.Bound.track_epoch``.
+
+    Yields
+    ------
+    row : dict of str to str
+        The benchmark, its parameters and its unit.
+    logs : ndarray of float64, shape (processes,)
+        The natural logarithm of the value from each process.
+    """
     for row, _of_seeds, values in _measured(run.asv_results):
         if row["benchmark"] == benchmark:
             yield row, np.log(values)
 
 
 def _measured(results: dict[str, Any]) -> Iterator[tuple[dict[str, str], bool, Floats]]:
-    """Return the rows of asv's results: what was measured, whether its values are of seeds, and the values.
+    """Iterate over the rows of asv's results: the columns, whether the values are of seeds, and the values.
 
-    Those are one a process otherwise.
+    Values that are not of seeds are one per process.
+
+    Yields
+    ------
+    row : dict of str to str
+        The benchmark, its parameters and its unit.
+    of_seeds : bool
+        Whether there is one value per seed.
+    values : ndarray of float64
+        The values, one per seed or one per process.
     """
     for name, columns in results["results"].items():
         of_benchmark = dict(zip(results["result_columns"], columns, strict=False))
-        file = bench_file(name) or BenchFile(name, name)  # one that is gone
+        file = bench_file(name) or BenchFile(name, name)  # a benchmark that no longer exists
         if file.interleaved or of_benchmark.get("result") is None:
             continue
         names = results["parameter_names"][name]
@@ -75,7 +110,18 @@ def _measured(results: dict[str, Any]) -> Iterator[tuple[dict[str, str], bool, F
 
 
 def estimate_columns(estimate: Estimate) -> dict[str, float | int]:
-    """Return the columns of an estimate."""
+    """Return the columns of a tidy row that hold an estimate.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        A value with its 95 % interval.
+
+    Returns
+    -------
+    columns : dict of str to float or int
+        ``value``, ``ci_low``, ``ci_high`` and ``samples``.
+    """
     return {
         "value": estimate.value,
         "ci_low": estimate.low,

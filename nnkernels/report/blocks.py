@@ -1,4 +1,4 @@
-"""Generated parts of Markdown files that are otherwise written by hand, each between two marks."""
+"""Generated parts of Markdown files that are otherwise written by hand, each between two marker comments."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 from nnkernels.errors import ResultsError
 from nnkernels.files import write_text
 
-NOT_RECORDED = "Not recorded yet."  # what a block says before there is anything to show
+NOT_RECORDED = "Not recorded yet."  # the content of a block until something is recorded
 
 
 @dataclass(frozen=True)
 class Block:
-    """A generated part of a file.
+    """A generated part of a Markdown file.
 
     Attributes
     ----------
     name : str
-        What it shows; each block of a file has another.
+        What the block shows. Each block of a file has a different name.
     command : str
-        What writes it.
+        The command that writes the block.
     """
 
     name: str
@@ -28,25 +28,48 @@ class Block:
 
     @property
     def begin(self) -> str:
-        """The line before it."""
+        """The marker line before the block."""
         return f"<!-- {self.name}: written by `{self.command}`, do not edit -->"
 
     @property
     def end(self) -> str:
-        """The line after it."""
+        """The marker line after the block."""
         return f"<!-- end of the {self.name} -->"
 
     def around(self, content: str) -> str:
-        """Return the block with its marks."""
+        """Enclose content in the markers of the block.
+
+        Parameters
+        ----------
+        content : str
+            Markdown.
+
+        Returns
+        -------
+        block : str
+            The content with the marker lines before and after it.
+        """
         return f"{self.begin}\n\n{content}\n\n{self.end}"
 
     def split(self, text: str, where: str) -> tuple[str, str, str]:
-        """Return the text before the block, the block with its marks, and the text after it.
+        """Split a text at the block.
+
+        Parameters
+        ----------
+        text : str
+            The content of the file.
+        where : str
+            The name of the file, for error messages.
+
+        Returns
+        -------
+        before, block, after : str
+            The text before the block, the block with its markers, and the text after it.
 
         Raises
         ------
         ResultsError
-            If the marks are missing.
+            If a marker is missing.
         """
         if self.begin not in text or self.end not in text:
             raise ResultsError(f"{where} lacks the lines that hold the {self.name}: {self.begin} and {self.end}")
@@ -54,6 +77,19 @@ class Block:
         return text[:start], text[start:stop], text[stop:]
 
     def update(self, path: Path, block: str) -> None:
-        """Put a block, as :meth:`around` makes it, in place of the one in a file; raises what :meth:`split` does."""
+        """Replace the block in a file.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        block : str
+            The new block with its markers, as :meth:`around` returns it.
+
+        Raises
+        ------
+        ResultsError
+            If a marker is missing in the file.
+        """
         before, _old, after = self.split(path.read_text("utf-8"), path.name)
         write_text(path, before + block + after)

@@ -1,4 +1,4 @@
-"""What is said of the turns of a run that were disturbed."""
+"""The note on disturbed turns below a table."""
 
 from __future__ import annotations
 
@@ -9,8 +9,19 @@ from nnkernels.measure.timing.turns import MOST_TAKEN, Turn
 
 
 def notes(interleaved: Sequence[InterleavedRun]) -> list[str]:
-    """Say how many turns of a run were disturbed and left out; nothing for runs without the conditions of theirs."""
-    # A scenario in the turns of another has the name of that one in their place: no turn counts twice.
+    """Describe how many turns of a run were disturbed and left out.
+
+    Parameters
+    ----------
+    interleaved : sequence of InterleavedRun
+        All processes of the run.
+
+    Returns
+    -------
+    notes : list of str
+        At most one note. It is empty for old runs, which did not record the conditions of their turns.
+    """
+    # A scenario timed in the turns of another one holds the name of that one instead. So no turn is counted twice.
     of_scenarios = [
         (turns, measured.judged(scenario))
         for measured in interleaved

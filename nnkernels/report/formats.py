@@ -1,4 +1,4 @@
-"""Numbers as people write them."""
+"""Formatting of numbers for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ PERCENT = ("error_rate", "share_of_limit")  # units of fractions that are shown 
 
 
 def duration(seconds: float) -> str:
-    """Return a time with three significant digits and the unit that suits it."""
+    """Format a time with three significant digits, in the unit that suits its size.
+
+    Parameters
+    ----------
+    seconds : float
+        The time in seconds.
+
+    Returns
+    -------
+    text : str
+        For example ``18.9 ms``; a dash for NaN.
+    """
     if math.isnan(seconds):
         return "-"
     factor, unit = _time_unit(seconds)
@@ -18,7 +29,20 @@ def duration(seconds: float) -> str:
 
 
 def time(estimate: Estimate | None, interval: bool = True) -> str:
-    """Return a time with its interval, in the same unit, where it has one that is wanted."""
+    """Format an estimate of a time.
+
+    Parameters
+    ----------
+    estimate : Estimate or None
+        Seconds.
+    interval : bool, default: True
+        Whether to append the 95 % interval, in the same unit, if the estimate has one.
+
+    Returns
+    -------
+    text : str
+        For example ``18.9 ms [18.1, 19.7]``; a dash for None.
+    """
     if estimate is None:
         return "-"
     factor, _unit = _time_unit(estimate.value)
@@ -26,14 +50,40 @@ def time(estimate: Estimate | None, interval: bool = True) -> str:
 
 
 def ratio(estimate: Estimate | None, interval: bool = True) -> str:
-    """Return a ratio with its interval, where it has one that is wanted."""
+    """Format an estimate of a ratio.
+
+    Parameters
+    ----------
+    estimate : Estimate or None
+        The ratio.
+    interval : bool, default: True
+        Whether to append the 95 % interval, if the estimate has one.
+
+    Returns
+    -------
+    text : str
+        For example ``9.57 [9.41, 9.73]``; a dash for None.
+    """
     if estimate is None:
         return "-"
     return significant(estimate.value) + _interval(estimate, 1, interval and estimate.low != estimate.high)
 
 
 def percent(estimate: Estimate | None, interval: bool = True) -> str:
-    """Return a rate as a percentage with its interval, where it has one that is wanted."""
+    """Format an estimate of a fraction as a percentage.
+
+    Parameters
+    ----------
+    estimate : Estimate or None
+        A fraction, such as an error rate.
+    interval : bool, default: True
+        Whether to append the 95 % interval, in percent, if the estimate has one.
+
+    Returns
+    -------
+    text : str
+        For example ``8.70 % [8.61, 8.79]``; a dash for None.
+    """
     if estimate is None:
         return "-"
     text = rate(estimate.value)
@@ -43,7 +93,20 @@ def percent(estimate: Estimate | None, interval: bool = True) -> str:
 
 
 def quantity(value: float, unit: str) -> str:
-    """Return a value of a tidy row with its unit; an empty text for NaN."""
+    """Format the value of a tidy row with its unit.
+
+    Parameters
+    ----------
+    value : float
+        The value.
+    unit : str
+        The unit of the row: ``seconds`` (optionally with a suffix), one of :data:`PERCENT`, or any other.
+
+    Returns
+    -------
+    text : str
+        The formatted value; empty for NaN.
+    """
     if math.isnan(value):
         return ""
     if unit.startswith("seconds"):
@@ -54,7 +117,22 @@ def quantity(value: float, unit: str) -> str:
 
 
 def estimate(found: Estimate, unit: str, interval: bool = True) -> str:
-    """Return the value of a tidy row with its unit and its interval, where it has one that is wanted."""
+    """Format the estimate of a tidy row with its unit.
+
+    Parameters
+    ----------
+    found : Estimate
+        The estimate.
+    unit : str
+        The unit of the row, as for :func:`quantity`.
+    interval : bool, default: True
+        Whether to append the 95 % interval, if the estimate has one.
+
+    Returns
+    -------
+    text : str
+        The formatted estimate.
+    """
     if unit.startswith("seconds"):
         return time(found, interval)
     if unit in PERCENT:
@@ -63,7 +141,18 @@ def estimate(found: Estimate, unit: str, interval: bool = True) -> str:
 
 
 def epochs(count: float | None) -> str:
-    """Return a number of epochs to break even; a dash for none."""
+    """Format the number of epochs after which a contender breaks even.
+
+    Parameters
+    ----------
+    count : float or None
+        The number of epochs. NaN means undecided, infinity never, and None unknown.
+
+    Returns
+    -------
+    text : str
+        A number, ``undecided``, ``never``, or a dash for None.
+    """
     if count is None:
         return "-"
     if math.isnan(count):
@@ -72,17 +161,50 @@ def epochs(count: float | None) -> str:
 
 
 def rate(value: float) -> str:
-    """Return a fraction as a percentage with two decimals."""
+    """Format a fraction as a percentage with two decimals.
+
+    Parameters
+    ----------
+    value : float
+        A fraction, such as an error rate.
+
+    Returns
+    -------
+    text : str
+        For example ``8.70 %``.
+    """
     return f"{100 * value:.2f} %"
 
 
 def percentage(share: float) -> str:
-    """Return a fraction as a percentage with three significant digits; a dash if it is infinite."""
+    """Format a fraction as a percentage with three significant digits.
+
+    Parameters
+    ----------
+    share : float
+        A fraction.
+
+    Returns
+    -------
+    text : str
+        For example ``3.14 %``; a dash for infinity.
+    """
     return "-" if math.isinf(share) else f"{significant(100 * share)} %"
 
 
 def significant(value: float) -> str:
-    """Return a number with three significant digits, and never fewer before the point."""
+    """Format a number with three significant digits, but with all digits before the decimal point.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+
+    Returns
+    -------
+    text : str
+        For example ``9.57``, ``106`` or ``12,345``.
+    """
     if not value or not math.isfinite(value):
         return f"{value:.2f}"
     rounded = float(f"{value:.3g}") if abs(value) < 1000 else value

@@ -1,4 +1,4 @@
-"""The table of a run at a glance: its columns, its cells and its notes, the same on terminal, page and README."""
+"""Columns, cells and notes of the summary table, which is the same on the terminal, on the page and in the README."""
 
 from __future__ import annotations
 
@@ -13,7 +13,18 @@ from nnkernels.report.summary import OLD_ONE_IMAGE, ContenderSummary, Summary
 
 
 def columns(summary: Summary) -> list[Column]:
-    """Return the table: a row a contender, each cell of the thread setting that the row shows."""
+    """Return the columns of the summary table.
+
+    Parameters
+    ----------
+    summary : Summary
+        The summary of a run.
+
+    Returns
+    -------
+    columns : list of Column
+        One row per contender. The cells of a row are of the thread setting in its column "threads".
+    """
     rows = summary.contenders
     number = Column.of_estimates
     best_keras = number("x best Keras", lambda long: [_ratio(row.to_best_keras, long) for row in rows])
@@ -32,7 +43,18 @@ def columns(summary: Summary) -> list[Column]:
 
 
 def forms_columns(summary: Summary) -> list[Column]:
-    """Return the forms of Keras that were tried: a row a form, the best first, with what each reached."""
+    """Return the columns of the table of the forms of Keras that were tried.
+
+    Parameters
+    ----------
+    summary : Summary
+        The summary of a run.
+
+    Returns
+    -------
+    columns : list of Column
+        One row per form, the fastest first.
+    """
     forms = summary.keras_forms
     number = Column.of_estimates
     return [
@@ -46,7 +68,18 @@ def forms_columns(summary: Summary) -> list[Column]:
 
 
 def forms_notes(summary: Summary) -> list[str]:
-    """Say which form is the best, and why some have no figure."""
+    """Return the notes below the table of the forms of Keras.
+
+    Parameters
+    ----------
+    summary : Summary
+        The summary of a run.
+
+    Returns
+    -------
+    notes : list of str
+        Which form is the best, and why some have no time.
+    """
     told = []
     if summary.best_keras:
         told.append(
@@ -59,7 +92,18 @@ def forms_notes(summary: Summary) -> list[str]:
 
 
 def notes(summary: Summary) -> list[str]:
-    """Return what one has to know to read the table."""
+    """Return the notes below the summary table, which explain how to read it.
+
+    Parameters
+    ----------
+    summary : Summary
+        The summary of a run.
+
+    Returns
+    -------
+    notes : list of str
+        Each note has one or more sentences.
+    """
     told = [
         "Each row at its contender's faster number of threads; x: how many times as fast it trains as the other at the "
         "other's faster one, the geometric mean of paired ratios.",
@@ -88,7 +132,18 @@ def notes(summary: Summary) -> list[str]:
 
 
 def caveats(names: set[str]) -> list[str]:
-    """Return what has to be said beside the numbers of some contenders."""
+    """Return the caveats that belong beside the numbers of some contenders.
+
+    Parameters
+    ----------
+    names : set of str
+        Names of contenders. Unknown names, as in old runs, are ignored.
+
+    Returns
+    -------
+    caveats : list of str
+        One per contender that has a note, sorted by name.
+    """
     known = sorted(names & set(contenders.names()))
     return [f"{name}: {contenders.entry(name).note}" for name in known if contenders.entry(name).note]
 
@@ -106,7 +161,7 @@ def _preparation_notes(summary: Summary) -> list[str]:
 
 
 def _one_setting(summary: Summary) -> list[str]:
-    """Say who was timed at one thread setting alone, where others were at both."""
+    """Name the contenders that were timed at only one thread setting while others were timed at both."""
     settings = summary.run.record.threads
     timed = set(summary.ratios.labels(EPOCH))
     trained = [row.name for row in summary.contenders if row.epoch]
@@ -118,7 +173,7 @@ def _one_setting(summary: Summary) -> list[str]:
 
 
 def _fewer_runs(summary: Summary) -> list[str]:
-    """Say whose epochs or ratios are not from all of the pooled runs."""
+    """Name the contenders that have numbers from only some of the pooled runs."""
     runs = len(summary.run.each)
     fewer = {}
     for row in summary.contenders:
@@ -130,7 +185,7 @@ def _fewer_runs(summary: Summary) -> list[str]:
 
 
 def _dashes(summary: Summary) -> list[str]:
-    """Say why a contender that trains has no ratio, or one against the other's slower setting."""
+    """Explain why a contender that trains has no ratio, or only one against the other's slower setting."""
     told = []
     trained = [row for row in summary.contenders if row.epoch]
     others = {BASELINE: "to_numpy", keras_forms.DEFAULT: "to_keras", summary.best_keras: "to_best_keras"}

@@ -1,4 +1,4 @@
-"""The sentences that head a run: who is how many times as fast as whom, and what the clock holds."""
+"""The headline of a run: how many times as fast our contender trains as the others, and what the time includes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,18 @@ from nnkernels.report.summary import ContenderSummary, Summary
 
 
 def headline(summary: Summary) -> str:
-    """Return the run's answer in a few sentences; empty if nobody trained."""
+    """Return the main result of a run in a few sentences.
+
+    Parameters
+    ----------
+    summary : Summary
+        The summary of a run.
+
+    Returns
+    -------
+    text : str
+        Empty if no contender trained.
+    """
     numba, fused = summary.contender("numba"), summary.contender("fused")
     ours = fused or numba or next((row for row in summary.contenders if row.epoch), None)
     if ours is None or ours.epoch is None:
@@ -36,7 +47,18 @@ def headline(summary: Summary) -> str:
 
 
 def preliminary(interleaved: Sequence[InterleavedRun]) -> str:
-    """Return how many times as fast ours trains as NumPy and Keras, from what a run has so far; empty if nothing."""
+    """Return a preliminary result from the processes of a run that have ended so far.
+
+    Parameters
+    ----------
+    interleaved : sequence of InterleavedRun
+        The processes so far. Those that did not time the epoch are ignored.
+
+    Returns
+    -------
+    text : str
+        How many times as fast our contender trains as NumPy and Keras; empty if there is no ratio yet.
+    """
     ratios = PairedRatios([measured for measured in interleaved if EPOCH in measured.seconds])
     trained = ratios.contenders(EPOCH)
     ours = next((name for name in ("fused", "numba", *trained) if name in trained and name != BASELINE), None)
@@ -58,7 +80,7 @@ def preliminary(interleaved: Sequence[InterleavedRun]) -> str:
 
 
 def _ratios(summary: Summary, ours: ContenderSummary) -> list[tuple[str, str]]:
-    """Return whom the headline names, in words, and how many times as fast one of ours is as each."""
+    """Return the contenders that the headline names, in words, each with how many times as fast ours is."""
     others = [(BASELINE, "NumPy")] if ours.name != BASELINE else []
     others += _keras_forms(summary.keras_forms)
     found = [(words, summary.ratios.against(EPOCH, (ours.name, ours.threads), name)) for name, words in others]
@@ -66,7 +88,7 @@ def _ratios(summary: Summary, ours: ContenderSummary) -> list[tuple[str, str]]:
 
 
 def _keras_forms(tried: list[KerasForm]) -> list[tuple[str, str]]:
-    """Return, for each backend of Keras, its default form and the best form tried on it, in words."""
+    """Return, for each backend of Keras, its default form and the best form tried on it, each with a description."""
     named = []
     best = keras_forms.best(tried)
     several = len({form.backend for form in tried if form.threads}) > 1

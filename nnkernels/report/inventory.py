@@ -1,4 +1,4 @@
-"""What there is to measure, and what of it is installed here."""
+"""Listings of contenders, backends, recipes, profiles and benchmarks."""
 
 from __future__ import annotations
 
@@ -14,11 +14,17 @@ from nnkernels.measure.asv_driver.plan import PROFILES
 from nnkernels.measure.timing.distinct import prediction_owner
 from nnkernels.report.layout import Column, show
 
-MNIST_IMAGES = 60_000  # what the recipes that depend on it are shown for
+MNIST_IMAGES = 60_000  # number of training images, for the recipes that depend on it
 
 
 def show_contenders(console: Console) -> None:
-    """Print a row a contender, and below the table how to install what is missing."""
+    """Print one row per contender, and below the table how to install what is missing.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    """
     names = contenders.names()
     missing = [name for name in names if not contenders.is_installed(name)]
     columns = [
@@ -31,7 +37,15 @@ def show_contenders(console: Console) -> None:
 
 
 def show_backends(console: Console) -> None:
-    """Print a row a backend of the kernel contract, with what it shares: rows of another backend have its time."""
+    """Print one row per backend of the kernel contract, and which functions it shares with another backend.
+
+    Shared functions are timed only once, in the row of the backend that defines them.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    """
     names = kernels.names()
     whole = ["yes" if hasattr(kernels.load(name), "train_inplace") else "no, step by step" for name in names]
     shared = []
@@ -47,7 +61,13 @@ def show_backends(console: Console) -> None:
 
 
 def show_recipes(console: Console) -> None:
-    """Print a row a recipe."""
+    """Print one row per recipe.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    """
     named = [recipes.named_recipe(name, MNIST_IMAGES) for name in recipes.RECIPE_NAMES]
     named += [recipes.SGD, recipes.accuracy_recipe(MNIST_IMAGES)]
     columns = []
@@ -59,7 +79,13 @@ def show_recipes(console: Console) -> None:
 
 
 def show_profiles(console: Console) -> None:
-    """Print a row a profile of `nnkernels bench`."""
+    """Print one row per profile of `nnkernels bench`.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    """
     profiles = PROFILES.values()
     columns = [
         Column("name", list(PROFILES), identity=True),
@@ -71,7 +97,15 @@ def show_profiles(console: Console) -> None:
 
 
 def show_benchmarks(console: Console, folder: Path) -> None:
-    """Print a table a file of benchmarks, headed by the question that its first line asks."""
+    """Print one table per benchmark file, titled with the first line of the file's docstring.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    folder : Path
+        The folder of the benchmark files. They are parsed, not imported.
+    """
     for path in sorted(folder.glob("[!_]*.py")):
         tree = ast.parse(path.read_text("utf-8"))
         question = (ast.get_docstring(tree) or "").split("\n")[0]

@@ -1,4 +1,4 @@
-"""The forms of Keras that a run tried: what each is, what it reached, and which of them is the best."""
+"""The forms of Keras that a run tried: what each one is, how fast it is, and which is the best."""
 
 from __future__ import annotations
 
@@ -11,21 +11,26 @@ from nnkernels.statistics import Estimate
 
 PREFIX = "keras-"
 DEFAULT = "keras-fit"
-# Backends by the head of a form's name, the longer first; each with its default form.
+# Prefix of the forms' names, backend and default form of each backend; the longer prefix first, because both match.
 BACKENDS = (("keras-jax-", "JAX", "keras-jax-fit"), (PREFIX, "TensorFlow", DEFAULT))
 
 
 @dataclass(frozen=True)
 class KerasForm:
-    """A form of Keras and what it reached at a scenario.
+    """A form of Keras and its result at a scenario.
 
     Attributes
     ----------
+    name : str
+        The name of the contender.
+    backend : str
+        The backend of Keras, for example ``TensorFlow``.
     words : str
-        What it is: the contender's description without the backend; empty if there is no such contender any more.
+        The contender's description without the backend; empty if there is no longer such a contender.
     threads : str or None
-        Its faster setting; None if it was not timed.
+        Its faster thread setting, ``1`` or ``all``; None if it was not timed.
     seconds : Estimate or None
+        The time at that setting; None if it was not timed.
     to_numpy : Estimate or None
         How many times as fast it is as NumPy on one thread, paired. The best form has the greatest.
     failure : str
@@ -42,17 +47,52 @@ class KerasForm:
 
 
 def is_form(name: str) -> bool:
-    """Return whether a contender is a form of Keras."""
+    """Tell whether a contender is a form of Keras.
+
+    Parameters
+    ----------
+    name : str
+        The name of a contender.
+
+    Returns
+    -------
+    is_form : bool
+        True if it is.
+    """
     return name.startswith(PREFIX)
 
 
 def backend(name: str) -> str:
-    """Return the backend of a form of Keras."""
+    """Return the backend of a form of Keras.
+
+    Parameters
+    ----------
+    name : str
+        The name of a form of Keras.
+
+    Returns
+    -------
+    backend : str
+        ``JAX`` or ``TensorFlow``.
+    """
     return next(words for head, words, _default in BACKENDS if name.startswith(head))
 
 
 def tried(ratios: PairedRatios, scenario: str) -> list[KerasForm]:
-    """Return the forms that were tried at a scenario: the best first, then those that were not timed."""
+    """Return the forms of Keras that were tried at a scenario.
+
+    Parameters
+    ----------
+    ratios : PairedRatios
+        The ratios of a run.
+    scenario : str
+        The name of a scenario.
+
+    Returns
+    -------
+    forms : list of KerasForm
+        The best first, and those that were not timed last.
+    """
     names = [name for name in ratios.contenders(scenario) if is_form(name)]
     failures = _failures(ratios.interleaved, scenario)
     forms = [_form(ratios, scenario, name, "") for name in names]
@@ -61,11 +101,20 @@ def tried(ratios: PairedRatios, scenario: str) -> list[KerasForm]:
 
 
 def best(forms: list[KerasForm]) -> str | None:
-    """Return the name of the best of the forms that :func:`tried` returned.
+    """Return the name of the best form of Keras.
 
-    It is the one with the greatest paired ratio to NumPy on one thread, each form at its own faster thread setting.
-    NumPy on one thread is in every process, so forms can be ranked that no process holds together. None if no form
-    has such a ratio.
+    The best form has the greatest paired ratio to NumPy on one thread, each form at its own faster thread setting.
+    Every process times NumPy on one thread, so forms can be ranked that never shared a process.
+
+    Parameters
+    ----------
+    forms : list of KerasForm
+        As :func:`tried` returns them.
+
+    Returns
+    -------
+    name : str or None
+        None if no form has such a ratio.
     """
     return next((form.name for form in forms if form.to_numpy), None)
 

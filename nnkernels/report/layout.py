@@ -1,4 +1,4 @@
-"""Tables that never break a name: as wide as the terminal allows, and as wide as they need in a pipe."""
+"""Tables that fit the width of a terminal without breaking a name; in a pipe or a file they have their full width."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ class Column:
 
     Attributes
     ----------
+    heading : str
+        The heading.
     cells : sequence of str
-    short : sequence of str, optional
-        The cells without their intervals, for a narrow terminal.
+        One text per row.
+    short : sequence of str or None
+        The cells without their intervals, for a narrow terminal. None if they have none.
     identity : bool
-        Whether the column says what a row is of: it is repeated in each part of a table that is too wide.
+        Whether the column identifies the rows. If a table is too wide and is split, it is repeated in each part.
     right : bool
-        Whether the cells are aligned at the right.
+        Whether the cells are right-aligned.
     """
 
     heading: str
@@ -38,25 +41,55 @@ class Column:
 
     @property
     def width(self) -> int:
-        """The width of the widest cell or the heading."""
+        """The number of characters of the widest cell or of the heading."""
         return max(map(len, (self.heading, *self.cells)))
 
     @classmethod
     def of_estimates(cls, heading: str, cells: Callable[[bool], Sequence[str]]) -> Column:
-        """Return a column of numbers; ``cells(True)`` are those with intervals, ``cells(False)`` those without."""
+        """Create a right-aligned column of numbers.
+
+        Parameters
+        ----------
+        heading : str
+            The heading.
+        cells : callable
+            ``cells(True)`` returns the cells with intervals, ``cells(False)`` those without.
+
+        Returns
+        -------
+        column : Column
+            The column with both kinds of cells.
+        """
         return cls(heading, cells(True), cells(False), right=True)
 
     def shortened(self) -> Column:
-        """Return the column without intervals."""
+        """Return the column without intervals.
+
+        Returns
+        -------
+        column : Column
+            A copy with the short cells, if there are any.
+        """
         return Column(self.heading, self.short or self.cells, None, self.identity, self.right)
 
 
 def show(console: Console, title: str, columns: Sequence[Column], notes: Sequence[str] = ()) -> None:
-    """Print a table with its title above and its notes below.
+    """Print a table with a title above it and notes below it.
 
-    On a terminal that is too narrow the intervals are left out, and a note says so; if that does not do, the columns
-    are printed in several tables, one below the other. Names are never broken: on a terminal narrower than a name, the
-    line runs over its edge. What is no terminal, a pipe or a file, gets one table in full width.
+    If a terminal is too narrow, the intervals are left out, and a note says so. If the table is still too wide, it is
+    split into several tables, one below the other. Names are never broken, so a line may be longer than a very narrow
+    terminal. In a pipe or a file, the table has its full width.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    title : str
+        The title.
+    columns : sequence of Column
+        The columns. Empty ones are left out.
+    notes : sequence of str, optional
+        The notes.
     """
     limit = console.width if console.is_terminal else None
     console.print(f"[bold]{escape(title)}[/]", highlight=False, soft_wrap=not console.is_terminal)
@@ -71,14 +104,35 @@ def show(console: Console, title: str, columns: Sequence[Column], notes: Sequenc
 
 
 def markdown(columns: Sequence[Column]) -> str:
-    """Return a table in Markdown."""
+    """Format a table as Markdown.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        The columns.
+
+    Returns
+    -------
+    table : str
+        The lines of the table.
+    """
     lines = [[column.heading for column in columns], ["---:" if column.right else "---" for column in columns]]
     lines += [list(cells) for cells in zip(*(column.cells for column in columns), strict=True)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def show_notes(console: Console, notes: Sequence[str]) -> None:
-    """Print a line a note, broken between words on a terminal, whole in a pipe, and an empty line after the last."""
+    """Print one note per line, followed by an empty line.
+
+    On a terminal, long notes are wrapped between words. In a pipe or a file, they are not.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    notes : sequence of str
+        The notes. If there are none, nothing is printed.
+    """
     for note in notes:
         console.print(escape(note), highlight=False, soft_wrap=not console.is_terminal)
     if notes:
@@ -86,7 +140,7 @@ def show_notes(console: Console, notes: Sequence[str]) -> None:
 
 
 def _parts(columns: Sequence[Column], limit: int | None) -> list[list[Column]]:
-    """Return the columns in as few groups as fit, the identities in each."""
+    """Distribute the columns over as few groups as fit, with the identity columns in each group."""
     identities = [column for column in columns if column.identity]
     parts: list[list[Column]] = [[]]
     for column in columns:
@@ -107,7 +161,7 @@ def _table(columns: Sequence[Column]) -> Table:
     for column in columns:
         table.add_column(column.heading, justify="right" if column.right else "left", no_wrap=True)
     for row in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*map(Text, row))  # texts as they are, in which Rich looks for no markup
+        table.add_row(*map(Text, row))  # a Text is printed literally; in a str, Rich would interpret markup
     return table
 
 

@@ -1,4 +1,4 @@
-"""The page that states the method, ``bench/README.md``: its generated parts, as the records give them."""
+"""Generated parts of ``bench/README.md``, the page that describes the method."""
 
 from __future__ import annotations
 
@@ -13,7 +13,17 @@ PAGE = Path("bench", "README.md")
 
 
 def generated(root: Path) -> list[tuple[Block, str]]:
-    """Return each generated part of the page of a checkout, derived from what is recorded there.
+    """Return the generated parts of the page, derived from the records of a checkout.
+
+    Parameters
+    ----------
+    root : Path
+        The root of the checkout.
+
+    Returns
+    -------
+    parts : list of (Block, str)
+        Each block and its text with the markers.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The score of the mutants: on the terminal, and as the generated part of ``bench/README.md``."""
+"""Presentation of the mutation score: on the terminal, and as the generated part of ``bench/README.md``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nnkernels.report.blocks import NOT_RECORDED, Block
 from nnkernels.report.layout import Column, markdown, show
 
 BLOCK = Block("mutants", "nnkernels verify --mutants --record")
-# How the checks are called in tables and sentences.
+# Descriptions of the checks, for tables and sentences.
 WORDS = {
     "parameters": "parameters after a training",
     "predictions": "predictions",
@@ -31,7 +31,20 @@ WORDS = {
 
 @contextmanager
 def mutants_progress(console: Console, total: int) -> Iterator[Callable[[Judged], None]]:
-    """Show a bar on a terminal, a line a mutant in a log; yield the function that is told of each that is done."""
+    """Show the progress of a mutation test: a bar on a terminal, one line per mutant in a log.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    total : int
+        The number of mutants.
+
+    Yields
+    ------
+    tell : callable
+        ``tell(judged)``, to be called after each mutant with its :class:`Judged`.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with rich_progress.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("kernels in which nothing is changed", total=total)
@@ -46,7 +59,17 @@ def mutants_progress(console: Console, total: int) -> Iterator[Callable[[Judged]
 
 
 def show_mutants(console: Console, judged: Sequence[Judged], planned: int) -> None:
-    """Print a table of the mutants that were judged, and the score."""
+    """Print a table of the judged mutants, and the score.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    judged : sequence of Judged
+        The mutants that were judged.
+    planned : int
+        The number of mutants of the test. If it was interrupted, fewer were judged.
+    """
     notes = [score_text(judged), *_reasons(judged)]
     if len(judged) < planned:
         notes.insert(0, f"Interrupted: {len(judged)} of {planned} mutants were judged.")
@@ -54,7 +77,18 @@ def show_mutants(console: Console, judged: Sequence[Judged], planned: int) -> No
 
 
 def block(score: Score | None) -> str:
-    """Return the generated part of ``bench/README.md``, with its marks; None: nothing is recorded."""
+    """Return the generated part of ``bench/README.md``.
+
+    Parameters
+    ----------
+    score : Score or None
+        The recorded score; None if nothing is recorded.
+
+    Returns
+    -------
+    block : str
+        Markdown, with the markers.
+    """
     if score is None:
         return BLOCK.around(NOT_RECORDED)
     dataset, packages = score.provenance["dataset"]["name"], score.provenance["packages"]
@@ -69,7 +103,18 @@ def block(score: Score | None) -> str:
 
 
 def score_text(judged: Sequence[Judged]) -> str:
-    """Return the score in sentences: how many were caught, and by which check."""
+    """Describe the score: how many mutants were caught, and by which check.
+
+    Parameters
+    ----------
+    judged : sequence of Judged
+        The mutants that were judged.
+
+    Returns
+    -------
+    text : str
+        A few sentences.
+    """
     backends = Counter(one.backend for one in judged)
     caught = [one for one in judged if one.caught]
     survived = sum(one.survived for one in judged)
@@ -88,7 +133,18 @@ def score_text(judged: Sequence[Judged]) -> str:
 
 
 def outcome(judged: Judged) -> str:
-    """Return in words what became of a mutant."""
+    """Describe the outcome of a mutant.
+
+    Parameters
+    ----------
+    judged : Judged
+        The mutant.
+
+    Returns
+    -------
+    text : str
+        What caught it, ``equivalent``, or which gates it survived.
+    """
     if judged.caught:
         return f"caught by {_by(judged)}"
     return "equivalent" if judged.equivalent else f"SURVIVED {_passed(judged)}"
@@ -105,7 +161,7 @@ def _columns(judged: Sequence[Judged]) -> list[Column]:
 
 
 def _reasons(judged: Sequence[Judged]) -> list[str]:
-    """Return a line for each mutant that was not caught, and for what is said wrongly of one."""
+    """Return one line per mutant that was not caught or that contradicts the catalogue."""
     lines = []
     for one in judged:
         label = f"{one.backend}, {one.name}"
@@ -123,7 +179,7 @@ def _passed(judged: Judged) -> str:
 
 
 def _checks(judged: Judged) -> list[str]:
-    """Return the checks that caught a mutant at any of its gates, those of real images first."""
+    """Return the checks that caught a mutant at any of its gates, those on real images first."""
     found = {check for verdict in judged.verdicts for check in verdict.checks}
     return [check for check in CHECKS if check in found]
 
@@ -133,7 +189,7 @@ def _by(judged: Judged) -> str:
 
 
 def _off(judged: Judged) -> str:
-    """Return how far off the answers are, by the first check and at the gate that saw least of it."""
+    """Return the deviation found by the first check that caught the mutant, at the gate where it is smallest."""
     checks = _checks(judged)
     if not judged.caught or not checks:
         return ""

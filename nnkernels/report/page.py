@@ -1,4 +1,4 @@
-"""The comparison page: one HTML file that needs nothing else, with pictures, tables and provenance."""
+"""The results page: one self-contained HTML file with charts, tables and provenance."""
 
 from __future__ import annotations
 
@@ -21,14 +21,21 @@ if TYPE_CHECKING:
 
 
 def render(summary: Summary, asv_page: str | None, walkthrough_page: str | None = None) -> str:
-    """Return the page of a run as HTML.
+    """Render the page of a run.
 
     Parameters
     ----------
+    summary : Summary
+        The summary of the run.
     asv_page : str or None
-        Relative address of asv's pages, if they were built.
+        Relative URL of asv's pages, if they were built.
     walkthrough_page : str or None
-        Relative address of the walkthrough, if there is one.
+        Relative URL of the walkthrough, if there is one.
+
+    Returns
+    -------
+    html : str
+        The page, with the charts as inline SVG.
     """
     environment = Environment(
         loader=PackageLoader("nnkernels.report"),
@@ -107,7 +114,7 @@ def _ours(contenders: list[ContenderSummary]) -> list[bool]:
 def _svg(figure: Figure) -> str:
     import matplotlib
 
-    # Text stays text: it scales, it can be searched, and the file is small.
+    # Text is stored as text, not as outlines. So it can be searched, and the file is small.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "nnkernels", "font.family": "sans-serif"}):
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})

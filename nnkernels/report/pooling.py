@@ -1,4 +1,4 @@
-"""Which runs may be pooled into one headline: the rules, and the dates that are told with it."""
+"""The rules by which several runs may be pooled into one headline."""
 
 from __future__ import annotations
 
@@ -17,13 +17,18 @@ LEAST_APART = timedelta(hours=1)
 def require_poolable(records: Sequence[RunRecord]) -> None:
     """Check that runs may be pooled.
 
-    There are at least :data:`LEAST_RUNS`, all of one machine, machine code, data set and set of packages, and each
-    started at least :data:`LEAST_APART` after the one before it.
+    There must be at least :data:`LEAST_RUNS` of them, and each must have started at least :data:`LEAST_APART` after the
+    one before it. Machine, machine code, data set and package versions must be the same.
+
+    Parameters
+    ----------
+    records : sequence of RunRecord
+        The runs, in any order.
 
     Raises
     ------
     ResultsError
-        Which names the runs that do not fit.
+        If a rule is violated. The message names the runs.
     """
     if len(records) < LEAST_RUNS:
         raise ResultsError(
@@ -48,7 +53,18 @@ def require_poolable(records: Sequence[RunRecord]) -> None:
 
 
 def told(records: Sequence[RunRecord]) -> str:
-    """Return what has to be said of intervals: over what they are, and what they do not hold."""
+    """Describe the intervals of a run: what they are computed over, and which variation they include.
+
+    Parameters
+    ----------
+    records : sequence of RunRecord
+        One run, or several pooled ones, oldest first.
+
+    Returns
+    -------
+    text : str
+        A few sentences.
+    """
     if len(records) == 1:
         return (
             "One run: in brackets, 95 % intervals over its processes (errors: over seeds). Hours differ by more than "
@@ -63,7 +79,18 @@ def told(records: Sequence[RunRecord]) -> str:
 
 
 def started(record: RunRecord) -> datetime:
-    """Return when a run started."""
+    """Return the time at which a run started.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+
+    Returns
+    -------
+    time : datetime
+        In UTC.
+    """
     return datetime.fromisoformat(record.recorded_at)
 
 

@@ -1,4 +1,4 @@
-"""What a contender spends before its first epoch, and after how many epochs it has made up for it."""
+"""Preparation times of the contenders, and the number of epochs after which they pay off."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ NEVER, UNDECIDED = math.inf, math.nan
 
 @dataclass(frozen=True)
 class Preparation:
-    """Seconds from uint8 images in memory to a contender that can train.
+    """Time from uint8 images in memory to a contender that can train.
 
     Attributes
     ----------
     estimate : Estimate
+        Seconds.
     threads : str
-        The setting at which it was measured.
+        The thread setting at which it was measured, ``1`` or ``all``.
     """
 
     estimate: Estimate
@@ -31,13 +32,20 @@ class Preparation:
 
 
 class Preparations:
-    """The preparations of a run.
+    """The preparation times of a run.
+
+    Parameters
+    ----------
+    ratios : PairedRatios
+        The interleaved runs.
+    rows : list of dict
+        The tidy rows of what asv measured in processes of its own.
 
     Attributes
     ----------
     in_turns : bool
-        Whether they were timed in the interleaved runs. If those have none, they are those of the benchmark
-        ``training.Preparation``, which measures each in a process of its own and on one thread.
+        Whether the interleaved runs timed preparations. Otherwise they come from the benchmark
+        ``training.Preparation``, which measures each one in a process of its own and on one thread.
     """
 
     def __init__(self, ratios: PairedRatios, rows: list[dict[str, Any]]) -> None:
@@ -47,11 +55,25 @@ class Preparations:
 
     @property
     def known(self) -> bool:
-        """Whether the run has any."""
+        """Whether the run has any preparation times."""
         return self.in_turns or bool(self._rows)
 
     def of(self, name: str, threads: str) -> Preparation | None:
-        """Return the preparation of a contender at a thread setting, or at the only one that was measured."""
+        """Return the preparation time of a contender.
+
+        Parameters
+        ----------
+        name : str
+            The name of the contender.
+        threads : str
+            The thread setting, ``1`` or ``all``. If the times are from ``training.Preparation``, another setting is
+            returned where this one was not measured.
+
+        Returns
+        -------
+        preparation : Preparation or None
+            None if it was not measured.
+        """
         if self.in_turns:
             seconds = self._ratios.seconds(PREPARATION, name, threads)
             return Preparation(seconds, threads) if seconds else None
@@ -60,25 +82,27 @@ class Preparations:
         return Preparation(estimate(found[0]), found[0]["threads"]) if found else None
 
     def break_even(self, name: str, threads: str, epoch_seconds: float, to_numpy: Estimate) -> float | None:
-        """Return after how many epochs a contender has overtaken NumPy, the preparation of both included.
+        """Return the number of epochs after which a contender has overtaken NumPy, including the preparation of both.
 
-        With preparations P and epochs E of the contender and P' of NumPy, and r times as fast as NumPy, it is the n
-        with ``P + n E = P' + n r E``: ``n = (P - P') / (E (r - 1))``.
+        Let P be the contender's preparation, E its epoch, P' NumPy's preparation, and r how many times as fast as NumPy
+        the contender trains. Then n epochs break even if ``P + n E = P' + n r E``, so ``n = (P - P') / (E (r - 1))``.
 
         Parameters
         ----------
+        name : str
+            The name of the contender.
         threads : str
-            The contender's setting; NumPy is at its faster one.
+            The thread setting of the contender. NumPy's is its faster one.
         epoch_seconds : float
-            E.
+            E, in seconds.
         to_numpy : Estimate
             The paired ratio r.
 
         Returns
         -------
-        float or None
-            0 if it is ahead from the start, :data:`NEVER` if its epochs are not faster than NumPy's, and
-            :data:`UNDECIDED` if the interval of r holds 1. None for NumPy itself, and where a preparation was not
+        epochs : float or None
+            0 if the contender is ahead from the start, :data:`NEVER` if its epochs are not faster than NumPy's, and
+            :data:`UNDECIDED` if the interval of r contains 1. None for NumPy itself, and if a preparation was not
             measured.
         """
         faster = self._ratios.faster_setting(EPOCH, BASELINE)

@@ -1,4 +1,4 @@
-"""The folder of pages: ours, and asv's beside it, each linking to the other."""
+"""Building of ``results/html/``: our page and asv's pages, with links between them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ BACK_LINK = '<a class="navbar-brand" href="../index.html">nnkernels: the compari
 
 @dataclass(frozen=True)
 class Published:
-    """Where the pages are.
+    """The result of :func:`publish`.
 
     Attributes
     ----------
     page : Path
         Our page.
     notes : tuple of str
-        What is missing of asv's pages or the walkthrough, and why.
+        What is missing from asv's pages or the walkthrough, and why.
     """
 
     page: Path
@@ -39,7 +39,20 @@ class Published:
 
 
 def publish_page(root: Path, summary: Summary) -> Path:
-    """Write our page of a run into ``results/html/``, with links to the other pages that are there; return its path."""
+    """Write our page of a run to ``results/html/``, with links to the other pages that exist.
+
+    Parameters
+    ----------
+    root : Path
+        The root of the checkout.
+    summary : Summary
+        The summary of the run.
+
+    Returns
+    -------
+    path : Path
+        The page.
+    """
     html = root / "results" / "html"
     linked = [name if (html / name).is_file() else None for name in ("asv/index.html", "walkthrough.html")]
     write_text(html / "index.html", render(summary, *linked))
@@ -47,10 +60,21 @@ def publish_page(root: Path, summary: Summary) -> Path:
 
 
 def publish(root: Path, summary: Summary) -> Published:
-    """Build ``results/html/`` from the results beside it.
+    """Build ``results/html/`` from the recorded results.
 
-    asv's pages show the recorded history; they need the internet when they are looked at, because asv loads its
-    scripts from there. Ours needs nothing.
+    asv's pages show the recorded history. They load asv's scripts from the internet; our page is self-contained.
+
+    Parameters
+    ----------
+    root : Path
+        The root of the checkout.
+    summary : Summary
+        The summary of the run that our page shows.
+
+    Returns
+    -------
+    published : Published
+        Our page, and what is missing. Pages of asv or of the walkthrough that cannot be built are not an error.
     """
     html = root / "results" / "html"
     history = root / "results" / "asv"
@@ -66,7 +90,7 @@ def publish(root: Path, summary: Summary) -> Published:
 
 
 def _publish_walkthrough(notebook: Path, page: Path) -> str | None:
-    """Build the walkthrough's page; return None if it was, else why not (empty where there is no walkthrough)."""
+    """Build the walkthrough's page; return None on success, otherwise the reason (empty if there is no walkthrough)."""
     page.unlink(missing_ok=True)
     if not notebook.exists():
         return ""
@@ -78,7 +102,7 @@ def _publish_walkthrough(notebook: Path, page: Path) -> str | None:
 
 
 def _gone(root: Path, history: Path) -> list[str]:
-    # asv leaves out results of commits that it cannot find, and says nothing.
+    # asv silently leaves out the results of commits that it cannot find.
     files = [path for path in history.glob("*/*.json") if path.name != "machine.json"]
     commits = {str(json.loads(path.read_text("utf-8"))["commit_hash"]) for path in files}
     gone = sorted(commit[:8] for commit in missing_commits(root, commits))
@@ -91,7 +115,7 @@ def _gone(root: Path, history: Path) -> list[str]:
 
 
 def _publish_asv(root: Path, history: Path, html: Path) -> str:
-    """Build asv's pages of the recorded history; return why they could not be built, or an empty text."""
+    """Build asv's pages of the recorded history, and return the reason if that fails, otherwise an empty string."""
     html.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="nnkernels-publish-") as folder:
         config = _history_config(root, history, html, Path(folder))
@@ -110,7 +134,7 @@ def _publish_asv(root: Path, history: Path, html: Path) -> str:
 
 
 def _history_config(root: Path, history: Path, html: Path, folder: Path) -> Path:
-    """Write the checkout's configuration of asv into ``folder``, changed to read the history and write to ``html``."""
+    """Write a copy of asv's configuration that reads ``history`` and writes ``html``, and return its path."""
     from asv.config import Config
 
     by_hand = Config.load(str(root / CONFIG_NAME))

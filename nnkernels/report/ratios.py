@@ -1,4 +1,4 @@
-"""Paired ratios of a run: which thread setting of a contender is its faster, and how many times as fast who is."""
+"""Paired ratios of a run: how many times as fast one contender is as another, and each one's faster thread setting."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nnkernels.measure.timing.threads import SETTINGS
 from nnkernels.statistics import Estimate, Floats, of_processes, student
 
 BASELINE = "numpy"
-YARDSTICK = (BASELINE, "1")  # in every process, so that settings and forms measured in different ones can be ranked
+YARDSTICK = (BASELINE, "1")  # timed in every process, so that settings and forms of different processes can be ranked
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,11 @@ class PairedRatio:
     Attributes
     ----------
     estimate : Estimate
+        The ratio; above 1, the contender is faster than the other one.
     threads : str
-        The thread setting of the other.
+        The thread setting of the other contender, ``1`` or ``all``.
     is_faster : bool
-        Whether that is the other's faster setting. It is not where only the other setting shared a process.
+        Whether this is the other contender's faster setting. If only its slower setting shared a process, it is not.
     """
 
     estimate: Estimate
@@ -36,21 +37,21 @@ class PairedRatio:
 
 
 class PairedRatios:
-    """The paired ratios of the interleaved runs of one or several runs; each is computed once.
+    """The paired ratios of one or several runs, computed from their interleaved runs. Each ratio is computed once.
 
-    The intervals of one run are over its processes. Those of several are over the runs' means, each of which is the
-    mean over the run's processes: they hold what differs from hour to hour.
+    The intervals of a single run are over its processes. Those of several runs are over the runs' means, so that they
+    include the variation from hour to hour. The mean of a run is over its processes.
 
     Parameters
     ----------
     *runs : list of InterleavedRun
-        Of each run, one a process. They may hold different scenarios and different contenders: a ratio is taken from
-        the processes that hold both contenders, and there is none where no process does.
+        One list per run, with one entry per process. Processes may hold different scenarios and contenders. A ratio is
+        computed from the processes that hold both contenders; if there are none, there is no ratio.
 
     Attributes
     ----------
     interleaved : list of InterleavedRun
-        Of all runs.
+        The processes of all runs.
     """
 
     def __init__(self, *runs: list[InterleavedRun]) -> None:
@@ -59,31 +60,99 @@ class PairedRatios:
         self._ratios: dict[tuple[str, str, str], Estimate | None] = {}
 
     def scenarios(self) -> list[str]:
-        """Return the names of the scenarios that were measured, in the order in which they were."""
+        """Return the names of the measured scenarios.
+
+        Returns
+        -------
+        names : list of str
+            In the order in which they were measured.
+        """
         return list(dict.fromkeys(scenario for measured in self.interleaved for scenario in measured.seconds))
 
     def labels(self, scenario: str) -> list[tuple[str, str]]:
-        """Return who was timed at a scenario: contenders with their thread settings."""
+        """Return which contenders were timed at a scenario, and at which thread settings.
+
+        Parameters
+        ----------
+        scenario : str
+            The name of a scenario.
+
+        Returns
+        -------
+        labels : list of (str, str)
+            Name and thread setting (``1`` or ``all``) of each.
+        """
         processes = [process.get(scenario, {}) for run in self._runs for process in run]
         return [_parts(label) for label in dict.fromkeys(label for seconds in processes for label in seconds)]
 
     def contenders(self, scenario: str) -> list[str]:
-        """Return the names of the contenders that were timed at a scenario."""
+        """Return the names of the contenders that were timed at a scenario.
+
+        Parameters
+        ----------
+        scenario : str
+            The name of a scenario.
+
+        Returns
+        -------
+        names : list of str
+            Each name once.
+        """
         return list(dict.fromkeys(name for name, _threads in self.labels(scenario)))
 
     def seconds(self, scenario: str, name: str, threads: str) -> Estimate | None:
-        """Return the seconds of a contender at a setting, or None if it was not timed there."""
+        """Return the time of a contender.
+
+        Parameters
+        ----------
+        scenario : str
+            The name of a scenario.
+        name : str
+            The name of a contender.
+        threads : str
+            The thread setting, ``1`` or ``all``.
+
+        Returns
+        -------
+        seconds : Estimate or None
+            In the unit of the scenario. None if the contender was not timed at this setting.
+        """
         return _estimate(self.log_seconds(scenario, name, threads))
 
     def log_seconds(self, scenario: str, name: str, threads: str) -> list[Floats]:
-        """Return the logarithms of the seconds of a contender at a setting: for each run, one a process."""
+        """Return the logarithms of the times of a contender.
+
+        Parameters
+        ----------
+        scenario : str
+            The name of a scenario.
+        name : str
+            The name of a contender.
+        threads : str
+            The thread setting, ``1`` or ``all``.
+
+        Returns
+        -------
+        logs : list of ndarray of float64, shape (processes,)
+            One array per run, with one natural logarithm per process that timed the contender.
+        """
         label = f"{name}@{threads}"
         return self._of_runs(scenario, {label}, lambda seconds: np.log(np.asarray(seconds[label], np.float64)))
 
     def at(self, scenario: str, ours: tuple[str, str], theirs: tuple[str, str]) -> Estimate | None:
-        """Return how many times as fast the first is as the second, each a contender with its thread setting.
+        """Return how many times as fast one contender is as another, each at a given thread setting.
 
-        None if the two were never in one process.
+        Parameters
+        ----------
+        scenario : str
+            The name of a scenario.
+        ours, theirs : tuple of (str, str)
+            Name and thread setting of the two contenders.
+
+        Returns
+        -------
+        ratio : Estimate or None
+            The time of ``theirs`` over that of ``ours``. None if the two were never timed in the same process.
         """
         label, other = "@".join(ours), "@".join(theirs)
         key = (scenario, label, other)
@@ -93,11 +162,23 @@ class PairedRatios:
         return self._ratios[key]
 
     def faster_setting(self, scenario: str, name: str) -> str | None:
-        """Return the thread setting at which a contender is faster; None if it was not timed at all.
+        """Return the thread setting at which a contender is faster.
 
-        That is the setting with the greater paired ratio to NumPy on one thread. The two settings of a framework are
-        never in one process, and seconds of different processes differ by more than the settings do. Without NumPy,
-        the smaller median of seconds decides.
+        It is the setting with the greater paired ratio to NumPy on one thread. The two settings of a framework never
+        share a process, and times of different processes may differ by more than the settings do. If a setting has no
+        such ratio, the smaller time decides.
+
+        Parameters
+        ----------
+        scenario : str
+            The name of a scenario.
+        name : str
+            The name of a contender.
+
+        Returns
+        -------
+        threads : str or None
+            ``1`` or ``all``; None if the contender was not timed.
         """
         settings = [setting for setting in SETTINGS if (name, setting) in self.labels(scenario)]
         ratios = {setting: self.at(scenario, (name, setting), YARDSTICK) for setting in settings}
@@ -108,10 +189,25 @@ class PairedRatios:
         return max(found, key=lambda setting: found[setting], default=None)
 
     def against(self, scenario: str, ours: tuple[str, str], other: str) -> PairedRatio | None:
-        """Return how many times as fast a contender at its setting is as another at the other's faster setting.
+        """Return how many times as fast a contender is as another at the other's faster thread setting.
 
-        Where that setting shared no process with ours, the other's other setting stands in, and the answer says so.
-        None if no setting did, and for a contender against itself at a setting that shared no process.
+        If that setting never shared a process with the contender, the other's slower setting is used instead, and the
+        result says so.
+
+        Parameters
+        ----------
+        scenario : str
+            The name of a scenario.
+        ours : tuple of (str, str)
+            Name and thread setting of the contender.
+        other : str
+            The name of the other contender.
+
+        Returns
+        -------
+        ratio : PairedRatio or None
+            None if no setting of the other shared a process with the contender. A contender is compared with itself
+            only at its faster setting.
         """
         faster = self.faster_setting(scenario, other)
         settings = SETTINGS if ours[0] != other else (faster,)
@@ -124,7 +220,7 @@ class PairedRatios:
     def _of_runs(
         self, scenario: str, labels: set[str], values: Callable[[SecondsByRound], npt.NDArray[np.float64]]
     ) -> list[Floats]:
-        """Return, for each run, a value of each process that holds these labels."""
+        """Return, for each run, one value per process that holds all of these labels."""
         return [
             of_processes(values(process[scenario]) for process in run if labels <= process.get(scenario, {}).keys())
             for run in self._runs
@@ -132,7 +228,7 @@ class PairedRatios:
 
 
 def _undisturbed(measured: InterleavedRun) -> dict[str, SecondsByRound]:
-    """Return what a process measured undisturbed, without those of whom nothing is left."""
+    """Return the undisturbed measurements of a process, without the labels that have none left."""
     scenarios = {scenario: measured.undisturbed(scenario) for scenario in measured.seconds}
     return {
         scenario: {label: values for label, values in seconds.items() if np.isfinite(values).any()}
@@ -141,7 +237,7 @@ def _undisturbed(measured: InterleavedRun) -> dict[str, SecondsByRound]:
 
 
 def _estimate(of_runs: list[Floats]) -> Estimate | None:
-    """Return the mean over the processes of one run, or over the means of several."""
+    """Return the mean over the processes of one run, or over the means of several runs."""
     means = [of_run.mean() for of_run in of_runs if len(of_run)]
     if not means:
         return None

@@ -15,7 +15,18 @@ BLOCK = Block("published run", "nnkernels publish --pin RUN")
 
 
 def section(summary: Summary) -> str:
-    """Return the section of the run: the headline, the tables with their notes, and where the numbers come from."""
+    """Return the section of a run: the headline, the tables with their notes, and the source of the numbers.
+
+    Parameters
+    ----------
+    summary : Summary
+        The summary of the run.
+
+    Returns
+    -------
+    section : str
+        Markdown, with the markers of the block.
+    """
     record, provenance = summary.run.record, summary.run.record.provenance
     runs = ", ".join(_run(run.record) for run in summary.run.each)
     packages = ", ".join(f"{name} {version}" for name, version in provenance["packages"].items())
@@ -39,5 +50,18 @@ def _notes(notes: list[str]) -> str:
 
 
 def update(readme: Path, summary: Summary) -> None:
-    """Write the section of a run into the README."""
+    """Write the section of a run into the README.
+
+    Parameters
+    ----------
+    readme : Path
+        The README.
+    summary : Summary
+        The summary of the run.
+
+    Raises
+    ------
+    ResultsError
+        If the README has no markers for the section.
+    """
     BLOCK.update(readme, section(summary))

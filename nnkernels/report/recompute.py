@@ -1,4 +1,4 @@
-"""The published figures, derived again from the raw samples, beside what the README and the page of the method say."""
+"""Comparison of the published figures with the same figures recomputed from the raw samples."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ ABSENT = "absent"
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of a generated part of a page.
+    """A figure in a generated part of a page.
 
     Attributes
     ----------
     what : str
-        Where it stands: a table's row and column, or a sentence and which of its numbers.
+        Its position: row and column of a table, or a sentence and the index of the number in it.
     published, recomputed : str
+        Its text on the page and as the records give it now.
     """
 
     what: str
@@ -33,18 +34,24 @@ class Figure:
 
     @property
     def agrees(self) -> bool:
-        """Whether the two are the same text."""
+        """Whether both texts are the same."""
         return self.published == self.recomputed
 
 
 def recompute(readme_text: str, summary: Summary) -> list[Figure]:
-    """Return every figure of the published section, as it is published and as the runs give it now.
+    """Return every figure of the README's published section, as published and as recomputed.
 
     Parameters
     ----------
     readme_text : str
+        The content of the README.
     summary : Summary
-        Of the published runs, made from their raw samples.
+        The summary of the published runs, computed from their raw samples.
+
+    Returns
+    -------
+    figures : list of Figure
+        In the order of the section.
 
     Raises
     ------
@@ -56,15 +63,21 @@ def recompute(readme_text: str, summary: Summary) -> list[Figure]:
 
 
 def recompute_page(page_text: str, where: str, generated: Sequence[tuple[Block, str]]) -> list[Figure]:
-    """Return every figure of the generated parts of a page, as it is published and as the records give it now.
+    """Return every figure of the generated parts of a page, as published and as recomputed.
 
     Parameters
     ----------
     page_text : str
+        The content of the page.
     where : str
-        What messages call the page.
+        The name of the page, for error messages.
     generated : sequence of (Block, str)
-        Each part as the records give it.
+        Each part with its text as the records give it now.
+
+    Returns
+    -------
+    figures : list of Figure
+        In the order of the parts.
 
     Raises
     ------
@@ -85,7 +98,7 @@ def _compare(section: str, again: str) -> list[Figure]:
 
 
 def _named(section: str) -> dict[str, str]:
-    """Return the figures of a section; of those with the same name, all but the first are numbered."""
+    """Return the figures of a section by name. If several have the same name, all but the first are numbered."""
     figures: dict[str, str] = {}
     seen: Counter[str] = Counter()
     for name, text in _figures(section):
@@ -95,7 +108,18 @@ def _named(section: str) -> dict[str, str]:
 
 
 def columns(figures: list[Figure]) -> list[Column]:
-    """Return the table of figures, a row a figure."""
+    """Return the columns of the table that compares the figures.
+
+    Parameters
+    ----------
+    figures : list of Figure
+        The figures.
+
+    Returns
+    -------
+    columns : list of Column
+        One row per figure.
+    """
     return [
         Column("figure", [figure.what for figure in figures], identity=True),
         Column("published", [figure.published for figure in figures], right=True),
@@ -105,12 +129,12 @@ def columns(figures: list[Figure]) -> list[Column]:
 
 
 def _figures(section: str) -> Iterator[tuple[str, str]]:
-    """Return the name and the text of each figure of a section."""
+    """Yield the name and the text of each figure of a section."""
     texts = 0
     for block in section.split("\n\n"):
         if block.startswith("|"):
             headings, _rule, *rows = (_cells(line) for line in block.splitlines())
-            # A row is named by its first cell, or by two where the first is not enough.
+            # A row is named by its first cell, or by its first two if the first is not unique.
             names = 1 if len({row[0] for row in rows}) == len(rows) else 2
             for row in rows:
                 for heading, cell in zip(headings[names:], row[names:], strict=False):
@@ -127,7 +151,7 @@ def _figures(section: str) -> Iterator[tuple[str, str]]:
 
 
 def _digest(text: str) -> str:
-    """Return a short text that differs where the words differ, for a column of a table."""
+    """Return a short text that changes whenever the words change, for a cell of the table."""
     import hashlib
 
     return f"{len(text.split())} words, {hashlib.sha256(text.encode()).hexdigest()[:8]}"

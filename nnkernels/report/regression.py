@@ -1,4 +1,4 @@
-"""A check as people read it: a table on the terminal, or Markdown for a pull request."""
+"""Presentation of a regression check: tables on the terminal, or Markdown for a pull request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,17 @@ INTERVALS = f"in brackets: {CONFIDENCE:.0%} intervals"
 
 
 def show_check(console: Console, record: CheckRecord, outcome: Outcome) -> None:
-    """Print the tables of a check, and what follows from them."""
+    """Print the tables and the conclusion of a check.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    record : CheckRecord
+        The check with its samples.
+    outcome : Outcome
+        The outcome that follows from the samples.
+    """
     show(console, _title(record), _columns(outcome), [] if outcome.budget else _notes(record, outcome))
     if outcome.budget:
         show(console, "Budget", _budget_columns(outcome.budget), _notes(record, outcome))
@@ -28,7 +38,20 @@ def show_check(console: Console, record: CheckRecord, outcome: Outcome) -> None:
 
 
 def check_markdown(record: CheckRecord, outcome: Outcome) -> str:
-    """Return a check as Markdown."""
+    """Format a check as Markdown.
+
+    Parameters
+    ----------
+    record : CheckRecord
+        The check with its samples.
+    outcome : Outcome
+        The outcome that follows from the samples.
+
+    Returns
+    -------
+    text : str
+        The conclusion, the tables and the notes.
+    """
     parts = [f"**{conclusion(outcome)}**", _title(record) + ".", markdown(_columns(outcome))]
     if outcome.budget:
         parts.append(markdown(_budget_columns(outcome.budget)))
@@ -37,7 +60,18 @@ def check_markdown(record: CheckRecord, outcome: Outcome) -> str:
 
 
 def conclusion(outcome: Outcome) -> str:
-    """Say what a check found, in a sentence: what is worse, or what could not be measured and why."""
+    """Describe the outcome of a check in a sentence.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        The outcome.
+
+    Returns
+    -------
+    text : str
+        What is slower or over budget, or what could not be measured and why.
+    """
     slower = [f"{one.comparison.name} ({_ratio(one)} x the time)" for one in outcome.found if one.slower]
     exceeded = [f"{_limit(one)} ({_interval(one)})" for one in outcome.budget if one.exceeded]
     if outcome.status == WORSE:

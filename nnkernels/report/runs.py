@@ -1,4 +1,4 @@
-"""The runs of a results folder: finding, loading and pinning them."""
+"""Finding, loading and pinning of the runs in a results folder."""
 
 from __future__ import annotations
 
@@ -21,14 +21,19 @@ PIN_VERSION, READ_VERSIONS = 2, (1, 2)
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it was recorded, or several whose numbers are pooled.
+    """A recorded run, or several whose numbers are pooled.
 
     Attributes
     ----------
-    record, interleaved, asv_results
-        Its description, its interleaved runs, and asv's results; of pooled runs, the newest one's.
+    record : RunRecord
+        The description of the run. Of pooled runs, it is that of the newest one, as are the next two.
+    interleaved : list of InterleavedRun
+        Its interleaved runs, one per process.
+    asv_results : dict
+        The results of asv.
     pooled_with : tuple of Run
-        The older runs that are pooled with it, oldest first; :func:`~nnkernels.report.pooling.pool` has the rules.
+        The older runs that are pooled with it, oldest first. :func:`~nnkernels.report.pooling.require_poolable` has the
+        rules.
     """
 
     record: RunRecord
@@ -38,29 +43,66 @@ class Run:
 
     @property
     def each(self) -> tuple[Run, ...]:
-        """The run, or the pooled ones, oldest first."""
+        """The run itself, or all pooled runs, oldest first."""
         return (*self.pooled_with, self)
 
 
 def load_run(folder: Path) -> Run:
-    """Load the run of a folder; raises ResultsError if it is damaged or incomplete."""
-    return Run(*read_run(folder))
+    """Load the run in a folder.
 
+    Parameters
+    ----------
+    folder : Path
+        The folder of the run.
 
-def run_folders(results: Path) -> list[Path]:
-    """Return the folders of all complete runs, oldest first."""
-    return sorted(folder.parent for folder in (results / "runs").glob("*/run.json"))
-
-
-def find_run(results: Path, name: str = NEWEST) -> Run:
-    """Load a run: the newest, the published one, or the one whose id begins with ``name``.
-
-    Where several runs are published, it is those, pooled.
+    Returns
+    -------
+    run : Run
+        A single run.
 
     Raises
     ------
     ResultsError
-        If there is no such run, or several.
+        If the run is damaged or incomplete.
+    """
+    return Run(*read_run(folder))
+
+
+def run_folders(results: Path) -> list[Path]:
+    """Return the folders of all complete runs.
+
+    Parameters
+    ----------
+    results : Path
+        The results folder.
+
+    Returns
+    -------
+    folders : list of Path
+        Oldest first.
+    """
+    return sorted(folder.parent for folder in (results / "runs").glob("*/run.json"))
+
+
+def find_run(results: Path, name: str = NEWEST) -> Run:
+    """Load the newest run, the published one, or the one whose id begins with ``name``.
+
+    Parameters
+    ----------
+    results : Path
+        The results folder.
+    name : str, default: "newest"
+        ``newest``, ``published``, or the beginning of a run's id.
+
+    Returns
+    -------
+    run : Run
+        If several runs are published, they are pooled.
+
+    Raises
+    ------
+    ResultsError
+        If there is no such run or several, or if it is damaged.
     """
     if name == PUBLISHED:
         return pooled(results, published_ids(results))
@@ -77,18 +119,24 @@ def find_run(results: Path, name: str = NEWEST) -> Run:
 
 
 def pooled(results: Path, names: Sequence[str]) -> Run:
-    """Load the run of a name, or the runs of several, pooled.
+    """Load one run, or several runs and pool them.
 
     Parameters
     ----------
     results : Path
+        The results folder.
     names : sequence of str
-        Heads of the runs' ids, or ``newest``; at least one.
+        At least one name, as for :func:`find_run`.
+
+    Returns
+    -------
+    run : Run
+        The run, or the newest one with the others in ``pooled_with``.
 
     Raises
     ------
     ResultsError
-        If a name is of no run, or the runs may not be pooled.
+        If there is no such run, or if the runs may not be pooled.
     """
     found = [run for name in names for run in find_run(results, name).each]
     if len(found) == 1:
@@ -101,10 +149,20 @@ def pooled(results: Path, names: Sequence[str]) -> Run:
 def published_ids(results: Path) -> list[str]:
     """Return the ids of the published runs.
 
+    Parameters
+    ----------
+    results : Path
+        The results folder.
+
+    Returns
+    -------
+    ids : list of str
+        At least one.
+
     Raises
     ------
     ResultsError
-        If none is pinned, or ``published.json`` is damaged.
+        If no run is pinned, or if ``published.json`` is damaged.
     """
     path = results / "published.json"
     try:
@@ -123,6 +181,14 @@ def published_ids(results: Path) -> list[str]:
 
 
 def pin(results: Path, run: Run) -> None:
-    """Make a run, or pooled ones, the published ones."""
+    """Make a run, or pooled ones, the published ones.
+
+    Parameters
+    ----------
+    results : Path
+        The results folder. Its ``published.json`` is written.
+    run : Run
+        The run.
+    """
     ids = [one.record.run_id for one in run.each]
     write_json(results / "published.json", {"version": PIN_VERSION, "runs": ids})

@@ -1,4 +1,4 @@
-"""The figures of the self-tests: on the terminal, and as the generated part of ``bench/README.md``."""
+"""Presentation of the self-tests: on the terminal, and as the generated part of ``bench/README.md``."""
 
 from __future__ import annotations
 
@@ -19,13 +19,32 @@ BLOCK = Block("self-test", "nnkernels selftest --page")
 
 
 def show_selftest(console: Console, records: Sequence[CheckRecord]) -> None:
-    """Print the figures of a machine's self-test."""
+    """Print the figures of the self-test of one machine.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    records : sequence of CheckRecord
+        The checks of the machine.
+    """
     machine = records[0].machine if records else "this machine"
     show(console, f"The check on {machine}", _figure_columns(figures_of(records)), _figure_notes(records))
 
 
 def selftest_markdown(records: Sequence[CheckRecord]) -> str:
-    """Return the figures of the self-tests, a table a machine, for a page that states the method."""
+    """Format the figures of the self-tests as Markdown, one table per machine.
+
+    Parameters
+    ----------
+    records : sequence of CheckRecord
+        The checks of all machines.
+
+    Returns
+    -------
+    text : str
+        Empty if there are no checks.
+    """
     parts = []
     for machine in sorted({record.machine for record in records}):
         of_machine = [record for record in records if record.machine == machine]
@@ -35,7 +54,18 @@ def selftest_markdown(records: Sequence[CheckRecord]) -> str:
 
 
 def block(records: Sequence[CheckRecord]) -> str:
-    """Return the generated part of ``bench/README.md``, with its marks."""
+    """Return the generated part of ``bench/README.md``.
+
+    Parameters
+    ----------
+    records : sequence of CheckRecord
+        The checks of all machines.
+
+    Returns
+    -------
+    block : str
+        Markdown, with the markers.
+    """
     return BLOCK.around(selftest_markdown(records) or NOT_RECORDED)
 
 

@@ -1,8 +1,8 @@
-"""How much of what the machine allows each contender reaches, with an interval that holds the noise of both.
+"""Shares of limits: the fraction of the speed that the machine allows which each contender reaches.
 
-A limit and a contender's time come from different processes, so they are no pairs. The interval of one run is Welch's,
-on logarithms: it holds what varies between the processes of the limit and between those of the contender. Of pooled
-runs, each run gives one share, and the interval is Student's over the runs.
+A limit and a contender's time come from different processes, so they are not paired. For a single run, the interval is
+Welch's on logarithms. It includes the variation between the processes of the limit and between those of the contender.
+Pooled runs give one share each, and the interval is Student's over the runs.
 """
 
 from __future__ import annotations
@@ -18,19 +18,24 @@ from nnkernels.statistics import Estimate, Floats, student, welch
 
 SHARES = "shares of limits"
 UNIT = "share_of_limit"
-# By scenario, the benchmark that has the seconds that it takes at least.
+# For each scenario, the benchmark that measures a lower bound of its time.
 LIMITS = {EPOCH: "limits.Bound.track_epoch", TEN_THOUSAND: "limits.Bound.track_inference"}
 
 
 def shares_of_limits(run: Run, ratios: PairedRatios) -> Iterator[dict[str, Any]]:
-    """Return a row for each bound, contender and thread setting: the bound's seconds over the contender's.
+    """Return the tidy rows of the shares: the time of a bound over that of a contender.
 
     Parameters
     ----------
     run : Run
-        Without rows where it did not measure what the machine allows.
+        The run. If it did not measure the limits, there are no rows.
     ratios : PairedRatios
-        Those of the run.
+        The paired ratios of the run.
+
+    Yields
+    ------
+    row : dict of str to str, float or int
+        One for each bound, contender and thread setting.
     """
     for work, benchmark in LIMITS.items():
         limits: dict[tuple[str, str], dict[int, Floats]] = {}
@@ -56,7 +61,7 @@ def shares_of_limits(run: Run, ratios: PairedRatios) -> Iterator[dict[str, Any]]
 
 
 def _share(pairs: list[tuple[Floats, Floats]], pooled: bool) -> Estimate:
-    """Return the share from the logarithms of the limit's and the contender's seconds, a pair of samples a run."""
+    """Return the share, given the logarithms of the times of the limit and of the contender for each run."""
     if not pooled:
         return welch(*pairs[0]).exp()
     return student([limit.mean() - time.mean() for limit, time in pairs]).exp()

@@ -1,4 +1,4 @@
-"""Two runs side by side: what differs between them, then the facts by which they differ, most significant first."""
+"""Comparison of two runs: the differences in their conditions, then in their results, the most significant first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,18 @@ from nnkernels.report.verdicts import AGAINST, Fact, facts
 
 
 def differences(run: Run, other: Run) -> list[tuple[str, str, str]]:
-    """Return everything by which two runs differ beside their numbers: (what, here, there)."""
+    """Return the differences in the conditions of two runs.
+
+    Parameters
+    ----------
+    run, other : Run
+        The runs.
+
+    Returns
+    -------
+    differences : list of (str, str, str)
+        What differs (for example ``commit`` or ``packages.numpy``), its value in ``run``, and its value in ``other``.
+    """
     here, there = _facts(run), _facts(other)
     names = [*here, *(name for name in there if name not in here)]
     pairs = [(name, here.get(name, "-"), there.get(name, "-")) for name in names]
@@ -24,13 +35,25 @@ def differences(run: Run, other: Run) -> list[tuple[str, str, str]]:
 
 
 def side_by_side(run: Run, other: Run) -> pd.DataFrame:
-    """Return the rows of both runs: one line where benchmark, parameters, threads and data set agree, else two."""
+    """Join the tidy rows of two runs.
+
+    Parameters
+    ----------
+    run, other : Run
+        The runs.
+
+    Returns
+    -------
+    rows : DataFrame
+        One row where benchmark, parameters, threads, data set and unit agree, otherwise two. The columns of ``other``
+        have the suffix :data:`~nnkernels.report.verdicts.AGAINST`.
+    """
     here, there = tidy(run), tidy(other)
     join = list(dict.fromkeys([*keys(here), *keys(there), "dataset", "unit"]))
-    for rows in (here, there):  # a benchmark of one run may have a parameter that none of the other has
+    for rows in (here, there):  # a benchmark of one run may have a parameter that the other run does not have
         rows[[name for name in join if name not in rows]] = ""
     joined = here.merge(there, on=join, how="outer", suffixes=("", AGAINST))
-    # The order of the runs, ratios first; an outer merge has its own.
+    # An outer merge sorts the rows, so restore the order of the runs, in which ratios come first.
     order = {key: place for place, key in enumerate(dict.fromkeys([*_tuples(here, join), *_tuples(there, join)]))}
     joined = joined.set_axis([order[key] for key in _tuples(joined, join)]).sort_index()
     return joined.reset_index(drop=True)[[*join, *(column for column in joined.columns if column not in join)]]
@@ -41,19 +64,31 @@ def _tuples(rows: pd.DataFrame, columns: list[str]) -> list[tuple[Any, ...]]:
 
 
 def show_differences(console: Console, run: Run, other: Run) -> None:
-    """Print what differs, a line a fact, or that nothing does."""
+    """Print the differences in the conditions of two runs, one per line.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    run, other : Run
+        The runs.
+    """
     console.print(f"[bold]what differs: {run.record.run_id} against {other.record.run_id}[/]", highlight=False)
     found = [f"{what}: {here} against {there}" for what, here, there in differences(run, other)]
     show_notes(console, found or ["nothing but the hour"])
 
 
 def show_side_by_side(console: Console, run: Run, other: Run, everything: bool = False) -> None:
-    """Print the facts by which two runs differ, a line a fact, the most significant first.
+    """Print the differences in the results of two runs, the most significant first.
 
     Parameters
     ----------
-    everything : bool
-        Whether those whose intervals overlap are shown too, and those of which nothing can be said.
+    console : rich.console.Console
+        Where to print.
+    run, other : Run
+        The runs.
+    everything : bool, default: False
+        Whether to show also the results whose intervals overlap and those that cannot be compared.
     """
     joined = side_by_side(run, other)
     found = facts(records(joined))
@@ -78,7 +113,7 @@ def show_side_by_side(console: Console, run: Run, other: Run, everything: bool =
 
 
 def _best_forms(joined: pd.DataFrame) -> list[str]:
-    """Say at which works the best form of Keras is another than in the other run."""
+    """Return a note for each scenario at which the best form of Keras differs between the runs."""
     told = []
     for work, rows in joined.groupby(WORK, sort=False):
         here, there = best_keras(rows["best_keras"]), best_keras(rows[f"best_keras{AGAINST}"])

@@ -1,4 +1,4 @@
-"""The answer of a run at a glance: a row a contender, each at the thread setting that the row shows."""
+"""The summary of a run: one row per contender, each at the contender's faster thread setting."""
 
 from __future__ import annotations
 
@@ -16,32 +16,37 @@ from nnkernels.report.tidy import estimate
 from nnkernels.statistics import Estimate
 
 TEST_ERROR = "accuracy.ErrorRate.track_test"
-# What the older runs measured: one image again and again, in place of 1,000 different ones in turn.
+# Older runs predicted the same image repeatedly, instead of 1,000 different ones in turn.
 OLD_ONE_IMAGE = "one image"
 
 
 @dataclass(frozen=True)
 class ContenderSummary:
-    """A contender at its faster thread setting. Everything in it was measured at that setting.
+    """A contender at its faster thread setting.
+
+    All values were measured at that setting, except where stated.
 
     Attributes
     ----------
+    name : str
+        The name of the contender.
     threads : str
-        The setting at which it trains faster, or predicts one image faster if it only predicts: ``1`` or ``all``.
+        The setting at which it trains faster, ``1`` or ``all``. If it only predicts, the setting at which it predicts
+        one image faster.
     epoch : Estimate or None
-        Seconds an epoch; None for one that only predicts.
+        Seconds per epoch; None if it only predicts.
     to_numpy, to_keras, to_best_keras : PairedRatio or None
-        How many times as fast it trains as NumPy, as ``keras-fit`` and as the best form of Keras, each at its faster
-        setting. None where no process held both.
+        How many times as fast it trains as NumPy, ``keras-fit`` and the best form of Keras, each at its own faster
+        setting. None if no process timed both.
     preparation : Preparation or None
-        Which says at what setting it was measured: the older runs have it on one thread only.
+        The preparation time, with its own thread setting: older runs measured it only on one thread.
     break_even : float or None
-        Epochs after which it has overtaken NumPy, preparations included; see
+        Number of epochs after which it has overtaken NumPy, including preparation; see
         :meth:`~nnkernels.report.preparation.Preparations.break_even`.
     one_image : Estimate or None
-        Seconds a call.
+        Seconds per prediction of one image.
     test_error : Estimate or None
-        Error rate, as a fraction. Trained on all threads; the number of threads changes it by rounding alone.
+        Error rate as a fraction, after training on all threads. The number of threads affects it only by rounding.
     """
 
     name: str
@@ -57,24 +62,28 @@ class ContenderSummary:
 
     @property
     def ratios(self) -> list[PairedRatio]:
-        """The ratios that it has."""
+        """The ratios that are not None."""
         return [ratio for ratio in (self.to_numpy, self.to_keras, self.to_best_keras) if ratio]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A run, or pooled ones, at a glance.
+    """The summary of a run, or of several pooled ones.
 
     Attributes
     ----------
+    run : Run
+        The run.
     ratios : PairedRatios
+        Its paired ratios.
     contenders : list of ContenderSummary
-        Those that train, fastest first, then those that only predict.
+        First those that train, the fastest first, then those that only predict.
     keras_forms : list of KerasForm
         The forms of Keras that were tried, the best first.
     preparations : Preparations
+        Its preparation times.
     one_image_scenario : str
-        Which work the column "one image" shows; empty if the run has none.
+        The scenario of the column "one image"; empty if the run has none.
     """
 
     run: Run
@@ -86,16 +95,38 @@ class Summary:
 
     @property
     def best_keras(self) -> str | None:
-        """The name of the best form of Keras at training an epoch."""
+        """The name of the form of Keras that trains an epoch fastest, or None."""
         return keras_forms.best(self.keras_forms)
 
     def contender(self, name: str) -> ContenderSummary | None:
-        """Return a contender by name."""
+        """Return a contender by name.
+
+        Parameters
+        ----------
+        name : str
+            The name of a contender.
+
+        Returns
+        -------
+        contender : ContenderSummary or None
+            None if the run has no such contender.
+        """
         return next((found for found in self.contenders if found.name == name), None)
 
 
 def summarise(run: Run) -> Summary:
-    """Return the summary of a run, or of pooled ones."""
+    """Compute the summary of a run, or of several pooled ones.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+
+    Returns
+    -------
+    summary : Summary
+        Its summary.
+    """
     ratios = PairedRatios(*(one.interleaved for one in run.each))
     rows = list(asv_rows(run))
     one_image = next((work for work in (ONE_IMAGE, OLD_ONE_IMAGE) if work in ratios.scenarios()), "")
@@ -109,7 +140,7 @@ def summarise(run: Run) -> Summary:
 
 
 def _summarise(summary: Summary, rows: list[dict[str, Any]], name: str, work: str) -> ContenderSummary:
-    """Return a contender at the setting at which it is faster at ``work``."""
+    """Return the summary of a contender at the setting at which it is faster at the scenario ``work``."""
     ratios = summary.ratios
     threads = ratios.faster_setting(work, name)
     assert threads is not None

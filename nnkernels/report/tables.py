@@ -1,4 +1,4 @@
-"""Results on the terminal, and in the formats that other programs read."""
+"""Tables of results for the terminal, and export to formats for other programs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,15 @@ RATIO_HEADINGS = {"ratio_to_numpy": "x NumPy", "ratio_to_keras": "x Keras fit", 
 
 
 def show_summary(console: Console, summary: Summary) -> None:
-    """Print the tables that end `nnkernels bench`: a row a contender, then the forms of Keras that were tried."""
+    """Print the summary table of a run, then the forms of Keras that were tried.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    summary : Summary
+        The summary of the run.
+    """
     record = summary.run.record
     images = f"{record.provenance['dataset']['training_images']:,}"
     title = f"An epoch of SGD, batch 32, on {record.dataset} ({images} training images)"
@@ -35,7 +43,15 @@ def show_summary(console: Console, summary: Summary) -> None:
 
 
 def show_rows(console: Console, rows: pd.DataFrame) -> None:
-    """Print every row of a run, a table a benchmark and work."""
+    """Print all tidy rows of a run, one table per benchmark and scenario.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    rows : DataFrame
+        The rows, as :func:`~nnkernels.report.tidy.tidy` returns them.
+    """
     for (benchmark, work), of_benchmark in rows.groupby(["benchmark", WORK], sort=False):
         found = records(of_benchmark)
         columns = [*identity_columns(of_benchmark, parameter_columns(rows)), *number_columns(found)]
@@ -47,17 +63,54 @@ def show_rows(console: Console, rows: pd.DataFrame) -> None:
 
 
 def best_keras(forms: pd.Series[str]) -> str:
-    """Return the best form of Keras at a work, of which each row has the name; empty where there is none."""
+    """Return the name of the best form of Keras at a scenario.
+
+    Parameters
+    ----------
+    forms : Series of str
+        The column ``best_keras`` of the rows of the scenario.
+
+    Returns
+    -------
+    name : str
+        Empty if there is none.
+    """
     return next((name for name in forms if name and isinstance(name, str)), "")
 
 
 def title(benchmark: str, work: str) -> str:
-    """Return what heads the table of a benchmark, and of a work in it."""
+    """Return the title of the table of a benchmark.
+
+    Parameters
+    ----------
+    benchmark : str
+        The name of the benchmark.
+    work : str
+        The scenario; empty if the benchmark has none.
+
+    Returns
+    -------
+    title : str
+        For example ``ratios: epoch``.
+    """
     return f"{benchmark}: {work}" if work else benchmark
 
 
 def identity_columns(rows: pd.DataFrame, parameters: list[str]) -> list[Column]:
-    """Return the columns that tell the rows of a benchmark apart, those without any content left out."""
+    """Return the columns that identify the rows of a benchmark.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The rows of the benchmark.
+    parameters : list of str
+        The names of the parameter columns.
+
+    Returns
+    -------
+    columns : list of Column
+        Contender, parameters and threads, without empty columns.
+    """
     names = ["contender", *parameters, "threads"]
     return [
         Column(name, [str(text) for text in rows[name]], identity=True, right=name == "threads")
@@ -67,7 +120,18 @@ def identity_columns(rows: pd.DataFrame, parameters: list[str]) -> list[Column]:
 
 
 def number_columns(rows: list[dict[str, Any]]) -> list[Column]:
-    """Return the columns of what was measured: values, their samples, and ratios."""
+    """Return the columns of the measurements: value, number of samples, and ratios.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Tidy rows.
+
+    Returns
+    -------
+    columns : list of Column
+        One row each.
+    """
     return [
         estimate_column("value", rows),
         Column("samples", [str(row["samples"]) for row in rows], right=True),
@@ -76,18 +140,65 @@ def number_columns(rows: list[dict[str, Any]]) -> list[Column]:
 
 
 def estimate_column(heading: str, rows: list[dict[str, Any]], suffix: str = "") -> Column:
-    """Return a column of values with their units and intervals."""
+    """Return a column of values with their units and intervals.
+
+    Parameters
+    ----------
+    heading : str
+        The heading.
+    rows : list of dict
+        Tidy rows.
+    suffix : str, optional
+        A suffix of the column names, for rows of two joined runs.
+
+    Returns
+    -------
+    column : Column
+        The formatted values.
+    """
     return Column.of_estimates(heading, lambda interval: [value_text(row, suffix, interval) for row in rows])
 
 
 def ratio_text(row: dict[str, Any], column: str, suffix: str = "", interval: bool = True) -> str:
-    """Return a ratio with its interval; empty where there is none."""
+    """Format a ratio of a tidy row.
+
+    Parameters
+    ----------
+    row : dict
+        A tidy row.
+    column : str
+        The column of the ratio, for example ``ratio_to_numpy``.
+    suffix : str, optional
+        A suffix of the column names, for rows of two joined runs.
+    interval : bool, default: True
+        Whether to append the 95 % interval.
+
+    Returns
+    -------
+    text : str
+        Empty if the row has no such ratio.
+    """
     found = ratio_estimate(row, column, suffix)
     return formats.ratio(found, interval) if found else ""
 
 
 def ratio_estimate(row: dict[str, Any], column: str, suffix: str = "") -> Estimate | None:
-    """Return a ratio of a row, or None where there is none."""
+    """Return a ratio of a tidy row.
+
+    Parameters
+    ----------
+    row : dict
+        A tidy row.
+    column : str
+        The column of the ratio, for example ``ratio_to_numpy``.
+    suffix : str, optional
+        A suffix of the column names, for rows of two joined runs.
+
+    Returns
+    -------
+    ratio : Estimate or None
+        None if the row has no such ratio. The number of samples is not known and set to 0.
+    """
     value, low, high = (row[f"{column}{end}{suffix}"] for end in ("", "_ci_low", "_ci_high"))
     return None if math.isnan(value) else Estimate(value, low, high, 0)
 
@@ -99,13 +210,40 @@ def _ratio_column(column: str, rows: list[dict[str, Any]]) -> Column:
 
 
 def value_text(row: dict[str, Any], suffix: str = "", interval: bool = True) -> str:
-    """Return the value of a row with its unit and interval; empty where there is none."""
+    """Format the value of a tidy row with its unit.
+
+    Parameters
+    ----------
+    row : dict
+        A tidy row.
+    suffix : str, optional
+        A suffix of the column names, for rows of two joined runs.
+    interval : bool, default: True
+        Whether to append the 95 % interval.
+
+    Returns
+    -------
+    text : str
+        Empty if the value is NaN.
+    """
     found = estimate(row, suffix)
     return "" if math.isnan(found.value) else formats.estimate(found, row["unit"], interval)
 
 
 def show_gate(console: Console, judged: list[GateResult], not_installed: dict[str, str], dataset: str) -> None:
-    """Print the verdict on each contender, and below the table why one failed or is not there."""
+    """Print the results of the correctness gate, and below the table why a contender failed or is missing.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    judged : list of GateResult
+        The result of each contender.
+    not_installed : dict of str to str
+        The contenders that are not installed, with the command that installs each.
+    dataset : str
+        The name of the data set.
+    """
     verdicts = ["passed" if result.passed else "failed" for result in judged]
     trained = [_within(result.max_abs_difference, result.tolerance) if result.trained else "-" for result in judged]
     predicted = [_within(result.prediction_difference, PREDICTION_TOLERANCE) for result in judged]
@@ -136,13 +274,42 @@ def _within(difference: float, tolerance: float) -> str:
 
 
 def check_format(format_name: str) -> None:
-    """Raise ConfigurationError for a format that :func:`export` does not know."""
+    """Check the name of an export format.
+
+    Parameters
+    ----------
+    format_name : str
+        The name.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is not one of :data:`FORMATS`.
+    """
     if format_name not in FORMATS:
         raise ConfigurationError(f"unknown format {format_name!r}; known are: {', '.join(FORMATS)}")
 
 
 def export(rows: pd.DataFrame, format_name: str) -> str:
-    """Return the rows as ``json`` (a list of records), ``csv`` or ``md`` (a Markdown table)."""
+    """Format tidy rows for other programs.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The rows.
+    format_name : str
+        ``json`` (a list of records) or ``csv``. Any other known format gives a Markdown table.
+
+    Returns
+    -------
+    text : str
+        The formatted rows.
+
+    Raises
+    ------
+    ConfigurationError
+        If the format is not one of :data:`FORMATS`.
+    """
     check_format(format_name)
     if format_name == "json":
         return rows.to_json(orient="records", indent=1, double_precision=15)

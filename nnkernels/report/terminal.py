@@ -1,4 +1,4 @@
-"""What a run looks like on a terminal while it goes on: a bar, the time, and the benchmark that runs."""
+"""Progress of `nnkernels bench` on the terminal."""
 
 from __future__ import annotations
 
@@ -18,8 +18,19 @@ from nnkernels.report.headline import preliminary
 
 @contextmanager
 def bench_progress(console: Console) -> Iterator[ShowProgress]:
-    """Show a progress bar, and a preliminary result after each process; yield the function that moves the bar."""
-    import_module("scipy.special")  # for the intervals: now, and not while something is timed
+    """Show a progress bar on a terminal or lines in a log, and a preliminary result after each process.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+
+    Yields
+    ------
+    show : callable
+        ``show(progress)``, to be called with each :class:`Progress`.
+    """
+    import_module("scipy.special")  # needed for the intervals; imported now, so that it does not disturb the timing
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with rich_progress.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("discovering the benchmarks", total=1.0)
@@ -30,7 +41,7 @@ def bench_progress(console: Console) -> Iterator[ShowProgress]:
             description = bar.tasks[task].description
             if measured := bench_file(progress.what):
                 description = f"pass {progress.pass_number} of {progress.passes}, {measured.words}"
-            # A log gets a line whenever something new begins, instead of a bar.
+            # A log gets a line for each new benchmark, instead of a bar.
             if not console.is_terminal and description != bar.tasks[task].description:
                 console.print(f"{100 * progress.fraction:3.0f} %  {description}", highlight=False)
             processes = sum(EPOCH in measured.seconds for measured in progress.interleaved)

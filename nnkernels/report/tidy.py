@@ -1,4 +1,4 @@
-"""A run as one tidy table: a row a benchmark, contender and set of parameters."""
+"""A run as one tidy table, with one row for each benchmark, contender and set of parameters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RATIO_COLUMNS = [
     for ratio in RATIOS
     for column in (ratio, f"{ratio}_ci_low", f"{ratio}_ci_high", f"{ratio.removeprefix('ratio_to_')}_threads")
 ]
-IDENTITY_COLUMNS = ["benchmark", "contender", WORK]  # and the parameters of the run's benchmarks, in between
+IDENTITY_COLUMNS = ["benchmark", "contender", WORK]  # followed by the parameters of the run's benchmarks
 VALUE_COLUMNS = ["threads", "value", "unit", "ci_low", "ci_high", "samples", *RATIO_COLUMNS, "best_keras"]
 SOURCE_COLUMNS = ["dataset", "commit", "machine", "recorded_at"]
 FIXED_COLUMNS = [*IDENTITY_COLUMNS, *VALUE_COLUMNS, *SOURCE_COLUMNS]
@@ -33,23 +33,26 @@ SCENARIO_UNITS = {work.name: work.unit for work in (*SCENARIOS, *FURTHER_SCENARI
 
 
 def tidy(run: Run, ratios: PairedRatios | None = None) -> pd.DataFrame:
-    """Return the table of a run, or of pooled ones.
+    """Return the tidy table of a run, or of several pooled ones.
 
-    The rows of the benchmark ``ratios`` come from the interleaved runs, a row a scenario, contender and thread setting.
-    They alone have ratios, all paired: how many times as fast it is as NumPy, as ``keras-fit`` and as the best form of
-    Keras at that scenario, each at its faster thread setting where a process holds both. Values of separate processes
-    have no ratio: the machine drifts between them by more than most contenders differ.
+    The rows of the benchmark ``ratios`` come from the interleaved runs, one for each scenario, contender and thread
+    setting. Only they have ratios, all of them paired: how many times as fast a contender is as NumPy, ``keras-fit``
+    and the best form of Keras at that scenario. Each of these is at its faster thread setting if a process timed both.
+    Values from separate processes have no ratio, because the machine drifts between them by more than most contenders
+    differ.
 
     Parameters
     ----------
+    run : Run
+        The run.
     ratios : PairedRatios, optional
-        Those of the run's interleaved runs, where they are at hand.
+        The ratios of the run, if they have already been computed.
 
     Returns
     -------
-    DataFrame
-        Its columns are :data:`FIXED_COLUMNS`, and after ``work`` one for each parameter that a benchmark of the run
-        has: texts, empty where a benchmark has no such parameter.
+    rows : DataFrame
+        The columns are :data:`FIXED_COLUMNS` and, after ``work``, one for each parameter of the run's benchmarks. A
+        parameter that a benchmark does not have is an empty string.
     """
     ratios = ratios or PairedRatios(*(one.interleaved for one in run.each))
     rows = [*_interleaved_rows(ratios), *shares_of_limits(run, ratios), *asv_rows(run)]
@@ -63,22 +66,68 @@ def tidy(run: Run, ratios: PairedRatios | None = None) -> pd.DataFrame:
 
 
 def keys(rows: pd.DataFrame) -> list[str]:
-    """Return the columns that tell the rows of a run apart: benchmark, contender, parameters and threads."""
+    """Return the columns that identify the rows of a run.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Tidy rows.
+
+    Returns
+    -------
+    names : list of str
+        Benchmark, contender, work, parameters and threads.
+    """
     return [*IDENTITY_COLUMNS, *parameter_columns(rows), "threads"]
 
 
 def parameter_columns(rows: pd.DataFrame) -> list[str]:
-    """Return the columns of the parameters that the run's benchmarks have beside contender, work and threads."""
+    """Return the columns of the benchmarks' parameters other than contender, work and threads.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Tidy rows.
+
+    Returns
+    -------
+    names : list of str
+        The names of the columns.
+    """
     return [column for column in rows.columns if column not in FIXED_COLUMNS]
 
 
 def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows as plain dictionaries."""
+    """Convert the rows of a table to dictionaries.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Tidy rows.
+
+    Returns
+    -------
+    records : list of dict of str to object
+        One per row.
+    """
     return [{str(column): value for column, value in row.items()} for row in rows.to_dict(orient="records")]
 
 
 def estimate(row: Mapping[str, Any], suffix: str = "") -> Estimate:
-    """Return the value of a row with its interval; ``suffix`` is that of the columns' names."""
+    """Return the value of a tidy row with its interval.
+
+    Parameters
+    ----------
+    row : mapping of str to object
+        A tidy row.
+    suffix : str, optional
+        A suffix of the column names, for rows of two joined runs.
+
+    Returns
+    -------
+    estimate : Estimate
+        The value; NaN if a joined row is missing in this run.
+    """
     return Estimate(*(row[f"{column}{suffix}"] for column in ("value", "ci_low", "ci_high", "samples")))
 
 

@@ -1,4 +1,4 @@
-"""What two runs say of the same fact: better, worse, or no difference that their intervals show."""
+"""Verdicts on two runs: whether each value and ratio is better, worse, or not distinguishable by its interval."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnkernels.statistics import Estimate
 AGAINST = "_against"
 BEST_KERAS = "ratio_to_best_keras"
 VALUE = "value"
-LARGER_IS_BETTER = ("share_of_limit",)  # units of values; those of all others are costs
+LARGER_IS_BETTER = ("share_of_limit",)  # units; for all others, smaller is better
 BETTER, WORSE = "better", "worse"
 OVERLAP, NO_INTERVAL = "intervals overlap", "no interval"
 ANOTHER_FORM, ONE_SIDE = "against another form", "in one run only"
@@ -21,23 +21,23 @@ ANOTHER_FORM, ONE_SIDE = "against another form", "in one run only"
 
 @dataclass(frozen=True)
 class Fact:
-    """A value or a ratio of both runs.
+    """A value or a ratio, compared between two runs.
 
     Attributes
     ----------
     row : dict
-        The row of the joined table that it is of.
+        The joined row of both runs.
     what : str
-        ``value``, or which ratio.
+        ``value``, or the heading of the ratio.
     here, there : dict of bool to str
-        The texts of both runs, with their intervals and without.
+        The formatted values of both runs: with interval under True, without under False.
     change : str
-        Of the run from the one that it is against, in percent.
+        The change from the other run (``there``) to this run, in percent.
     verdict : str
-        In words.
+        The verdict in words.
     significance : float
-        The distance of the logarithms over the half width that an interval of it would have: from about 1 on, noise
-        alone explains the difference in less than 5 of 100 cases. 0 where nothing can be said.
+        The difference of the logarithms, divided by the half-width of its interval. Above about 1, the probability that
+        noise alone explains the difference is less than 5 %. 0 if the values cannot be compared.
     """
 
     row: dict[str, Any]
@@ -50,12 +50,23 @@ class Fact:
 
     @property
     def is_told(self) -> bool:
-        """Whether the two differ by more than their intervals."""
+        """Whether the two intervals do not overlap."""
         return self.verdict in (BETTER, WORSE)
 
 
 def facts(rows: list[dict[str, Any]]) -> list[Fact]:
-    """Return the facts of the joined rows of two runs, the most significant first."""
+    """Return the facts of the joined rows of two runs.
+
+    Parameters
+    ----------
+    rows : list of dict
+        The rows of :func:`~nnkernels.report.side_by_side.side_by_side`.
+
+    Returns
+    -------
+    facts : list of Fact
+        The most significant first.
+    """
     found = [fact for row in rows for fact in _of_row(row)]
     return sorted(found, key=lambda fact: (not fact.is_told, -fact.significance))
 
@@ -104,7 +115,7 @@ def _verdict(here: Estimate, there: Estimate, larger_is_better: bool) -> str:
 
 def _significance(here: Estimate, there: Estimate) -> float:
     if not all(value > 0 for one in (here, there) for value in (one.value, one.low, one.high)):
-        # An error rate's interval may reach below 0: compared as it is. NaN: nothing can be said.
+        # The interval of an error rate may extend below 0, so the values themselves are compared. NaN gives 0 below.
         distance, widths = here.value - there.value, [(one.high - one.low) / 2 for one in (here, there)]
     else:
         distance = math.log(here.value / there.value)

@@ -1,4 +1,4 @@
-"""The walkthrough as one HTML page that needs nothing else: no script, no network."""
+"""Conversion of the walkthrough to one self-contained HTML page, without scripts or network access."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from markupsafe import Markup
 from nnkernels.errors import MissingDependencyError, ResultsError, one_line
 from nnkernels.files import write_text
 
-# Code and escaped characters first: a dollar sign there is no formula.
+# Code and escaped characters are matched first, because a dollar sign in them does not start a formula.
 _CODE_OR_FORMULA = re.compile(
     r"""
     (?P<verbatim>
@@ -25,25 +25,26 @@ _CODE_OR_FORMULA = re.compile(
     """,
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
-# What a browser would fetch to show the page; whatever goes into it starts with "data:".
+# References that a browser would fetch in order to show the page. Embedded content starts with "data:".
 _FETCHED = re.compile(r'<(?:script|img|link|iframe)\b[^>]*?\s(?:src|href)="(?!data:)([^"]*)"')
 
 
 def render_walkthrough(notebook: Path, page: Path) -> None:
-    """Write the executed notebook as HTML; formulas become MathML, which browsers draw by themselves.
+    """Convert an executed notebook to HTML. Formulas become MathML, which browsers render without scripts.
 
     Parameters
     ----------
     notebook : Path
-        Pictures that it links to lie beside it, and go into the page.
+        The notebook. Pictures that it links to must be files beside it. They are embedded in the page.
     page : Path
+        The HTML file to write.
 
     Raises
     ------
     MissingDependencyError
         If nbconvert or latex2mathml is not installed.
     ResultsError
-        If the notebook is missing or damaged, a formula is, or a picture or script cannot go into the page.
+        If the notebook is missing or damaged, a formula is not valid LaTeX, or a picture or script cannot be embedded.
     """
     for package in ("nbconvert", "latex2mathml"):
         if find_spec(package) is None:
@@ -57,7 +58,7 @@ def render_walkthrough(notebook: Path, page: Path) -> None:
         content = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, nbformat.ValidationError) as error:
         raise ResultsError(f"the walkthrough cannot be read: {one_line(error)}") from error
-    # The notebook's own lexer, of IPython, may not be installed; Python's colours the same code the same way.
+    # The notebook names IPython's lexer, which may not be installed. Python's lexer highlights this code identically.
     content.metadata["language_info"] = {"name": "python", "pygments_lexer": "python"}
     formulas = Formulas()
     for cell in content.cells:
@@ -82,21 +83,36 @@ def render_walkthrough(notebook: Path, page: Path) -> None:
 
 
 class Formulas:
-    """The LaTeX formulas of a text, set aside while Markdown becomes HTML, and put back as MathML.
+    """The LaTeX formulas of a text, replaced by placeholders during the conversion from Markdown to HTML.
 
-    The way through Markdown would tear MathML's tags apart.
+    The Markdown converter would break the tags of MathML.
+
+    Attributes
+    ----------
+    mathml : list of str
+        The formulas as MathML.
     """
 
     def __init__(self) -> None:
         self.mathml: list[str] = []
 
     def set_aside(self, markdown: str) -> str:
-        """Return the text with a word in the place of each formula; code stays as it is.
+        """Replace each formula by a placeholder. Code is left unchanged.
+
+        Parameters
+        ----------
+        markdown : str
+            The text.
+
+        Returns
+        -------
+        text : str
+            The text with placeholders.
 
         Raises
         ------
         ResultsError
-            If a formula is not LaTeX.
+            If a formula is not valid LaTeX.
         """
         from latex2mathml.converter import convert
 
@@ -106,7 +122,7 @@ class Formulas:
             block = match["block"]
             try:
                 self.mathml.append(convert(block or match["inline"], display="block" if block else "inline"))
-            except Exception as error:  # its errors have no base of their own
+            except Exception as error:  # latex2mathml's errors have no common base class
                 formula = " ".join(match[0].split())
                 raise ResultsError(f"the formula {formula} cannot be read: {type(error).__name__}") from error
             return f"FORMULA{len(self.mathml) - 1}END"
@@ -114,5 +130,16 @@ class Formulas:
         return _CODE_OR_FORMULA.sub(replace, markdown)
 
     def put_back(self, html: str) -> str:
-        """Return the HTML with the formulas in their places."""
+        """Replace the placeholders by the formulas.
+
+        Parameters
+        ----------
+        html : str
+            The converted text.
+
+        Returns
+        -------
+        html : str
+            The text with MathML.
+        """
         return re.sub(r"FORMULA(\d+)END", lambda match: self.mathml[int(match[1])], html)
