@@ -1,6 +1,6 @@
-"""asv's benchmarks, one file a question."""
+"""The benchmarks that asv runs. Each file answers one question."""
 
 from nnkernels.measure.records.environment import neutralise_benchmark_process
 
-# Before any benchmark does its work in an environment that distorts it.
+# This must run before any benchmark does, because the environment may distort times.
 neutralise_benchmark_process()
