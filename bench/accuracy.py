@@ -20,7 +20,7 @@ ErrorRates = dict[str, dict[str, list[float]]]
 
 
 class ErrorRate:
-    """Error rate after training on 60,000 images: SGD, batch size 32, learning rate decreasing to 0; one value per seed."""
+    """Error rate after training on 60,000 images: SGD, batch size 32, learning rate falling to 0; a value per seed."""
 
     params = (CONTENDERS, DATASETS)
     param_names = ("contender", "dataset")

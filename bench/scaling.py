@@ -63,7 +63,7 @@ class HiddenWidth(_Scaling):
 
 
 class Images(_Scaling):
-    """Images per epoch, at batch size 128 on one thread. More images exceed the caches but share an epoch's overhead."""
+    """Images per epoch, at batch size 128 on one thread. More images exceed the caches, but share a start-up."""
 
     params = (CONTENDERS, IMAGES, DATASETS)
     param_names = ("contender", "images", "dataset")

@@ -85,7 +85,7 @@ class FirstCall:
     unit = "seconds"
 
     def track_seconds(self, contender: str, cache: str, dataset_name: str) -> dict[str, object]:
-        """Seconds from import to the end of the first batches, including compilation; each sample from a new process."""
+        """Seconds from import to the end of the first batches, with compilation; each sample from a new process."""
         whole = dataset(dataset_name)
         trainable(contender)
         if cache == "empty" and not compiled_by_numba(contender):

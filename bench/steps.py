@@ -32,7 +32,7 @@ class Steps:
         return measured
 
     def track_epoch(self, measured: InterleavedRun, step: str, dataset_name: str) -> dict[str, object]:
-        """Seconds per epoch of SGD with batch size 32. Slow steps train on part of an epoch; their time is scaled up."""
+        """Seconds per epoch of SGD with batch size 32. Slow steps train on part of an epoch; their time is scaled."""
         dataset(dataset_name)
         if reason := measured.failures.get(step):
             raise MeasurementError(f"{step} has no time. {reason}")

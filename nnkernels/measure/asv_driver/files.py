@@ -1,4 +1,4 @@
-"""asv's result files: passes are merged, paths of this machine removed, and the results added to the history."""
+"""Result files of asv: passes are merged, paths of this machine removed, and the results added to the history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""asv as a child process: one pass over some benchmarks, with its progress and its failures."""
+"""A child process of asv: one pass over some benchmarks, with its progress and its failures."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Comparison:
 
     @property
     def name(self) -> str:
-        """Names of the backend and the scenario, separated by a space."""
+        """The names of the backend and the scenario, separated by a space."""
         return f"{self.backend} {self.scenario}"
 
     @property

@@ -47,7 +47,7 @@ class Trainings:
 
     @property
     def both(self) -> list[list[float]]:
-        """Seconds of preparation and epochs together."""
+        """The seconds of preparation and epochs together."""
         return [[preparing + training] for (preparing,), (training,) in zip(self.preparing, self.training, strict=True)]
 
     def task(self, threads: int) -> Task:
