@@ -90,7 +90,7 @@ class _LargeData:
     place: str
 
     def setup_cache(self) -> Measured:
-        """Measure all numbers in one process, so that a file is written once and all times are taken within minutes."""
+        """Measure everything together, so that a file is written once and all times are taken within minutes."""
         return _all_measured()
 
     setup_cache.timeout = 900  # type: ignore[attr-defined]

@@ -33,7 +33,7 @@ class Epoch(_OfContender):
         images = len(dataset(dataset_name).X_train)
         self.order = batch_order(0, 0, images)
         self.learning_rates = SGD.learning_rates(0, images)
-        # The gate has compiled everything. A few batches touch the arrays of the whole data set.
+        # The gate has compiled everything. A few batches warm up the contender on the whole data set's arrays.
         if not self.contender.whole_epochs_only:
             self.contender.advance(self.order[:320], np.full(10, SGD.learning_rate, np.float32))
 

@@ -99,7 +99,7 @@ BENCH_FILES = (
         "all",
         {"standard": ["(Import|NumbaItself)[.].*", f"FirstCall[.]{OF_EACH}"]},
     ),
-    # asv needs a process per call, so it keeps only one step. The records contain all of them.
+    # asv starts a process for each of its numbers, so it gets only one step. The records contain all of them.
     BenchFile(
         "steps",
         "steps: from naive to fast, in turns",

@@ -189,8 +189,8 @@ def _passes_of(file: BenchFile, chosen: Profile, count: int) -> range:
 
 
 def _ratios(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> list[str]:
-    # asv needs a process per call, so it keeps only part of an interleaved run: each contender against NumPy, or a
-    # single one in a short run. The records contain all of it.
+    # asv starts a process for each of its numbers, so it gets only part of an interleaved run: each contender against
+    # NumPy, or a single one in a short run. The records contain all of it.
     patterns = []
     for process, prefix in PROCESSES.items():
         own = [name for name in contenders if entry(name).process == process]
@@ -210,7 +210,7 @@ def _ratios(chosen: Profile, contenders: Sequence[str], dataset: str, threads: S
 
 
 def _other_work(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> list[str]:
-    # As above, asv keeps only a part: our backends against NumPy in one of the scenarios.
+    # As above, asv gets only a part: our backends against NumPy in one of the scenarios.
     patterns = []
     for process, prefix in PROCESSES.items():
         trainers = [name for name in contenders if entry(name).trains and entry(name).process == process]

@@ -221,9 +221,14 @@ def register_machine(workspace: Workspace, name: str, information: Mapping[str, 
 
 
 def _output(child: subprocess.Popen[bytes]) -> Generator[str]:
-    """Yield a child's output as it is written, and an empty string after each second without output.
+    """Read a child's output as it is written.
 
     If the generator raises, is interrupted or is closed early, the child and all of its descendants are killed.
+
+    Yields
+    ------
+    text : str
+        New output; empty after each second without output.
     """
     written: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 

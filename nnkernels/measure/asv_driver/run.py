@@ -147,7 +147,7 @@ def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, pro
     ConfigurationError
         If Numba's compiler is disabled, or if a variable ``NNKERNELS_BENCH_*`` has an invalid value.
     MeasurementError
-        If a benchmark fails. Nothing is stored of the run.
+        If a benchmark fails. The run is then not stored.
     Interruption
         After Ctrl-C, if no pass is complete or if the run can be resumed. Otherwise the complete passes are stored.
     """

@@ -42,7 +42,7 @@ class Workspace:
 
     @property
     def runs(self) -> Path:
-        """The folder of the runs' folders."""
+        """The folder that contains the folder of each run."""
         return self.root / (Path(".asv", "unrecorded") if self.unrecorded else Path("results", "runs"))
 
 

@@ -158,6 +158,11 @@ class _Asked:
         """Check an intermediate sum that overflows, although it is in range after scaling by 1/255.
 
         The result must be right or NaN.
+
+        Yields
+        ------
+        message : str
+            A wrong result.
         """
         X = one_pixel_images(2, self.inputs)[:1]
         X[0, 1] = 255
@@ -172,6 +177,11 @@ class _Asked:
 
         A kernel that accumulates in several partial sums gets inf - inf = NaN. A maximum may skip this NaN, but the
         remaining computation must not treat it as a number.
+
+        Yields
+        ------
+        message : str
+            A wrong result.
         """
         X, y = one_pixel_images(1, self.inputs)[[1, 0, 1, 1, 1]], np.zeros(5, np.int64)
         uniform = np.full((5, self.classes), 1 / self.classes)

@@ -33,8 +33,8 @@ TOLERANCES = {"sgd": 1e-5, "momentum": 1e-5, "adam": 3e-5}
 PREDICTION_TOLERANCE = 3e-6
 PREDICTED_IMAGES = 257  # number of different images
 # Some contenders use several threads only for many images. So one call predicts as many images as are timed, plus one,
-# which does not divide evenly among threads. Keras' `predict` takes seconds for so many, in batches of 32, so it
-# predicts only the different images.
+# a number that threads cannot share evenly. Keras' `predict` takes seconds for so many images, because it works in
+# batches of 32. So it predicts only the different ones.
 PREDICTED_TOGETHER = 10_001
 PREDICTED_ALONE = 8
 INFERENCE_ONLY = "inference only"

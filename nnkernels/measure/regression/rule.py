@@ -193,7 +193,10 @@ def _rank_sum_probabilities(pairs: int) -> Floats:
 def _walsh_averages(samples: Floats) -> Floats:
     """Return the Walsh averages of each sample: the means of all pairs of its values, including each value with itself.
 
-    The shape is (samples, n (n + 1) / 2). The number of positive averages equals the sum of positive ranks.
+    Returns
+    -------
+    averages : ndarray, shape (samples, n (n + 1) / 2)
+        As many are positive as the sum of positive ranks.
     """
     first, second = np.triu_indices(samples.shape[1])
     return np.asarray((samples[:, first] + samples[:, second]) / 2)
@@ -213,6 +216,11 @@ def _resolution(sizes: Floats, error: float) -> float:
 
     Samples are drawn from the deviations, with random signs. The test detects any shift larger than the negative of a
     sample's lower bound.
+
+    Returns
+    -------
+    resolution : float
+        As a fraction; infinite if there are too few deviations.
     """
     count = len(sizes)
     if count < max(fewest_pairs(error), 3):

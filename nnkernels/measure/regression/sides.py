@@ -294,9 +294,14 @@ class OnSide:
 
 
 def _environment(root: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment variables of a side, without distorting settings, and with its tree first on the path.
+    """Return the environment variables of a side.
 
     Compiled kernels are cached between checks, under a hash of their sources, so that a base is compiled only once.
+
+    Returns
+    -------
+    environment : dict
+        Without settings that distort times, and with the side's tree first on the path.
     """
     found = timed_environment(environ)
     found["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), found.get("PYTHONPATH")]))

@@ -81,7 +81,14 @@ def read_caches(sysfs: Path = SYSFS) -> Caches:
 
 
 def _linux(root: Path) -> tuple[dict[int, Cache], int]:
-    """Return the first CPU's cache of each level, and the total bytes of the last level.
+    """Read the caches from Linux' ``sysfs``.
+
+    Returns
+    -------
+    levels : dict
+        The first CPU's cache of each level.
+    last_level_bytes : int
+        Total size of all last-level caches.
 
     References
     ----------

@@ -189,6 +189,11 @@ def _aligned_ones(floats: int) -> npt.NDArray[np.float32]:
 
     The array is written, because untouched pages would all map to one page of zeros. The calling thread writes it, so
     that the memory is local to that thread.
+
+    Returns
+    -------
+    buffer : ndarray of float32, shape (floats,)
+        Ones.
     """
     room = np.ones(floats + LINE_BYTES // 4, np.float32)
     start = -room.ctypes.data % LINE_BYTES // 4

@@ -321,9 +321,12 @@ def _time_to_accuracy(
 def _in_turns(
     scenario: Scenario, tasks: dict[str, Task], rounds: int, measured: InterleavedRun, orders: np.random.Generator
 ) -> SecondsByRound:
-    """Time the tasks in turns, record the turns, and return the seconds of contenders that did not fail.
+    """Time the tasks in turns, and record the turns.
 
-    A contender that fails at one thread setting loses its times at all settings.
+    Returns
+    -------
+    seconds : dict
+        Times of contenders that did not fail. A failure at one thread setting excludes a contender at all settings.
     """
     lost: dict[str, Exception] = {}
     for label, task in tasks.items():
