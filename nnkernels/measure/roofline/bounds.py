@@ -18,11 +18,12 @@ because the same capacity of L1 could hold data of either kind:
   case, a pixel is one byte. In the sparse case, a nonzero pixel is one byte, without an index: a contender may convert
   the data outside the clock. The usual uint16 index would make three bytes, but a bitmap or run lengths need less.
 * ``W1``. It has 63 kB, more than many an L1 cache, but little of it must come from L2. A step needs only the rows of
-  inputs that are nonzero in its batch, L1 keeps as many rows as it can hold between steps, a row's update can be fused
+  inputs that are nonzero in its batch. L1 keeps as many rows as it can hold between steps. A row's update can be fused
   with its use in the next step, and rows that a step does not change can be used ahead of time. One part cannot be
-  avoided. A row whose input is nonzero in two successive batches is needed after the first batch's forward pass, on
-  which its update depends, and before the second one's is complete. So for each pair of successive batches, the bound
-  counts these rows minus the capacity of L1. Writing them back is omitted, because it may overlap with reading.
+  avoided: a row whose input is nonzero in two successive batches. It is needed after the forward pass of the first
+  batch, on which its update depends, and before the forward pass of the second one is complete. So for each pair of
+  successive batches, the bound counts these rows minus the capacity of L1. Writing them back is omitted, because it may
+  overlap with reading.
 
 **Images that do not fit into all caches together**, at the rate of reading from DRAM. The capacity of the caches is
 subtracted, because an earlier epoch or call may have used the same images.
