@@ -66,7 +66,7 @@ class _InterleavedBenchmark:
     def track_relative_time(
         self, measured: InterleavedRun, contender: str, against: str, scenario: str, dataset_name: str
     ) -> dict[str, object]:
-        """Median ratio of the contender's time to the other's; below 1 if the contender is faster."""
+        """Return the median ratio of the contender's time to the other's; below 1 if the contender is faster."""
         dataset(dataset_name)
         for name in (contender, against):
             if reason := measured.failure(name, scenario):

@@ -69,13 +69,13 @@ class ErrorRate:
     def track_test(
         self, measured: tuple[ErrorRates, dict[str, str]], contender: str, dataset_name: str
     ) -> dict[str, object]:
-        """Fraction of misclassified test images."""
+        """Return the fraction of misclassified test images."""
         return _samples(measured, contender, dataset_name, "test")
 
     def track_train(
         self, measured: tuple[ErrorRates, dict[str, str]], contender: str, dataset_name: str
     ) -> dict[str, object]:
-        """Fraction of misclassified training images at the end of training."""
+        """Return the fraction of misclassified training images at the end of training."""
         return _samples(measured, contender, dataset_name, "train")
 
 

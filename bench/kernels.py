@@ -94,17 +94,17 @@ class Kernels:
     timer = clock
 
     def time_forward(self, backend: str, batch_size: int, dataset_name: str) -> None:
-        """Forward pass, from features to probabilities."""
+        """Compute the forward pass, from features to probabilities."""
         given = _timed("forward", backend, batch_size, dataset_name)
         given.functions.forward(given.params, given.X)
 
     def time_backward(self, backend: str, batch_size: int, dataset_name: str) -> None:
-        """Backward pass, from activations to gradients."""
+        """Compute the backward pass, from activations to gradients."""
         given = _timed("backward", backend, batch_size, dataset_name)
         given.functions.backward(given.params, given.X, given.y, given.activations)
 
     def time_step(self, backend: str, batch_size: int, dataset_name: str) -> None:
-        """Forward pass, backward pass and parameter update."""
+        """Compute forward pass, backward pass and parameter update."""
         functions, params, X, y, _activations, _grads, state = _timed("step", backend, batch_size, dataset_name)
         grads = functions.backward(params, X, y, functions.forward(params, X))
         functions.sgd_update_inplace(params, grads, state, LEARNING_RATE)

@@ -98,7 +98,7 @@ class _LargeData:
     def track_seconds_per_image(
         self, measured: Measured, contender: str, images: int, dataset_name: str
     ) -> dict[str, object]:
-        """Seconds per image of a process' median epoch."""
+        """Return the seconds per image of each process' median epoch."""
         samples = _samples(measured, self.place, contender, images, dataset_name)
         return {"samples": [numbers["seconds"] / images for numbers in samples], "number": 1}
 
@@ -126,7 +126,7 @@ class MemoryMap(_LargeData):
     def track_peak_beyond_import(
         self, measured: Measured, contender: str, images: int, dataset_name: str
     ) -> dict[str, object]:
-        """Peak memory of training, beyond the memory of the process after importing the contender's packages."""
+        """Return the peak memory of training, beyond the process' memory after importing the contender's packages."""
         samples = _samples(measured, self.place, contender, images, dataset_name)
         return {"samples": [numbers["beyond_import"] / MIB for numbers in samples], "number": 1}
 

@@ -56,7 +56,7 @@ class Peak(_Limits):
     unit = "seconds per GFLOP"
 
     def track_seconds_per_gflop(self, measured: Measured, threads: str, dataset_name: str) -> dict[str, object]:
-        """Seconds per GFLOP of a matrix product."""
+        """Return the seconds per GFLOP of a matrix product."""
         dataset(dataset_name)
         return _one(1 / measured[threads].peak_gflops)
 
@@ -71,7 +71,7 @@ class Reading(_Limits):
     def track_seconds_per_gb(
         self, measured: Measured, level: str, threads: str, dataset_name: str
     ) -> dict[str, object]:
-        """Seconds per GB of repeatedly reading half the size of a cache, or four times that of the last-level cache."""
+        """Return the seconds per GB of repeatedly reading half of a cache, or four times the last-level cache."""
         dataset(dataset_name)
         limits = measured[threads]
         rates = (limits.l1_gbytes_per_second, limits.l2_gbytes_per_second, limits.dram_gbytes_per_second)
@@ -86,11 +86,11 @@ class Bound(_Limits):
     unit = "seconds"
 
     def track_epoch(self, measured: Measured, bound: str, threads: str, dataset_name: str) -> dict[str, object]:
-        """Least seconds of training on all images, by SGD with batch size 32."""
+        """Return the least seconds of training on all images, by SGD with batch size 32."""
         return _one(_seconds(epoch_bounds(measured[threads], _epoch_work(dataset_name)), bound))
 
     def track_inference(self, measured: Measured, bound: str, threads: str, dataset_name: str) -> dict[str, object]:
-        """Least seconds of predicting 10,000 images."""
+        """Return the least seconds of predicting 10,000 images."""
         return _one(_seconds(inference_bounds(measured[threads], _inference_work(dataset_name)), bound))
 
 

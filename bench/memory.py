@@ -46,11 +46,11 @@ class Peak:
     unit = "MiB"
 
     def track_peak(self, contender: str, dataset_name: str) -> dict[str, object]:
-        """Memory of the whole process: interpreter, packages, data and training."""
+        """Return the memory of the whole process: interpreter, packages, data and training."""
         samples = [numbers["peak"] / MIB for numbers in _peaks(contender, dataset_name)]
         return {"samples": samples, "number": 1}
 
     def track_beyond_import(self, contender: str, dataset_name: str) -> dict[str, object]:
-        """Memory of data and training, beyond the memory of the process after importing the contender's packages."""
+        """Return the memory of data and training, beyond the memory after importing the contender's packages."""
         samples = [(numbers["peak"] - numbers["after_import"]) / MIB for numbers in _peaks(contender, dataset_name)]
         return {"samples": samples, "number": 1}

@@ -45,7 +45,7 @@ class BatchSize(_Scaling):
     param_names = ("contender", "batch_size", "dataset")
 
     def track_seconds_per_image(self, contender: str, batch_size: int, dataset_name: str) -> dict[str, object]:
-        """Seconds per image of training."""
+        """Return the seconds per image of training."""
         return _seconds_per_image(contender, dataset_name, benchmark_recipe(batch_size=batch_size), "1")
 
 
@@ -56,7 +56,7 @@ class HiddenWidth(_Scaling):
     param_names = ("contender", "hidden", "dataset")
 
     def track_seconds_per_image(self, contender: str, hidden: int, dataset_name: str) -> dict[str, object]:
-        """Seconds per image of training."""
+        """Return the seconds per image of training."""
         return _seconds_per_image(
             contender, dataset_name, benchmark_recipe(batch_size=128).with_changes(hidden=hidden), "1"
         )
@@ -69,7 +69,7 @@ class Images(_Scaling):
     param_names = ("contender", "images", "dataset")
 
     def track_seconds_per_image(self, contender: str, images: int, dataset_name: str) -> dict[str, object]:
-        """Seconds per image of training for whole epochs, on the first images of the data set."""
+        """Return the seconds per image of training for whole epochs, on the first images of the data set."""
         return _seconds_per_image(contender, dataset_name, benchmark_recipe(batch_size=128), "1", images)
 
 
@@ -80,7 +80,7 @@ class Threads(_Scaling):
     param_names = ("contender", "threads", "dataset")
 
     def track_seconds_per_image(self, contender: str, threads: str, dataset_name: str) -> dict[str, object]:
-        """Seconds per image of training."""
+        """Return the seconds per image of training."""
         return _seconds_per_image(contender, dataset_name, benchmark_recipe(batch_size=1024), threads)
 
 

@@ -65,7 +65,7 @@ class Import:
     env = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}  # noqa: RUF012  (asv asks for a dict)
 
     def timeraw_import(self, module: str) -> tuple[str, str]:
-        """Import the module, with garbage collection enabled, which timeit would disable."""
+        """Return the code to time, and a setup that enables garbage collection, which timeit would disable."""
         if find_spec(module) is None:
             raise SkipNotImplemented(f"{module} is not installed")
         return f"import {module}", "import gc; gc.enable()"
@@ -85,7 +85,7 @@ class FirstCall:
     unit = "seconds"
 
     def track_seconds(self, contender: str, cache: str, dataset_name: str) -> dict[str, object]:
-        """Seconds from import to the end of the first batches, with compilation; each sample from a new process."""
+        """Return the seconds from import to the end of the first batches; each sample is from a new process."""
         whole = dataset(dataset_name)
         trainable(contender)
         if cache == "empty" and not compiled_by_numba(contender):
@@ -111,7 +111,7 @@ class NumbaItself:
     unit = "seconds"
 
     def track_seconds(self, cache: str) -> dict[str, object]:
-        """Seconds of importing Numba and calling a compiled or cached function; each sample from a new process."""
+        """Return the seconds of importing Numba and calling a function; each sample is from a new process."""
         with TemporaryDirectory() as folder:
             Path(folder, "nothing.py").write_text(NOTHING)
             if cache == "warm":

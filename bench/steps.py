@@ -16,7 +16,7 @@ ROUNDS = OPTIONS.rounds or 1
 
 
 class Steps:
-    """All steps of ``nnkernels.steps``. They are not contenders of the other benchmarks."""
+    """An epoch by each step of ``nnkernels.steps``: SGD, batch size 32. No other benchmark measures the steps."""
 
     params = (steps.names(), DATASETS)
     param_names = ("step", "dataset")
@@ -32,7 +32,7 @@ class Steps:
         return measured
 
     def track_epoch(self, measured: InterleavedRun, step: str, dataset_name: str) -> dict[str, object]:
-        """Seconds per epoch of SGD with batch size 32. Slow steps train on part of an epoch; their time is scaled."""
+        """Return the median seconds per epoch; times of slow steps, which train on part of an epoch, are scaled."""
         dataset(dataset_name)
         if reason := measured.failures.get(step):
             raise MeasurementError(f"{step} has no time. {reason}")
