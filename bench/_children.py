@@ -1,4 +1,4 @@
-"""Programs that a benchmark runs in interpreters of their own: for start-up and memory, a process is the subject."""
+"""Programs that benchmarks of start-up and memory run in new interpreters, because they measure a whole process."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ from ._common import BACKENDS, OPTIONS
 
 SAMPLES = OPTIONS.samples or 3
 
-# The gate would compile and import what is to be timed, so here it comes after the clock: no passing, no number.
+# The gate would import and compile what is to be timed, so these programs run it after the measurement. If a contender
+# fails, its number is discarded.
 PASS_THE_GATE = """
 from nnkernels.data import Dataset
 from nnkernels.measure.correctness import gate
 gate.require(name, contender, Dataset(X, y, np.load(f"{folder}/X_test.npy"), np.load(f"{folder}/y_test.npy")))
 """
 
-# How a program begins that asks for its memory. Linux hands a parent's peak on to `ru_maxrss` of its child, so there
-# the process' own record is asked.
+# The beginning of programs that measure memory. On Linux, a child inherits its parent's peak in `ru_maxrss`, so
+# /proc/self/status is read instead.
 MEMORY_START = """
 import json, sys
 import numpy as np
@@ -63,17 +64,45 @@ MIB = 2**20
 
 
 def resident_is_known() -> bool:
-    """Return whether a program that begins with :data:`MEMORY_START` can ask the system on this machine."""
+    """Return whether a program that begins with :data:`MEMORY_START` can read its memory use on this system.
+
+    Returns
+    -------
+    known : bool
+        Whether the standard library or psutil provides it.
+    """
     return find_spec("resource") is not None or find_spec("psutil") is not None
 
 
 def compiled_by_numba(contender: str) -> bool:
-    """Return whether the contender is a backend of ours whose kernels are Numba's."""
+    """Return whether a contender is one of this package's backends with kernels compiled by Numba.
+
+    Parameters
+    ----------
+    contender : str
+        Name of the contender.
+
+    Returns
+    -------
+    compiled : bool
+        False for frameworks and for NumPy.
+    """
     return contender in BACKENDS and hasattr(kernels.load(contender).forward, "py_func")
 
 
 def few_images(data: Dataset) -> Dataset:
-    """Return no more images than the gate needs."""
+    """Return a subset of a data set with just enough images for the gate.
+
+    Parameters
+    ----------
+    data : Dataset
+        Training and test images.
+
+    Returns
+    -------
+    few : Dataset
+        The first images of each part.
+    """
     return Dataset(
         *(part[: gate.IMAGES] for part in (data.X_train, data.y_train)),
         *(part[: gate.PREDICTED_IMAGES] for part in (data.X_test, data.y_test)),
@@ -82,7 +111,18 @@ def few_images(data: Dataset) -> Dataset:
 
 @contextmanager
 def stored(data: Dataset) -> Iterator[Path]:
-    """Put the data set into a temporary folder, in files that are read into one array each, without a copy."""
+    """Store a data set in a temporary folder, in ``.npy`` files.
+
+    Parameters
+    ----------
+    data : Dataset
+        Training and test images.
+
+    Yields
+    ------
+    folder : Path
+        Contains one file per attribute of the data set. It is removed at the end.
+    """
     with TemporaryDirectory() as folder:
         for field in fields(Dataset):
             np.save(Path(folder) / f"{field.name}.npy", getattr(data, field.name))
@@ -90,15 +130,44 @@ def stored(data: Dataset) -> Iterator[Path]:
 
 
 def fill_cache(program: str, contender: str, folder: Path) -> None:
-    """Run a program once if its contender compiles, so that the next processes find Numba's cache warm."""
+    """Run a program once if its contender compiles, so that the following processes find Numba's cache warm.
+
+    Parameters
+    ----------
+    program : str
+        Source text of the program.
+    contender : str
+        Name of the contender.
+    folder : Path
+        The folder of the data.
+    """
     if compiled_by_numba(contender):
         fresh_process(program, contender, folder)
 
 
 def fresh_process(program: str, contender: str, folder: Path, own_cache: str = "") -> dict[str, float]:
-    """Run a program on the stored data set in a new interpreter; return the JSON object that it prints last.
+    """Run a program in a new interpreter, and return the JSON object that it prints last.
 
-    Numba's cache is the one that all processes of this installation share, or the subfolder ``own_cache``.
+    Parameters
+    ----------
+    program : str
+        Source text of the program. Its arguments are the contender, the folder and the number of all threads.
+    contender : str
+        Name of the contender.
+    folder : Path
+        The folder of the data.
+    own_cache : str
+        Subfolder of ``folder`` for Numba's cache; empty for the cache that this installation uses.
+
+    Returns
+    -------
+    numbers : dict
+        The printed numbers by name.
+
+    Raises
+    ------
+    MeasurementError
+        If the program fails.
     """
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / own_cache)} if own_cache else None
     answer = subprocess.run(

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the parameter lists, the data, and contenders that have passed the gate."""
+"""Definitions that all benchmarks share: parameter lists, data, and contenders that have passed the gate."""
 
 from __future__ import annotations
 
@@ -23,28 +23,30 @@ from nnkernels.recipes import SGD
 BACKENDS = kernels.names()
 CONTENDERS = contenders.names()
 THREADS = SETTINGS
-# The lists name everything everywhere: asv drops the history of a parameter that is no longer listed.
+# The lists always contain all names, installed or not, because asv drops the history of a parameter that is no longer
+# listed.
 OPTIONS = BenchOptions.from_environ()
 DATASETS = tuple(dict.fromkeys(filter(None, ("mnist", "mnist-5k", OPTIONS.dataset))))
 
 
 class Clock:
-    """A clock that stands still while a benchmark prepares.
+    """A clock that can be paused while a benchmark prepares.
 
-    The benchmarks of microseconds have no ``setup``, because asv would repeat it before every call and time each
-    call by itself. They prepare on their first call instead, and given to asv as ``timer`` this clock leaves that out.
+    Benchmarks of microseconds have no ``setup``, because asv would repeat it before every call and time each call
+    separately. Instead, they prepare during their first call, and asv uses this clock as their ``timer``, which
+    excludes the preparation.
     """
 
     def __init__(self) -> None:
         self.stood_still_seconds = 0.0
 
     def __call__(self) -> float:
-        """Return the time in seconds."""
+        """Return the time in seconds, without pauses."""
         return time.perf_counter() - self.stood_still_seconds
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Let the time of the block pass by."""
+        """Pause the clock during the ``with`` block."""
         started = time.perf_counter()
         yield
         self.stood_still_seconds += time.perf_counter() - started
@@ -55,26 +57,60 @@ clock = Clock()
 
 @cache
 def dataset_at_hand() -> Dataset:
-    """Return the data set that this machine has."""
+    """Return the data set that this machine has.
+
+    Returns
+    -------
+    data : Dataset
+        MNIST, or the smaller data set that replaces it without a network.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the name is in every result
+        warnings.simplefilter("ignore")  # every result names its data set
         return load_mnist()
 
 
 def dataset(name: str) -> Dataset:
-    """Return the data set at hand, or skip the benchmark if it is another than ``name``."""
+    """Return the data set that this machine has, or skip the benchmark if its name is different.
+
+    Parameters
+    ----------
+    name : str
+        Name of the required data set.
+
+    Returns
+    -------
+    data : Dataset
+        The data set of this name.
+
+    Raises
+    ------
+    SkipNotImplemented
+        If this machine has another data set.
+    """
     if dataset_at_hand().name != name:
         raise SkipNotImplemented(f"the data set at hand is {dataset_at_hand().name}, not {name}")
     return dataset_at_hand()
 
 
 def installed(name: str) -> str:
-    """Return the contender's name, or skip the benchmark where its packages are not installed.
+    """Return the name of a contender, or skip the benchmark if it is not installed.
+
+    Parameters
+    ----------
+    name : str
+        Name of the contender.
+
+    Returns
+    -------
+    name : str
+        The same.
 
     Raises
     ------
+    SkipNotImplemented
+        If the contender's packages are not installed.
     ConfigurationError
-        If its kernels are Numba's, and Numba is told not to compile.
+        If the contender needs Numba and Numba's compiler is disabled.
     """
     if not contenders.is_installed(name):
         raise SkipNotImplemented(f"{name} is not installed: {contenders.install_command(name)}")
@@ -85,26 +121,83 @@ def installed(name: str) -> str:
 
 
 def trainable(name: str) -> str:
-    """Return the contender's name, or skip the benchmark where it is not installed or cannot train."""
+    """Return the name of a contender, or skip the benchmark if it is not installed or cannot train.
+
+    Parameters
+    ----------
+    name : str
+        Name of the contender.
+
+    Returns
+    -------
+    name : str
+        The same.
+
+    Raises
+    ------
+    SkipNotImplemented
+        If the contender is not installed or cannot train.
+    ConfigurationError
+        If the contender needs Numba and Numba's compiler is disabled.
+    """
     if not contenders.entry(name).trains:
         raise SkipNotImplemented(f"{name} only predicts")
     return installed(name)
 
 
 def skip_shared(name: str, owner: str) -> None:
-    """Skip the benchmark if the functions that it calls are another's, whose row has their time."""
+    """Skip a benchmark if its functions belong to another backend, whose row has their time.
+
+    Parameters
+    ----------
+    name, owner : str
+        Names of the backend and of the owner of its functions.
+
+    Raises
+    ------
+    SkipNotImplemented
+        If the two differ.
+    """
     if owner != name:
         raise SkipNotImplemented(f"{name} has this from {owner}: the same function, timed there")
 
 
 def selected_contenders() -> list[str]:
-    """Return the contenders of this run: those that its options name, or all that are installed."""
+    """Return the contenders of this run.
+
+    Returns
+    -------
+    names : list of str
+        Those that the run's options name, or all that are installed.
+    """
     return list(OPTIONS.contenders) or [name for name in CONTENDERS if contenders.is_installed(name)]
 
 
 @cache
 def ready(name: str, threads: str, dataset_name: str) -> Contender:
-    """Return a contender on that many threads, past the gate and prepared to train on the whole data set."""
+    """Return a contender that has passed the gate and is prepared to train on the whole data set.
+
+    Parameters
+    ----------
+    name : str
+        Name of the contender.
+    threads : str
+        Thread setting, ``1`` or ``all``.
+    dataset_name : str
+        Name of the data set.
+
+    Returns
+    -------
+    contender : Contender
+        One per combination of arguments and process.
+
+    Raises
+    ------
+    SkipNotImplemented
+        If the contender is not installed, or if this machine has another data set.
+    GateError
+        If the contender fails the gate.
+    """
     data = dataset(dataset_name)
     contender = contenders.create(installed(name))
     contender.use_threads(thread_count(threads))

@@ -1,4 +1,4 @@
-"""Interleaved runs of contenders that share a process, and what asv keeps of them."""
+"""Benchmarks of interleaved runs, in which the contenders of one process are timed in turns."""
 
 from __future__ import annotations
 
@@ -21,13 +21,28 @@ TIMEOUT_SECONDS = 900
 
 
 def measure_interleaved(scenarios: Sequence[Scenario], framework_threads: str, process: str = "") -> InterleavedRun:
-    """Measure those contenders of this run that share such a process, at these scenarios."""
+    """Measure the contenders of this run that share a process.
+
+    Parameters
+    ----------
+    scenarios : sequence of Scenario
+        What to time, if the run's profile includes it.
+    framework_threads : str
+        ``1`` or ``all``: the thread setting of contenders that cannot change it.
+    process : str
+        Name of the process; empty for contenders that can run in any process.
+
+    Returns
+    -------
+    measured : InterleavedRun
+        Times, failures and conditions. They are also saved if the run has a folder of records.
+    """
     names = contenders_in_process(selected_contenders(), process)
     if not names:
         return InterleavedRun(framework_threads, dataset_at_hand().name, {}, {})
     scenarios = [one for one in scenarios if not OPTIONS.profiles or one.from_profile in OPTIONS.profiles]
     seeds = OPTIONS.seeds_to_accuracy or SEEDS
-    # asv keeps one number of this; the driver of a whole run asks for all of it, and shows what there is so far.
+    # asv keeps a single number. `nnkernels bench` needs all of them, and shows those so far.
     if not OPTIONS.records:
         return run_interleaved(names, dataset_at_hand(), scenarios, framework_threads, ROUNDS, seeds)
     save = partial(save_interleaved, path=interleaved_file(OPTIONS.records))
@@ -39,19 +54,19 @@ def measure_interleaved(scenarios: Sequence[Scenario], framework_threads: str, p
 
 
 class _InterleavedBenchmark:
-    """One number for asv of each pair of contenders and each scenario of an interleaved run.
+    """A benchmark of an interleaved run, with one number per scenario and pair of contenders.
 
-    Each subclass writes its own `setup_cache`: asv takes those that start in one line for the same.
+    Each subclass defines its own ``setup_cache``, because asv identifies it by the line on which it starts.
     """
 
     param_names = ("contender", "against", "work", "dataset")
-    timeout = TIMEOUT_SECONDS  # of `setup_cache` too
+    timeout = TIMEOUT_SECONDS  # also for `setup_cache`
     unit = "relative time"
 
     def track_relative_time(
         self, measured: InterleavedRun, contender: str, against: str, scenario: str, dataset_name: str
     ) -> dict[str, object]:
-        """Seconds of the contender over seconds of the other; below 1 is faster than it."""
+        """Return the median ratio of the contender's time to the other's; below 1 if the contender is faster."""
         dataset(dataset_name)
         for name in (contender, against):
             if reason := measured.failure(name, scenario):

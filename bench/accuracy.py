@@ -1,4 +1,4 @@
-"""How right is each contender after the same training?"""
+"""How accurate is each contender after the same training?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ErrorRates = dict[str, dict[str, list[float]]]
 
 
 class ErrorRate:
-    """After 60,000 images seen: SGD, batch 32, the learning rate falling to zero; one value a seed."""
+    """Error rate after training on 60,000 images: SGD, batch size 32, learning rate falling to 0; a value per seed."""
 
     params = (CONTENDERS, DATASETS)
     param_names = ("contender", "dataset")
@@ -29,7 +29,15 @@ class ErrorRate:
     unit = "error rate"
 
     def setup_cache(self) -> tuple[ErrorRates, dict[str, str]]:
-        """Train every contender from the same starts on the same orders; return error rates and failures."""
+        """Train every contender from the same initial parameters and on the same image orders.
+
+        Returns
+        -------
+        error_rates : dict
+            ``error_rates[contender][part]``: one value per seed, for the parts ``test`` and ``train``.
+        failures : dict
+            The error of each contender that failed.
+        """
         data = dataset_at_hand()
         recipe = accuracy_recipe(len(data.X_train))
         error_rates: ErrorRates = {}
@@ -47,7 +55,7 @@ class ErrorRate:
                         for seed in range(SEEDS)
                     ]
                 records = [history.epochs[-1] for history in trainings]
-            except Exception as error:  # that contender's failure; the others go on
+            except Exception as error:  # counts as this contender's failure
                 failures[name] = one_line(error)
                 continue
             error_rates[name] = {
@@ -61,13 +69,13 @@ class ErrorRate:
     def track_test(
         self, measured: tuple[ErrorRates, dict[str, str]], contender: str, dataset_name: str
     ) -> dict[str, object]:
-        """Fraction of the test images that are classified wrongly."""
+        """Return the fraction of misclassified test images."""
         return _samples(measured, contender, dataset_name, "test")
 
     def track_train(
         self, measured: tuple[ErrorRates, dict[str, str]], contender: str, dataset_name: str
     ) -> dict[str, object]:
-        """Fraction of the training images that are classified wrongly, at the end of the training."""
+        """Return the fraction of misclassified training images at the end of training."""
         return _samples(measured, contender, dataset_name, "train")
 
 

@@ -18,7 +18,7 @@ IMAGES = (10_000,)
 
 @cache
 def _prepared(contender: str, images: int, threads: str, dataset_name: str) -> tuple[Contender, Iterator[Any]]:
-    """Return the contender and the images of its calls, which begin again after the last."""
+    """Return the contender and an endless iterator over the images of its calls."""
     with clock.stopped():
         data = dataset(dataset_name)
         skip_shared(contender, prediction_owner(contender))
@@ -30,7 +30,7 @@ def _prepared(contender: str, images: int, threads: str, dataset_name: str) -> t
 
 class _Predicting:
     version = "1"
-    timeout = 300  # what compiles does so in it
+    timeout = 300  # includes compilation
     rounds = 1
     repeat = (3, 10, 1.0)
     sample_time = 0.05
@@ -39,27 +39,27 @@ class _Predicting:
 
 
 class OneImage(_Predicting):
-    """One call of the contender's own inference on one image, which is another in each call.
+    """One call of the contender's own inference on one image, a different one in each call.
 
-    Calls go through up to 1,000 test images in an order whose parts have the mean number of nonzero pixels.
+    Calls cycle through up to 1,000 test images, in an order in which each part has the mean number of nonzero pixels.
     """
 
     params = (CONTENDERS, THREADS, DATASETS)
     param_names = ("contender", "threads", "dataset")
 
     def time_predict(self, contender: str, threads: str, dataset_name: str) -> None:
-        """Predict."""
+        """Predict one image."""
         prepared, calls = _prepared(contender, 1, threads, dataset_name)
         prepared.predict(next(calls))
 
 
 class Predict(_Predicting):
-    """One call of the contender's own inference on many images, the same in each call."""
+    """One call of the contender's own inference on many images, the same ones in each call."""
 
     params = (CONTENDERS, IMAGES, THREADS, DATASETS)
     param_names = ("contender", "images", "threads", "dataset")
 
     def time_predict(self, contender: str, images: int, threads: str, dataset_name: str) -> None:
-        """Predict."""
+        """Predict all images."""
         prepared, calls = _prepared(contender, images, threads, dataset_name)
         prepared.predict(next(calls))

@@ -18,11 +18,27 @@ from nnkernels.transforms import as_features
 from ._common import BACKENDS, DATASETS, clock, dataset, ready, skip_shared
 
 BATCH_SIZES = (1, 32, 256, 2048)
-LEARNING_RATE = 1e-6  # thousands of steps on one batch go nowhere
+LEARNING_RATE = 1e-6  # so small that thousands of steps on one batch hardly change the parameters
 
 
 class Inputs(NamedTuple):
-    """What a kernel is called with."""
+    """Arguments of the kernels.
+
+    Attributes
+    ----------
+    functions : Backend
+        The kernels.
+    params, grads : Parameters
+        Parameters and gradients.
+    X : ndarray of float32, shape (N, D)
+        Features.
+    y : ndarray of int64, shape (N,)
+        Labels.
+    activations : Activations
+        Result of the forward pass.
+    state : OptimizerState
+        State of the optimizer.
+    """
 
     functions: Backend
     params: Parameters
@@ -36,12 +52,12 @@ class Inputs(NamedTuple):
 @cache
 def _inputs(backend: str, batch_size: int, dataset_name: str) -> Inputs:
     with clock.stopped():
-        ready(backend, "1", dataset_name)  # past the gate, on one thread
+        ready(backend, "1", dataset_name)  # the gate's check, on one thread
         functions = kernels.load(backend)
         data = dataset(dataset_name)
         X = as_features(np.resize(data.X_train[:2048], (batch_size, data.X_train.shape[1])))
         y = np.resize(data.y_train[:2048], batch_size).astype(np.int64)
-        require_functions(backend, functions, X, y)  # what the gate has trained by may be an entry of its own
+        require_functions(backend, functions, X, y)  # the gate may have trained by another entry point
         params, state = initial_parameters(0), initial_state(initial_parameters(0))
         activations = functions.forward(params, X)
         grads = functions.backward(params, X, y, activations)
@@ -51,19 +67,19 @@ def _inputs(backend: str, batch_size: int, dataset_name: str) -> Inputs:
 
 @cache
 def _timed(benchmark: str, backend: str, batch_size: int, dataset_name: str) -> Inputs:
-    """Return the inputs, or skip the benchmark if all functions that it calls are another backend's."""
+    """Return the arguments, or skip the benchmark if all of its functions belong to another backend."""
     with clock.stopped():
         skip_shared(backend, kernel_owner(benchmark, backend))
     return _inputs(backend, batch_size, dataset_name)
 
 
 class Kernels:
-    """Forward, backward, and a whole step of SGD on real images, on one thread.
+    """Forward pass, backward pass and a whole SGD step on real images, on one thread.
 
-    A function that several backends share is timed once, for the backend that defines it.
+    If several backends share a function, it is timed only for the backend that defines it.
 
-    It is the same batch again and again. These functions read every pixel, whatever its value, and no branch depends
-    on one; ReLU is a selection and a product. So there is nothing for a branch predictor to learn.
+    The same batch is used in every call. A branch predictor cannot learn anything from that: these functions read every
+    pixel, and no branch depends on its value. ReLU is a selection and a product.
     """
 
     params = (BACKENDS, BATCH_SIZES, DATASETS)
@@ -78,17 +94,17 @@ class Kernels:
     timer = clock
 
     def time_forward(self, backend: str, batch_size: int, dataset_name: str) -> None:
-        """X to probabilities."""
+        """Compute the forward pass, from features to probabilities."""
         given = _timed("forward", backend, batch_size, dataset_name)
         given.functions.forward(given.params, given.X)
 
     def time_backward(self, backend: str, batch_size: int, dataset_name: str) -> None:
-        """Activations to gradients."""
+        """Compute the backward pass, from activations to gradients."""
         given = _timed("backward", backend, batch_size, dataset_name)
         given.functions.backward(given.params, given.X, given.y, given.activations)
 
     def time_step(self, backend: str, batch_size: int, dataset_name: str) -> None:
-        """Forward, backward and update."""
+        """Compute forward pass, backward pass and parameter update."""
         functions, params, X, y, _activations, _grads, state = _timed("step", backend, batch_size, dataset_name)
         grads = functions.backward(params, X, y, functions.forward(params, X))
         functions.sgd_update_inplace(params, grads, state, LEARNING_RATE)

@@ -1,4 +1,4 @@
-"""Does an image of a file larger than memory take as long as one in memory, and how much memory does it take?"""
+"""Is training from a file larger than memory as fast per image as from memory, and how much memory does it use?"""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from ._children import (
 from ._common import DATASETS, OPTIONS, dataset, dataset_at_hand
 
 IMAGES = (60_000, 1_000_000)
-# Other sizes, measured in place of these.
+# Sizes that the run measures instead of `IMAGES`.
 CHOSEN = OPTIONS.large_images
 SIZES = tuple(dict.fromkeys((*IMAGES, *CHOSEN)))
 FROM_FILE, IN_MEMORY = "from file", "in memory"
 CONTENDERS = {FROM_FILE: ("fused", "numpy"), IN_MEMORY: ("fused",)}
-MEMORY_BYTES_A_PIXEL = 3  # of images in memory, of the contender's own form of them, and of room to spare
+MEMORY_BYTES_A_PIXEL = 3  # for the images, the contender's internal layout, and a reserve
 
 START = f"""
 import statistics, time
@@ -57,8 +57,8 @@ def epoch():
     contender.advance(order, learning_rates)
 """,
 }
-# The first epoch is not timed: it compiles, brings the file into the page cache, and is handed memory that a virtual
-# machine may have to ask its host for. An epoch on a small file, a tenth of a second, is timed several times.
+# The first epoch is not timed: it compiles, reads the file into the page cache, and allocates memory, which a virtual
+# machine may have to request from its host. An epoch on a small file takes a tenth of a second and is timed repeatedly.
 CLOCK = """
 seconds = []
 while len(seconds) < 2 or (sum(seconds[1:]) < 1 and len(seconds) < 10):
@@ -79,7 +79,7 @@ ANSWER = """
 print(json.dumps({"seconds": statistics.median(seconds[1:]), "beyond_import": peak - after_import}))
 """
 
-# For each number of images: the samples of each place and contender, a process each, or why there are none.
+# For each number of images, and each place and contender: one sample per process, or why there are none.
 Samples = list[dict[str, float]]
 Measured = dict[int, dict[tuple[str, str], Samples | str] | str]
 
@@ -90,7 +90,7 @@ class _LargeData:
     place: str
 
     def setup_cache(self) -> Measured:
-        """Measure once for all: a file is written once, and all numbers are of the same minutes."""
+        """Measure everything together, so that a file is written once and all times are taken within minutes."""
         return _all_measured()
 
     setup_cache.timeout = 900  # type: ignore[attr-defined]
@@ -98,7 +98,7 @@ class _LargeData:
     def track_seconds_per_image(
         self, measured: Measured, contender: str, images: int, dataset_name: str
     ) -> dict[str, object]:
-        """Train; the seconds of a process' median epoch by the number of images."""
+        """Return the seconds per image of each process' median epoch."""
         samples = _samples(measured, self.place, contender, images, dataset_name)
         return {"samples": [numbers["seconds"] / images for numbers in samples], "number": 1}
 
@@ -106,15 +106,17 @@ class _LargeData:
 
 
 class MemoryMap(_LargeData):
-    """An epoch on images that stay in their file: SGD, batch 32, on one thread, beside which another reads ahead.
+    """An epoch of training on images in a file: SGD, batch size 32, on one thread, while a second thread reads ahead.
 
-    The images at hand are repeated in a file of 784 bytes an image, which the page cache holds. The time is that from
-    opening it to the end of the epoch: reading, conversion into the contender's own form, training. A new process each.
+    The data set's images are repeated in a file of 784 bytes per image, which fits into the page cache. The time is
+    from opening the file to the end of the epoch: reading, conversion to the contender's internal layout, and training.
+    Each sample is from a new process.
 
-    What overlaps: the next chunk of 65,536 images is read while the contender converts this one and trains on it. The
-    first chunk is waited for. So 60,000 images, which are one chunk, are read before anything else is done, and of
-    1,000,000 all but a sixteenth of the reading overlaps. The two sizes are no measure of each other. What compares are
-    the contenders, which share the reader, and :class:`InMemory` at the same size, where nothing is read.
+    While the contender converts one chunk of 65,536 images and trains on it, the next chunk is read. Training has to
+    wait for the first chunk. So with 60,000 images, which are one chunk, no reading overlaps with training. With
+    1,000,000 images, all but a sixteenth of it does. Therefore, the times of the two sizes are not comparable.
+    Contenders are comparable, because they share the reader. So is :class:`InMemory` at the same size, which reads
+    nothing.
     """
 
     place = FROM_FILE
@@ -124,7 +126,7 @@ class MemoryMap(_LargeData):
     def track_peak_beyond_import(
         self, measured: Measured, contender: str, images: int, dataset_name: str
     ) -> dict[str, object]:
-        """Train; what that adds at most to the process after it has imported the contender's packages."""
+        """Return the peak memory of training, beyond the process' memory after importing the contender's packages."""
         samples = _samples(measured, self.place, contender, images, dataset_name)
         return {"samples": [numbers["beyond_import"] / MIB for numbers in samples], "number": 1}
 
@@ -132,10 +134,10 @@ class MemoryMap(_LargeData):
 
 
 class InMemory(_LargeData):
-    """The same epoch on the same images, which are in memory before the clock starts; a new process each.
+    """An epoch of training on the same images, in memory: a new process for each sample.
 
-    The time is that of conversion into the contender's own form and of training, on one thread. Nothing is read, so it
-    is what training from a file takes where all reading is hidden.
+    The time is that of conversion to the contender's internal layout and of training, on one thread. Since nothing is
+    read, it is the time of training from a file if reading were completely hidden.
     """
 
     place = IN_MEMORY
@@ -191,18 +193,28 @@ def _no_memory(images: int, needed: int) -> str:
 
 
 def _no_room(images: int, of_what: str, needed: int, free: int) -> str:
-    """Return why there is no room for so many images; empty if there is."""
+    """Return why so many images do not fit; empty if they do."""
     if needed <= free:
         return ""
     return f"{images} images, and room to spare, take {needed / 1e9:.1f} GB of {of_what}; there are {free / 1e9:.1f}"
 
 
 def write_repeated(data: Dataset, images: int, folder: Path) -> None:
-    """Write ``images.npy`` and ``labels.npy``: the training images, again and again, until there are so many."""
+    """Write ``images.npy`` and ``labels.npy``, with the training images repeated.
+
+    Parameters
+    ----------
+    data : Dataset
+        The source of the images.
+    images : int
+        Number of images to write.
+    folder : Path
+        An existing folder.
+    """
     shape = (images, data.X_train.shape[1])
     with open(folder / "images.npy", "wb") as stream:
         npy.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
         for start in range(0, images, len(data.X_train)):
             stream.write(data.X_train[: images - start].data)
-        os.fsync(stream.fileno())  # or the system would write it out while the clock runs
+        os.fsync(stream.fileno())  # otherwise the system might write it during the timing
     np.save(folder / "labels.npy", np.resize(data.y_train, images))

@@ -1,7 +1,7 @@
-"""What can the machine do at most, and how long does the work take at least?
+"""What are the limits of this machine, and how long does the work take at least?
 
-Lower is better in asv, so rates are recorded as their reciprocals;
-``nnkernels.measure.roofline.peaks`` has them as rates.
+asv expects values of which lower is better, so rates are recorded as their reciprocals.
+``nnkernels.measure.roofline.peaks`` has the rates.
 """
 
 from __future__ import annotations
@@ -42,27 +42,27 @@ class _Limits:
     timeout = 120
 
     def setup_cache(self) -> Measured:
-        """Measure once for all, so that the bounds are those of the rates beside them."""
+        """Measure all limits once, so that the bounds are derived from the recorded rates."""
         return _measured()
 
     setup_cache.timeout = 300  # type: ignore[attr-defined]
 
 
 class Peak(_Limits):
-    """The best float32 matrix product: seconds a GFLOP (1e9 operations; a multiply-add is two)."""
+    """The best float32 matrix product, in seconds per GFLOP (1e9 operations; a multiply-add is two operations)."""
 
     params = (THREADS, DATASETS)
     param_names = ("threads", "dataset")
     unit = "seconds per GFLOP"
 
     def track_seconds_per_gflop(self, measured: Measured, threads: str, dataset_name: str) -> dict[str, object]:
-        """Multiply."""
+        """Return the seconds per GFLOP of a matrix product."""
         dataset(dataset_name)
         return _one(1 / measured[threads].peak_gflops)
 
 
 class Reading(_Limits):
-    """Reading from a level of memory, all threads together: seconds a GB (1e9 bytes)."""
+    """Reading from a level of the memory hierarchy, all threads together, in seconds per GB (1e9 bytes)."""
 
     params = (LEVELS, THREADS, DATASETS)
     param_names = ("level", "threads", "dataset")
@@ -71,7 +71,7 @@ class Reading(_Limits):
     def track_seconds_per_gb(
         self, measured: Measured, level: str, threads: str, dataset_name: str
     ) -> dict[str, object]:
-        """Read half of a cache's size, or four times the last cache's, again and again."""
+        """Return the seconds per GB of repeatedly reading half of a cache, or four times the last-level cache."""
         dataset(dataset_name)
         limits = measured[threads]
         rates = (limits.l1_gbytes_per_second, limits.l2_gbytes_per_second, limits.dram_gbytes_per_second)
@@ -79,18 +79,18 @@ class Reading(_Limits):
 
 
 class Bound(_Limits):
-    """Seconds that 784-20-10 takes at least, by programs that multiply zero pixels and by those that skip them."""
+    """Lower bounds of the time of 784-20-10, for programs that multiply zero pixels and for programs that skip them."""
 
     params = (BOUNDS, THREADS, DATASETS)
     param_names = ("bound", "threads", "dataset")
     unit = "seconds"
 
     def track_epoch(self, measured: Measured, bound: str, threads: str, dataset_name: str) -> dict[str, object]:
-        """Train on all images by SGD in batches of 32."""
+        """Return the least seconds of training on all images, by SGD with batch size 32."""
         return _one(_seconds(epoch_bounds(measured[threads], _epoch_work(dataset_name)), bound))
 
     def track_inference(self, measured: Measured, bound: str, threads: str, dataset_name: str) -> dict[str, object]:
-        """Predict 10,000 images."""
+        """Return the least seconds of predicting 10,000 images."""
         return _one(_seconds(inference_bounds(measured[threads], _inference_work(dataset_name)), bound))
 
 

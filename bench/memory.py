@@ -1,4 +1,4 @@
-"""How much memory does it take?"""
+"""How much memory does each contender use?"""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def _peaks(contender: str, dataset_name: str) -> list[dict[str, float]]:
     if not resident_is_known():
         raise SkipNotImplemented("needs pip install psutil")
     with stored(data) as folder:
-        fill_cache(EPOCH, contender, folder)  # compiling takes memory of its own
+        fill_cache(EPOCH, contender, folder)  # because compilation needs additional memory
         return [fresh_process(EPOCH, contender, folder) for _ in range(SAMPLES)]
 
 
 class Peak:
-    """The most memory that is resident until the end of an epoch: SGD, batch 32, on all threads.
+    """Peak resident memory until the end of an epoch: SGD, batch size 32, all threads.
 
-    A new process each, with Numba's cache warm. The training images are in it, which everybody is given as bytes
-    (MNIST's: 45 MiB), and what the contender makes of them.
+    Each sample is from a new process, with a warm Numba cache. It includes the training images, which every contender
+    receives as bytes (45 MiB for MNIST), and the contender's internal layout of them.
     """
 
     params = (CONTENDERS, DATASETS)
@@ -46,11 +46,11 @@ class Peak:
     unit = "MiB"
 
     def track_peak(self, contender: str, dataset_name: str) -> dict[str, object]:
-        """All of the process: the interpreter, its packages, data and training."""
+        """Return the memory of the whole process: interpreter, packages, data and training."""
         samples = [numbers["peak"] / MIB for numbers in _peaks(contender, dataset_name)]
         return {"samples": samples, "number": 1}
 
     def track_beyond_import(self, contender: str, dataset_name: str) -> dict[str, object]:
-        """Only what data and training add to the process after it has imported the contender's packages."""
+        """Return the memory of data and training, beyond the memory after importing the contender's packages."""
         samples = [(numbers["peak"] - numbers["after_import"]) / MIB for numbers in _peaks(contender, dataset_name)]
         return {"samples": samples, "number": 1}

@@ -1,4 +1,4 @@
-"""Who is how many times as fast at other work: Adam, large batches, wider layers, time to accuracy?"""
+"""How do the contenders compare on other work: Adam, large batches, wider layers, time to accuracy?"""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ class _FurtherScenarios(_InterleavedBenchmark):
 
 
 class OneThread(_FurtherScenarios):
-    """Every contender that needs no process of its own, on one thread."""
+    """All contenders that do not need a separate process, on one thread."""
 
     def setup_cache(self) -> InterleavedRun:
-        """Measure."""
+        """Measure the further scenarios."""
         return measure_interleaved(FURTHER_SCENARIOS, "1")
 
 
 class AllThreads(_FurtherScenarios):
-    """Every contender that needs no process of its own, on all threads."""
+    """All contenders that do not need a separate process, on all threads."""
 
     def setup_cache(self) -> InterleavedRun:
-        """Measure."""
+        """Measure the further scenarios."""
         return measure_interleaved(FURTHER_SCENARIOS, "all")
 
 
 class KerasJaxOneThread(_FurtherScenarios):
-    """Keras on JAX, in a process of its own beside the references, on one thread."""
+    """Keras on JAX in a separate process with the references, on one thread."""
 
     def setup_cache(self) -> InterleavedRun:
-        """Measure."""
+        """Measure the further scenarios."""
         return measure_interleaved(FURTHER_SCENARIOS, "1", "keras-jax")
 
 
 class KerasJaxAllThreads(_FurtherScenarios):
-    """Keras on JAX, in a process of its own beside the references, on all threads."""
+    """Keras on JAX in a separate process with the references, on all threads."""
 
     def setup_cache(self) -> InterleavedRun:
-        """Measure."""
+        """Measure the further scenarios."""
         return measure_interleaved(FURTHER_SCENARIOS, "all", "keras-jax")
 
 
 class TorchOneThread(_FurtherScenarios):
-    """PyTorch, in a process of its own beside the references, on one thread."""
+    """PyTorch in a separate process with the references, on one thread."""
 
     def setup_cache(self) -> InterleavedRun:
-        """Measure."""
+        """Measure the further scenarios."""
         return measure_interleaved(FURTHER_SCENARIOS, "1", "torch")
 
 
 class TorchAllThreads(_FurtherScenarios):
-    """PyTorch, in a process of its own beside the references, on all threads."""
+    """PyTorch in a separate process with the references, on all threads."""
 
     def setup_cache(self) -> InterleavedRun:
-        """Measure."""
+        """Measure the further scenarios."""
         return measure_interleaved(FURTHER_SCENARIOS, "all", "torch")

@@ -1,4 +1,4 @@
-"""Who is how many times as fast as whom? Contenders in one process, in turns."""
+"""How many times as fast is each contender as the others, measured in turns in one process?"""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ class _Ratios(_InterleavedBenchmark):
 
 
 class OneThread(_Ratios):
-    """Every contender that needs no process of its own, on one thread."""
+    """All contenders that do not need a separate process, on one thread."""
 
     def setup_cache(self) -> InterleavedRun:
-        """Measure."""
+        """Measure the scenarios."""
         return measure_interleaved(SCENARIOS, "1")
 
 
 class AllThreads(_Ratios):
-    """Every contender that needs no process of its own, on all threads."""
+    """All contenders that do not need a separate process, on all threads."""
 
     def setup_cache(self) -> InterleavedRun:
-        """Measure."""
+        """Measure the scenarios."""
         return measure_interleaved(SCENARIOS, "all")
 
 
 class KerasJaxOneThread(_Ratios):
-    """Keras on JAX, in a process of its own beside the references, on one thread."""
+    """Keras on JAX in a separate process with the references, on one thread."""
 
     def setup_cache(self) -> InterleavedRun:
-        """Measure."""
+        """Measure the scenarios."""
         return measure_interleaved(SCENARIOS, "1", "keras-jax")
 
 
 class KerasJaxAllThreads(_Ratios):
-    """Keras on JAX, in a process of its own beside the references, on all threads."""
+    """Keras on JAX in a separate process with the references, on all threads."""
 
     def setup_cache(self) -> InterleavedRun:
-        """Measure."""
+        """Measure the scenarios."""
         return measure_interleaved(SCENARIOS, "all", "keras-jax")
 
 
 class TorchOneThread(_Ratios):
-    """PyTorch, in a process of its own beside the references, on one thread."""
+    """PyTorch in a separate process with the references, on one thread."""
 
     def setup_cache(self) -> InterleavedRun:
-        """Measure."""
+        """Measure the scenarios."""
         return measure_interleaved(SCENARIOS, "1", "torch")
 
 
 class TorchAllThreads(_Ratios):
-    """PyTorch, in a process of its own beside the references, on all threads."""
+    """PyTorch in a separate process with the references, on all threads."""
 
     def setup_cache(self) -> InterleavedRun:
-        """Measure."""
+        """Measure the scenarios."""
         return measure_interleaved(SCENARIOS, "all", "torch")

@@ -1,4 +1,4 @@
-"""How does time grow with the work?"""
+"""How does the time scale with batch size, hidden width, number of images, and number of threads?"""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ SAMPLES = OPTIONS.samples or 5
 
 FEWEST_IMAGES = 2_000
 SAMPLE_SECONDS = 0.05
-# Each call of Keras' `fit` starts with work of some 0.1 s that belongs to an epoch, so a sample of it is longer:
-# half a second or an epoch, and never fewer than 2,000 images (at batch 1, that is several seconds).
+# Each call of Keras' `fit` has an overhead of some 0.1 s that belongs to a whole epoch, so its samples are longer: half
+# a second or an epoch, and at least 2,000 images (several seconds at batch size 1).
 WHOLE_EPOCHS_SAMPLE_SECONDS = 0.5
 
 
@@ -39,48 +39,48 @@ class _Scaling:
 
 
 class BatchSize(_Scaling):
-    """Images a step, on one thread: what a step costs, whatever is in it, is shared by more images."""
+    """Batch size, on one thread. Larger batches spread the overhead of a step over more images."""
 
     params = (CONTENDERS, BATCH_SIZES, DATASETS)
     param_names = ("contender", "batch_size", "dataset")
 
     def track_seconds_per_image(self, contender: str, batch_size: int, dataset_name: str) -> dict[str, object]:
-        """Train."""
+        """Return the seconds per image of training."""
         return _seconds_per_image(contender, dataset_name, benchmark_recipe(batch_size=batch_size), "1")
 
 
 class HiddenWidth(_Scaling):
-    """Units of the hidden layer, at batch 128 on one thread: the arithmetic grows in proportion."""
+    """Units of the hidden layer, at batch size 128 on one thread. The arithmetic is proportional to them."""
 
     params = (CONTENDERS, HIDDEN, DATASETS)
     param_names = ("contender", "hidden", "dataset")
 
     def track_seconds_per_image(self, contender: str, hidden: int, dataset_name: str) -> dict[str, object]:
-        """Train."""
+        """Return the seconds per image of training."""
         return _seconds_per_image(
             contender, dataset_name, benchmark_recipe(batch_size=128).with_changes(hidden=hidden), "1"
         )
 
 
 class Images(_Scaling):
-    """Images of an epoch, at batch 128 on one thread: they outgrow the caches, and share an epoch's start-up."""
+    """Images per epoch, at batch size 128 on one thread. More images exceed the caches, but share a start-up."""
 
     params = (CONTENDERS, IMAGES, DATASETS)
     param_names = ("contender", "images", "dataset")
 
     def track_seconds_per_image(self, contender: str, images: int, dataset_name: str) -> dict[str, object]:
-        """Train for whole epochs on the first images of the data set."""
+        """Return the seconds per image of training for whole epochs, on the first images of the data set."""
         return _seconds_per_image(contender, dataset_name, benchmark_recipe(batch_size=128), "1", images)
 
 
 class Threads(_Scaling):
-    """One thread or all, at batch 1,024, where there is work enough to share."""
+    """One thread or all, at batch size 1,024, which gives the threads enough work."""
 
     params = (CONTENDERS, THREADS, DATASETS)
     param_names = ("contender", "threads", "dataset")
 
     def track_seconds_per_image(self, contender: str, threads: str, dataset_name: str) -> dict[str, object]:
-        """Train."""
+        """Return the seconds per image of training."""
         return _seconds_per_image(contender, dataset_name, benchmark_recipe(batch_size=1024), threads)
 
 
@@ -98,7 +98,7 @@ def _seconds_per_image(
     order = batch_order(0, 0, len(part.X))
     if epoch_images is None:
         order = _stretch(contender, recipe, order)
-    _seconds(contender, recipe, order)  # compiles or traces what the gate has not
+    _seconds(contender, recipe, order)  # compiles or traces whatever the gate did not use
     calls = ceil(_enough_seconds(contender) / _seconds(contender, recipe, order))
     seconds = [_seconds(contender, recipe, order, calls) for _ in range(SAMPLES)]
     contender.close()
@@ -106,7 +106,7 @@ def _seconds_per_image(
 
 
 def _stretch(contender: Contender, recipe: Recipe, order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return as many whole batches of an epoch as are enough for a sample, or all of them."""
+    """Return enough whole batches of an epoch for a sample, or all of them."""
     most = max(1, len(order) // recipe.batch_size)
     batches = min(ceil(FEWEST_IMAGES / recipe.batch_size), most)
     _seconds(contender, recipe, order[: batches * recipe.batch_size])

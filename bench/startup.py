@@ -1,4 +1,4 @@
-"""How long until it works?"""
+"""How long does it take to start: to import a package, and to finish the first call?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._common import CONTENDERS, DATASETS, dataset, trainable
 
 MODULES = ("numpy", "nnkernels", "numba", "tensorflow")
 CACHES = ("empty", "warm")
-EMPTY_CACHES = [f"empty{sample}" for sample in range(SAMPLES)]  # another one for each sample
+EMPTY_CACHES = [f"empty{sample}" for sample in range(SAMPLES)]  # a new one for each sample
 
 FIRST_CALL = f"""
 import json, sys, time
@@ -53,7 +53,7 @@ print(json.dumps({"seconds": time.perf_counter() - started}))
 
 
 class Import:
-    """``import X`` in a new interpreter; the start of the interpreter itself is not in it."""
+    """``import X`` in a new interpreter, without the start of the interpreter itself."""
 
     params = (MODULES,)
     param_names = ("module",)
@@ -65,7 +65,7 @@ class Import:
     env = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}  # noqa: RUF012  (asv asks for a dict)
 
     def timeraw_import(self, module: str) -> tuple[str, str]:
-        """Import; timeit, which asv times this with, would otherwise keep the garbage collector off."""
+        """Return the code to time, and a setup that enables garbage collection, which timeit would disable."""
         if find_spec(module) is None:
             raise SkipNotImplemented(f"{module} is not installed")
         return f"import {module}", "import gc; gc.enable()"
@@ -74,8 +74,8 @@ class Import:
 class FirstCall:
     """From ``import nnkernels`` to the end of the first ten batches of real digits, on all threads.
 
-    Compiled contenders start with Numba's cache empty, as after an installation, or as an earlier process left it.
-    The 2,049 images come from a plain file, which takes a millisecond of it.
+    Contenders that compile start with an empty cache of Numba, as after an installation, or with a warm one. Reading
+    the 2,049 images from a file takes about a millisecond of the time.
     """
 
     params = (CONTENDERS, CACHES, DATASETS)
@@ -85,7 +85,7 @@ class FirstCall:
     unit = "seconds"
 
     def track_seconds(self, contender: str, cache: str, dataset_name: str) -> dict[str, object]:
-        """Import, create, set the threads, prepare, compile, train; each sample in a process of its own."""
+        """Return the seconds from import to the end of the first batches; each sample is from a new process."""
         whole = dataset(dataset_name)
         trainable(contender)
         if cache == "empty" and not compiled_by_numba(contender):
@@ -98,10 +98,10 @@ class FirstCall:
 
 
 class NumbaItself:
-    """What Numba itself takes of a first call: its import, and a function that does nothing.
+    """Numba's share of a first call: its import, and the call of a function that does nothing.
 
-    Compiled contenders cannot start faster; what ``FirstCall`` takes beyond is theirs. The function is kept in a cache
-    of its own.
+    No contender that compiles can start faster, and any additional time in ``FirstCall`` is its own. The function is
+    cached in a separate folder.
     """
 
     params = (CACHES,)
@@ -111,7 +111,7 @@ class NumbaItself:
     unit = "seconds"
 
     def track_seconds(self, cache: str) -> dict[str, object]:
-        """Import Numba and call a function, compiled anew or from the cache; each sample in a process of its own."""
+        """Return the seconds of importing Numba and calling a function; each sample is from a new process."""
         with TemporaryDirectory() as folder:
             Path(folder, "nothing.py").write_text(NOTHING)
             if cache == "warm":
@@ -121,6 +121,6 @@ class NumbaItself:
 
 
 def _samples(program: str, contender: str, folder: Path, caches: list[str]) -> dict[str, object]:
-    """Return what asv keeps of a program that prints its seconds: a sample for each of the caches."""
+    """Return asv's samples of a program that prints its seconds, one per cache folder."""
     samples = [fresh_process(program, contender, folder, name)["seconds"] for name in caches]
     return {"samples": samples, "number": 1}

@@ -1,4 +1,4 @@
-"""Where does each factor come from, from loops in Python to threads? The steps in one process, in turns."""
+"""Which speed-up does each step from Python loops to threads bring, with all steps timed in turns in one process?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROUNDS = OPTIONS.rounds or 1
 
 
 class Steps:
-    """Every step of ``nnkernels.steps``, which are no contenders of the other benchmarks."""
+    """An epoch by each step of ``nnkernels.steps``: SGD, batch size 32. No other benchmark measures the steps."""
 
     params = (steps.names(), DATASETS)
     param_names = ("step", "dataset")
@@ -25,14 +25,14 @@ class Steps:
     version = "1"
 
     def setup_cache(self) -> InterleavedRun:
-        """Measure; all of it goes into the run's records, and asv keeps the medians it asks for."""
+        """Time all steps. The run's records contain all times, and asv keeps the medians that it is asked for."""
         measured = time_steps(dataset_at_hand(), ROUNDS)
         if OPTIONS.records:
             save_interleaved(measured, steps_file(OPTIONS.records))
         return measured
 
     def track_epoch(self, measured: InterleavedRun, step: str, dataset_name: str) -> dict[str, object]:
-        """Train on all images by SGD in batches of 32; slow steps on a stretch of them, times its share."""
+        """Return the median seconds per epoch; times of slow steps, which train on part of an epoch, are scaled."""
         dataset(dataset_name)
         if reason := measured.failures.get(step):
             raise MeasurementError(f"{step} has no time. {reason}")

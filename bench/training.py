@@ -1,4 +1,4 @@
-"""How long does an epoch of training take, and how long what precedes the first?"""
+"""How long do an epoch of training and the preparation before it take?"""
 
 from __future__ import annotations
 
@@ -23,40 +23,40 @@ class _OfContender:
 
 
 class Epoch(_OfContender):
-    """One pass over all training images: SGD, batch 32, the shuffled images fetched inside the clock."""
+    """One pass over all training images: SGD, batch size 32. Fetching the shuffled images is included."""
 
     repeat = 2
 
     def setup(self, contender: str, threads: str, dataset_name: str) -> None:
-        """Pass the gate and prepare, once a process; asv repeats this before every sample."""
+        """Check and prepare the contender once per process; asv repeats this call before every sample."""
         self.contender = ready(trainable(contender), threads, dataset_name)
         images = len(dataset(dataset_name).X_train)
         self.order = batch_order(0, 0, images)
         self.learning_rates = SGD.learning_rates(0, images)
-        # The gate has compiled everything; a few batches bring the data set itself into reach.
+        # The gate has compiled everything. A few batches warm up the contender on the whole data set's arrays.
         if not self.contender.whole_epochs_only:
             self.contender.advance(self.order[:320], np.full(10, SGD.learning_rate, np.float32))
 
     def time_epoch(self, contender: str, threads: str, dataset_name: str) -> None:
-        """Train on the whole order."""
+        """Train for one epoch."""
         self.contender.advance(self.order, self.learning_rates)
 
 
 class Preparation(_OfContender):
     """From uint8 images in memory to a contender that is ready for its first batch.
 
-    Copies, conversions, lists of nonzero pixels, building a model, and what is traced or compiled each time. ``ratios``
-    measures the same for all contenders in turns, as the scenario "preparation".
+    This includes copies, conversions, lists of nonzero pixels, building a model, and everything that is traced or
+    compiled each time. ``ratios`` measures the same for all contenders in turns, as the scenario "preparation".
     """
 
     version = "2"
     repeat = 5
 
     def setup(self, contender: str, threads: str, dataset_name: str) -> None:
-        """Pass the gate and prepare, once a process: what is compiled is compiled then."""
+        """Check and prepare the contender once per process, so that one-time compilation is excluded."""
         self.contender = ready(trainable(contender), threads, dataset_name)
         self.data = dataset(dataset_name).training
 
     def time_prepare(self, contender: str, threads: str, dataset_name: str) -> None:
-        """Prepare once more."""
+        """Prepare the contender again."""
         prepare(self.contender, initial_parameters(0), self.data, SGD)

@@ -1,1 +1,1 @@
-"""Proof before time, and honest time: oracle, gate, paired segments, the driver of asv, provenance."""
+"""Correctness checks, timing, roofline bounds, asv driver, run records, mutation testing and regression checks."""

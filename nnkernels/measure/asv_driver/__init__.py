@@ -1,1 +1,1 @@
-"""asv, driven: what a run plans, the child processes, their files, and the checkout that is measured."""
+"""The driver of asv: the plan of a run, asv's child processes, their files, and the checkout that is measured."""

@@ -1,6 +1,6 @@
-"""The files of ``bench/``: what each measures in words, and what a run plans of it.
+"""The files of ``bench/``: what each measures, and which of its benchmarks a run includes.
 
-A new file of benchmarks is added here by one line.
+A new file of benchmarks needs one line here.
 """
 
 from __future__ import annotations
@@ -17,27 +17,28 @@ OF_THE_DATASET = r".*{dataset}\)"
 
 @dataclass(frozen=True)
 class BenchFile:
-    r"""A file of benchmarks.
+    """A file of benchmarks.
 
     Attributes
     ----------
     name : str
-        The file's, without ``.py``; the names that asv gives its benchmarks begin with it.
+        Name of the file without ``.py``, with which the names of its benchmarks in asv begin.
     words : str
-        What it measures, for who waits.
+        Description for the progress display.
     threads : str
-        The setting of those of its benchmarks that have no parameter for it.
+        Thread setting of the benchmarks without a parameter for it.
     planned : mapping of str to sequence of str
-        From which profile on which calls are planned, as regular expressions over what follows ``name.`` in asv's
-        ``Class.function('contender', 32, 'mnist')``. ``{contender}``, ``{dataset}`` and the kernels' names stand for
-        the values that the run asks for. Of interleaved runs of contenders, the plan knows the calls.
+        For each profile, regular expressions of the benchmarks that it adds. They match what follows ``name.`` in asv's
+        ``Class.function('contender', 32, 'mnist')``. ``{contender}``, ``{dataset}`` and the names of kernels are
+        placeholders for the values of the run. For interleaved runs of contenders, the expressions are made by
+        :mod:`~nnkernels.measure.asv_driver.plan` instead.
     once : bool
-        Whether one pass measures it for all: its samples are seeds, not processes.
+        Whether only one pass measures it, because its samples are seeds, not processes.
     every_pass : bool
-        Whether every pass measures it: ratios are taken against it, and their intervals need several processes of both.
+        Whether every pass measures it, because ratios to its results need several processes for an interval.
     interleaved : bool
-        Whether it times contenders or steps in turns: then it is measured in every pass of ratios, and the run has its
-        times from the records of interleaved runs, not from asv.
+        Whether it times contenders or steps in turns. It is then measured in every pass of ratios, and its times are
+        taken from the records of interleaved runs, not from asv.
     """
 
     name: str
@@ -49,7 +50,20 @@ class BenchFile:
     interleaved: bool = False
 
     def patterns(self, profiles: Sequence[str], asked: Mapping[str, Sequence[object]]) -> list[str]:
-        """Return asv's patterns for what is planned from these profiles on, where there is anything to measure."""
+        """Return asv's patterns of the benchmarks to measure.
+
+        Parameters
+        ----------
+        profiles : sequence of str
+            The profiles whose benchmarks are included.
+        asked : mapping of str to sequence of object
+            The run's values of each placeholder. Patterns with a placeholder without values are omitted.
+
+        Returns
+        -------
+        patterns : list of str
+            Regular expressions.
+        """
         values = {name: f"({'|'.join(re.escape(repr(value)) for value in asked[name])})" for name in asked}
         return [
             f"^{self.name}[.]{call.format_map(values)}$"
@@ -69,7 +83,7 @@ BENCH_FILES = (
         {"quick": [f"ErrorRate[.]track_test{OF_EACH}"], "standard": [f"ErrorRate[.]track_train{OF_EACH}"]},
         once=True,
     ),
-    # Epochs and predictions are timed by the interleaved runs alone: these two are for asv by hand.
+    # Runs time epochs and predictions only in interleaved runs. These two files are for calling asv by hand.
     BenchFile("training", "training: whole epochs, and the preparation", planned={}),
     BenchFile("inference", "inference: single images", planned={}),
     BenchFile(
@@ -85,7 +99,7 @@ BENCH_FILES = (
         "all",
         {"standard": ["(Import|NumbaItself)[.].*", f"FirstCall[.]{OF_EACH}"]},
     ),
-    # Each call is a process, so asv keeps one step; the records keep all.
+    # asv starts a process for each of its numbers, so it gets only one step. The records contain all of them.
     BenchFile(
         "steps",
         "steps: from naive to fast, in turns",
@@ -102,6 +116,17 @@ BENCH_FILES = (
 
 
 def bench_file(what: str) -> BenchFile | None:
-    """Return the file that asv speaks of: ``ratios.OneThread...`` or ``Setting up ratios:59``; None if of no file."""
+    """Return the file that a line of asv's output refers to.
+
+    Parameters
+    ----------
+    what : str
+        For example ``ratios.OneThread...`` or ``Setting up ratios:59``.
+
+    Returns
+    -------
+    file : BenchFile or None
+        None if it does not refer to a file of benchmarks.
+    """
     name = re.split(r"[.:]", what.removeprefix("Setting up "))[0]
     return next((known for known in BENCH_FILES if known.name == name), None)

@@ -1,4 +1,4 @@
-"""asv's result files: the passes of a run merged, freed of this machine's paths, and moved into the history."""
+"""Result files of asv: passes are merged, paths of this machine removed, and the results added to the history."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Merged:
     Attributes
     ----------
     results : asv.results.Results
-        With the samples of all passes.
+        The merged results, with the samples of all passes.
     processes : dict
-        By benchmark, for each combination of parameters, the value that each pass measured.
+        For each benchmark and each combination of its parameters, the value of each pass.
     parameter_names : dict
-        By benchmark, the names of its parameters.
+        For each benchmark, the names of its parameters.
     units : dict
-        By benchmark, its unit.
+        For each benchmark, its unit.
     """
 
     results: Any
@@ -42,7 +42,18 @@ class Merged:
     units: dict[str, str]
 
     def as_json(self, folder: Path) -> dict[str, Any]:
-        """Return asv's own form, with what it lacks beside it."""
+        """Return the content of asv's result file, extended by what asv does not store.
+
+        Parameters
+        ----------
+        folder : Path
+            A temporary folder for asv's file.
+
+        Returns
+        -------
+        content : dict
+            asv's content, with ``processes``, ``parameter_names`` and ``units``.
+        """
         (folder / self.results.params["machine"]).mkdir(parents=True, exist_ok=True)
         self.results.save(str(folder))
         content: dict[str, Any] = json.loads(only_result_file(folder).read_text("utf-8"))
@@ -55,19 +66,57 @@ class Merged:
 
 
 def environment_of(provenance: dict[str, Any]) -> dict[str, str]:
-    """Return the package versions by which asv tells one environment from another."""
+    """Return the package versions by which asv distinguishes environments.
+
+    Parameters
+    ----------
+    provenance : dict
+        See :mod:`nnkernels.measure.records.provenance`.
+
+    Returns
+    -------
+    versions : dict
+        Version by name of the package.
+    """
     return {name: version for name, version in provenance["packages"].items() if name in VERSIONED}
 
 
 def load_benchmarks(folder: Path) -> dict[str, Any]:
-    """Return asv's description of the benchmarks, by name."""
+    """Read asv's description of the benchmarks.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder of results.
+
+    Returns
+    -------
+    benchmarks : dict
+        Descriptions by name of the benchmark.
+    """
     content: dict[str, Any] = json.loads((folder / "benchmarks.json").read_text("utf-8"))
     content.pop("version", None)
     return content
 
 
 def only_result_file(folder: Path) -> Path:
-    """Return the one result file of a pass."""
+    """Return the result file of a pass.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the pass.
+
+    Returns
+    -------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    MeasurementError
+        If there is not exactly one result file.
+    """
     found = [path for path in folder.glob("*/*.json") if path.name != "machine.json"]
     if len(found) != 1:
         raise MeasurementError(f"asv left {len(found)} result files where one was expected")
@@ -75,7 +124,25 @@ def only_result_file(folder: Path) -> Path:
 
 
 def merge_passes(folders: list[Path], provenance: dict[str, Any]) -> Merged:
-    """Merge the passes under a name without paths."""
+    """Merge the results of passes, under an environment name without paths.
+
+    Parameters
+    ----------
+    folders : list of Path
+        The folders of the passes.
+    provenance : dict
+        See :mod:`nnkernels.measure.records.provenance`.
+
+    Returns
+    -------
+    merged : Merged
+        The results.
+
+    Raises
+    ------
+    MeasurementError
+        If a folder does not have exactly one result file.
+    """
     from asv.results import Results
 
     loaded = [Results.load(str(only_result_file(folder))) for folder in folders]
@@ -101,7 +168,17 @@ def merge_passes(folders: list[Path], provenance: dict[str, Any]) -> Merged:
 
 
 def add_measured(target: Any, source: Any, benchmarks: dict[str, Any], append: bool) -> None:
-    """Add what ``source`` measured to ``target``: beside its samples of the same parameters, or in their place."""
+    """Add measured results to others.
+
+    Parameters
+    ----------
+    target, source : asv.results.Results
+        The results to extend, and the results to add.
+    benchmarks : dict
+        asv's descriptions; see :func:`load_benchmarks`. Other benchmarks are ignored.
+    append : bool
+        Whether samples of the same parameters are appended. Otherwise they are replaced.
+    """
     from asv.runner import BenchmarkResult
 
     for name in source.get_all_result_keys():
@@ -126,9 +203,18 @@ def add_measured(target: Any, source: Any, benchmarks: dict[str, Any], append: b
 
 
 def add_to_history(merged: Merged, any_pass: Path, machine: str, history: Path) -> None:
-    """Put merged results into asv's history; what was measured earlier at the same commit stays beside them.
+    """Add merged results to asv's history. Earlier results of the same commit that were not measured again are kept.
 
-    ``any_pass`` is the folder of a pass: all describe the same benchmarks and the same machine.
+    Parameters
+    ----------
+    merged : Merged
+        The results.
+    any_pass : Path
+        The folder of any pass. All passes have the same descriptions of benchmarks and machine.
+    machine : str
+        Name of the machine.
+    history : Path
+        The folder of asv's results.
     """
     from asv.results import Results, get_filename
 

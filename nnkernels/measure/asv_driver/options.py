@@ -1,4 +1,4 @@
-"""What a run tells the benchmarks: the environment variables ``NNKERNELS_BENCH_*``, as one record."""
+"""The options that a run passes to the benchmarks, as environment variables ``NNKERNELS_BENCH_*``."""
 
 from __future__ import annotations
 
@@ -15,28 +15,30 @@ COUNTS = ("rounds", "seeds", "seeds_to_accuracy", "samples")
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """The variables by the names of their fields: ``rounds`` is ``NNKERNELS_BENCH_ROUNDS``.
+    """Options of the benchmarks. The variable of ``rounds`` is ``NNKERNELS_BENCH_ROUNDS``, and so on.
 
-    Lists are separated by commas. A variable that is not set, or empty, leaves the benchmarks their own default.
+    Lists are separated by commas. If a variable is empty or not set, the benchmarks use their own default.
 
     Attributes
     ----------
     contenders : tuple of str
-        Those that interleaved runs and error rates measure; empty: all that are installed.
+        Contenders of interleaved runs and of error rates; empty for all that are installed.
     dataset : str
-        A data set to measure on beside ``mnist`` and ``mnist-5k``, by name.
+        Name of an additional data set besides ``mnist`` and ``mnist-5k``.
     rounds : int or None
         Rounds of an interleaved run.
-    seeds, seeds_to_accuracy : int or None
-        Trainings of a contender, each from another start: of error rates, and of the time to an accuracy.
+    seeds : int or None
+        Trainings per contender for error rates.
+    seeds_to_accuracy : int or None
+        Trainings per contender for the time to an accuracy.
     samples : int or None
-        Samples of a benchmark that takes its own: scaling, start-up, memory, large data, and the machine's limits.
+        Samples of benchmarks that take their own: scaling, start-up, memory, large data, and the machine's limits.
     profiles : tuple of str
-        The profiles whose scenarios an interleaved run measures; empty: all.
+        The profiles whose scenarios an interleaved run measures; empty for all.
     large_images : tuple of int
-        Numbers of images of large data, in place of the benchmark's own.
+        Numbers of images of large data, instead of the default ones.
     records : str
-        A folder for what asv does not keep: interleaved runs, and what Keras was set to.
+        A folder for what asv does not store: interleaved runs, and the configuration of Keras.
     """
 
     contenders: tuple[str, ...] = ()
@@ -51,12 +53,22 @@ class BenchOptions:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> BenchOptions:
-        """Read the variables of an environment, this process' if none is given.
+        """Read the options from environment variables.
+
+        Parameters
+        ----------
+        environ : mapping, optional
+            Environment variables; by default, this process'.
+
+        Returns
+        -------
+        options : BenchOptions
+            The options.
 
         Raises
         ------
         ConfigurationError
-            If a variable that counts something holds no whole number above 0.
+            If a number is not a positive integer.
         """
         environ = os.environ if environ is None else environ
 
@@ -76,6 +88,12 @@ class BenchOptions:
         return cls(contenders, dataset, profiles=profiles, large_images=large_images, records=records, **counts)
 
     def as_environ(self) -> dict[str, str]:
-        """Return the variables of what is said here."""
+        """Return the environment variables of these options.
+
+        Returns
+        -------
+        environ : dict
+            Variables of the options that differ from the benchmarks' defaults.
+        """
         said = {f"{PREFIX}{name.upper()}": value for name, value in vars(self).items() if value}
         return {name: ",".join(map(str, value)) if type(value) is tuple else str(value) for name, value in said.items()}

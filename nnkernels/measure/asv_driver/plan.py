@@ -1,4 +1,4 @@
-"""What a run measures: passes over the benchmarks, each benchmark and parameter in a fresh process."""
+"""The plan of a run: passes over the benchmarks, in which each benchmark and parameter has a fresh process."""
 
 from __future__ import annotations
 
@@ -17,30 +17,32 @@ from nnkernels.measure.timing.threads import SETTINGS
 
 @dataclass(frozen=True)
 class Profile:
-    """How much is measured.
+    """How much a run measures.
 
     Attributes
     ----------
     ratio_passes : int
-        Fresh processes that every paired ratio is taken over; at least 4 by the measuring rules, of a headline 3 in
-        each of the runs that it pools.
+        Fresh processes per paired ratio. The measuring rules require at least 4, or 3 in each of the runs that a
+        headline pools.
     single_passes : int
-        Fresh processes of everything else.
+        Fresh processes of all other benchmarks.
     rounds : int
-        Rounds of an interleaved run, in each of which every contender trains for some epochs, or for a part of one.
+        Rounds of an interleaved run. In a round, each contender trains for some epochs or for a part of one.
     seeds : int
         Trainings for the test error.
     minutes : int
-        About how long it takes on two cores with the extra ``bench``, for the display.
+        Approximate duration on two cores with the extra ``bench``, for the display.
     includes : tuple of str
-        The profiles whose benchmarks are measured, by :data:`~nnkernels.measure.asv_driver.bench_files.BENCH_FILES`.
+        The profiles whose benchmarks are measured; see :data:`~nnkernels.measure.asv_driver.bench_files.BENCH_FILES`.
     threads : tuple of str
-        Thread settings of the contenders whose threads are fixed for the life of a process, unless others are asked
-        for. The contenders that can change threads are always measured at both.
-    seeds_to_accuracy, samples : int
-        Trainings of "time to accuracy" in each process, and processes for each number of start-up and memory.
+        Default thread settings of contenders that cannot change threads during a process. Other contenders are always
+        measured at both settings.
+    seeds_to_accuracy : int
+        Trainings of "time to accuracy" per process.
+    samples : int
+        Processes for each number of start-up and memory.
     resumable : bool
-        Whether an interrupted run goes on where it was.
+        Whether an interrupted run can be continued.
     """
 
     ratio_passes: int
@@ -55,20 +57,20 @@ class Profile:
     resumable: bool = False
 
 
-# An interval is over processes, or over the runs of a headline: more rounds, seeds or samples within one narrow it
-# little. In quick, frameworks have one thread, at which most trained an epoch faster in most recorded runs; `headline`
-# and larger profiles measure both settings.
+# Intervals are over processes, or over the runs of a headline. More rounds, seeds or samples within a process hardly
+# narrow them. In `quick`, frameworks use one thread, with which most of them trained faster in most recorded runs.
+# `headline` and larger profiles measure both settings.
 PROFILES = {
     "quick": Profile(4, 1, rounds=1, seeds=3, minutes=3, includes=("quick",), threads=("1",)),
-    # The numbers of the README's table at both thread settings of the frameworks, in a time that can be afforded in
-    # each of several hours. With the extra `peers` as well, it took nine minutes.
+    # The numbers of the README's table at both thread settings of the frameworks, short enough to be repeated in
+    # several hours. With the extra `peers` as well, it took nine minutes.
     "headline": Profile(3, 1, rounds=1, seeds=5, minutes=5, includes=("quick",)),
     "standard": Profile(
         4, 1, rounds=1, seeds=10, minutes=30, includes=("quick", "standard"), seeds_to_accuracy=4, samples=1
     ),
     "full": Profile(10, 3, rounds=3, seeds=10, minutes=150, includes=("quick", "standard", "full"), resumable=True),
 }
-# Of the benchmarks that are interleaved runs, by thread setting, and what goes before it, by the process of an `Entry`.
+# Class names of interleaved benchmarks by thread setting, and their prefixes by the process of an `Entry`.
 CLASSES = {"1": "OneThread", "all": "AllThreads"}
 RELATIVE_TIME = "track_relative_time"
 PROCESSES = {"": "", "keras-jax": "KerasJax", "torch": "Torch"}
@@ -81,32 +83,75 @@ class Plan:
     Attributes
     ----------
     passes : tuple of tuple of str
-        For each pass, asv's regular expressions over benchmarks with their parameters.
+        For each pass, asv's regular expressions of benchmarks with their parameters.
     """
 
     passes: tuple[tuple[str, ...], ...]
 
 
 def profile(name: str) -> Profile:
-    """Return a profile by name; raises UnknownNameError if there is none."""
+    """Return a profile.
+
+    Parameters
+    ----------
+    name : str
+        ``quick``, ``headline``, ``standard`` or ``full``.
+
+    Returns
+    -------
+    profile : Profile
+        The profile of this name.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such profile.
+    """
     if name not in PROFILES:
         raise UnknownNameError("profile", name, tuple(PROFILES))
     return PROFILES[name]
 
 
 def takes_part(contender: str, profile_name: str) -> bool:
-    """Return whether a contender is measured in a profile without being asked for by name."""
+    """Return whether a profile includes a contender by default.
+
+    Parameters
+    ----------
+    contender, profile_name : str
+        Their names.
+
+    Returns
+    -------
+    takes_part : bool
+        Whether it does.
+    """
     profiles = list(PROFILES)
     return profiles.index(entry(contender).from_profile) <= profiles.index(profile_name)
 
 
 def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> Plan:
-    """Return the plan of a profile for these contenders, this data set and these thread settings.
+    """Return the plan of a profile.
+
+    Parameters
+    ----------
+    chosen : Profile
+        The profile.
+    contenders : sequence of str
+        Names of the contenders.
+    dataset : str
+        Name of the data set.
+    threads : sequence of str
+        Thread settings of contenders that cannot change threads.
+
+    Returns
+    -------
+    plan : Plan
+        asv's patterns of each pass.
 
     Raises
     ------
     ConfigurationError
-        If a contender asks for a process that no benchmark measures.
+        If a contender requires a process that no benchmark has.
     """
     for name in contenders:
         if (process := entry(name).process) not in PROCESSES:
@@ -135,17 +180,17 @@ def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads:
 
 
 def _passes_of(file: BenchFile, chosen: Profile, count: int) -> range:
-    """Return the numbers of the passes, of ``count``, that measure what is in no interleaved run."""
-    # The ratios of the first pass are the first results on the terminal, so the rest comes later. Training again from
-    # the same seeds would give the same error rates: once is enough.
+    """Return the indices of the passes, of ``count``, that measure a file without interleaved runs."""
+    # The first pass is kept short, because its ratios are the first results on the terminal. Error rates are measured
+    # once, because training again from the same seeds would give the same ones.
     if file.once:
         return range(min(1, count - 1), min(2, count))
     return range(count) if file.every_pass else range(count - chosen.single_passes, count)
 
 
 def _ratios(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> list[str]:
-    # Each call is a process, so asv keeps little of an interleaved run: each contender against NumPy, and in a short
-    # run one of ours. The records keep all of it.
+    # asv starts a process for each of its numbers, so it gets only part of an interleaved run: each contender against
+    # NumPy, or a single one in a short run. The records contain all of it.
     patterns = []
     for process, prefix in PROCESSES.items():
         own = [name for name in contenders if entry(name).process == process]
@@ -154,7 +199,7 @@ def _ratios(chosen: Profile, contenders: Sequence[str], dataset: str, threads: S
         compared = [name for name in own if name != baseline]
         if "standard" not in chosen.includes:
             compared = ([name for name in compared if name in kernels.names()] or compared)[:1]
-        # One contender has nobody to be compared with; the run gates and times it all the same.
+        # A single contender has no baseline: it is checked and timed without a ratio.
         compared = compared or own[:1]
         patterns += [
             _call(f"ratios.{prefix}{CLASSES[setting]}.{RELATIVE_TIME}", compared, [baseline], ["epoch"], [dataset])
@@ -165,7 +210,7 @@ def _ratios(chosen: Profile, contenders: Sequence[str], dataset: str, threads: S
 
 
 def _other_work(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> list[str]:
-    # As little of it: ours against NumPy at one of the scenarios.
+    # As above, asv gets only a part: our backends against NumPy in one of the scenarios.
     patterns = []
     for process, prefix in PROCESSES.items():
         trainers = [name for name in contenders if entry(name).trains and entry(name).process == process]
@@ -181,12 +226,12 @@ def _other_work(chosen: Profile, contenders: Sequence[str], dataset: str, thread
 
 
 def _asked(contenders: Sequence[str], dataset: str) -> Mapping[str, Sequence[object]]:
-    """Return what the patterns of :class:`BenchFile` stand for."""
+    """Return the values of the placeholders in patterns of :class:`BenchFile`."""
     backends = [name for name in contenders if name in kernels.names()]
     return {
         "contender": contenders,
         "dataset": [dataset],
-        # Functions that backends share are timed for one of them.
+        # A function that several backends share is timed for its owner only.
         **{kernel: [name for name in backends if kernel_owner(kernel, name) == name] for kernel in KERNEL_BENCHMARKS},
     }
 

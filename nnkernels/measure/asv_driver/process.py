@@ -1,4 +1,4 @@
-"""asv as a child process: one pass over some benchmarks, its progress, and what failed in it."""
+"""A child process of asv: one pass over some benchmarks, with its progress and its failures."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from nnkernels.measure.asv_driver.options import BenchOptions
 from nnkernels.measure.asv_driver.workspace import CONFIG_NAME, Workspace
 from nnkernels.measure.records.environment import python_path, timed_environment
 
-LOOK_SECONDS = 1.0  # how often progress is told while asv is silent
-COMPLETE = "complete"  # a file that a pass leaves in its folder at its end
-DVCS = "nnkernels"  # the name of our plugin's repository
-DATE_VARIABLE = "NNKERNELS_COMMIT_DATE"  # the commit's date, as a JavaScript time stamp
+LOOK_SECONDS = 1.0  # interval of progress reports while asv writes nothing
+COMPLETE = "complete"  # a file that marks the folder of a complete pass
+DVCS = "nnkernels"  # the name of the repository type of our plugin
+DATE_VARIABLE = "NNKERNELS_COMMIT_DATE"  # the commit's date, in milliseconds since 1970
 
 # "[ 12.50%] ··· training.Epoch.time_epoch   5/8 failed" and "[  6.25%] ·· Setting up ratios:59"
 PROGRESS = re.compile(r"^\[\s*(?P<percent>[\d.]+)%\]\s*·*\s*(?P<what>\S.*)$")
@@ -33,34 +33,55 @@ FAILURE = re.compile(r"^(?:[\w.]+\.)?(?P<error>\w*(?:Error|Exception|Interrupt))
 
 @dataclass(frozen=True)
 class Pass:
-    """Where one pass of asv reads and writes."""
+    """The folders of one pass of asv.
+
+    Attributes
+    ----------
+    folder : Path
+        asv's results.
+    records : Path
+        Records of interleaved runs.
+    """
 
     folder: Path
     records: Path
 
     @property
     def log(self) -> Path:
-        """The whole output of asv."""
+        """The file of asv's complete output."""
         return self.folder / "asv.log"
 
     @property
     def is_complete(self) -> bool:
-        """Whether the pass has ended, and ended well."""
+        """Whether the pass has ended successfully."""
         return (self.folder / COMPLETE).is_file()
 
     def forget(self) -> None:
-        """Have a resumed run measure the pass again."""
+        """Mark a complete pass as incomplete, so that a resumed run measures it again."""
         (self.folder / COMPLETE).unlink()
 
 
 def write_config(workspace: Workspace, folder: Path) -> Path:
-    """Write the configuration of one pass: the workspace's benchmarks, results into ``folder``."""
+    """Write asv's configuration file of one pass.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        The source of the benchmarks.
+    folder : Path
+        The folder of the results.
+
+    Returns
+    -------
+    path : Path
+        The file.
+    """
     config = {
         "version": 1,
         "project": "nnkernels",
         "repo": str(workspace.root),
         "dvcs": DVCS,
-        "plugins": [".nnkernels.measure.asv_driver.plugin"],  # asv imports what begins with a dot by its full name
+        "plugins": [".nnkernels.measure.asv_driver.plugin"],  # the dot makes asv import the module by its full name
         "branches": ["HEAD"],
         "environment_type": "existing",
         "benchmark_dir": str(workspace.benchmarks),
@@ -82,22 +103,32 @@ def run_pass(
     environment: Mapping[str, str],
     progress: Callable[[float, str], None],
 ) -> None:
-    """Run asv over the benchmarks that match, with this interpreter and without what distorts the times.
+    """Run the matching benchmarks in asv, with this interpreter and without settings that distort times.
 
     Parameters
     ----------
+    workspace : Workspace
+        The source of the benchmarks.
+    machine : str
+        Name of the machine.
+    patterns : sequence of str
+        Regular expressions of the benchmarks.
+    where : Pass
+        The folders of the results. Their content is deleted.
     environment : mapping
-        Variables for the benchmarks, beside those of :func:`timed_environment`.
+        Variables for the benchmarks, in addition to those of
+        :func:`~nnkernels.measure.records.environment.timed_environment`.
     progress : callable
-        Is told the fraction done and what runs: whenever asv writes something, and every second while it is silent.
+        ``progress(fraction, what)``; called with the fraction that is done and the current benchmark, whenever asv
+        writes something, and every second otherwise.
 
     Raises
     ------
     MeasurementError
-        If a benchmark failed; it names each, with the reason.
+        If benchmarks fail. The message contains each name and reason.
     """
     for folder in (where.folder, where.records):
-        shutil.rmtree(folder, ignore_errors=True)  # what an interrupted pass left
+        shutil.rmtree(folder, ignore_errors=True)  # left by an interrupted pass
         folder.mkdir(parents=True)
     command = [sys.executable, "-m", "asv", "--config", str(write_config(workspace, where.folder)), "run"]
     command += ["--environment", f"existing:{sys.executable}", "--set-commit-hash", workspace.commit]
@@ -109,7 +140,7 @@ def run_pass(
         **environment,
         **BenchOptions(records=str(where.records)).as_environ(),
         DATE_VARIABLE: str(workspace.commit_date),
-        # asv hides PYTHONPATH from its benchmarks, but for this.
+        # asv removes PYTHONPATH from the benchmarks' environment, and sets it to this variable.
         "ASV_PYTHONPATH": python_path(),
     }
     with open(where.log, "w", encoding="utf-8") as log:
@@ -120,7 +151,7 @@ def run_pass(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            # Ctrl-C is for this process alone, which then ends asv and its benchmark.
+            # In a new session, Ctrl-C reaches only this process, which then ends asv and its benchmark.
             start_new_session=os.name == "posix",
         )
         done, with_this, what, begun = 0.0, 0.0, "", ""
@@ -128,11 +159,11 @@ def run_pass(
             for text in output:
                 log.write(text)
                 log.flush()
-                # asv ends a line when it begins the next one: what runs now is in a line that has no end yet.
+                # asv ends a line only when it begins the next one, so the current benchmark is in an unfinished line.
                 *lines, begun = (begun + text).split("\n")
                 for line in (*lines, begun):
                     if match := PROGRESS.match(line):
-                        # asv's percentage has what runs now in it as if it were done.
+                        # asv's percentage counts the current benchmark as done.
                         percent, what = float(match["percent"]), match["what"].split("  ")[0]
                         if percent > with_this:
                             done, with_this = with_this, percent
@@ -144,13 +175,29 @@ def run_pass(
 
 
 def register_machine(workspace: Workspace, name: str, information: Mapping[str, str], scratch: Path) -> dict[str, str]:
-    """Describe this machine to asv under ``name``, in asv's own machine file in the home folder.
+    """Register this machine in asv's machine file in the home folder.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        The source of the benchmarks.
+    name : str
+        Name of the machine.
+    information : mapping
+        Values for the options of ``asv machine``, such as ``cpu`` and ``ram``.
+    scratch : Path
+        A temporary folder.
 
     Returns
     -------
-    dict
-        Environment variables under which asv finds the description: none, or a home folder in ``scratch`` where the
-        user's cannot be written.
+    environment : dict
+        Environment variables with which asv finds the file. Empty, unless the user's home folder is not writable; then
+        they set a home folder in ``scratch``.
+
+    Raises
+    ------
+    MeasurementError
+        If asv fails.
     """
     command = [sys.executable, "-m", "asv", "--config", str(write_config(workspace, scratch)), "machine"]
     command += ["--machine", name]
@@ -174,9 +221,14 @@ def register_machine(workspace: Workspace, name: str, information: Mapping[str, 
 
 
 def _output(child: subprocess.Popen[bytes]) -> Generator[str]:
-    """Yield what a child writes, as it writes it, and an empty text whenever it has been silent for a second.
+    """Read a child's output as it is written.
 
-    An error or an interrupt in the generator, or its closing before the end, ends the child and all that it started.
+    If the generator raises, is interrupted or is closed early, the child and all of its descendants are killed.
+
+    Yields
+    ------
+    text : str
+        New output; empty after each second without output.
     """
     written: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
@@ -207,12 +259,12 @@ def _output(child: subprocess.Popen[bytes]) -> Generator[str]:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End a child and its descendants, those in process groups of their own too, as asv's benchmarks are."""
+    """Kill a child and its descendants, including those in other process groups, such as asv's benchmarks."""
     import psutil
 
     with suppress(psutil.NoSuchProcess):
         parent = psutil.Process(child.pid)
-        parent.suspend()  # or it might start another one meanwhile
+        parent.suspend()  # so that it cannot start another process in the meantime
         for one in (*parent.children(recursive=True), parent):
             with suppress(psutil.NoSuchProcess):
                 one.kill()

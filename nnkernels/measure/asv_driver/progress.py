@@ -1,4 +1,4 @@
-"""How far a run is, and what it has measured so far."""
+"""Progress of a run, with the results so far."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from nnkernels.measure.timing.interleaved_run import InterleavedRun
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes
     ----------
     fraction : float
-        Of the whole run, 0 to 1.
-    pass_number, passes : int
-        The pass that runs, counted from 1, and how many there are.
+        Fraction of the whole run that is done, 0 to 1.
+    pass_number : int
+        The current pass, counted from 1.
+    passes : int
+        Number of passes.
     what : str
-        What runs, in asv's words.
+        The current benchmark, as asv names it.
     interleaved : sequence of InterleavedRun
-        What is measured so far; one of them may still be running.
+        The results so far. One of them may still be running.
     """
 
     fraction: float
@@ -37,16 +39,27 @@ ShowProgress = Callable[[Progress], None]
 
 
 class RecordsSoFar:
-    """The interleaved runs in some folders, each file read again only when it has changed.
+    """A cache of the interleaved runs in some folders. A file is read again only if it has changed.
 
-    Reading takes CPU time from what is being measured.
+    This saves CPU time, which would be taken from the process that is being measured.
     """
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[int, InterleavedRun]] = {}
 
     def read(self, folders: Sequence[Path]) -> list[InterleavedRun]:
-        """Return what lies in these folders now."""
+        """Return the current interleaved runs.
+
+        Parameters
+        ----------
+        folders : sequence of Path
+            Folders of records.
+
+        Returns
+        -------
+        interleaved : list of InterleavedRun
+            One per file.
+        """
         for path in (path for folder in folders for path in interleaved_files(folder)):
             changed = path.stat().st_mtime_ns
             if path not in self._known or self._known[path][0] != changed:

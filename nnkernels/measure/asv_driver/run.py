@@ -1,4 +1,4 @@
-"""A whole run: asv's passes over the benchmarks, merged, described and kept."""
+"""A whole run: asv's passes over the benchmarks, merged, with their provenance, and stored."""
 
 from __future__ import annotations
 
@@ -32,17 +32,25 @@ from nnkernels.measure.timing.threads import SETTINGS
 
 @dataclass(frozen=True)
 class Request:
-    """What a run is asked for.
+    """What a run is to measure.
 
     Attributes
     ----------
     contenders : sequence of str
-        Empty: all that are installed and take part in the profile.
-    profile_name, profile : str, Profile
+        Names of the contenders; empty for all that are installed and part of the profile.
+    profile_name : str
+        Name of the profile.
+    profile : Profile
+        The profile, possibly changed.
     threads : sequence of str
-        Of ``1`` and ``all``; empty: those of the profile.
+        Thread settings, of ``1`` and ``all``; empty for those of the profile.
     machine : str
-        Name of the machine in the results; empty: one made from the processor.
+        Name of the machine in the results; empty for a name made from the processor.
+
+    Raises
+    ------
+    ConfigurationError
+        If a thread setting is unknown, or if there are no rounds.
     """
 
     contenders: Sequence[str]
@@ -61,30 +69,48 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that was measured, and where it lies."""
+    """The result of a run.
+
+    Attributes
+    ----------
+    folder : Path
+        The folder of the run's files.
+    record : RunRecord
+        Its description.
+    """
 
     folder: Path
     record: RunRecord
 
     @property
     def interrupted(self) -> bool:
-        """Whether it ended before its last pass."""
+        """Whether the run ended before its last pass."""
         return self.record.passes < self.record.planned_passes
 
 
 def choose_contenders(asked: Sequence[str], profile_name: str = "full") -> tuple[list[str], dict[str, str]]:
-    """Return the contenders to measure, and those left out for want of a package, with the command that helps.
+    """Return the contenders to measure, and those whose packages are missing.
 
     Parameters
     ----------
     asked : sequence of str
-        Empty: all that are installed and take part in the profile.
+        Names of the contenders; empty for all that are installed and part of the profile.
     profile_name : str
+        Name of the profile.
+
+    Returns
+    -------
+    names : list of str
+        The contenders to measure.
+    missing : dict
+        For each contender that is not installed, the command that installs it.
 
     Raises
     ------
-    UnknownNameError, MissingDependencyError
-        If a contender that was asked for is unknown or not installed.
+    UnknownNameError
+        If there is no contender of a requested name.
+    MissingDependencyError
+        If a requested contender is not installed.
     """
     for name in asked:
         contender = contenders.entry(name)
@@ -98,21 +124,32 @@ def choose_contenders(asked: Sequence[str], profile_name: str = "full") -> tuple
 
 
 def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, progress: ShowProgress) -> Outcome:
-    """Measure the contenders in asv, pass by pass, and keep the results.
+    """Measure contenders with asv, pass by pass, and store the results.
 
     Parameters
     ----------
+    workspace : Workspace
+        The source of the benchmarks and the place of the results.
+    dataset : Dataset
+        Training and test images.
+    request : Request
+        What to measure.
     progress : callable
-        Is told how far the run is, whenever something new begins or is measured.
+        ``progress(Progress)``; called whenever asv writes something, and every second otherwise.
+
+    Returns
+    -------
+    outcome : Outcome
+        The folder and the description of the run.
 
     Raises
     ------
     ConfigurationError
-        If Numba is told not to compile, or a variable ``NNKERNELS_BENCH_*`` has a value that it cannot have.
+        If Numba's compiler is disabled, or if a variable ``NNKERNELS_BENCH_*`` has an invalid value.
     MeasurementError
-        If a benchmark fails: nothing is kept of the run then.
+        If a benchmark fails. The run is then not stored.
     Interruption
-        After Ctrl-C, if no pass is complete or the profile can be resumed; else the complete passes are kept.
+        After Ctrl-C, if no pass is complete or if the run can be resumed. Otherwise the complete passes are stored.
     """
     names, not_installed = choose_contenders(request.contenders, request.profile_name)
     plan = make_plan(request.profile, names, dataset.name, request.threads)
@@ -165,7 +202,7 @@ def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, pro
 
 
 def _is_resumable(workspace: Workspace, profile: Profile) -> bool:
-    # Where the code has no commit to know it by, passes of one version could be mixed with those of another.
+    # Without a commit that identifies the code, passes of different versions could be mixed.
     return profile.resumable and not workspace.unrecorded
 
 
@@ -173,13 +210,13 @@ def _is_resumable(workspace: Workspace, profile: Profile) -> bool:
 def _scratch(
     workspace: Workspace, request: Request, options: BenchOptions, dataset: Dataset, machine: str, machine_code: str
 ) -> Iterator[Path]:
-    """Yield the folder of the passes; that of a resumable run stays until the run is complete."""
+    """Yield the folder of the passes. If the run is resumable, the folder is kept until the run is complete."""
     if not _is_resumable(workspace, request.profile):
         with tempfile.TemporaryDirectory(prefix="nnkernels-bench-") as folder:
             yield Path(folder)
         return
     asked = "|".join([workspace.commit, machine, dataset.sha256, request.profile_name, *request.threads])
-    # Passes of another commit, of other versions of anything, or of other machine code are never mixed with these.
+    # The key keeps passes of other commits, package versions, machine code or options separate.
     versions = "|".join(f"{name}{version}" for name, version in provenance.package_versions().items())
     identity = f"{asked}|{options}|{versions}|{machine_code}|{request.profile}|{find_settings().kept}"
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
@@ -200,8 +237,8 @@ def _measure(
     progress: ShowProgress,
     profile: Profile,
 ) -> tuple[list[Pass], str]:
-    """Return the complete passes, and how the checkout changed while they were measured."""
-    # Unpacked once here, the data load in milliseconds in each of some sixty processes.
+    """Return the complete passes, and a description of changes to the checkout during the measurements."""
+    # The data are unpacked once, so that each of some sixty processes loads them in milliseconds.
     write_folder(scratch / "data", dataset)
     environment = {**environment, "NNKERNELS_DATA": str(scratch / "data"), **options.as_environ()}
     complete: list[Pass] = []

@@ -1,4 +1,4 @@
-"""What is measured: a git checkout of nnkernels at some commit, or a copy of it that has no history."""
+"""The nnkernels that is measured: a git checkout at some commit, or a copy without history."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ UNVERSIONED = "0" * 40
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where a run finds its benchmarks and leaves its results.
+    """The source of a run's benchmarks, and the place of its results.
 
     Attributes
     ----------
     root : Path
-        ``results/`` lies in it: the checkout, or a temporary folder.
+        The folder that contains ``results/``: the checkout, or a temporary folder.
     benchmarks : Path
         The folder of asv's benchmarks.
     commit : str
-        The full hash of HEAD; zeros where there is no history.
+        Full hash of HEAD; zeros without history.
     commit_date : int
-        JavaScript time stamp of the commit, in milliseconds.
+        Date of the commit, in milliseconds since 1970.
     unrecorded : str
-        Why a run here is not recorded as history; empty if it is.
+        Why a run is not recorded in the history; empty if it is.
     """
 
     root: Path
@@ -42,12 +42,22 @@ class Workspace:
 
     @property
     def runs(self) -> Path:
-        """The folder that a run's own folder goes to."""
+        """The folder that contains the folder of each run."""
         return self.root / (Path(".asv", "unrecorded") if self.unrecorded else Path("results", "runs"))
 
 
 def find_root(start: Path | None = None) -> Path:
-    """Return the root of the checkout around ``start`` (the current folder), or else around this package.
+    """Find the root of a checkout.
+
+    Parameters
+    ----------
+    start : Path, optional
+        A folder in the checkout; by default, the current folder.
+
+    Returns
+    -------
+    root : Path
+        The root of the checkout around ``start``, or else around this package.
 
     Raises
     ------
@@ -62,18 +72,29 @@ def find_root(start: Path | None = None) -> Path:
 
 
 def benchmarks_folder() -> Path:
-    """Return the folder of asv's benchmarks: ``bench/`` of the checkout, or the copy in the installed package."""
+    """Return the folder of asv's benchmarks.
+
+    Returns
+    -------
+    folder : Path
+        ``bench/`` of the checkout, or its copy in the installed package.
+    """
     return PACKAGE.parent / "bench" if _is_root(PACKAGE.parent) else PACKAGE / "_bench"
 
 
 def open_workspace() -> Workspace:
-    """Return the workspace of the nnkernels that runs: its checkout if it lies in one, else a temporary folder.
+    """Return the workspace of the imported nnkernels.
+
+    Returns
+    -------
+    workspace : Workspace
+        Its checkout, or a temporary folder if it is not in a git checkout that can be written to.
 
     Raises
     ------
     ConfigurationError
-        If the current folder lies in another checkout than the nnkernels that runs: its times would seem to belong
-        to a commit that was never measured.
+        If the current folder is in a different checkout. The times would seem to belong to a commit that was not
+        measured.
     """
     root = PACKAGE.parent
     if not _is_root(root):
@@ -100,7 +121,13 @@ def open_workspace() -> Workspace:
 
 
 def code_state() -> dict[str, str]:
-    """Return the commit of the nnkernels that runs, and whether its tree is clean; never fails."""
+    """Return the state of the imported nnkernels. It never raises.
+
+    Returns
+    -------
+    state : dict
+        ``commit``: the hash or ``none``. ``tree``: ``clean``, or what is changed, or why it is not known.
+    """
     root = PACKAGE.parent
     if not _is_root(root):
         return {"commit": "none", "tree": "an installed package"}
@@ -111,7 +138,18 @@ def code_state() -> dict[str, str]:
 
 
 def changed_since(workspace: Workspace) -> str:
-    """Return how the checkout has changed since it was opened; empty if it has not, or if nothing is recorded."""
+    """Return how the checkout has changed since the workspace was opened.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        The workspace.
+
+    Returns
+    -------
+    change : str
+        Empty if nothing has changed, or if the run is not recorded anyway.
+    """
     if workspace.unrecorded:
         return ""
     state = code_state()
@@ -121,14 +159,27 @@ def changed_since(workspace: Workspace) -> str:
 
 
 def _uncommitted(root: Path) -> str:
-    """Say what is changed in the checkout but not committed, results aside; empty if nothing is."""
+    """Describe uncommitted changes in the checkout, except in ``results/``. Empty if there are none."""
     status = _git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--", ".", ":(exclude)results")
     dirty = [line[3:] for line in status.split("\0") if line]
     return f"uncommitted changes in {', '.join(dirty[:5])}{' and more' if len(dirty) > 5 else ''}" if dirty else ""
 
 
 def missing_commits(root: Path, commits: set[str]) -> set[str]:
-    """Return those of the commits that the clone does not have; all of them where there is no git."""
+    """Return the commits that a clone does not have.
+
+    Parameters
+    ----------
+    root : Path
+        The clone.
+    commits : set of str
+        Full hashes.
+
+    Returns
+    -------
+    missing : set of str
+        All of ``commits`` if git is not available.
+    """
     try:
         known = _git(root, "rev-list", "--all", "HEAD").split()
     except ConfigurationError:

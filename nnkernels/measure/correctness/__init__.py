@@ -1,1 +1,1 @@
-"""Is a contender right? The gate that precedes every time, the float64 oracle behind it, and the extreme inputs."""
+"""Correctness checks that precede every timing: the gate, its float64 oracle, and the extreme inputs."""

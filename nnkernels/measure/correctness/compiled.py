@@ -1,4 +1,4 @@
-"""Nothing is measured where Numba is told not to compile."""
+"""A check that Numba's compiler is enabled before anything is timed."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from nnkernels.errors import ConfigurationError
 
 
 def require_compiled() -> None:
-    """Refuse to measure kernels that run as plain Python.
+    """Check that kernels run compiled, not as plain Python.
 
-    Numba is asked if it is loaded; contenders that do not need it are measured without it.
+    If Numba is not loaded, there is nothing to check.
 
     Raises
     ------
     ConfigurationError
-        If Numba is loaded, and its compiler disabled.
+        If Numba is loaded and its compiler is disabled.
     """
     if (numba := sys.modules.get("numba")) and numba.config.DISABLE_JIT:
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""The extreme-input table, asked of a contender: its predictions of one image and of several, and its training."""
+"""The extreme-input table applied to a contender's training and to its predictions of one and of several images."""
 
 from __future__ import annotations
 
@@ -24,16 +24,32 @@ from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Recipe
 
 LARGEST = float(np.finfo(np.float32).max)
-# A step that is seen beside weights of 1e4, of which float32 keeps a thousandth.
+# Large enough for a step to be visible in weights of 1e4, which float32 resolves to about 1e-3.
 LARGE_RATE = 8192.0
 SEED = 5
 
 
 def first_wrong_answer(contender: Contender, recipe: Recipe, inputs: int, classes: int) -> str:
-    """Return the first extreme input that a contender answers wrongly, with both answers; empty if there is none.
+    """Return the first extreme input for which a contender's result is wrong.
 
-    The contender is prepared anew for each, for a network of these sizes and by the optimizer of the recipe, so that
-    what is compiled is what is timed. It takes some ten milliseconds.
+    The contender is prepared again for each input, with the recipe's optimizer and a network of these sizes, so the
+    code that is checked is the code that is timed. All inputs together take some ten milliseconds.
+
+    Parameters
+    ----------
+    contender : Contender
+        The contender to check. It is prepared anew.
+    recipe : Recipe
+        Its optimizer and hidden width are used.
+    inputs : int
+        Number of inputs, D.
+    classes : int
+        Number of classes, C.
+
+    Returns
+    -------
+    answer : str
+        The input, the contender's value and the expected one; empty if all results are right.
     """
     asked = _Asked(contender, recipe, inputs, classes)
     with np.errstate(all="ignore"):
@@ -41,6 +57,8 @@ def first_wrong_answer(contender: Contender, recipe: Recipe, inputs: int, classe
 
 
 class _Asked:
+    """The checks of one contender. Each method yields a message for every wrong result."""
+
     def __init__(self, contender: Contender, recipe: Recipe, inputs: int, classes: int) -> None:
         self.contender, self.recipe = contender, recipe
         self.inputs, self.classes = inputs, classes
@@ -61,13 +79,13 @@ class _Asked:
         self.contender.prepare(params, LabelledImages(X, y), self.recipe.with_changes(batch_size=batch))
 
     def train(self, params: Parameters, X: npt.NDArray[np.uint8], y: npt.NDArray[np.int64], rate: float) -> Parameters:
-        """Take one step on all images together."""
+        """Train one step on a single batch of all images, and return the parameters."""
         self.prepare(params, X, y, len(X))
         self.contender.advance(np.arange(len(X)), np.full(1, rate, np.float32))
         return self.contender.parameters()
 
     def predictions(self, case: str, X: npt.NDArray[np.uint8], expected: npt.NDArray[np.float64]) -> Iterator[str]:
-        """Predict all images in one call, and each in a call of its own."""
+        """Check the predictions of all images in one call, and of each image in a separate call."""
         together = np.asarray(self.contender.predict(X))
         alone = np.concatenate([np.asarray(self.contender.predict(X[n : n + 1])) for n in range(len(X))])
         for found, how in ((together, "together"), (alone, "alone")):
@@ -75,7 +93,7 @@ class _Asked:
                 yield f"{case}: a probability of images predicted {how} is {worst(found, expected)}"
 
     def finite_logits(self) -> Iterator[str]:
-        """Every image has logits of its own, so that a maximum over others or over all of them shows."""
+        """Check images with different logits, which exposes a maximum over another row or over the whole batch."""
         cases = list(FINITE.values())[: min(self.recipe.hidden, self.inputs)]
         rows, probs = zip(*(padded(row, self.classes) for row in cases if len(row.logits) <= self.classes), strict=True)
         params = one_row_a_unit(list(rows), self.inputs, self.recipe.hidden)
@@ -86,7 +104,8 @@ class _Asked:
         yield from self.predictions("logits up to 1e4", X, np.concatenate([probs, blank]))
         found = self.train(params, X, y, LARGE_RATE)
         expected = self.expected(params, X, y, LARGE_RATE)
-        # The gradients of the hidden layer are differences of large numbers, and Adam steps by their sign.
+        # The hidden layer's gradients are differences of large numbers, so rounding can change their sign. Adam's
+        # first step depends on little else.
         judged = ("W2", "b2") if self.recipe.optimizer.name == "adam" else found._fields
         for name in judged:
             wanted = getattr(expected, name)
@@ -112,7 +131,7 @@ class _Asked:
         yield from self.is_nan("NaN in b1", self.train(params, X, y, 1.0))
 
     def logits_that_overflow(self) -> Iterator[str]:
-        """Parameters are finite, and a logit of the first image is not; the others have theirs."""
+        """Check finite parameters for which a logit of one image overflows. The other images must not be affected."""
         X = one_pixel_images(1, self.inputs)[[1, 0, 1, 1, 1]]
         blank = np.full((1, self.classes), 1 / self.classes)
         rows = {
@@ -126,7 +145,7 @@ class _Asked:
             yield from self.predictions(case, X, np.concatenate([blank, probs[np.newaxis], blank, blank, blank]))
             if np.isnan(probs[0]):
                 found = self.train(params, X, np.zeros(len(X), np.int64), 1.0)
-                yield from self.is_nan(case, found._replace(W1=found.W1[:1]))  # pixels without ink have no gradient
+                yield from self.is_nan(case, found._replace(W1=found.W1[:1]))  # zero pixels have no gradient
         params = blank_parameters(*self.sizes)._replace(W2=np.zeros((self.recipe.hidden, self.classes), np.float32))
         params.W1[0, 0], params.W2[0] = 1, [LARGEST, *[-LARGEST] * (self.classes - 1)]
         self.prepare(params, X, np.zeros(len(X), np.int64), len(X))
@@ -136,7 +155,15 @@ class _Asked:
         )
 
     def a_sum_that_overflows_on_the_way(self) -> Iterator[str]:
-        """Let a sum overflow that is in range once it is scaled by 1/255: the answer is right or NaN, never another."""
+        """Check an intermediate sum that overflows, although it is in range after scaling by 1/255.
+
+        The result must be right or NaN.
+
+        Yields
+        ------
+        message : str
+            A wrong result.
+        """
         X = one_pixel_images(2, self.inputs)[:1]
         X[0, 1] = 255
         params, y = blank_parameters(*self.sizes), np.zeros(1, np.int64)
@@ -146,10 +173,15 @@ class _Asked:
             yield f"a sum overflows on the way: after a step, b2 has {worst(found, expected)}"
 
     def a_logit_that_overflows_on_the_way(self) -> Iterator[str]:
-        """Let the products of one logit overflow both ways, and those of the others not: it is right or all NaN.
+        """Check one logit whose partial sums overflow in both directions. All probabilities must be right, or all NaN.
 
-        A kernel that sums in several parts finds inf - inf. A maximum may pass over that NaN, and then nothing else may
-        take it for a number.
+        A kernel that accumulates in several partial sums gets inf - inf = NaN. A maximum may skip this NaN, but the
+        remaining computation must not treat it as a number.
+
+        Yields
+        ------
+        message : str
+            A wrong result.
         """
         X, y = one_pixel_images(1, self.inputs)[[1, 0, 1, 1, 1]], np.zeros(5, np.int64)
         uniform = np.full((5, self.classes), 1 / self.classes)
@@ -168,7 +200,7 @@ class _Asked:
                 yield f"{case}: after a step, b2 has {worst(found, expected)}"
 
     def subnormal_weights(self) -> Iterator[str]:
-        """Nothing flushes them to zero: 1e-39 times 1e38 is a logit of 0.1."""
+        """Check that subnormal numbers are not flushed to zero: 1e-39 times 1e38 must give a logit of 0.1."""
         X = one_pixel_images(1, self.inputs)
         params = blank_parameters(*self.sizes)
         params.W1[0, 0], params.W2[0, 0] = 1e-39, 1e38
@@ -176,7 +208,7 @@ class _Asked:
         yield from self.predictions("subnormal weights", X, predict_float64(params, X / 255.0))
 
     def blank_images(self) -> Iterator[str]:
-        """They find every hidden unit at exactly 0, where ReLU is shut."""
+        """Check images without nonzero pixels: every ReLU input is exactly 0, where its gradient is 0."""
         X, y = np.zeros((3, self.inputs), np.uint8), np.zeros(3, np.int64)
         start = initial_parameters(SEED, *self.sizes)
         found = self.train(start, X, y, 0.5)
@@ -195,7 +227,7 @@ class _Asked:
             yield f"no images: the probabilities have shape {shape}, expected {(0, self.classes)}"
 
     def changing_learning_rates(self) -> Iterator[str]:
-        """Each batch has its own rate, one of them 0; of three stretches the last begins with a short batch."""
+        """Check a different learning rate for each batch, one of them 0, in three calls that end with a short batch."""
         rng = np.random.default_rng(SEED)
         X = rng.integers(0, 256, (27, self.inputs), np.uint8) * (rng.random((27, self.inputs)) < 0.2)
         y, order = rng.integers(0, self.classes, 27), rng.permutation(27)

@@ -1,4 +1,4 @@
-"""The extreme-input table: what the kernels answer where overflow, rounding or a missing value decides."""
+"""The extreme-input table: exact results for inputs that overflow, underflow, or are infinite or NaN."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy.typing as npt
 from nnkernels.parameters import Parameters
 
 INF, NAN = np.inf, np.nan
-FAR_BELOW = 2e4  # a logit so far below another has the probability 0
+FAR_BELOW = 2e4  # a logit this far below another one has probability 0
 
 
 class Row(NamedTuple):
-    """A row of logits and what follows from it.
+    """One row of logits with its expected probabilities and losses.
 
     Attributes
     ----------
     logits : list of float
-        One for each class.
+        One logit per class.
     probs : list of float
-        Their softmax, all NaN where none is defined.
+        Softmax of the logits; all NaN where it is undefined.
     losses : list of float
-        The cross-entropy in nats, for each true class.
+        Cross-entropy in nats, for each class as the true one.
     """
 
     logits: list[float]
@@ -31,7 +31,7 @@ class Row(NamedTuple):
     losses: list[float]
 
 
-# Exact to rounding, whatever computes them: nothing here was computed by a kernel or by the oracle.
+# Derived from the definitions and exact up to rounding. Nothing here was computed by a kernel or by the oracle.
 ROWS = {
     "all equal": Row([3.0, 3.0], [0.5, 0.5], [np.log(2), np.log(2)]),
     "all zero": Row([0.0, 0.0], [0.5, 0.5], [np.log(2), np.log(2)]),
@@ -44,12 +44,12 @@ ROWS = {
     ),
     "1e4 and -1e4": Row([1e4, -1e4], [1.0, 0.0], [0.0, 2e4]),
     "-1e4 and 1e4": Row([-1e4, 1e4], [0.0, 1.0], [2e4, 0.0]),
-    # Far below what float32 adds to 1, and still a number.
+    # The small probability is lost in the float32 sum 1 + exp(-50), but must not become 0 itself.
     "50 apart": Row([0.0, -50.0], [1.0, np.exp(-50.0)], [np.exp(-50.0), 50.0]),
-    # An impossible class: its loss is infinite, the others share the probability.
+    # A logit of -inf: the class has probability 0 and an infinite loss.
     "-inf": Row([-INF, 0.0], [0.0, 1.0], [INF, 0.0]),
     "-inf among equals": Row([0.0, -INF, 0.0], [0.5, 0.0, 0.5], [np.log(2), INF, np.log(2)]),
-    # No softmax is defined, and nothing pretends that it is.
+    # Softmax is undefined, so the results must be NaN.
     "+inf": Row([INF, 0.0], [NAN, NAN], [NAN, NAN]),
     "+inf twice": Row([INF, INF], [NAN, NAN], [NAN, NAN]),
     "+inf and -inf": Row([-INF, INF], [NAN, NAN], [NAN, NAN]),
@@ -65,7 +65,22 @@ NOT_FINITE = {case: row for case, row in ROWS.items() if case not in FINITE}
 
 
 def padded(row: Row, classes: int) -> tuple[list[float], list[float]]:
-    """Return the logits and probabilities of a row for a network of more classes: the further ones are impossible."""
+    """Extend a row to a network with more classes.
+
+    Parameters
+    ----------
+    row : Row
+        A row of at most ``classes`` logits.
+    classes : int
+        Number of classes of the network.
+
+    Returns
+    -------
+    logits : list of float
+        The row's logits, followed by logits so low that their probability is 0.
+    probs : list of float
+        The row's probabilities, followed by zeros; all NaN if the row's are NaN.
+    """
     finite = [logit for logit in row.logits if np.isfinite(logit)]
     more = classes - len(row.logits)
     lowest = min(finite) - FAR_BELOW if finite else -INF
@@ -73,13 +88,39 @@ def padded(row: Row, classes: int) -> tuple[list[float], list[float]]:
 
 
 def blank_parameters(inputs: int, hidden: int, classes: int) -> Parameters:
-    """Return float32 parameters of a network, all zero."""
+    """Return parameters that are all zero.
+
+    Parameters
+    ----------
+    inputs, hidden, classes : int
+        Sizes of the network: D, H and C.
+
+    Returns
+    -------
+    params : Parameters
+        Zeros of float32.
+    """
     shapes = ((inputs, hidden), (hidden,), (hidden, classes), (classes,))
     return Parameters(*(np.zeros(shape, np.float32) for shape in shapes))
 
 
 def one_row_a_unit(rows: list[list[float]], inputs: int, hidden: int) -> Parameters:
-    """Return parameters by which image k of :func:`one_pixel_images` has the k-th row of logits, exactly."""
+    """Return parameters for which image k of :func:`one_pixel_images` has exactly the k-th row of logits.
+
+    Each row uses its own input and hidden unit.
+
+    Parameters
+    ----------
+    rows : list of list of float
+        At most ``min(inputs, hidden)`` rows, each of C logits.
+    inputs, hidden : int
+        Sizes of the network: D and H.
+
+    Returns
+    -------
+    params : Parameters
+        Parameters of float32.
+    """
     params = blank_parameters(inputs, hidden, len(rows[0]))
     units = np.arange(len(rows))
     params.W1[units, units] = 1
@@ -88,20 +129,57 @@ def one_row_a_unit(rows: list[list[float]], inputs: int, hidden: int) -> Paramet
 
 
 def one_pixel_images(count: int, inputs: int) -> npt.NDArray[np.uint8]:
-    """Return ``count`` images, of which the k-th has inked nothing but pixel k, and a blank one."""
+    """Return images with a single nonzero pixel each, and a blank image.
+
+    Parameters
+    ----------
+    count : int
+        Number of images that are not blank.
+    inputs : int
+        Number of pixels of an image, at least ``count``.
+
+    Returns
+    -------
+    X : ndarray of uint8, shape (count + 1, inputs)
+        Image k has the value 255 in pixel k. The last image is blank.
+    """
     X = np.zeros((count + 1, inputs), np.uint8)
     X[np.arange(count), np.arange(count)] = 255
     return X
 
 
 def is_close(found: npt.ArrayLike, expected: npt.ArrayLike, rtol: float = 2e-6, atol: float = 0.0) -> bool:
-    """Tell whether answers are those that are expected, NaN where NaN is expected."""
+    """Return whether results have the expected shape and values.
+
+    Parameters
+    ----------
+    found, expected : array-like
+        The results and the expected values. NaN equals NaN.
+    rtol, atol : float
+        Relative and absolute tolerance, as in :func:`numpy.allclose`.
+
+    Returns
+    -------
+    close : bool
+        Whether every value is within the tolerance.
+    """
     found, expected = np.asarray(found), np.asarray(expected)
     return found.shape == expected.shape and np.allclose(found, expected, rtol=rtol, atol=atol, equal_nan=True)
 
 
 def worst(found: npt.ArrayLike, expected: npt.ArrayLike) -> str:
-    """Return the answer that is furthest off beside what is expected, for a message."""
+    """Describe the largest deviation of results from their expected values, for a message.
+
+    Parameters
+    ----------
+    found, expected : array-like
+        The results and the expected values. A NaN in only one of them is the largest deviation possible.
+
+    Returns
+    -------
+    text : str
+        The found and the expected value at that place, or both shapes if they differ.
+    """
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
     if found.shape != expected.shape:
         return f"shape {found.shape}, expected {expected.shape}"

@@ -1,4 +1,4 @@
-"""Training from a file beside the oracle: what precedes times of images that stay in their file."""
+"""The correctness check of training from a file. It precedes every timing of images that stay in their file."""
 
 from __future__ import annotations
 
@@ -18,17 +18,28 @@ CHUNK_IMAGES = 800
 
 
 def require_from_file(name: str, contender: Contender, images: str | Path, labels: str | Path) -> float:
-    """Train an epoch of gradient descent from ``.npy`` files, several chunks, and compare with the oracle.
+    """Check an epoch of gradient descent from ``.npy`` files, in several chunks, against the oracle.
+
+    Parameters
+    ----------
+    name : str
+        Name of the contender, for the error message.
+    contender : Contender
+        The contender to train. It is prepared anew.
+    images : str or Path
+        File of uint8 images, shape (N, D).
+    labels : str or Path
+        File of integer labels, shape (N,).
 
     Returns
     -------
-    float
-        The largest absolute difference of any parameter.
+    difference : float
+        Largest absolute difference of any parameter from the oracle's.
 
     Raises
     ------
     GateError
-        If it is more than the gate's tolerance, or an image of the file is not seen exactly once.
+        If the difference exceeds the gate's tolerance, or if an image is not used exactly once.
     """
     recipe = benchmark_recipe()
     X, y = np.load(images, allow_pickle=False), np.load(labels, allow_pickle=False)

@@ -1,4 +1,4 @@
-"""The gate: no contender is timed before its training agrees with the float64 oracle."""
+"""The gate: a contender is timed only after its training has agreed with the float64 oracle."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from nnkernels.measure.correctness.oracle import nearest_kink, predict_float64, 
 from nnkernels.parameters import Parameters, initial_parameters, max_abs_difference
 from nnkernels.recipes import Recipe, benchmark_recipe
 
-IMAGES = 2049  # at batch 32: 64 full batches and one of a single image
-SEEDS = (3, 4, 5)  # of the initial parameters; the later seeds are tried only after a training near a ReLU's kink
-# Rounding in float32 may change the sign of a ReLU input smaller than this. NumPy's inputs differ from the oracle's by
-# about 1e-7 in this training, and one changed sign moves parameters by up to 3e-3.
+IMAGES = 2049  # at batch size 32: 64 full batches and a batch of one image
+SEEDS = (3, 4, 5)  # of the initial parameters; later seeds are used only if a ReLU input came too near 0
+# Rounding in float32 may change the sign of a ReLU input smaller than this. In this training, NumPy's inputs differ
+# from the oracle's by about 1e-7, and one changed sign moves parameters by up to 3e-3.
 KINK = 2e-6
 
-# The largest absolute difference of any parameter from the oracle's that passes, by optimizer.
-# Float32 NumPy over 40 seeds at batches 1, 8, 32, 256 and 1,024: at most 1.5e-6 for SGD and 1.7e-6 for momentum (but
-# for one ReLU flip at batch 8), 1.4e-6 for Adam. Keras' Adam: 4.4e-6 at batch 1.
+# For each optimizer, the largest allowed absolute difference of any parameter from the oracle's.
+# Measured for float32 NumPy with 40 seeds at batch sizes 1, 8, 32, 256 and 1,024: at most 1.5e-6 for SGD, 1.7e-6 for
+# momentum (except for one changed ReLU sign at batch size 8) and 1.4e-6 for Adam. Keras' Adam: 4.4e-6 at batch size 1.
 TOLERANCES = {"sgd": 1e-5, "momentum": 1e-5, "adam": 3e-5}
-# Of any probability. All contenders at four recipes, on one machine: at most 4.6e-7.
+# The same for any probability. Measured for all contenders with four recipes on one machine: at most 4.6e-7.
 PREDICTION_TOLERANCE = 3e-6
-PREDICTED_IMAGES = 257  # different ones
-# Several threads may share many images and not a few: as many as are timed, and one that is left over whatever shares
-# there are. Keras' `predict` takes 32 at a time, and seconds for so many, so it is given the different ones alone.
+PREDICTED_IMAGES = 257  # number of different images
+# Some contenders use several threads only for many images. So one call predicts as many images as are timed, plus one,
+# a number that threads cannot share evenly. Keras' `predict` takes seconds for so many images, because it works in
+# batches of 32. So it predicts only the different ones.
 PREDICTED_TOGETHER = 10_001
 PREDICTED_ALONE = 8
 INFERENCE_ONLY = "inference only"
@@ -41,26 +42,32 @@ INFERENCE_ONLY = "inference only"
 
 @dataclass(frozen=True)
 class GateResult:
-    """How far a contender is from the oracle after the gate's training.
+    """Differences of a contender from the oracle after the gate's training.
 
     Attributes
     ----------
+    contender : str
+        Name of the contender.
     optimizer : str
-        ``inference only`` for a contender that cannot train.
+        Name of the optimizer; ``inference only`` if the contender cannot train.
+    batch_size : int
+        Batch size of the training.
     max_abs_difference : float
-        Of any parameter; of a contender that cannot train, from the parameters that it was given.
+        Largest absolute difference of any parameter from the oracle's. If the contender cannot train, the difference
+        from the parameters that it was given.
     tolerance : float
-        What is allowed of it.
+        Largest allowed value of ``max_abs_difference``.
     prediction_difference : float
-        Of any probability, both computed from the contender's own parameters.
+        Largest absolute difference of any probability from float64 probabilities, both computed from the contender's
+        own parameters.
     error : str
-        Why there are no differences, if it broke down.
+        The error that prevented a comparison; empty if there was none.
     extremes : str
-        The first input of the extreme-input table that it answers wrongly; empty if there is none, and of contenders
-        that are not ours: frameworks do not promise these answers.
+        Description of the first wrong result in the extreme-input table; empty if there is none. The table applies to
+        this package's own contenders only, because frameworks do not guarantee these results.
     threads_difference : float
-        Of any parameter, from a training on one thread, where the backend says that it gives the same bits on any
-        number of them: then it has to be 0. Else it is 0.
+        Largest absolute difference of any parameter from a training on one thread. It must be 0. It is computed only
+        for backends that declare the same bits on any number of threads, and is 0 for all others.
     """
 
     contender: str
@@ -75,29 +82,44 @@ class GateResult:
 
     @property
     def trained(self) -> bool:
-        """Whether the contender trained at all; else only its predictions were compared."""
+        """Whether the contender was trained. If not, only its predictions were compared."""
         return self.optimizer != INFERENCE_ONLY
 
     @property
     def passed(self) -> bool:
-        """Whether both differences are within their tolerances, which NaN is not, and no extreme answer is wrong."""
+        """Whether both differences are within tolerance (NaN is not), and no further check failed."""
         within = self.max_abs_difference <= self.tolerance and self.prediction_difference <= PREDICTION_TOLERANCE
         return within and not self.extremes and self.threads_difference == 0
 
 
 def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:
-    """Train ``contender`` and the oracle from the same start on the same 2,049 real images, and compare.
+    """Train a contender and the oracle on the same 2,049 real images from the same initial parameters, and compare.
 
-    The training is two stretches, the second at half the learning rate, so that what a contender keeps between two is
-    judged too. Predictions are those of many images in one call, on as many threads as the contender uses, and of a
-    few in a call each. Our own contenders answer the extreme-input table as well, and whoever says that it trains to
-    the same bits on any number of threads does. One that cannot train is given what the oracle has trained, and judged
-    by its predictions.
+    The training consists of two calls of ``advance``, the second at half the learning rate, so that state kept between
+    calls is checked too. Predictions are checked for many images in one call, and for a few images in one call each.
+    A contender that cannot train predicts with the oracle's trained parameters.
 
-    If the oracle's own training comes within rounding error of a ReLU's kink, a difference proves nothing. A contender
-    that differs there is trained again from other initial parameters, at most three times in all.
+    This package's own contenders must also pass the extreme-input table. A backend that declares the same bits on any
+    number of threads must produce them.
 
-    The contender is prepared anew; it is not closed.
+    If an input of a ReLU in the oracle's training is within rounding error of 0, a difference of the parameters does
+    not prove a mistake. The comparison is then repeated from other initial parameters, at most three times in all.
+
+    Parameters
+    ----------
+    name : str
+        Name of the contender.
+    contender : Contender
+        The contender to check. It is prepared anew, and not closed.
+    dataset : Dataset
+        The source of the images.
+    recipe : Recipe, optional
+        The training recipe; by default, gradient descent as it is benchmarked.
+
+    Returns
+    -------
+    result : GateResult
+        The differences and the tolerance.
     """
     for seed in SEEDS:
         result, at_kink = _compare(name, contender, dataset, recipe or benchmark_recipe(), seed)
@@ -107,19 +129,19 @@ def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recip
 
 
 def _compare(name: str, contender: Contender, dataset: Dataset, recipe: Recipe, seed: int) -> tuple[GateResult, bool]:
-    """Compare from one seed; also return whether a changed ReLU sign may explain a difference of the parameters."""
+    """Compare from one seed; also return whether a changed ReLU sign may explain the difference of the parameters."""
     order, start, learning_rates = _training(dataset, recipe, seed)
     cut = len(learning_rates) // 2
     expected = _trained_by_oracle(dataset, recipe, seed, len(order))
     trains, images = _trains(name), dataset.X_test[:PREDICTED_IMAGES]
     extremes = ""
     if trains:
-        if isinstance(contender, KernelContender):  # first, so that what it leaves must not disturb the training
+        if isinstance(contender, KernelContender):  # first, so that state it leaves behind would show in the training
             extremes = first_wrong_answer(contender, recipe, len(start.W1), len(start.b2))
         contender.prepare(start, dataset.training, recipe)
-        contender.predict(images[:1])  # what it keeps of the parameters is old after the training
+        contender.predict(images[:1])  # anything it caches from the parameters is outdated after the training
         _train(contender, order, learning_rates, cut, recipe)
-    else:  # its biases are to be other than the zeros of the start
+    else:  # trained parameters, because the initial biases are zero
         expected = Parameters(*(array.astype(np.float32) for array in expected))
         contender.prepare(expected, dataset.training, recipe)
     trained = contender.parameters()
@@ -147,8 +169,8 @@ def _compare(name: str, contender: Contender, dataset: Dataset, recipe: Recipe, 
 def _training(
     dataset: Dataset, recipe: Recipe, seed: int
 ) -> tuple[npt.NDArray[np.int64], Parameters, npt.NDArray[np.float32]]:
-    """Return what the training from a seed is: the order of its images, the start, and the rate of each batch."""
-    # The order is not that of storage, so a contender that ignores it is caught as well.
+    """Return the training from a seed: image order, initial parameters, and the learning rate of each batch."""
+    # The images are shuffled, so a contender that ignores the order fails.
     order = np.random.default_rng(seed).permutation(len(dataset.X_train))[:IMAGES]
     learning_rates = recipe.learning_rates(0, len(order))
     learning_rates[len(learning_rates) // 2 :] /= 2
@@ -158,14 +180,14 @@ def _training(
 def _for_oracle(
     dataset: Dataset, recipe: Recipe, seed: int
 ) -> tuple[Parameters, npt.NDArray[np.float64], npt.NDArray[np.uint8], Recipe, npt.NDArray[np.float32]]:
-    """Return the training from a seed as the oracle takes it."""
+    """Return the arguments of the oracle for the training from a seed."""
     order, start, learning_rates = _training(dataset, recipe, seed)
     return start, dataset.X_train[order] / 255.0, dataset.y_train[order], recipe, learning_rates
 
 
 @lru_cache(maxsize=8)
 def _trained_by_oracle(dataset: Dataset, recipe: Recipe, seed: int, images: int) -> Parameters:
-    """Return the oracle's parameters, which nobody can write to; contenders in a row are held against the same ones."""
+    """Return the oracle's trained parameters, cached and read-only, since successive contenders share them."""
     expected = train_float64(*_for_oracle(dataset, recipe, seed))
     for array in expected:
         array.flags.writeable = False
@@ -179,7 +201,7 @@ def _train(
     cut: int,
     recipe: Recipe,
 ) -> None:
-    """Train on ``cut`` batches, then on the rest."""
+    """Train on ``cut`` batches in one call, then on the remaining ones in another."""
     stretch = cut * recipe.batch_size
     if cut:
         contender.advance(order[:stretch], learning_rates[:cut])
@@ -198,12 +220,29 @@ def _prediction_difference(
 
 
 def require(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:
-    """Let a contender pass the gate.
+    """Check that a contender passes the gate.
+
+    Parameters
+    ----------
+    name : str
+        Name of the contender.
+    contender : Contender
+        The contender to check. It is prepared anew, and not closed.
+    dataset : Dataset
+        The source of the images.
+    recipe : Recipe, optional
+        The training recipe; by default, gradient descent as it is benchmarked.
+
+    Returns
+    -------
+    result : GateResult
+        The differences, all of them within tolerance.
 
     Raises
     ------
     GateError
-        If its parameters or its predictions depart from the oracle's by more than the tolerance.
+        If the parameters or predictions differ from the oracle's by more than the tolerance, or if a further check
+        fails: see :func:`compare_with_oracle`.
     """
     result = compare_with_oracle(name, contender, dataset, recipe)
     if not result.passed and not result.trained:
@@ -234,17 +273,33 @@ def _further(result: GateResult) -> str:
 
 
 def _trains(name: str) -> bool:
-    # A contender that nobody has registered may be judged as well; it is taken to train.
+    # A contender that is not registered can be checked too. It is assumed to train.
     return name not in contenders.names() or contenders.entry(name).trains
 
 
 def verify(name: str, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:
-    """Measure one contender against the oracle, without timing anything.
+    """Create a contender and compare it with the oracle, without timing anything.
+
+    Parameters
+    ----------
+    name : str
+        Name of the contender.
+    dataset : Dataset
+        The source of the images.
+    recipe : Recipe, optional
+        The training recipe; by default, gradient descent as it is benchmarked.
+
+    Returns
+    -------
+    result : GateResult
+        The differences and the tolerance.
 
     Raises
     ------
-    UnknownNameError, MissingDependencyError
-        If the contender is unknown or not installed.
+    UnknownNameError
+        If there is no contender of this name.
+    MissingDependencyError
+        If the contender's packages are not installed.
     """
     contender = contenders.create_anywhere(name)
     try:
@@ -254,7 +309,24 @@ def verify(name: str, dataset: Dataset, recipe: Recipe | None = None) -> GateRes
 
 
 def verify_all(names: Sequence[str], dataset: Dataset, recipe: Recipe | None = None) -> list[GateResult]:
-    """Measure several contenders; one that breaks down has failed, and says how, and the others go on."""
+    """Compare several contenders with the oracle.
+
+    If a contender raises an exception, its result contains the error, and the others are still compared.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the contenders.
+    dataset : Dataset
+        The source of the images.
+    recipe : Recipe, optional
+        The training recipe; by default, gradient descent as it is benchmarked.
+
+    Returns
+    -------
+    results : list of GateResult
+        One result per name, in the same order.
+    """
     results = []
     for name in names:
         try:

@@ -1,4 +1,4 @@
-"""The oracle: the same training in float64, vectorised, written apart from every kernel that it judges."""
+"""The oracle: the reference training in float64, vectorised, and independent of every kernel that it checks."""
 
 from __future__ import annotations
 
@@ -21,19 +21,33 @@ def train_float64(
     recipe: Recipe,
     learning_rates: npt.NDArray[Any],
 ) -> Parameters:
-    """Train once through ``X`` in the order given and return the parameters, all in float64.
+    """Train once on ``X`` in the given order, in float64.
 
-    It shares with the kernels only the record of the parameters: gradients are taken through the
-    one-hot labels and the log-partition function, and Adam corrects its moments one by one.
+    The oracle shares no code with the kernels except the container of the parameters. Its gradients use one-hot labels
+    and log-softmax. Its Adam corrects the bias of each moment separately, and scales epsilon as Keras does.
 
     Parameters
     ----------
     start : Parameters
-    X : ndarray, shape (M, D), features in float64
+        Initial parameters.
+    X : ndarray, shape (M, D)
+        Features.
     y : ndarray of integers, shape (M,)
+        Labels.
     recipe : Recipe
         Its optimizer and batch size are used.
     learning_rates : ndarray, shape (ceil(M / batch_size),)
+        Learning rate of each batch.
+
+    Returns
+    -------
+    params : Parameters
+        Trained parameters, float64.
+
+    References
+    ----------
+    D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015. The scaled epsilon is the
+    "epsilon hat" of its Section 2.
     """
     *_before, weights = _trained_weights(start, X, y, recipe, learning_rates)
     return Parameters(*weights)
@@ -46,10 +60,28 @@ def nearest_kink(
     recipe: Recipe,
     learning_rates: npt.NDArray[Any],
 ) -> float:
-    """Return the smallest absolute input of any ReLU during the training that :func:`train_float64` does.
+    """Return the smallest absolute input of any ReLU during the training of :func:`train_float64`.
 
     If it is within float32's rounding error, that ReLU may be active in float32 and inactive in float64. The two
     trainings then diverge, even if both are correct.
+
+    Parameters
+    ----------
+    start : Parameters
+        Initial parameters.
+    X : ndarray, shape (M, D)
+        Features.
+    y : ndarray of integers, shape (M,)
+        Labels.
+    recipe : Recipe
+        Its optimizer and batch size are used.
+    learning_rates : ndarray, shape (ceil(M / batch_size),)
+        Learning rate of each batch.
+
+    Returns
+    -------
+    distance : float
+        Smallest absolute input of a ReLU, over all images and hidden units.
     """
     weights = _trained_weights(start, X, y, recipe, learning_rates)
     batches = range(0, len(X), recipe.batch_size)
@@ -60,7 +92,7 @@ def nearest_kink(
 def _trained_weights(
     start: Parameters, X: npt.NDArray[Any], y: npt.NDArray[Any], recipe: Recipe, learning_rates: npt.NDArray[Any]
 ) -> Iterator[list[Float64Array]]:
-    """Yield the weights before each batch, and after the last."""
+    """Yield the weights before each batch, and after the last one."""
     weights = [np.asarray(array, np.float64).copy() for array in start]
     yield weights
     slow = [np.zeros_like(w) for w in weights]
@@ -87,7 +119,20 @@ def _trained_weights(
 
 
 def predict_float64(params: Parameters, X: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Return the probabilities (N, C) of features (N, D), in float64."""
+    """Compute class probabilities in float64.
+
+    Parameters
+    ----------
+    params : Parameters
+        Parameters of the network.
+    X : ndarray, shape (N, D)
+        Features.
+
+    Returns
+    -------
+    probs : ndarray of float64, shape (N, C)
+        Class probabilities.
+    """
     _before, _hidden, log_probs = _forward([np.asarray(array, np.float64) for array in params], X)
     return np.exp(log_probs)
 
@@ -95,20 +140,69 @@ def predict_float64(params: Parameters, X: npt.NDArray[Any]) -> npt.NDArray[np.f
 def forward_float64(
     params: Parameters, X: npt.NDArray[Any]
 ) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array]:
-    """Return Z1, A1, logits and probabilities of features (N, D), in float64."""
+    """Compute the activations of all layers in float64.
+
+    Parameters
+    ----------
+    params : Parameters
+        Parameters of the network.
+    X : ndarray, shape (N, D)
+        Features.
+
+    Returns
+    -------
+    Z1 : ndarray of float64, shape (N, H)
+        Inputs of the ReLU.
+    A1 : ndarray of float64, shape (N, H)
+        Outputs of the ReLU.
+    logits : ndarray of float64, shape (N, C)
+        Inputs of the softmax.
+    probs : ndarray of float64, shape (N, C)
+        Class probabilities.
+    """
     weights = [np.asarray(array, np.float64) for array in params]
     before, hidden, log_probs = _forward(weights, X)
     return before, hidden, np.einsum("nh,hc->nc", hidden, weights[2]) + weights[3], np.exp(log_probs)
 
 
 def backward_float64(params: Parameters, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> Parameters:
-    """Return the gradients of the mean cross-entropy, in float64."""
+    """Compute the gradients of the mean cross-entropy in float64.
+
+    Parameters
+    ----------
+    params : Parameters
+        Parameters of the network.
+    X : ndarray, shape (N, D)
+        Features.
+    y : ndarray of integers, shape (N,)
+        Labels.
+
+    Returns
+    -------
+    grads : Parameters
+        Gradients, float64.
+    """
     weights = [np.asarray(array, np.float64) for array in params]
     return Parameters(*_gradients(weights, X, np.eye(weights[3].size)[y]))
 
 
 def loss_float64(params: Parameters, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> float:
-    """Return the mean cross-entropy in nats, in float64."""
+    """Compute the mean cross-entropy in float64.
+
+    Parameters
+    ----------
+    params : Parameters
+        Parameters of the network.
+    X : ndarray, shape (N, D)
+        Features.
+    y : ndarray of integers, shape (N,)
+        Labels.
+
+    Returns
+    -------
+    loss : float
+        Mean cross-entropy in nats.
+    """
     _before, _hidden, log_probs = _forward([np.asarray(array, np.float64) for array in params], X)
     return float(-log_probs[np.arange(len(y)), y].mean())
 

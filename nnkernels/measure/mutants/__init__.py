@@ -1,1 +1,1 @@
-"""Mutation testing of the gate: kernels with one mistake each, none of which may get a time."""
+"""Mutation testing of the gate: kernels with one deliberate mistake each, which the gate must reject."""

@@ -1,4 +1,4 @@
-"""The catalogue of mutants: each a change of one place in the text of the kernels, as data in TOML files."""
+"""The catalogue of mutants, in TOML files. Each mutant replaces one passage in the source text of the kernels."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ CATALOGUES = ("numpy", "from_file", "numba", "fused_training", "fused_prediction
 
 @dataclass(frozen=True)
 class Mutant:
-    """A mistake that somebody could make in a kernel.
+    """A plausible mistake in a kernel.
 
     Attributes
     ----------
     backend : str
-        The contender that is judged.
+        The contender that is checked.
     name : str
-        The mistake, in words.
+        Description of the mistake.
     file : str
-        The file that is changed, seen from the package.
+        The file to change, relative to the package.
     before, after : str
-        Its text: ``before`` occurs exactly once.
+        The text to replace, which occurs exactly once, and its replacement.
     gates : tuple of str
-        Names in :data:`~nnkernels.measure.mutants.gates.GATES`: what precedes times of the changed code.
+        Names in :data:`~nnkernels.measure.mutants.gates.GATES`: the checks that precede timings of the changed code.
     equivalent : str
-        Why no timed input can show the change, if none can; else empty.
+        Why no timed input can reveal the change; empty if one can.
     tolerated : str
-        Why a gate may let it pass, where its effect there is known to lie within the tolerances; else empty. It counts
-        as a survivor.
+        Why a gate may pass the mutant, because its effect is known to be within the tolerances; empty otherwise. Such a
+        mutant still counts as a survivor.
     """
 
     backend: str
@@ -48,16 +48,26 @@ class Mutant:
 
     @property
     def label(self) -> str:
-        """Backend and name: what tells mutants apart."""
+        """Backend and name, which identify the mutant."""
         return f"{self.backend}: {self.name}"
 
     def mutated(self, package: Path = PACKAGE) -> str:
-        """Return the changed text of the file.
+        """Return the changed source text.
+
+        Parameters
+        ----------
+        package : Path
+            Folder of the unchanged package.
+
+        Returns
+        -------
+        text : str
+            Content of the file, with the mistake.
 
         Raises
         ------
         MeasurementError
-            If ``before`` does not occur exactly once: the kernels have changed since the mutant was written.
+            If ``before`` does not occur exactly once because the kernels have changed.
         """
         text = (package / self.file).read_text("utf-8")
         if (count := text.count(self.before)) != 1:
@@ -68,18 +78,41 @@ class Mutant:
 
 
 def unchanged(backend: str, gates: tuple[str, ...]) -> Mutant:
-    """Return a mutant of a backend in which nothing is changed: it has to pass."""
+    """Return a control: a mutant without a change, which every gate must pass.
+
+    Parameters
+    ----------
+    backend : str
+        The contender that is checked.
+    gates : tuple of str
+        Names of the gates.
+
+    Returns
+    -------
+    mutant : Mutant
+        Its replacement equals the original text.
+    """
     line = "from __future__ import annotations\n"
     return Mutant(backend, "nothing changed", "kernels/contract.py", line, line, gates)
 
 
 def read_catalogue(backends: Sequence[str] = ()) -> tuple[Mutant, ...]:
-    """Return the mutants of some backends, of all if none is named.
+    """Read the mutants of some backends.
+
+    Parameters
+    ----------
+    backends : sequence of str
+        Names of the backends; empty for all.
+
+    Returns
+    -------
+    mutants : tuple of Mutant
+        In the order of the catalogue.
 
     Raises
     ------
     UnknownNameError
-        If there is no mutant of a backend.
+        If the catalogue has no mutants of a backend.
     """
     found = tuple(mutant for name in CATALOGUES for mutant in _read(name))
     known = tuple(dict.fromkeys(mutant.backend for mutant in found))

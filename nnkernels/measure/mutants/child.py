@@ -1,4 +1,4 @@
-"""The program that judges one mutant: it runs in a changed copy of the package, and prints a line a verdict."""
+"""The program that checks one mutant. It runs in a changed copy of the package and prints one line per verdict."""
 
 from __future__ import annotations
 
@@ -16,8 +16,20 @@ from nnkernels.measure.mutants.gates import judge
 
 
 def main(cpu_seconds: str, backend: str, folder: str, *gates: str) -> None:
-    """Print which package this is, then the verdict of each gate, as JSON; end after so much CPU time."""
-    if find_spec("resource"):  # not on Windows, where who never ends is ended by hand
+    """Print the location of the imported package, then each gate's verdict, as lines of JSON.
+
+    Parameters
+    ----------
+    cpu_seconds : str
+        Limit of CPU time in seconds, after which the process is killed (not on Windows).
+    backend : str
+        Name of the backend.
+    folder : str
+        Folder of the data set, as ``.npy`` files.
+    *gates : str
+        Names of the gates.
+    """
+    if find_spec("resource"):  # not on Windows, where a process that never ends must be killed by the user
         import resource
 
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
@@ -25,7 +37,7 @@ def main(cpu_seconds: str, backend: str, folder: str, *gates: str) -> None:
     print(json.dumps({"package": str(PACKAGE)}), flush=True)
     arrays = (np.load(Path(folder, f"{field.name}.npy"), allow_pickle=False) for field in fields(Dataset))
     dataset = Dataset(*arrays)
-    with np.errstate(all="ignore"):  # a mutant may blow up on the way; what counts is the answer
+    with np.errstate(all="ignore"):  # a mutant may overflow in between; only its results count
         for verdict in judge(backend, gates, dataset):
             print(json.dumps(asdict(verdict)), flush=True)
 

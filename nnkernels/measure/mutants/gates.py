@@ -1,4 +1,4 @@
-"""The gates that precede times, by name: what a mutant is held against."""
+"""The checks that precede timings, by name, as they are applied to mutants."""
 
 from __future__ import annotations
 
@@ -21,14 +21,22 @@ from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
 from nnkernels.transforms import as_features
 
 FUNCTIONS, FROM_FILE = "kernels", "from file"
-# What a verdict may name, the checks of real images first.
+# The names of checks in verdicts. Those on real images come first.
 CHECKS = ("parameters", "predictions", "functions", "file", "extremes", "threads", "breaks down")
 BATCH_SIZES = (1, 32, 256, 2048)  # those of bench/kernels.py
 
 
 @dataclass(frozen=True)
 class Training:
-    """A training by some recipe on some threads, with its predictions."""
+    """The training of one gate.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        Training recipe.
+    threads : int
+        Number of threads.
+    """
 
     recipe: Recipe
     threads: int = 1
@@ -45,21 +53,22 @@ TRAININGS = {
     "batch 1,024 on 3 threads": Training(_LARGE, 3),
     "hidden 128": Training(benchmark_recipe(batch_size=128).with_changes(hidden=128)),
 }
-# `kernels`: a backend's functions one by one, as the benchmark of kernels calls them. `from file`: an epoch on images
-# that stay in their file.
+# `kernels` checks a backend's individual functions, as the benchmark of kernels calls them. `from file` checks an epoch
+# on images that stay in their file.
 GATES = (*TRAININGS, FUNCTIONS, FROM_FILE)
 MOST_THREADS = max(training.threads for training in TRAININGS.values())
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a gate says.
+    """The result of a gate.
 
     Attributes
     ----------
     gate : str
+        Name of the gate.
     checks : dict
-        The checks that failed, each with how far off the answer was: a number, or words. Empty if the gate is passed.
+        The failed checks, each with its deviation as a number or a description. Empty if the gate is passed.
     """
 
     gate: str
@@ -67,12 +76,27 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether a time would follow."""
+        """Whether the gate is passed, so that the code would be timed."""
         return not self.checks
 
 
 def judge(backend: str, gates: tuple[str, ...], dataset: Dataset) -> Iterator[Verdict]:
-    """Yield what each gate says of a backend, as it is imported in this process; a breakdown is no time either."""
+    """Check a backend, as it is imported in this process, with several gates.
+
+    Parameters
+    ----------
+    backend : str
+        Name of the backend.
+    gates : tuple of str
+        Names in :data:`GATES`.
+    dataset : Dataset
+        The source of the images.
+
+    Yields
+    ------
+    verdict : Verdict
+        The result of the next gate. An exception counts as a failed check.
+    """
     for name in gates:
         try:
             yield Verdict(name, _failed_checks(backend, name, dataset))

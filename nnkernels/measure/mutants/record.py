@@ -1,4 +1,4 @@
-"""The recorded score of the mutants: one JSON file, versioned, with where it comes from."""
+"""The recorded mutation score: one JSON file with a format version and its provenance."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ FILE = Path("results", "selftest", "mutants.json")
 
 @dataclass(frozen=True)
 class Score:
-    """All mutants with their verdicts, and where these come from.
+    """The verdicts of all mutants, with their provenance.
 
     Attributes
     ----------
     recorded_at : str
-        UTC.
+        UTC time, ISO 8601.
     commit : str
+        Hash of the commit.
     provenance : dict
         See ``nnkernels.measure.records.provenance``.
     mutants : tuple of Judged
+        All mutants of the catalogue with their verdicts.
     """
 
     recorded_at: str
@@ -44,10 +46,15 @@ class Score:
 def require_recordable(workspace: Workspace) -> None:
     """Check that a score would belong to a commit.
 
+    Parameters
+    ----------
+    workspace : Workspace
+        The checkout.
+
     Raises
     ------
     ConfigurationError
-        If it would not.
+        If the tree has uncommitted changes or is not a git checkout.
     """
     if workspace.unrecorded:
         raise ConfigurationError(
@@ -56,7 +63,22 @@ def require_recordable(workspace: Workspace) -> None:
 
 
 def write_score(workspace: Workspace, judged: Sequence[Judged], dataset: Dataset) -> Score:
-    """Write the score of the whole catalogue into the checkout; return it."""
+    """Write the score of the whole catalogue into the checkout.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        The checkout.
+    judged : sequence of Judged
+        All mutants with their verdicts.
+    dataset : Dataset
+        The data set of the checks.
+
+    Returns
+    -------
+    score : Score
+        What was written.
+    """
     score = Score(
         recorded_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         commit=workspace.commit,
@@ -68,12 +90,22 @@ def write_score(workspace: Workspace, judged: Sequence[Judged], dataset: Dataset
 
 
 def read_score(path: Path) -> Score:
-    """Read what :func:`write_score` wrote.
+    """Read a file written by :func:`write_score`.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    score : Score
+        Its content.
 
     Raises
     ------
     ResultsError
-        If the file is missing, damaged, or of another version.
+        If the file is missing, damaged, or has another format version.
     """
     return read_versioned(path, VERSION, _score_from, "`nnkernels verify --mutants --record` writes it")
 

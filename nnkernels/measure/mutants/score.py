@@ -1,4 +1,4 @@
-"""Running the catalogue: each mutant in a process of its own, on a changed copy of the package."""
+"""Checks of all mutants, each in a separate process on a changed copy of the package."""
 
 from __future__ import annotations
 
@@ -26,23 +26,24 @@ from nnkernels.measure.mutants.gates import GATES, MOST_THREADS, Verdict
 from nnkernels.measure.records.environment import timed_environment
 
 CHILD = "nnkernels.measure.mutants.child"
-# Of CPU time, and not of the clock's, which runs on where the machine is busy or asleep: who does not end spins.
+# A limit of CPU time, because wall-clock time also passes while the machine is busy or asleep. A mutant that does not
+# terminate is in an infinite loop, which uses CPU time.
 CPU_SECONDS = 900
 NO_VERDICT = "breaks down"
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A mutant and what its gates said.
+    """A mutant and the verdicts of its gates.
 
     Attributes
     ----------
     backend, name, file, equivalent, tolerated : str
-        Those of the :class:`~nnkernels.measure.mutants.catalogue.Mutant`.
+        As in :class:`~nnkernels.measure.mutants.catalogue.Mutant`.
     verdicts : tuple of Verdict
-        One for each of its gates.
+        One per gate.
     seconds : float
-        What that took, compilation included.
+        Wall-clock time of the checks, including compilation.
     """
 
     backend: str
@@ -55,22 +56,33 @@ class Judged:
 
     @property
     def caught(self) -> bool:
-        """Whether every gate that precedes times of the changed code refused it."""
+        """Whether every gate of the mutant rejected it."""
         return not any(verdict.passed for verdict in self.verdicts)
 
     @property
     def survived(self) -> bool:
-        """Whether a gate let it pass that should not have."""
+        """Whether a gate passed the mutant although it is not equivalent."""
         return not self.caught and not self.equivalent
 
     @property
     def unexplained(self) -> bool:
-        """Whether the catalogue does not foresee what became of it."""
+        """Whether the result contradicts the catalogue."""
         return (self.survived and not self.tolerated) or (self.caught and bool(self.equivalent))
 
 
 def controls(mutants: Sequence[Mutant]) -> tuple[Mutant, ...]:
-    """Return a mutant without a mutation for each backend, at all gates that mutants of it are held against."""
+    """Return a control for each backend of some mutants: a mutant without a change.
+
+    Parameters
+    ----------
+    mutants : sequence of Mutant
+        The mutants.
+
+    Returns
+    -------
+    controls : tuple of Mutant
+        One per backend, with all gates of that backend's mutants.
+    """
     needed = {
         backend: {gate for mutant in mutants if mutant.backend == backend for gate in mutant.gates}
         for backend in dict.fromkeys(mutant.backend for mutant in mutants)
@@ -83,16 +95,32 @@ def controls(mutants: Sequence[Mutant]) -> tuple[Mutant, ...]:
 def run_mutants(
     mutants: Sequence[Mutant], dataset: Dataset, jobs: int = 1, package: Path = PACKAGE
 ) -> Iterator[Judged]:
-    """Judge the controls, then every mutant, so many processes at a time; yield the mutants in their order.
+    """Check the controls, then every mutant, in parallel processes.
+
+    Parameters
+    ----------
+    mutants : sequence of Mutant
+        The mutants.
+    dataset : Dataset
+        The source of the images.
+    jobs : int
+        Number of processes at a time.
+    package : Path
+        Folder of the unchanged package.
+
+    Yields
+    ------
+    judged : Judged
+        The next mutant with its verdicts, in the given order.
 
     Raises
     ------
     MeasurementError
-        If the text that a mutant changes is not there, or a gate refuses a backend in which nothing is changed: then
-        no refusal would mean anything.
+        If the text that a mutant replaces does not occur exactly once, or if a gate rejects a control. In the second
+        case, rejecting a mutant would prove nothing.
     """
     for mutant in mutants:
-        mutant.mutated(package)  # now, and not after minutes
+        mutant.mutated(package)  # raises an error now instead of after minutes
     with stored(dataset) as folder:
         for control in controls(mutants):
             judged = run_mutant(control, folder, package)
@@ -106,12 +134,27 @@ def run_mutants(
             try:
                 for future in running:
                     yield future.result()
-            finally:  # whoever is interrupted does not wait for those that have not begun
+            finally:  # after an interruption, mutants that have not begun are not waited for
                 pool.shutdown(cancel_futures=True)
 
 
 def run_mutant(mutant: Mutant, dataset_folder: Path, package: Path = PACKAGE) -> Judged:
-    """Judge one mutant; the package itself, and the user's cache of compiled kernels, stay as they are."""
+    """Check one mutant, without changing the package or the user's cache of compiled kernels.
+
+    Parameters
+    ----------
+    mutant : Mutant
+        The mutant.
+    dataset_folder : Path
+        Folder of the data set, as written by :func:`stored`.
+    package : Path
+        Folder of the unchanged package.
+
+    Returns
+    -------
+    judged : Judged
+        The mutant with its verdicts.
+    """
     started = time.perf_counter()
     with TemporaryDirectory(prefix="nnkernels-mutant-") as scratch:
         root = Path(scratch, "package")
@@ -142,7 +185,7 @@ def _verdicts(mutant: Mutant, root: Path, cache: Path, dataset_folder: Path) -> 
             "be judged: run it from an environment where PYTHONPATH comes first"
         )
     verdicts = [Verdict(**one) for one in said[1:]]
-    # Who breaks down before a verdict is not timed either.
+    # A mutant that crashes before a verdict would not be timed either.
     return (*verdicts, *(Verdict(gate, {NO_VERDICT: reason}) for gate in mutant.gates[len(verdicts) :]))
 
 
@@ -155,7 +198,18 @@ def _reason(answer: subprocess.CompletedProcess[str]) -> str:
 
 @contextmanager
 def stored(dataset: Dataset) -> Iterator[Path]:
-    """Put a data set where the processes of mutants read it."""
+    """Store a data set in a temporary folder for the processes of mutants.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data set.
+
+    Yields
+    ------
+    folder : Path
+        Contains one ``.npy`` file per attribute. It is removed at the end.
+    """
     with TemporaryDirectory(prefix="nnkernels-mutants-") as folder:
         for field in fields(Dataset):
             np.save(Path(folder, f"{field.name}.npy"), getattr(dataset, field.name))

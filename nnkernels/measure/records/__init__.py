@@ -1,1 +1,1 @@
-"""What is kept of a run: its record, its provenance and the environment it was made in."""
+"""Records of runs: results, provenance, and the settings of the environment."""

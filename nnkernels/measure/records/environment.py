@@ -1,4 +1,4 @@
-"""The settings of the process environment that change speed or results, and what timed processes see of them."""
+"""Environment settings that change speed or results, and the environment of timed processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nnkernels.errors import MeasurementError
 from nnkernels.files import PACKAGE
 from nnkernels.measure.records.shown_values import shown
 
-# Below a file there is no folder: Keras finds no keras.json there and can write none.
+# A path below a file: Keras cannot find a keras.json there, and cannot write one.
 NO_KERAS_HOME = str(Path(__file__).resolve() / "no-keras")
 KERAS_DEFAULTS = {
     "backend": "tensorflow",
@@ -24,7 +24,7 @@ KERAS_DEFAULTS = {
     "nnx_enabled": False,
 }
 
-# What asv starts for each benchmark; it sets variables of its own only in environments that it has made.
+# The program that asv starts for each benchmark. It sets variables only in environments that asv has created.
 ASV_PROGRAM = ("asv", "benchmark.py")
 TIMING_COMMANDS = ("run", "setup_cache", "run_server")
 STARTED_OVER = "NNKERNELS_STARTED_OVER"
@@ -34,16 +34,17 @@ REMOVED, KEPT, HARMLESS = "removed", "kept", "harmless"
 
 @dataclass(frozen=True)
 class Rule:
-    """What is done with some environment variables.
+    """How some environment variables are treated.
 
     Attributes
     ----------
     names : str
-        Separated by spaces; one that ends in ``*`` stands for all that begin so.
+        Names of the variables, separated by spaces. A name that ends in ``*`` covers all variables with this prefix.
     why : str
+        The effect of the variables, or the reason for the action.
     action : str
-        ``removed`` from the environment of timed processes and recorded, ``kept`` there and recorded, or
-        ``harmless``: neither.
+        ``removed`` (not visible to timed processes; recorded), ``kept`` (visible; recorded), or ``harmless`` (visible;
+        not recorded).
     """
 
     names: str
@@ -51,11 +52,22 @@ class Rule:
     action: str = REMOVED
 
     def covers(self, name: str) -> bool:
-        """Return whether the rule is about this variable."""
+        """Return whether the rule covers a variable.
+
+        Parameters
+        ----------
+        name : str
+            Name of the variable.
+
+        Returns
+        -------
+        covers : bool
+            Whether it does.
+        """
         return any(name.startswith(known[:-1]) if known[-1] == "*" else name == known for known in self.names.split())
 
 
-# The first rule that covers a name holds.
+# The first rule that covers a name applies.
 RULES = (
     Rule("NUMBA_CACHE_DIR", "the user says where compiled kernels may be written; it changes no code", KEPT),
     Rule("NUMBA_DISABLE_JIT", "it is a wish to run without compiling, and nothing is timed under it", KEPT),
@@ -92,29 +104,54 @@ RULES = (
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of an environment that some rule records, with their values as they are.
+    """The settings of an environment that are recorded, with their original values.
 
     Attributes
     ----------
     removed : dict
-        What timed processes do not see, what the user's ``keras.json`` changes among it (``keras.json floatx``).
+        Settings that timed processes do not see, by name. They include entries of the user's ``keras.json`` that differ
+        from Keras' defaults, with names such as ``keras.json floatx``.
     kept : dict
+        Settings that timed processes see.
     """
 
     removed: dict[str, str] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
 
     def of_timed_processes(self) -> dict[str, dict[str, str]]:
-        """Return what to record of a run: values without paths, host and user names."""
+        """Return the record of a run whose processes do not see the removed settings.
+
+        Returns
+        -------
+        record : dict
+            ``neutralised`` and ``kept``, with values from which paths, host names and user names are removed.
+        """
         return {"neutralised": _shown(self.removed), "kept": _shown(self.kept)}
 
     def of_this_process(self) -> dict[str, dict[str, str]]:
-        """Return what to record of work in a process that sees all of them."""
+        """Return the record of work in this process, which sees all settings.
+
+        Returns
+        -------
+        record : dict
+            ``neutralised`` (empty) and ``kept``, with values from which paths, host names and user names are removed.
+        """
         return {"neutralised": {}, "kept": _shown(self.removed | self.kept)}
 
 
 def find_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings of an environment, this process' if none is given, that change speed or results."""
+    """Find the settings of an environment that change speed or results.
+
+    Parameters
+    ----------
+    environ : mapping, optional
+        Environment variables; by default, this process'.
+
+    Returns
+    -------
+    settings : Settings
+        Removed and kept settings.
+    """
     environ = os.environ if environ is None else environ
     found = Settings()
     for name in sorted(environ):
@@ -127,37 +164,70 @@ def find_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def timed_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment in which timed processes start: without what distorts, and with no ``keras.json``."""
+    """Return the environment in which timed processes start.
+
+    Parameters
+    ----------
+    environ : mapping, optional
+        Environment variables; by default, this process'.
+
+    Returns
+    -------
+    environment : dict
+        The variables without those that distort times. ``KERAS_HOME`` makes Keras ignore the user's ``keras.json``.
+    """
     environ = os.environ if environ is None else environ
     removed = find_settings(environ).removed
     return {name: value for name, value in environ.items() if name not in removed} | {"KERAS_HOME": NO_KERAS_HOME}
 
 
 def python_path(environ: Mapping[str, str] | None = None) -> str:
-    """Return the ``PYTHONPATH`` by which a child finds this nnkernels and what the user's own path names."""
+    """Return the ``PYTHONPATH`` with which a child process imports this nnkernels.
+
+    Parameters
+    ----------
+    environ : mapping, optional
+        Environment variables; by default, this process'.
+
+    Returns
+    -------
+    path : str
+        The folder of this package, followed by the environment's own ``PYTHONPATH``.
+    """
     environ = os.environ if environ is None else environ
     return os.pathsep.join(filter(None, [str(PACKAGE.parent), environ.get("PYTHONPATH")]))
 
 
 def note_of(settings: Settings) -> str:
-    """Return what to tell the user of a run; empty if nothing was removed."""
+    """Return the note about removed settings for the user.
+
+    Parameters
+    ----------
+    settings : Settings
+        The settings of the environment.
+
+    Returns
+    -------
+    note : str
+        Empty if nothing was removed.
+    """
     if not settings.removed:
         return ""
     return f"timed without {', '.join(settings.removed)}, which would distort the times; the run records it"
 
 
 def neutralise_benchmark_process() -> None:
-    """Start a process of asv over, without what distorts, if it is about to time a benchmark.
+    """Restart a process of asv without distorting settings, if it is about to time a benchmark.
 
-    ``nnkernels bench`` starts asv without it; this is for asv that was started by hand. The interpreter, and NumPy,
-    which asv imports before any benchmark, have read their settings by then, so removing these would be too late.
-    In other processes that import the benchmarks, as tests do, nothing happens.
+    ``nnkernels bench`` starts asv without these settings, so this is for asv started by hand. The interpreter and
+    NumPy, which asv imports before any benchmark, have already read their settings, so removing variables would be too
+    late. In other processes that import the benchmarks, such as tests, nothing happens.
 
     Raises
     ------
     MeasurementError
-        If the process cannot be started over: asv forks it, the system has no ``exec``, or something sets the same
-        variables at each start.
+        If the process cannot be restarted because asv forks it, because the system has no ``exec``, or because
+        something sets the variables again.
     """
     command = sys.argv[1:2]
     if Path(sys.argv[0]).parts[-2:] != ASV_PROGRAM or command not in ([name] for name in TIMING_COMMANDS):
@@ -178,7 +248,7 @@ def _rule(name: str) -> Rule | None:
 
 
 def _keras_json(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what the user's ``keras.json`` changes; nothing of a file that Keras itself could not read."""
+    """Return the entries of the user's ``keras.json`` that differ from the defaults. An unreadable file has none."""
     try:
         folder = Path(environ.get("KERAS_HOME") or "~/.keras").expanduser()
         content: Any = json.loads((folder / "keras.json").read_text("utf-8"))

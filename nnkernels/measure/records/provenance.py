@@ -1,4 +1,4 @@
-"""Where a number comes from: versions, processor, BLAS, threads, data and commit; no path, host or user name."""
+"""Provenance of results: versions, processor, BLAS, threads, data and commit, but no path, host name or user name."""
 
 from __future__ import annotations
 
@@ -36,19 +36,26 @@ PACKAGES = (
 
 
 def collect(dataset: Dataset, timed: bool = False) -> dict[str, Any]:
-    """Return the provenance of what is computed here and now on ``dataset``.
+    """Collect the provenance of results of this machine on a data set.
 
     Parameters
     ----------
+    dataset : Dataset
+        The data set.
     timed : bool
-        Whether it is about the processes that ``bench`` starts, which do not see all settings of this one.
+        Whether the results are from processes that ``bench`` starts. These do not see all settings of this process.
 
     Returns
     -------
-    dict
-        ``environment`` holds ``neutralised`` and ``kept``, the settings that change speed or results; ``keras``, where
-        it has been imported, what Keras is set to, one entry a backend. :mod:`~nnkernels.measure.records.environment`
-        has the rules.
+    provenance : dict
+        For JSON. ``environment`` contains the settings that change speed or results, as ``neutralised`` and ``kept``;
+        see :mod:`~nnkernels.measure.records.environment`. ``keras``, if Keras has been imported, contains its
+        configuration, one entry per backend.
+
+    Raises
+    ------
+    MeasurementError
+        If a process without the removed settings cannot be started.
     """
     settings = find_settings()
     in_use = keras_in_use()
@@ -75,7 +82,13 @@ def collect(dataset: Dataset, timed: bool = False) -> dict[str, Any]:
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of the installed packages that decide a result."""
+    """Return the versions of the installed packages that affect results.
+
+    Returns
+    -------
+    versions : dict
+        Version by name of the package.
+    """
     versions = {}
     for package in PACKAGES:
         try:
@@ -86,10 +99,15 @@ def package_versions() -> dict[str, str]:
 
 
 def cpu_name() -> str:
-    """Return the processor's name as it gives it, or its architecture where it gives none.
+    """Return the name of the processor.
 
-    py-cpuinfo gives the same name and takes a second. archspec has it for x86 and macOS alone, with its padding, and
-    calls the microarchitectures otherwise than LLVM, whose names are on record.
+    py-cpuinfo returns the same name, but takes a second. archspec knows it only for x86 and macOS, with padding, and
+    its names of microarchitectures differ from LLVM's, which are recorded.
+
+    Returns
+    -------
+    name : str
+        The processor's own name, or the architecture if it has none.
     """
     if platform.system() == "Linux":
         match = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text("utf-8"), re.MULTILINE)
@@ -105,28 +123,52 @@ def cpu_name() -> str:
 
 
 def microarchitecture() -> str:
-    """Return LLVM's name of the processor, which decides what the kernels compile to."""
+    """Return LLVM's name of the processor, which determines the compiled code of the kernels.
+
+    Returns
+    -------
+    name : str
+        For example, ``cascadelake``.
+    """
     import llvmlite.binding
 
     return str(llvmlite.binding.get_host_cpu_name())
 
 
 def machine_code_digest() -> str:
-    """Return the hash of all that decides what machine code the kernels compile to; it loads Numba."""
+    """Return a hash of everything that determines the machine code of the kernels. It imports Numba.
+
+    Returns
+    -------
+    digest : str
+        Hexadecimal digits.
+    """
     from nnkernels.machine_code import machine_code
 
     return machine_code().digest
 
 
 def machine_name() -> str:
-    """Return a name for this kind of machine, from its processor and its CPUs; never the host's name."""
+    """Return a name for this kind of machine. It never contains the host name.
+
+    Returns
+    -------
+    name : str
+        Made from the processor, its microarchitecture and the number of CPUs.
+    """
     words = re.sub(r"\((r|tm)\)|\bcpu\b|@.*$", " ", cpu_name().lower())
     slug = "-".join(re.findall(r"[a-z0-9]+", f"{words} {microarchitecture()}"))
     return f"{slug}-{available_cpus()}-cpus"
 
 
 def blas_libraries() -> list[dict[str, Any]]:
-    """Return each BLAS that is loaded with NumPy and SciPy: its name, version, kernels and default threads."""
+    """Return the BLAS libraries that NumPy and SciPy load.
+
+    Returns
+    -------
+    libraries : list of dict
+        Name, version, kernel architecture, threading layer and default number of threads of each.
+    """
     import scipy.linalg.cython_blas  # noqa: F401  (loads the BLAS that Numba's matrix products call)
     from threadpoolctl import threadpool_info
 
@@ -135,12 +177,29 @@ def blas_libraries() -> list[dict[str, Any]]:
 
 
 def native_code() -> dict[str, Any]:
-    """Return the BLAS libraries and the hash of the machine code of this process."""
+    """Return the BLAS libraries and the hash of the machine code of this process.
+
+    Returns
+    -------
+    record : dict
+        ``blas`` and ``machine_code``.
+    """
     return {"blas": blas_libraries(), "machine_code": machine_code_digest()}
 
 
 def native_code_of_timed_processes() -> dict[str, Any]:
-    """Return what :func:`native_code` says in a process that does not see the settings that distort."""
+    """Return :func:`native_code` of a new process that does not see distorting settings.
+
+    Returns
+    -------
+    record : dict
+        ``blas`` and ``machine_code``.
+
+    Raises
+    ------
+    MeasurementError
+        If the process fails.
+    """
     program = f"import json; from {__name__} import native_code; print(json.dumps(native_code()))"
     answer = subprocess.run(
         [sys.executable, "-c", program],
@@ -157,7 +216,13 @@ def native_code_of_timed_processes() -> dict[str, Any]:
 
 
 def keras_in_use() -> dict[str, Any] | None:
-    """Return what Keras is set to in this process; None where it has not been imported."""
+    """Return the configuration of Keras in this process.
+
+    Returns
+    -------
+    configuration : dict or None
+        Backend, floatx, epsilon and image data format; None if Keras has not been imported.
+    """
     if "keras" not in sys.modules:
         return None
     config = sys.modules["keras"].config

@@ -1,4 +1,4 @@
-"""How quiet this machine is, and what would make it quieter: as far as the system tells, and as a short spin shows."""
+"""How quiet this machine is, according to the system and to a short busy loop, and how it could be made quieter."""
 
 from __future__ import annotations
 
@@ -13,34 +13,37 @@ from nnkernels.measure.timing.threads import available_cpus, cgroup_quota
 
 ROOT = Path("/")
 
-# A machine within these limits is typical of those that the bounds of a check were chosen on.
+# A machine within these limits is like those on which the bounds of a check were chosen.
 SPREAD_LIMIT = 0.05
 STEAL_LIMIT = 0.01
 OTHER_LOAD_LIMIT = 0.1
 
 SPIN_SECONDS = 1.0
-LOOP = range(20_000)  # of some tenths of a millisecond
+LOOP = range(20_000)  # takes some tenths of a millisecond
 
 
 @dataclass(frozen=True)
 class Quietness:
-    """What could be read; None, or empty, where the system does not tell.
+    """Properties of the machine that affect the noise of timings. Unknown ones are None or empty.
 
     Attributes
     ----------
     cpus : int
-        That this process may use at once.
+        Number of CPUs that this process may use at the same time.
     governors : tuple of str
-        Of the CPUs' frequencies, each once.
-    turbo, smt, virtual : bool or None
-        Whether frequencies may exceed the nominal one, whether cores are shared by two hardware threads, and whether
-        this is a virtual machine.
+        Distinct frequency governors of the CPUs.
+    turbo : bool or None
+        Whether frequencies may exceed the nominal one.
+    smt : bool or None
+        Whether two hardware threads share a core.
+    virtual : bool or None
+        Whether this is a virtual machine.
     other_load : float or None
-        CPUs that others of this system kept busy while this process spun.
+        Mean number of CPUs that other processes kept busy during the loop.
     steal : float or None
-        The share of its CPU time that the host gave to others.
+        Fraction of the CPU time that the host gave to other guests.
     spread : float
-        How much longer than the median turn of the spin the slowest tenth took at least, as a share.
+        90th percentile of the durations of the loop's turns divided by their median, minus 1.
     """
 
     cpus: int
@@ -54,7 +57,7 @@ class Quietness:
 
     @property
     def typical(self) -> bool:
-        """Whether the spin, other load and steal time are within the limits."""
+        """Whether spread, other load and steal time are within the limits."""
         return (
             self.spread <= SPREAD_LIMIT
             and (self.steal or 0.0) <= STEAL_LIMIT
@@ -63,7 +66,20 @@ class Quietness:
 
 
 def look(root: Path = ROOT, seconds: float = SPIN_SECONDS) -> Quietness:
-    """Spin for a second, and read what the system tells of it."""
+    """Run a busy loop, and read what the system reports about it.
+
+    Parameters
+    ----------
+    root : Path
+        Root of the file system.
+    seconds : float
+        Duration of the loop.
+
+    Returns
+    -------
+    found : Quietness
+        The properties of the machine.
+    """
     cpu = root / "sys" / "devices" / "system" / "cpu"
     before, own, started = _cpu_ticks(root), time.process_time(), time.perf_counter()
     spread = _spin(seconds)
@@ -87,7 +103,18 @@ def look(root: Path = ROOT, seconds: float = SPIN_SECONDS) -> Quietness:
 
 
 def advice(found: Quietness) -> list[str]:
-    """Say what would make the machine quieter, the most effective first; empty if nothing is known that would."""
+    """Return suggestions to make the machine quieter.
+
+    Parameters
+    ----------
+    found : Quietness
+        The properties of the machine.
+
+    Returns
+    -------
+    suggestions : list of str
+        The most effective first; may be empty.
+    """
     told = []
     if found.other_load is not None and found.other_load > OTHER_LOAD_LIMIT:
         told.append(f"other programs keep {found.other_load:.2f} CPUs busy: end them, or measure later")
@@ -111,7 +138,18 @@ def advice(found: Quietness) -> list[str]:
 
 
 def verdict(found: Quietness) -> str:
-    """Say in a sentence whether the machine is typical, with the limits."""
+    """Return a sentence that says whether the machine is typical, with values and limits.
+
+    Parameters
+    ----------
+    found : Quietness
+        The properties of the machine.
+
+    Returns
+    -------
+    sentence : str
+        Starts with ``typical`` or ``not typical``.
+    """
     steal = "not known" if found.steal is None else f"{found.steal:.1%}"
     load = "not known" if found.other_load is None else f"{found.other_load:.2f}"
     return (
@@ -133,7 +171,7 @@ def _spin(seconds: float) -> float:
 
 
 def _cpu_ticks(root: Path) -> list[int]:
-    """Return the ticks of all CPUs together: user, nice, system, idle, wait, irq, softirq, steal; empty if unknown."""
+    """Return the ticks of all CPUs: user, nice, system, idle, wait, irq, softirq, steal. Empty if unknown."""
     fields = _text(root / "proc" / "stat").partition("\n")[0].split()
     return [int(field) for field in fields[1:9]] if fields[:1] == ["cpu"] and len(fields) >= 9 else []
 

@@ -1,4 +1,4 @@
-"""Interleaved runs and run records as JSON files, versioned: what asv's own files cannot hold."""
+"""Runs as versioned JSON files. They contain what asv's own files cannot: interleaved runs and provenance."""
 
 from __future__ import annotations
 
@@ -20,26 +20,32 @@ STEPS_FILE = "steps.json"
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What is known of a run beside its numbers.
+    """The description of a run, without its numbers.
 
     Attributes
     ----------
     run_id : str
-        UTC time of its start and head of the commit; runs sort by it.
+        UTC time of the start and the first digits of the commit. Runs are sorted by it.
     unrecorded : str
-        Why it is no part of the history, only shown; empty if it is.
+        Why the run is not part of the history; empty if it is.
+    recorded_at : str
+        UTC time of the start, ISO 8601.
+    commit : str
+        Full hash of the commit.
+    machine, dataset : str
+        Names of the machine and of the data set.
     contenders : list of str
-        Those that were measured.
+        The contenders that were measured.
     not_installed : dict
-        Contenders that are known and not installed, each with the command that installs it.
+        Known contenders that are not installed, each with the command that installs it.
     profile : str
         ``quick``, ``headline``, ``standard`` or ``full``.
     threads : list of str
-        Thread settings that were measured, of ``1`` and ``all``.
+        The measured thread settings, of ``1`` and ``all``.
     passes : int
-        Complete passes; each is a fresh process of every benchmark in it.
+        Number of complete passes. Each runs its benchmarks in fresh processes.
     planned_passes : int
-        Passes that were planned; more than ``passes`` if the run was interrupted.
+        Number of planned passes; larger than ``passes`` if the run was interrupted.
     provenance : dict
         See ``nnkernels.measure.records.provenance``.
     """
@@ -60,50 +66,142 @@ class RunRecord:
 
 
 def interleaved_file(folder: str | Path) -> Path:
-    """Return the path of a new interleaved run in a folder of them, under a name of its own."""
+    """Return a new, unique path for an interleaved run.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The folder of interleaved runs.
+
+    Returns
+    -------
+    path : Path
+        A file that does not exist yet.
+    """
     return Path(folder) / f"panel-{uuid.uuid4().hex}.json"
 
 
 def save_interleaved(measured: InterleavedRun, path: Path) -> None:
-    """Write an interleaved run, or what there is of it, in place of an earlier state of it."""
+    """Write an interleaved run, complete or not. An earlier state of it is replaced.
+
+    Parameters
+    ----------
+    measured : InterleavedRun
+        The measurements so far.
+    path : Path
+        The file.
+    """
     write_json(path, asdict(measured))
 
 
 def steps_file(folder: str | Path) -> Path:
-    """Return the path of a new interleaved run of the steps from naive to fast, in a folder of records.
+    """Return a new, unique path for an interleaved run of the steps from naive to fast.
 
-    They are kept apart from those of contenders: a step is no row of any table of them.
+    These are stored separately from those of contenders, because steps do not appear in tables of contenders.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The folder of records.
+
+    Returns
+    -------
+    path : Path
+        A file that does not exist yet.
     """
     return Path(folder) / f"steps-{uuid.uuid4().hex}.json"
 
 
 def load_steps(folder: Path) -> list[InterleavedRun]:
-    """Return the interleaved runs of the steps in a folder of records."""
+    """Read the interleaved runs of the steps in a folder of records.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+
+    Returns
+    -------
+    steps : list of InterleavedRun
+        One per process.
+    """
     return [read_interleaved(path) for path in sorted(folder.glob("steps-*.json"))]
 
 
 def interleaved_files(folder: Path) -> list[Path]:
-    """Return the files of the interleaved runs in a folder of them."""
+    """Return the files of the interleaved runs in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+
+    Returns
+    -------
+    paths : list of Path
+        Sorted by name.
+    """
     return sorted(folder.glob("panel-*.json"))
 
 
 def read_interleaved(path: Path) -> InterleavedRun:
-    """Return the interleaved run of a file."""
+    """Read an interleaved run.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    measured : InterleavedRun
+        Its content.
+    """
     return InterleavedRun(**json.loads(path.read_text("utf-8")))
 
 
 def load_interleaved(folder: Path) -> list[InterleavedRun]:
-    """Return all interleaved runs of a folder of them."""
+    """Read all interleaved runs in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+
+    Returns
+    -------
+    interleaved : list of InterleavedRun
+        One per process.
+    """
     return [read_interleaved(path) for path in interleaved_files(folder)]
 
 
 def save_keras(in_use: dict[str, Any], folder: str | Path) -> None:
-    """Add what Keras is set to in this process to a folder of interleaved runs."""
+    """Add a configuration of Keras to a folder of interleaved runs.
+
+    Parameters
+    ----------
+    in_use : dict
+        The configuration of Keras in this process.
+    folder : str or Path
+        The folder.
+    """
     write_json(Path(folder) / f"keras-{uuid.uuid4().hex}.json", in_use)
 
 
 def load_keras(folders: Iterable[Path]) -> list[dict[str, Any]]:
-    """Return what Keras was set to in the processes that wrote into these folders, each once."""
+    """Return the configurations of Keras in some folders, without duplicates.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        The folders.
+
+    Returns
+    -------
+    configurations : list of dict
+        As written by :func:`save_keras`.
+    """
     files = sorted(path.read_text("utf-8") for folder in folders for path in folder.glob("keras-*.json"))
     return [json.loads(content) for content in dict.fromkeys(files)]
 
@@ -115,9 +213,20 @@ def write_run(
     asv_results: dict[str, Any],
     steps: Sequence[InterleavedRun] = (),
 ) -> None:
-    """Write a run's files: ``run.json`` last, so that a run without it is known to be incomplete.
+    """Write the files of a run. ``run.json`` is written last, so a folder without it is an incomplete run.
 
-    ``steps.json`` is only written if the run has timed the steps.
+    Parameters
+    ----------
+    folder : Path
+        The folder of the run.
+    record : RunRecord
+        Description of the run.
+    interleaved : list of InterleavedRun
+        Times of contenders.
+    asv_results : dict
+        Results of asv. NaN and infinities become null.
+    steps : sequence of InterleavedRun
+        Times of the steps. ``steps.json`` is written only if there are any.
     """
     if steps:
         write_json(folder / STEPS_FILE, {"version": VERSION, "steps": [asdict(one) for one in steps]})
@@ -127,12 +236,26 @@ def write_run(
 
 
 def read_run(folder: Path) -> tuple[RunRecord, list[InterleavedRun], dict[str, Any]]:
-    """Read what :func:`write_run` wrote.
+    """Read a run written by :func:`write_run`.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the run.
+
+    Returns
+    -------
+    record : RunRecord
+        Description of the run.
+    interleaved : list of InterleavedRun
+        Times of contenders.
+    asv_results : dict
+        Results of asv.
 
     Raises
     ------
     ResultsError
-        If a file is missing, damaged, or of another version.
+        If a file is missing, damaged, or has another format version.
     """
     record, panels, asv_results = (_read(folder / name) for name in ("run.json", "panels.json", "asv.json"))
     try:
@@ -145,12 +268,22 @@ def read_run(folder: Path) -> tuple[RunRecord, list[InterleavedRun], dict[str, A
 
 
 def read_steps(folder: Path) -> list[InterleavedRun]:
-    """Read what a run has timed of the steps from naive to fast, one a process; nothing if it has not timed them.
+    """Read the times of the steps from naive to fast.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the run.
+
+    Returns
+    -------
+    steps : list of InterleavedRun
+        One per process; empty if the run has not timed the steps.
 
     Raises
     ------
     ResultsError
-        If the file is damaged or of another version.
+        If the file is damaged or has another format version.
     """
     path = folder / STEPS_FILE
     if not path.exists():
@@ -179,7 +312,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    # asv writes NaN for "not measured" and infinities for "unbounded", which are not JSON; null says the same.
+    # asv writes NaN for "not measured" and infinities for "unbounded". JSON has neither, so they become null.
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):

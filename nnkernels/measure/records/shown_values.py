@@ -1,4 +1,4 @@
-"""Values of settings as they may be recorded: no path, host name, user name or secret."""
+"""Values of settings in a form that may be published: without paths, host names, user names and secrets."""
 
 from __future__ import annotations
 
@@ -12,13 +12,24 @@ LONGEST = 200
 
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY", re.IGNORECASE)
 _SEPARATOR = re.compile(r"[/\\~]|^[A-Za-z]:")
-# What of a value with a path in it is told: flags such as --xla_cpu_enable_fast_math=true.
+# Parts that are shown although the value contains a path: flags such as --xla_cpu_enable_fast_math=true.
 _FLAG = re.compile(r"--?[\w-]+(=[\w.,+-]*)?")
 _FLAG_WITH_PATH = re.compile(r"(--?[\w-]+=).*", re.DOTALL)
 
 
 def shown(name: str, value: str) -> str:
-    """Return the value of a setting as a committed file may hold it."""
+    """Return the value of a setting in a form that may be committed.
+
+    Parameters
+    ----------
+    name, value : str
+        Name and value of the setting.
+
+    Returns
+    -------
+    shown : str
+        At most 200 characters and an ellipsis. Private parts are replaced with placeholders such as ``<path>``.
+    """
     if _SECRET.search(name):
         return "<not recorded>"
     if _SEPARATOR.search(value):
@@ -38,7 +49,7 @@ def _word_beside_a_path(word: str) -> str:
 
 @cache
 def _private_names() -> list[str]:
-    """Return the names of this host and of its user, the longest first."""
+    """Return the names of this host and of its user, longest first."""
     host = socket.gethostname()
     names = {host, host.partition(".")[0]}
     with contextlib.suppress(OSError, KeyError, ImportError):  # no user is known by name

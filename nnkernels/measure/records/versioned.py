@@ -1,4 +1,4 @@
-"""Read records that are stored as one JSON file each, with a format version."""
+"""Reading of records that are stored as JSON files with a format version."""
 
 from __future__ import annotations
 
@@ -17,18 +17,25 @@ def read_versioned(path: Path, version: int, build: Callable[[dict[str, Any]], R
 
     Parameters
     ----------
+    path : Path
+        The file.
     version : int
-        The only format version that is accepted.
+        The only accepted format version.
     build : callable
-        Makes the record from the file's content, without the version. A ``KeyError``, ``TypeError`` or ``ValueError``
-        that it raises is reported as a damaged file.
+        ``build(content) -> Record``; receives the file's content without the version. A ``KeyError``, ``TypeError``,
+        ``ValueError`` or ``AttributeError`` that it raises is reported as a damaged file.
     remedy : str
-        What to do if the file is missing or damaged.
+        What to do if the file is missing or damaged, for the message.
+
+    Returns
+    -------
+    record : Record
+        The result of ``build``.
 
     Raises
     ------
     ResultsError
-        If the file is missing, damaged, or of another version.
+        If the file is missing, damaged, or has another format version.
     """
     try:
         content = json.loads(path.read_text("utf-8"))

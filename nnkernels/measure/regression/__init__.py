@@ -1,1 +1,1 @@
-"""Has a kernel become slower? The working tree against a base commit, and how far such a verdict can be trusted."""
+"""Regression checks of kernel speed: the working tree against a base commit, and a self-test of the check itself."""

@@ -1,4 +1,4 @@
-"""What a self-test has to show before the check is to be relied on."""
+"""Criteria that a self-test must meet before the check can be relied on."""
 
 from __future__ import annotations
 
@@ -7,23 +7,26 @@ from dataclasses import dataclass
 
 from nnkernels.measure.regression.figures import Figures, Rate, rate
 
-COMPARISONS = 300  # with nothing injected
-FALSE_ALARMS = 0.02  # the upper end of their interval at most
-DETECTED = 0.8  # of the slowdowns below, where the resolution suffices
+COMPARISONS = 300  # smallest number of comparisons without an injected slowdown
+FALSE_ALARMS = 0.02  # largest upper end of the interval of the false-alarm rate
+DETECTED = 0.8  # smallest share of the slowdowns below that is detected, where the resolution suffices
 SLOWDOWN, SLOWDOWN_BESIDE_A_NEIGHBOUR = 0.02, 0.05
-CHECKS = 10  # of each kind, before a share of checks, or of detections, counts
-FLAGGED = 0.03  # whole checks with a slowdown of this or more end with 1
+CHECKS = 10  # smallest number of checks, or of comparisons with a slowdown, for a share to count
+FLAGGED = 0.03  # whole checks with at least this slowdown must end with status 1
 
 
 @dataclass(frozen=True)
 class Aim:
-    """Something that a self-test has to show.
+    """One criterion.
 
     Attributes
     ----------
     wanted : str
+        Description of the criterion.
     found : Rate
+        The measured rate.
     reached : bool
+        Whether the criterion is met.
     """
 
     wanted: str
@@ -32,7 +35,18 @@ class Aim:
 
 
 def aims_of(figures: Sequence[Figures]) -> list[Aim]:
-    """Hold the figures of a machine against what they have to show."""
+    """Compare a machine's figures with the criteria.
+
+    Parameters
+    ----------
+    figures : sequence of Figures
+        Figures of each measured condition.
+
+    Returns
+    -------
+    aims : list of Aim
+        One per criterion.
+    """
     alarms = _pooled(one.alarms for one in figures if not one.injected)
     quiet = [one for one in figures if not one.neighbour]
     passed = _pooled(one.passed for one in quiet if not one.injected)

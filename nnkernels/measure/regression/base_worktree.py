@@ -1,4 +1,4 @@
-"""A base commit checked out in a temporary git worktree, which is gone afterwards."""
+"""A base commit, checked out in a temporary git worktree."""
 
 from __future__ import annotations
 
@@ -16,24 +16,37 @@ from nnkernels.interrupts import sigterm_raised
 
 @contextmanager
 def base_worktree(root: Path, commit: str) -> Iterator[Path]:
-    """Check a commit out in a temporary folder; afterwards folder and worktree are removed, on Ctrl-C and SIGTERM too.
+    """Check out a commit in a temporary folder, which is removed afterwards, also on Ctrl-C and SIGTERM.
 
-    The working tree of ``root`` is left as it is, changed files included.
+    The working tree of ``root``, including uncommitted changes, is not touched.
+
+    Parameters
+    ----------
+    root : Path
+        A git checkout.
+    commit : str
+        Hash of the commit.
+
+    Yields
+    ------
+    tree : Path
+        The folder of the checked-out commit.
 
     Raises
     ------
     ConfigurationError
-        If git cannot check it out.
+        If git cannot check out the commit.
     """
     with sigterm_raised():
         scratch = Path(tempfile.mkdtemp(prefix="nnkernels-base-"))
         tree = scratch / "base"
         try:
-            # Hooks are the user's programs for the user's work.
+            # The user's hooks must not run for this internal checkout.
             _git(root, "-c", f"core.hooksPath={scratch}", "worktree", "add", "--quiet", "--detach", str(tree), commit)
             yield tree
         finally:
-            # Twice: git locks a worktree while it adds it, and leaves it so if it is killed.
+            # `--force` twice also removes a locked worktree. Git locks a worktree while adding it, and leaves it locked
+            # if it is killed.
             with suppress(ConfigurationError):
                 _git(root, "worktree", "remove", "--force", "--force", str(tree))
             shutil.rmtree(scratch, ignore_errors=True)
@@ -41,12 +54,24 @@ def base_worktree(root: Path, commit: str) -> Iterator[Path]:
 
 
 def find_commit(root: Path, name: str) -> str:
-    """Return the full hash of what a branch, tag or expression such as ``HEAD~3`` names.
+    """Return the full hash of a commit.
+
+    Parameters
+    ----------
+    root : Path
+        A git checkout.
+    name : str
+        A branch, a tag, a hash, or an expression such as ``HEAD~3``.
+
+    Returns
+    -------
+    commit : str
+        40 hexadecimal digits.
 
     Raises
     ------
     ConfigurationError
-        If ``root`` is no git checkout, or nothing is named so.
+        If ``root`` is not a git checkout, or if there is no such commit.
     """
     try:
         return _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip()
@@ -58,14 +83,29 @@ def find_commit(root: Path, name: str) -> str:
 
 
 def changed_files(root: Path, commit: str, folder: str) -> list[str]:
-    """Return the files of a folder that differ between the working tree and a commit, untracked ones included."""
+    """Return the files of a folder that differ between the working tree and a commit.
+
+    Parameters
+    ----------
+    root : Path
+        A git checkout.
+    commit : str
+        The commit.
+    folder : str
+        The folder, relative to ``root``.
+
+    Returns
+    -------
+    files : list of str
+        Paths relative to ``root``, including untracked files that git does not ignore.
+    """
     changed = _git(root, "diff", "--name-only", "-z", commit, "--", folder)
     untracked = _git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", folder)
     return [name for name in (changed + untracked).split("\0") if name]
 
 
 def _git(root: Path, *arguments: str) -> str:
-    # Git sets these for hooks and for `git bisect run`; they would lead it to another repository than that of `root`.
+    # Git sets these variables for hooks and `git bisect run`. They would point it to a repository other than `root`.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         answer = subprocess.run(

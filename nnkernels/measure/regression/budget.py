@@ -1,4 +1,4 @@
-"""A budget: what one of our backends may take at most, as a share of another's time in the same turns."""
+"""Budgets: upper limits of a backend's time, relative to another backend's time in the same turns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,17 @@ FIELDS = {"scenario": str, "backend": str, "against": str, "at_most": (int, floa
 
 @dataclass(frozen=True)
 class Limit:
-    """The time of ``backend`` is to be at most ``at_most`` times that of ``against``."""
+    """An upper limit of the ratio of two backends' times.
+
+    Attributes
+    ----------
+    scenario : str
+        Name of the scenario.
+    backend, against : str
+        The backends of the numerator and of the denominator.
+    at_most : float
+        The largest allowed ratio.
+    """
 
     scenario: str
     backend: str
@@ -29,12 +39,16 @@ class Limit:
 
 @dataclass(frozen=True)
 class BudgetVerdict:
-    """What was measured of a limit in the working tree: the ratio with its two-sided interval.
+    """The measured ratio of a limit in the working tree.
 
     Attributes
     ----------
+    limit : Limit
+        The limit.
+    ratio, low, high : float
+        The ratio and its two-sided 95 % interval.
     at_least : float
-        The one-sided bound: the limit is exceeded if this is above it.
+        One-sided lower bound of the ratio. The limit is exceeded if this bound is above it.
     """
 
     limit: Limit
@@ -45,22 +59,34 @@ class BudgetVerdict:
 
     @property
     def exceeded(self) -> bool:
-        """Whether the ratio is above the limit."""
+        """Whether the ratio is significantly above the limit."""
         return self.at_least > self.limit.at_most
 
     @property
     def kept(self) -> bool:
-        """Whether the ratio is below the limit, interval and all; else it is undecided, or exceeded."""
+        """Whether the whole interval is within the limit. A limit that is neither kept nor exceeded is undecided."""
         return self.high <= self.limit.at_most
 
 
 def read_budget(path: Path) -> list[Limit]:
-    """Read a TOML file of tables ``[[limit]]`` with ``scenario``, ``backend``, ``against`` and ``at_most``.
+    """Read a budget file.
+
+    Parameters
+    ----------
+    path : Path
+        A TOML file of tables ``[[limit]]`` with the fields ``scenario``, ``backend``, ``against`` and ``at_most``.
+
+    Returns
+    -------
+    limits : list of Limit
+        The limits, in the file's order.
 
     Raises
     ------
     ConfigurationError
-        If the file is missing or damaged, or a table of it has other fields.
+        If the file is missing or invalid.
+    UnknownNameError
+        If a limit names an unknown scenario.
     """
     try:
         tables = tomllib.loads(path.read_text("utf-8"))
@@ -91,7 +117,20 @@ def _limit(path: Path, number: int, table: object) -> Limit:
 
 
 def require_measured(limits: Sequence[Limit], comparisons: Sequence[Comparison]) -> None:
-    """Raise ConfigurationError if a limit is about a backend or scenario that is not measured."""
+    """Check that each limit concerns backends and scenarios that are measured.
+
+    Parameters
+    ----------
+    limits : sequence of Limit
+        The limits.
+    comparisons : sequence of Comparison
+        What is measured.
+
+    Raises
+    ------
+    ConfigurationError
+        If a limit concerns something that is not measured.
+    """
     names = {comparison.name for comparison in comparisons}
     for limit in limits:
         for backend in (limit.backend, limit.against):
@@ -105,7 +144,24 @@ def require_measured(limits: Sequence[Limit], comparisons: Sequence[Comparison])
 def judge_budget(
     limits: Sequence[Limit], comparisons: Sequence[Comparison], pairs: Sequence[Pair], error: float
 ) -> list[BudgetVerdict]:
-    """Judge each limit by the working tree's segments, of the pairs of processes that measured both backends."""
+    """Compare the limits with the working tree's times.
+
+    Parameters
+    ----------
+    limits : sequence of Limit
+        The limits.
+    comparisons : sequence of Comparison
+        What was measured, with the units per segment.
+    pairs : sequence of Pair
+        The pairs of processes. A limit uses those that measured both of its backends.
+    error : float
+        Significance level of the one-sided bound.
+
+    Returns
+    -------
+    verdicts : list of BudgetVerdict
+        One per limit.
+    """
     units = {comparison.name: comparison.units for comparison in comparisons}
     return [_judged(limit, units, pairs, error) for limit in limits]
 

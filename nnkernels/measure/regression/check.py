@@ -1,4 +1,4 @@
-"""A check: the working tree against a base commit, from the names of both to the record of what was measured."""
+"""A check of the working tree against a base commit."""
 
 from __future__ import annotations
 
@@ -31,24 +31,39 @@ def run_check(
     neighbour: bool = False,
     tell: Tell = lambda _: None,
 ) -> CheckRecord:
-    """Measure the nnkernels of a working tree, as it is now, against that of a commit.
+    """Measure the nnkernels of a working tree, with uncommitted changes, against that of a commit.
 
     Parameters
     ----------
     root : Path
         The working tree.
     base : str
-        A commit, by any of its names.
+        The base commit: a branch, a tag, a hash, or an expression such as ``HEAD~3``.
+    dataset : Dataset
+        Training and test images.
+    comparisons : sequence of Comparison
+        What to compare.
+    plan : Plan
+        Duration and resolution.
     limits : sequence of Limit
-        What else is judged; it only counts for the error that is left to each comparison.
+        Limits that are evaluated later. Here they only share the check's significance level with the comparisons.
     neighbour : bool
-        Whether the caller has started a busy neighbour; it is recorded.
+        Whether the caller has started a busy neighbour, for the record.
+    tell : callable
+        ``tell(text)``; called with progress messages.
+
+    Returns
+    -------
+    record : CheckRecord
+        All samples, with their provenance.
 
     Raises
     ------
     ConfigurationError
-        If there is no such commit, or a limit is about something that is not measured.
-    GateError, MeasurementError
+        If there is no such commit, a limit concerns something that is not measured, or Numba's compiler is disabled.
+    GateError
+        If a backend of either side fails the gate.
+    MeasurementError
         If a side cannot be measured.
     """
     require_compiled()

@@ -1,4 +1,4 @@
-"""What is compared: scenarios, each of our backends in them, and how much work a segment is."""
+"""Comparisons: backends in scenarios, and the amount of work per segment."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ BACKENDS = ("numpy", "numba", "fused")
 
 @dataclass(frozen=True)
 class Scenario:
-    """Work that both sides do.
+    """Work that both sides perform.
 
     Attributes
     ----------
     kind : str
-        ``train``, ``one image`` or ``many images``, as :class:`~nnkernels.measure.regression.side_process.Side` has it.
+        ``train``, ``one image`` or ``many images``; see :class:`~nnkernels.measure.regression.side_process.Side`.
     recipe : Recipe
-        What it trains by, and what the gate is passed by.
+        Training recipe; also used for the correctness check.
     unit : str
-        What ``units`` of a comparison count.
+        The unit of work of a segment: ``batches`` or ``calls``.
     """
 
     kind: str
@@ -53,10 +53,12 @@ class Comparison:
 
     Attributes
     ----------
+    backend, scenario : str
+        Their names.
     units : int
-        How much work a segment is: batches, or calls. 0 where that is not decided yet.
+        Batches or calls per segment; 0 if not yet decided.
     repeat_every : int
-        The tree does one batch more for each so many, as a slowdown of a known size; 0: none.
+        Injects a slowdown of known size: for each ``repeat_every`` batches, the tree trains on one more. 0 for none.
     """
 
     backend: str
@@ -66,21 +68,34 @@ class Comparison:
 
     @property
     def name(self) -> str:
-        """Backend and scenario."""
+        """The names of the backend and the scenario, separated by a space."""
         return f"{self.backend} {self.scenario}"
 
     @property
     def injected(self) -> float:
-        """The slowdown, as a share, that the tree is given."""
+        """The tree's injected slowdown, as a fraction of the base's time."""
         return 1 / self.repeat_every if self.repeat_every else 0.0
 
     def with_units(self, units: int, images: int) -> Comparison:
-        """Return it with about so many units a segment: of a slowed one, a multiple, so that the slowdown is exact.
+        """Return the comparison with a number of units per segment.
+
+        Parameters
+        ----------
+        units : int
+            Desired number of units. With an injected slowdown, it is rounded to a multiple of ``repeat_every``, so that
+            the slowdown is exact.
+        images : int
+            Number of training images.
+
+        Returns
+        -------
+        comparison : Comparison
+            A copy.
 
         Raises
         ------
         ConfigurationError
-            If an epoch has fewer batches than one of which is to be done again.
+            If an epoch has fewer than ``repeat_every`` batches.
         """
         if not self.repeat_every:
             return replace(self, units=units)
@@ -90,26 +105,64 @@ class Comparison:
         return replace(self, units=self.repeat_every * min(max(round(units / self.repeat_every), 1), most))
 
     def work(self, units: int, slowed: bool = False) -> dict[str, Any]:
-        """Return the request by which a side prepares so much of it."""
+        """Return the request for a side's process to prepare a segment.
+
+        Parameters
+        ----------
+        units : int
+            Batches or calls.
+        slowed : bool
+            Whether to inject the slowdown.
+
+        Returns
+        -------
+        request : dict
+            Arguments of :meth:`nnkernels.measure.regression.side_process.Side.add`.
+        """
         scenario = SCENARIOS[self.scenario]
         amount = {scenario.unit: units, "extra": units // self.repeat_every if slowed and self.repeat_every else 0}
         return {"backend": self.backend, "kind": scenario.kind, "recipe": recipe_fields(scenario.recipe), **amount}
 
     def most_units(self, images: int) -> int:
-        """Return what a segment is at most: an epoch."""
+        """Return the largest number of units per segment.
+
+        Parameters
+        ----------
+        images : int
+            Number of training images.
+
+        Returns
+        -------
+        units : int
+            The batches of an epoch, or 100,000 calls.
+        """
         scenario = SCENARIOS[self.scenario]
         return max(1, images // scenario.recipe.batch_size) if scenario.kind == "train" else 100_000
 
 
 def choose(backends: Sequence[str], scenarios: Sequence[str], repeat_every: int = 0) -> list[Comparison]:
-    """Return each backend in each scenario, those of a scenario together; empty: all.
+    """Return the comparisons of backends in scenarios, ordered by scenario.
+
+    Parameters
+    ----------
+    backends : sequence of str
+        Names of backends; empty for the default ones.
+    scenarios : sequence of str
+        Names of scenarios; empty for all.
+    repeat_every : int
+        Injected slowdown; see :class:`Comparison`.
+
+    Returns
+    -------
+    comparisons : list of Comparison
+        One per backend and scenario.
 
     Raises
     ------
     UnknownNameError
         If there is no such scenario.
     ConfigurationError
-        If a scenario that does not train is to repeat batches.
+        If a slowdown is to be injected into a scenario that does not train.
     """
     scenarios = list(dict.fromkeys(scenarios)) or list(SCENARIOS)
     for name in scenarios:
@@ -125,7 +178,18 @@ def choose(backends: Sequence[str], scenarios: Sequence[str], repeat_every: int 
 
 
 def recipe_fields(recipe: Recipe) -> dict[str, Any]:
-    """Return a recipe as the sides are told it; all else is as the recipe's defaults are."""
+    """Return a recipe in the form in which it is sent to the sides. All other fields have their defaults.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+
+    Returns
+    -------
+    fields : dict
+        Name, optimizer's name, batch size and learning rate.
+    """
     return {
         "name": recipe.name,
         "optimizer": recipe.optimizer.name,
@@ -135,7 +199,15 @@ def recipe_fields(recipe: Recipe) -> dict[str, Any]:
 
 
 def write_data(dataset: Dataset, folder: Path) -> None:
-    """Write what the sides read: in the form that loads fastest, and the same for both."""
+    """Write the arrays that both sides read, as ``.npy`` files.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Training and test images.
+    folder : Path
+        An existing folder.
+    """
     arrays: dict[str, npt.NDArray[Any]] = {
         side_process.IMAGES: dataset.X_train,
         side_process.LABELS: dataset.y_train,

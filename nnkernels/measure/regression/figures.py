@@ -1,4 +1,4 @@
-"""The figures of a self-test, derived from the raw samples of its checks."""
+"""Summary statistics of a self-test, derived from the raw samples of its checks."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from nnkernels.measure.regression.rule import CONFIDENCE
 
 @dataclass(frozen=True)
 class Rate:
-    """A share of cases, with Clopper and Pearson's 95 % interval.
+    """A proportion with its Clopper-Pearson 95 % interval.
 
     Attributes
     ----------
     count, cases : int
+        Numbers of successes and of trials.
     low, high : float
-        0 and 1 where there are no cases.
+        Ends of the interval; 0 and 1 if there are no cases.
     """
 
     count: int
@@ -29,31 +30,33 @@ class Rate:
 
 @dataclass(frozen=True)
 class Figures:
-    """What the self-test found under one condition.
+    """Results of a self-test under one condition.
 
     Attributes
     ----------
     neighbour : bool
+        Whether a busy neighbour was running.
     injected : float
-        The slowdown of the tree, as a share.
+        The tree's slowdown, as a fraction.
     checks : int
+        Number of checks.
     seconds : float
-        The median of a check, compiling included.
+        Median duration of a check, including compilation.
     alarms : Rate
-        Comparisons that were called slower: false alarms where nothing was injected, else detections.
+        Comparisons with the verdict "slower": false alarms if no slowdown was injected, otherwise detections.
     alarms_where_resolved : Rate
-        The same of the comparisons whose resolution is no worse than what was injected, or, where nothing was, than
-        what was asked for.
+        The same among comparisons whose resolution is at least as good as the injected slowdown, or, if there is none,
+        as the requested resolution.
     covered : Rate
-        Comparisons whose 95 % interval holds the ratio 1, where nothing was injected.
+        Comparisons whose 95 % interval contains the ratio 1, if no slowdown was injected.
     ratio : float
-        The median over comparisons, of the tree's time to the base's.
+        Median over comparisons of the tree's time divided by the base's.
     not_resolved : Rate
-        Comparisons whose resolution is worse than asked for.
+        Comparisons whose resolution is worse than requested.
     passed, flagged, not_measured : Rate
-        Whole checks that ended with the status 0, 1 and 2.
+        Whole checks that ended with status 0, 1 and 2.
     resolution : float
-        The median over comparisons, as a share.
+        Median resolution of the comparisons, as a fraction.
     """
 
     neighbour: bool
@@ -72,7 +75,18 @@ class Figures:
 
 
 def figures_of(records: Sequence[CheckRecord]) -> list[Figures]:
-    """Return the figures of each condition that was measured, the quiet machine first, derived from raw samples."""
+    """Compute the results of each condition from raw samples.
+
+    Parameters
+    ----------
+    records : sequence of CheckRecord
+        The checks.
+
+    Returns
+    -------
+    figures : list of Figures
+        One per condition, those without a neighbour first.
+    """
     conditions = sorted({(record.neighbour, injected(record)) for record in records})
     return [
         _figures(*condition, [one for one in records if (one.neighbour, injected(one)) == condition])
@@ -81,7 +95,23 @@ def figures_of(records: Sequence[CheckRecord]) -> list[Figures]:
 
 
 def rate(count: int, cases: int) -> Rate:
-    """Return a share with its exact interval."""
+    """Return a proportion with its exact interval.
+
+    Parameters
+    ----------
+    count, cases : int
+        Numbers of successes and of trials.
+
+    Returns
+    -------
+    rate : Rate
+        Proportion and interval.
+
+    References
+    ----------
+    C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
+    Biometrika 26(4), 1934.
+    """
     from scipy import stats
 
     if not cases:
@@ -101,7 +131,7 @@ def _figures(neighbour: bool, slowdown: float, records: Sequence[CheckRecord]) -
         status: rate(sum(outcome.status == status for outcome in outcomes), len(outcomes))
         for status in (NOTHING_WORSE, WORSE, NOT_MEASURED)
     }
-    # An injected slowdown is exact in batches; in time, what a call costs by itself takes a little off.
+    # An injected slowdown is exact in batches. In time it is slightly smaller, because of the overhead of a call.
     same = [] if slowdown else [verdict for _, verdict in judged]
     return Figures(
         neighbour,
@@ -125,5 +155,16 @@ def _share_slower(found: Sequence[Found]) -> Rate:
 
 
 def injected(record: CheckRecord) -> float:
-    """Return the slowdown, as a share, that a check was given."""
+    """Return the injected slowdown of a check.
+
+    Parameters
+    ----------
+    record : CheckRecord
+        The check.
+
+    Returns
+    -------
+    slowdown : float
+        As a fraction; 0 for none.
+    """
     return max(comparison.injected for comparison in record.comparisons)

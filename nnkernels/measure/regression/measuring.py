@@ -1,4 +1,4 @@
-"""Pairs of processes, one after another, until the comparisons are resolved or the time is over."""
+"""Measuring pairs of processes, one after another, until all comparisons are resolved or the time limit is reached."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from nnkernels.measure.regression.comparisons import Comparison, write_data
 from nnkernels.measure.regression.pairs import Pair, log_ratio, measure_pair, warm_up
 from nnkernels.measure.regression.sides import ANY_CPU, Tree, started
 
-# A comparison is resolved where the resolution is this share of what was asked for: a slowdown of the size that was
-# asked for is then found nearly always, and not just four times in five.
+# Measuring stops at this fraction of the requested resolution. A slowdown of the requested size is then detected almost
+# always, not just with a probability of 80 %.
 TARGET_SHARE = 2 / 3
-PAIRS_A_LOOK = 4  # the spread is looked at whenever there are so many more
+PAIRS_A_LOOK = 4  # the stopping rule is evaluated each time there are this many more pairs
 
-# Of a pair's time, starting its processes is the larger part where little is compared, and turns are cheap; but each
-# pair is one sample, so that some have to fit into the time limit.
+# If there are few comparisons, most of a pair's time is the start of its processes, so more turns cost little. But a
+# pair is only one sample, so several pairs must fit into the time limit.
 PAIRS_THAT_FIT = 16
 SHARE_IN_TURNS = 0.6
 FEWEST_TURNS, MOST_TURNS = 6, 40
@@ -36,16 +36,16 @@ Tell = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Plan:
-    """How long is measured, and how.
+    """Duration and resolution of a check.
 
     Attributes
     ----------
     resolve : float
-        The slowdown, as a share, that is to be found.
+        The slowdown that is to be detected, as a fraction.
     minutes : float
-        After which no more is measured, compiling and the gate not counted.
+        Time limit of the measurements, without compilation and the correctness check.
     segment_seconds : float
-        What a segment takes about.
+        Approximate duration of a segment.
     """
 
     resolve: float = 0.03
@@ -53,13 +53,30 @@ class Plan:
     segment_seconds: float = 0.02
 
     def turns(self, comparisons: int) -> int:
-        """Return how many segments each side does of each of so many comparisons, in a pair of processes."""
+        """Return the number of segments per comparison and side in one pair of processes.
+
+        Parameters
+        ----------
+        comparisons : int
+            Number of comparisons.
+
+        Returns
+        -------
+        turns : int
+            Chosen so that several pairs fit into the time limit.
+        """
         in_turns = 60 * self.minutes / PAIRS_THAT_FIT * SHARE_IN_TURNS
         wanted = in_turns / (2 * self.segment_seconds * max(comparisons, 1))
         return round(min(max(wanted, FEWEST_TURNS), MOST_TURNS))
 
     def method(self) -> dict[str, Any]:
-        """Return all that decides what an alarm means; measurements that differ in it are not put together."""
+        """Return everything that determines the meaning of an alarm. Records that differ in it are never combined.
+
+        Returns
+        -------
+        method : dict
+            Version, constants, and the fields of the plan; for JSON.
+        """
         return {
             "version": rule.METHOD,
             "comparison_error": rule.COMPARISON_ERROR,
@@ -72,7 +89,26 @@ class Plan:
 
 
 class Collected:
-    """The pairs so far, and what is still to be measured."""
+    """The pairs so far, and the comparisons that are not resolved yet.
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison
+        What to compare.
+    resolve : float
+        The slowdown that is to be detected, as a fraction.
+    error : float
+        Significance level of each comparison.
+
+    Attributes
+    ----------
+    wanted : float
+        The resolution at which a comparison is closed, as a fraction.
+    still_open : list of Comparison
+        The comparisons that are not resolved yet.
+    pairs : list of Pair
+        The pairs so far.
+    """
 
     def __init__(self, comparisons: Sequence[Comparison], resolve: float, error: float) -> None:
         self.wanted = TARGET_SHARE * resolve
@@ -81,9 +117,15 @@ class Collected:
         self.pairs: list[Pair] = []
 
     def add(self, pair: Pair) -> None:
-        """Take a pair, and close what is resolved by it.
+        """Add a pair, and close the comparisons that are now resolved.
 
-        The sizes of the log-ratios alone decide, and never which side was slower: so the error stays what it is.
+        Only the absolute values of the log-ratios decide when to stop, never which side was slower. So stopping early
+        does not change the error probability.
+
+        Parameters
+        ----------
+        pair : Pair
+            The new pair.
         """
         self.pairs.append(pair)
         for comparison in list(self.still_open):
@@ -102,30 +144,43 @@ def measure(
     error: float,
     tell: Tell = lambda _: None,
 ) -> tuple[list[Comparison], list[Pair]]:
-    """Let both sides pass the gate, then measure pairs until all comparisons are resolved or the time is over.
+    """Check both sides with the gate, then measure pairs until all comparisons are resolved or the time is over.
 
     Parameters
     ----------
+    base, tree : Tree
+        The two sides.
+    dataset : Dataset
+        Training and test images.
+    comparisons : sequence of Comparison
+        What to compare.
+    plan : Plan
+        Duration and resolution.
     error : float
-        The probability of a false alarm of each comparison.
+        Probability of a false alarm of each comparison.
     tell : callable
-        Is told what goes on.
+        ``tell(text)``; called with progress messages.
 
     Returns
     -------
-    comparisons, pairs
-        The comparisons with the units of their segments.
+    comparisons : list of Comparison
+        The comparisons, with the units of their segments.
+    pairs : list of Pair
+        The complete pairs.
 
     Raises
     ------
-    GateError, MeasurementError
+    GateError
+        If a backend of either side fails the gate.
+    MeasurementError
         If a side cannot be measured.
     """
     with tempfile.TemporaryDirectory(prefix="nnkernels-check-") as scratch:
         folder = Path(scratch)
         write_data(dataset, folder)
         tell("compiling both sides, and holding them against the oracle")
-        # Processes end before the threads that wait for their answers: an error of one side, or SIGTERM, need not wait.
+        # The processes are ended before the threads that wait for their answers, so that an error of one side, or
+        # SIGTERM, does not have to wait for the other side.
         with ThreadPoolExecutor(2) as pool, ExitStack() as processes:
             both = [
                 pool.submit(warm_up, process, folder, comparisons, dataset, plan.segment_seconds)
@@ -158,5 +213,18 @@ def measure(
 
 
 def log_ratios(pairs: Sequence[Pair], name: str) -> rule.Floats:
-    """Return the log-ratio of each pair that measured a comparison."""
+    """Return the log-ratio of each pair that measured a comparison.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+        The pairs.
+    name : str
+        Name of the comparison.
+
+    Returns
+    -------
+    log_ratios : ndarray of float64, shape (n_pairs,)
+        Logarithms of the tree's time over the base's.
+    """
     return np.array([log_ratio(pair.nanoseconds[name]) for pair in pairs if name in pair.nanoseconds])

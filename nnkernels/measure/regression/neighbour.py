@@ -1,6 +1,6 @@
-"""A busy neighbour: a process that takes up a CPU in bursts, as other users of a shared machine do.
+"""A busy neighbour: a process that uses a CPU in bursts, like other users of a shared machine.
 
-It is started by its path and ends with its input.
+It is started by its path and ends when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SHORTEST_SECONDS, LONGEST_SECONDS = 0.05, 1.5
 
 @contextmanager
 def busy_neighbour() -> Iterator[None]:
-    """Have a neighbour for a while, on whatever CPU the system gives it."""
+    """Run a busy neighbour during the ``with`` block. It is not pinned to a CPU."""
     child = subprocess.Popen([sys.executable, "-P", __file__], stdin=subprocess.PIPE)
     try:
         yield
@@ -28,7 +28,7 @@ def busy_neighbour() -> Iterator[None]:
 
 
 def main() -> None:
-    """Compute and rest by turns, each for a random time, until the input ends."""
+    """Alternate between computing and sleeping, for random durations, until the standard input ends."""
     ended = threading.Event()
 
     def wait_for_the_end() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
     while not ended.is_set():
         until = time.monotonic() + rng.uniform(SHORTEST_SECONDS, LONGEST_SECONDS)
         while time.monotonic() < until and not ended.is_set():
-            sum(numbers)  # goes through memory, too
+            sum(numbers)  # reads memory, too
         ended.wait(rng.uniform(SHORTEST_SECONDS, LONGEST_SECONDS))
 
 

@@ -1,4 +1,4 @@
-"""What a check found, derived from what it measured: verdicts, and the status that the command ends with."""
+"""The result of a check, derived from its record: verdicts, and the command's exit status."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ NOTHING_WORSE, WORSE, NOT_MEASURED = 0, 1, 2
 
 @dataclass(frozen=True)
 class Found:
-    """What was found of a comparison.
+    """The result of a comparison.
 
     Attributes
     ----------
+    comparison : Comparison
+        The comparison.
     verdict : Verdict or None
-        None where no pair of processes came to an end.
+        None if no pair of processes was completed.
     resolve : float
-        The slowdown, as a share, that was to be found.
+        The slowdown that was to be detected, as a fraction.
     """
 
     comparison: Comparison
@@ -32,12 +34,12 @@ class Found:
 
     @property
     def slower(self) -> bool:
-        """Whether the tree is slower than the base."""
+        """Whether the tree is significantly slower than the base."""
         return self.verdict is not None and self.verdict.slower
 
     @property
     def resolved(self) -> bool:
-        """Whether a slowdown of the size that was to be found would have been."""
+        """Whether the resolution is at least as good as requested."""
         return self.verdict is not None and self.verdict.resolution <= self.resolve
 
     @property
@@ -50,12 +52,16 @@ class Found:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a check found.
+    """The result of a check.
 
     Attributes
     ----------
+    found : sequence of Found
+        The results of the comparisons.
+    budget : sequence of BudgetVerdict
+        The results of the limits.
     error : float
-        The probability of a false alarm of each comparison.
+        Probability of a false alarm of each comparison.
     """
 
     found: Sequence[Found]
@@ -64,12 +70,12 @@ class Outcome:
 
     @property
     def check_error(self) -> float:
-        """The greatest probability of any false alarm."""
+        """Upper bound of the probability of any false alarm (Bonferroni)."""
         return self.error * (len(self.found) + len(self.budget))
 
     @property
     def status(self) -> int:
-        """The exit status: 1 if anything is worse, else 2 if anything could not be measured, else 0."""
+        """The exit status: 1 if anything is worse, otherwise 2 if anything could not be decided, otherwise 0."""
         if any(one.slower for one in self.found) or any(one.exceeded for one in self.budget):
             return WORSE
         if not all(one.resolved for one in self.found) or not all(one.kept for one in self.budget):
@@ -78,7 +84,20 @@ class Outcome:
 
 
 def outcome_of(record: CheckRecord, limits: Sequence[Limit] = ()) -> Outcome:
-    """Judge what a check measured."""
+    """Derive the result of a check from its record.
+
+    Parameters
+    ----------
+    record : CheckRecord
+        The samples.
+    limits : sequence of Limit
+        Limits of the budget.
+
+    Returns
+    -------
+    outcome : Outcome
+        Verdicts and status.
+    """
     found = []
     for comparison in record.comparisons:
         values = log_ratios(record.pairs, comparison.name)

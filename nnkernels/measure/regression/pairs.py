@@ -1,8 +1,9 @@
-"""A pair of fresh processes, one of each side, that take turns on one CPU.
+"""Pairs of fresh processes, one per side, that take turns on one CPU.
 
-A shared machine's CPUs slow down for minutes, each by itself, and a process keeps what its place in memory costs it.
-On one CPU, in turns of some hundredths of a second, both sides meet the same speed; what the places in memory do is
-left, so the pair of processes is the unit of every inference.
+On a shared machine, each CPU may be slow for minutes, independently of the others. Within a process, the placement of
+its memory shifts all times by a constant factor. Two processes that alternate on one CPU every few hundredths of a
+second run at the same speed, which leaves only the effect of the memory placement. So the statistical unit is the pair
+of processes, not the segment.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from nnkernels.measure.regression.sides import OnSide, SideProcess, Tree, starte
 
 SIDES = ("base", "tree")
 
-# Of each segment, by the name of the comparison and the side: {"fused epoch": {"base": [...], "tree": [...]}}.
+# The time of each segment, by comparison and side: {"fused epoch": {"base": [...], "tree": [...]}}.
 Nanoseconds = dict[str, dict[str, list[int]]]
 
 CALIBRATION_RUNS = 3
@@ -30,12 +31,14 @@ CALIBRATION_RUNS = 3
 
 @dataclass(frozen=True)
 class Pair:
-    """What one pair of processes measured.
+    """The measurements of one pair of processes.
 
     Attributes
     ----------
     cpu : int
-        Where both ran; -1 where processes cannot be pinned.
+        The CPU on which both ran; -1 if processes cannot be pinned.
+    nanoseconds : dict
+        ``nanoseconds[comparison][side]``: the time of each segment. Sides are ``base`` and ``tree``.
     """
 
     cpu: int
@@ -52,19 +55,32 @@ def measure_pair(
     rng: np.random.Generator,
     go_on: Callable[[], bool] = lambda: True,
 ) -> Pair | None:
-    """Time comparisons in a fresh pair of processes on one of the CPUs.
+    """Time comparisons in a fresh pair of processes on one CPU.
 
-    A turn of a scenario holds a segment of each side of each backend. The backends come in a random order, and the
-    two sides of a backend one right after the other, in a random order too.
+    A turn of a scenario has one segment of each backend on each side. The backends are in random order. A backend's two
+    sides follow one another directly, also in random order.
 
     Parameters
     ----------
+    base, tree : Tree
+        The two sides.
+    folder : Path
+        The folder of the data.
     cpus : sequence of int
-        The processes start on two neighbouring ones, at the same time, and then meet on one of the two.
+        Available CPUs. The two processes start simultaneously on two adjacent ones, and then run on one of the two.
     comparisons : sequence of Comparison
-        With their units.
+        What to time, with units.
+    turns : int
+        Number of turns.
+    rng : Generator
+        Source of the random orders and CPUs.
     go_on : callable
-        Is asked before each turn; what it ends is no pair.
+        ``go_on() -> bool``; called before each turn.
+
+    Returns
+    -------
+    pair : Pair or None
+        None if ``go_on`` has returned False.
     """
     nanoseconds: Nanoseconds = {comparison.name: {side: [] for side in SIDES} for comparison in comparisons}
     place = int(rng.integers(max(len(cpus) - 1, 1)))
@@ -89,7 +105,7 @@ def measure_pair(
 
 
 def _prepared(processes: dict[str, SideProcess], comparisons: Sequence[Comparison]) -> dict[tuple[str, str], int]:
-    """Let both sides prepare all work at once, and return its numbers."""
+    """Let both processes prepare all work in parallel; return the identifiers of the work."""
     for side, process in processes.items():
         for comparison in comparisons:
             process.tell("add", **comparison.work(comparison.units, slowed=side == "tree"))
@@ -103,19 +119,32 @@ def _prepared(processes: dict[str, SideProcess], comparisons: Sequence[Compariso
 def warm_up(
     process: SideProcess, folder: Path, comparisons: Sequence[Comparison], dataset: Dataset, segment_seconds: float
 ) -> dict[str, int]:
-    """Let every backend of a fresh process pass the gate by each recipe, compile what is timed, and decide on segments.
+    """Check every backend of a fresh process with the gate, compile what is timed, and choose the size of the segments.
+
+    Parameters
+    ----------
+    process : SideProcess
+        A fresh process.
+    folder : Path
+        The folder of the data.
+    comparisons : sequence of Comparison
+        What will be timed.
+    dataset : Dataset
+        The source of the gate's images.
+    segment_seconds : float
+        Desired duration of a segment.
 
     Returns
     -------
-    dict
-        Of each comparison, by its name, the units that take about ``segment_seconds``.
+    units : dict
+        For each comparison's name, the number of units that take about ``segment_seconds``.
 
     Raises
     ------
     GateError
-        If a backend departs from the oracle of the nnkernels that runs here.
+        If a backend differs from the oracle of the calling process.
     MeasurementError
-        If the tree has another package, lacks a backend, or a process fails.
+        If the process imports another nnkernels than its tree's, lacks a backend, or fails.
     """
     units = {}
     process.require_own_package()
@@ -134,5 +163,16 @@ def warm_up(
 
 
 def log_ratio(nanoseconds: dict[str, list[int]]) -> float:
-    """Return what a pair says of a comparison: the median over turns of the log-ratio, tree to base."""
+    """Return the log-ratio of one pair for a comparison.
+
+    Parameters
+    ----------
+    nanoseconds : dict
+        The times of the segments, by side.
+
+    Returns
+    -------
+    log_ratio : float
+        Median over turns of the logarithm of the tree's time over the base's.
+    """
     return float(np.median(np.log(nanoseconds["tree"]) - np.log(nanoseconds["base"])))

@@ -1,4 +1,4 @@
-"""A check as a file: all its raw samples, and what was compared where; what it found is derived from them anew."""
+"""The record of a check: a JSON file with all raw samples, from which its result is derived."""
 
 from __future__ import annotations
 
@@ -19,26 +19,30 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class CheckRecord:
-    """What a check measured.
+    """The measurements of a check.
 
     Attributes
     ----------
     recorded_at : str
-        UTC, ISO 8601.
+        UTC time, ISO 8601.
     method : dict
         See :meth:`nnkernels.measure.regression.measuring.Plan.method`.
     error : float
-        The probability of a false alarm of each comparison.
+        Probability of a false alarm of each comparison.
     base, tree : str
-        The commit of the base, and that of the working tree, with what is changed in it.
+        Commit of the base, and commit of the working tree with the list of changed files.
     machine, dataset : str
+        Names of the machine and of the data set.
     neighbour : bool
-        Whether a busy neighbour was started beside it.
+        Whether a busy neighbour was running.
     seconds : float
-        It took, compiling included.
-    comparisons : list of Comparison
-    pairs : list of Pair
+        Duration, including compilation.
+    comparisons : sequence of Comparison
+        What was compared.
+    pairs : sequence of Pair
+        The raw samples.
     provenance : dict
+        See ``nnkernels.measure.records.provenance``.
     """
 
     recorded_at: str
@@ -56,23 +60,47 @@ class CheckRecord:
 
 
 def now() -> str:
-    """Return the time of a record."""
+    """Return the current time in the form of a record.
+
+    Returns
+    -------
+    time : str
+        UTC time, ISO 8601.
+    """
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def write_record(path: Path, record: CheckRecord) -> None:
-    """Write a check all or nothing."""
+    """Write the record of a check atomically.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    record : CheckRecord
+        The record.
+    """
     content = {"version": VERSION, **asdict(record)}
     write_text(path, json.dumps(content, allow_nan=False, separators=(",", ":")) + "\n")
 
 
 def read_record(path: Path) -> CheckRecord:
-    """Read what :func:`write_record` wrote.
+    """Read a file written by :func:`write_record`.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    record : CheckRecord
+        Its content.
 
     Raises
     ------
     ResultsError
-        If the file is missing, damaged, or of another version.
+        If the file is missing, damaged, or has another format version.
     """
     return read_versioned(path, VERSION, _record_from, "restore it from git or delete it")
 

@@ -1,9 +1,10 @@
-"""The rule: from the log-ratios of pairs of processes to "slower", with an exact error and a stated resolution.
+"""The statistical test of a check: from log-ratios of pairs of processes to a verdict, with its resolution.
 
-Wilcoxon's signed-rank test, one-sided. If nothing is slower, the two sides of a pair are alike but for the names, so
-each log-ratio is as likely to be positive as negative whatever its size. Given the sizes, the signs are then tosses of
-a fair coin, and the error of the test is exact: for any distribution, however heavy its tails, and at any number of
-pairs at which a rule stops that looks at the sizes alone. :func:`spread_resolution` looks at the sizes alone.
+It is a one-sided Wilcoxon signed-rank test. If the two sides have the same speed, they are exchangeable within a pair,
+so each log-ratio is positive or negative with equal probability, whatever its absolute value. Given the absolute
+values, the signs are therefore fair coin tosses, and the error probability of the test is exact. This holds for any
+distribution, including heavy-tailed ones, and for any stopping rule that depends only on the absolute values.
+:func:`spread_resolution` depends only on them.
 
 References
 ----------
@@ -22,11 +23,11 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-# Whoever changes anything of what is measured or how it is judged counts this up: self-tests of different versions
-# are never put together.
+# Increase this version with every change in what is measured or how it is evaluated. Self-tests of different versions
+# are never combined.
 METHOD = 1
 
-# The probability of an alarm about what is not slower: of one comparison, and of a whole check at most.
+# Largest probability of a false alarm: of one comparison, and of a whole check.
 COMPARISON_ERROR = 0.002
 CHECK_ERROR = 0.025
 
@@ -38,20 +39,20 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the rule says of one comparison; ratios are times of the tree over times of the base.
+    """The verdict on one comparison. Ratios are the tree's time divided by the base's.
 
     Attributes
     ----------
     pairs : int
-        Pairs of processes.
+        Number of pairs of processes.
     ratio, low, high : float
-        Hodges and Lehmann's estimate, and its two-sided 95 % interval.
+        Hodges-Lehmann estimate, and its two-sided 95 % interval.
     at_least : float
-        The one-sided bound that the rule judges by: it is slower if this is above 1.
+        One-sided lower bound of the ratio. The tree is slower if this is above 1.
     error : float
-        The probability of that if nothing has changed.
+        Significance level: the probability of the verdict "slower" if both sides are equally fast.
     resolution : float
-        The slowdown, as a share, that would have been found with a probability of 80 %.
+        The slowdown, as a fraction, that would have been detected with a probability of 80 %.
     """
 
     pairs: int
@@ -64,34 +65,61 @@ class Verdict:
 
     @property
     def slower(self) -> bool:
-        """Whether the tree is slower than the base."""
+        """Whether the tree is significantly slower than the base."""
         return self.at_least > 1
 
 
 def error_of_each(comparisons: int) -> float:
-    """Return the error of each of so many comparisons, so that a whole check keeps its own."""
+    """Return the significance level of each comparison of a check.
+
+    Parameters
+    ----------
+    comparisons : int
+        Number of comparisons.
+
+    Returns
+    -------
+    error : float
+        Small enough that the whole check keeps its own level (Bonferroni).
+    """
     return min(COMPARISON_ERROR, CHECK_ERROR / max(comparisons, 1))
 
 
 def fewest_pairs(error: float) -> int:
-    """Return the number of pairs from which on the rule can find anything at all."""
+    """Return the smallest number of pairs at which the test can be significant.
+
+    Parameters
+    ----------
+    error : float
+        Significance level.
+
+    Returns
+    -------
+    pairs : int
+        Number of pairs.
+    """
     return int(np.ceil(np.log2(1 / error)))
 
 
 def judge(log_ratios: Floats, error: float) -> Verdict:
-    """Apply the rule.
+    """Apply the test to the log-ratios of a comparison.
 
     Parameters
     ----------
     log_ratios : ndarray, shape (pairs,)
-        One a pair of processes, of the tree's time to the base's.
+        One value per pair of processes: the logarithm of the tree's time over the base's.
     error : float
-        One-sided.
+        One-sided significance level.
+
+    Returns
+    -------
+    verdict : Verdict
+        Estimate, interval, bound and resolution.
 
     Raises
     ------
     ValueError
-        If there are no pairs, or one of the ratios is not finite.
+        If there are no pairs, or if a log-ratio is not finite.
     """
     values = np.asarray(log_ratios, np.float64)
     if not len(values) or not np.isfinite(values).all():
@@ -111,22 +139,48 @@ def judge(log_ratios: Floats, error: float) -> Verdict:
 
 
 def spread_resolution(log_ratios: Floats, error: float) -> float:
-    """Return the resolution as far as the sizes of the log-ratios tell it, which is all that may stop a measurement.
+    """Return the resolution, computed only from the absolute values of the log-ratios.
 
-    A slowdown counts as spread here, so it is no better than the resolution that :func:`judge` gives.
+    Only these may decide when to stop measuring. A real slowdown appears as additional spread here, so the result is at
+    least as large as the resolution of :func:`judge`.
+
+    Parameters
+    ----------
+    log_ratios : ndarray, shape (pairs,)
+        One value per pair of processes.
+    error : float
+        One-sided significance level.
+
+    Returns
+    -------
+    resolution : float
+        As a fraction; infinite if there are too few pairs.
     """
     return _resolution(np.abs(np.asarray(log_ratios, np.float64)), error)
 
 
 def smallest_rank_sum(pairs: int, error: float) -> int:
-    """Return the smallest sum of positive ranks that is significant; more than all ranks together if none is."""
+    """Return the smallest significant sum of positive ranks.
+
+    Parameters
+    ----------
+    pairs : int
+        Number of pairs.
+    error : float
+        One-sided significance level.
+
+    Returns
+    -------
+    rank_sum : int
+        Larger than the sum of all ranks if no sum is significant.
+    """
     tail = np.cumsum(_rank_sum_probabilities(pairs)[::-1])[::-1]
     return int(np.count_nonzero(tail > error))
 
 
 @cache
 def _rank_sum_probabilities(pairs: int) -> Floats:
-    """Return the probability of each sum of positive ranks, 0 to pairs (pairs + 1) / 2, where signs are fair coins."""
+    """Return the null distribution of the sum of positive ranks, from 0 to pairs (pairs + 1) / 2."""
     probabilities = np.zeros(pairs * (pairs + 1) // 2 + 1)
     probabilities[0] = 1
     for rank in range(1, pairs + 1):
@@ -137,16 +191,19 @@ def _rank_sum_probabilities(pairs: int) -> Floats:
 
 
 def _walsh_averages(samples: Floats) -> Floats:
-    """Return the means of all pairs of values of each sample, a value with itself included: (samples, n (n + 1) / 2).
+    """Return the Walsh averages of each sample: the means of all pairs of its values, including each value with itself.
 
-    As many of them are positive as the sum of positive ranks says.
+    Returns
+    -------
+    averages : ndarray, shape (samples, n (n + 1) / 2)
+        As many are positive as the sum of positive ranks.
     """
     first, second = np.triu_indices(samples.shape[1])
     return np.asarray((samples[:, first] + samples[:, second]) / 2)
 
 
 def _lower_bounds(samples: Floats, error: float) -> Floats:
-    """Return, of each sample, what its centre is significantly above; minus infinity where it is too small for that."""
+    """Return the one-sided lower bound of each sample's centre; minus infinity if the sample is too small."""
     averages = _walsh_averages(samples)
     place = averages.shape[1] - smallest_rank_sum(samples.shape[1], error)
     if place < 0:
@@ -155,18 +212,23 @@ def _lower_bounds(samples: Floats, error: float) -> Floats:
 
 
 def _resolution(sizes: Floats, error: float) -> float:
-    """Return the slowdown that the rule finds with the stated power where deviations have these sizes.
+    """Return the slowdown that the test detects with the stated power, given absolute deviations from the centre.
 
-    Samples are drawn from the deviations with either sign. The rule finds a shift of a sample by more than minus its
-    lower bound.
+    Samples are drawn from the deviations, with random signs. The test detects any shift larger than the negative of a
+    sample's lower bound.
+
+    Returns
+    -------
+    resolution : float
+        As a fraction; infinite if there are too few deviations.
     """
     count = len(sizes)
     if count < max(fewest_pairs(error), 3):
         return float("inf")
     rng = np.random.default_rng(SEED)
     drawn = np.sort(sizes)[rng.integers(count, size=(RESAMPLES, count))] * rng.choice([-1, 1], (RESAMPLES, count))
-    # The deviations are from the sample's own centre, and a spread that is sometimes underestimated costs power. With
-    # two degrees of freedom fewer, slowdowns of the stated size are found with 75 to 80 % probability in the mean over
-    # samples of normal noise; with 72 % over 12 pairs of which one in ten is held up.
+    # The deviations are from the sample's own centre, which underestimates the spread and would cost power. Hence the
+    # correction by two degrees of freedom. With it, slowdowns of the stated size are detected with a mean probability
+    # of 75 to 80 % under normal noise, and of 72 % with 12 pairs of which one in ten is delayed.
     needed = -_lower_bounds(drawn * np.sqrt(count / (count - 2)), error)
     return float(np.expm1(np.quantile(needed, POWER)))

@@ -1,6 +1,6 @@
-"""The check, checked: how often it raises a false alarm, and how large a slowdown has to be for it to be found.
+"""A self-test of the check: its false-alarm rate, and its power for slowdowns of known size.
 
-Each check is that of the working tree against its own commit, so that nothing is slower but for what is injected.
+Each check compares the working tree with its own commit, so there is no difference except an injected slowdown.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from nnkernels.measure.regression.measuring import Plan, Tell
 from nnkernels.measure.regression.neighbour import busy_neighbour
 from nnkernels.measure.regression.record import CheckRecord, read_record, write_record
 
-FOLDER = Path("results", "selftest")  # of a checkout; each machine has a folder in it
+FOLDER = Path("results", "selftest")  # in a checkout, with a subfolder per machine
 
-# The tree does one batch more for each so many; 0: none. Checks go round, so that a self-test that is stopped has some
-# of each.
+# Injected slowdowns, as values of `repeat_every`: one more batch for each so many, 0 for none. Checks cycle through
+# them, so a self-test that is stopped early still has some checks of each kind.
 ROUND = (0, 50, 0, 33, 0, 20, 0, 100, 0, 10, 0, 5, 0, 2)
 
 
@@ -38,28 +38,36 @@ def run_selftest(
     neighbour: bool = False,
     tell: Tell = lambda _: None,
 ) -> Path:
-    """Go on with the self-test of this machine for some minutes; each check is a file as soon as it is over.
+    """Continue the self-test of this machine. Each check is written to a file when it is complete.
 
     Parameters
     ----------
     root : Path
-        The working tree; its package has to be that of its commit.
+        The working tree, whose package must not differ from its commit.
     results : Path
-        The folder of self-tests; each machine has a folder in it.
+        The folder of self-tests, with a subfolder per machine.
+    dataset : Dataset
+        Training and test images.
+    backends : sequence of str
+        Names of the backends; empty for the default ones.
+    plan : Plan
+        Duration and resolution of each check.
     minutes : float
-        After which no check is begun; at least one is.
+        Time after which no further check is started. At least one check is run.
     neighbour : bool
-        Whether a busy neighbour runs beside the checks.
+        Whether to run a busy neighbour during the checks.
+    tell : callable
+        ``tell(text)``; called with progress messages.
 
     Returns
     -------
     folder : Path
-        Of this machine's checks.
+        The folder of this machine's checks.
 
     Raises
     ------
     ConfigurationError
-        If the package has changes, or the checks so far are by another method or of another data set.
+        If the package has uncommitted changes, or if the existing checks use another method or data set.
     """
     if changed := changed_files(root, "HEAD", PACKAGE_FOLDER):
         raise ConfigurationError(
@@ -82,7 +90,24 @@ def run_selftest(
 
 
 def require_same_method(folder: Path, plan: Plan, dataset: str) -> None:
-    """Raise ConfigurationError if a folder holds a check by another method than the plan's, or of other data."""
+    """Check that the records in a folder can be combined with new ones.
+
+    Parameters
+    ----------
+    folder : Path
+        A machine's folder of checks.
+    plan : Plan
+        Duration and resolution of the new checks.
+    dataset : str
+        Name of their data set.
+
+    Raises
+    ------
+    ConfigurationError
+        If the method or the data set of a record differs.
+    ResultsError
+        If a record is damaged.
+    """
     for record in load_records(folder):
         if record.dataset != dataset:
             raise ConfigurationError(
@@ -102,17 +127,49 @@ def require_same_method(folder: Path, plan: Plan, dataset: str) -> None:
 
 
 def load_records(folder: Path) -> list[CheckRecord]:
-    """Return the checks of a machine's folder, oldest first; raises ResultsError if one is damaged."""
+    """Read the checks of a machine.
+
+    Parameters
+    ----------
+    folder : Path
+        The machine's folder.
+
+    Returns
+    -------
+    records : list of CheckRecord
+        Oldest first.
+
+    Raises
+    ------
+    ResultsError
+        If a record is damaged.
+    """
     return [read_record(path) for path in sorted(folder.glob("*.json"))]
 
 
 def load_machines(results: Path) -> list[CheckRecord]:
-    """Return the checks of every machine's folder; raises ResultsError if one is damaged."""
+    """Read the checks of all machines.
+
+    Parameters
+    ----------
+    results : Path
+        The folder of self-tests, with a subfolder per machine.
+
+    Returns
+    -------
+    records : list of CheckRecord
+        Ordered by machine, oldest first.
+
+    Raises
+    ------
+    ResultsError
+        If a record is damaged.
+    """
     return [record for folder in sorted(results.glob("*")) if folder.is_dir() for record in load_records(folder)]
 
 
 def _to_come(records: Sequence[CheckRecord], neighbour: bool) -> Iterator[int]:
-    """Yield what each check to come injects: the round goes on where it was."""
+    """Yield the injected slowdown of each further check, continuing the cycle of ``ROUND``."""
     done = sum(record.neighbour == neighbour for record in records)
     while True:
         yield ROUND[done % len(ROUND)]

@@ -1,11 +1,11 @@
-"""One side of a comparison: a program that runs work of the nnkernels on its path, when it is told to.
+"""One side of a comparison: a program that runs work of the nnkernels on its path, on request.
 
-It is started by its path, by :mod:`~nnkernels.measure.regression.sides`, and imports no other file of this folder: the
-nnkernels that it measures may be older than this program. Of that it needs only the protocol of contenders.
+:mod:`~nnkernels.measure.regression.sides` starts it by its path. It imports no other file of this folder, because the
+nnkernels that it measures may be older than this program. It uses little of it besides the protocol of contenders.
 
-A request is a line of JSON on the standard input, ``{"do": NAME, ...}``; the answer is a line on the standard output,
-``{"answer": ...}`` or ``{"error": TEXT}``. Arrays travel in ``.npz`` files in the folder of the data. Where the input
-ends, the process ends.
+A request is a line of JSON on the standard input, ``{"do": NAME, ...}``. The answer is a line on the standard output,
+``{"answer": ...}`` or ``{"error": TEXT}``. Arrays are passed as ``.npz`` files in the data folder. The process ends
+when its standard input ends.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ IMAGES, LABELS, ORDER, ONE_BY_ONE, TOGETHER = "images", "labels", "order", "one_
 
 
 class Side:
-    """Contenders, and pieces of work that they are prepared for.
+    """Prepared contenders, and work that they can run. The public methods are the requests.
 
     Parameters
     ----------
     folder : Path
-        Holds the data: ``images.npy``, ``labels.npy``, and the like.
+        The data folder, with ``images.npy``, ``labels.npy`` and others.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -39,7 +39,18 @@ class Side:
         self.gated: Any = None
 
     def array(self, name: str) -> Any:
-        """Return an array of the folder, read once."""
+        """Return an array of the data folder. Each array is read once.
+
+        Parameters
+        ----------
+        name : str
+            Name of the file, without ``.npy``.
+
+        Returns
+        -------
+        array : ndarray
+            The array.
+        """
         import numpy as np
 
         if name not in self.arrays:
@@ -47,7 +58,13 @@ class Side:
         return self.arrays[name]
 
     def where(self) -> dict[str, Any]:
-        """Say which nnkernels this is."""
+        """Return the location of the imported nnkernels.
+
+        Returns
+        -------
+        location : dict
+            ``package``: a path in the package.
+        """
         from nnkernels import contenders
 
         return {"package": str(contenders.__file__)}
@@ -55,16 +72,28 @@ class Side:
     def add(
         self, backend: str, recipe: dict[str, Any], kind: str, batches: int = 0, calls: int = 0, extra: int = 0
     ) -> int:
-        """Prepare a piece of work, do it once, and return its number.
+        """Prepare a piece of work, and run it once.
 
         Parameters
         ----------
+        backend : str
+            Name of the backend.
+        recipe : dict
+            Training recipe; see :func:`nnkernels.measure.regression.comparisons.recipe_fields`.
         kind : str
-            ``train``: that many batches. ``one image``: that many calls, each of another image. ``many images``: that
-            many calls of all images at once.
+            ``train`` on ``batches`` batches; ``one image``: ``calls`` predictions of different images, one image each;
+            ``many images``: ``calls`` predictions of all images together.
+        batches, calls : int
+            Amount of work.
         extra : int
-            Of ``train``: so many more batches, of images elsewhere in the epoch, in the same call. It is a slowdown of
-            a known size: no call is added, and no image comes twice in a row. Nobody looks at what is trained here.
+            For ``train``: number of additional batches in the same call, as a slowdown of known size. Their images are
+            from another part of the epoch, so that no image is used twice in a row. The trained parameters are not
+            used.
+
+        Returns
+        -------
+        work : int
+            Identifier of the work, for :meth:`run`.
         """
         contender = self._contender(backend, recipe)
         if kind == "train":
@@ -82,7 +111,20 @@ class Side:
         return len(self.work) - 1
 
     def run(self, work: int, times: int = 1) -> list[int]:
-        """Return the nanoseconds of a piece of work, done some times."""
+        """Time a piece of work.
+
+        Parameters
+        ----------
+        work : int
+            Its identifier.
+        times : int
+            Number of repetitions.
+
+        Returns
+        -------
+        nanoseconds : list of int
+            The time of each repetition.
+        """
         task, clock = self.work[work], time.perf_counter_ns
         nanoseconds = []
         for _ in range(times):
@@ -92,7 +134,17 @@ class Side:
         return nanoseconds
 
     def prepare(self, backend: str, recipe: dict[str, Any], start: str) -> None:
-        """Prepare the contender of the gate."""
+        """Create and prepare the contender for the gate, on one thread.
+
+        Parameters
+        ----------
+        backend : str
+            Name of the backend.
+        recipe : dict
+            Training recipe.
+        start : str
+            Name of the ``.npz`` file of the initial parameters.
+        """
         from nnkernels import contenders
 
         self.gated = contenders.create(backend)
@@ -100,20 +152,40 @@ class Side:
         self.gated.prepare(self._parameters(start), self._data(), self._recipe(recipe))
 
     def advance(self, stretch: str) -> None:
-        """Train the contender of the gate."""
+        """Train the gate's contender.
+
+        Parameters
+        ----------
+        stretch : str
+            Name of the ``.npz`` file of the image order and the learning rates.
+        """
         import numpy as np
 
         with np.load(self.folder / stretch, allow_pickle=False) as arrays:
             self.gated.advance(arrays["order"], arrays["learning_rates"])
 
     def predict(self, images: str, predictions: str) -> None:
-        """Write what the contender of the gate predicts."""
+        """Write the predictions of the gate's contender.
+
+        Parameters
+        ----------
+        images : str
+            Name of the ``.npy`` file of the images.
+        predictions : str
+            Name of the ``.npy`` file to write.
+        """
         import numpy as np
 
         np.save(self.folder / predictions, self.gated.predict(np.load(self.folder / images, allow_pickle=False)))
 
     def parameters(self, parameters: str) -> None:
-        """Write the parameters of the contender of the gate."""
+        """Write the parameters of the gate's contender.
+
+        Parameters
+        ----------
+        parameters : str
+            Name of the ``.npz`` file to write.
+        """
         import numpy as np
 
         np.savez(self.folder / parameters, **self.gated.parameters()._asdict())
@@ -163,24 +235,32 @@ class Side:
 
 
 def serve(side: Side, requests: IO[str], answers: IO[str]) -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until the input ends.
+
+    Parameters
+    ----------
+    side : Side
+        Performs the requests.
+    requests, answers : file object
+        Text streams of lines of JSON.
+    """
     for line in requests:
         request = json.loads(line)
         try:
             answer = {"answer": getattr(side, request.pop("do"))(**request)}
-        except Exception as error:  # what is measured may raise anything; whoever asked is told
+        except Exception as error:  # the measured code may raise anything; the caller gets the error
             answer = {"error": " ".join(f"{type(error).__name__}: {error}".split())}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 
 def main() -> None:
-    """Serve on one CPU: ``side_process.py FOLDER CPU``; -1 for any CPU."""
+    """Serve requests, pinned to one CPU: ``side_process.py FOLDER CPU``, with -1 for any CPU."""
     folder, cpu = Path(sys.argv[1]), int(sys.argv[2])
     if cpu >= 0:
-        # Before NumPy and Numba count the CPUs that they may use.
+        # This must precede the imports of NumPy and Numba, which count the available CPUs.
         os.sched_setaffinity(0, {cpu})
-    # Whatever else is printed here must not be taken for an answer.
+    # Other output of this process goes to the standard error, so that it is not mistaken for an answer.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
         serve(Side(folder), sys.stdin, answers)

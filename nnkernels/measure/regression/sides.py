@@ -1,4 +1,4 @@
-"""The processes of the two sides, as seen from the process that compares them."""
+"""The processes of the two sides, as seen from the comparing process."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from nnkernels.parameters import FloatArray, Parameters
 from nnkernels.recipes import Recipe
 
 ANY_CPU = -1
-LONGEST_SECONDS = 900.0  # that a process may live, compiling included
+LONGEST_SECONDS = 900.0  # longest lifetime of a process, including compilation
 
 
 @dataclass(frozen=True)
 class Tree:
-    """A side: the nnkernels of a folder.
+    """One side: the nnkernels of a folder.
 
     Attributes
     ----------
     name : str
-        What messages call it.
+        Name in messages.
     root : Path
-        The folder that holds the package.
+        The folder that contains the package.
     """
 
     name: str
@@ -47,21 +47,23 @@ class Tree:
 
 
 class SideProcess:
-    """A fresh process that measures the nnkernels of a tree on one CPU.
+    """A fresh process that runs the nnkernels of a tree on one CPU.
 
     Parameters
     ----------
+    tree : Tree
+        The side.
     folder : Path
-        Where the data lie.
+        The data folder.
     cpu : int
-        The CPU that it is pinned to, or ``ANY_CPU``.
+        The CPU to which the process is pinned, or ``ANY_CPU``.
     """
 
     def __init__(self, tree: Tree, folder: Path, cpu: int) -> None:
         self.tree = tree
         self.errors = open(folder / f"{tree.name}-{cpu}.log", "w+b")  # noqa: SIM115  (closed with the process)
         self.child = subprocess.Popen(
-            # -P: the program's own folder is not on the path.
+            # -P keeps the program's own folder off the path.
             [sys.executable, "-P", side_process.__file__, str(folder), str(cpu)],
             cwd=folder,
             env=_environment(tree.root),
@@ -76,19 +78,32 @@ class SideProcess:
         self.watch.start()
 
     def tell(self, do: str, **arguments: Any) -> None:
-        """Send a request; its answer has to be fetched by :meth:`answer`."""
+        """Send a request without waiting for its answer, which :meth:`answer` must fetch.
+
+        Parameters
+        ----------
+        do : str
+            Name of a method of :class:`~nnkernels.measure.regression.side_process.Side`.
+        **arguments : Any
+            Its arguments.
+        """
         assert self.child.stdin is not None
-        with contextlib.suppress(OSError):  # the answer, which does not come, says so
+        with contextlib.suppress(OSError):  # if the process has ended, `answer` reports it
             self.child.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
             self.child.stdin.flush()
 
     def answer(self) -> Any:
-        """Return the answer to the oldest request.
+        """Return the answer to the oldest unanswered request.
+
+        Returns
+        -------
+        answer : Any
+            The method's return value.
 
         Raises
         ------
         MeasurementError
-            If the request led to an error, or the process has ended.
+            If the request failed, or if the process has ended.
         """
         assert self.child.stdout is not None
         line = self.child.stdout.readline()
@@ -103,12 +118,36 @@ class SideProcess:
         return found["answer"]
 
     def ask(self, do: str, **arguments: Any) -> Any:
-        """Send a request and return its answer; raises what :meth:`answer` does."""
+        """Send a request and return its answer.
+
+        Parameters
+        ----------
+        do : str
+            Name of a method of :class:`~nnkernels.measure.regression.side_process.Side`.
+        **arguments : Any
+            Its arguments.
+
+        Returns
+        -------
+        answer : Any
+            The method's return value.
+
+        Raises
+        ------
+        MeasurementError
+            If the request failed, or if the process has ended.
+        """
         self.tell(do, **arguments)
         return self.answer()
 
     def require_own_package(self) -> None:
-        """Raise MeasurementError if what the process measures is not the nnkernels of its tree."""
+        """Check that the process has imported the nnkernels of its tree.
+
+        Raises
+        ------
+        MeasurementError
+            If it has imported another one.
+        """
         package = Path(self.ask("where")["package"]).resolve()
         if not package.is_relative_to(self.tree.root.resolve()):
             raise MeasurementError(
@@ -117,22 +156,43 @@ class SideProcess:
             )
 
     def move(self, cpu: int) -> None:
-        """Pin the process to another CPU."""
+        """Pin the process to another CPU.
+
+        Parameters
+        ----------
+        cpu : int
+            Number of the CPU. Nothing happens if it is ``ANY_CPU``.
+        """
         if cpu != ANY_CPU:
             os.sched_setaffinity(self.child.pid, {cpu})
 
     def end(self) -> None:
-        """End the process."""
+        """Kill the process and close its files."""
         self.watch.cancel()
-        self.child.kill()  # what it has told is all that it was for
-        with contextlib.suppress(OSError):  # what was still to be written
+        self.child.kill()  # its answers are not needed any more
+        with contextlib.suppress(OSError):  # unsent requests cannot be written any more
             self.child.__exit__(None, None, None)
         self.errors.close()
 
 
 @contextlib.contextmanager
 def started(tree: Tree, folder: Path, cpu: int = ANY_CPU) -> Iterator[SideProcess]:
-    """Start a process and end it afterwards."""
+    """Start a process, and end it after the ``with`` block.
+
+    Parameters
+    ----------
+    tree : Tree
+        The side.
+    folder : Path
+        The data folder.
+    cpu : int
+        The CPU to which the process is pinned, or ``ANY_CPU``.
+
+    Yields
+    ------
+    process : SideProcess
+        The running process.
+    """
     process = SideProcess(tree, folder, cpu)
     try:
         yield process
@@ -141,7 +201,17 @@ def started(tree: Tree, folder: Path, cpu: int = ANY_CPU) -> Iterator[SideProces
 
 
 class OnSide:
-    """A contender of a side's process, for the gate: what it is given and what it returns travel in files."""
+    """A contender in a side's process, for the gate. Arguments and results are passed as files.
+
+    Parameters
+    ----------
+    process : SideProcess
+        The process.
+    backend : str
+        Name of the backend.
+    folder : Path
+        The data folder.
+    """
 
     whole_epochs_only = False
     threads_can_change = False
@@ -151,42 +221,87 @@ class OnSide:
         self.prefix = f"gate-{process.tree.name}"
 
     def use_threads(self, threads: int) -> None:
-        """Do nothing: it is one thread."""
+        """Do nothing: the process uses one thread.
+
+        Parameters
+        ----------
+        threads : int
+            Ignored.
+        """
 
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
-        """Prepare it from these parameters, with the images that lie in the folder."""
+        """Prepare the contender, with the training images of the data folder.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            Initial parameters.
+        data : LabelledImages
+            Ignored: the process reads the same images from the data folder.
+        recipe : Recipe
+            Training recipe.
+        """
         np.savez(self.folder / f"{self.prefix}-start.npz", **parameters._asdict())
         self.process.ask(
             "prepare", backend=self.backend, recipe=recipe_fields(recipe), start=f"{self.prefix}-start.npz"
         )
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
-        """Train."""
+        """Train on a sequence of batches.
+
+        Parameters
+        ----------
+        order : ndarray of int64, shape (M,)
+            Indices of the training images.
+        learning_rates : ndarray of float32, shape (ceil(M / batch_size),)
+            Learning rate of each batch.
+        """
         np.savez(self.folder / f"{self.prefix}-stretch.npz", order=order, learning_rates=learning_rates)
         self.process.ask("advance", stretch=f"{self.prefix}-stretch.npz")
 
     def predict(self, X: npt.NDArray[Any]) -> FloatArray:
-        """Return the probabilities."""
+        """Return the class probabilities of images.
+
+        Parameters
+        ----------
+        X : ndarray, shape (N, D)
+            Images.
+
+        Returns
+        -------
+        probs : ndarray of float32, shape (N, C)
+            Class probabilities.
+        """
         np.save(self.folder / f"{self.prefix}-images.npy", X)
         self.process.ask("predict", images=f"{self.prefix}-images.npy", predictions=f"{self.prefix}-predictions.npy")
         found: FloatArray = np.load(self.folder / f"{self.prefix}-predictions.npy", allow_pickle=False)
         return found
 
     def parameters(self) -> Parameters:
-        """Return the parameters."""
+        """Return the current parameters.
+
+        Returns
+        -------
+        params : Parameters
+            A copy.
+        """
         self.process.ask("parameters", parameters=f"{self.prefix}-parameters.npz")
         with np.load(self.folder / f"{self.prefix}-parameters.npz", allow_pickle=False) as arrays:
             return Parameters(**arrays)
 
     def close(self) -> None:
-        """Do nothing: the process ends by itself."""
+        """Do nothing: the process is ended elsewhere."""
 
 
 def _environment(root: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a side: without what distorts, its tree first on the path.
+    """Return the environment variables of a side.
 
-    Compiled kernels are kept where the next check finds them, under a hash of their sources, so that a base is compiled
-    once and not at each check.
+    Compiled kernels are cached between checks, under a hash of their sources, so that a base is compiled only once.
+
+    Returns
+    -------
+    environment : dict
+        Without settings that distort times, and with the side's tree first on the path.
     """
     found = timed_environment(environ)
     found["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), found.get("PYTHONPATH")]))

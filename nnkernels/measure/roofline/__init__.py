@@ -1,1 +1,1 @@
-"""What does this machine allow? Its measured peaks, and the bounds that follow for an epoch."""
+"""Roofline bounds: the measured peaks of this machine, and the least time that a workload can take on it."""

@@ -1,32 +1,37 @@
-"""How long some work takes at least, on a machine of known limits: a floor under every contender's time.
+"""Lower bounds of the time of a workload on a machine with known limits.
 
-Two floors, for two kinds of float32 programs, whose matrix products follow the definition. *Dense* ones keep and
-multiply every input, without a look whether it is zero. *Sparse* ones skip zero inputs, and nothing else: they multiply
-zeros behind the ReLU. (One that skipped these as well would be outside of both: with 48 to 65 % of the hidden units
-active, as in the first epoch on MNIST, it could save about a fifth of the sparse arithmetic.)
+There are two bounds, for two kinds of float32 programs that compute matrix products by their definition. *Dense*
+programs store and multiply every input, whether or not it is zero. *Sparse* programs skip zero inputs, but still
+multiply the zeros that ReLU produces. (A program that skips these too is covered by neither bound. In the first epoch
+on MNIST, 48 to 65 % of the hidden units are active, so it could save about a fifth of the sparse arithmetic.)
 
-A floor is the largest of three times. It is not their sum, because arithmetic and traffic go on at once.
+A bound is the largest of three times. It is not their sum, because arithmetic and memory traffic can overlap.
 
 **Arithmetic.** The multiply-adds of the matrix products, two operations each, at the rate of the machine's best matrix
-product. Biases, softmax, loss and the update are left out: they are a few percent, and an update can be part of the
-product that gives its gradient (``W -= lr X.T @ dZ`` is one accumulating product).
+product. Biases, softmax, loss and the parameter update are omitted. They are a few percent, and an update can be fused
+with the product that computes its gradient: ``W -= lr X.T @ dZ`` is one accumulating product.
 
-**What L1 cannot hold**, at the rate of reading from L2, through which it has to come. Two amounts, of which the larger
-counts, because the same bytes of L1 could save either:
+**Data that does not fit into L1**, at the rate of reading from L2. Two amounts are computed and the larger one counts,
+because the same capacity of L1 could hold data of either kind:
 
-* The images: each is used in one step of an epoch, so at most one fill of L1 of them is there already. Dense, a pixel
-  is a byte. Sparse, a nonzero pixel is a byte, and nothing says where it is: a contender may convert the data outside
-  the clock, and though the usual index (uint16) beside the value makes three bytes, a bit an input, or runs, do
-  with less.
-* ``W1``. At 63 kB it is larger than many an L1, and yet hardly any of it has to come from L2: a step needs only the
-  rows of inputs that are nonzero in its batch, L1 may keep as much as it holds from step to step, a row's update can be
-  fused with its use in the next step, and a row that a step does not change can be used ahead of time. What is
-  left is sure: a row whose input is nonzero in two successive batches has to be at hand after the first one's forward
-  pass, which its update waits for, and before the second one's is complete. So for each pair of successive batches,
-  such rows less all of L1. Writing them back is left out, as it may overlap with reading.
+* The images. Each is used once per epoch, so at most one L1's capacity of them can be cached already. In the dense
+  case, a pixel is one byte. In the sparse case, a nonzero pixel is one byte, without an index: a contender may convert
+  the data outside the clock. The usual uint16 index would make three bytes, but a bitmap or run lengths need less.
+* ``W1``. It has 63 kB, more than many an L1 cache, but little of it must come from L2. A step needs only the rows of
+  inputs that are nonzero in its batch. L1 keeps as many rows as it can hold between steps. A row's update can be fused
+  with its use in the next step, and rows that a step does not change can be used ahead of time. One part cannot be
+  avoided: a row whose input is nonzero in two successive batches. It is needed after the forward pass of the first
+  batch, on which its update depends, and before the forward pass of the second one is complete. So for each pair of
+  successive batches, the bound counts these rows minus the capacity of L1. Writing them back is omitted, because it may
+  overlap with reading.
 
-**What all caches cannot hold** of the images, at the rate of reading from DRAM: not all of them, because an epoch or
-a call may follow another on the same images.
+**Images that do not fit into all caches together**, at the rate of reading from DRAM. The capacity of the caches is
+subtracted, because an earlier epoch or call may have used the same images.
+
+References
+----------
+S. Williams, A. Waterman and D. Patterson, "Roofline: An Insightful Visual Performance Model for Multicore
+Architectures", Communications of the ACM 52(4), 2009.
 """
 
 from __future__ import annotations
@@ -47,17 +52,17 @@ FLOAT32_BYTES = 4
 
 @dataclass(frozen=True)
 class Workload:
-    """What is to be computed.
+    """Size and sparsity of a workload.
 
     Attributes
     ----------
     images, inputs, hidden, classes, batch_size : int
         N, D, H, C and B.
     nonzero : float
-        Mean number of nonzero inputs of an image.
+        Mean number of nonzero inputs per image.
     common : float
-        Mean number of inputs that are nonzero in some image of a batch and in some of the batch before it; 0, of
-        which no traffic follows, if it is not known.
+        Mean number of inputs that are nonzero both in some image of a batch and in some image of the previous batch. If
+        unknown, 0, which leaves this traffic out of the bound.
     """
 
     images: int
@@ -71,16 +76,38 @@ class Workload:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Seconds that the work takes at least, by a program that multiplies zero inputs and by one that skips them."""
+    """The least time of a workload.
+
+    Attributes
+    ----------
+    dense_seconds : float
+        For programs that multiply zero inputs.
+    sparse_seconds : float
+        For programs that skip zero inputs.
+    """
 
     dense_seconds: float
     sparse_seconds: float
 
 
 def workload_of(X: npt.NDArray[Any], recipe: Recipe = SGD, classes: int = CLASSES) -> Workload:
-    """Return the work of an epoch, or of predicting, on these images, whose zeros are counted.
+    """Return the workload of an epoch, or of predicting, on these images.
 
-    Batches are those of the first epoch of seed 0.
+    The batches are those of the first epoch with seed 0.
+
+    Parameters
+    ----------
+    X : ndarray, shape (N, D)
+        Images, whose zeros are counted.
+    recipe : Recipe
+        Its hidden width and batch size are used.
+    classes : int
+        Number of classes, C.
+
+    Returns
+    -------
+    work : Workload
+        Sizes and counts.
     """
     nonzero = X != 0
     starts = np.arange(0, len(X), recipe.batch_size)
@@ -98,10 +125,22 @@ def workload_of(X: npt.NDArray[Any], recipe: Recipe = SGD, classes: int = CLASSE
 
 
 def epoch_bounds(limits: MachineLimits, work: Workload) -> Bounds:
-    """Return how long an epoch of training takes at least.
+    """Return the least time of an epoch of training.
 
-    ``2 N (2 D H + 3 H C)`` operations: ``D H`` multiply-adds an image for ``Z1`` and ``dW1``, ``H C`` for the logits,
-    ``dW2`` and ``dA1``; sparse, with the nonzero inputs for ``D``.
+    An epoch has ``2 N (2 D H + 3 H C)`` operations: per image, ``D H`` multiply-adds for each of ``Z1`` and ``dW1``,
+    and ``H C`` for each of the logits, ``dW2`` and ``dA1``. In the sparse case, D is the mean number of nonzero inputs.
+
+    Parameters
+    ----------
+    limits : MachineLimits
+        Measured limits of the machine.
+    work : Workload
+        The workload.
+
+    Returns
+    -------
+    bounds : Bounds
+        Seconds of a dense and of a sparse program.
     """
 
     def seconds(inputs: float, common: float) -> float:
@@ -114,9 +153,22 @@ def epoch_bounds(limits: MachineLimits, work: Workload) -> Bounds:
 
 
 def inference_bounds(limits: MachineLimits, work: Workload) -> Bounds:
-    """Return how long predicting all images takes at least.
+    """Return the least time of predicting all images.
 
-    ``2 N (D H + H C)`` operations. All pixels are read, by the sparse program too: it gets them as they are.
+    Predicting takes ``2 N (D H + H C)`` operations. A sparse program has to read all pixels too, because it receives
+    them as they are.
+
+    Parameters
+    ----------
+    limits : MachineLimits
+        Measured limits of the machine.
+    work : Workload
+        The workload.
+
+    Returns
+    -------
+    bounds : Bounds
+        Seconds of a dense and of a sparse program.
     """
 
     def seconds(inputs: float) -> float:
@@ -127,7 +179,7 @@ def inference_bounds(limits: MachineLimits, work: Workload) -> Bounds:
 
 
 def _seconds(limits: MachineLimits, operations: float, image_bytes: float, weight_bytes: float = 0.0) -> float:
-    """Return the largest of three times; ``weight_bytes`` are those that L1 cannot hold."""
+    """Return the largest of the three times. ``weight_bytes`` already excludes what L1 can hold."""
     return max(
         operations / (limits.peak_gflops * GIGA),
         max(image_bytes - limits.l1_bytes, weight_bytes) / (limits.l2_gbytes_per_second * GIGA),

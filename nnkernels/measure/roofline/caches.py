@@ -1,6 +1,7 @@
-"""How large the caches are: what the machine tells of them, and what is assumed where it tells nothing.
+"""Sizes of the CPU's caches, as the system reports them, with assumed sizes if it does not.
 
-py-cpuinfo adds the L1 and L2 of all cores up, does not say who shares them, and takes a second; archspec has no caches.
+py-cpuinfo adds up the L1 and L2 caches of all cores, does not tell which CPUs share them, and takes a second. archspec
+does not know cache sizes.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ SUFFIXES = {"K": KIB, "M": MIB, "G": 2**30}
 
 @dataclass(frozen=True)
 class Cache:
-    """One cache of data.
+    """A data cache.
 
     Attributes
     ----------
     size : int
-        In bytes.
+        Size in bytes.
     sharers : int
-        CPUs that use it together.
+        Number of CPUs that share it.
     """
 
     size: int
@@ -34,16 +35,16 @@ class Cache:
 
 @dataclass(frozen=True)
 class Caches:
-    """The caches of a machine.
+    """The data caches of a machine.
 
     Attributes
     ----------
     l1, l2 : Cache
-        Of the first CPU.
+        The first CPU's caches.
     last_level_bytes : int
-        Of the last level, all of its caches together.
+        Total size of all last-level caches, in bytes.
     known : bool
-        Whether the machine told each of them; what it did not tell is that of ``ASSUMED``.
+        Whether the system reported all sizes. Those that it did not report are taken from ``ASSUMED``.
     """
 
     l1: Cache
@@ -56,12 +57,23 @@ ASSUMED = Caches(Cache(32 * KIB), Cache(256 * KIB), 32 * MIB, known=False)
 
 
 def read_caches(sysfs: Path = SYSFS) -> Caches:
-    """Return the caches, as Linux (``sysfs``) or macOS (``sysctl``) describes them."""
+    """Read the sizes of the caches from Linux (``sysfs``) or macOS (``sysctl``).
+
+    Parameters
+    ----------
+    sysfs : Path
+        Linux's folder of CPUs.
+
+    Returns
+    -------
+    caches : Caches
+        Reported sizes, or assumed ones.
+    """
     levels, last_level_bytes = _linux(sysfs)
     if not levels and sys.platform == "darwin":
         levels, last_level_bytes = _macos()
     if max(levels, default=0) < 3:
-        # A last level that several kinds of processors share is often not told: better assume that there is one.
+        # Some systems do not report a last-level cache that different processors share, so one is assumed.
         last_level_bytes = max(last_level_bytes, ASSUMED.last_level_bytes)
     return Caches(
         levels.get(1, ASSUMED.l1), levels.get(2, ASSUMED.l2), last_level_bytes, known={1, 2, 3} <= levels.keys()
@@ -69,7 +81,14 @@ def read_caches(sysfs: Path = SYSFS) -> Caches:
 
 
 def _linux(root: Path) -> tuple[dict[int, Cache], int]:
-    """Return the first CPU's cache of each level, and the bytes of the last level's.
+    """Read the caches from Linux' ``sysfs``.
+
+    Returns
+    -------
+    levels : dict
+        The first CPU's cache of each level.
+    last_level_bytes : int
+        Total size of all last-level caches.
 
     References
     ----------
@@ -85,7 +104,7 @@ def _linux(root: Path) -> tuple[dict[int, Cache], int]:
             if kind == "Instruction":
                 continue
             cache = Cache(_bytes(size), _count(cpus))
-            together[int(level), cpus] = cache.size  # each of those who share it describes it
+            together[int(level), cpus] = cache.size  # every CPU that shares a cache reports it
             if folder.parts[-3] == "cpu0":
                 levels[int(level)] = cache
     last = max(levels, default=0)
@@ -97,13 +116,13 @@ def _bytes(text: str) -> int:
 
 
 def _count(cpus: str) -> int:
-    """Return how many CPUs a list like ``0-3,8`` names."""
+    """Return the number of CPUs in a list such as ``0-3,8``."""
     ends = [[int(end) for end in part.split("-")] for part in cpus.split(",")]
     return sum(part[-1] - part[0] + 1 for part in ends)
 
 
 def _macos() -> tuple[dict[int, Cache], int]:
-    # Processors of two kinds of cores describe the fast ones as level 0; others know only the second name.
+    # On processors with two kinds of cores, level 0 is the fast kind. Other processors have only the second name.
     l1 = _sysctl("hw.perflevel0.l1dcachesize") or _sysctl("hw.l1dcachesize")
     l2 = _sysctl("hw.perflevel0.l2cachesize") or _sysctl("hw.l2cachesize")
     l3 = _sysctl("hw.l3cachesize")
@@ -113,7 +132,7 @@ def _macos() -> tuple[dict[int, Cache], int]:
 
 
 def _sysctl(name: str) -> int:
-    """Return a number of macOS; 0 if there is none of that name."""
+    """Return the value of a numeric macOS setting; 0 if it does not exist."""
     try:
         answer = subprocess.run(["sysctl", "-n", name], capture_output=True, text=True, check=False)
         return int(answer.stdout)

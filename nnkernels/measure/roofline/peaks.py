@@ -1,4 +1,4 @@
-"""What this machine can do at most: float32 arithmetic, and reading from its caches and its memory."""
+"""Measured limits of this machine: float32 matrix products, and reading from caches and memory."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ from nnkernels.process_settings import kept_threads, limit_blas
 GIGA = 1e9
 SAMPLES = 7
 
-# The larger the product, the nearer to its peak a BLAS comes, the more so on many threads. Sizes grow until one
-# product takes long.
+# BLAS comes nearer to its peak with larger products, especially on many threads. Sizes increase until one product takes
+# ``LONG_SECONDS``.
 MATMUL_SIZES = (512, 1024, 2048, 4096)
 LONG_SECONDS = 0.05
 SAMPLE_SECONDS = 0.02
 
-READ_BYTES = 2**30  # of one sample, a thread
-STREAMS = 4  # of read_sum
-LINE_BYTES = 64  # of a cache line, or a divisor of it
+READ_BYTES = 2**30  # per sample and thread
+STREAMS = 4  # in read_sum
+LINE_BYTES = 64  # size of a cache line, or a divisor of it
 MOST_DRAM_BYTES = 2**30
-REGISTER_BYTES = 32 * 64  # of a core's vector registers, where they are most and widest
+REGISTER_BYTES = 32 * 64  # vector registers of a core: at most 32, of 64 bytes
 BARRIER_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class MachineLimits:
-    """What the machine was seen to do at most, on a number of threads.
+    """The best rates that were measured on this machine, for a number of threads.
 
-    They are rates that a program reached, not those of a data sheet: a matrix product comes to within some 10 % of
-    what the processor's multipliers could do at the same clock. On a machine that others keep busy they are too low.
+    These are rates that a program has reached, not those of a data sheet. A matrix product reaches about 90 % of the
+    processor's peak at the same clock rate. On a busy machine, the measured rates are too low.
 
     Attributes
     ----------
     threads : int
-        That all of these are for.
+        Number of threads of all rates.
     peak_gflops : float
-        Of a float32 matrix product, in GFLOP/s (1e9 operations); a multiply-add is two.
+        Rate of a float32 matrix product in GFLOP/s (1e9 operations per second). A multiply-add is two operations.
     l1_gbytes_per_second, l2_gbytes_per_second, dram_gbytes_per_second : float
-        Of reading, all threads together, in GB/s (1e9 bytes).
+        Rates of reading, all threads together, in GB/s (1e9 bytes per second).
     l1_bytes : float
-        What L1 caches and vector registers of these threads hold at most; infinite where the machine does not tell.
+        Capacity of these threads' L1 caches and vector registers in bytes; infinite if unknown.
     cache_bytes : float
-        What all caches hold at most, likewise.
+        Capacity of all caches and vector registers in bytes; infinite if unknown.
     """
 
     threads: int
@@ -67,28 +67,35 @@ class MachineLimits:
 
 
 def measure_limits(threads: int, samples: int = SAMPLES, caches: Caches | None = None) -> MachineLimits:
-    """Measure what this machine does at most on that many threads: some seconds.
+    """Measure the limits of this machine. It takes some seconds.
+
+    Each rate is the best of its samples, unlike the times of contenders. Other load can only lower a measured limit,
+    and a limit that is too low gives a bound that is too high.
 
     Parameters
     ----------
     threads : int
-        At least 1.
+        Number of threads, at least 1.
     samples : int
-        Of each number, of which the best counts, unlike with a contender's time: whoever else uses the machine can
-        only lower a limit, and bounds that follow from a limit too low are too high.
+        Number of samples of each rate.
     caches : Caches, optional
-        This machine's.
+        The machine's caches; by default, as reported by the system.
+
+    Returns
+    -------
+    limits : MachineLimits
+        The limits.
 
     Raises
     ------
     ConfigurationError
-        If Numba is told not to compile, or BLAS runs on another number of threads.
+        If Numba's compiler is disabled, or if BLAS does not use the requested number of threads.
     """
     require_compiled()
     caches = caches or read_caches()
     sharers = [min(threads, cache.sharers) for cache in (caches.l1, caches.l2)]
-    # What threads share is filled by all of them together. Cyclic reading of what is twice as large as the cache
-    # below finds next to nothing there.
+    # Threads that share a cache fill it together. Cyclic reading of a buffer twice as large as the lower-level cache
+    # has almost no hits there.
     l1_buffer = caches.l1.size // 2 // sharers[0]
     l2_buffer = max(caches.l2.size // 2 // sharers[1], 2 * caches.l1.size)
     dram_buffer = min(4 * caches.last_level_bytes, MOST_DRAM_BYTES) // threads
@@ -108,7 +115,20 @@ def measure_limits(threads: int, samples: int = SAMPLES, caches: Caches | None =
 
 
 def matmul_gflops(threads: int, samples: int = SAMPLES) -> float:
-    """Return the GFLOP/s of the best of several square float32 matrix products, sustained over a sample."""
+    """Measure the best rate of square float32 matrix products of several sizes, each sustained over a sample.
+
+    Parameters
+    ----------
+    threads : int
+        Number of threads of BLAS.
+    samples : int
+        Number of samples per size.
+
+    Returns
+    -------
+    rate : float
+        GFLOP/s.
+    """
     best = 0.0
     rng = np.random.default_rng(0)
     with kept_threads():
@@ -123,13 +143,27 @@ def matmul_gflops(threads: int, samples: int = SAMPLES) -> float:
 
 
 def read_gbytes_per_second(buffer_bytes: int, threads: int, samples: int = SAMPLES) -> float:
-    """Return the GB/s at which threads read, again and again, each a buffer of its own.
+    """Measure the rate at which threads read repeatedly, each from its own buffer.
 
-    The best of the samples; the seconds of one go from the first thread's start to the last one's end.
+    The time of a sample is from the start of the first thread to the end of the last one. The best sample counts.
+
+    Parameters
+    ----------
+    buffer_bytes : int
+        Size of each thread's buffer.
+    threads : int
+        Number of threads.
+    samples : int
+        Number of samples.
+
+    Returns
+    -------
+    rate : float
+        GB/s of all threads together.
     """
     floats = max(1, buffer_bytes // (4 * STREAMS)) * STREAMS
     repeats = math.ceil(READ_BYTES / (4 * floats))
-    # A thread that fails to get its memory must not leave the others waiting for ever.
+    # With a timeout, a thread that cannot allocate its buffer does not block the others forever.
     barrier = Barrier(threads, timeout=BARRIER_SECONDS)
 
     def read() -> list[tuple[float, float]]:
@@ -151,10 +185,15 @@ def read_gbytes_per_second(buffer_bytes: int, threads: int, samples: int = SAMPL
 
 
 def _aligned_ones(floats: int) -> npt.NDArray[np.float32]:
-    """Return ones from the start of a cache line on: a vector that lies across two lines would be read as two.
+    """Return ones aligned to a cache line, because a vector load that crosses two lines is slower.
 
-    They are written, because untouched memory would be one page of zeros, and by the thread that calls this, so that
-    they lie near it.
+    The array is written, because untouched pages would all map to one page of zeros. The calling thread writes it, so
+    that the memory is local to that thread.
+
+    Returns
+    -------
+    buffer : ndarray of float32, shape (floats,)
+        Ones.
     """
     room = np.ones(floats + LINE_BYTES // 4, np.float32)
     start = -room.ctypes.data % LINE_BYTES // 4
@@ -163,10 +202,22 @@ def _aligned_ones(floats: int) -> npt.NDArray[np.float32]:
 
 @kernel
 def read_sum(values: npt.NDArray[np.float32], repeats: int) -> float:
-    """Return the sum of ``repeats`` times all values, whose number is a multiple of four.
+    """Return the sum of all values, repeated ``repeats`` times.
 
-    One sum would wait for its own last addition, and four streams keep more lines of DRAM on their way than one.
-    LLVM makes two vector registers of each of the four: eight additions under way, each of a load of its own.
+    Four accumulators avoid waiting for the latency of each addition, and four streams keep more cache lines of DRAM in
+    flight than one. LLVM uses two vector registers per accumulator, so eight additions overlap, each with its own load.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (N,)
+        Values to read; N is a multiple of four.
+    repeats : int
+        Number of passes.
+
+    Returns
+    -------
+    total : float
+        The sum of all passes.
     """
     length = len(values) // 4
     first, second = values[:length], values[length : 2 * length]
@@ -182,7 +233,7 @@ def read_sum(values: npt.NDArray[np.float32], repeats: int) -> float:
 
 
 def _least_seconds(run: Callable[[], Any], samples: int) -> float:
-    """Return the least mean seconds of a call in a sample, which is as many calls as take some time."""
+    """Return the smallest mean time of a call among samples, each with enough calls to take ``SAMPLE_SECONDS``."""
     run()
     calls = max(1, math.ceil(SAMPLE_SECONDS / _seconds(run, 1)))
     return min(_seconds(run, calls) for _ in range(samples))

@@ -1,1 +1,1 @@
-"""How long does it take? Scenarios, the tasks in them, and runs that interleave all contenders in one process."""
+"""Timing: scenarios, their tasks, and interleaved runs that time all contenders of one process in turns."""

@@ -1,4 +1,4 @@
-"""What else the machine did while something was timed, from counters that are read outside the clock."""
+"""Conditions during a timed segment: steal time, other processes and context switches, read outside the clock."""
 
 from __future__ import annotations
 
@@ -13,28 +13,27 @@ if sys.platform != "win32":
 
 STAT = Path("/proc/stat")
 
-# The fields of a CPU by place. Guests' time is no field of its own here: Linux counts it as user's (or nice) too.
+# Positions of the fields of a CPU's line. Guest time is omitted, because Linux includes it in user (or nice) time.
 _BUSY = (0, 1, 2, 5, 6)  # user, nice, system, irq, softirq
 _STEAL = 7
 
 
 @dataclass(frozen=True)
 class Counters:
-    """Running totals: what happened between two readings is their difference.
+    """Cumulative counters. The difference of two readings tells what happened between them.
 
     Attributes
     ----------
     elapsed : float
-        Seconds.
+        Wall-clock time in seconds, from an arbitrary origin.
     steal : float or None
-        CPU seconds that the host gave to other guests while this one had work for them; None where it is not told.
+        CPU seconds that the host gave to other guests while this one was ready to run; None if unknown.
     others : float or None
-        CPU seconds of everything but this process and its children (those that have ended and been waited for); None
-        where it is not told. Linux counts a CPU's time in ticks of some 10 ms and a process' time exactly, so a
-        difference is wrong by up to two ticks a CPU, and may be negative.
+        CPU seconds of everything except this process and its finished children; None if unknown. Linux counts a CPU's
+        time in ticks of about 10 ms but a process' time exactly. So a difference has an error of up to two ticks per
+        CPU, and may be negative.
     switches : int or None
-        Involuntary context switches of all threads of this process, since the kernels' teams compute in several; None
-        where it is not told.
+        Involuntary context switches of all threads of this process; None if unknown.
     """
 
     elapsed: float
@@ -44,9 +43,9 @@ class Counters:
 
 
 class Machine:
-    """The CPUs that this process may run on at the start, and their counters.
+    """The CPUs that this process may run on when the object is created, and their counters.
 
-    What happens on other CPUs of the machine takes no time from this process, and is not counted.
+    Load on the machine's other CPUs takes no time from this process and is not counted.
 
     Attributes
     ----------
@@ -61,7 +60,13 @@ class Machine:
             self.cpus = frozenset(range(os.cpu_count() or 1))
 
     def read(self) -> Counters:
-        """Return the counters as they are now: a fraction of a millisecond of work."""
+        """Read the counters, which takes a fraction of a millisecond.
+
+        Returns
+        -------
+        counters : Counters
+            The current values.
+        """
         busy, steal = _machine_seconds(self.cpus)
         own, switches = _own_seconds_and_switches()
         others = None if busy is None or own is None else busy - own
@@ -69,7 +74,7 @@ class Machine:
 
 
 def _machine_seconds(cpus: frozenset[int]) -> tuple[float, float] | tuple[None, None]:
-    """Return how many seconds these CPUs have been busy and stolen."""
+    """Return the busy and the stolen CPU seconds of these CPUs."""
     try:
         lines = [line.split() for line in STAT.read_text("ascii").splitlines() if line.startswith("cpu")]
         of_cpu = [ticks for name, *ticks in lines if name != "cpu" and int(name.removeprefix("cpu")) in cpus]
@@ -77,7 +82,7 @@ def _machine_seconds(cpus: frozenset[int]) -> tuple[float, float] | tuple[None, 
         steal = sum(int(ticks[_STEAL]) for ticks in of_cpu)
     except (OSError, ValueError, IndexError):
         return None, None
-    if not busy:  # a sandbox that has the file and counts nothing
+    if not busy:  # a sandbox whose counters stay 0
         return None, None
     ticks_per_second = os.sysconf("SC_CLK_TCK") if sys.platform == "linux" else 100
     return busy / ticks_per_second, steal / ticks_per_second

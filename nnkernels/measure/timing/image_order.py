@@ -1,4 +1,4 @@
-"""An order of images of which any part costs what the mean image does: for calls that take one image each."""
+"""An image order in which every part has about the mean number of nonzero pixels, for calls of one image each."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ TOLERANCE = 0.02
 
 
 def balanced_order(nonzero: npt.NDArray[np.integer], images: int, seed: int) -> npt.NDArray[np.int64]:
-    """Return a seeded order of different images, in pairs that have the mean number of nonzero pixels.
+    """Return a seeded order of distinct images, in pairs that have the mean number of nonzero pixels.
 
-    The first image of a pair is drawn at random. The second is the one, of those left, that brings the running total
-    nearest to the mean. The mean of each pair is within 2 % of that of all images, and so is the mean of each run of
-    neighbouring pairs: of any even number of images from an even place on. An image that finds no such partner is
-    left out, as those are that have more than about twice the mean.
+    The first image of a pair is drawn at random. The second is the remaining image that brings the running total
+    nearest to the mean. The mean of each pair is within 2 % of the mean of all images. So is the mean of any even
+    number of consecutive images that starts at an even position. An image without a partner of this kind is left out,
+    for example one with more than about twice the mean.
 
-    Where fewer than half of the wanted images find a partner, there is no such order. Then the images come as they are
-    drawn, without a bound on the means.
+    If fewer than half of the requested images find a partner, the images are returned in random order, without this
+    guarantee.
 
     Parameters
     ----------
     nonzero : ndarray of integers, shape (N,)
         Number of nonzero pixels of each image.
     images : int
-        How many are wanted; fewer come back where there are fewer, or where fewer find a partner.
+        Largest number of images to return.
     seed : int
+        Seed of the random order.
 
     Returns
     -------
-    ndarray of int64, shape (M,)
-        Numbers of images, each at most once; M is at most ``images``.
+    order : ndarray of int64, shape (M,)
+        Indices of the images, each at most once; M is at most ``images``.
     """
     drawn = np.random.default_rng(seed).permutation(len(nonzero))
     counts = nonzero[drawn].tolist()
-    left = sorted(zip(counts, range(len(drawn)), strict=True))  # equal counts in the order in which they are drawn
+    left = sorted(zip(counts, range(len(drawn)), strict=True))  # ties in drawing order
     mean, surplus = sum(counts) / max(len(counts), 1), 0.0
     places: list[int] = []
     for place, count in enumerate(counts):
@@ -44,7 +45,7 @@ def balanced_order(nonzero: npt.NDArray[np.integer], images: int, seed: int) -> 
             break
         found = bisect_left(left, (count, place))
         if left[found : found + 1] != [(count, place)]:
-            continue  # the partner of an earlier one
+            continue  # already the partner of an earlier image
         del left[found]
         wanted = 2 * mean - surplus - count
         above = bisect_left(left, (wanted,))

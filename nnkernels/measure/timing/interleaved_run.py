@@ -1,4 +1,4 @@
-"""An interleaved run: contenders in one process, each past the gate, timed in turns on the same scenarios."""
+"""An interleaved run: several contenders in one process, each checked by the gate, timed in turns."""
 
 from __future__ import annotations
 
@@ -25,26 +25,29 @@ from nnkernels.parameters import initial_parameters
 from nnkernels.process_settings import kept_threads
 from nnkernels.recipes import Recipe
 
-# In every process, so that what is in another can be compared with them.
+# Measured in every process, so that contenders in different processes can be compared with the same references.
 REFERENCES = ("numpy", "numba", "fused")
 
 
 @dataclass(frozen=True)
 class InterleavedRun:
-    """What one process measured.
+    """The measurements of one process.
 
     Attributes
     ----------
     framework_threads : str
-        ``1`` or ``all``: the setting of the contenders whose threads are fixed for the life of a process.
+        ``1`` or ``all``: the thread setting of contenders that cannot change it during the process.
+    dataset : str
+        Name of the data set.
     seconds : dict
-        ``seconds[scenario][contender + "@" + threads]``, in the scenario's unit. Only the scenarios that this
-        process did. Those of disturbed turns are among them.
+        ``seconds[scenario][contender + "@" + threads]``, in the scenario's unit, for the scenarios measured in this
+        process. Disturbed turns are included.
     failures : dict
-        Why a contender has no time: by its name, or by ``name: scenario`` where it failed at one scenario.
+        The error of each contender without times. The key is the contender's name, or ``name: scenario`` if it failed
+        in only one scenario.
     turns : dict
-        ``turns[scenario]``: the order and the conditions of its turns, or the name of the scenario whose turns its
-        seconds are of. Older records have none.
+        ``turns[scenario]``: the order and conditions of its turns, or the name of the scenario whose turns apply. Empty
+        in older records.
     """
 
     framework_threads: str
@@ -54,24 +57,67 @@ class InterleavedRun:
     turns: dict[str, Turns | str] = field(default_factory=dict)
 
     def failure(self, contender: str, scenario: str) -> str:
-        """Return why a contender has no time at a scenario; empty if it did not fail there."""
+        """Return why a contender has no time in a scenario.
+
+        Parameters
+        ----------
+        contender, scenario : str
+            Their names.
+
+        Returns
+        -------
+        reason : str
+            The error; empty if the contender did not fail.
+        """
         return self.failures.get(contender) or self.failures.get(_at_scenario(contender, scenario), "")
 
     def took_part(self, contender: str, scenario: str) -> bool:
-        """Return whether a contender has a time at a scenario, at this setting."""
+        """Return whether a contender has a time in a scenario, at this process' thread setting.
+
+        Parameters
+        ----------
+        contender, scenario : str
+            Their names.
+
+        Returns
+        -------
+        took_part : bool
+            Whether there is a time.
+        """
         return f"{contender}@{self.framework_threads}" in self.seconds.get(scenario, {})
 
     def judged(self, scenario: str) -> Judgement | None:
-        """Return which turns of a scenario are disturbed and which of them left out; None without their conditions."""
+        """Return which turns of a scenario were disturbed, and which are excluded.
+
+        Parameters
+        ----------
+        scenario : str
+            Name of the scenario.
+
+        Returns
+        -------
+        judgement : Judgement or None
+            None if the conditions of the turns are not on record.
+        """
         turns = self.turns.get(scenario)
         if isinstance(turns, str):
             return self.judged(turns)
         return judge(turns, self.seconds[scenario]) if turns else None
 
     def undisturbed(self, scenario: str) -> SecondsByRound:
-        """Return the seconds of a scenario with NaN in the turns that are left out, for all contenders alike.
+        """Return the seconds of a scenario, with NaN in excluded turns for all contenders alike.
 
-        Everybody keeps at least one number. :mod:`~nnkernels.measure.timing.turns` has the rule.
+        Each contender keeps at least one number. :mod:`~nnkernels.measure.timing.turns` describes the rule.
+
+        Parameters
+        ----------
+        scenario : str
+            Name of the scenario.
+
+        Returns
+        -------
+        seconds : dict
+            By ``contender@threads``, for each round a list of one number per segment.
         """
         judged, of_scenario = self.judged(scenario), self.seconds[scenario]
         if judged is None:
@@ -85,7 +131,20 @@ class InterleavedRun:
         }
 
     def relative_time(self, scenario: str, contender: str, against: str) -> float:
-        """Return the median paired ratio of the seconds of ``contender`` and ``against``, both at this setting."""
+        """Return the median paired ratio of two contenders' seconds, both at this process' thread setting.
+
+        Parameters
+        ----------
+        scenario : str
+            Name of the scenario.
+        contender, against : str
+            Names of the contenders of the numerator and of the denominator.
+
+        Returns
+        -------
+        ratio : float
+            Below 1 if ``contender`` is faster.
+        """
         of_scenario = self.undisturbed(scenario)
         setting = self.framework_threads
         ratios = log_ratios(of_scenario[f"{contender}@{setting}"], of_scenario[f"{against}@{setting}"])
@@ -93,9 +152,20 @@ class InterleavedRun:
 
 
 def contenders_in_process(names: Sequence[str], process: str) -> list[str]:
-    """Return those of the contenders that are measured in such a process: its own, beside the references.
+    """Return the contenders that are measured in a separate process: those that require it, and the references.
 
-    Empty if none of them asks for the process, by its :class:`~nnkernels.contenders.Entry`.
+    Parameters
+    ----------
+    names : sequence of str
+        Contenders of the run.
+    process : str
+        Name of the process, as in :class:`~nnkernels.contenders.Entry`; empty for the default process, in which the
+        contenders without a process of their own are measured.
+
+    Returns
+    -------
+    names : list of str
+        Empty if no contender requires the process.
     """
     own = [name for name in names if contenders.entry(name).process == process]
     if not own or process == "":
@@ -114,29 +184,41 @@ def run_interleaved(
     keep: Callable[[InterleavedRun], object] = lambda _measured: None,
     seed: int | None = None,
 ) -> InterleavedRun:
-    """Let every contender pass the gate by the recipe of each scenario, on each number of threads that it is timed on.
+    """Check each contender with the gate, then time all of them in turns on the same scenarios.
 
-    Then time them in turns.
-
-    Neighbouring scenarios of the same recipe share gate and preparation. A contender that fails is left out, with the
-    reason; the others go on. A backend that predicts by another's function has no times of its own for predictions
-    where that one takes part. Afterwards BLAS and Numba have their threads of before.
+    The gate uses the recipe of each scenario and every thread setting at which the contender is timed. Consecutive
+    scenarios with the same recipe share the gate's check and the preparation. A contender that fails is excluded with
+    the error as its reason, and the others continue. If a backend shares its prediction function with another backend
+    of the run, only the other one is timed. Afterwards, the numbers of threads of BLAS and Numba are restored.
 
     Parameters
     ----------
+    names : sequence of str
+        Names of the contenders.
+    dataset : Dataset
+        Training and test images.
+    scenarios : sequence of Scenario
+        What to time. Scenarios that do not apply to the data set are skipped.
+    framework_threads : str
+        ``1`` or ``all``: the thread setting of contenders that cannot change it.
     rounds : int
-        Of each scenario but the trainings to an accuracy.
+        Number of rounds of each scenario, except trainings to an accuracy.
     seeds : int
-        Of those.
+        Number of trainings to an accuracy.
     keep : callable
-        Is given what is measured so far, after each scenario.
+        ``keep(measured)``; called with the results so far after each scenario.
     seed : int, optional
-        From which the seed of each scenario's orders is drawn. Without it, each process has orders of its own.
+        Seed of the scenarios' random orders. By default, each process has different orders.
+
+    Returns
+    -------
+    measured : InterleavedRun
+        Times, failures, and conditions.
 
     Raises
     ------
     ConfigurationError
-        If Numba is told not to compile the kernels of one of them.
+        If a contender needs Numba and Numba's compiler is disabled.
     """
     scenarios = [scenario for scenario in scenarios if scenario.is_asked_of(dataset.name)]
     measured = InterleavedRun(framework_threads, dataset.name, {}, {})
@@ -171,10 +253,10 @@ def _created(names: Sequence[str], scenarios: Sequence[Scenario], measured: Inte
         try:
             trains = contenders.entry(name).trains
             if not any(scenario.suits(trains, whole_epochs_only=False) for scenario in scenarios):
-                continue  # and its framework is not imported
+                continue  # without importing its framework
             created[name] = contenders.create(name)
             created[name].use_threads(thread_count(measured.framework_threads))
-        except Exception as error:  # whatever goes wrong in a contender is that contender's failure
+        except Exception as error:  # any exception counts as this contender's failure
             measured.failures[name] = one_line(error)
             created.pop(name, None)
     return created
@@ -183,7 +265,7 @@ def _created(names: Sequence[str], scenarios: Sequence[Scenario], measured: Inte
 def _ready(
     created: dict[str, Contender], dataset: Dataset, recipe: Recipe, group: Sequence[Scenario], measured: InterleavedRun
 ) -> dict[str, Contender]:
-    """Return those that take part in any scenario of a group, past the gate and prepared by their recipe."""
+    """Return the contenders of any scenario in a group, after the gate's check and prepared with the group's recipe."""
     ready: dict[str, Contender] = {}
     for name, contender in created.items():
         taking_part = [scenario for scenario in group if suits(scenario, name, contender)]
@@ -223,12 +305,12 @@ def _time_to_accuracy(
     measured: InterleavedRun,
     orders: np.random.Generator,
 ) -> None:
-    """Time the first scenario of a group of one recipe; the others are the same trainings without the preparation."""
+    """Time the first scenario of a group; the others are the same trainings without the time of the preparation."""
     scenario, *alone = group
     settings = by_label(able, measured.framework_threads)
     trainings = {label: Trainings(scenario, contender, dataset) for label, (contender, _) in settings.items()}
     tasks = {label: trainings[label].task(threads) for label, (_, threads) in settings.items()}
-    # The trainings keep a clock of their own, which stands still between the epochs; that of the turns is left.
+    # `Trainings` measures the time itself, without the evaluation after each epoch. The times of the turns are unused.
     timed = _in_turns(scenario, tasks, seeds, measured, orders)
     measured.seconds[scenario.name] = {label: trainings[label].both for label in timed}
     for training in alone:
@@ -239,9 +321,12 @@ def _time_to_accuracy(
 def _in_turns(
     scenario: Scenario, tasks: dict[str, Task], rounds: int, measured: InterleavedRun, orders: np.random.Generator
 ) -> SecondsByRound:
-    """Return the seconds of those who did not fail; a contender that fails at a setting is out with all.
+    """Time the tasks in turns, and record the turns.
 
-    The turns are kept.
+    Returns
+    -------
+    seconds : dict
+        Times of contenders that did not fail. A failure at one thread setting excludes a contender at all settings.
     """
     lost: dict[str, Exception] = {}
     for label, task in tasks.items():

@@ -1,7 +1,7 @@
-"""Paired timing: several tasks in one process, alternating in short segments, compared within each round.
+"""Paired timing: several tasks of one process alternate in short segments and are compared within each round.
 
-A machine's speed drifts by tens of percent between processes and hours, and by little within a second.
-So contenders take turns, and what is compared is the logarithm of the ratio of segments of one turn.
+The speed of a machine drifts by tens of percent between processes and hours, but little within a second. So tasks take
+turns, and the statistic is the logarithm of the ratio of two segments of the same turn.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ class Task:
     Attributes
     ----------
     run : callable
-        Does one segment.
+        Performs one segment.
     units : float
-        How many units of work a segment is (a tenth of an epoch: 0.1; 200 predictions: 200).
+        Units of work per segment, such as 0.1 for a tenth of an epoch, or 200 for 200 predictions.
     segments : int
-        Segments a round.
+        Segments per round.
     before : callable
-        Called before each segment, outside the clock (to set the number of threads).
+        Called before each segment, outside the clock, to set the number of threads.
     warm_up : callable
-        Called once before all, outside the clock.
+        Called once before the first segment, outside the clock.
     """
 
     run: Callable[[], object]
@@ -52,27 +52,32 @@ def alternate(
     seed: int = 0,
     machine: Machine | None = None,
 ) -> tuple[SecondsByRound, Turns]:
-    """Time the tasks in turns.
+    """Time tasks in turns.
 
-    Within a round, each task's segments are interleaved with the others'. The order of each turn is drawn at random,
-    so that no task always finds the caches as the same other one has left them.
+    Within a round, the segments of all tasks are interleaved. Each turn has a new random order, so that a task does not
+    always find the caches as the same predecessor left them.
 
     Parameters
     ----------
+    tasks : mapping of str to Task
+        The tasks by name.
+    rounds : int
+        Number of rounds.
     lost : dict, optional
-        Takes the error of each task that raises one; that task is left out, and the others go on. Without it, the
-        error is the caller's. The tasks that are in it at the start are not timed.
+        Receives the exception of each task that raises one; the other tasks continue. Tasks that are in it from the
+        start are not timed. By default, exceptions propagate.
     seed : int
-        Of the orders.
+        Seed of the orders.
     machine : Machine, optional
-        Whose counters are read after each segment, outside the clock.
+        Its counters are read after each segment, outside the clock.
 
     Returns
     -------
     seconds : dict
-        For each task, seconds per unit of work: ``rounds`` lists of ``segments`` numbers. Disturbed turns are in it.
+        Seconds per unit of work of each task: for each of ``rounds`` rounds, a list of ``segments`` numbers. Disturbed
+        turns are included.
     turns : Turns
-        Orders and conditions, those of tasks that were lost later included.
+        Orders and conditions, including the segments of tasks that failed later.
     """
     machine = machine or Machine()
     names = list(tasks)
@@ -109,12 +114,18 @@ def alternate(
 def log_ratios(numerator: list[list[float]], denominator: list[list[float]]) -> npt.NDArray[np.float64]:
     """Return the logarithms of the paired ratios of two tasks' seconds.
 
-    Tasks with the same number of segments a round are paired segment by segment; others by the rounds' means. NaN
-    stands for what is left out: it has no part in a mean, and a pair without one of its sides is no pair.
+    If both tasks have the same number of segments per round, they are paired segment by segment. Otherwise the means of
+    their rounds are paired. NaN marks excluded segments: they are ignored in means, and a pair with a NaN is dropped.
+
+    Parameters
+    ----------
+    numerator, denominator : list of list of float
+        Seconds, one list per round.
 
     Returns
     -------
-    ndarray of float64, shape (pairs,)
+    log_ratios : ndarray of float64, shape (pairs,)
+        Natural logarithms of numerator over denominator.
     """
     a, b = [np.asarray(values, np.float64) for values in (numerator, denominator)]
     if a.shape[1] != b.shape[1]:
@@ -124,7 +135,7 @@ def log_ratios(numerator: list[list[float]], denominator: list[list[float]]) -> 
 
 
 def _means(rounds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the mean of each round's numbers, NaN where there are none."""
+    """Return the mean of each round without NaN; NaN if nothing is left."""
     present = ~np.isnan(rounds)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(present, rounds, 0.0).sum(axis=1) / present.sum(axis=1))

@@ -1,4 +1,4 @@
-"""Who takes part in a scenario of an interleaved run, and under which labels."""
+"""The contenders that take part in a scenario of an interleaved run, and their labels."""
 
 from __future__ import annotations
 
@@ -12,25 +12,81 @@ from nnkernels.measure.timing.threads import SETTINGS, thread_count
 
 
 def suits(scenario: Scenario, name: str, contender: Contender) -> bool:
-    """Return whether a contender of that name takes part in a scenario."""
+    """Return whether a contender takes part in a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The scenario.
+    name : str
+        Name of the contender.
+    contender : Contender
+        The contender.
+
+    Returns
+    -------
+    suits : bool
+        Whether it takes part.
+    """
     return scenario.suits(contenders.entry(name).trains, contender.whole_epochs_only)
 
 
 def timed_as_another(scenario: Scenario, name: str, ready: Mapping[str, Contender]) -> bool:
-    """Return whether another contender of the run predicts by the same function: its time is this one's."""
+    """Return whether another contender of the run predicts with the same function, so that its time applies.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The scenario.
+    name : str
+        Name of the contender.
+    ready : mapping of str to Contender
+        The contenders of the run.
+
+    Returns
+    -------
+    timed_as_another : bool
+        Always False for scenarios other than predictions.
+    """
     owner = prediction_owner(name) if scenario.kind == "predict" else name
     return owner != name and owner in ready
 
 
 def settings(contender: Contender, framework_threads: str) -> Sequence[str]:
-    """Return the thread settings at which a contender passes the gate and is timed."""
-    # Who can change threads at any time is measured at both settings beside each setting of those who cannot,
-    # so that a ratio against the other's faster setting is a ratio within one process too.
+    """Return the thread settings at which a contender is checked by the gate and timed.
+
+    Parameters
+    ----------
+    contender : Contender
+        The contender.
+    framework_threads : str
+        ``1`` or ``all``: the process' setting for contenders that cannot change it.
+
+    Returns
+    -------
+    settings : sequence of str
+        Both settings if the contender can change its number of threads, otherwise ``framework_threads`` alone.
+    """
+    # Contenders that can change their threads are timed at both settings in every process. So the ratio of two
+    # contenders, each at its own faster setting, can always be paired within one process.
     return SETTINGS if contender.threads_can_change else [framework_threads]
 
 
 def by_label(able: dict[str, Contender], framework_threads: str) -> dict[str, tuple[Contender, int]]:
-    """Return who is timed under which label, on how many threads."""
+    """Return the contenders and numbers of threads that are timed, by label.
+
+    Parameters
+    ----------
+    able : dict of str to Contender
+        The contenders by name.
+    framework_threads : str
+        ``1`` or ``all``: the process' setting for contenders that cannot change it.
+
+    Returns
+    -------
+    labelled : dict
+        For each label ``name@setting``, the contender and its number of threads.
+    """
     return {
         f"{name}@{setting}": (contender, thread_count(setting))
         for name, contender in able.items()

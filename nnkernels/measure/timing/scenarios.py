@@ -1,4 +1,4 @@
-"""Declarative records of the scenarios that interleaved runs time; nothing runs here."""
+"""Declarative records of the scenarios that interleaved runs time."""
 
 from __future__ import annotations
 
@@ -21,34 +21,37 @@ UNITS: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Scenario:
-    """Something that all contenders of an interleaved run do in turns.
+    """A task that all contenders of an interleaved run perform in turns.
 
     Attributes
     ----------
     name : str
-        What it is called in records: a name, once recorded, stays.
+        Name in the records. Recorded names must not change.
     kind : {"train", "predict", "prepare", "time to accuracy", "training alone"}
-        ``prepare``: from uint8 images in memory to a contender that is ready for its first batch. ``time to
-        accuracy``: from uint8 images in memory to the end of the first epoch after which the test error is at most
-        ``error_rate``; preparation is inside the clock, the evaluation is not. ``training alone``: the same trainings,
-        which are not run again, without the time of the preparation.
+        ``prepare`` is the time from uint8 images in memory to a contender that is ready for its first batch. ``time to
+        accuracy`` is the time from uint8 images in memory to the end of the first epoch after which the test error is
+        at most ``error_rate``; preparation is included, evaluation is not. ``training alone`` is the same trainings
+        without the time of their preparation; they are not run again.
     recipe : Recipe
-        What is trained by, and what the gate is passed by.
+        Training recipe; also used for the correctness check.
     segments : int
-        Segments a round; of training and predictions, contenders that can only do whole epochs take one.
+        Segments per round. Contenders that are timed in whole epochs only have one segment per round in ``train`` and
+        ``predict``.
     epoch_share : float
-        How much of an epoch a round of ``train`` covers.
-    images, calls : int
-        Of ``predict``: images a call, and calls a segment. Calls of one image go through different images; their number
-        is even, because neighbours in the order of these images balance each other.
+        For ``train``: the fraction of an epoch that one round covers.
+    images : int
+        For ``predict``: images per call. Calls with one image cycle through different images.
+    calls : int
+        For ``predict``: calls per segment. It is even for calls with one image, because two consecutive images in their
+        order balance each other.
     error_rate : float
-        Of ``time to accuracy``: where it ends.
+        For ``time to accuracy``: the test error at which training stops.
     whole_epochs : bool
-        Whether contenders that can only do whole epochs take part: theirs take seconds.
+        Whether contenders that are timed in whole epochs only take part. They take seconds per segment.
     datasets : tuple of str
-        Data sets that it is asked of; empty: all.
+        Names of the data sets to which the scenario applies; empty for all.
     from_profile : str
-        The smallest profile of a run that measures it.
+        The smallest profile of ``nnkernels bench`` that includes the scenario.
     """
 
     name: str
@@ -65,20 +68,55 @@ class Scenario:
 
     @property
     def unit(self) -> str:
-        """What its seconds are seconds of."""
+        """The unit of the scenario's times."""
         return UNITS[self.kind]
 
     def is_asked_of(self, dataset_name: str) -> bool:
-        """Return whether it is done on that data set."""
+        """Return whether the scenario applies to a data set.
+
+        Parameters
+        ----------
+        dataset_name : str
+            Name of the data set.
+
+        Returns
+        -------
+        applies : bool
+            Whether it is measured on it.
+        """
         return not self.datasets or dataset_name in self.datasets
 
     def suits(self, trains: bool, whole_epochs_only: bool) -> bool:
-        """Return whether such a contender takes part."""
+        """Return whether a contender of some kind takes part.
+
+        Parameters
+        ----------
+        trains : bool
+            Whether the contender can train.
+        whole_epochs_only : bool
+            Whether the contender is timed in whole epochs only.
+
+        Returns
+        -------
+        suits : bool
+            Whether it takes part.
+        """
         return (trains or self.kind == "predict") and (self.whole_epochs or not whole_epochs_only)
 
 
 def names(scenarios: Sequence[Scenario]) -> tuple[str, ...]:
-    """Return the names of scenarios."""
+    """Return the names of scenarios.
+
+    Parameters
+    ----------
+    scenarios : sequence of Scenario
+        The scenarios.
+
+    Returns
+    -------
+    names : tuple of str
+        Their names, in the same order.
+    """
     return tuple(scenario.name for scenario in scenarios)
 
 
@@ -87,13 +125,13 @@ ONE_IMAGE = "one image of 1,000"
 TEN_THOUSAND = "10,000 images"
 PREPARATION = "preparation"
 
-# Scenarios that recorded runs have under names that are no longer measured, with their units. What replaced them means
-# something else, so it has another name: the two are never compared. "one image": 200 times test image 0.
+# Scenarios of recorded runs that are no longer measured, with their units. Their replacements measure something else
+# under another name, so that the two are never compared. "one image" predicted test image 0 in all of its 200 calls.
 FORMER_UNITS = {"one image": UNITS["predict"]}
 
-# A segment is long beside what a call costs, and what it costs to find the caches full of another's data: half
-# an epoch of the network itself, or a whole one of large batches, takes the fastest some 15 ms. In tenths of an
-# epoch it was charged a tenth more, and the others next to nothing.
+# A segment must be long compared with the overhead of a call and of refilling the caches after another contender. Half
+# an epoch in batches of 32, or a whole epoch of large batches, takes the fastest contender some 15 ms. With segments of
+# a tenth of an epoch, this overhead added a tenth to its time, and almost nothing to the times of the others.
 SCENARIOS = (
     Scenario(EPOCH, "train", segments=4, epoch_share=2.0, whole_epochs=True),
     Scenario(ONE_IMAGE, "predict", segments=3, images=1, calls=200, whole_epochs=True),
@@ -102,16 +140,17 @@ SCENARIOS = (
 )
 
 ERROR_RATE = 0.087
-# At this constant rate the error on MNIST's validation images is 5.6 to 7.3 % after one epoch, from ten starts (numba),
-# the lowest mean of 0.1 to 0.4; at each rate up to 0.3 one epoch is enough for all ten, at 0.4 for nine. So there, the
-# time is that of a preparation and an epoch. On mnist-5k, with a fifteenth of the images, it takes 3 to 11 epochs.
+# The learning rate was chosen on MNIST's validation images, with `numba` and ten seeds. Of the constant rates from 0.1
+# to 0.4, 0.2 has the lowest mean error after one epoch: 5.6 to 7.3 %. One epoch is enough for all ten seeds at each
+# rate up to 0.3, and for nine at 0.4. So on MNIST, the scenario measures a preparation and one epoch. On mnist-5k,
+# which has a fifteenth of the images, it takes 3 to 11 epochs.
 _TO_ACCURACY = Recipe("sgd-to-accuracy", epochs=20, learning_rate=0.2)
-# Other images may be harder, and a network of this width may never get there.
+# On other data sets, a network of this width may never reach the error rate.
 _REACHABLE = ("mnist", "mnist-5k")
 
-# Where NumPy takes seconds an epoch, a round is a part of one. From the gate's start, at widths 128 and 512 no
-# ReLU flips: NumPy, Numba and Keras are within 6e-8 of the oracle there (NumPy from any of 12 starts).
-# On mnist-5k, that start is within rounding of a ReLU at width 512: NumPy itself is 4e-5 off there.
+# If an epoch takes NumPy seconds, a round covers a part of it. At widths 128 and 512, no ReLU changes its sign in the
+# gate's training on MNIST: NumPy, Numba and Keras are within 6e-8 of the oracle (NumPy with any of 12 seeds).
+# On mnist-5k at width 512, a ReLU input is within rounding error of 0, and NumPy itself differs by 4e-5.
 _UNMOVED = ("mnist",)
 _BATCH_128 = benchmark_recipe(batch_size=128)
 FURTHER_SCENARIOS = (

@@ -1,4 +1,4 @@
-"""Waiting until the threads that others left behind do not compute any more."""
+"""Waiting until threads that earlier work left behind stop computing."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ TASKS = Path("/proc/self/task")
 
 
 def rest() -> bool:
-    """Wait until no other thread of this process computes; return whether that came within a third of a second.
+    """Wait until no other thread of this process computes, for at most 0.3 seconds.
 
-    The threads of BLAS and of the frameworks spin on after a call, for up to some 40 ms, in case another comes:
-    on the CPUs, and at the expense, of whoever is timed next. The wait itself spins: a CPU that has slept begins
-    slowly, which would be charged to short segments.
+    The threads of BLAS and of the frameworks keep spinning for up to some 40 ms after a call, in case another call
+    follows. They would slow down whichever contender is timed next. The wait is a busy loop, because a CPU that wakes
+    from idle starts slowly, which would distort short segments.
+
+    Returns
+    -------
+    at_rest : bool
+        Whether all other threads were at rest before the time limit.
     """
     given_up = time.perf_counter() + LONGEST_REST_SECONDS
     while time.perf_counter() < given_up:
@@ -29,9 +34,15 @@ def rest() -> bool:
 
 
 def computing_threads() -> Set[int]:
-    """Return the native ids of this process's other threads that are on a CPU or wait for one, as Linux tells them.
+    """Return this process' other threads that are running or waiting for a CPU (Linux only).
 
-    Their CPU time would not do: Linux counts that of a thread on another CPU a tick late, up to 10 ms.
+    CPU times of threads cannot be used instead: Linux updates those of threads on other CPUs only once per tick, which
+    may be 10 ms late.
+
+    Returns
+    -------
+    threads : set of int
+        Native thread identifiers.
     """
     states = {int(task.name): _state(task) for task in TASKS.iterdir()}
     return {thread for thread, state in states.items() if state == "R"} - {threading.get_native_id()}
@@ -40,12 +51,12 @@ def computing_threads() -> Set[int]:
 def _state(task: Path) -> str:
     try:
         return (task / "stat").read_text().rpartition(") ")[2][:1]
-    except OSError:  # it has ended meanwhile
+    except OSError:  # the thread has ended
         return ""
 
 
 def _seen_computing() -> bool:
-    """Return whether, for two milliseconds, any look at the other threads finds one that computes."""
+    """Return whether another thread is found computing at any time within two milliseconds."""
     started = time.perf_counter()
     while time.perf_counter() - started < REST_SECONDS:
         if computing_threads():
@@ -54,7 +65,7 @@ def _seen_computing() -> bool:
 
 
 def _take_up_time() -> bool:
-    """Return whether the other threads take up CPU time within two milliseconds."""
+    """Return whether other threads use a significant share of CPU time within two milliseconds."""
     started = time.perf_counter()
     others = time.process_time() - time.thread_time()
     while time.perf_counter() - started < REST_SECONDS:

@@ -1,4 +1,4 @@
-"""The steps from naive to fast, each past the gate, timed in turns in one process."""
+"""Times of the steps from naive to fast: each is checked by the gate, and all are timed in turns in one process."""
 
 from __future__ import annotations
 
@@ -24,23 +24,48 @@ from nnkernels.recipes import SGD
 from nnkernels.steps import Step
 from nnkernels.training import batch_order
 
-# The scenario of the steps in records, its unit seconds per epoch.
+# Name of the steps' scenario in records. Its unit is seconds per epoch.
 STEPS_EPOCH = "epoch, step by step"
-SEGMENTS = 6  # a round; each step trains on as many stretches
+SEGMENTS = 6  # per round
 
 
 def label(step: Step) -> str:
-    """Return the label of a step in records: its name with its thread setting."""
+    """Return the label of a step in records.
+
+    Parameters
+    ----------
+    step : Step
+        The step.
+
+    Returns
+    -------
+    label : str
+        Its name and thread setting, joined by ``@``.
+    """
     return f"{step.name}@{step.threads}"
 
 
 def check_step(step: Step, contender: Contender, dataset: Dataset) -> gate.GateResult:
-    """Let a step pass the gate of all contenders, on as many images as the step has for it.
+    """Check a step with the gate of all contenders, on a number of images that the step can afford.
+
+    Parameters
+    ----------
+    step : Step
+        The step; ``gate_images`` is the number of images.
+    contender : Contender
+        The step as a contender. It is prepared anew.
+    dataset : Dataset
+        The source of the images.
+
+    Returns
+    -------
+    result : GateResult
+        Differences from the float64 oracle.
 
     Raises
     ------
     GateError
-        If its parameters depart from the float64 oracle's by more than the tolerance.
+        If the parameters differ from the oracle's by more than the tolerance.
     """
     n = step.gate_images
     few = Dataset(dataset.X_train[:n], dataset.y_train[:n], dataset.X_test, dataset.y_test)
@@ -51,26 +76,30 @@ def check_step(step: Step, contender: Contender, dataset: Dataset) -> gate.GateR
 def time_steps(
     dataset: Dataset, rounds: int, chosen: Sequence[Step] = steps.STEPS, seed: int | None = None
 ) -> InterleavedRun:
-    """Time an epoch of each step, in turns of short stretches of batches.
+    """Time an epoch of each step, in turns of short sequences of batches.
 
-    A stretch of a slow step has fewer images, as ``timed_images`` says, and its seconds are divided by its share of an
-    epoch: what a step does for a batch does not depend on how many batches there are. The conversion of the images is
-    outside the clock, as it is for contenders, and fetching them is inside.
+    A slow step trains on fewer images per segment, as its ``timed_images`` says. Its time is divided by the fraction of
+    an epoch, because the time of a batch does not depend on the number of batches. As for contenders, the conversion of
+    the images is excluded and fetching them is included.
 
-    A step that fails is left out, with the reason; the others go on.
+    A step that fails is excluded with the error as its reason, and the others continue. This also applies to steps that
+    need Numba if its compiler is disabled.
 
     Parameters
     ----------
     dataset : Dataset
+        Training and test images.
     rounds : int
+        Number of rounds.
     chosen : sequence of Step
+        The steps to time.
     seed : int, optional
-        From which the seed of the turns' orders is drawn.
+        Seed of the random orders of the turns.
 
-    Raises
-    ------
-    ConfigurationError
-        If Numba is told not to compile.
+    Returns
+    -------
+    measured : InterleavedRun
+        Seconds per epoch, failures, and conditions.
     """
     tasks: dict[str, Task] = {}
     failures: dict[str, str] = {}
@@ -92,7 +121,7 @@ def time_steps(
 
 
 def _task(step: Step, contender: Contender, dataset: Dataset) -> Task:
-    """Return stretches of whole batches; they go through the epoch and begin again."""
+    """Return a task whose segments are sequences of whole batches. They cycle through the epoch."""
     images, size = len(dataset.X_train), SGD.batch_size
     length = min(max(step.timed_images // size, 1) * size, images)
     order = batch_order(SEED, 0, images)

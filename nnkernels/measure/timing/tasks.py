@@ -1,4 +1,4 @@
-"""Stretches of training, calls of predict, and preparations, as tasks that take turns."""
+"""The timed tasks: training on parts of an epoch, calls of predict, and preparations."""
 
 from __future__ import annotations
 
@@ -19,15 +19,31 @@ from nnkernels.training import batch_order
 
 SEED = 0
 WARM_UP_BATCHES = 10
-DIFFERENT_IMAGES = 1_000  # of calls of one image
+DIFFERENT_IMAGES = 1_000  # in calls with one image
 NO_IMAGES = np.empty(0, np.int64)
 
 
 def train_task(scenario: Scenario, contender: Contender, dataset: Dataset, threads: int) -> Task:
-    """Return segments of an epoch, each of as many full batches; they go through the epoch and begin again.
+    """Return a task that trains on parts of an epoch. They cycle through the epoch, in whole batches.
 
-    The order is the same each time. A stretch has some thousand images: a branch predictor forgets their pixels
-    before they come again, and drawing another order would be inside the clock.
+    The order of the images is the same in each epoch, because drawing a new order would be inside the clock. A segment
+    has thousands of images, more than a branch predictor can remember.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A scenario of the kind ``train``.
+    contender : Contender
+        A prepared contender.
+    dataset : Dataset
+        Training images.
+    threads : int
+        Number of threads, set before each segment.
+
+    Returns
+    -------
+    task : Task
+        Its unit is an epoch.
     """
     recipe, images = scenario.recipe, len(dataset.X_train)
     order = batch_order(SEED, 0, images)
@@ -42,7 +58,8 @@ def train_task(scenario: Scenario, contender: Contender, dataset: Dataset, threa
         contender.advance(stretch, recipe.learning_rates(0, len(stretch)))
 
     def warm_up() -> None:
-        # Who compiles for a number of batches does it here; a whole epoch more would take Keras' `fit` seconds.
+        # Contenders that compile for a given number of batches do so here. A whole epoch would take Keras' `fit`
+        # seconds.
         part = order[: WARM_UP_BATCHES * recipe.batch_size] if contender.whole_epochs_only else stretches[0]
         contender.advance(part, recipe.learning_rates(0, len(part)))
 
@@ -50,11 +67,27 @@ def train_task(scenario: Scenario, contender: Contender, dataset: Dataset, threa
 
 
 def predict_task(scenario: Scenario, contender: Contender, dataset: Dataset, threads: int) -> Task:
-    """Return calls of the contender's own inference, from uint8 pixels.
+    """Return a task that predicts from uint8 pixels with the contender's own inference.
 
-    Calls of one image go through :func:`one_image_calls` and begin again: each segment goes on where the last one
-    ended. So contenders with the same number of calls see the same images, and those with fewer see others, which are
-    as dense in the mean.
+    Calls with one image cycle through :func:`one_image_calls`, and each segment continues where the previous one ended.
+    Contenders with the same number of calls see the same images. The others see different ones, of the same mean number
+    of nonzero pixels.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A scenario of the kind ``predict``.
+    contender : Contender
+        A prepared contender.
+    dataset : Dataset
+        The source of the images.
+    threads : int
+        Number of threads, set before each segment.
+
+    Returns
+    -------
+    task : Task
+        Its unit is a call.
     """
     segments, calls = scenario.segments, scenario.calls
     if contender.whole_epochs_only:
@@ -70,10 +103,26 @@ def predict_task(scenario: Scenario, contender: Contender, dataset: Dataset, thr
 
 
 def prepare_task(scenario: Scenario, contender: Contender, dataset: Dataset, threads: int) -> Task:
-    """Return preparations of a contender that has been prepared in this process before.
+    """Return a task that prepares a contender again, after an earlier preparation in this process.
 
-    What is imported or compiled once a process is outside the clock. Frameworks do it once a round: building and
-    compiling a model takes up to seconds.
+    Imports and compilation that happen once per process are excluded. Frameworks prepare once per round, because
+    building and compiling a model can take seconds.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A scenario of the kind ``prepare``.
+    contender : Contender
+        A contender that has been prepared before.
+    dataset : Dataset
+        Training images.
+    threads : int
+        Number of threads, set before each segment.
+
+    Returns
+    -------
+    task : Task
+        Its unit is a preparation.
     """
     start, data = initial_parameters(SEED, dataset.X_train.shape[1], scenario.recipe.hidden), dataset.training
 
@@ -85,21 +134,42 @@ def prepare_task(scenario: Scenario, contender: Contender, dataset: Dataset, thr
 
 
 def prepare(contender: Contender, start: Parameters, data: LabelledImages, recipe: Recipe) -> None:
-    """Make a contender ready for its first batch.
+    """Prepare a contender for its first batch.
 
-    That is its ``prepare``, and an empty stretch after it, in which whoever traces or compiles at the first call does
-    so. (Keras' ``fit`` cannot be called without images: what it traces is part of its first epoch.)
+    An empty call of ``advance`` follows the contender's ``prepare``, for contenders that trace or compile at the first
+    call. (Keras' ``fit`` cannot be called without images, so its tracing is part of its first epoch.)
+
+    Parameters
+    ----------
+    contender : Contender
+        The contender.
+    start : Parameters
+        Initial parameters.
+    data : LabelledImages
+        Training images.
+    recipe : Recipe
+        Training recipe.
     """
     contender.prepare(start, data, recipe)
     contender.advance(NO_IMAGES, recipe.learning_rates(0, 0))
 
 
 def one_image_calls(dataset: Dataset) -> list[npt.NDArray[np.uint8]]:
-    """Return up to 1,000 different test images, each a contiguous array (1, D), in a seeded balanced order.
+    """Return the inputs of calls with one image: up to 1,000 different test images in a seeded, balanced order.
 
-    Any even number of neighbours from an even place on has the test images' mean number of nonzero pixels within 2 %.
-    :func:`~nnkernels.measure.timing.image_order.balanced_order` says which images that leaves out, and what becomes of
-    data sets where no such order exists.
+    Any even number of consecutive images that starts at an even position has the mean number of nonzero pixels within
+    2 %. See :func:`~nnkernels.measure.timing.image_order.balanced_order` for the images that are left out, and for data
+    sets without such an order.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The source of the test images.
+
+    Returns
+    -------
+    calls : list of ndarray of uint8, shape (1, D)
+        Contiguous arrays, one per call.
     """
     order = balanced_order(np.count_nonzero(dataset.X_test, axis=1), DIFFERENT_IMAGES, SEED)
     X = np.ascontiguousarray(dataset.X_test[order])
@@ -107,10 +177,20 @@ def one_image_calls(dataset: Dataset) -> list[npt.NDArray[np.uint8]]:
 
 
 def ten_thousand_images(dataset: Dataset) -> npt.NDArray[np.uint8]:
-    """Return 10,000 of the data set's images, test images first, repeated from the start where there are fewer.
+    """Return 10,000 images: test images, then training images, repeated if there are fewer.
 
-    Repeating changes no contender's work: thousands of images are more than a branch predictor learns, and no contender
-    remembers an image. (mnist-5k has 5,000, so each comes twice.)
+    The repetition makes no contender faster: a branch predictor cannot learn thousands of images, and no contender
+    caches results. In mnist-5k, which has 5,000 images, each occurs twice.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The source of the images.
+
+    Returns
+    -------
+    X : ndarray of uint8, shape (10000, D)
+        Contiguous pixels.
     """
     images = np.concatenate([dataset.X_test, dataset.X_train])[:10_000]
     return np.ascontiguousarray(np.resize(images, (10_000, images.shape[1])))

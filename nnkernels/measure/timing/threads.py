@@ -1,7 +1,7 @@
-"""How many threads ``1`` and ``all`` stand for: the CPUs that affinity and the cgroup's quota leave to this process.
+"""The numbers of threads that ``1`` and ``all`` stand for, from CPU affinity and the cgroup's quota.
 
-loky's ``cpu_count`` gives the same number, but not the quota itself, which is on record; it also obeys an environment
-variable of its own, and fails where the quota cannot be read as a number.
+loky's ``cpu_count`` returns the same number, but not the quota, which is recorded. It also obeys an environment
+variable of its own, and fails if the quota is not a number.
 """
 
 from __future__ import annotations
@@ -15,26 +15,59 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def thread_count(setting: str) -> int:
-    """Return the number of threads of a setting, ``1`` or ``all``."""
+    """Return the number of threads of a setting.
+
+    Parameters
+    ----------
+    setting : str
+        ``1`` or ``all``.
+
+    Returns
+    -------
+    threads : int
+        1, or the number of available CPUs.
+    """
     return available_cpus() if setting == "all" else int(setting)
 
 
 def available_cpus() -> int:
-    """Return the number of CPUs that this process may use at once, at least 1."""
+    """Return the number of CPUs that this process may use at the same time.
+
+    Returns
+    -------
+    cpus : int
+        The smaller of affinity and quota (rounded up), at least 1.
+    """
     allowed = affinity()
     quota = cgroup_quota()
     return max(1, allowed if quota is None else min(allowed, math.ceil(quota)))
 
 
 def affinity() -> int:
-    """Return the number of CPUs that this process may be scheduled on."""
+    """Return the number of CPUs that this process may be scheduled on.
+
+    Returns
+    -------
+    cpus : int
+        All CPUs of the machine if the system does not tell.
+    """
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def cgroup_quota(root: Path = CGROUPS) -> float | None:
-    """Return how many CPUs' worth of time the container's cgroup allows; None without a limit that can be read.
+    """Return the CPU quota of the container's cgroup.
+
+    Parameters
+    ----------
+    root : Path
+        Mount point of the cgroup file system.
+
+    Returns
+    -------
+    quota : float or None
+        CPU time per wall-clock time, in CPUs; None if there is no quota, or if it cannot be read.
 
     References
     ----------
@@ -53,7 +86,13 @@ def cgroup_quota(root: Path = CGROUPS) -> float | None:
 
 
 def pinning() -> str:
-    """Say how far this process is tied to its CPUs."""
+    """Describe how this process is bound to CPUs.
+
+    Returns
+    -------
+    text : str
+        Affinity and quota, in words.
+    """
     quota = cgroup_quota()
     limit = "no cgroup quota that can be read" if quota is None else f"cgroup quota of {quota:g} CPUs"
     if not hasattr(os, "sched_getaffinity"):

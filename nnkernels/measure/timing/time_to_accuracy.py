@@ -1,4 +1,4 @@
-"""How long from images in memory to a network that is right often enough? One training a seed."""
+"""Times from images in memory to a network of a given test error, one training per seed."""
 
 from __future__ import annotations
 
@@ -18,15 +18,26 @@ SEEDS = 10
 
 
 class Trainings:
-    """A contender's trainings to an error rate, each from the next seed, with the seconds of each.
+    """Trainings of a contender to an error rate, with a new seed each, and their times.
 
-    The clock runs over the preparation, as :func:`~nnkernels.measure.timing.tasks.prepare` does it, and over the
-    epochs. It stands still while the reference forward pass judges the test images.
+    The preparation (see :func:`~nnkernels.measure.timing.tasks.prepare`) and the epochs are timed. The evaluation on
+    test images, by the reference forward pass, is excluded from the timing.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A scenario of the kind ``time to accuracy``.
+    contender : Contender
+        The contender to train.
+    dataset : Dataset
+        Training and test images.
 
     Attributes
     ----------
-    preparing, training : list of list of float
-        Seconds of the preparation and of the epochs, a list of one number a seed.
+    preparing : list of list of float
+        Seconds of each preparation: one list of one number per seed.
+    training : list of list of float
+        Seconds of the epochs of each training, likewise.
     """
 
     def __init__(self, scenario: Scenario, contender: Contender, dataset: Dataset) -> None:
@@ -36,13 +47,23 @@ class Trainings:
 
     @property
     def both(self) -> list[list[float]]:
-        """Seconds of preparation and epochs together."""
+        """The seconds of preparation and epochs together."""
         return [[preparing + training] for (preparing,), (training,) in zip(self.preparing, self.training, strict=True)]
 
     def task(self, threads: int) -> Task:
-        """Return the trainings as a task whose segments are seeds.
+        """Return a task that trains from the next seed in each segment.
 
-        Before the first, an epoch is trained: imports and what is compiled once a process are outside the clock.
+        The warm-up trains one epoch, so imports and compilation that happen once per process are excluded.
+
+        Parameters
+        ----------
+        threads : int
+            Number of threads, set before each segment.
+
+        Returns
+        -------
+        task : Task
+            Its unit is a training.
         """
         return Task(self._next_seed, 1, 1, partial(self.contender.use_threads, threads), self._first_epoch)
 
@@ -51,7 +72,7 @@ class Trainings:
         self._advance(0, 0)
 
     def _next_seed(self) -> None:
-        """Train from the next seed; raises MeasurementError if that never gets there."""
+        """Train from the next seed; raise MeasurementError if the error rate is not reached."""
         recipe, data, seed = self.scenario.recipe, self.dataset, len(self.training)
         preparing = self._prepare(seed)
         training, error_rate = 0.0, 1.0

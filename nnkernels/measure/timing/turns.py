@@ -1,16 +1,18 @@
-"""Turns as they are recorded: in which order the tasks came, under which conditions, and which turns count.
+"""Records of turns, with the order and conditions of their segments, and the rule that excludes disturbed turns.
 
-The rule was fixed before any run was judged by it. It reads nothing but the record, so it can be applied again:
+The rule was fixed before any run was evaluated. It uses only what is recorded, so it can be applied again:
 
-- **A turn is disturbed** if others took more than a tenth of one CPU's time during it (:data:`MOST_TAKEN`), or if a
-  thread of this process still computed when a segment began. Others are other processes and, by steal time, other
-  guests of the host. A tenth of one CPU, not of all: a team of threads waits for its slowest.
-- **What ticks cannot tell from nothing does not count**: two ticks a CPU (:data:`UNSEEN_SECONDS`). So turns are judged
-  as a whole. A segment can take milliseconds, a tick is ten. Short turns are judged less sharply for it.
-- **A disturbed turn is left out for all tasks**, so that a disturbance never shifts one side of a ratio alone.
-- **Nobody is left without a time**: where all turns of a task are disturbed, the least disturbed of them counts.
-- **Involuntary switches are evidence only.** A team with as many threads as CPUs is switched by any short job of the
-  system, and by its own waiting threads. How long the CPU was lost is what steal and other processes' time say.
+- **A turn is disturbed** if others used more than a tenth of one CPU's time during it (:data:`MOST_TAKEN`), or if a
+  thread of this process was still computing when a segment began. Others are other processes and, through steal time,
+  other guests of the host. The limit is a tenth of one CPU, not of all, because a team of threads waits for its
+  slowest.
+- **Times below the resolution of ticks do not count**: two ticks per CPU (:data:`UNSEEN_SECONDS`). A tick is 10 ms,
+  and a segment may be shorter, so turns are evaluated as a whole. The rule is less sensitive for short turns.
+- **A disturbed turn is excluded for all tasks**, so that a disturbance never affects only one side of a ratio.
+- **Each task keeps at least one turn**: if all of its turns are disturbed, the least disturbed one counts.
+- **Involuntary context switches are recorded but not used.** A team with as many threads as CPUs is interrupted by any
+  short job of the system, and by its own waiting threads. Steal time and the time of other processes already tell how
+  long a CPU was lost.
 """
 
 from __future__ import annotations
@@ -29,21 +31,22 @@ UNSEEN_SECONDS = 0.02
 
 
 class Turn(TypedDict):
-    """A turn. Its lists have an entry a segment, in the order in which they came.
+    """One turn: a segment of each task. The lists have one entry per segment, in order of execution.
 
-    What belongs to a segment is what happened since the end of the one before it, so that no tick falls between two.
+    Counters of a segment start at the end of the previous one, so that every tick belongs to some segment.
 
     Attributes
     ----------
     order : list of int
-        Places of the tasks in the list of all.
+        Indices of the tasks.
     elapsed_ms : list of int
-        Milliseconds, the waiting before the segment included.
-    steal_ms, others_ms : list of int, or None where it is not told
-        CPU milliseconds; see :class:`~nnkernels.measure.timing.conditions.Counters`.
-    switches : list of int, or None where it is not told
+        Wall-clock milliseconds, including the wait before the segment.
+    steal_ms, others_ms : list of int or None
+        CPU milliseconds; see :class:`~nnkernels.measure.timing.conditions.Counters`. None if unknown.
+    switches : list of int or None
+        Involuntary context switches; None if unknown.
     not_at_rest : list of int
-        Those of the tasks before whose segments a thread of this process still computed.
+        Indices of the tasks whose segments began while a thread of this process was still computing.
     """
 
     order: list[int]
@@ -55,16 +58,17 @@ class Turn(TypedDict):
 
 
 class Turns(TypedDict):
-    """The turns of a scenario.
+    """All turns of a scenario.
 
     Attributes
     ----------
     seed : int
-        Of the orders: those of a generator's permutations of all tasks, a turn each, without the tasks that have no
-        part in the turn.
+        Seed of the random orders. Each turn uses the next permutation of all tasks, from which tasks that have no
+        segment in the turn are removed.
     tasks : list of str
+        Names of the tasks.
     cpus : int
-        Number of the CPUs that were looked at.
+        Number of CPUs whose counters were read.
     rounds : list of list of Turn
         The turns of each round.
     """
@@ -77,12 +81,15 @@ class Turns(TypedDict):
 
 @dataclass(frozen=True)
 class Judgement:
-    """Which turns of a scenario are disturbed, and which are left out.
+    """The disturbed and the excluded turns of a scenario.
 
     Attributes
     ----------
-    disturbed, left_out : ndarray of bool, shape (rounds, turns a round)
-        Those that are disturbed and not left out are the least disturbed of a task that has no others.
+    disturbed : ndarray of bool, shape (rounds, turns per round)
+        Whether a turn was disturbed.
+    left_out : ndarray of bool, shape (rounds, turns per round)
+        Whether a turn is excluded. A disturbed turn is kept if it is the least disturbed one of a task without
+        undisturbed turns.
     """
 
     disturbed: npt.NDArray[np.bool_]
@@ -90,12 +97,30 @@ class Judgement:
 
 
 def empty_turn() -> Turn:
-    """Return a turn before its first segment."""
+    """Return a turn without segments.
+
+    Returns
+    -------
+    turn : Turn
+        All of its lists are empty.
+    """
     return Turn(order=[], elapsed_ms=[], steal_ms=[], others_ms=[], switches=[], not_at_rest=[])
 
 
 def add_segment(turn: Turn, place: int, at_rest: bool, before: Counters, after: Counters) -> None:
-    """Add a segment of the task at a place, between two readings of the counters."""
+    """Append a segment to a turn.
+
+    Parameters
+    ----------
+    turn : Turn
+        The turn, changed in place.
+    place : int
+        Index of the task.
+    at_rest : bool
+        Whether all other threads were at rest when the segment began.
+    before, after : Counters
+        Readings at the end of the previous segment and of this one.
+    """
     turn["order"].append(place)
     turn["elapsed_ms"].append(round(1e3 * (after.elapsed - before.elapsed)))
     turn["steal_ms"] = _appended(turn["steal_ms"], before.steal, after.steal, 1e3)
@@ -106,8 +131,21 @@ def add_segment(turn: Turn, place: int, at_rest: bool, before: Counters, after: 
 
 
 def taken(turn: Turn, cpus: int) -> float:
-    """Return how much of one CPU's time others took during a turn; 1 more for each segment begun without rest."""
-    # Where the guest's kernel takes stolen time for this process' own, others' is less than nothing by as much.
+    """Return how much CPU time others took during a turn.
+
+    Parameters
+    ----------
+    turn : Turn
+        The turn.
+    cpus : int
+        Number of CPUs whose counters were read.
+
+    Returns
+    -------
+    share : float
+        CPU time of others over wall-clock time, plus 1 for each segment that began before other threads were at rest.
+    """
+    # If the guest's kernel charges stolen time to this process, the computed time of others is negative by that amount.
     milliseconds = sum(turn["steal_ms"] or []) + max(sum(turn["others_ms"] or []), 0)
     if milliseconds <= 1e3 * UNSEEN_SECONDS * cpus:
         milliseconds = 0
@@ -119,8 +157,15 @@ def judge(turns: Turns, timed: Iterable[str]) -> Judgement:
 
     Parameters
     ----------
+    turns : Turns
+        The turns.
     timed : iterable of str
-        The tasks that have times, none of which may be left without.
+        Names of the tasks that have times. Each keeps at least one turn.
+
+    Returns
+    -------
+    judgement : Judgement
+        The disturbed and the excluded turns.
     """
     shape = len(turns["rounds"]), max(map(len, turns["rounds"]), default=0)
     share = np.array([[taken(turn, turns["cpus"]) for turn in round_] for round_ in turns["rounds"]]).reshape(shape)
@@ -130,7 +175,7 @@ def judge(turns: Turns, timed: Iterable[str]) -> Judgement:
         name: np.array([[place in turn["order"] for turn in round_] for round_ in turns["rounds"]]).reshape(shape)
         for place, name in enumerate(turns["tasks"])
     }
-    # Those with the fewest turns choose first, because the others were in these turns too.
+    # Tasks with the fewest turns come first, because tasks with more turns took part in the same ones.
     for mask in sorted((took_part[name] for name in timed), key=np.count_nonzero):
         if mask.any() and left_out[mask].all():
             left_out[np.unravel_index(np.where(mask, share, np.inf).argmin(), shape)] = False
