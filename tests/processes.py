@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def heed_interrupts() -> None:
-    """Let the process to come be interrupted, also where the tests run in the background of a shell, which ignores it."""
+    """Have SIGINT heeded in a child (as ``preexec_fn``) even where a background shell has it ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
