@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-
-
-def heed_interrupts() -> None:
-    """Have SIGINT heeded in a child (as ``preexec_fn``) even where a background shell has it ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def python(

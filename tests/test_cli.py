@@ -15,7 +15,7 @@ import pytest
 
 from tests.checkouts import QUICKEST, ROOT, Project, measure_by_record
 from tests.command_line import in_this_process
-from tests.processes import heed_interrupts, python
+from tests.processes import python
 
 # One function of its own, so that it is none of those backends that are tested under another's name.
 TWIN = """
@@ -293,7 +293,6 @@ def test_ctrl_c_before_a_pass_is_complete_keeps_nothing(project: Project) -> Non
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=heed_interrupts,
     )
     assert child.stderr is not None
     assert any("pass 1 of 4" in line for line in child.stderr)
