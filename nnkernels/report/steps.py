@@ -1,9 +1,10 @@
-"""The steps from naive to fast in the records: seconds an epoch, and how many times as fast each is as another."""
+"""Report of the steps from naive to fast: seconds per epoch, and how many times as fast each is as another."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from nnkernels import plots, steps
 from nnkernels.errors import ConfigurationError, ResultsError
-from nnkernels.measure.records.run import read_steps
+from nnkernels.measure.records.run import STEPS_FILE, read_steps
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.step_times import STEPS_EPOCH
 from nnkernels.report import formats
@@ -32,75 +33,120 @@ _COLORS = {"+": "green", "-": "red", "@": "cyan"}
 
 @dataclass(frozen=True)
 class StepTimes:
-    """What a run has measured of the steps.
+    """Times of the steps in a run.
 
     Attributes
     ----------
     run : Run
+        The run.
     processes : list of InterleavedRun
-        One a process.
+        One per process.
     """
 
     run: Run
     processes: list[InterleavedRun]
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_ratios", PairedRatios(self.processes))
+    @cached_property
+    def _ratios(self) -> PairedRatios:
+        return PairedRatios(self.processes)
 
     def seconds(self, step: Step) -> Estimate | None:
-        """Return the seconds of an epoch, with their interval over processes; None if the run has not timed it."""
-        return self._paired.seconds(STEPS_EPOCH, step.name, step.threads)
+        """Return the seconds per epoch of a step.
+
+        Parameters
+        ----------
+        step : Step
+            The step.
+
+        Returns
+        -------
+        seconds : Estimate or None
+            With an interval over processes; None if the run has not timed the step.
+        """
+        return self._ratios.seconds(STEPS_EPOCH, step.name, step.threads)
 
     def times_as_fast(self, step: Step, other: Step) -> Estimate | None:
-        """Return how many times as fast a step is as another, the geometric mean of paired ratios."""
-        return self._paired.at(STEPS_EPOCH, (step.name, step.threads), (other.name, other.threads))
+        """Return how many times as fast a step is as another.
 
-    @property
-    def _paired(self) -> PairedRatios:
-        found: PairedRatios = vars(self)["_ratios"]
-        return found
+        Parameters
+        ----------
+        step, other : Step
+            The steps.
+
+        Returns
+        -------
+        ratio : Estimate or None
+            Geometric mean of paired ratios, with an interval over processes; None if the run has not timed both.
+        """
+        return self._ratios.at(STEPS_EPOCH, (step.name, step.threads), (other.name, other.threads))
 
 
 def find_step_times(results: Path, name: str = NEWEST) -> StepTimes | None:
-    """Return the step times of a run, or of the newest that has any.
+    """Find the step times of a run.
 
     Parameters
     ----------
     results : Path
+        The results folder.
     name : str
-        ``newest``, ``published``, or the head of a run's id.
+        ``newest`` (of the runs that have timed the steps), ``published``, or the beginning of a run's id.
 
     Returns
     -------
-    StepTimes or None
-        None if no run has any.
+    times : StepTimes or None
+        None if ``name`` is ``newest`` and no run has timed the steps.
 
     Raises
     ------
     ResultsError
-        If the run that is named has none, does not exist, or is damaged.
+        If the named run does not exist, is damaged, or has not timed the steps.
     """
     if name == NEWEST:
-        for folder in reversed(run_folders(results)):
-            if processes := read_steps(folder):
-                return StepTimes(load_run(folder), processes)
-        return None
-    for run in reversed(find_run(results, name).each):
-        if processes := read_steps(results / "runs" / run.record.run_id):
-            return StepTimes(run, processes)
+        return _newest_times(map(load_run, _folders_with_steps(results)), results)
+    if times := _newest_times(reversed(find_run(results, name).each), results):
+        return times
     raise ResultsError(f"the run {name} has not timed the steps; `{COMMAND}` does")
 
 
 def published_step_times(results: Path, published: Run) -> StepTimes | None:
-    """Return the step times of the newest published run that has any, else of the newest run; None if none has any."""
-    for run in reversed(published.each):
+    """Find the step times to publish: those of the published runs, otherwise those of the newest run that has any.
+
+    Parameters
+    ----------
+    results : Path
+        The results folder.
+    published : Run
+        The published run or runs.
+
+    Returns
+    -------
+    times : StepTimes or None
+        None if no run has timed the steps.
+    """
+    return _newest_times(reversed(published.each), results) or find_step_times(results)
+
+
+def _folders_with_steps(results: Path) -> Iterator[Path]:
+    return (folder for folder in reversed(run_folders(results)) if (folder / STEPS_FILE).exists())
+
+
+def _newest_times(newest_first: Iterable[Run], results: Path) -> StepTimes | None:
+    for run in newest_first:
         if processes := read_steps(results / "runs" / run.record.run_id):
             return StepTimes(run, processes)
-    return find_step_times(results)
+    return None
 
 
 def show_steps(console: Console, times: StepTimes | None) -> None:
-    """Print a row a step: its idea, and if a run has timed the steps, its time and how many times as fast it is."""
+    """Print one row per step: its idea, its time, and how many times as fast it is as other steps.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    times : StepTimes or None
+        The times; None if no run has timed the steps.
+    """
     columns = [
         Column("step", steps.names(), identity=True),
         Column("idea", [step.idea for step in steps.STEPS]),
@@ -129,30 +175,34 @@ def show_steps(console: Console, times: StepTimes | None) -> None:
 
 
 EXTRAPOLATED = (
-    "epoch: steps train on parts of an epoch in turns; the seconds are those of an image times the images of an epoch. "
-    "A part is "
+    "epoch: the steps take turns, each with a part of an epoch; seconds per image are multiplied by the images of an "
+    "epoch. A part is "
     + ", ".join(f"{step.timed_images:,} images for {step.name}" for step in steps.STEPS if step.timed_images < 15_000)
     + ", and a quarter of an epoch for the others."
 )
 
 
 def show_step(console: Console, times: StepTimes | None, name: str, against: str = "") -> None:
-    """Print the lines that a step changes in another one, headed by what they bring.
+    """Print the lines that differ between two steps, below the time and the speed-up of the first.
 
     Parameters
     ----------
-    console : Console
+    console : rich.console.Console
+        Where to print.
     times : StepTimes or None
+        The times; None if no run has timed the steps.
     name : str
+        Name of the step.
     against : str
-        The other step; the one that it builds on if empty. The first step builds on none: it is printed whole.
+        Name of the other step; if empty, the one that the step builds on. The first step builds on none, so its file is
+        printed whole.
 
     Raises
     ------
     UnknownNameError
         If there is no such step.
     ConfigurationError
-        If a step is to be compared with itself.
+        If both are the same step.
     """
     step = steps.step(name)
     if against == name:
@@ -171,7 +221,20 @@ def show_step(console: Console, times: StepTimes | None, name: str, against: str
 
 
 def draw_steps(results: Path, times: StepTimes) -> Path:
-    """Write the picture of the steps into a results folder, and return its path."""
+    """Draw the steps into a results folder.
+
+    Parameters
+    ----------
+    results : Path
+        The results folder.
+    times : StepTimes
+        The times.
+
+    Returns
+    -------
+    path : Path
+        The figure.
+    """
     record = times.run.record
     cpu = record.provenance["cpu"]
     subtitle = f"{record.dataset}, SGD, batch 32, {cpu}, run {record.run_id}. Intervals: 95 %, over processes."
@@ -180,13 +243,19 @@ def draw_steps(results: Path, times: StepTimes) -> Path:
 
 
 def rows(times: StepTimes) -> pd.DataFrame:
-    """Return a row a step that was timed.
+    """Return a table of the steps that were timed.
+
+    Parameters
+    ----------
+    times : StepTimes
+        The times.
 
     Returns
     -------
-    DataFrame
-        ``step``, ``idea``, ``threads``, ``seconds`` (an epoch), ``ci_low``, ``ci_high``, ``ratio`` (how many times as
-        fast as the row above), ``builds_on``, ``ratio_to_base`` (as the step it builds on); NaN where there is none.
+    table : DataFrame
+        One row per step: ``step``, ``idea``, ``threads``, ``seconds`` (per epoch), ``ci_low``, ``ci_high``, ``ratio``
+        (how many times as fast as the row above), ``builds_on``, ``ratio_to_base`` (as the step it builds on). Missing
+        values are NaN.
     """
     import pandas as pd
 
