@@ -6,7 +6,7 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from nnkernels import steps
 from nnkernels.errors import MeasurementError
-from nnkernels.measure.records.run import save_interleaved, steps_file
+from nnkernels.measure.records.process_files import save_interleaved, steps_file
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.step_times import STEPS_EPOCH, label, time_steps
 

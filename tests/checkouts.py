@@ -15,7 +15,8 @@ import pytest
 from nnkernels.measure.asv_driver import run, workspace
 from nnkernels.measure.asv_driver.process import COMPLETE, Pass
 from nnkernels.measure.asv_driver.workspace import Workspace
-from nnkernels.measure.records.run import interleaved_file, read_run, save_interleaved
+from nnkernels.measure.records.process_files import interleaved_file, save_interleaved
+from nnkernels.measure.records.run import read_run
 
 ROOT = Path(__file__).parents[1]
 

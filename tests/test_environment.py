@@ -33,7 +33,7 @@ from nnkernels.measure.records.environment import (
     note_of,
     timed_environment,
 )
-from nnkernels.measure.records.run import load_keras, save_keras
+from nnkernels.measure.records.process_files import load_keras, save_keras
 from nnkernels.measure.records.shown_values import LONGEST, shown
 from nnkernels.report import page, side_by_side
 from nnkernels.report.summary import summarise

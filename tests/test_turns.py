@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from nnkernels.measure.records.run import read_interleaved, read_run, save_interleaved
+from nnkernels.measure.records.process_files import read_interleaved, save_interleaved
+from nnkernels.measure.records.run import read_run
 from nnkernels.measure.timing import conditions, interleaved_run
 from nnkernels.measure.timing.conditions import Machine
 from nnkernels.measure.timing.interleaved_run import InterleavedRun, run_interleaved

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nnkernels.measure.records.run import interleaved_files, read_interleaved
+from nnkernels.measure.records.process_files import interleaved_files, read_interleaved
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 
 

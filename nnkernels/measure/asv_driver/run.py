@@ -25,7 +25,8 @@ from nnkernels.measure.asv_driver.workspace import Workspace, changed_since
 from nnkernels.measure.correctness.compiled import require_compiled
 from nnkernels.measure.records import provenance
 from nnkernels.measure.records.environment import find_settings
-from nnkernels.measure.records.run import RunRecord, load_interleaved, load_keras, load_steps, write_run
+from nnkernels.measure.records.process_files import load_interleaved, load_keras, load_steps
+from nnkernels.measure.records.run import RunRecord, write_run
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.threads import SETTINGS
 
