@@ -11,10 +11,12 @@ from typing import Any
 
 from nnkernels.errors import ResultsError
 from nnkernels.files import write_json
+from nnkernels.measure.records.versioned import read_versioned
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 
 VERSION = 2
 STEPS_FILE = "steps.json"
+REMEDY = "the run is incomplete: restore it from git or delete its folder"
 
 
 @dataclass(frozen=True)
@@ -115,14 +117,8 @@ def read_run(folder: Path) -> tuple[RunRecord, list[InterleavedRun], dict[str, A
     ResultsError
         If a file is missing, damaged, or has another format version.
     """
-    record, panels, asv_results = (_read(folder / name) for name in ("run.json", "panels.json", "asv.json"))
-    try:
-        version = record.pop("version")
-        if version != VERSION:
-            raise ResultsError(f"{folder}: has version {version}; this nnkernels reads {VERSION}: use another release")
-        return RunRecord(**record), [InterleavedRun(**measured) for measured in panels["panels"]], asv_results
-    except (TypeError, KeyError) as error:
-        raise ResultsError(f"{folder}: damaged, {error}; restore it from git or delete the folder") from error
+    record = read_versioned(folder / "run.json", VERSION, lambda content: RunRecord(**content), REMEDY)
+    return record, _read_interleaved(folder / "panels.json", "panels"), _read_asv(folder / "asv.json")
 
 
 def read_steps(folder: Path) -> list[InterleavedRun]:
@@ -146,26 +142,24 @@ def read_steps(folder: Path) -> list[InterleavedRun]:
     path = folder / STEPS_FILE
     if not path.exists():
         return []
-    content = _read(path)
-    try:
-        if content["version"] != VERSION:
-            raise ResultsError(
-                f"{path}: has version {content['version']}; this nnkernels reads {VERSION}: use another release"
-            )
-        return [InterleavedRun(**measured) for measured in content["steps"]]
-    except (TypeError, KeyError) as error:
-        raise ResultsError(f"{path}: damaged, {error}; restore it from git or delete the folder") from error
+    return _read_interleaved(path, "steps")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_interleaved(path: Path, key: str) -> list[InterleavedRun]:
+    return read_versioned(
+        path, VERSION, lambda content: [InterleavedRun(**measured) for measured in content[key]], REMEDY
+    )
+
+
+def _read_asv(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise ResultsError(f"{path}: cannot be read ({error.strerror}); the run is incomplete") from error
+        raise ResultsError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
     except ValueError as error:
-        raise ResultsError(f"{path}: damaged, {error}; restore it from git or delete its folder") from error
+        raise ResultsError(f"{path}: damaged, {error}; {REMEDY}") from error
     if not isinstance(content, dict):
-        raise ResultsError(f"{path}: damaged, expected a JSON object; restore it from git or delete its folder")
+        raise ResultsError(f"{path}: damaged, expected a JSON object; {REMEDY}")
     return content
 
 
