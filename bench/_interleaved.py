@@ -10,7 +10,8 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 from nnkernels.errors import MeasurementError
 from nnkernels.measure.records.process_files import interleaved_file, save_interleaved, save_keras
 from nnkernels.measure.records.provenance import keras_in_use
-from nnkernels.measure.timing.interleaved_run import InterleavedRun, contenders_in_process, run_interleaved
+from nnkernels.measure.timing.interleaved_measuring import contenders_in_process, run_interleaved
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.scenarios import Scenario
 from nnkernels.measure.timing.time_to_accuracy import SEEDS
 

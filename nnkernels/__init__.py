@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nnkernels.grading import check_softmax, check_update, gradcheck
     from nnkernels.history import History
     from nnkernels.interchange import load_parameters, save_parameters
-    from nnkernels.measure.correctness.gate import verify
+    from nnkernels.measure.correctness.verification import verify
     from nnkernels.parameters import Parameters, initial_parameters
     from nnkernels.recipes import Optimizer, Recipe, named_recipe
     from nnkernels.training import batch_order, evaluate, train
@@ -54,7 +54,7 @@ _HOMES = {
     "steps": "nnkernels.steps",
     "train": "nnkernels.training",
     "train_from_file": "nnkernels.chunked",
-    "verify": "nnkernels.measure.correctness.gate",
+    "verify": "nnkernels.measure.correctness.verification",
 }
 
 __all__ = [

@@ -11,7 +11,7 @@ from nnkernels.contenders._subprocess import SubprocessContender, _picklable
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError, InferenceOnlyError
 from nnkernels.measure.correctness import gate
-from nnkernels.measure.timing.interleaved_run import contenders_in_process
+from nnkernels.measure.timing.interleaved_measuring import contenders_in_process
 from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 from tests.forms import FURTHER_FORMS

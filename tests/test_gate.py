@@ -14,7 +14,7 @@ from nnkernels.errors import GateError, InferenceOnlyError, MissingDependencyErr
 from nnkernels.kernels import numpy_kernels
 from nnkernels.kernels.contract import FUNCTIONS, initial_state
 from nnkernels.kernels.stepwise import training_entry
-from nnkernels.measure.correctness import from_file, gate
+from nnkernels.measure.correctness import from_file, gate, verification
 from nnkernels.measure.correctness.from_file import require_from_file
 from nnkernels.measure.correctness.gate import PREDICTED_TOGETHER
 from nnkernels.measure.correctness.oracle import nearest_kink, predict_float64, train_float64
@@ -80,11 +80,11 @@ def test_ours_pass_at_other_batch_sizes(name, optimizer, batch_size, small_digit
 
 def test_verify_measures_by_name(small_digits, monkeypatch):
     monkeypatch.setattr(gate, "PREDICTED_TOGETHER", PREDICTED_TOGETHER)
-    result = gate.verify("numpy", small_digits)
+    result = verification.verify("numpy", small_digits)
     assert result.passed
     assert result.optimizer == "sgd"
     with pytest.raises(UnknownNameError):
-        gate.verify("nympy", small_digits)
+        verification.verify("nympy", small_digits)
 
 
 def test_verify_all_goes_on_after_a_failure(small_digits, monkeypatch):
@@ -94,7 +94,7 @@ def test_verify_all_goes_on_after_a_failure(small_digits, monkeypatch):
         "absent": contenders.Entry(lambda: None, "is not installed", ("no_such_package",), "nothing"),
     }
     monkeypatch.setattr(contenders, "_entries", lambda: entries)
-    broken, sound, absent = gate.verify_all(["broken", "numpy", "absent"], small_digits)
+    broken, sound, absent = verification.verify_all(["broken", "numpy", "absent"], small_digits)
     assert (broken.contender, broken.passed) == ("broken", False)
     assert "FloatingPointError: on purpose" in broken.error
     assert sound.passed

@@ -11,8 +11,8 @@ from nnkernels import contenders
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import Dataset
 from nnkernels.measure.correctness import gate
-from nnkernels.measure.timing import interleaved_run, time_to_accuracy
-from nnkernels.measure.timing.interleaved_run import run_interleaved
+from nnkernels.measure.timing import interleaved_measuring, time_to_accuracy
+from nnkernels.measure.timing.interleaved_measuring import run_interleaved
 from nnkernels.measure.timing.interleaving import Task, alternate
 from nnkernels.measure.timing.scenarios import FURTHER_SCENARIOS, SCENARIOS, Scenario, names
 from nnkernels.measure.timing.tasks import one_image_calls, predict_task, prepare_task, train_task
@@ -142,9 +142,9 @@ def test_the_gate_is_passed_by_the_recipe_of_each_work_on_each_number_of_threads
     monkeypatch,
 ):
     passed = []
-    monkeypatch.setattr(interleaved_run, "thread_count", lambda setting: {"1": 1, "all": 2}[setting])
+    monkeypatch.setattr(interleaved_measuring, "thread_count", lambda setting: {"1": 1, "all": 2}[setting])
     monkeypatch.setattr(
-        interleaved_run.gate,
+        interleaved_measuring.gate,
         "require",
         lambda name, contender, _data, recipe: passed.append((name, recipe, contender.threads)),
     )
@@ -443,7 +443,7 @@ def test_who_never_gets_there_is_a_failure_with_the_reason(
     monkeypatch,
 ):
     judged(monkeypatch, itertools.chain([0.1, 0.1, 0.95, 0.95], itertools.repeat(0.95)))
-    monkeypatch.setattr(interleaved_run.gate, "require", lambda *_args: None)
+    monkeypatch.setattr(interleaved_measuring.gate, "require", lambda *_args: None)
     known = entered()
     measured = run_interleaved(known, small_digits, (TO_ACCURACY, ALONE), "1", rounds=1, seeds=2)
     assert measured.failures == {

@@ -27,7 +27,7 @@ before_all = dict(os.environ)
 from nnkernels import load_mnist
 from nnkernels.contenders import create
 from nnkernels.interchange import from_keras, keras_optimizer, load_parameters, save_parameters, to_keras
-from nnkernels.measure.correctness import gate
+from nnkernels.measure.correctness import gate, verification
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, benchmark_recipe
 
@@ -52,7 +52,7 @@ for policy, rule in ((None, "sgd"), ("mixed_float16", "adam")):
     read = load_parameters("model.keras")
     gates = {}
     for name in ("keras-fit", "keras-graph"):
-        result = gate.verify(name, data, benchmark_recipe(Optimizer(rule)))
+        result = verification.verify(name, data, benchmark_recipe(Optimizer(rule)))
         gates[f"{name}, {rule}"] = [result.max_abs_difference, result.prediction_difference, result.passed]
     logits = model(np.ones((3, 784), np.float32))
     found.append({

@@ -32,8 +32,8 @@ from nnkernels.interchange.keras_import import import_keras
 from nnkernels.kernels import numpy_kernels
 from nnkernels.measure.roofline import peaks
 from nnkernels.measure.roofline.caches import Cache, Caches
-from nnkernels.measure.timing import interleaved_run
-from nnkernels.measure.timing.interleaved_run import run_interleaved
+from nnkernels.measure.timing import interleaved_measuring
+from nnkernels.measure.timing.interleaved_measuring import run_interleaved
 from nnkernels.measure.timing.scenarios import Scenario
 
 FIVE_IMAGES = (Scenario("five images", "predict", images=5),)
@@ -79,7 +79,7 @@ def test_entry_points_leave_threads_and_environment(name, found, small_digits, m
     monkeypatch.setattr(peaks, "MATMUL_SIZES", (64,))
     monkeypatch.setattr(peaks, "SAMPLE_SECONDS", 1e-4)
     monkeypatch.setattr(peaks, "READ_BYTES", 2**16)
-    monkeypatch.setattr(interleaved_run, "thread_count", lambda _setting: 1)
+    monkeypatch.setattr(interleaved_measuring, "thread_count", lambda _setting: 1)
     environment = dict(os.environ)
     ENTRY_POINTS[name](small_digits)
     assert threads() == found
@@ -91,7 +91,7 @@ def test_a_run_that_breaks_down_leaves_the_threads(found, small_digits, monkeypa
         assert threads() != found
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(interleaved_run, "_ready", fail)
+    monkeypatch.setattr(interleaved_measuring, "_ready", fail)
     with pytest.raises(KeyboardInterrupt):
         run_interleaved(["numpy"], small_digits, FIVE_IMAGES, "1", rounds=1)
     assert threads() == found

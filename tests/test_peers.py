@@ -18,7 +18,7 @@ from nnkernels.errors import ConfigurationError, DataError, InferenceOnlyError
 from nnkernels.measure.correctness.gate import INFERENCE_ONLY, GateResult
 from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import Recipe
-from nnkernels.report.tables import show_gate
+from nnkernels.report.gate import show_gate
 from nnkernels.training import train
 from tests.processes import python
 

@@ -28,7 +28,7 @@ from nnkernels.data import Dataset
 from nnkernels.contenders import create
 from nnkernels.contenders.ours import prediction_entry
 from nnkernels.kernels import load
-from nnkernels.measure.correctness.gate import verify
+from nnkernels.measure.correctness.verification import verify
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import benchmark_recipe
 

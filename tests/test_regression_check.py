@@ -30,7 +30,8 @@ from nnkernels.measure.regression.measuring import Collected, Plan
 from nnkernels.measure.regression.outcome import outcome_of
 from nnkernels.measure.regression.pairs import Pair, log_ratio, measure_pair, warm_up
 from nnkernels.measure.regression.record import read_record, write_record
-from nnkernels.measure.regression.sides import OnSide, SideProcess, Tree, started
+from nnkernels.measure.regression.remote_contender import RemoteContender
+from nnkernels.measure.regression.sides import SideProcess, Tree, started
 from nnkernels.process_settings import kept_threads
 from nnkernels.recipes import SGD
 from nnkernels.report.regression import check_markdown, conclusion
@@ -224,11 +225,13 @@ class TestSides:
     def test_the_gate_judges_a_side_in_its_own_process(self, side_folder: Path, small_digits: Dataset) -> None:
         with started(Tree("tree", ROOT), side_folder) as process:
             process.require_own_package()
-            contender = OnSide(process, "numpy", side_folder)
+            contender = RemoteContender(process, "numpy", side_folder)
             for scenario in SCENARIOS.values():
                 assert gate.require("numpy", contender, small_digits, scenario.recipe).passed
             with pytest.raises(MeasurementError, match=r"tree: .*unknown"):
-                OnSide(process, "nobody", side_folder).prepare(contender.parameters(), small_digits.training, SGD)
+                RemoteContender(process, "nobody", side_folder).prepare(
+                    contender.parameters(), small_digits.training, SGD
+                )
         assert process.child.returncode is not None
 
     def test_another_package_than_that_of_the_tree_is_refused(self, side_folder: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from nnkernels import cli
-from nnkernels.measure.correctness import gate
+from nnkernels.measure.correctness import verification
 from nnkernels.measure.correctness.gate import GateResult
 from nnkernels.report import glance, tables
 from nnkernels.report.runs import find_run, run_folders
@@ -100,7 +100,7 @@ def test_the_reason_of_a_failed_verify_is_whole(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(
         "nnkernels.measure.asv_driver.run.choose_contenders", lambda names: ([one.contender for one in judged], missing)
     )
-    monkeypatch.setattr(gate, "verify_all", lambda names, dataset: judged)
+    monkeypatch.setattr(verification, "verify_all", lambda names, dataset: judged)
     text = shown(monkeypatch, width, "verify", "--data", "mnist-5k")
     assert REASON in re.sub(r"\s+", " ", text)
     assert not re.search(r"Configurati\s", text)

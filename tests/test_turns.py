@@ -15,9 +15,10 @@ from rich.console import Console
 
 from nnkernels.measure.records.process_files import read_interleaved, save_interleaved
 from nnkernels.measure.records.run import read_run
-from nnkernels.measure.timing import conditions, interleaved_run
+from nnkernels.measure.timing import conditions, interleaved_measuring
 from nnkernels.measure.timing.conditions import Machine
-from nnkernels.measure.timing.interleaved_run import InterleavedRun, run_interleaved
+from nnkernels.measure.timing.interleaved_measuring import run_interleaved
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.scenarios import Scenario
 from nnkernels.measure.timing.turns import MOST_TAKEN, UNSEEN_SECONDS, Turn, Turns, judge, taken
 from nnkernels.recipes import Recipe
@@ -172,7 +173,7 @@ WORKS = (
 
 
 def test_a_run_records_the_turns_of_each_scenario_and_they_read_back(small_digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(interleaved_run.gate, "require", lambda *_args: None)
+    monkeypatch.setattr(interleaved_measuring.gate, "require", lambda *_args: None)
     measured = run_interleaved(["numpy"], small_digits, WORKS, "1", rounds=2, seeds=4, seed=5)
     assert not measured.failures
     assert measured.turns["to accuracy, alone"] == "to accuracy"

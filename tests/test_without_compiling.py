@@ -20,9 +20,9 @@ from bench._common import installed
 from nnkernels import MLPClassifier, contenders, load_mnist
 from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError
-from nnkernels.measure.correctness import gate
+from nnkernels.measure.correctness import gate, verification
 from nnkernels.measure.roofline.peaks import measure_limits
-from nnkernels.measure.timing.interleaved_run import run_interleaved
+from nnkernels.measure.timing.interleaved_measuring import run_interleaved
 from nnkernels.measure.timing.scenarios import SCENARIOS
 from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
 from nnkernels.training import train
@@ -33,7 +33,7 @@ gate.PREDICTED_TOGETHER = 8
 for name in ("numba", "fused", "fused_dense"):
     for optimizer in ("sgd", "adam"):
         recipe = benchmark_recipe(Optimizer(optimizer))
-        result = gate.verify(name, data, recipe)
+        result = verification.verify(name, data, recipe)
         assert result.passed, result
     contender = contenders.create(name)
     history = train(contender, data.training, Recipe("two", epochs=2, learning_rate=0.1, hidden=4))

@@ -38,13 +38,13 @@ def verify(
         _verify_mutants(contenders or [], data, mutants, jobs, record)
     from nnkernels.data import load_mnist
     from nnkernels.measure.asv_driver.run import choose_contenders
-    from nnkernels.measure.correctness import gate
-    from nnkernels.report.tables import show_gate
+    from nnkernels.measure.correctness import verification
+    from nnkernels.report.gate import show_gate
 
     names, not_installed = choose_contenders(contenders or [])
     dataset = load_mnist(data)
     with err.status("training every contender beside the oracle"):
-        judged = gate.verify_all(names, dataset)
+        judged = verification.verify_all(names, dataset)
     show_gate(out, judged, not_installed, dataset.name)
     raise typer.Exit(0 if all(result.passed for result in judged) else 1)
 

@@ -11,7 +11,7 @@ from nnkernels.contenders import entry
 from nnkernels.errors import ConfigurationError, UnknownNameError
 from nnkernels.measure.asv_driver.bench_files import BENCH_FILES, BenchFile
 from nnkernels.measure.timing.distinct import KERNEL_BENCHMARKS, kernel_owner
-from nnkernels.measure.timing.interleaved_run import contenders_in_process
+from nnkernels.measure.timing.interleaved_measuring import contenders_in_process
 from nnkernels.measure.timing.threads import SETTINGS
 
 

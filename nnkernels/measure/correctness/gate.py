@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,7 +12,7 @@ from nnkernels import contenders
 from nnkernels.contenders import Contender
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import Dataset
-from nnkernels.errors import GateError, one_line
+from nnkernels.errors import GateError
 from nnkernels.measure.correctness.contender_extremes import first_wrong_answer
 from nnkernels.measure.correctness.oracle import nearest_kink, predict_float64, train_float64
 from nnkernels.parameters import Parameters, initial_parameters, max_abs_difference
@@ -275,65 +274,3 @@ def _further(result: GateResult) -> str:
 def _trains(name: str) -> bool:
     # A contender that is not registered can be checked too. It is assumed to train.
     return name not in contenders.names() or contenders.entry(name).trains
-
-
-def verify(name: str, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:
-    """Create a contender and compare it with the oracle, without timing anything.
-
-    Parameters
-    ----------
-    name : str
-        Name of the contender.
-    dataset : Dataset
-        The source of the images.
-    recipe : Recipe, optional
-        The training recipe; by default, gradient descent as it is benchmarked.
-
-    Returns
-    -------
-    result : GateResult
-        The differences and the tolerance.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no contender of this name.
-    MissingDependencyError
-        If the contender's packages are not installed.
-    """
-    contender = contenders.create_anywhere(name)
-    try:
-        return compare_with_oracle(name, contender, dataset, recipe)
-    finally:
-        contender.close()
-
-
-def verify_all(names: Sequence[str], dataset: Dataset, recipe: Recipe | None = None) -> list[GateResult]:
-    """Compare several contenders with the oracle.
-
-    If a contender raises an exception, its result contains the error, and the others are still compared.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Names of the contenders.
-    dataset : Dataset
-        The source of the images.
-    recipe : Recipe, optional
-        The training recipe; by default, gradient descent as it is benchmarked.
-
-    Returns
-    -------
-    results : list of GateResult
-        One result per name, in the same order.
-    """
-    results = []
-    for name in names:
-        try:
-            results.append(verify(name, dataset, recipe))
-        except Exception as error:
-            tried = recipe or benchmark_recipe()
-            rule = tried.optimizer.name
-            reason = one_line(error)
-            results.append(GateResult(name, rule, tried.batch_size, np.nan, TOLERANCES[rule], np.nan, error=reason))
-    return results

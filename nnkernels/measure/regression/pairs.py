@@ -19,7 +19,8 @@ from nnkernels.data import Dataset
 from nnkernels.errors import GateError
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.regression.comparisons import SCENARIOS, Comparison
-from nnkernels.measure.regression.sides import OnSide, SideProcess, Tree, started
+from nnkernels.measure.regression.remote_contender import RemoteContender
+from nnkernels.measure.regression.sides import SideProcess, Tree, started
 
 SIDES = ("base", "tree")
 
@@ -150,7 +151,7 @@ def warm_up(
     process.require_own_package()
     for backend, recipe in dict.fromkeys((one.backend, SCENARIOS[one.scenario].recipe) for one in comparisons):
         try:
-            gate.require(backend, OnSide(process, backend, folder), dataset, recipe)
+            gate.require(backend, RemoteContender(process, backend, folder), dataset, recipe)
         except GateError as error:
             raise GateError(f"{process.tree.name}: {error}") from error
     for comparison in comparisons:
