@@ -1,9 +1,9 @@
-"""From naive to fast: the same training in eight steps, a small file each.
+"""From naive to fast: the same training in eight steps, one small file per step.
 
-Every file trains the network 784-20-10 by gradient descent in batches, from the same parameters, on the same images in
-the same order. It offers ``train_inplace(params, images, y, order, learning_rates, batch_size)``, and
-``pack_images(X)`` if it reads images in another form than rows of pixels. Functions have the same names in the same
-order wherever that is possible, so that a diff of two files shows the idea.
+Every file trains the 784-20-10 network by minibatch gradient descent, from the same parameters, on the same images in
+the same order. It defines ``train_inplace(params, images, y, order, learning_rates, batch_size)``, and
+``pack_images(X)`` if it uses an image layout other than rows of pixels. Functions keep their names and their order
+where possible, so that a diff of two files shows the idea.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ __all__ = ["STEPS", "Step", "changes", "create", "load", "names", "step"]
 
 @dataclass(frozen=True)
 class Step:
-    """A way to train the network, and what is changed in it to be faster than another one.
+    """An implementation of the training, and its difference from the implementation that it builds on.
 
     Attributes
     ----------
     name : str
-        Also the name of its file.
+        Name of the step and of its file.
     idea : str
-        What is changed, in one line.
+        The change, in one line.
     builds_on : str
-        The step whose lines are changed; empty for the first.
+        Name of the step that is changed; empty for the first.
     threads : str
-        Thread setting at which it is timed: ``1`` or ``all``.
+        Thread setting at which the step is timed: ``1`` or ``all``.
     gate_images : int
-        Images of the correctness check.
+        Number of images of the correctness check.
     timed_images : int
-        Images of one timed segment, at most; the time of an epoch is that of a segment times epoch over segment.
+        Maximum number of images in a timed segment. The time of a segment is scaled to an epoch.
     """
 
     name: str
@@ -51,12 +51,12 @@ class Step:
 
     @property
     def source(self) -> str:
-        """The text of its file."""
+        """The source code of the step."""
         return (resources.files(__name__) / f"{self.name}.py").read_text("utf-8")
 
 
 STEPS = (
-    # A whole epoch would take minutes, and so would the whole gate: this one has 4 batches and an image.
+    # An epoch takes minutes, and so would the full gate. Here the gate trains on 4 batches and one image.
     Step("python_loops", "loops in plain Python, a number at a time", "", gate_images=129, timed_images=128),
     Step("numpy_arrays", "whole arrays at a time, matrix products by BLAS", "python_loops"),
     Step("numba_loops", "the loops of python_loops, compiled by Numba", "python_loops", timed_images=3_200),
@@ -69,12 +69,34 @@ STEPS = (
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all steps, from naive to fast."""
+    """Return the names of the steps.
+
+    Returns
+    -------
+    names : tuple of str
+        From naive to fast.
+    """
     return tuple(known.name for known in STEPS)
 
 
 def step(name: str) -> Step:
-    """Return a step by name; raises UnknownNameError if there is none."""
+    """Return a step.
+
+    Parameters
+    ----------
+    name : str
+        Name of the step.
+
+    Returns
+    -------
+    step : Step
+        The step.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such step.
+    """
     for known in STEPS:
         if known.name == name:
             return known
@@ -82,20 +104,21 @@ def step(name: str) -> Step:
 
 
 def changes(name: str, against: str = "", context: int = 1) -> list[str]:
-    """Return the lines that differ between the files of two steps, as a unified diff.
+    """Compare the source code of two steps.
 
     Parameters
     ----------
     name : str
+        Name of the step.
     against : str
-        The step to compare with; the one that ``name`` builds on if empty.
+        Name of the step to compare with; if empty, the one that ``name`` builds on.
     context : int
-        Unchanged lines around each change.
+        Number of unchanged lines around each change.
 
     Returns
     -------
-    list of str
-        Without line ends; empty for a step without a predecessor.
+    lines : list of str
+        A unified diff, without line ends; empty for a step that builds on none.
 
     Raises
     ------
@@ -112,12 +135,44 @@ def changes(name: str, against: str = "", context: int = 1) -> list[str]:
 
 
 def create(name: str) -> Contender:
-    """Return a step in the place of a contender, not yet prepared; raises UnknownNameError if there is none."""
+    """Create a contender that trains as a step does.
+
+    Parameters
+    ----------
+    name : str
+        Name of the step.
+
+    Returns
+    -------
+    contender : Contender
+        The contender, not prepared yet.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such step.
+    """
     from nnkernels.steps.contender import StepContender
 
     return StepContender(name)
 
 
 def load(name: str) -> ModuleType:
-    """Return the module of a step, which imports Numba if the step needs it."""
+    """Import the module of a step, and Numba if the step needs it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the step.
+
+    Returns
+    -------
+    module : module
+        The module.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such step.
+    """
     return import_module(f"{__name__}.{step(name).name}")

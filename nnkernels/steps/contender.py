@@ -1,4 +1,4 @@
-"""A step in the place of a contender: so the gate checks it, and interleaved runs time it."""
+"""Adapter with which the gate checks a step, and interleaved runs time it, like a contender."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ MOST_HIDDEN, MOST_CLASSES = 24, 16
 
 
 class StepContender:
-    """Trains as one of the steps does; see :class:`nnkernels.contenders.Contender`.
+    """A step with the interface of :class:`nnkernels.contenders.Contender`.
 
-    It is no entry of the list of contenders: steps have a benchmark and a table of their own.
+    Steps are not in the list of contenders. They have their own benchmark and their own table.
 
     Parameters
     ----------
     name : str
+        Name of the step.
 
     Raises
     ------
@@ -42,13 +43,28 @@ class StepContender:
         self._module: Any = steps.load(name)
 
     def use_threads(self, threads: int) -> None:
-        """Limit BLAS and Numba's own threads."""
+        """Set the number of threads of BLAS and Numba.
+
+        Parameters
+        ----------
+        threads : int
+            The number of threads.
+        """
         limit_blas(threads)
         if numba := sys.modules.get("numba"):
             numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
 
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
-        """Copy the parameters, and bring the images into the form that the step reads.
+        """Copy the parameters, and convert the images to the layout that the step reads.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            The initial parameters, float32.
+        data : LabelledImages
+            The training images, uint8.
+        recipe : Recipe
+            The training recipe.
 
         Raises
         ------
@@ -69,15 +85,28 @@ class StepContender:
             )
         self._params = copy(parameters)
         self._batch_size = recipe.batch_size
-        # Numba compiles anew for arrays that cannot be written to: so images never can, order and rates always.
+        # Numba compiles separately for read-only arrays, so images are always read-only, and order and rates never.
         X = data.X.view()
         X.flags.writeable = False
         self._images = self._module.pack_images(X) if hasattr(self._module, "pack_images") else X
         self._y = data.y.astype(np.int64)
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
-        """Train on a stretch of batches."""
-        if len(order) and not 0 <= order.min() <= order.max() < len(self._y):  # compiled code would not notice
+        """Train on consecutive batches.
+
+        Parameters
+        ----------
+        order : ndarray of int64, shape (n_images,)
+            Indices of the training images.
+        learning_rates : ndarray of float32, shape (n_batches,)
+            Learning rate of each batch.
+
+        Raises
+        ------
+        DataError
+            If an index is out of range.
+        """
+        if len(order) and not 0 <= order.min() <= order.max() < len(self._y):  # compiled code does not check
             raise DataError(f"order goes from {order.min()} to {order.max()}; there are {len(self._y)} images")
         self._module.train_inplace(
             self._params,
@@ -89,12 +118,29 @@ class StepContender:
         )
 
     def predict(self, X: npt.NDArray[Any]) -> FloatArray:
-        """Return the probabilities (N, C), by NumPy's forward pass: the steps are about training."""
+        """Predict with NumPy's forward pass, because steps implement training only.
+
+        Parameters
+        ----------
+        X : ndarray, shape (N, D)
+            Images.
+
+        Returns
+        -------
+        probs : ndarray of float32, shape (N, C)
+            Probabilities.
+        """
         return prediction_entry(numpy_kernels, self._params)(X)
 
     def parameters(self) -> Parameters:
-        """Return a copy of the parameters."""
+        """Return the trained parameters.
+
+        Returns
+        -------
+        parameters : Parameters
+            A copy.
+        """
         return copy(self._params)
 
     def close(self) -> None:
-        """Do nothing: all that was taken is memory."""
+        """Do nothing. There is nothing to release but memory."""

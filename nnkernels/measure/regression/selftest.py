@@ -111,7 +111,7 @@ def require_same_method(folder: Path, plan: Plan, dataset: str) -> None:
     for record in load_records(folder):
         if record.dataset != dataset:
             raise ConfigurationError(
-                f"{folder} holds checks on {record.dataset}, which are never put together with those on {dataset}: "
+                f"{folder} holds checks on {record.dataset}, which are never combined with checks on {dataset}: "
                 "choose another folder"
             )
         if record.method != plan.method():
@@ -122,7 +122,7 @@ def require_same_method(folder: Path, plan: Plan, dataset: str) -> None:
             ]
             raise ConfigurationError(
                 f"{folder} holds checks by another method ({'; '.join(differing) or 'more is recorded there'}), which "
-                "are never put together with others: delete them, or choose another folder"
+                "are never combined: delete them, or choose another folder"
             )
 
 
