@@ -22,7 +22,7 @@ from nnkernels.measure.regression.comparisons import Comparison
 from nnkernels.measure.regression.figures import Figures, Rate, figures_of, rate
 from nnkernels.measure.regression.measuring import Plan
 from nnkernels.measure.regression.record import CheckRecord, write_record
-from nnkernels.measure.regression.selftest import ROUND, load_records, run_selftest
+from nnkernels.measure.regression.selftest import NEIGHBOUR_ROUND, ROUND, load_records, run_selftest
 from nnkernels.report.method_page import PAGE
 from nnkernels.report.selftest import BLOCK, selftest_markdown
 from tests.made_up_checks import TWO, new_checkout, pairs_of, record_of
@@ -96,9 +96,12 @@ def test_a_neighbour_has_a_round_of_its_own(
 ) -> None:
     go_on()
     go_on()
-    go_on(neighbour=True)
-    assert [one["neighbour"] for one in made_up] == [False, False, True]
-    assert made_up[-1]["comparisons"][0].repeat_every == ROUND[0]
+    for _ in range(len(NEIGHBOUR_ROUND) + 1):
+        go_on(neighbour=True)
+    beside = made_up[2:]
+    assert [one["neighbour"] for one in made_up[:2]] == [False, False]
+    assert all(one["neighbour"] for one in beside)
+    assert [one["comparisons"][0].repeat_every for one in beside] == [*NEIGHBOUR_ROUND, NEIGHBOUR_ROUND[0]]
 
 
 def test_other_methods_are_never_mixed(
