@@ -13,20 +13,29 @@ from nnkernels.cli.shared import INTERRUPTED, DataOption, app, err, note, out, s
 from nnkernels.errors import ConfigurationError
 
 PROFILE_HELP = (
-    "quick (3 minutes), headline (5, to be pooled with runs of other hours), standard (30) or full (150, resumable)."
+    "What to measure: quick (3 minutes), headline (5 minutes; pool runs from different hours), standard (30 minutes) "
+    "or full (150 minutes, resumable)."
 )
 
 
 @app.command(rich_help_panel="Measure")
 def verify(
-    contenders: Annotated[list[str] | None, typer.Argument(help="Contenders; all that are installed, if none.")] = None,
+    contenders: Annotated[
+        list[str] | None, typer.Argument(help="Contenders to check (default: all that are installed).")
+    ] = None,
     data: DataOption = None,
     mutants: Annotated[
-        bool, typer.Option("--mutants", help="Change the kernels, one mistake at a time: does the gate see each?")
+        bool,
+        typer.Option("--mutants", help="Run mutation tests: insert one mistake at a time into the kernels instead."),
     ] = False,
-    jobs: Annotated[int, typer.Option(metavar="N", min=1, help="With --mutants: so many at a time.")] = 2,
+    jobs: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Number of mutants to check in parallel (only with --mutants).")
+    ] = 2,
     record: Annotated[
-        bool, typer.Option("--record", help="With --mutants: keep the score in results/selftest/, at a clean commit.")
+        bool,
+        typer.Option(
+            "--record", help="Save the score in results/selftest/ (only with --mutants; requires a clean commit)."
+        ),
     ] = False,
 ) -> None:
     """Check contenders against the float64 oracle, without timing anything.
@@ -87,19 +96,30 @@ def _verify_mutants(backends: list[str], data: str | None, mutants: bool, jobs: 
 @app.command(rich_help_panel="Measure")
 def bench(
     contenders: Annotated[
-        str, typer.Option("--contenders", metavar="A,B", help="Contenders; all that are installed, if none.")
+        str,
+        typer.Option(
+            "--contenders",
+            metavar="A,B",
+            help="Contenders to measure (default: all installed ones of the profile).",
+        ),
     ] = "",
     data: DataOption = None,
     profile: Annotated[str, typer.Option(help=PROFILE_HELP)] = "quick",
     rounds: Annotated[
-        int | None, typer.Option(metavar="N", help="Fresh processes every paired ratio is taken over.")
+        int | None,
+        typer.Option(metavar="N", help="Number of fresh processes per paired ratio (default: as in the profile)."),
     ] = None,
     threads: Annotated[
-        str, typer.Option(metavar="1,all", help="Thread settings of the frameworks; by default 1 in quick, else both.")
+        str,
+        typer.Option(
+            metavar="1,all", help="Thread settings of the frameworks (default: 1 in the profile quick, otherwise both)."
+        ),
     ] = "",
-    machine: Annotated[str, typer.Option(help="Name of this machine in the results.")] = "",
+    machine: Annotated[
+        str, typer.Option(help="Name of this machine in the results (default: made from the processor's name).")
+    ] = "",
 ) -> None:
-    """Measure speed and accuracy with asv, record the run, and print how many times as fast each contender is."""
+    """Measure speed and accuracy with asv, record the run, and print the speed-up of each contender."""
     from nnkernels.data import load_mnist
     from nnkernels.measure.asv_driver import plan
     from nnkernels.measure.asv_driver.run import Request, run_benchmarks
@@ -154,8 +174,8 @@ def env(data: DataOption = None) -> None:
     """Print the provenance that a result measured now would have, as JSON.
 
     It includes the environment settings that affect times or results: those that `bench` hides from the measured
-    processes (neutralised), and those that it passes on to them (kept). It also tells whether the machine is quiet
-    enough to be typical, and how to make it quieter.
+    processes (neutralised), and those that it passes on to them (kept). It also says whether the machine is quiet
+    enough for typical results, and how to make it quieter.
     """
     from nnkernels.data import load_mnist
     from nnkernels.measure.records import provenance, quietness

@@ -25,7 +25,8 @@ DataOption = Annotated[
     typer.Option(
         "--data",
         metavar="SOURCE",
-        help="A folder of IDX files, an .npz, mnist or mnist-5k; else NNKERNELS_DATA, cache, download, embedded.",
+        help="Data set: a folder of IDX files, an .npz or .csv file, mnist, or mnist-5k (default: $NNKERNELS_DATA, "
+        "otherwise mnist, or mnist-5k if there is no network connection).",
     ),
 ]
 
