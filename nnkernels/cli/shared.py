@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 app = typer.Typer(
-    help="How fast, and how right, is a neural network written from scratch, against a framework?",
+    help="How fast and how accurate is a neural network written from scratch, compared with a framework?",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
