@@ -64,21 +64,21 @@ def train(
 
     request = training_job.TrainingRequest(recipe, backend, kernels, epochs, hidden, batch_size, learning_rate, seed)
     if resume and folder is None:
-        raise ConfigurationError("--resume takes --out DIR, the folder of the training to go on with")
+        raise ConfigurationError("--resume needs --out DIR, the folder of the training to resume")
     folder = folder or _new_folder(recipe or training_job.DEFAULT_RECIPE)
     dataset = load_mnist(data)
     with training_progress(err) as show:
         trained = training_job.run(request, dataset, folder, resume, lambda history: show(history.recipe.name, history))
-    with err.status("looking at the test images, drawing"):
+    with err.status("evaluating the test images, drawing figures"):
         metrics = write_report(trained, dataset, folder)
     if trained.kernels.mark:
-        note(f"{trained.kernels.mark}; it takes no part in the suite's comparisons")
+        note(f"{trained.kernels.mark}, so the result is not comparable with those of the suite")
     if metrics["diverged"]:
-        note("the training diverged, and its weights are not kept; try a smaller --learning-rate")
+        note("the training diverged, so its weights were not saved; try a smaller --learning-rate")
     out.print(metrics_table(metrics))
-    out.print(f"weights, numbers and pictures  {folder}", highlight=False, soft_wrap=True)
+    out.print(f"weights, metrics and figures  {folder}", highlight=False, soft_wrap=True)
     if not trained.finished:
-        note(f"stopped after epoch {trained.history.epochs_done}; go on: nnkernels train --resume --out {folder}")
+        note(f"stopped after epoch {trained.history.epochs_done}; resume with: nnkernels train --resume --out {folder}")
         raise typer.Exit(INTERRUPTED)
 
 
@@ -106,13 +106,13 @@ def predict(
     if weights:
         params = load_parameters(weights)
     else:
-        with err.status("taking the network kept here, or training it once"):
+        with err.status("loading the cached network, or training it once"):
             params = asking.standard_network()
     readings = asking.read_pictures(images, params)
     out.print(readings_table(readings))
     if folder:
         for path in asking.draw(readings, folder):
-            out.print(f"picture  {path}", highlight=False, soft_wrap=True)
+            out.print(f"figure  {path}", highlight=False, soft_wrap=True)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -156,7 +156,7 @@ def compare(
     if claim:
         if (recipe, epochs, hidden, batch_size, learning_rate, seed) != (None,) * 6:
             raise ConfigurationError(
-                "--claim has recipes, widths and seeds of its own; give only --contenders and --seeds"
+                "--claim uses fixed recipes, widths and seeds; it only takes --contenders, --seeds, --out and --data"
             )
         _claim(names, dataset, folder or Path("claim"), seeds)
         return
@@ -166,7 +166,7 @@ def compare(
         report = comparison_job.run(names, request, dataset, folder, show)
     out.print(comparison_table(report))
     out.print(report.sentence(), highlight=False)
-    out.print(f"numbers and pictures  {folder}", highlight=False, soft_wrap=True)
+    out.print(f"metrics and figures  {folder}", highlight=False, soft_wrap=True)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -192,7 +192,10 @@ def _claim(names: list[str], dataset: Dataset, folder: Path, seeds: int) -> None
     from nnkernels.learn.terminal import claim_table, counting_progress
 
     if len(names) != 2:
-        raise ConfigurationError(f"--claim takes one of ours and a framework; given: {', '.join(names)}")
+        raise ConfigurationError(
+            "--claim compares two contenders, one from scratch and one on a framework, such as numba,keras-graph; "
+            f"given: {', '.join(names)}"
+        )
     with counting_progress(err, "training") as show:
         report = claim_report.run(
             names[0],
@@ -206,7 +209,7 @@ def _claim(names: list[str], dataset: Dataset, folder: Path, seeds: int) -> None
         )
     out.print(claim_table(report.cells))
     out.print(report.decomposition.sentence(), highlight=False)
-    out.print(f"numbers and picture  {folder}", highlight=False, soft_wrap=True)
+    out.print(f"metrics and figure  {folder}", highlight=False, soft_wrap=True)
 
 
 def _new_folder(name: str) -> Path:

@@ -52,7 +52,7 @@ def verify(
 
     names, not_installed = choose_contenders(contenders or [])
     dataset = load_mnist(data)
-    with err.status("training every contender beside the oracle"):
+    with err.status("comparing every contender with the float64 oracle"):
         judged = verification.verify_all(names, dataset)
     show_gate(out, judged, not_installed, dataset.name)
     raise typer.Exit(0 if all(result.passed for result in judged) else 1)
@@ -70,7 +70,10 @@ def _verify_mutants(backends: list[str], data: str | None, mutants: bool, jobs: 
     from nnkernels.report.method_page import PAGE
 
     if not mutants or (record and backends):
-        raise ConfigurationError("--record keeps the score of all mutants: nnkernels verify --mutants --record")
+        raise ConfigurationError(
+            "--record saves the score of all mutants, so it needs --mutants and no contenders: "
+            "nnkernels verify --mutants --record"
+        )
     workspace = open_workspace() if record else None
     if workspace:
         require_recordable(workspace)
@@ -152,7 +155,7 @@ def bench(
     if outcome.record.unrecorded != workspace.unrecorded:
         note(f"not recorded as history: {outcome.record.unrecorded}")
     if outcome.interrupted:
-        note(f"interrupted; kept the {outcome.record.passes} complete passes")
+        note(f"interrupted; complete passes kept: {outcome.record.passes}")
         raise typer.Exit(INTERRUPTED)
 
 

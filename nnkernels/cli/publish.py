@@ -81,15 +81,15 @@ def _recompute(root: Path, format_name: str) -> None:
         figures += recompute.recompute_page(page.read_text("utf-8"), method_page.PAGE.as_posix(), generated)
     differ = sum(not figure.agrees for figure in figures)
     columns = recompute.columns(figures)
-    told = f"{len(figures)} figures, {differ} differ, from the raw samples of " + ", ".join(
+    result = f"{differ} of {len(figures)} numbers differ, recomputed from the raw samples of " + ", ".join(
         run.record.run_id for run in published.each
     )
     if format_name == "table":
-        show(out, "published figures, and the same recomputed", columns, [told])
+        show(out, "published and recomputed numbers", columns, [result])
     else:
         rows = pd.DataFrame({column.heading: column.cells for column in columns})
         typer.echo(tables.export(rows, format_name))
-        note(told)
+        note(result)
     raise typer.Exit(1 if differ else 0)
 
 
@@ -109,7 +109,7 @@ def show_steps(
     from nnkernels.report import steps
 
     if step and diff:
-        raise ConfigurationError("name one step, or two after --diff, not both")
+        raise ConfigurationError("a step and --diff exclude each other; give one step, or --diff with two steps")
     times = steps.find_step_times(find_root() / "results", run)
     if diff:
         steps.show_step(out, times, diff[1], against=diff[0])

@@ -133,7 +133,7 @@ def selftest(
             root, results, load_mnist(data), split_names(backends), plan, minutes, neighbour, _telling(status)
         )
     report.show_selftest(out, load_records(of_machine))
-    note(f"the checks are in {of_machine}")
+    note(f"the checks are saved in {of_machine}")
 
 
 def _telling(status: Status) -> Callable[[str], None]:
