@@ -95,7 +95,7 @@ def require_comparable(names: Sequence[str]) -> None:
         If a contender is unknown, not installed, or cannot train.
     """
     if len(names) < 2 or len(set(names)) < len(names):
-        raise ConfigurationError(f"to compare takes two contenders or more, each once; given: {', '.join(names)}")
+        raise ConfigurationError(f"expected two contenders or more, each only once; given: {', '.join(names)}")
     for name in names:
         contenders.require_trainable(name)
 

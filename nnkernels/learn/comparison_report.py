@@ -77,8 +77,8 @@ class Report:
             A sentence with the drift and the number of different answers.
         """
         return (
-            f"In the end the parameters of {self.rows[0].contender} and {self.rows[1].contender} differ by at most "
-            f"{self.drift:.2g}; {self.different_answers:,} of {self.test_images:,} test images are answered "
+            f"After training, the parameters of {self.rows[0].contender} and {self.rows[1].contender} differ by at "
+            f"most {self.drift:.2g}; {self.different_answers:,} of {self.test_images:,} test images are classified "
             "differently."
         )
 

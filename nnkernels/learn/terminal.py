@@ -170,7 +170,7 @@ def comparison_table(report: Report) -> Table:
     table : rich.table.Table
         One row per contender.
     """
-    table = _table("contender", "train accuracy", "test accuracy", "test loss", "wrong alone", "seconds (indicative)")
+    table = _table("contender", "train accuracy", "test accuracy", "test loss", "unique errors", "seconds (indicative)")
     for row in report.rows:
         table.add_row(
             row.contender,

@@ -151,7 +151,9 @@ def load_kernels(backend: str | None, kernels_file: Path | None) -> Kernels:
         name = backend or DEFAULT_BACKEND
         return Kernels(name, kernels.load(name), own_file=False)
     if backend is not None:
-        raise ConfigurationError("--backend and --kernels are both given; the file is a backend of its own")
+        raise ConfigurationError(
+            "--backend and --kernels exclude each other; the file of --kernels is itself a backend"
+        )
     loaded = kernels.load_file(kernels_file)
     sha256 = hashlib.sha256(kernels_file.read_bytes()).hexdigest()
     return Kernels(f"{kernels_file.name} ({sha256[:8]})", loaded, own_file=True)
@@ -208,7 +210,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
     Raises
     ------
     ConfigurationError
-        If the folder cannot be created, if it already holds a training and ``resume`` is False, or if the request
+        If the folder cannot be created, if it already contains a training and ``resume`` is False, or if the request
         contradicts the training to resume.
     DataError
         If there is no checkpoint to resume, or if it is damaged.
@@ -225,7 +227,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
     checkpoint = load_checkpoint(path) if resume else None
     if checkpoint is None and path.exists():
         raise ConfigurationError(
-            f"{folder} already holds a training: go on with it (--resume), or choose another folder (--out)"
+            f"{folder} already contains a training; resume it (--resume), or choose another folder (--out)"
         )
     used = _kernels(request, checkpoint)
     contender = KernelContender(used.backend)
@@ -290,8 +292,8 @@ def _resume(
     ):
         if there != here:
             raise ConfigurationError(
-                f"the training to resume has another {what}: {there} there, {here} here; it cannot go on as if nothing "
-                "had happened. Ask for the same, or start another one in another folder (--out)"
+                f"cannot resume: different {what} ({there} in the checkpoint, {here} now); use the same {what}, or "
+                "start a new training in another folder (--out)"
             )
     contender.prepare(checkpoint.parameters, data, history.recipe)
     contender.restore(checkpoint.state)
