@@ -31,7 +31,7 @@ from nnkernels.recipes import Optimizer, ScheduleName
 from nnkernels.training import Callback, probabilities
 
 
-class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-train_further has no types
+class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Multilayer perceptron with one hidden ReLU layer and softmax output, trained on the cross-entropy.
 
     The dtype of X determines how it is interpreted, as in the whole package. Integers are pixels: they must lie in
