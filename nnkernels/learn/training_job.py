@@ -22,7 +22,7 @@ from nnkernels.learn.conditions import conditions, warn_of_other_conditions
 from nnkernels.learn.output import make_folder
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe, named_recipe
-from nnkernels.training import go_on, train
+from nnkernels.training import continue_training, train
 
 CHECKPOINT = "checkpoint.safetensors"
 DEFAULT_RECIPE, DEFAULT_BACKEND = "adam", "numba"
@@ -251,7 +251,9 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
             history = _resume(request, contender, split.training, checkpoint, identity)
             if history.epochs_done < history.recipe.epochs:
                 warn_of_other_conditions(checkpoint.identity, here, used.backend)
-            go_on(contender, split.training, history, validation=split.test, callbacks=[keep], judge=used.backend)
+            continue_training(
+                contender, split.training, history, validation=split.test, callbacks=[keep], judge=used.backend
+            )
         else:
             recipe, seed = request.recipe_for(len(split.X_train)), request.seed or 0
             make_folder(folder)
