@@ -61,7 +61,7 @@ def verify(
 def _verify_mutants(backends: list[str], data: str | None, mutants: bool, jobs: int, record: bool) -> None:
     """Judge the mutants, and exit with a status that depends on the result."""
     from nnkernels.data import load_mnist
-    from nnkernels.interrupts import sigterm_raised
+    from nnkernels.interrupts import exit_on_sigterm
     from nnkernels.measure.asv_driver.workspace import open_workspace
     from nnkernels.measure.mutants.catalogue import read_catalogue
     from nnkernels.measure.mutants.record import require_recordable, write_score
@@ -80,7 +80,7 @@ def _verify_mutants(backends: list[str], data: str | None, mutants: bool, jobs: 
     catalogue, dataset = read_catalogue(backends), load_mnist(data)
     judged: list[Judged] = []
     try:
-        with sigterm_raised(), report.mutants_progress(err, len(catalogue)) as tell:
+        with exit_on_sigterm(), report.mutants_progress(err, len(catalogue)) as tell:
             for one in run_mutants(catalogue, dataset, jobs):
                 judged.append(one)
                 tell(one)

@@ -245,7 +245,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
             state = contender.optimizer_state()
             save_checkpoint(path, Checkpoint(contender.parameters(), state, history, identity | here))
             show(history)
-            return stop.asked
+            return stop.requested
 
         if checkpoint is not None:
             history = _resume(request, contender, split.training, checkpoint, identity)
