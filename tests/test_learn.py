@@ -23,8 +23,8 @@ from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError, DataError, ReproducibilityWarning
 from nnkernels.interchange import save_parameters
 from nnkernels.kernels import numpy_kernels
-from nnkernels.learn import asking, training_job
-from nnkernels.learn.outcome import Answers
+from nnkernels.learn import pictures, training_job
+from nnkernels.learn.predictions import Predictions
 from nnkernels.learn.terminal import training_progress
 from nnkernels.learn.training_job import CHECKPOINT, TrainingRequest
 from nnkernels.learn.training_report import write_report
@@ -202,15 +202,15 @@ def test_a_training_that_blew_up_is_reported(small_digits, tmp_path):
     assert not (tmp_path / "parameters.safetensors").exists()
 
 
-def test_answers_list_the_surest_mistakes_first(small_digits):
+def test_predictions_list_the_surest_mistakes_first(small_digits):
     probs = np.full((4, 10), 0.01)
     images = type(small_digits.test)(small_digits.X_test[:4], np.array([0, 1, 2, 3]))
     for n, (said, how_sure) in enumerate([(0, 0.9), (5, 0.6), (6, 0.8), (7, 0.7)]):
         probs[n, said] = how_sure
-    answers = Answers(images, probs)
-    assert answers.wrong.tolist() == [2, 3, 1]
-    assert answers.confusion.sum() == 4
-    assert [answers.confusion[true, said] for true, said in ((0, 0), (1, 5), (2, 6), (3, 7))] == [1, 1, 1, 1]
+    predictions = Predictions(images, probs)
+    assert predictions.wrong.tolist() == [2, 3, 1]
+    assert predictions.confusion.sum() == 4
+    assert [predictions.confusion[true, said] for true, said in ((0, 0), (1, 5), (2, 6), (3, 7))] == [1, 1, 1, 1]
 
 
 def test_probabilities_come_in_one_piece_whatever_the_number_of_images(small_digits):
@@ -380,34 +380,34 @@ def test_a_checkpoint_of_before_goes_on_with_a_warning(small_digits, tmp_path):
     assert set(load_checkpoint(tmp_path / CHECKPOINT).identity) == {*earlier, "threads", "BLAS", "CPU"}
 
 
-# What is asked of the network
+# The default network
 
 
-def test_the_standard_network_is_taken_from_the_cache_and_only_mnist_s_is_kept(small_digits, tmp_path, monkeypatch):
+def test_the_default_network_is_cached_only_if_it_was_trained_on_mnist(small_digits, tmp_path, monkeypatch):
     monkeypatch.setenv("NNKERNELS_CACHE", str(tmp_path))
-    monkeypatch.setattr(asking, "DEFAULT_RECIPE", "sgd")
-    monkeypatch.setattr(asking, "load_mnist", lambda: small_digits)
-    params = asking.standard_network()
+    monkeypatch.setattr(pictures, "DEFAULT_RECIPE", "sgd")
+    monkeypatch.setattr(pictures, "load_mnist", lambda: small_digits)
+    params = pictures.default_network()
     probs = reference.probabilities(params, small_digits.X_test / 255)
     assert np.mean(probs.argmax(axis=1) == small_digits.y_test) > 0.8
     assert not list(tmp_path.rglob("*.safetensors"))  # digits that stand in for MNIST today
     monkeypatch.setitem(small_digits.__dict__, "name", "mnist")
-    asking.standard_network()
+    pictures.default_network()
     (kept,) = tmp_path.rglob("*.safetensors")
     other = initial_parameters(9)
     save_parameters(other, kept)
-    monkeypatch.setattr(asking, "load_mnist", pytest.fail)
-    found = asking.standard_network()
+    monkeypatch.setattr(pictures, "load_mnist", pytest.fail)
+    found = pictures.default_network()
     for one, there in zip(found, other, strict=True):
         np.testing.assert_array_equal(one, there)
 
 
-def test_without_a_cache_the_standard_network_answers_all_the_same(small_digits, tmp_path, monkeypatch):
+def test_without_a_cache_the_default_network_is_trained(small_digits, tmp_path, monkeypatch):
     (tmp_path / "cache").write_text("a file where the folder should be")
     monkeypatch.setenv("NNKERNELS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(asking, "load_mnist", lambda: small_digits)
+    monkeypatch.setattr(pictures, "load_mnist", lambda: small_digits)
     monkeypatch.setitem(small_digits.__dict__, "name", "mnist")
-    assert asking.standard_network().W1.shape == (784, 20)
+    assert pictures.default_network().W1.shape == (784, 20)
 
 
 # The terminal

@@ -100,18 +100,18 @@ def predict(
 ) -> None:
     """Predict the digit in each picture, and print the probabilities."""
     from nnkernels.interchange import load_parameters
-    from nnkernels.learn import asking
-    from nnkernels.learn.terminal import readings_table
+    from nnkernels.learn import pictures
+    from nnkernels.learn.terminal import predictions_table
 
     if weights:
         params = load_parameters(weights)
     else:
         with err.status("loading the cached network, or training it once"):
-            params = asking.standard_network()
-    readings = asking.read_pictures(images, params)
-    out.print(readings_table(readings))
+            params = pictures.default_network()
+    predictions = pictures.predict_pictures(images, params)
+    out.print(predictions_table(predictions))
     if folder:
-        for path in asking.draw(readings, folder):
+        for path in pictures.draw_predictions(predictions, folder):
             out.print(f"figure  {path}", highlight=False, soft_wrap=True)
 
 

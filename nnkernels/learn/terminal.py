@@ -25,8 +25,8 @@ from nnkernels.history import History
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nnkernels.learn.asking import Reading
     from nnkernels.learn.comparison_report import Report
+    from nnkernels.learn.pictures import PicturePrediction
 
 
 def _columns() -> tuple[ProgressColumn, ...]:
@@ -134,12 +134,12 @@ def metrics_table(metrics: Mapping[str, Any]) -> Table:
     return table
 
 
-def readings_table(readings: Sequence[Reading]) -> Table:
+def predictions_table(predictions: Sequence[PicturePrediction]) -> Table:
     """Return a table of predicted digits.
 
     Parameters
     ----------
-    readings : sequence of Reading
+    predictions : sequence of PicturePrediction
         The predictions.
 
     Returns
@@ -148,11 +148,14 @@ def readings_table(readings: Sequence[Reading]) -> Table:
         One row per picture, with the digit, its probability, and the next two digits.
     """
     table = _table("image", "digit", "probability", "next")
-    for reading in readings:
-        ranked = sorted(range(len(reading.probs)), key=lambda label: -reading.probs[label])
-        following = ", ".join(f"{label}: {100 * reading.probs[label]:.1f} %" for label in ranked[1:3])
+    for prediction in predictions:
+        ranked = sorted(range(len(prediction.probs)), key=lambda label: -prediction.probs[label])
+        following = ", ".join(f"{label}: {100 * prediction.probs[label]:.1f} %" for label in ranked[1:3])
         table.add_row(
-            escape(reading.path.name), str(reading.label), f"{100 * reading.probs[reading.label]:.1f} %", following
+            escape(prediction.path.name),
+            str(prediction.label),
+            f"{100 * prediction.probs[prediction.label]:.1f} %",
+            following,
         )
     return table
 
