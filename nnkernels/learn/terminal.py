@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 def _columns() -> tuple[ProgressColumn, ...]:
     # On a narrow terminal, the description is wrapped; the number of epochs and the time are not.
-    words = TextColumn("{task.description}", table_column=Column(ratio=1))
-    return MofNCompleteColumn(), BarColumn(bar_width=10), words, TimeElapsedColumn()
+    description = TextColumn("{task.description}", table_column=Column(ratio=1))
+    return MofNCompleteColumn(), BarColumn(bar_width=10), description, TimeElapsedColumn()
 
 
 def epoch_text(history: History) -> str:
@@ -51,10 +51,10 @@ def epoch_text(history: History) -> str:
     record = history.epochs[-1]
     before = history.epochs[-2].epoch if len(history.epochs) > 1 else 0
     speed = (record.epoch - before) * history.images / record.seconds
-    words = [f"loss {record.train_loss:.4f}", f"train {_percent(record.train_error_rate)}"]
+    parts = [f"loss {record.train_loss:.4f}", f"train {_percent(record.train_error_rate)}"]
     if record.validation_error_rate == record.validation_error_rate:  # not NaN
-        words.append(f"val {_percent(record.validation_error_rate)}")
-    return "  ".join([*words, f"{speed:,.0f} images/s"])
+        parts.append(f"val {_percent(record.validation_error_rate)}")
+    return "  ".join([*parts, f"{speed:,.0f} images/s"])
 
 
 @contextmanager

@@ -241,7 +241,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
 
     with stop_request() as stop:
 
-        def keep(history: History, _contender: Contender) -> bool:
+        def save_epoch(history: History, _contender: Contender) -> bool:
             state = contender.optimizer_state()
             save_checkpoint(path, Checkpoint(contender.parameters(), state, history, identity | here))
             show(history)
@@ -252,7 +252,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
             if history.epochs_done < history.recipe.epochs:
                 warn_of_other_conditions(checkpoint.identity, here, used.backend)
             continue_training(
-                contender, split.training, history, validation=split.test, callbacks=[keep], judge=used.backend
+                contender, split.training, history, validation=split.test, callbacks=[save_epoch], judge=used.backend
             )
         else:
             recipe, seed = request.recipe_for(len(split.X_train)), request.seed or 0
@@ -263,7 +263,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
                 recipe,
                 seed=seed,
                 validation=split.test,
-                callbacks=[keep],
+                callbacks=[save_epoch],
                 judge=used.backend,
             )
     finished = history.epochs_done == history.recipe.epochs
@@ -274,8 +274,8 @@ def _kernels(request: TrainingRequest, checkpoint: Checkpoint | None) -> Kernels
     """Load the requested kernels, or by default those of the checkpoint."""
     backend = request.backend
     if backend is None and request.kernels_file is None and checkpoint is not None:
-        kept = checkpoint.identity.get("kernels", "")
-        backend = kept if kept in kernels.names() else None
+        previous = checkpoint.identity.get("kernels", "")
+        backend = previous if previous in kernels.names() else None
     return load_kernels(backend, request.kernels_file)
 
 
@@ -284,12 +284,12 @@ def _resume(
 ) -> History:
     """Restore the state of the checkpoint, and return its history."""
     history = checkpoint.history
-    asked = asdict(request.recipe_for(history.images, history.recipe)) | {"seed": request.seed}
-    kept = asdict(history.recipe) | {"seed": history.seed}
+    requested = asdict(request.recipe_for(history.images, history.recipe)) | {"seed": request.seed}
+    saved = asdict(history.recipe) | {"seed": history.seed}
     if request.seed is None:
-        asked["seed"] = history.seed
+        requested["seed"] = history.seed
     for what, there, here in (
-        *(("recipe" if name == "name" else name, kept[name], asked[name]) for name in kept),
+        *(("recipe" if name == "name" else name, saved[name], requested[name]) for name in saved),
         *((name, checkpoint.identity.get(name), ours[name]) for name in ours),
     ):
         if there != here:
