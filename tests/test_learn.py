@@ -380,7 +380,7 @@ def test_a_checkpoint_of_before_goes_on_with_a_warning(small_digits, tmp_path):
     assert set(load_checkpoint(tmp_path / CHECKPOINT).identity) == {*earlier, "threads", "BLAS", "CPU"}
 
 
-# The default network
+# What is asked of the network
 
 
 def test_the_default_network_is_cached_only_if_it_was_trained_on_mnist(small_digits, tmp_path, monkeypatch):

@@ -161,7 +161,7 @@ def bench(
 
 @app.command("list", rich_help_panel="Measure")
 def list_() -> None:
-    """List contenders, backends, recipes, profiles and benchmarks, and what is installed."""
+    """List contenders, backends, recipes, profiles and benchmarks, and which contenders are installed."""
     from nnkernels.measure.asv_driver.workspace import benchmarks_folder
     from nnkernels.report import inventory
 

@@ -129,11 +129,11 @@ def selftest(
         return
     plan = Plan(resolve=resolve / 100, minutes=minutes_each)
     with err.status("reading the data") as status:
-        machine_folder = run_selftest(
+        of_machine = run_selftest(
             root, results, load_mnist(data), split_names(backends), plan, minutes, neighbour, _telling(status)
         )
-    report.show_selftest(out, load_records(machine_folder))
-    note(f"the checks are saved in {machine_folder}")
+    report.show_selftest(out, load_records(of_machine))
+    note(f"the checks are saved in {of_machine}")
 
 
 def _telling(status: Status) -> Callable[[str], None]:
