@@ -65,7 +65,7 @@ def results(
 
 
 def _recompute(root: Path, format_name: str) -> None:
-    """Print the published figures beside the recomputed ones, and exit with status 1 if one differs."""
+    """Print the published numbers beside the recomputed ones, and exit with status 1 if one differs."""
     import pandas as pd
 
     from nnkernels.report import method_page, recompute, tables
