@@ -72,7 +72,7 @@ def train(
     with err.status("evaluating the test images, drawing figures"):
         metrics = write_report(trained, dataset, folder)
     if trained.kernels.mark:
-        note(f"{trained.kernels.mark}, so the result is not comparable with those of the suite")
+        note(f"{trained.kernels.mark}, so the results are not comparable with those of the suite")
     if metrics["diverged"]:
         note("the training diverged, so its weights were not saved; try a smaller --learning-rate")
     out.print(metrics_table(metrics))

@@ -26,7 +26,7 @@ def verify(
     data: DataOption = None,
     mutants: Annotated[
         bool,
-        typer.Option("--mutants", help="Run mutation tests: insert one mistake at a time into the kernels instead."),
+        typer.Option("--mutants", help="Instead, run mutation tests: insert one mistake at a time into the kernels."),
     ] = False,
     jobs: Annotated[
         int, typer.Option(metavar="N", min=1, help="Number of mutants to check in parallel (only with --mutants).")

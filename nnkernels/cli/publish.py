@@ -24,7 +24,7 @@ def results(
     ] = "",
     everything: Annotated[
         bool,
-        typer.Option("--all", help="Also show differences that are not significant (only with --against)."),
+        typer.Option("--all", help="Also show the numbers whose intervals overlap (only with --against)."),
     ] = False,
     recompute: Annotated[
         bool,

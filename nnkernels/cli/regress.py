@@ -19,7 +19,7 @@ BackendsOption = Annotated[
 ]
 ResolveOption = Annotated[float, typer.Option(metavar="PERCENT", help="Smallest slowdown to detect, in percent.")]
 MinutesEachOption = Annotated[
-    float, typer.Option(metavar="MINUTES", help="Maximum duration of the measurements of a check, in minutes.")
+    float, typer.Option(metavar="MINUTES", help="Maximum duration of the measurements of each check, in minutes.")
 ]
 
 
