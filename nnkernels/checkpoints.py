@@ -51,7 +51,7 @@ class Checkpoint:
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint atomically.
 
-    If the process is killed, the file holds either the new or the previous checkpoint.
+    If the process is killed, the file contains either the new or the previous checkpoint.
 
     Parameters
     ----------

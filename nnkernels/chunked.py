@@ -76,7 +76,7 @@ def train_from_file(
     Parameters
     ----------
     contender : Contender
-        The contender to train. It is prepared anew for each chunk, and not closed, so that its parameters remain
+        The contender to train. It is prepared again for each chunk, and not closed, so that its parameters remain
         available.
     images : ImageFile, str or PathLike
         An IDX or ``.npy`` file, see :class:`nnkernels.ImageFile`. Integers are pixels and are scaled by 1/255. Floats

@@ -115,7 +115,7 @@ class History:
         try:
             import pandas as pd
         except ImportError as error:
-            raise MissingDependencyError("a history as a table", "pandas", "data") from error
+            raise MissingDependencyError("converting a history to a data frame", "pandas", "data") from error
 
         frame = pd.DataFrame([asdict(record) for record in self.epochs], columns=list(EpochRecord.__annotations__))
         frame.insert(2, "elapsed_seconds", frame["seconds"].cumsum())

@@ -1,4 +1,8 @@
-"""Ctrl-C: the first one requests a stop at the next suitable point, the second one stops at once. SIGTERM ends both."""
+"""Handling of Ctrl-C and SIGTERM.
+
+The first Ctrl-C requests a stop at the next suitable point, and the second one stops at once. SIGTERM exits after
+cleaning up.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +18,12 @@ class StopRequest:
 
     Attributes
     ----------
-    asked : bool
+    requested : bool
         Whether Ctrl-C was pressed.
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
 
 
 @contextmanager
@@ -31,19 +35,19 @@ def stop_request() -> Iterator[StopRequest]:
     Yields
     ------
     request : StopRequest
-        ``request.asked`` becomes True at the first Ctrl-C.
+        ``request.requested`` becomes True at the first Ctrl-C.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
 
-    def ask(signal_number: int, _frame: FrameType | None) -> None:
-        if request.asked:
+    def handle(_signal_number: int, _frame: FrameType | None) -> None:
+        if request.requested:
             raise KeyboardInterrupt
-        request.asked = True
+        request.requested = True
 
-    before = signal.signal(signal.SIGINT, ask)
+    before = signal.signal(signal.SIGINT, handle)
     try:
         yield request
     finally:
@@ -51,20 +55,20 @@ def stop_request() -> Iterator[StopRequest]:
 
 
 @contextmanager
-def sigterm_raised() -> Iterator[None]:
-    """Turn SIGTERM in the block into SystemExit, so that what is temporary is removed on the way out.
+def exit_on_sigterm() -> Iterator[None]:
+    """Raise SystemExit if SIGTERM arrives within the block, so that temporary files are removed.
 
-    Further ones are ignored until then. Outside the main thread nothing changes.
+    Further SIGTERMs are ignored meanwhile. Outside the main thread, SIGTERM is not intercepted.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def leave(signal_number: int, _frame: FrameType | None) -> None:
+    def handle(signal_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise SystemExit(128 + signal_number)  # the status that shells give to whoever a signal ends
+        raise SystemExit(128 + signal_number)  # the status that shells report for a process ended by a signal
 
-    before = signal.signal(signal.SIGTERM, leave)
+    before = signal.signal(signal.SIGTERM, handle)
     try:
         yield
     finally:

@@ -172,7 +172,7 @@ def train(
         start = initial_parameters(seed, data.X.shape[1], recipe.hidden)
     contender.prepare(start, data, recipe)
     history = History(recipe, seed, len(data.X))
-    return go_on(
+    return continue_training(
         contender,
         data,
         history,
@@ -183,7 +183,7 @@ def train(
     )
 
 
-def go_on(
+def continue_training(
     contender: Contender,
     data: LabelledImages,
     history: History,

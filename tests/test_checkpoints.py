@@ -25,7 +25,7 @@ from nnkernels.history import EpochRecord, History
 from nnkernels.kernels import OptimizerState, initial_state
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import OPTIMIZER_NAMES, Optimizer, Recipe
-from nnkernels.training import go_on, train
+from nnkernels.training import continue_training, train
 from tests.processes import python
 
 SCHEDULES = ("constant", "linear")
@@ -225,7 +225,7 @@ def test_going_on_from_any_epoch_equals_the_training_that_never_stopped(
         continued = KernelContender(backend)
         continued.prepare(loaded.parameters, data, loaded.history.recipe)
         continued.restore(loaded.state)
-        history = go_on(continued, data, loaded.history, validation=held_out)
+        history = continue_training(continued, data, loaded.history, validation=held_out)
         assert_same_bits(continued.parameters(), whole.parameters())
         assert_same_bits(continued.optimizer_state(), whole.optimizer_state())
         assert_same_history(history, whole_history)
@@ -242,7 +242,7 @@ def test_the_seconds_before_are_kept(data, path):
     loaded = load_checkpoint(path)
     continued = KernelContender("numpy")
     continued.prepare(loaded.parameters, data, loaded.history.recipe)
-    history = go_on(continued, data, loaded.history)
+    history = continue_training(continued, data, loaded.history)
     assert [record.seconds for record in history.epochs[:2]] == [record.seconds for record in stopped.epochs]
     assert history.seconds > stopped.seconds
 
@@ -273,7 +273,7 @@ import numpy as np
 from nnkernels.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import LabelledImages
-from nnkernels.training import go_on
+from nnkernels.training import continue_training
 
 folder = Path(sys.argv[1])
 with np.load(folder / "data.npz") as arrays:
@@ -289,7 +289,7 @@ for path in sorted(folder.glob("*.checkpoint")):
         save_checkpoint(path, Checkpoint(contender.parameters(), state, history, loaded.identity))
         print(history.epochs_done, flush=True)
 
-    go_on(contender, data, loaded.history, callbacks=[save])
+    continue_training(contender, data, loaded.history, callbacks=[save])
 """
 
 

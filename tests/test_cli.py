@@ -278,7 +278,7 @@ def test_ctrl_c_keeps_the_passes_that_are_complete(
     measure_by_record(monkeypatch, measured / "checkout", interrupted_pass=1)
     status, _shown, said = command("bench", "--contenders", "numpy")
     assert status == 130
-    assert "kept the 1 complete passes" in said
+    assert "complete passes kept: 1" in said
     (kept,) = set((recorded.root / "results" / "runs").iterdir()) - {before}
     record = json.loads((kept / "run.json").read_text("utf-8"))
     assert (record["passes"], record["planned_passes"]) == (1, 4)

@@ -180,7 +180,7 @@ def test_who_cannot_be_compared_is_said_before_any_work(small_digits, tmp_path):
 
 def test_a_file_in_the_place_of_the_folder_is_said_before_any_epoch(small_digits, tmp_path):
     (tmp_path / "out").touch()
-    with pytest.raises(ConfigurationError, match="cannot be a folder"):
+    with pytest.raises(ConfigurationError, match="cannot create the folder"):
         comparison_job.run(
             ["numpy", "numba"], TrainingRequest(recipe="sgd", epochs=1), small_digits, tmp_path / "out", pytest.fail
         )

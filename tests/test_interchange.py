@@ -384,9 +384,9 @@ def other_keras_models():
         return keras.Model(inputs, [dense(C)(hidden), hidden])
 
     return [
-        (sequential(dense(C)), "holds dense; expected dense -> relu -> dense"),
+        (sequential(dense(C)), "contains dense; expected dense -> relu -> dense"),
         (sequential(dense(H, "tanh"), dense(C)), "dense -> function tanh -> dense"),
-        (sequential(dense(H), dense(C)), "holds dense -> dense;"),
+        (sequential(dense(H), dense(C)), "contains dense -> dense;"),
         (sequential(dense(H, "relu"), dense(H, "relu"), dense(C)), "dense -> relu -> dense -> relu -> dense"),
         (sequential(dense(H, "relu"), dense(C, "sigmoid")), "relu -> dense -> function sigmoid"),
         (sequential(layers.Rescaling(1 / 255), dense(H, "relu"), dense(C)), "Rescaling"),
@@ -418,7 +418,7 @@ def test_other_keras_models_are_refused(tmp_path, tf):
         with pytest.raises(DataError, match=r"other\.keras: ") as refused:
             load_parameters(path)
         # A foreign layer is noticed in the file's configuration already.
-        assert message in str(refused.value) or f"holds {message};" in str(refused.value)
+        assert message in str(refused.value) or f"contains {message};" in str(refused.value)
 
 
 def misleading_keras_models():
@@ -470,7 +470,7 @@ def misleading_keras_models():
         (sequential(dense(H, layers.ReLU(negative_slope=0.2)), dense(C)), "dense -> function <ReLU"),
         (sequential(dense(H), layers.Lambda(relu), dense(C)), "dense -> Lambda 'lambda"),
         (sequential(dense(H), layers.ReLU(threshold=0.5), dense(C)), "dense -> ReLU 're_lu"),
-        (sequential(Twice(H, "relu"), dense(C)), "holds Twice 'twice"),
+        (sequential(Twice(H, "relu"), dense(C)), "contains Twice 'twice"),
         (Halved([keras.Input((D,)), dense(H, "relu"), dense(C)]), "is a Halved; expected a Sequential"),
         (Functional(), "is a Functional; expected a Sequential or a functional model"),
         (two_inputs(), "do not form a chain from one input to one output"),
@@ -536,16 +536,16 @@ def test_what_is_no_model_of_layers_is_refused(tf):
 
 OTHER_GRAPHS = [
     ({"body": "r = Gemm(X, A, a) q = Relu(r) p = Gemm(q, B, b) out = Relu(p)"}, "relu -> dense -> relu; expected"),
-    ({"body": "p = Gemm(X, A, a) q = Tanh(p) out = Gemm(q, B, b)"}, "holds dense -> Tanh -> dense"),
-    ({"body": "q = Gemm(X, A, a) out = Gemm(q, B, b)"}, "holds dense -> dense;"),
-    ({"body": "out = Relu(X)"}, "holds relu;"),
-    ({"body": "p = Gemm(X, A) q = Relu(p) out = Gemm(q, B, b)"}, "holds Gemm -> relu"),
-    ({"body": "p = Gemm<alpha = 0.5>(X, A, a) q = Relu(p) out = Gemm(q, B, b)"}, "holds Gemm -> relu"),
-    ({"body": "p = Gemm<transA = 1>(X, A, a) q = Relu(p) out = Gemm(q, B, b)"}, "holds Gemm -> relu"),
-    ({"body": "p = MatMul(X, A) q = Relu(p) out = Gemm(q, B, b)"}, "holds MatMul -> relu"),
-    ({"body": "m = MatMul(A, X) p = Add(m, a) q = Relu(p) out = Gemm(q, B, b)"}, "holds MatMul -> Add -> relu"),
+    ({"body": "p = Gemm(X, A, a) q = Tanh(p) out = Gemm(q, B, b)"}, "contains dense -> Tanh -> dense"),
+    ({"body": "q = Gemm(X, A, a) out = Gemm(q, B, b)"}, "contains dense -> dense;"),
+    ({"body": "out = Relu(X)"}, "contains relu;"),
+    ({"body": "p = Gemm(X, A) q = Relu(p) out = Gemm(q, B, b)"}, "contains Gemm -> relu"),
+    ({"body": "p = Gemm<alpha = 0.5>(X, A, a) q = Relu(p) out = Gemm(q, B, b)"}, "contains Gemm -> relu"),
+    ({"body": "p = Gemm<transA = 1>(X, A, a) q = Relu(p) out = Gemm(q, B, b)"}, "contains Gemm -> relu"),
+    ({"body": "p = MatMul(X, A) q = Relu(p) out = Gemm(q, B, b)"}, "contains MatMul -> relu"),
+    ({"body": "m = MatMul(A, X) p = Add(m, a) q = Relu(p) out = Gemm(q, B, b)"}, "contains MatMul -> Add -> relu"),
     ({"body": f"{DENSE_1} r = Add(q, a) out = Gemm(r, B, b)"}, "dense -> relu -> Add -> dense"),
-    ({"body": "p = Gemm(X, A, a) r = Add(p, a) q = Relu(r) out = Gemm(q, B, b)"}, "holds dense -> Add -> relu"),
+    ({"body": "p = Gemm(X, A, a) r = Add(p, a) q = Relu(r) out = Gemm(q, B, b)"}, "contains dense -> Add -> relu"),
     ({"body": f"{DENSE_1} r = Gemm(q, B, b) out = Softmax<axis = 0>(r)"}, "dense -> Softmax;"),
     (
         {"body": f"{DENSE_1} s = Constant<value = int64[2] {{-1, 4}}>() r = Reshape(q, s) out = Gemm(r, B, b)"},
@@ -569,7 +569,7 @@ OTHER_GRAPHS = [
             "body": "p = other.Gemm(X, A, a) q = Relu(p) out = Gemm(q, B, b)",
             "head": HEAD.replace('"" : 17', '"" : 17, "other" : 1'),
         },
-        "holds other.Gemm -> relu",
+        "contains other.Gemm -> relu",
     ),
     ({"body": "p = Gemm(X, B, b) q = Relu(p) out = Gemm(q, A, a)"}, "the shapes do not form a network"),
     (
@@ -620,8 +620,8 @@ def test_onnx_weights_in_another_file_are_not_followed(tmp_path):
 # Arrays that are no parameters
 
 BAD_ARRAYS = [
-    ({"b2": None}, "has no b2; it holds W1, W2, b1"),
-    ({"W3": np.zeros(3, np.float32)}, "also holds W3"),
+    ({"b2": None}, "has no b2; it contains W1, W2, b1"),
+    ({"W3": np.zeros(3, np.float32)}, "also contains W3"),
     ({"W1": np.zeros((D, H + 1), np.float32)}, r"W1 \(6, 5\), b1 \(4,\)"),
     ({"b1": np.zeros((H, 1), np.float32)}, "the shapes do not form a network"),
     ({"W2": np.zeros((H, C, 1), np.float32)}, "the shapes do not form a network"),
@@ -789,7 +789,7 @@ def test_a_keras_file_with_a_lambda_is_refused_and_not_run(tmp_path, tf):
     )
     model.save(tmp_path / "trap.keras")
     Path(witness).unlink(missing_ok=True)
-    with pytest.raises(DataError, match=r"trap\.keras: holds Lambda, __lambda__; expected"):
+    with pytest.raises(DataError, match=r"trap\.keras: contains Lambda, __lambda__; expected"):
         load_parameters(tmp_path / "trap.keras")
     assert not Path(witness).exists()
     with warnings.catch_warnings(action="ignore"):
@@ -830,7 +830,7 @@ def test_a_keras_file_that_names_foreign_code_never_reaches_keras(tmp_path, tf, 
 
     (tmp_path / "trap.keras").write_bytes(with_changed_configuration(contents(".keras"), change))
     monkeypatch.setattr(keras.saving, "load_model", lambda *_args, **_options: pytest.fail("Keras was asked"))
-    with pytest.raises(DataError, match=f"holds {named}; expected"):
+    with pytest.raises(DataError, match=f"contains {named}; expected"):
         load_parameters(tmp_path / "trap.keras")
 
 

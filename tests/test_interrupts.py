@@ -12,9 +12,9 @@ from nnkernels.interrupts import stop_request
 def test_the_first_asks_and_the_second_stops():
     before = signal.getsignal(signal.SIGINT)
     with stop_request() as stop:
-        assert not stop.asked
+        assert not stop.requested
         signal.raise_signal(signal.SIGINT)
-        assert stop.asked
+        assert stop.requested
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
@@ -44,12 +44,12 @@ def test_a_request_is_its_block_s_own():
     with stop_request() as outer:
         with stop_request() as inner:
             signal.raise_signal(signal.SIGINT)
-        assert inner.asked
-        assert not outer.asked
+        assert inner.requested
+        assert not outer.requested
         signal.raise_signal(signal.SIGINT)  # the outer block's handler is back
-        assert outer.asked
+        assert outer.requested
     with stop_request() as later:
-        assert not later.asked
+        assert not later.requested
 
 
 def test_another_thread_cannot_be_asked():
@@ -58,7 +58,7 @@ def test_another_thread_cannot_be_asked():
 
     def work():
         with stop_request() as stop:
-            answers.append((stop.asked, signal.getsignal(signal.SIGINT) is before))
+            answers.append((stop.requested, signal.getsignal(signal.SIGINT) is before))
 
     thread = threading.Thread(target=work)
     thread.start()

@@ -23,8 +23,8 @@ from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError, DataError, ReproducibilityWarning
 from nnkernels.interchange import save_parameters
 from nnkernels.kernels import numpy_kernels
-from nnkernels.learn import asking, training_job
-from nnkernels.learn.outcome import Answers
+from nnkernels.learn import pictures, training_job
+from nnkernels.learn.predictions import Predictions
 from nnkernels.learn.terminal import training_progress
 from nnkernels.learn.training_job import CHECKPOINT, TrainingRequest
 from nnkernels.learn.training_report import write_report
@@ -126,8 +126,8 @@ def test_a_training_that_goes_on_equals_one_that_never_stopped(recipe, small_dig
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"recipe": "adam"}, "recipe: sgd there, adam here"),
-        ({"seed": 5}, "seed: 4 there, 5 here"),
+        ({"recipe": "adam"}, r"recipe \(sgd in the checkpoint, adam now\)"),
+        ({"seed": 5}, r"seed \(4 in the checkpoint, 5 now\)"),
         ({"batch_size": 16}, "batch_size"),
         ({"learning_rate": 0.1}, "learning_rate"),
         ({"epochs": 9}, "epochs"),
@@ -138,7 +138,7 @@ def test_a_training_that_goes_on_equals_one_that_never_stopped(recipe, small_dig
 def test_what_contradicts_the_checkpoint_is_refused(change, named, small_digits, tmp_path):
     run(REQUEST, small_digits, tmp_path)
     before = (tmp_path / CHECKPOINT).read_bytes()
-    with pytest.raises(ConfigurationError, match=f"another {named}"):
+    with pytest.raises(ConfigurationError, match=f"different {named}"):
         run(TrainingRequest(**change), small_digits, tmp_path, resume=True)
     assert (tmp_path / CHECKPOINT).read_bytes() == before
 
@@ -148,14 +148,14 @@ def test_a_training_on_other_data_is_not_resumed(small_digits, tmp_path):
     X_train = small_digits.X_train.copy()
     X_train[0, 0] ^= 1
     other = Dataset(X_train, small_digits.y_train, small_digits.X_test, small_digits.y_test)
-    with pytest.raises(ConfigurationError, match="another data"):
+    with pytest.raises(ConfigurationError, match="different data"):
         run(TrainingRequest(), other, tmp_path, resume=True)
 
 
 def test_a_folder_that_holds_a_training_is_not_written_over(small_digits, tmp_path):
     run(REQUEST, small_digits, tmp_path)
     before = (tmp_path / CHECKPOINT).read_bytes()
-    with pytest.raises(ConfigurationError, match="already holds a training"):
+    with pytest.raises(ConfigurationError, match="already contains a training"):
         run(REQUEST, small_digits, tmp_path)
     assert (tmp_path / CHECKPOINT).read_bytes() == before
 
@@ -172,7 +172,7 @@ def test_somebodys_own_mathematics_is_marked_and_judged_by_itself(small_digits, 
     assert found["test"]["accuracy"] == pytest.approx(expected, abs=1e-12)
     assert expected > 0.5
     tanh_file.write_text(tanh_file.read_text() + "\n# edited\n")
-    with pytest.raises(ConfigurationError, match="another kernels"):
+    with pytest.raises(ConfigurationError, match="different kernels"):
         run(TrainingRequest(kernels_file=tanh_file), small_digits, tmp_path / "out", resume=True)
 
 
@@ -202,15 +202,15 @@ def test_a_training_that_blew_up_is_reported(small_digits, tmp_path):
     assert not (tmp_path / "parameters.safetensors").exists()
 
 
-def test_answers_list_the_surest_mistakes_first(small_digits):
+def test_predictions_list_the_surest_mistakes_first(small_digits):
     probs = np.full((4, 10), 0.01)
     images = type(small_digits.test)(small_digits.X_test[:4], np.array([0, 1, 2, 3]))
     for n, (said, how_sure) in enumerate([(0, 0.9), (5, 0.6), (6, 0.8), (7, 0.7)]):
         probs[n, said] = how_sure
-    answers = Answers(images, probs)
-    assert answers.wrong.tolist() == [2, 3, 1]
-    assert answers.confusion.sum() == 4
-    assert [answers.confusion[true, said] for true, said in ((0, 0), (1, 5), (2, 6), (3, 7))] == [1, 1, 1, 1]
+    predictions = Predictions(images, probs)
+    assert predictions.wrong.tolist() == [2, 3, 1]
+    assert predictions.confusion.sum() == 4
+    assert [predictions.confusion[true, said] for true, said in ((0, 0), (1, 5), (2, 6), (3, 7))] == [1, 1, 1, 1]
 
 
 def test_probabilities_come_in_one_piece_whatever_the_number_of_images(small_digits):
@@ -260,7 +260,7 @@ def test_a_negative_seed_is_refused():
 
 def test_a_file_in_the_place_of_the_folder_is_said_before_any_work(small_digits, tmp_path):
     (tmp_path / "out").touch()
-    with pytest.raises(ConfigurationError, match="cannot be a folder"):
+    with pytest.raises(ConfigurationError, match="cannot create the folder"):
         run(REQUEST, small_digits, tmp_path / "out")
 
 
@@ -317,7 +317,7 @@ def one_blas_thread():
 
 def test_going_on_with_another_number_of_threads_is_warned_of(small_digits, tmp_path, one_blas_thread):
     stopped_after_an_epoch(REQUEST, small_digits, tmp_path)
-    message = r"other conditions \(threads: 1 of BLAS and \d+ of Numba there, 2 of BLAS .* here\): it goes on"
+    message = r"other conditions \(threads: 1 of BLAS and \d+ of Numba in the checkpoint, 2 of BLAS .* now\), so its"
     with threadpool_limits(2, "blas"), pytest.warns(ReproducibilityWarning, match=message):
         trained, shown = run(TrainingRequest(epochs=3), small_digits, tmp_path, resume=True)
     assert (shown, trained.finished) == ([2, 3], True)
@@ -348,9 +348,9 @@ def test_the_fused_kernels_go_on_bit_for_bit_on_any_number_of_threads(backend, s
 @pytest.mark.parametrize(
     ("function", "answer", "named"),
     [
-        ("blas_libraries", [], "BLAS: .* there,  here"),
-        ("cpu_name", "Another CPU", r"\(CPU: .* there, Another CPU \(.*\) here\)"),
-        ("microarchitecture", "another", r"\(CPU: .* there, .* \(another\) here\)"),
+        ("blas_libraries", [], "BLAS: .* in the checkpoint,  now"),
+        ("cpu_name", "Another CPU", r"\(CPU: .* in the checkpoint, Another CPU \(.*\) now\)"),
+        ("microarchitecture", "another", r"\(CPU: .* in the checkpoint, .* \(another\) now\)"),
     ],
 )
 def test_going_on_with_another_blas_or_cpu_is_warned_of(function, answer, named, small_digits, tmp_path, monkeypatch):
@@ -363,7 +363,7 @@ def test_going_on_with_another_blas_or_cpu_is_warned_of(function, answer, named,
 def test_the_fused_kernels_depend_on_the_cpu_too(small_digits, tmp_path, monkeypatch):
     stopped_after_an_epoch(replace(REQUEST, backend="fused"), small_digits, tmp_path)
     monkeypatch.setattr(provenance, "cpu_name", lambda: "Another CPU")
-    with pytest.warns(ReproducibilityWarning, match=r"\(CPU: .* there, Another CPU"):
+    with pytest.warns(ReproducibilityWarning, match=r"\(CPU: .* in the checkpoint, Another CPU"):
         run(TrainingRequest(), small_digits, tmp_path, resume=True)
 
 
@@ -373,7 +373,8 @@ def test_a_checkpoint_of_before_goes_on_with_a_warning(small_digits, tmp_path):
     earlier = {name: text for name, text in kept.identity.items() if name not in ("threads", "BLAS", "CPU")}
     assert set(earlier) == {"kernels", "data", "NumPy", "Numba"}
     save_checkpoint(tmp_path / CHECKPOINT, replace(kept, identity=earlier))
-    with pytest.warns(ReproducibilityWarning, match="threads: not recorded there, .*; CPU: not recorded there, "):
+    message = "threads: not recorded in the checkpoint, .*; CPU: not recorded in the checkpoint, "
+    with pytest.warns(ReproducibilityWarning, match=message):
         trained, _ = run(TrainingRequest(), small_digits, tmp_path, resume=True)
     assert trained.finished
     assert set(load_checkpoint(tmp_path / CHECKPOINT).identity) == {*earlier, "threads", "BLAS", "CPU"}
@@ -382,31 +383,31 @@ def test_a_checkpoint_of_before_goes_on_with_a_warning(small_digits, tmp_path):
 # What is asked of the network
 
 
-def test_the_standard_network_is_taken_from_the_cache_and_only_mnist_s_is_kept(small_digits, tmp_path, monkeypatch):
+def test_the_default_network_is_cached_only_if_it_was_trained_on_mnist(small_digits, tmp_path, monkeypatch):
     monkeypatch.setenv("NNKERNELS_CACHE", str(tmp_path))
-    monkeypatch.setattr(asking, "DEFAULT_RECIPE", "sgd")
-    monkeypatch.setattr(asking, "load_mnist", lambda: small_digits)
-    params = asking.standard_network()
+    monkeypatch.setattr(pictures, "DEFAULT_RECIPE", "sgd")
+    monkeypatch.setattr(pictures, "load_mnist", lambda: small_digits)
+    params = pictures.default_network()
     probs = reference.probabilities(params, small_digits.X_test / 255)
     assert np.mean(probs.argmax(axis=1) == small_digits.y_test) > 0.8
     assert not list(tmp_path.rglob("*.safetensors"))  # digits that stand in for MNIST today
     monkeypatch.setitem(small_digits.__dict__, "name", "mnist")
-    asking.standard_network()
+    pictures.default_network()
     (kept,) = tmp_path.rglob("*.safetensors")
     other = initial_parameters(9)
     save_parameters(other, kept)
-    monkeypatch.setattr(asking, "load_mnist", pytest.fail)
-    found = asking.standard_network()
+    monkeypatch.setattr(pictures, "load_mnist", pytest.fail)
+    found = pictures.default_network()
     for one, there in zip(found, other, strict=True):
         np.testing.assert_array_equal(one, there)
 
 
-def test_without_a_cache_the_standard_network_answers_all_the_same(small_digits, tmp_path, monkeypatch):
+def test_without_a_cache_the_default_network_is_trained(small_digits, tmp_path, monkeypatch):
     (tmp_path / "cache").write_text("a file where the folder should be")
     monkeypatch.setenv("NNKERNELS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(asking, "load_mnist", lambda: small_digits)
+    monkeypatch.setattr(pictures, "load_mnist", lambda: small_digits)
     monkeypatch.setitem(small_digits.__dict__, "name", "mnist")
-    assert asking.standard_network().W1.shape == (784, 20)
+    assert pictures.default_network().W1.shape == (784, 20)
 
 
 # The terminal

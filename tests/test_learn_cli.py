@@ -176,7 +176,7 @@ def test_compare_writes_numbers_and_pictures(shell, small_digits):
     )
     assert answer.returncode == 0, answer.stderr
     found = json.loads((shell.folder / "compared" / "comparison.json").read_text())
-    said = f"{found['different_answers']} of {len(small_digits.X_test)} test images are answered differently"
+    said = f"{found['different_answers']} of {len(small_digits.X_test)} test images are classified differently"
     assert said in " ".join(answer.stdout.split())
     assert [row["contender"] for row in found["contenders"]] == ["numpy", "numba"]
     with open(shell.folder / "compared" / "histories.csv") as file:
@@ -209,12 +209,12 @@ def test_help_has_three_groups_in_order_each_with_its_commands(shell):
     ("arguments", "message"),
     [
         (("train", "--recipe", "magic"), "unknown recipe 'magic'; expected one of: gradient-descent, sgd"),
-        (("train", "--resume"), "--resume takes --out DIR"),
+        (("train", "--resume"), "--resume needs --out DIR"),
         (("train", "--seed", "-1"), "seed is -1"),
-        (("train", "--out", "digits.npz"), "digits.npz cannot be a folder"),
+        (("train", "--out", "digits.npz"), "cannot create the folder digits.npz"),
         (("train", "--kernels", "gone.py"), "gone.py is no Python file"),
         (("compare", "--contenders", "numpy"), "two contenders or more"),
-        (("compare", "--claim", "--epochs", "3"), "--claim has recipes"),
+        (("compare", "--claim", "--epochs", "3"), "--claim uses fixed recipes"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(arguments, message, shell):

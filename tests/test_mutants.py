@@ -354,6 +354,6 @@ def test_only_the_score_of_all_mutants_is_recorded(monkeypatch, capsys):
     for arguments in (["--record"], ["--mutants", "--record", "numpy"]):
         status, _output, said = in_this_process(["verify", *arguments], monkeypatch, capsys)
         assert status == 1
-        assert "--record keeps the score of all mutants" in " ".join(said.split())
+        assert "--record saves the score of all mutants" in " ".join(said.split())
     said = in_this_process(["verify", "--mutants", "nobody"], monkeypatch, capsys)[2]
     assert "unknown backend with mutants 'nobody'" in " ".join(said.split())

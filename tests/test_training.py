@@ -12,7 +12,7 @@ from nnkernels.data import Dataset, LabelledImages
 from nnkernels.errors import DataError
 from nnkernels.parameters import copy, initial_parameters, max_abs_difference
 from nnkernels.recipes import Recipe
-from nnkernels.training import EVALUATION_BATCH, batch_order, evaluate, go_on, train
+from nnkernels.training import EVALUATION_BATCH, batch_order, continue_training, evaluate, train
 from nnkernels.transforms import as_features
 from tests import reference
 from tests.forms import TRACED, TRAINABLE, second_look
@@ -335,7 +335,7 @@ def test_going_on_runs_only_the_epochs_that_are_left(small_digits):
     recorder, images = Recorder(), len(small_digits.X_train)
     history = train(recorder, small_digits.training, recipe, seed=5, callbacks=[lambda history, contender: True])
     first = history.epochs[0]
-    assert go_on(recorder, small_digits.training, history) is history
+    assert continue_training(recorder, small_digits.training, history) is history
     assert history.epochs[0] is first
     assert [record.epoch for record in history.epochs] == [1, 2, 3, 4]
     assert len(recorder.stretches) == 4
@@ -351,7 +351,7 @@ def test_stopped_and_continued_is_never_stopped(name, small_digits):
     for callbacks in ([], [lambda history, contender: history.epochs_done == 1]):
         with closing(contenders.create_anywhere(name)) as contender:
             history = train(contender, small_digits.training, recipe, validation=small_digits.test, callbacks=callbacks)
-            go_on(contender, small_digits.training, history, validation=small_digits.test)
+            continue_training(contender, small_digits.training, history, validation=small_digits.test)
         histories.append(known(history))
     whole, continued = histories
     assert len(whole) == recipe.epochs
@@ -363,7 +363,7 @@ def test_going_on_after_the_end_does_nothing(small_digits):
     recorder, called = Recorder(), []
     history = train(recorder, small_digits.training, RECIPE)
     before = list(history.epochs)
-    go_on(recorder, small_digits.training, history, callbacks=[lambda *given: called.append(given)])
+    continue_training(recorder, small_digits.training, history, callbacks=[lambda *given: called.append(given)])
     assert history.epochs == before
     assert len(recorder.stretches) == RECIPE.epochs
     assert called == []
@@ -376,7 +376,7 @@ def test_going_on_evaluates_at_the_same_epochs(small_digits):
         recorder, small_digits.training, recipe, callbacks=[lambda history, contender: True], evaluate_every=2
     )
     assert history.epochs_done == 2
-    go_on(recorder, small_digits.training, history, evaluate_every=3)
+    continue_training(recorder, small_digits.training, history, evaluate_every=3)
     assert [record.epoch for record in history.epochs] == [2, 3, 6, 7]
 
 
@@ -384,14 +384,14 @@ def test_going_on_without_images_is_said(small_digits):
     recorder = Recorder()
     history = train(recorder, small_digits.training, RECIPE, callbacks=[lambda history, contender: True])
     with pytest.raises(DataError, match="no training images"):
-        go_on(recorder, LabelledImages(small_digits.X_train[:0], small_digits.y_train[:0]), history)
+        continue_training(recorder, LabelledImages(small_digits.X_train[:0], small_digits.y_train[:0]), history)
 
 
 def test_going_on_with_other_data_is_refused(small_digits):
     recorder = Recorder()
     history = train(recorder, small_digits.training, RECIPE, callbacks=[lambda history, contender: True])
     with pytest.raises(DataError, match="used 2304 images, but data has 256"):
-        go_on(recorder, small_digits.test, history)
+        continue_training(recorder, small_digits.test, history)
     assert len(recorder.stretches) == 1
 
 

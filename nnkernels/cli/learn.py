@@ -17,34 +17,41 @@ PANEL = "Learn"
 
 KernelsOption = Annotated[
     Path | None,
-    typer.Option("--kernels", metavar="FILE.py", help="Your own kernels: an edited copy of numpy_kernels.py."),
+    typer.Option(
+        "--kernels", metavar="FILE.py", help="File with your own kernels, such as an edited numpy_kernels.py."
+    ),
 ]
 RecipeOption = Annotated[
-    str | None, typer.Option("--recipe", help="gradient-descent, sgd, momentum or adam (the default).")
+    str | None,
+    typer.Option("--recipe", help="Training recipe: gradient-descent, sgd, momentum or adam (default: adam)."),
 ]
-EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training images; else the recipe's.")]
-HiddenOption = Annotated[int | None, typer.Option(help="Width of the hidden layer; else 20.")]
-SeedOption = Annotated[int | None, typer.Option(help="Of the initial weights and the order of the images; else 0.")]
-BatchOption = Annotated[int | None, typer.Option(help="Images a step; else the recipe's.")]
-RateOption = Annotated[float | None, typer.Option(help="Of the first step; else the recipe's.")]
+EpochsOption = Annotated[
+    int | None, typer.Option(help="Number of passes over the training images (default: as in the recipe).")
+]
+HiddenOption = Annotated[int | None, typer.Option(help="Number of hidden units (default: 20).")]
+SeedOption = Annotated[
+    int | None, typer.Option(help="Seed of the initial weights and of the order of the images (default: 0).")
+]
+BatchOption = Annotated[int | None, typer.Option(help="Number of images per step (default: as in the recipe).")]
+RateOption = Annotated[float | None, typer.Option(help="Initial learning rate (default: as in the recipe).")]
 OutOption = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="Where weights, numbers and pictures go; else a new folder.")
+    Path | None, typer.Option("--out", metavar="DIR", help="Output folder (default: a new folder in trained/).")
 ]
 
 
 @app.command(rich_help_panel=PANEL)
 def train(
     recipe: RecipeOption = None,
-    backend: Annotated[str | None, typer.Option(help="numpy or numba (the default); see `nnkernels list`.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="Backend that trains; `nnkernels list` shows all of them (default: numba).")
+    ] = None,
     epochs: EpochsOption = None,
     hidden: HiddenOption = None,
     batch_size: BatchOption = None,
     learning_rate: RateOption = None,
     seed: SeedOption = None,
     folder: OutOption = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the training in --out as if it had never stopped.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the interrupted training in --out.")] = False,
     kernels: KernelsOption = None,
     data: DataOption = None,
 ) -> None:
@@ -57,56 +64,66 @@ def train(
 
     request = training_job.TrainingRequest(recipe, backend, kernels, epochs, hidden, batch_size, learning_rate, seed)
     if resume and folder is None:
-        raise ConfigurationError("--resume takes --out DIR, the folder of the training to go on with")
+        raise ConfigurationError("--resume needs --out DIR, the folder of the training to resume")
     folder = folder or _new_folder(recipe or training_job.DEFAULT_RECIPE)
     dataset = load_mnist(data)
     with training_progress(err) as show:
         trained = training_job.run(request, dataset, folder, resume, lambda history: show(history.recipe.name, history))
-    with err.status("looking at the test images, drawing"):
+    with err.status("evaluating the test images, drawing figures"):
         metrics = write_report(trained, dataset, folder)
     if trained.kernels.mark:
-        note(f"{trained.kernels.mark}; it takes no part in the suite's comparisons")
+        note(f"{trained.kernels.mark}, so the results are not comparable with those of the suite")
     if metrics["diverged"]:
-        note("the training diverged, and its weights are not kept; try a smaller --learning-rate")
+        note("the training diverged, so its weights were not saved; try a smaller --learning-rate")
     out.print(metrics_table(metrics))
-    out.print(f"weights, numbers and pictures  {folder}", highlight=False, soft_wrap=True)
+    out.print(f"weights, metrics and figures  {folder}", highlight=False, soft_wrap=True)
     if not trained.finished:
-        note(f"stopped after epoch {trained.history.epochs_done}; go on: nnkernels train --resume --out {folder}")
+        note(f"stopped after epoch {trained.history.epochs_done}; resume with: nnkernels train --resume --out {folder}")
         raise typer.Exit(INTERRUPTED)
 
 
 @app.command(rich_help_panel=PANEL)
 def predict(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG or JPEG, a digit each.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG or JPEG files, one digit each.")],
     weights: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help=".safetensors, .npz, .keras or .onnx; else a network trained once and kept."),
+        typer.Option(
+            metavar="FILE",
+            help="Weights: a .safetensors, .npz, .keras or .onnx file (default: a network that is trained once and "
+            "cached).",
+        ),
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Draw what the network saw, a picture an image.")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder for one figure per image, with the pixels the network sees."),
     ] = None,
 ) -> None:
-    """Predict which digit a picture shows, and print the probabilities."""
+    """Predict the digit in each picture, and print the probabilities."""
     from nnkernels.interchange import load_parameters
-    from nnkernels.learn import asking
-    from nnkernels.learn.terminal import readings_table
+    from nnkernels.learn import pictures
+    from nnkernels.learn.terminal import predictions_table
 
     if weights:
         params = load_parameters(weights)
     else:
-        with err.status("taking the network kept here, or training it once"):
-            params = asking.standard_network()
-    readings = asking.read_pictures(images, params)
-    out.print(readings_table(readings))
+        with err.status("loading the cached network, or training it once"):
+            params = pictures.default_network()
+    predictions = pictures.predict_pictures(images, params)
+    out.print(predictions_table(predictions))
     if folder:
-        for path in asking.draw(readings, folder):
-            out.print(f"picture  {path}", highlight=False, soft_wrap=True)
+        for path in pictures.draw_predictions(predictions, folder):
+            out.print(f"figure  {path}", highlight=False, soft_wrap=True)
 
 
 @app.command(rich_help_panel=PANEL)
 def compare(
     contenders: Annotated[
-        str, typer.Option("--contenders", metavar="A,B", help="Else numba,keras-fit; with --claim numba,keras-graph.")
+        str,
+        typer.Option(
+            "--contenders",
+            metavar="A,B",
+            help="Contenders to compare (default: numba,keras-fit, or numba,keras-graph with --claim).",
+        ),
     ] = "",
     recipe: RecipeOption = None,
     epochs: EpochsOption = None,
@@ -117,9 +134,13 @@ def compare(
     folder: OutOption = None,
     claim: Annotated[
         bool,
-        typer.Option("--claim", help="Instead: width x recipe x who trains, 10 seeds each. Half an hour; goes on."),
+        typer.Option(
+            "--claim",
+            help="Instead, measure what width, recipe and framework each contribute to the accuracy. Takes half an "
+            "hour, and continues an interrupted run in --out (default: claim).",
+        ),
     ] = False,
-    seeds: Annotated[int, typer.Option(help="Of --claim.")] = 10,
+    seeds: Annotated[int, typer.Option(help="Number of seeds per combination (only with --claim).")] = 10,
     data: DataOption = None,
 ) -> None:
     """Train two or more contenders from the same weights on the same batches, and show where they differ."""
@@ -135,7 +156,7 @@ def compare(
     if claim:
         if (recipe, epochs, hidden, batch_size, learning_rate, seed) != (None,) * 6:
             raise ConfigurationError(
-                "--claim has recipes, widths and seeds of its own; give only --contenders and --seeds"
+                "--claim uses fixed recipes, widths and seeds; it only takes --contenders, --seeds, --out and --data"
             )
         _claim(names, dataset, folder or Path("claim"), seeds)
         return
@@ -145,13 +166,15 @@ def compare(
         report = comparison_job.run(names, request, dataset, folder, show)
     out.print(comparison_table(report))
     out.print(report.sentence(), highlight=False)
-    out.print(f"numbers and pictures  {folder}", highlight=False, soft_wrap=True)
+    out.print(f"metrics and figures  {folder}", highlight=False, soft_wrap=True)
 
 
 @app.command(rich_help_panel=PANEL)
 def gradcheck(
     kernels: KernelsOption = None,
-    backend: Annotated[str | None, typer.Option(help="One of the suite's own; numpy if nothing is named.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="Backend to check (default: numpy, unless --kernels is given).")
+    ] = None,
 ) -> None:
     """Check a backward pass against numerical gradients, and name the mistake if they differ."""
     from nnkernels.grading import gradcheck as check
@@ -169,7 +192,10 @@ def _claim(names: list[str], dataset: Dataset, folder: Path, seeds: int) -> None
     from nnkernels.learn.terminal import claim_table, counting_progress
 
     if len(names) != 2:
-        raise ConfigurationError(f"--claim takes one of ours and a framework; given: {', '.join(names)}")
+        raise ConfigurationError(
+            "--claim compares two contenders, one from scratch and one on a framework, such as numba,keras-graph; "
+            f"given: {', '.join(names)}"
+        )
     with counting_progress(err, "training") as show:
         report = claim_report.run(
             names[0],
@@ -183,7 +209,7 @@ def _claim(names: list[str], dataset: Dataset, folder: Path, seeds: int) -> None
         )
     out.print(claim_table(report.cells))
     out.print(report.decomposition.sentence(), highlight=False)
-    out.print(f"numbers and picture  {folder}", highlight=False, soft_wrap=True)
+    out.print(f"metrics and figure  {folder}", highlight=False, soft_wrap=True)
 
 
 def _new_folder(name: str) -> Path:

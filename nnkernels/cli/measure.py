@@ -13,20 +13,29 @@ from nnkernels.cli.shared import INTERRUPTED, DataOption, app, err, note, out, s
 from nnkernels.errors import ConfigurationError
 
 PROFILE_HELP = (
-    "quick (3 minutes), headline (5, to be pooled with runs of other hours), standard (30) or full (150, resumable)."
+    "What to measure: quick (3 minutes), headline (5 minutes; pool runs from different hours), standard (30 minutes) "
+    "or full (150 minutes, resumable)."
 )
 
 
 @app.command(rich_help_panel="Measure")
 def verify(
-    contenders: Annotated[list[str] | None, typer.Argument(help="Contenders; all that are installed, if none.")] = None,
+    contenders: Annotated[
+        list[str] | None, typer.Argument(help="Contenders to check (default: all that are installed).")
+    ] = None,
     data: DataOption = None,
     mutants: Annotated[
-        bool, typer.Option("--mutants", help="Change the kernels, one mistake at a time: does the gate see each?")
+        bool,
+        typer.Option("--mutants", help="Instead, run mutation tests: insert one mistake at a time into the kernels."),
     ] = False,
-    jobs: Annotated[int, typer.Option(metavar="N", min=1, help="With --mutants: so many at a time.")] = 2,
+    jobs: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Number of mutants to check in parallel (only with --mutants).")
+    ] = 2,
     record: Annotated[
-        bool, typer.Option("--record", help="With --mutants: keep the score in results/selftest/, at a clean commit.")
+        bool,
+        typer.Option(
+            "--record", help="Save the score in results/selftest/ (only with --mutants; requires a clean commit)."
+        ),
     ] = False,
 ) -> None:
     """Check contenders against the float64 oracle, without timing anything.
@@ -43,7 +52,7 @@ def verify(
 
     names, not_installed = choose_contenders(contenders or [])
     dataset = load_mnist(data)
-    with err.status("training every contender beside the oracle"):
+    with err.status("comparing every contender with the float64 oracle"):
         judged = verification.verify_all(names, dataset)
     show_gate(out, judged, not_installed, dataset.name)
     raise typer.Exit(0 if all(result.passed for result in judged) else 1)
@@ -52,7 +61,7 @@ def verify(
 def _verify_mutants(backends: list[str], data: str | None, mutants: bool, jobs: int, record: bool) -> None:
     """Judge the mutants, and exit with a status that depends on the result."""
     from nnkernels.data import load_mnist
-    from nnkernels.interrupts import sigterm_raised
+    from nnkernels.interrupts import exit_on_sigterm
     from nnkernels.measure.asv_driver.workspace import open_workspace
     from nnkernels.measure.mutants.catalogue import read_catalogue
     from nnkernels.measure.mutants.record import require_recordable, write_score
@@ -61,14 +70,17 @@ def _verify_mutants(backends: list[str], data: str | None, mutants: bool, jobs: 
     from nnkernels.report.method_page import PAGE
 
     if not mutants or (record and backends):
-        raise ConfigurationError("--record keeps the score of all mutants: nnkernels verify --mutants --record")
+        raise ConfigurationError(
+            "--record saves the score of all mutants, so it needs --mutants and no contenders: "
+            "nnkernels verify --mutants --record"
+        )
     workspace = open_workspace() if record else None
     if workspace:
         require_recordable(workspace)
     catalogue, dataset = read_catalogue(backends), load_mnist(data)
     judged: list[Judged] = []
     try:
-        with sigterm_raised(), report.mutants_progress(err, len(catalogue)) as tell:
+        with exit_on_sigterm(), report.mutants_progress(err, len(catalogue)) as tell:
             for one in run_mutants(catalogue, dataset, jobs):
                 judged.append(one)
                 tell(one)
@@ -87,19 +99,30 @@ def _verify_mutants(backends: list[str], data: str | None, mutants: bool, jobs: 
 @app.command(rich_help_panel="Measure")
 def bench(
     contenders: Annotated[
-        str, typer.Option("--contenders", metavar="A,B", help="Contenders; all that are installed, if none.")
+        str,
+        typer.Option(
+            "--contenders",
+            metavar="A,B",
+            help="Contenders to measure (default: all installed ones of the profile).",
+        ),
     ] = "",
     data: DataOption = None,
     profile: Annotated[str, typer.Option(help=PROFILE_HELP)] = "quick",
     rounds: Annotated[
-        int | None, typer.Option(metavar="N", help="Fresh processes every paired ratio is taken over.")
+        int | None,
+        typer.Option(metavar="N", help="Number of fresh processes per paired ratio (default: as in the profile)."),
     ] = None,
     threads: Annotated[
-        str, typer.Option(metavar="1,all", help="Thread settings of the frameworks; by default 1 in quick, else both.")
+        str,
+        typer.Option(
+            metavar="1,all", help="Thread settings of the frameworks (default: 1 in the profile quick, otherwise both)."
+        ),
     ] = "",
-    machine: Annotated[str, typer.Option(help="Name of this machine in the results.")] = "",
+    machine: Annotated[
+        str, typer.Option(help="Name of this machine in the results (default: made from the processor's name).")
+    ] = "",
 ) -> None:
-    """Measure speed and accuracy with asv, record the run, and print how many times as fast each contender is."""
+    """Measure speed and accuracy with asv, record the run, and print the speed-up of each contender."""
     from nnkernels.data import load_mnist
     from nnkernels.measure.asv_driver import plan
     from nnkernels.measure.asv_driver.run import Request, run_benchmarks
@@ -132,13 +155,13 @@ def bench(
     if outcome.record.unrecorded != workspace.unrecorded:
         note(f"not recorded as history: {outcome.record.unrecorded}")
     if outcome.interrupted:
-        note(f"interrupted; kept the {outcome.record.passes} complete passes")
+        note(f"interrupted; complete passes kept: {outcome.record.passes}")
         raise typer.Exit(INTERRUPTED)
 
 
 @app.command("list", rich_help_panel="Measure")
 def list_() -> None:
-    """List contenders, backends, recipes, profiles and benchmarks, and what is installed."""
+    """List contenders, backends, recipes, profiles and benchmarks, and which contenders are installed."""
     from nnkernels.measure.asv_driver.workspace import benchmarks_folder
     from nnkernels.report import inventory
 
@@ -154,8 +177,8 @@ def env(data: DataOption = None) -> None:
     """Print the provenance that a result measured now would have, as JSON.
 
     It includes the environment settings that affect times or results: those that `bench` hides from the measured
-    processes (neutralised), and those that it passes on to them (kept). It also tells whether the machine is quiet
-    enough to be typical, and how to make it quieter.
+    processes (neutralised), and those that it passes on to them (kept). It also says whether the machine is quiet
+    enough for typical results, and how to make it quieter.
     """
     from nnkernels.data import load_mnist
     from nnkernels.measure.records import provenance, quietness

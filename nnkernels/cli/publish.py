@@ -10,7 +10,9 @@ import typer
 from nnkernels.cli.shared import app, note, out
 from nnkernels.errors import ConfigurationError
 
-RunOption = Annotated[str, typer.Option("--run", metavar="RUN", help="newest, published, or the head of a run's id.")]
+RunOption = Annotated[
+    str, typer.Option("--run", metavar="RUN", help="Run to show: newest, published, or the beginning of an id.")
+]
 
 
 @app.command(rich_help_panel="Publish")
@@ -18,16 +20,19 @@ def results(
     run: RunOption = "newest",
     against: Annotated[
         str,
-        typer.Option(metavar="RUN", help="Another run: what is better or worse than there, most significant first."),
+        typer.Option(metavar="RUN", help="Compare with this run; the most significant differences come first."),
     ] = "",
     everything: Annotated[
-        bool, typer.Option("--all", help="With --against: also what differs by less than the intervals.")
+        bool,
+        typer.Option("--all", help="Also show the numbers whose intervals overlap (only with --against)."),
     ] = False,
     recompute: Annotated[
         bool,
-        typer.Option(help="Derive every published figure again from the raw samples; exit 1 if one differs."),
+        typer.Option(
+            help="Recompute every published number from the raw samples; the exit status is 1 if one differs."
+        ),
     ] = False,
-    format_name: Annotated[str, typer.Option("--format", help="table, json, csv or md.")] = "table",
+    format_name: Annotated[str, typer.Option("--format", help="Output format: table, json, csv or md.")] = "table",
 ) -> None:
     """Print a run as a tidy table, with one row for each benchmark, contender and set of parameters."""
     from nnkernels.measure.asv_driver.workspace import find_root
@@ -60,7 +65,7 @@ def results(
 
 
 def _recompute(root: Path, format_name: str) -> None:
-    """Print the published figures beside the recomputed ones, and exit with status 1 if one differs."""
+    """Print the published numbers beside the recomputed ones, and exit with status 1 if one differs."""
     import pandas as pd
 
     from nnkernels.report import method_page, recompute, tables
@@ -76,39 +81,40 @@ def _recompute(root: Path, format_name: str) -> None:
         figures += recompute.recompute_page(page.read_text("utf-8"), method_page.PAGE.as_posix(), generated)
     differ = sum(not figure.agrees for figure in figures)
     columns = recompute.columns(figures)
-    told = f"{len(figures)} figures, {differ} differ, from the raw samples of " + ", ".join(
+    result = f"{differ} of {len(figures)} numbers differ, recomputed from the raw samples of " + ", ".join(
         run.record.run_id for run in published.each
     )
     if format_name == "table":
-        show(out, "published figures, and the same recomputed", columns, [told])
+        show(out, "published and recomputed numbers", columns, [result])
     else:
         rows = pd.DataFrame({column.heading: column.cells for column in columns})
         typer.echo(tables.export(rows, format_name))
-        note(told)
+        note(result)
     raise typer.Exit(1 if differ else 0)
 
 
 @app.command("steps", rich_help_panel="Publish")
 def show_steps(
-    show: Annotated[
-        str, typer.Argument(metavar="[SHOW]", help="A step: the lines that it changes, and what they bring.")
+    step: Annotated[
+        str,
+        typer.Argument(metavar="[STEP]", help="Show this step only: the lines that it changes, and its speed-up."),
     ] = "",
     diff: Annotated[
-        tuple[str, str] | None, typer.Option(metavar="A B", help="Two steps: the lines that B changes in A.")
+        tuple[str, str] | None, typer.Option(metavar="A B", help="Show the lines that step B changes in step A.")
     ] = None,
     run: RunOption = "newest",
 ) -> None:
-    """Show the way from loops in Python to threads: eight steps, the idea of each, its time and its factor."""
+    """Show eight steps from plain Python loops to threads, with the idea, the time and the speed-up of each."""
     from nnkernels.measure.asv_driver.workspace import find_root
     from nnkernels.report import steps
 
-    if show and diff:
-        raise ConfigurationError("name one step, or two after --diff, not both")
+    if step and diff:
+        raise ConfigurationError("a step and --diff exclude each other; give one step, or --diff with two steps")
     times = steps.find_step_times(find_root() / "results", run)
     if diff:
         steps.show_step(out, times, diff[1], against=diff[0])
-    elif show:
-        steps.show_step(out, times, show)
+    elif step:
+        steps.show_step(out, times, step)
     else:
         steps.show_steps(out, times)
 
@@ -120,7 +126,7 @@ def publish(
         list[str] | None,
         typer.Option(
             metavar="RUN",
-            help="Make this run the published one, README included; five or more, each named by a --pin: pool them.",
+            help="Publish this run, and update README.md. Repeat the option to pool several runs (at least five).",
         ),
     ] = None,
 ) -> None:

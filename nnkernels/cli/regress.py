@@ -14,38 +14,48 @@ from rich.status import Status
 from nnkernels.cli.shared import DataOption, app, err, note, out, split_names
 from nnkernels.errors import NNKernelsError
 
-BackendsOption = Annotated[str, typer.Option("--backends", metavar="A,B", help="Backends; numpy, numba and fused.")]
-ResolveOption = Annotated[float, typer.Option(metavar="PERCENT", help="The slowdown that has to be found.")]
-MinutesEachOption = Annotated[float, typer.Option(metavar="MINUTES", help="Measure for no longer than that.")]
+BackendsOption = Annotated[
+    str, typer.Option("--backends", metavar="A,B", help="Backends to measure (default: numpy,numba,fused).")
+]
+ResolveOption = Annotated[float, typer.Option(metavar="PERCENT", help="Smallest slowdown to detect, in percent.")]
+MinutesEachOption = Annotated[
+    float, typer.Option(metavar="MINUTES", help="Maximum duration of the measurements of each check, in minutes.")
+]
 
 
 @app.command(rich_help_panel="Measure")
 def check(
-    base: Annotated[str, typer.Argument(help="A commit, branch or tag to compare with.")] = "HEAD",
+    base: Annotated[str, typer.Argument(help="Commit, branch or tag to compare with.")] = "HEAD",
     data: DataOption = None,
     backends: BackendsOption = "",
     scenarios: Annotated[
         str,
-        typer.Option(metavar="A,B", help="epoch, epoch-adam, one-image, 10000-images; all, if none."),
+        typer.Option(
+            metavar="A,B", help="Scenarios to measure: epoch, epoch-adam, one-image, 10000-images (default: all)."
+        ),
     ] = "",
     resolve: ResolveOption = 3.0,
     minutes: MinutesEachOption = 2.0,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the result as Markdown, for a pull request.")
+    ] = False,
     budget: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="TOML: ratios between backends that must not be exceeded.")
+        Path | None,
+        typer.Option(metavar="FILE", help="TOML file with upper limits for the time ratios between backends."),
     ] = None,
-    record: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep all samples as JSON.")] = None,
+    record: Annotated[Path | None, typer.Option(metavar="FILE", help="Save all samples to this JSON file.")] = None,
 ) -> None:
     """Check whether the working tree is slower than a commit.
 
-    The exit status is 0 if nothing is worse, 1 if something is, and 2 if that could not be measured.
+    The exit status is 0 if nothing is slower, 1 if something is slower or exceeds the budget, and 2 if this could not
+    be decided.
 
     The working tree is that of the current folder, including uncommitted changes. It is measured on one CPU with one
     thread. `git bisect run` needs 125 (skip) instead of 2:
 
     git bisect run sh -c 'nnkernels check GOOD; s=$?; [ $s -eq 2 ] && exit 125; exit $s'
 
-    Run this in a separate git worktree, so that the nnkernels that measures stays the same.
+    Run this in a separate git worktree, so that bisecting does not change the version of nnkernels that measures.
     """
     with _could_not_measure():
         from nnkernels.data import load_mnist
@@ -75,24 +85,29 @@ def check(
 
 @app.command(rich_help_panel="Measure")
 def selftest(
-    minutes: Annotated[float, typer.Option(metavar="MINUTES", help="Begin no further check after that.")] = 30.0,
-    neighbour: Annotated[bool, typer.Option("--neighbour", help="Beside a process that is busy in bursts.")] = False,
+    minutes: Annotated[
+        float, typer.Option(metavar="MINUTES", help="Time in minutes after which no further check is started.")
+    ] = 30.0,
+    neighbour: Annotated[
+        bool,
+        typer.Option("--neighbour", help="Run a second process that is busy in bursts, as on a shared machine."),
+    ] = False,
     data: DataOption = None,
     backends: BackendsOption = "",
     resolve: ResolveOption = 3.0,
     minutes_each: MinutesEachOption = 2.0,
     folder: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where the checks are kept; results/selftest.")
+        Path | None, typer.Option(metavar="FOLDER", help="Folder of the saved checks (default: results/selftest).")
     ] = None,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Measure nothing; print the figures of all machines as Markdown.")
+        bool, typer.Option("--markdown", help="Print the results of all machines as Markdown, without measuring.")
     ] = False,
     page: Annotated[
         bool,
-        typer.Option("--page", help="Measure nothing; write the figures of the checkout into bench/README.md."),
+        typer.Option("--page", help="Write the recorded results into bench/README.md, without measuring."),
     ] = False,
 ) -> None:
-    """Measure the false-alarm rate and the power of the check itself.
+    """Measure the false-alarm rate and the power of `nnkernels check`.
 
     Each check compares HEAD with HEAD, with or without an injected slowdown of known size. It is saved when it ends,
     and the next self-test continues from there.
@@ -118,7 +133,7 @@ def selftest(
             root, results, load_mnist(data), split_names(backends), plan, minutes, neighbour, _telling(status)
         )
     report.show_selftest(out, load_records(of_machine))
-    note(f"the checks are in {of_machine}")
+    note(f"the checks are saved in {of_machine}")
 
 
 def _telling(status: Status) -> Callable[[str], None]:

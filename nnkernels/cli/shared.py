@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 app = typer.Typer(
-    help="How fast, and how right, is a neural network written from scratch, against a framework?",
+    help="How fast and how accurate is a neural network written from scratch, compared with a framework?",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,7 +25,8 @@ DataOption = Annotated[
     typer.Option(
         "--data",
         metavar="SOURCE",
-        help="A folder of IDX files, an .npz, mnist or mnist-5k; else NNKERNELS_DATA, cache, download, embedded.",
+        help="Data set: a folder of IDX files, an .npz or .csv file, mnist, or mnist-5k (default: $NNKERNELS_DATA, "
+        "otherwise mnist, or mnist-5k if there is no network connection).",
     ),
 ]
 

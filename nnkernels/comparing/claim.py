@@ -138,9 +138,9 @@ def run_claim(
         If the file is damaged or has another version.
     """
     if seeds < 2:
-        raise ConfigurationError(f"seeds is {seeds}; an interval takes two or more")
+        raise ConfigurationError(f"seeds is {seeds}; a confidence interval needs two or more")
     if ours == framework:
-        raise ConfigurationError(f"{ours} is given twice; the claim takes one of ours and a framework")
+        raise ConfigurationError(f"{ours} is given twice; expected one contender from scratch and one on a framework")
     for name in (ours, framework):
         contenders.require_trainable(name)
     done = {(training.cell, training.seed): training for training in _read(path, dataset)}
@@ -195,11 +195,11 @@ def _read(path: Path, dataset: Dataset) -> Iterator[Training]:
         found = [Training(**{name: one[name] for name in names}) for one in content["trainings"]]
         data, version, recipes = content["data"], content["version"], content.get("recipes")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is damaged ({one_line(error)}); delete it to train anew") from error
+        raise DataError(f"{path} is damaged ({one_line(error)}); delete it to start again") from error
     if version != VERSION:
-        raise DataError(f"{path} is of version {version}, not {VERSION}; delete it to train anew")
+        raise DataError(f"{path} has the format version {version}; expected {VERSION}, so delete it to start again")
     if data != dataset.sha256:
-        raise ConfigurationError(f"{path} holds trainings on other data than {dataset.name}; choose another folder")
+        raise ConfigurationError(f"{path} contains trainings on other data than {dataset.name}; choose another folder")
     if recipes != _recipes(dataset):
-        raise ConfigurationError(f"{path} holds trainings by recipes that have changed since; choose another folder")
+        raise ConfigurationError(f"{path} contains trainings by recipes that have changed; choose another folder")
     yield from found

@@ -95,7 +95,7 @@ def require_comparable(names: Sequence[str]) -> None:
         If a contender is unknown, not installed, or cannot train.
     """
     if len(names) < 2 or len(set(names)) < len(names):
-        raise ConfigurationError(f"to compare takes two contenders or more, each once; given: {', '.join(names)}")
+        raise ConfigurationError(f"expected two contenders or more, each only once; given: {', '.join(names)}")
     for name in names:
         contenders.require_trainable(name)
 
@@ -140,8 +140,8 @@ def compare(
     """
     require_comparable(names)
     split = dataset.validation_split()
-    learnt, held_out = (split.training, split.test) if validation else (dataset.training, None)
-    sides = {name: _train(name, learnt, held_out, dataset, recipe, seed, show) for name in names}
+    training, held_out = (split.training, split.test) if validation else (dataset.training, None)
+    sides = {name: _train(name, training, held_out, dataset, recipe, seed, show) for name in names}
     return Comparison(recipe, seed, sides)
 
 
@@ -156,13 +156,13 @@ def _train(
 ) -> Side:
     path: list[Parameters] = []
 
-    def follow(history: History, contender: Contender) -> None:
+    def record_epoch(history: History, contender: Contender) -> None:
         path.append(contender.parameters())
         show(name, history)
 
     contender = contenders.create_anywhere(name)
     try:
-        history = train(contender, data, recipe, seed=seed, validation=validation, callbacks=[follow])
+        history = train(contender, data, recipe, seed=seed, validation=validation, callbacks=[record_epoch])
         return Side(history, path, contender.predict(dataset.X_test))
     finally:
         contender.close()

@@ -37,7 +37,7 @@ class ImageFile:
 
     The rule of :func:`nnkernels.transforms.as_images` applies to ``.npy`` files, in any byte order: integers are
     pixels, must lie in 0..255 and are scaled by 1/255 later; floats and booleans are features and keep their values.
-    The file is opened anew for each read, so there is nothing to close, and several threads may read at the same time.
+    The file is opened for each read, so there is nothing to close, and several threads may read at the same time.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ from nnkernels.history import History
 from nnkernels.kernels import OptimizerState, initial_state
 from nnkernels.parameters import FloatArray, Parameters, initial_parameters
 from nnkernels.recipes import Recipe
-from nnkernels.training import go_on
+from nnkernels.training import continue_training
 
 # In units of log(C), the loss of uniform guessing among C classes. With scaled features, an untrained network has about
 # that loss. A training that ends above twice that has not converged.
@@ -108,7 +108,7 @@ def train_further(X: FloatArray, y: npt.NDArray[Any], hyper: HyperParameters, st
         contender.restore(state.optimizer_state)
     with np.errstate(over="ignore", invalid="ignore"):  # the loss shows an overflow, with every backend
         callbacks = (_has_diverged, *hyper.callbacks)
-        go_on(contender, data, history, validation=held_out, callbacks=callbacks, judge=contender.backend)
+        continue_training(contender, data, history, validation=held_out, callbacks=callbacks, judge=contender.backend)
     return TrainingState(contender.parameters(), contender.optimizer_state(), history)
 
 

@@ -91,7 +91,7 @@ class Case:
         return None if yours is None else compare(NAMES[k], yours, self.measured.gradient[k], tolerance)
 
     def passes(self, k: int, tolerance: float) -> bool:
-        """Tell whether one of the learner's arrays is right.
+        """Return whether one of the learner's arrays is right.
 
         Parameters
         ----------

@@ -79,7 +79,7 @@ def final_value(lines: Lines, given: Mapping[str, Any]) -> Answer:
 
 
 def is_close(yours: Answer, theirs: Answer, tolerance: float) -> bool:
-    """Tell whether two results agree, relative to the largest entry of the second.
+    """Return whether two results agree, relative to the largest entry of the second.
 
     NaN and infinity count as equal, because both come from the same overflow or division by zero.
 

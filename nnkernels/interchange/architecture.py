@@ -54,7 +54,9 @@ def parameters_of_chain(steps: Sequence[Step], features: int | None, where: str)
     """
     kinds = [step.kind for step in steps]
     if kinds not in ([DENSE, RELU, DENSE], [DENSE, RELU, DENSE, SOFTMAX]):
-        raise DataError(f"{where}: holds {describe_chain(kinds)}; expected dense -> relu -> dense, optionally softmax")
+        raise DataError(
+            f"{where}: contains {describe_chain(kinds)}; expected dense -> relu -> dense, optionally softmax"
+        )
     hidden, output = steps[0], steps[2]
     params = checked_parameters({"W1": hidden.W, "b1": hidden.b, "W2": output.W, "b2": output.b}, where, finite=False)
     if features not in (None, len(params.W1)):

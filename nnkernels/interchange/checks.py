@@ -83,9 +83,9 @@ def _check_names(arrays: Mapping[str, Any], where: str) -> None:
     unknown = [name for name in arrays if name not in Parameters._fields]
     if missing:
         found = _join(sorted(arrays)) or "nothing"
-        raise DataError(f"{where}: has no {_join(missing)}; it holds {found}; expected {_EXPECTED}")
+        raise DataError(f"{where}: has no {_join(missing)}; it contains {found}; expected {_EXPECTED}")
     if unknown:
-        raise DataError(f"{where}: also holds {_join(sorted(unknown))}; expected only {_EXPECTED}")
+        raise DataError(f"{where}: also contains {_join(sorted(unknown))}; expected only {_EXPECTED}")
 
 
 def _join(names: list[str], limit: int = 10) -> str:

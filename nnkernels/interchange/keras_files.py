@@ -94,7 +94,7 @@ def from_keras_archive(content: bytes, where: str) -> dict[str, FloatArray]:
     disallowed = sorted(set(_disallowed_classes(configuration)))
     if disallowed:
         raise DataError(
-            f"{where}: holds {', '.join(disallowed[:10])}; expected a Sequential or functional model of two Dense "
+            f"{where}: contains {', '.join(disallowed[:10])}; expected a Sequential or functional model of two Dense "
             "layers, with ReLU between them and nothing else but Flatten, Dropout and Softmax"
         )
     keras = import_keras()

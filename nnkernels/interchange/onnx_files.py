@@ -27,7 +27,7 @@ def to_onnx(params: Parameters) -> ModelProto:
     Returns
     -------
     model : onnx.ModelProto
-        Opset 17. The input ``X`` (N, D) holds features, which are pixels / 255. The outputs are ``probs`` and
+        Opset 17. The input ``X`` (N, D) contains features, which are pixels / 255. The outputs are ``probs`` and
         ``logits``, both (N, C). All have the dtype of the parameters; N is dynamic.
 
     Raises

@@ -50,7 +50,7 @@ def run(ours: str, framework: str, dataset: Dataset, folder: Path, seeds: int, s
     dataset : Dataset
         The data.
     folder : Path
-        The folder of the experiment. Trainings that it already holds are not repeated.
+        The folder of the experiment. Trainings that it already contains are not repeated.
     seeds : int
         The number of seeds per combination, at least 2.
     show : callable

@@ -18,7 +18,7 @@ from nnkernels.training import evaluate
 
 METRICS, HISTORY = "comparison.json", "histories.csv"
 VERSION = 1
-DRIFT_WORDS = {"maximum": "largest\ndifference", "relative": "relative to\nthe weights"}
+DRIFT_LABELS = {"maximum": "largest\ndifference", "relative": "relative to\nthe weights"}
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Report:
             A sentence with the drift and the number of different answers.
         """
         return (
-            f"In the end the parameters of {self.rows[0].contender} and {self.rows[1].contender} differ by at most "
-            f"{self.drift:.2g}; {self.different_answers:,} of {self.test_images:,} test images are answered "
+            f"After training, the parameters of {self.rows[0].contender} and {self.rows[1].contender} differ by at "
+            f"most {self.drift:.2g}; {self.different_answers:,} of {self.test_images:,} test images are classified "
             "differently."
         )
 
@@ -157,7 +157,7 @@ def _draw(comparison: Comparison, dataset: Dataset, predicted: dict[str, Any], f
         ),
         "drift": plots.parameter_drift(
             epochs,
-            {DRIFT_WORDS[kind]: values for kind, values in comparison.drift(names[0], names[1]).items()},
+            {DRIFT_LABELS[kind]: values for kind, values in comparison.drift(names[0], names[1]).items()},
             f"{names[0]} and {names[1]}: {subtitle}",
             measure="difference",
         ),

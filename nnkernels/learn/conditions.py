@@ -18,7 +18,7 @@ def conditions() -> dict[str, str]:
     Returns
     -------
     conditions : dict of str to str
-        The number of threads, the BLAS and the CPU, in words. The texts contain no path and no host name.
+        The number of threads, the BLAS and the CPU as text, without paths and host names.
     """
     import numba
 
@@ -54,14 +54,14 @@ def warn_of_other_conditions(there: Mapping[str, str], here: Mapping[str, str], 
     on_cpu_alone = getattr(backend, "SAME_BITS_ON_ANY_THREADS", False)
     names = (CPU,) if on_cpu_alone else (THREADS, BLAS, CPU)
     differences = [
-        f"{name}: {there.get(name, 'not recorded')} there, {here[name]} here"
+        f"{name}: {there.get(name, 'not recorded')} in the checkpoint, {here[name]} now"
         for name in names
         if there.get(name) != here[name]
     ]
     if differences:
         warnings.warn(
-            f"the training to resume ran under other conditions ({'; '.join(differences)}): it goes on, but its last "
-            "bits may differ from those of a training that never stopped",
+            f"the training resumes under other conditions ({'; '.join(differences)}), so its last bits may differ from "
+            "those of an uninterrupted training",
             ReproducibilityWarning,
             stacklevel=2,
         )

@@ -34,7 +34,7 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            f"{folder} cannot be a folder ({one_line(error)}); choose another one (--out)"
+            f"cannot create the folder {folder} ({one_line(error)}); choose another one (--out)"
         ) from error
 
 

@@ -25,14 +25,14 @@ from nnkernels.history import History
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nnkernels.learn.asking import Reading
     from nnkernels.learn.comparison_report import Report
+    from nnkernels.learn.pictures import PicturePrediction
 
 
 def _columns() -> tuple[ProgressColumn, ...]:
     # On a narrow terminal, the description is wrapped; the number of epochs and the time are not.
-    words = TextColumn("{task.description}", table_column=Column(ratio=1))
-    return MofNCompleteColumn(), BarColumn(bar_width=10), words, TimeElapsedColumn()
+    description = TextColumn("{task.description}", table_column=Column(ratio=1))
+    return MofNCompleteColumn(), BarColumn(bar_width=10), description, TimeElapsedColumn()
 
 
 def epoch_text(history: History) -> str:
@@ -51,10 +51,10 @@ def epoch_text(history: History) -> str:
     record = history.epochs[-1]
     before = history.epochs[-2].epoch if len(history.epochs) > 1 else 0
     speed = (record.epoch - before) * history.images / record.seconds
-    words = [f"loss {record.train_loss:.4f}", f"train {_percent(record.train_error_rate)}"]
+    parts = [f"loss {record.train_loss:.4f}", f"train {_percent(record.train_error_rate)}"]
     if record.validation_error_rate == record.validation_error_rate:  # not NaN
-        words.append(f"val {_percent(record.validation_error_rate)}")
-    return "  ".join([*words, f"{speed:,.0f} images/s"])
+        parts.append(f"val {_percent(record.validation_error_rate)}")
+    return "  ".join([*parts, f"{speed:,.0f} images/s"])
 
 
 @contextmanager
@@ -134,12 +134,12 @@ def metrics_table(metrics: Mapping[str, Any]) -> Table:
     return table
 
 
-def readings_table(readings: Sequence[Reading]) -> Table:
+def predictions_table(predictions: Sequence[PicturePrediction]) -> Table:
     """Return a table of predicted digits.
 
     Parameters
     ----------
-    readings : sequence of Reading
+    predictions : sequence of PicturePrediction
         The predictions.
 
     Returns
@@ -148,11 +148,14 @@ def readings_table(readings: Sequence[Reading]) -> Table:
         One row per picture, with the digit, its probability, and the next two digits.
     """
     table = _table("image", "digit", "probability", "next")
-    for reading in readings:
-        ranked = sorted(range(len(reading.probs)), key=lambda label: -reading.probs[label])
-        following = ", ".join(f"{label}: {100 * reading.probs[label]:.1f} %" for label in ranked[1:3])
+    for prediction in predictions:
+        ranked = sorted(range(len(prediction.probs)), key=lambda label: -prediction.probs[label])
+        following = ", ".join(f"{label}: {100 * prediction.probs[label]:.1f} %" for label in ranked[1:3])
         table.add_row(
-            escape(reading.path.name), str(reading.label), f"{100 * reading.probs[reading.label]:.1f} %", following
+            escape(prediction.path.name),
+            str(prediction.label),
+            f"{100 * prediction.probs[prediction.label]:.1f} %",
+            following,
         )
     return table
 
@@ -170,7 +173,7 @@ def comparison_table(report: Report) -> Table:
     table : rich.table.Table
         One row per contender.
     """
-    table = _table("contender", "train accuracy", "test accuracy", "test loss", "wrong alone", "seconds (indicative)")
+    table = _table("contender", "train accuracy", "test accuracy", "test loss", "unique errors", "seconds (indicative)")
     for row in report.rows:
         table.add_row(
             row.contender,

@@ -22,7 +22,7 @@ from nnkernels.learn.conditions import conditions, warn_of_other_conditions
 from nnkernels.learn.output import make_folder
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe, named_recipe
-from nnkernels.training import go_on, train
+from nnkernels.training import continue_training, train
 
 CHECKPOINT = "checkpoint.safetensors"
 DEFAULT_RECIPE, DEFAULT_BACKEND = "adam", "numba"
@@ -151,7 +151,9 @@ def load_kernels(backend: str | None, kernels_file: Path | None) -> Kernels:
         name = backend or DEFAULT_BACKEND
         return Kernels(name, kernels.load(name), own_file=False)
     if backend is not None:
-        raise ConfigurationError("--backend and --kernels are both given; the file is a backend of its own")
+        raise ConfigurationError(
+            "--backend and --kernels exclude each other; the file of --kernels is itself a backend"
+        )
     loaded = kernels.load_file(kernels_file)
     sha256 = hashlib.sha256(kernels_file.read_bytes()).hexdigest()
     return Kernels(f"{kernels_file.name} ({sha256[:8]})", loaded, own_file=True)
@@ -208,7 +210,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
     Raises
     ------
     ConfigurationError
-        If the folder cannot be created, if it already holds a training and ``resume`` is False, or if the request
+        If the folder cannot be created, if it already contains a training and ``resume`` is False, or if the request
         contradicts the training to resume.
     DataError
         If there is no checkpoint to resume, or if it is damaged.
@@ -225,7 +227,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
     checkpoint = load_checkpoint(path) if resume else None
     if checkpoint is None and path.exists():
         raise ConfigurationError(
-            f"{folder} already holds a training: go on with it (--resume), or choose another folder (--out)"
+            f"{folder} already contains a training; resume it (--resume), or choose another folder (--out)"
         )
     used = _kernels(request, checkpoint)
     contender = KernelContender(used.backend)
@@ -239,17 +241,19 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
 
     with stop_request() as stop:
 
-        def keep(history: History, _contender: Contender) -> bool:
+        def save_epoch(history: History, _contender: Contender) -> bool:
             state = contender.optimizer_state()
             save_checkpoint(path, Checkpoint(contender.parameters(), state, history, identity | here))
             show(history)
-            return stop.asked
+            return stop.requested
 
         if checkpoint is not None:
             history = _resume(request, contender, split.training, checkpoint, identity)
             if history.epochs_done < history.recipe.epochs:
                 warn_of_other_conditions(checkpoint.identity, here, used.backend)
-            go_on(contender, split.training, history, validation=split.test, callbacks=[keep], judge=used.backend)
+            continue_training(
+                contender, split.training, history, validation=split.test, callbacks=[save_epoch], judge=used.backend
+            )
         else:
             recipe, seed = request.recipe_for(len(split.X_train)), request.seed or 0
             make_folder(folder)
@@ -259,7 +263,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
                 recipe,
                 seed=seed,
                 validation=split.test,
-                callbacks=[keep],
+                callbacks=[save_epoch],
                 judge=used.backend,
             )
     finished = history.epochs_done == history.recipe.epochs
@@ -270,8 +274,8 @@ def _kernels(request: TrainingRequest, checkpoint: Checkpoint | None) -> Kernels
     """Load the requested kernels, or by default those of the checkpoint."""
     backend = request.backend
     if backend is None and request.kernels_file is None and checkpoint is not None:
-        kept = checkpoint.identity.get("kernels", "")
-        backend = kept if kept in kernels.names() else None
+        previous = checkpoint.identity.get("kernels", "")
+        backend = previous if previous in kernels.names() else None
     return load_kernels(backend, request.kernels_file)
 
 
@@ -280,18 +284,18 @@ def _resume(
 ) -> History:
     """Restore the state of the checkpoint, and return its history."""
     history = checkpoint.history
-    asked = asdict(request.recipe_for(history.images, history.recipe)) | {"seed": request.seed}
-    kept = asdict(history.recipe) | {"seed": history.seed}
+    requested = asdict(request.recipe_for(history.images, history.recipe)) | {"seed": request.seed}
+    saved = asdict(history.recipe) | {"seed": history.seed}
     if request.seed is None:
-        asked["seed"] = history.seed
+        requested["seed"] = history.seed
     for what, there, here in (
-        *(("recipe" if name == "name" else name, kept[name], asked[name]) for name in kept),
+        *(("recipe" if name == "name" else name, saved[name], requested[name]) for name in saved),
         *((name, checkpoint.identity.get(name), ours[name]) for name in ours),
     ):
         if there != here:
             raise ConfigurationError(
-                f"the training to resume has another {what}: {there} there, {here} here; it cannot go on as if nothing "
-                "had happened. Ask for the same, or start another one in another folder (--out)"
+                f"cannot resume: different {what} ({there} in the checkpoint, {here} now); use the same {what}, or "
+                "start a new training in another folder (--out)"
             )
     contender.prepare(checkpoint.parameters, data, history.recipe)
     contender.restore(checkpoint.state)

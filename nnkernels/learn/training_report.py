@@ -12,8 +12,8 @@ from nnkernels import plots
 from nnkernels.data import Dataset
 from nnkernels.files import write_json, write_text
 from nnkernels.interchange import save_parameters
-from nnkernels.learn.outcome import Answers
 from nnkernels.learn.output import finite, origin, save_figures
+from nnkernels.learn.predictions import Predictions
 from nnkernels.learn.training_job import TrainingResult
 from nnkernels.training import evaluate, probabilities
 
@@ -40,19 +40,19 @@ def write_report(trained: TrainingResult, dataset: Dataset, folder: Path) -> dic
     metrics : dict
         The metrics, as in ``metrics.json``.
     """
-    answers = Answers(dataset.test, probabilities(trained.kernels.backend, trained.parameters, dataset.X_test))
-    metrics = _metrics(trained, dataset, answers)
+    predictions = Predictions(dataset.test, probabilities(trained.kernels.backend, trained.parameters, dataset.X_test))
+    metrics = _metrics(trained, dataset, predictions)
     if metrics["diverged"]:
         (folder / WEIGHTS).unlink(missing_ok=True)  # weights that are not finite are not saved
     else:
         save_parameters(trained.parameters, folder / WEIGHTS)
     write_text(folder / HISTORY, trained.history.to_frame().to_csv(index=False))
     write_json(folder / METRICS, metrics)
-    _draw(trained, dataset, answers, folder)
+    _draw(trained, dataset, predictions, folder)
     return metrics
 
 
-def _metrics(trained: TrainingResult, dataset: Dataset, answers: Answers) -> dict[str, Any]:
+def _metrics(trained: TrainingResult, dataset: Dataset, predictions: Predictions) -> dict[str, Any]:
     history, judge = trained.history, trained.kernels.backend
     record = history.epochs[-1]
     test_loss, test_error_rate = evaluate(trained.parameters, dataset.X_test, dataset.y_test, judge)
@@ -72,7 +72,7 @@ def _metrics(trained: TrainingResult, dataset: Dataset, answers: Answers) -> dic
         "train": _judged(record.train_loss, record.train_error_rate),
         "validation": _judged(record.validation_loss, record.validation_error_rate),
         "test": _judged(test_loss, test_error_rate),
-        "confusion": answers.confusion.tolist(),
+        "confusion": predictions.confusion.tolist(),
         "provenance": origin(dataset),
     }
 
@@ -81,7 +81,7 @@ def _judged(loss: float, error_rate: float) -> dict[str, float | None]:
     return {"loss": finite(loss), "error_rate": error_rate, "accuracy": 1 - error_rate}
 
 
-def _draw(trained: TrainingResult, dataset: Dataset, answers: Answers, folder: Path) -> None:
+def _draw(trained: TrainingResult, dataset: Dataset, predictions: Predictions, folder: Path) -> None:
     history, params = trained.history, trained.parameters
     subtitle = ", ".join(
         filter(
@@ -93,7 +93,8 @@ def _draw(trained: TrainingResult, dataset: Dataset, answers: Answers, folder: P
             ],
         )
     )
-    X, y, probs, predicted, wrong = dataset.X_test, dataset.y_test, answers.probs, answers.predicted, answers.wrong
+    X, y, probs, predicted = dataset.X_test, dataset.y_test, predictions.probs, predictions.predicted
+    wrong = predictions.wrong
     shown = wrong[:MISTAKES]
     figures = {
         "curves": plots.training_curves(history.to_frame(), subtitle),
@@ -108,7 +109,7 @@ def _draw(trained: TrainingResult, dataset: Dataset, answers: Answers, folder: P
             len(X),
             subtitle,
         ),
-        "confusion": plots.confusion_matrix(answers.confusion, subtitle),
+        "confusion": plots.confusion_matrix(predictions.confusion, subtitle),
         "hidden_units": plots.hidden_units(params.W1, params.W2, subtitle),
     }
     save_figures(figures, folder)

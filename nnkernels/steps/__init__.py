@@ -57,14 +57,14 @@ class Step:
 
 STEPS = (
     # An epoch takes minutes, and so would the full gate. Here the gate trains on 4 batches and one image.
-    Step("python_loops", "loops in plain Python, a number at a time", "", gate_images=129, timed_images=128),
-    Step("numpy_arrays", "whole arrays at a time, matrix products by BLAS", "python_loops"),
+    Step("python_loops", "plain Python loops, one number at a time", "", gate_images=129, timed_images=128),
+    Step("numpy_arrays", "whole arrays at a time, matrix products in BLAS", "python_loops"),
     Step("numba_loops", "the loops of python_loops, compiled by Numba", "python_loops", timed_images=3_200),
-    Step("numba_blas", "compiled, and matrix products by BLAS again", "numba_loops"),
-    Step("fused_batch", "a batch in one function, no gradient of W1 stored", "numba_blas"),
+    Step("numba_blas", "compiled loops, matrix products in BLAS again", "numba_loops"),
+    Step("fused_batch", "one function per batch, gradient of W1 not stored", "numba_blas"),
     Step("nonzero_lists", "the first layer visits nonzero pixels only", "fused_batch"),
-    Step("vectors", "eight numbers an instruction, sums in registers", "nonzero_lists"),
-    Step("threads", "each thread takes a part of every batch", "vectors", threads="all"),
+    Step("vectors", "eight numbers per instruction, sums in registers", "nonzero_lists"),
+    Step("threads", "every batch is divided among the threads", "vectors", threads="all"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Images as lists of their nonzero pixels, which the last steps read in place of rows of pixels."""
+"""Images as lists of their nonzero pixels, which the last steps read instead of rows of pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def pack_images(X: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[Any], npt.NDArray
     values : ndarray of uint8, shape (entries,)
         The nonzero pixels of all images, image by image.
     pixels : ndarray of uint16, shape (entries,)
-        Where in its image each of them is; ascending within an image.
+        The index of each of them in its image, ascending within an image.
     starts : ndarray of int64, shape (N + 1,)
         Image n has the entries ``starts[n]`` to ``starts[n + 1]``, an even number of them: a list of odd length ends
         with an entry of value 0.
@@ -40,4 +40,4 @@ def _fill(X: Any, starts: Any, values: Any, pixels: Any) -> None:
                 values[k], pixels[k] = X[n, d], d
                 k += 1
         if k < starts[n + 1]:
-            pixels[k] = pixels[k - 1]  # of an entry that is 0: any pixel, but one that is not before the others
+            pixels[k] = pixels[k - 1]  # the added entry has the value 0; this index keeps the order

@@ -1,6 +1,6 @@
-"""The output layer of all fused steps, and its part of the update: in vectors, a lane a class.
+"""The output layer of all fused steps, and its part of the update, in vectors with one lane per class.
 
-It is the same in all of them, so that their factors are those of the first layer, which has 98 % of the weights.
+All fused steps share it, so their speed-ups come from the first layer, which has 98 % of the weights.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from nnkernels.jit import part
 from nnkernels.kernels.simd import exp_nonpositive, highest, load, store, total, zeros
 from nnkernels.parameters import Parameters
 
-# Whole vectors of eight, and constants: the compiler has to know how many registers a row takes.
+# Multiples of eight, the length of a vector. They are constants, because the compiler has to know how many registers a
+# row takes.
 LANES = 24
 CLASS_LANES = 16
 
 
 def pad(params: Any) -> Any:
-    """Return copies of the parameters, filled up to LANES hidden units and CLASS_LANES classes that never change."""
+    """Return copies of the parameters, padded to LANES hidden units and CLASS_LANES classes. Padding never changes."""
     H, C = params.W2.shape
     W1 = np.pad(params.W1, ((0, 0), (0, LANES - H)))
     b1 = np.pad(params.b1, (0, LANES - H))
     W2 = np.pad(params.W2, ((0, LANES - H), (0, CLASS_LANES - C)))
-    b2 = np.pad(params.b2, (0, CLASS_LANES - C), constant_values=-np.inf)  # whose exponential is 0
+    b2 = np.pad(params.b2, (0, CLASS_LANES - C), constant_values=-np.inf)  # the exponential of -inf is 0
     return Parameters(W1, b1, W2, b2)
 
 
@@ -55,7 +56,7 @@ def output_layer(W2: Any, b2: Any, y: Any, batch: Any, first: int, last: int, A1
 
 @part
 def update_output_layer(b1: Any, W2: Any, b2: Any, A1: Any, dlogits: Any, dZ1: Any, N: int, step: Any) -> None:
-    """Take a batch's step on all parameters but W1."""
+    """Update all parameters except W1 with the gradients of a batch."""
     for h in range(LANES):
         weights = load(W2, h * CLASS_LANES, zeros(CLASS_LANES))
         for n in range(N):

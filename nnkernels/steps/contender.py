@@ -1,4 +1,4 @@
-"""Adapter with which the gate checks a step, and interleaved runs time it, like a contender."""
+"""An adapter that lets the gate check a step, and interleaved runs time it, like a contender."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nnkernels.parameters import FloatArray, Parameters, copy
 from nnkernels.process_settings import limit_blas
 from nnkernels.recipes import Recipe
 
-MOST_HIDDEN, MOST_CLASSES = 24, 16
+MAX_HIDDEN, MAX_CLASSES = 24, 16
 
 
 class StepContender:
@@ -74,13 +74,13 @@ class StepContender:
             If the optimizer is not ``sgd``, or there are more than 24 hidden units or 16 classes.
         """
         if data.X.dtype != np.uint8:
-            raise DataError(f"the steps train on uint8 pixels; these images are {data.X.dtype}")
+            raise DataError(f"the steps need uint8 pixels; these images have dtype {data.X.dtype}")
         if recipe.optimizer.name != "sgd":
-            raise ConfigurationError(f"the steps train by sgd; the recipe asks for {recipe.optimizer.name}")
+            raise ConfigurationError(f"the steps only train with sgd; the recipe has {recipe.optimizer.name}")
         hidden, classes = parameters.W2.shape
-        if hidden > MOST_HIDDEN or classes > MOST_CLASSES:
+        if hidden > MAX_HIDDEN or classes > MAX_CLASSES:
             raise ConfigurationError(
-                f"the steps train networks of up to {MOST_HIDDEN} hidden units and {MOST_CLASSES} classes; "
+                f"the steps train networks of at most {MAX_HIDDEN} hidden units and {MAX_CLASSES} classes; "
                 f"this one has {hidden} and {classes}"
             )
         self._params = copy(parameters)
@@ -107,7 +107,7 @@ class StepContender:
             If an index is out of range.
         """
         if len(order) and not 0 <= order.min() <= order.max() < len(self._y):  # compiled code does not check
-            raise DataError(f"order goes from {order.min()} to {order.max()}; there are {len(self._y)} images")
+            raise DataError(f"order goes from {order.min()} to {order.max()}, but there are {len(self._y)} images")
         self._module.train_inplace(
             self._params,
             self._images,

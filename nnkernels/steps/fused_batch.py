@@ -1,7 +1,7 @@
-"""Fused: forward, backward and update of a batch in one function, and no gradient of W1 in memory.
+"""Fused: forward, backward and update of a batch in one function, without storing the gradient of W1.
 
-BLAS is hard to beat at dense products, so this step may gain nothing by itself. But a call of a library hides its
-loops; here they are open to the steps that follow.
+BLAS is hard to beat at dense products, so this step may gain nothing by itself. But loops inside a library cannot be
+changed; the next steps improve these.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ SCALE = np.float32(1 / 255)
 
 
 def train_inplace(params: Any, images: Any, y: Any, order: Any, learning_rates: Any, batch_size: int) -> None:
-    """Train on batch after batch; mutates ``params``."""
+    """Train on consecutive batches; modifies ``params`` in place."""
     padded = pad(params)
     W1, b1, W2, b2 = padded
-    W1T = np.ascontiguousarray(W1[:, : len(params.b1)].T)  # a row a hidden unit: pixels are neighbours
+    W1T = np.ascontiguousarray(W1[:, : len(params.b1)].T)  # one row per hidden unit, so pixels are contiguous
     _train(W1T, b1, W2.ravel(), b2, images, y, order, learning_rates, batch_size)
     W1[:, : len(params.b1)] = W1T.T
     unpad(padded, params)
@@ -47,7 +47,7 @@ def _train(
 
 @part
 def fetch(images: Any, batch: Any, X: Any, dZ1: Any) -> None:
-    """``X = images[batch] * scale``; the rows beyond a short batch get the gradient 0."""
+    """``X = images[batch] * scale``; unused rows of a short batch get the gradient 0."""
     for n in range(len(batch)):
         image = images[batch[n]]
         for d in range(len(image)):
@@ -63,8 +63,8 @@ def first_layer(W1T: Any, b1: Any, X: Any, N: int, A1: Any) -> None:
     for n in range(0, N, 4):
         for h in range(len(W1T)):
             z0, z1, z2, z3 = b1[h], b1[h], b1[h], b1[h]
-            # A weight is loaded once for four images. The sums' order is free (``reassoc``), and neighbours in d are
-            # neighbours in memory, so the compiler makes vector instructions of this loop.
+            # Each weight is loaded once for four images. The compiler may reorder the sums (``reassoc``), and
+            # consecutive d are contiguous in memory, so it vectorises this loop.
             for d in range(X.shape[1]):
                 w = W1T[h, d]
                 z0 += X[n, d] * w
@@ -78,7 +78,7 @@ def first_layer(W1T: Any, b1: Any, X: Any, N: int, A1: Any) -> None:
 
 @part
 def update_first_layer(W1T: Any, X: Any, N: int, dZ1: Any, step: Any) -> None:
-    """``W1 -= step X^T dZ1``: the gradient goes into the weights at once, and is not stored and read again."""
+    """``W1 -= step X^T dZ1``: the gradient is subtracted from the weights directly, without being stored."""
     for n in range(0, N, 4):
         for h in range(len(W1T)):
             a = n * LANES + h

@@ -1,4 +1,4 @@
-"""Lists of nonzero pixels: the first layer visits 150 of 784 pixels."""
+"""Lists of nonzero pixels: the first layer visits about 150 of 784 pixels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCALE = np.float32(1 / 255)
 
 
 def train_inplace(params: Any, images: Any, y: Any, order: Any, learning_rates: Any, batch_size: int) -> None:
-    """Train on batch after batch; mutates ``params``."""
+    """Train on consecutive batches; modifies ``params`` in place."""
     padded = pad(params)
     W1, b1, W2, b2 = padded
     values, pixels, starts = images
@@ -56,7 +56,7 @@ def first_layer(W1: Any, b1: Any, values: Any, pixels: Any, starts: Any, batch: 
         sums = A1[n * W1.shape[1] : (n + 1) * W1.shape[1]]
         for h in range(len(sums)):
             sums[h] = 0
-        # What a zero pixel is multiplied by adds nothing: a list leaves out four pixels in five.
+        # Zero pixels add nothing to the sums, so the lists leave them out: four out of five pixels.
         for k in range(starts[batch[n]], starts[batch[n] + 1]):
             x, d = np.float32(values[k]), pixels[k]
             for h in range(len(sums)):
@@ -67,7 +67,7 @@ def first_layer(W1: Any, b1: Any, values: Any, pixels: Any, starts: Any, batch: 
 
 @part
 def update_first_layer(W1: Any, values: Any, pixels: Any, starts: Any, batch: Any, dZ1: Any, step: Any) -> None:
-    """``W1 -= step X^T dZ1``: the weights of a zero pixel stay as they are."""
+    """``W1 -= step X^T dZ1``: the weights of zero pixels do not change."""
     for n in range(len(batch)):
         gradient = dZ1[n * W1.shape[1] : (n + 1) * W1.shape[1]]
         for k in range(starts[batch[n]], starts[batch[n] + 1]):

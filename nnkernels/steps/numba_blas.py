@@ -1,4 +1,4 @@
-"""Numba with BLAS: matrix products by the library, everything else as compiled loops."""
+"""Numba with BLAS: matrix products in the library, everything else in compiled loops."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCALE = np.float32(1 / 255)
 
 @kernel
 def train_inplace(params: Any, images: Any, y: Any, order: Any, learning_rates: Any, batch_size: int) -> None:
-    """Train on batch after batch; mutates ``params``."""
+    """Train on consecutive batches; modifies ``params`` in place."""
     for number in range(len(learning_rates)):
         batch = order[number * batch_size : (number + 1) * batch_size]
         X, labels = fetch(images, y, batch)
@@ -62,7 +62,7 @@ def forward(params: Any, X: Any) -> Any:
 
 @part
 def backward(params: Any, X: Any, labels: Any, A1: Any, probs: Any) -> Any:
-    """Return the gradients of the mean cross-entropy, by the chain rule from the back."""
+    """Return the gradients of the mean cross-entropy, by the chain rule, from the output backwards."""
     _W1, b1, W2, b2 = params
     N, H, C = len(X), len(b1), len(b2)
     db1, db2 = np.zeros_like(b1), np.zeros_like(b2)

@@ -13,7 +13,7 @@ SCALE = np.float32(1 / 255)
 
 @kernel
 def train_inplace(params: Any, images: Any, y: Any, order: Any, learning_rates: Any, batch_size: int) -> None:
-    """Train on batch after batch; mutates ``params``."""
+    """Train on consecutive batches; modifies ``params`` in place."""
     for number in range(len(learning_rates)):
         batch = order[number * batch_size : (number + 1) * batch_size]
         X, labels = fetch(images, y, batch)
@@ -44,8 +44,8 @@ def forward(params: Any, X: Any) -> Any:
     for n in range(N):
         for h in range(H):
             total = b1[h]
-            # Types are known before the loop runs, so a pass is a load, a multiplication and an addition. But W1[d, h]
-            # and W1[d + 1, h] are a row apart in memory: the CPU cannot take several at a time.
+            # Types are known before the loop runs, so an iteration is a load, a multiplication and an addition. But
+            # W1[d, h] and W1[d + 1, h] are a row apart in memory, so the CPU cannot load several of them at once.
             for d in range(D):
                 total += X[n, d] * W1[d, h]
             A1[n, h] = max(total, np.float32(0))
@@ -68,7 +68,7 @@ def forward(params: Any, X: Any) -> Any:
 
 @part
 def backward(params: Any, X: Any, labels: Any, A1: Any, probs: Any) -> Any:
-    """Return the gradients of the mean cross-entropy, by the chain rule from the back."""
+    """Return the gradients of the mean cross-entropy, by the chain rule, from the output backwards."""
     W1, b1, W2, b2 = params
     N, D, H, C = len(X), len(W1), len(b1), len(b2)
     dW1, db1 = np.zeros_like(W1), np.zeros_like(b1)

@@ -1,4 +1,4 @@
-"""NumPy: whole arrays at a time, matrix products by BLAS."""
+"""NumPy: whole arrays at a time, matrix products in BLAS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SCALE = np.float32(1 / 255)
 
 
 def train_inplace(params: Any, images: Any, y: Any, order: Any, learning_rates: Any, batch_size: int) -> None:
-    """Train on batch after batch; mutates ``params``."""
+    """Train on consecutive batches; modifies ``params`` in place."""
     for number in range(len(learning_rates)):
         batch = order[number * batch_size : (number + 1) * batch_size]
         X, labels = fetch(images, y, batch)
@@ -27,8 +27,8 @@ def fetch(images: Any, y: Any, batch: Any) -> Any:
 def forward(params: Any, X: Any) -> Any:
     """Return ``A1 = max(X W1 + b1, 0)`` and ``probs = softmax(A1 W2 + b2)``."""
     W1, b1, W2, b2 = params
-    # Each line is a loop of compiled code, and a matrix product uses the CPU's vectors and caches as well as anybody.
-    # What is left of Python is some 30 calls a batch, a microsecond or more each, and a new array for each result.
+    # Each line is a compiled loop, and in matrix products BLAS makes good use of the CPU's vector units and caches.
+    # What remains of Python is about 30 calls per batch, a microsecond or more each, and a new array for each result.
     A1 = np.maximum(X @ W1 + b1, 0)
     logits = A1 @ W2 + b2
     probs = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -37,7 +37,7 @@ def forward(params: Any, X: Any) -> Any:
 
 
 def backward(params: Any, X: Any, labels: Any, A1: Any, probs: Any) -> Any:
-    """Return the gradients of the mean cross-entropy, by the chain rule from the back."""
+    """Return the gradients of the mean cross-entropy, by the chain rule, from the output backwards."""
     _W1, _b1, W2, _b2 = params
     N = len(X)
     dlogits = probs

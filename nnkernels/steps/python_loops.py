@@ -7,8 +7,8 @@ from typing import Any
 
 
 def train_inplace(params: Any, images: Any, y: Any, order: Any, learning_rates: Any, batch_size: int) -> None:
-    """Train on batch after batch; mutates ``params``."""
-    # Lists, because Python reads an element of them faster than one of an array. Their numbers are float64.
+    """Train on consecutive batches; modifies ``params`` in place."""
+    # Python reads elements of lists faster than elements of arrays. Python's numbers are float64.
     weights = [array.tolist() for array in params]
     for number in range(len(learning_rates)):
         batch = order[number * batch_size : (number + 1) * batch_size].tolist()
@@ -36,8 +36,8 @@ def forward(weights: Any, X: Any) -> Any:
     for n in range(N):
         for h in range(H):
             total = b1[h]
-            # 15,680 passes an image, about 0.1 us each: the interpreter looks up names and types and makes an object
-            # of each result, and the multiplication itself takes less than 1 ns of it.
+            # 15,680 iterations per image, about 0.1 us each: the interpreter looks up names and types, and creates an
+            # object for each result. The multiplication itself takes less than 1 ns.
             for d in range(D):
                 total += X[n][d] * W1[d][h]
             A1[n][h] = max(total, 0.0)
@@ -56,7 +56,7 @@ def forward(weights: Any, X: Any) -> Any:
 
 
 def backward(weights: Any, X: Any, labels: Any, A1: Any, probs: Any) -> Any:
-    """Return the gradients of the mean cross-entropy, by the chain rule from the back."""
+    """Return the gradients of the mean cross-entropy, by the chain rule, from the output backwards."""
     W1, b1, W2, b2 = weights
     N, D, H, C = len(X), len(W1), len(b1), len(b2)
     dW1, db1 = [[0.0] * H for _ in range(D)], [0.0] * H

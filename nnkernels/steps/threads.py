@@ -1,4 +1,4 @@
-"""Threads: each takes a part of the images of a batch, and then a part of the weights."""
+"""Threads: the images of a batch are divided among them, and then the weights to update."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCALE = np.float32(1 / 255)
 
 
 def train_inplace(params: Any, images: Any, y: Any, order: Any, learning_rates: Any, batch_size: int) -> None:
-    """Train on batch after batch; mutates ``params``."""
+    """Train on consecutive batches; modifies ``params`` in place."""
     padded = pad(params)
     W1, b1, W2, b2 = padded
     values, pixels, starts = images
@@ -57,8 +57,8 @@ def _train(
         first, last = share(N, thread, threads)
         first_layer(W1, b1, values, pixels, starts, batch, first, last, A1)
         output_layer(W2, b2, y, batch, first, last, A1, dlogits, dZ1)
-        # Weights must not change while another thread still reads them, and all gradients of the batch must be there
-        # before the first is used: the threads wait for each other twice a batch, in some 15 us of work.
+        # Weights must not change while another thread still reads them, and all gradients of the batch must be complete
+        # before the first is used. So the threads wait for each other twice per batch, that is in about 15 us of work.
         meetings = meet(barrier, threads, meetings)
         if thread == 0:
             update_output_layer(b1, W2, b2, A1, dlogits, dZ1, N, step)
@@ -72,8 +72,8 @@ def first_layer(
 ) -> None:
     """``A1 = max(X W1 + b1, 0)``."""
     for n in range(first, last):
-        # Before, the sums of an image were loaded, added to and stored again for each pixel. These are in registers
-        # until the last pixel. There are two in turns, because a sum waits four cycles for its own last addition.
+        # In nonzero_lists, the sums of an image are loaded and stored for each pixel. These stay in registers until the
+        # last pixel. Two sets of sums alternate, because an addition waits four cycles for the previous one's result.
         row = zeros(LANES)
         even, odd = row, row
         for k in range(starts[batch[n]], starts[batch[n] + 1], 2):
@@ -86,11 +86,11 @@ def first_layer(
 def update_first_layer(
     W1: Any, values: Any, pixels: Any, starts: Any, batch: Any, first: int, last: int, dZ1: Any, step: Any
 ) -> None:
-    """``W1 -= step X^T dZ1``: the weights of a zero pixel stay as they are."""
+    """``W1 -= step X^T dZ1``: the weights of zero pixels do not change."""
     for n in range(len(batch)):
         gradient = step * SCALE * load(dZ1, n * LANES, zeros(LANES))
         for k in range(starts[batch[n]], starts[batch[n] + 1]):
-            if pixels[k] < first:  # weights of a thread before this one
+            if pixels[k] < first:  # weights of an earlier thread
                 continue
             if pixels[k] >= last:
                 break

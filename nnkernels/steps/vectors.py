@@ -1,4 +1,4 @@
-"""Vectors: eight numbers an instruction, and sums that stay in registers."""
+"""Vectors: eight numbers per instruction, and sums that stay in registers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCALE = np.float32(1 / 255)
 
 
 def train_inplace(params: Any, images: Any, y: Any, order: Any, learning_rates: Any, batch_size: int) -> None:
-    """Train on batch after batch; mutates ``params``."""
+    """Train on consecutive batches; modifies ``params`` in place."""
     padded = pad(params)
     W1, b1, W2, b2 = padded
     values, pixels, starts = images
@@ -54,8 +54,8 @@ def _train(
 def first_layer(W1: Any, b1: Any, values: Any, pixels: Any, starts: Any, batch: Any, A1: Any) -> None:
     """``A1 = max(X W1 + b1, 0)``."""
     for n in range(len(batch)):
-        # Before, the sums of an image were loaded, added to and stored again for each pixel. These are in registers
-        # until the last pixel. There are two in turns, because a sum waits four cycles for its own last addition.
+        # In nonzero_lists, the sums of an image are loaded and stored for each pixel. These stay in registers until the
+        # last pixel. Two sets of sums alternate, because an addition waits four cycles for the previous one's result.
         row = zeros(LANES)
         even, odd = row, row
         for k in range(starts[batch[n]], starts[batch[n] + 1], 2):
@@ -66,7 +66,7 @@ def first_layer(W1: Any, b1: Any, values: Any, pixels: Any, starts: Any, batch: 
 
 @part
 def update_first_layer(W1: Any, values: Any, pixels: Any, starts: Any, batch: Any, dZ1: Any, step: Any) -> None:
-    """``W1 -= step X^T dZ1``: the weights of a zero pixel stay as they are."""
+    """``W1 -= step X^T dZ1``: the weights of zero pixels do not change."""
     for n in range(len(batch)):
         gradient = step * SCALE * load(dZ1, n * LANES, zeros(LANES))
         for k in range(starts[batch[n]], starts[batch[n] + 1]):

@@ -46,7 +46,8 @@ def read_grayscale(path: Path) -> npt.NDArray[np.uint8]:
             with Image.open(path) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise DataError(
-                        f"{path} has {image.width} x {image.height} pixels; the limit is {MAX_PIXELS:,}, so reduce it"
+                        f"{path} has {image.width} x {image.height} pixels; the limit is {MAX_PIXELS:,}, so scale it "
+                        "down"
                     )
                 upright = ImageOps.exif_transpose(image)
                 if upright.mode.startswith(("I", "F")):  # 16 bits or more: rescale its value range to 0..255

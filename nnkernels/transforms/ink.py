@@ -61,7 +61,7 @@ class Box(NamedTuple):
         return picture[self.top : self.bottom, self.left : self.right]
 
     def is_inside(self, other: Box) -> bool:
-        """Tell whether the box is contained in another one.
+        """Return whether the box is contained in another one.
 
         Parameters
         ----------

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nnkernels.errors import ConfigurationError
-from nnkernels.interrupts import sigterm_raised
+from nnkernels.interrupts import exit_on_sigterm
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def base_worktree(root: Path, commit: str) -> Iterator[Path]:
     ConfigurationError
         If git cannot check out the commit.
     """
-    with sigterm_raised():
+    with exit_on_sigterm():
         scratch = Path(tempfile.mkdtemp(prefix="nnkernels-base-"))
         tree = scratch / "base"
         try:

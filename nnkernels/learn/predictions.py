@@ -14,7 +14,7 @@ Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """A network's predictions on N labelled images.
 
     Attributes

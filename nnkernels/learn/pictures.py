@@ -24,7 +24,7 @@ from nnkernels.transforms.photo import Digit, read_digit
 
 
 @dataclass(frozen=True)
-class Reading:
+class PicturePrediction:
     """A picture and the network's prediction.
 
     Attributes
@@ -47,7 +47,7 @@ class Reading:
         return int(self.probs.argmax())
 
 
-def standard_network() -> Parameters:
+def default_network() -> Parameters:
     """Return the default network: that of the default recipe, which is trained once and cached.
 
     It is cached only if it was trained on the whole MNIST.
@@ -75,7 +75,7 @@ def standard_network() -> Parameters:
     return params
 
 
-def read_pictures(paths: Sequence[Path], params: Parameters) -> list[Reading]:
+def predict_pictures(paths: Sequence[Path], params: Parameters) -> list[PicturePrediction]:
     """Predict the digits in pictures.
 
     Parameters
@@ -87,7 +87,7 @@ def read_pictures(paths: Sequence[Path], params: Parameters) -> list[Reading]:
 
     Returns
     -------
-    readings : list of Reading
+    predictions : list of PicturePrediction
         One per picture.
 
     Raises
@@ -99,20 +99,20 @@ def read_pictures(paths: Sequence[Path], params: Parameters) -> list[Reading]:
     if inputs != PIXELS:
         raise DataError(f"the network takes {inputs} features; a picture has {PIXELS} pixels (28 x 28)")
     forward = kernels.load("numpy").forward
-    readings = []
+    predictions = []
     for path in paths:
         digit = read_digit(path)
         probs = forward(params, as_features(digit.pixels[np.newaxis], params.W1.dtype)).probs[0]
-        readings.append(Reading(path, digit, probs))
-    return readings
+        predictions.append(PicturePrediction(path, digit, probs))
+    return predictions
 
 
-def draw(readings: Sequence[Reading], folder: Path) -> list[Path]:
+def draw_predictions(predictions: Sequence[PicturePrediction], folder: Path) -> list[Path]:
     """Draw each picture, the pixels that the network sees, and the probabilities.
 
     Parameters
     ----------
-    readings : sequence of Reading
+    predictions : sequence of PicturePrediction
         The pictures with their predictions.
     folder : Path
         Where to write the figures.
@@ -123,8 +123,10 @@ def draw(readings: Sequence[Reading], folder: Path) -> list[Path]:
         One PNG file per picture.
     """
     files = []
-    for number, reading in enumerate(readings, start=1):
-        figure = plots.digit_reading(reading.digit.picture, reading.digit.pixels, reading.probs, reading.path.name)
-        files.append(folder / f"{number:02d}-{reading.path.stem}.png")
+    for number, prediction in enumerate(predictions, start=1):
+        figure = plots.digit_reading(
+            prediction.digit.picture, prediction.digit.pixels, prediction.probs, prediction.path.name
+        )
+        files.append(folder / f"{number:02d}-{prediction.path.stem}.png")
         plots.save_figure(figure, files[-1])
     return files
