@@ -401,7 +401,7 @@ def test_contenders_of_another_process_have_runs_of_their_own() -> None:
 def test_a_process_that_no_benchmark_measures_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = {"strange": contenders.Entry(lambda: pytest.fail("created"), "of a test", process="elsewhere")}
     monkeypatch.setattr(contenders, "_entries", lambda: entries)
-    with pytest.raises(ConfigurationError, match=r"strange asks for the process 'elsewhere'.*keras-jax, torch"):
+    with pytest.raises(ConfigurationError, match=r"strange requires the process 'elsewhere'.*keras-jax, torch"):
         make_plan(PROFILES["quick"], ["strange"], "mnist", ["1"])
 
 

@@ -299,7 +299,7 @@ def test_ctrl_c_before_a_pass_is_complete_keeps_nothing(project: Project) -> Non
     child.send_signal(signal.SIGINT)
     _output, rest = child.communicate(timeout=120)
     assert child.returncode == 130
-    assert "nothing is kept" in rest
+    assert "nothing was saved" in rest
     assert not list((project.root / "results").glob("runs/*"))
 
 

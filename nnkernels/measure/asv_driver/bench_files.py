@@ -78,21 +78,21 @@ _KERNEL = r"Kernels[.]time_{0}\({{{0}}}, (1|32|256|2048), {{dataset}}\)"
 BENCH_FILES = (
     BenchFile(
         "accuracy",
-        "accuracy: training every contender from several starts",
+        "accuracy: training each contender from several seeds",
         "all",
         {"quick": [f"ErrorRate[.]track_test{OF_EACH}"], "standard": [f"ErrorRate[.]track_train{OF_EACH}"]},
         once=True,
     ),
     # Runs time epochs and predictions only in interleaved runs. These two files are for calling asv by hand.
-    BenchFile("training", "training: whole epochs, and the preparation", planned={}),
+    BenchFile("training", "training: whole epochs and preparation", planned={}),
     BenchFile("inference", "inference: single images", planned={}),
     BenchFile(
         "kernels",
         "kernels: forward, backward and step",
         planned={"standard": [*map(_KERNEL.format, KERNEL_BENCHMARKS)]},
     ),
-    BenchFile("limits", "limits: what this machine could do", planned={"standard": [OF_THE_DATASET]}, every_pass=True),
-    BenchFile("large_data", "large data: from a memory map", planned={"standard": [OF_THE_DATASET]}),
+    BenchFile("limits", "limits: peak rates of this machine", planned={"standard": [OF_THE_DATASET]}, every_pass=True),
+    BenchFile("large_data", "large data: training from a memory map", planned={"standard": [OF_THE_DATASET]}),
     BenchFile(
         "startup",
         "start-up: imports and first calls",
@@ -106,8 +106,8 @@ BENCH_FILES = (
         planned={"standard": [r"Steps[.]track_epoch\('vectors', {dataset}\)"]},
         interleaved=True,
     ),
-    BenchFile("memory", "memory: the peak of an epoch", "all"),
-    BenchFile("scaling", "scaling: batch, width, images, threads", planned={"full": [OF_EACH]}),
+    BenchFile("memory", "memory: peak of an epoch", "all"),
+    BenchFile("scaling", "scaling: batch size, width, images, threads", planned={"full": [OF_EACH]}),
     BenchFile("ratios", "ratios: all contenders in turns", planned={"quick": []}, interleaved=True),
     BenchFile(
         "other_work", "ratios: further scenarios, all contenders in turns", planned={"standard": []}, interleaved=True

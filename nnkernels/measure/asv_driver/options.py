@@ -75,8 +75,8 @@ class BenchOptions:
         def numbers(field: str, several: bool = False) -> tuple[int, ...]:
             text = environ.get(PREFIX + field, "")
             if not re.fullmatch(r"([1-9]\d*(,[1-9]\d*)*)?" if several else r"([1-9]\d*)?", text):
-                what = "whole numbers" if several else "a whole number"
-                raise ConfigurationError(f"{PREFIX}{field} is {text!r}; expected {what} above 0")
+                what = "positive integers, separated by commas" if several else "a positive integer"
+                raise ConfigurationError(f"{PREFIX}{field} is {text!r}; expected {what}")
             return tuple(int(number) for number in text.split(",") if number)
 
         counts = {name: next(iter(numbers(name.upper())), None) for name in COUNTS}

@@ -157,7 +157,7 @@ def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads:
         if (process := entry(name).process) not in PROCESSES:
             known = ", ".join(filter(None, PROCESSES))
             raise ConfigurationError(
-                f"{name} asks for the process {process!r}, which no benchmark measures; known are: {known}"
+                f"{name} requires the process {process!r}, which no benchmark measures; expected one of: {known}"
             )
     asked = _asked(contenders, dataset)
     count = max(chosen.single_passes, chosen.ratio_passes)

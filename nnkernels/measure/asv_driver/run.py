@@ -266,11 +266,11 @@ def _measure(
         except KeyboardInterrupt:
             if _is_resumable(workspace, profile):
                 raise Interruption(
-                    f"interrupted; {len(complete)} of {len(plan.passes)} passes are kept: "
-                    "the same command goes on there"
+                    f"interrupted; {len(complete)} of {len(plan.passes)} passes are saved: "
+                    "run the same command again to resume"
                 ) from None
             if not complete:
-                raise Interruption("interrupted before the first pass was complete; nothing is kept") from None
+                raise Interruption("interrupted before the first pass was complete; nothing was saved") from None
             return complete, changed
         complete.append(where)
         done += len(patterns)
@@ -281,7 +281,7 @@ def _check_failures(interleaved: list[InterleavedRun]) -> None:
     failures = {name: reason for measured in interleaved for name, reason in measured.failures.items()}
     if failures:
         reasons = "\n".join(f"  {name}: {reason}" for name, reason in failures.items())
-        raise MeasurementError(f"some contenders have no time:\n{reasons}")
+        raise MeasurementError(f"some contenders could not be timed:\n{reasons}")
 
 
 def _machine_information(origin: dict[str, object]) -> dict[str, str]:
