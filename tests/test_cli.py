@@ -206,7 +206,7 @@ def test_a_kernel_with_a_wrong_sign_gets_no_time(project: Project) -> None:
     before = sorted((project.root / "results").rglob("*"))
     answer = project.run("nnkernels.cli", "bench", "--contenders", "numpy,wrong", "--rounds", "1", "--threads", "1")
     assert answer.returncode == 1
-    assert "wrong departs from the float64 oracle" in answer.stderr
+    assert "wrong differs from the float64 oracle" in answer.stderr
     assert sorted((project.root / "results").rglob("*")) == before
 
 

@@ -143,7 +143,7 @@ def test_compiled_kernels_are_changed_without_touching_the_cache(folder):
     before = kept()
     wrong = run_mutant(replace(mutant_of("numba: update with the wrong sign"), gates=(FUNCTIONS,)), folder)
     # What the gate looks at before is not changed, and passes.
-    assert "at batch 1, after a step W1 has" in wrong.verdicts[0].checks["functions"]
+    assert "with batch size 1, W1 after one step has" in wrong.verdicts[0].checks["functions"]
     assert kept() == before
 
 

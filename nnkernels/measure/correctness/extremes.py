@@ -104,7 +104,7 @@ def blank_parameters(inputs: int, hidden: int, classes: int) -> Parameters:
     return Parameters(*(np.zeros(shape, np.float32) for shape in shapes))
 
 
-def one_row_a_unit(rows: list[list[float]], inputs: int, hidden: int) -> Parameters:
+def one_row_per_unit(rows: list[list[float]], inputs: int, hidden: int) -> Parameters:
     """Return parameters for which image k of :func:`one_pixel_images` has exactly the k-th row of logits.
 
     Each row uses its own input and hidden unit.
