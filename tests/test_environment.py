@@ -267,7 +267,7 @@ def test_asv_by_hand_runs_without_what_distorts(tmp_path: Path) -> None:
 def test_asv_by_hand_is_refused_only_where_it_cannot_be_started_over(tmp_path: Path) -> None:
     distorting = {"OPENBLAS_CORETYPE": "Prescott", STARTED_OVER: "1"}
     answer = asv_by_hand(tmp_path, "run", status=1, **distorting)
-    assert "OPENBLAS_CORETYPE would distort the times, and this process cannot be started over" in answer.stderr
+    assert "OPENBLAS_CORETYPE would distort the times, and this process cannot be restarted" in answer.stderr
     for command in ("discover", "check"):  # nothing is timed
         asv_by_hand(tmp_path, command, **distorting)
 

@@ -447,6 +447,7 @@ def test_who_never_gets_there_is_a_failure_with_the_reason(
     known = entered()
     measured = run_interleaved(known, small_digits, (TO_ACCURACY, ALONE), "1", rounds=1, seeds=2)
     assert measured.failures == {
-        "numpy: to accuracy": "MeasurementError: after 3 epochs from seed 1 the test error is 95.00 %, not 60.0 %"
+        "numpy: to accuracy": "MeasurementError: after 3 epochs with seed 1, the test error is 95.00 %, above the "
+        "target of 60.0 %"
     }
     assert measured.seconds == {"to accuracy": {}, "to accuracy, alone": {}}

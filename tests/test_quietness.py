@@ -70,7 +70,7 @@ def test_a_quiet_machine_is_typical_and_needs_no_advice(monkeypatch: pytest.Monk
         ({"governors": ("powersave",)}, True, "powersave"),
         ({"turbo": True}, True, "turbo"),
         ({"smt": True}, True, "SMT"),
-        ({"cpus": 1}, True, "one CPU"),
+        ({"cpus": 1}, True, "only one CPU"),
     ],
 )
 def test_each_disturbance_is_named(

@@ -121,7 +121,7 @@ def test_other_data_are_never_mixed(
 ) -> None:
     (record,) = go_on()
     write_record(tmp_path / "results" / MACHINE / "more.json", replace(record, dataset="other digits"))
-    with pytest.raises(ConfigurationError, match="holds checks on other digits"):
+    with pytest.raises(ConfigurationError, match="contains checks on other digits"):
         go_on()
     assert len(made_up) == 1
 

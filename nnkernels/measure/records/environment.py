@@ -213,7 +213,7 @@ def note_of(settings: Settings) -> str:
     """
     if not settings.removed:
         return ""
-    return f"timed without {', '.join(settings.removed)}, which would distort the times; the run records it"
+    return f"timed without {', '.join(settings.removed)}, which would distort the times (the run records this)"
 
 
 def neutralise_benchmark_process() -> None:
@@ -238,8 +238,8 @@ def neutralise_benchmark_process() -> None:
     if os.name == "posix" and command != ["run_server"] and STARTED_OVER not in os.environ:
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], timed_environment() | {STARTED_OVER: "1"})
     raise MeasurementError(
-        f"{', '.join(removed)} would distort the times, and this process cannot be started over without it: "
-        "unset it and start asv again, or use `nnkernels bench`"
+        f"{', '.join(removed)} would distort the times, and this process cannot be restarted without it: "
+        "unset it and run asv again, or use `nnkernels bench`"
     )
 
 

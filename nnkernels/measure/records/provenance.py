@@ -210,7 +210,7 @@ def native_code_of_timed_processes() -> dict[str, Any]:
     )
     if answer.returncode:
         reason = answer.stderr.strip().splitlines()[-1:] or [f"exit status {answer.returncode}"]
-        raise MeasurementError(f"NumPy and SciPy do not start without the settings that distort times: {reason[0]}")
+        raise MeasurementError(f"cannot import NumPy and SciPy without the settings that distort times: {reason[0]}")
     found: dict[str, Any] = json.loads(answer.stdout)
     return found
 

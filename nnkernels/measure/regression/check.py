@@ -69,7 +69,7 @@ def run_check(
     require_compiled()
     require_measured(limits, comparisons)
     if not (plan.minutes > 0 and plan.resolve > 0):
-        raise ConfigurationError("the time limit and the resolution have to be positive")
+        raise ConfigurationError("the time limit and the resolution must be positive")
     commit = find_commit(root, base)
     started, recorded_at = time.monotonic(), now()
     error = rule.error_of_each(len(comparisons) + len(limits))

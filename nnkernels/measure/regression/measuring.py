@@ -178,7 +178,7 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="nnkernels-check-") as scratch:
         folder = Path(scratch)
         write_data(dataset, folder)
-        tell("compiling both sides, and holding them against the oracle")
+        tell("compiling both versions, and checking them against the oracle")
         # The processes are ended before the threads that wait for their answers, so that an error of one side, or
         # SIGTERM, does not have to wait for the other side.
         with ThreadPoolExecutor(2) as pool, ExitStack() as processes:
@@ -194,7 +194,7 @@ def measure(
         ends = time.monotonic() + 60 * plan.minutes
         while collected.still_open and (left := ends - time.monotonic()) > 0:
             tell(
-                f"pair {len(collected.pairs) + 1}, {len(collected.still_open)} comparisons not resolved yet, "
+                f"pair {len(collected.pairs) + 1}, {len(collected.still_open)} comparisons left to resolve, "
                 f"{left:.0f} s left"
             )
             pair = measure_pair(

@@ -73,14 +73,14 @@ def run_selftest(
     """
     if changed := changed_files(root, "HEAD", PACKAGE_FOLDER):
         raise ConfigurationError(
-            f"the self-test compares a commit with itself, and {', '.join(changed[:5])} differs from HEAD: commit or "
-            "undo the changes first"
+            f"the self-test compares a commit with itself, but {', '.join(changed[:5])} differs from HEAD: commit or "
+            "revert the changes first"
         )
     folder = results / provenance.machine_name()
     require_same_method(folder, plan, dataset.name)
     ends = time.monotonic() + 60 * minutes
     for repeat_every in _to_come(load_records(folder), neighbour):
-        tell(f"a slowdown of {1 / repeat_every:.0%}" if repeat_every else "nothing slower")
+        tell(f"injecting a slowdown of {1 / repeat_every:.0%}" if repeat_every else "injecting no slowdown")
         scenarios = [name for name, one in SCENARIOS.items() if one.kind == "train" or not repeat_every]
         comparisons = choose(backends, scenarios, repeat_every)
         with busy_neighbour() if neighbour else nullcontext():
@@ -113,7 +113,7 @@ def require_same_method(folder: Path, plan: Plan, dataset: str) -> None:
     for record in load_records(folder):
         if record.dataset != dataset:
             raise ConfigurationError(
-                f"{folder} holds checks on {record.dataset}, which are never combined with checks on {dataset}: "
+                f"{folder} contains checks on {record.dataset}, which cannot be combined with checks on {dataset}: "
                 "choose another folder"
             )
         if record.method != plan.method():
@@ -123,8 +123,8 @@ def require_same_method(folder: Path, plan: Plan, dataset: str) -> None:
                 if record.method.get(key) != value
             ]
             raise ConfigurationError(
-                f"{folder} holds checks by another method ({'; '.join(differing) or 'more is recorded there'}), which "
-                "are never combined: delete them, or choose another folder"
+                f"{folder} contains checks with different settings ({'; '.join(differing) or 'some unknown here'}), "
+                "which cannot be combined: delete them, or choose another folder"
             )
 
 

@@ -103,7 +103,7 @@ class SideProcess:
         if not line.endswith("\n"):
             self.child.wait()
             self.errors.seek(0)
-            last = self.errors.read().decode("utf-8", "replace").strip().splitlines()[-1:] or ["it says nothing"]
+            last = self.errors.read().decode("utf-8", "replace").strip().splitlines()[-1:] or ["no error output"]
             raise MeasurementError(f"{self.tree.name}: its process ended with {_status(self.child)}: {last[0]}")
         found = json.loads(line)
         if "error" in found:
@@ -144,8 +144,8 @@ class SideProcess:
         package = Path(self.ask("where")["package"]).resolve()
         if not package.is_relative_to(self.tree.root.resolve()):
             raise MeasurementError(
-                f"{self.tree.name}: Python finds another nnkernels than that of the tree: does it hold the package, "
-                "and does something put a folder before PYTHONPATH?"
+                f"{self.tree.name}: Python imports another nnkernels than that of this tree: check that the tree "
+                "contains the package, and that no folder precedes PYTHONPATH"
             )
 
     def move(self, cpu: int) -> None:

@@ -84,8 +84,8 @@ class Trainings:
                 self.training.append([training])
                 return
         raise MeasurementError(
-            f"after {recipe.epochs} epochs from seed {seed} the test error is {100 * error_rate:.2f} %, "
-            f"not {100 * self.scenario.error_rate:.1f} %"
+            f"after {recipe.epochs} epochs with seed {seed}, the test error is {100 * error_rate:.2f} %, "
+            f"above the target of {100 * self.scenario.error_rate:.1f} %"
         )
 
     def _prepare(self, seed: int) -> float:
