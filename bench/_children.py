@@ -180,6 +180,6 @@ def fresh_process(program: str, contender: str, folder: Path, own_cache: str = "
     )
     if answer.returncode:
         reason = answer.stderr.strip().splitlines()[-1:] or [f"exit status {answer.returncode}"]
-        raise MeasurementError(f"{contender} has no number. {reason[0]}")
+        raise MeasurementError(f"{contender} could not be measured: {reason[0]}")
     numbers: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
     return numbers

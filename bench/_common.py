@@ -88,7 +88,7 @@ def dataset(name: str) -> Dataset:
         If this machine has another data set.
     """
     if dataset_at_hand().name != name:
-        raise SkipNotImplemented(f"the data set at hand is {dataset_at_hand().name}, not {name}")
+        raise SkipNotImplemented(f"the available data set is {dataset_at_hand().name}, not {name}")
     return dataset_at_hand()
 
 
@@ -141,7 +141,7 @@ def trainable(name: str) -> str:
         If the contender needs Numba and Numba's compiler is disabled.
     """
     if not contenders.entry(name).trains:
-        raise SkipNotImplemented(f"{name} only predicts")
+        raise SkipNotImplemented(f"{name} cannot train")
     return installed(name)
 
 
@@ -159,7 +159,7 @@ def skip_shared(name: str, owner: str) -> None:
         If the two differ.
     """
     if owner != name:
-        raise SkipNotImplemented(f"{name} has this from {owner}: the same function, timed there")
+        raise SkipNotImplemented(f"{name} uses the function of {owner}, which is timed instead")
 
 
 def selected_contenders() -> list[str]:

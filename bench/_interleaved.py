@@ -71,9 +71,9 @@ class _InterleavedBenchmark:
         dataset(dataset_name)
         for name in (contender, against):
             if reason := measured.failure(name, scenario):
-                raise MeasurementError(f"{name} has no time. {reason}")
+                raise MeasurementError(f"{name} could not be timed: {reason}")
             if not measured.took_part(name, scenario):
-                raise SkipNotImplemented(f"{name} has no part in {scenario}, or none in this run")
+                raise SkipNotImplemented(f"{name} does not take part in {scenario}, or not in this run")
         if contender == against:
-            raise SkipNotImplemented("a contender against itself")
+            raise SkipNotImplemented("the contender and the baseline are the same")
         return {"samples": [measured.relative_time(scenario, contender, against)], "number": 1}

@@ -85,7 +85,7 @@ def _samples(
     dataset(dataset_name)
     error_rates, failures = measured
     if contender in failures:
-        raise MeasurementError(f"{contender} has no error rate. {failures[contender]}")
+        raise MeasurementError(f"{contender} could not be trained: {failures[contender]}")
     if trainable(contender) not in error_rates:
         raise SkipNotImplemented(f"{contender} is not part of this run")
     return {"samples": error_rates[contender][part], "number": 1}

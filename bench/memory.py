@@ -26,7 +26,7 @@ def _peaks(contender: str, dataset_name: str) -> list[dict[str, float]]:
     data = dataset(dataset_name)
     trainable(contender)
     if not resident_is_known():
-        raise SkipNotImplemented("needs pip install psutil")
+        raise SkipNotImplemented("psutil is not installed: pip install psutil")
     with stored(data) as folder:
         fill_cache(EPOCH, contender, folder)  # because compilation needs additional memory
         return [fresh_process(EPOCH, contender, folder) for _ in range(SAMPLES)]

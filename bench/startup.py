@@ -89,7 +89,7 @@ class FirstCall:
         whole = dataset(dataset_name)
         trainable(contender)
         if cache == "empty" and not compiled_by_numba(contender):
-            raise SkipNotImplemented(f"{contender} keeps nothing in Numba's cache")
+            raise SkipNotImplemented(f"{contender} does not use Numba's cache")
         with stored(few_images(whole)) as folder:
             if cache == "warm":
                 fill_cache(FIRST_CALL, contender, folder)

@@ -35,9 +35,9 @@ class Steps:
         """Return the median seconds per epoch; times of slow steps, which train on part of an epoch, are scaled."""
         dataset(dataset_name)
         if reason := measured.failures.get(step):
-            raise MeasurementError(f"{step} has no time. {reason}")
+            raise MeasurementError(f"{step} could not be timed: {reason}")
         if label(steps.step(step)) not in measured.seconds[STEPS_EPOCH]:
-            raise SkipNotImplemented(f"{step} has no part in this run")
+            raise SkipNotImplemented(f"{step} is not part of this run")
         values = measured.undisturbed(STEPS_EPOCH)[label(steps.step(step))]
         finite = sorted(value for round_ in values for value in round_ if value == value)  # NaN: a disturbed turn
         return {"samples": [finite[len(finite) // 2]], "number": 1}

@@ -192,9 +192,9 @@ def test_a_file_for_which_there_is_no_room_is_not_written(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1e9))
     benchmark = large_data.MemoryMap()
     measured = large_data._all_measured.__wrapped__()
-    with pytest.raises(SkipNotImplemented, match=r"take 1\.6 GB of disk; there are 1\.0"):
+    with pytest.raises(SkipNotImplemented, match=r"need 1\.6 GB of disk, with a reserve; 1\.0 GB are free"):
         benchmark.track_seconds_per_image(measured, "fused", 1_000_000, small_digits.name)
-    with pytest.raises(SkipNotImplemented, match="NNKERNELS_BENCH_LARGE_IMAGES chooses others"):
+    with pytest.raises(SkipNotImplemented, match="NNKERNELS_BENCH_LARGE_IMAGES selects other sizes"):
         benchmark.track_peak_beyond_import(measured, "fused", 60_000, small_digits.name)
 
 
@@ -217,7 +217,7 @@ def test_images_for_which_there_is_no_memory_are_trained_on_from_their_file_alon
     measured = large_data._all_measured.__wrapped__()
     where = ("fused", 5_000, small_digits.name)
     assert large_data.MemoryMap().track_seconds_per_image(measured, *where)["samples"] == [1e-4] * large_data.SAMPLES
-    with pytest.raises(SkipNotImplemented, match=r"take 0\.0 GB of memory; there are 0\.0"):
+    with pytest.raises(SkipNotImplemented, match=r"need 0\.0 GB of memory, with a reserve; 0\.0 GB are free"):
         large_data.InMemory().track_seconds_per_image(measured, *where)
     assert set(ran) == {("fused", True), ("numpy", True)}
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1e12))
@@ -342,7 +342,7 @@ def test_functions_that_backends_share_are_planned_once() -> None:
 @pytest.mark.parametrize("kernel", ["forward", "backward", "step"])
 def test_a_shared_kernel_is_skipped_by_the_name_of_whose_it_is(kernel: str) -> None:
     benchmark = getattr(bench.kernels.Kernels(), f"time_{kernel}")
-    with pytest.raises(SkipNotImplemented, match="fused_dense has this from numba"):
+    with pytest.raises(SkipNotImplemented, match="fused_dense uses the function of numba"):
         benchmark("fused_dense", 32, "mnist")
 
 
@@ -350,9 +350,9 @@ def test_a_shared_prediction_is_skipped_by_the_name_of_whose_it_is(
     monkeypatch: pytest.MonkeyPatch, small_digits: Dataset
 ) -> None:
     monkeypatch.setattr(inference, "dataset", lambda name: small_digits)
-    with pytest.raises(SkipNotImplemented, match="fused_dense has this from fused"):
+    with pytest.raises(SkipNotImplemented, match="fused_dense uses the function of fused"):
         inference.OneImage().time_predict("fused_dense", "1", small_digits.name)
-    with pytest.raises(SkipNotImplemented, match="fused_dense has this from fused"):
+    with pytest.raises(SkipNotImplemented, match="fused_dense uses the function of fused"):
         inference.Predict().time_predict("fused_dense", 10_000, "1", small_digits.name)
 
 

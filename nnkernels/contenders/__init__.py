@@ -42,9 +42,7 @@ def _entries() -> dict[str, Entry]:
     for module in _modules():
         for name, found in module.contenders().items():
             if name in entries:
-                raise ContractError(
-                    f"two contenders have the name {name!r}; the second is in {module.__name__}, so rename it"
-                )
+                raise ContractError(f"two contenders are named {name!r}: rename the one in {module.__name__}")
             entries[name] = found
     return entries
 
