@@ -16,17 +16,17 @@ from numpy.lib import format as npy
 from nnkernels.data import Dataset
 
 from ._children import (
+    CHECK_WITH_GATE,
     MEMORY_START,
     MIB,
-    PASS_THE_GATE,
     SAMPLES,
+    can_measure_memory,
     few_images,
     fill_cache,
     fresh_process,
-    resident_is_known,
     stored,
 )
-from ._common import DATASETS, OPTIONS, dataset, dataset_at_hand
+from ._common import DATASETS, OPTIONS, available_dataset, dataset
 
 IMAGES = (60_000, 1_000_000)
 # Sizes that the run measures instead of `IMAGES`.
@@ -34,7 +34,7 @@ CHOSEN = OPTIONS.large_images
 SIZES = tuple(dict.fromkeys((*IMAGES, *CHOSEN)))
 FROM_FILE, IN_MEMORY = "from file", "in memory"
 CONTENDERS = {FROM_FILE: ("fused", "numpy"), IN_MEMORY: ("fused",)}
-MEMORY_BYTES_A_PIXEL = 3  # for the images, the contender's internal layout, and a reserve
+MEMORY_BYTES_PER_PIXEL = 3  # for the images, the contender's internal layout, and a reserve
 
 START = f"""
 import statistics, time
@@ -69,11 +69,11 @@ _, peak = resident_bytes()
 X, y = np.load(f"{folder}/X_train.npy"), np.load(f"{folder}/y_train.npy")
 """
 GATES = {
-    FROM_FILE: f"""{PASS_THE_GATE}
+    FROM_FILE: f"""{CHECK_WITH_GATE}
 from nnkernels.measure.correctness.from_file import require_from_file
 require_from_file(name, contender, f"{{folder}}/X_train.npy", f"{{folder}}/y_train.npy")
 """,
-    IN_MEMORY: PASS_THE_GATE,
+    IN_MEMORY: CHECK_WITH_GATE,
 }
 ANSWER = """
 print(json.dumps({"seconds": statistics.median(seconds[1:]), "beyond_import": peak - after_import}))
@@ -160,13 +160,13 @@ def _all_measured() -> Measured:
 
 
 def _measured(images: int) -> dict[tuple[str, str], Samples | str] | str:
-    if not resident_is_known():
+    if not can_measure_memory():
         return "psutil is not installed: pip install psutil"
-    whole = dataset_at_hand()
+    whole = available_dataset()
     pixels = images * whole.X_train.shape[1]
     if reason := _why_too_large(images, "disk", 2 * pixels, shutil.disk_usage(gettempdir()).free):
         return reason
-    reasons = {FROM_FILE: "", IN_MEMORY: _why_too_large_for_memory(images, MEMORY_BYTES_A_PIXEL * pixels)}
+    reasons = {FROM_FILE: "", IN_MEMORY: _why_too_large_for_memory(images, MEMORY_BYTES_PER_PIXEL * pixels)}
     with stored(few_images(whole)) as folder:
         write_repeated(whole, images, folder)
         pairs = [(place, contender) for place, those in CONTENDERS.items() for contender in those]

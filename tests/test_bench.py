@@ -186,7 +186,7 @@ def test_a_file_of_many_images_repeats_those_at_hand(tmp_path: Path, small_digit
 def test_a_file_for_which_there_is_no_room_is_not_written(
     monkeypatch: pytest.MonkeyPatch, small_digits: Dataset
 ) -> None:
-    monkeypatch.setattr(large_data, "dataset_at_hand", lambda: small_digits)
+    monkeypatch.setattr(large_data, "available_dataset", lambda: small_digits)
     monkeypatch.setattr(large_data, "dataset", lambda name: small_digits)
     monkeypatch.setattr(large_data, "CHOSEN", (1_000_000,))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1e9))
@@ -209,7 +209,7 @@ def test_images_for_which_there_is_no_memory_are_trained_on_from_their_file_alon
         ran.append((contender, "train_from_file(contender" in program))
         return {"seconds": 0.5, "beyond_import": 2**20}
 
-    monkeypatch.setattr(large_data, "dataset_at_hand", lambda: small_digits)
+    monkeypatch.setattr(large_data, "available_dataset", lambda: small_digits)
     monkeypatch.setattr(large_data, "dataset", lambda name: small_digits)
     monkeypatch.setattr(large_data, "CHOSEN", (5_000,))
     monkeypatch.setattr(large_data, "fresh_process", recorded)
@@ -288,7 +288,7 @@ def test_interleaved_run_times_the_scenarios_of_its_profiles(
 ) -> None:
     monkeypatch.setattr(_interleaved, "OPTIONS", BenchOptions(profiles=profiles))
     monkeypatch.setattr(_interleaved, "selected_contenders", lambda: ["numpy"])
-    monkeypatch.setattr(_interleaved, "dataset_at_hand", lambda: small_digits)
+    monkeypatch.setattr(_interleaved, "available_dataset", lambda: small_digits)
     timed: list[str] = []
     monkeypatch.setattr(
         _interleaved, "run_interleaved", lambda _names, _data, asked, *_rest: timed.extend(names(asked))
