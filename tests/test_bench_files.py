@@ -77,7 +77,7 @@ def test_what_asv_says_is_told_in_words(file: BenchFile, what: str) -> None:
     console = Console(file=io.StringIO(), width=100)
     with bench_progress(console) as show:
         show(Progress(0.0, 2, 3, what.format(file.name)))
-    assert f"pass 2 of 3, {file.words}" in console.file.getvalue()
+    assert f"pass 2 of 3, {file.description}" in console.file.getvalue()
 
 
 OPTIONS = BenchOptions(("numpy", "keras-fit"), "some", 2, 3, 5, 4, ("quick", "standard"), (5000, 60_000), "records")

@@ -23,7 +23,7 @@ class BenchFile:
     ----------
     name : str
         Name of the file without ``.py``, with which the names of its benchmarks in asv begin.
-    words : str
+    description : str
         Description for the progress display.
     threads : str
         Thread setting of the benchmarks without a parameter for it.
@@ -32,7 +32,7 @@ class BenchFile:
         ``Class.function('contender', 32, 'mnist')``. ``{contender}``, ``{dataset}`` and the names of kernels are
         placeholders for the values of the run. For interleaved runs of contenders, the expressions are made by
         :mod:`~nnkernels.measure.asv_driver.plan` instead.
-    once : bool
+    single_pass : bool
         Whether only one pass measures it, because its samples are seeds, not processes.
     every_pass : bool
         Whether every pass measures it, because ratios to its results need several processes for an interval.
@@ -42,21 +42,21 @@ class BenchFile:
     """
 
     name: str
-    words: str
+    description: str
     threads: str = "1"
     planned: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"standard": [OF_EACH]})
-    once: bool = False
+    single_pass: bool = False
     every_pass: bool = False
     interleaved: bool = False
 
-    def patterns(self, profiles: Sequence[str], asked: Mapping[str, Sequence[object]]) -> list[str]:
+    def patterns(self, profiles: Sequence[str], values: Mapping[str, Sequence[object]]) -> list[str]:
         """Return asv's patterns of the benchmarks to measure.
 
         Parameters
         ----------
         profiles : sequence of str
             The profiles whose benchmarks are included.
-        asked : mapping of str to sequence of object
+        values : mapping of str to sequence of object
             The run's values of each placeholder. Patterns with a placeholder without values are omitted.
 
         Returns
@@ -64,12 +64,12 @@ class BenchFile:
         patterns : list of str
             Regular expressions.
         """
-        values = {name: f"({'|'.join(re.escape(repr(value)) for value in asked[name])})" for name in asked}
+        alternatives = {name: f"({'|'.join(re.escape(repr(value)) for value in values[name])})" for name in values}
         return [
-            f"^{self.name}[.]{call.format_map(values)}$"
+            f"^{self.name}[.]{call.format_map(alternatives)}$"
             for profile in profiles
             for call in self.planned.get(profile, ())
-            if all(asked[name] for name in re.findall(r"{(\w+)}", call))
+            if all(values[name] for name in re.findall(r"{(\w+)}", call))
         ]
 
 
@@ -81,7 +81,7 @@ BENCH_FILES = (
         "accuracy: training each contender from several seeds",
         "all",
         {"quick": [f"ErrorRate[.]track_test{OF_EACH}"], "standard": [f"ErrorRate[.]track_train{OF_EACH}"]},
-        once=True,
+        single_pass=True,
     ),
     # Runs time epochs and predictions only in interleaved runs. These two files are for calling asv by hand.
     BenchFile("training", "training: whole epochs and preparation", planned={}),

@@ -89,12 +89,12 @@ class Outcome:
         return self.record.passes < self.record.planned_passes
 
 
-def choose_contenders(asked: Sequence[str], profile_name: str = "full") -> tuple[list[str], dict[str, str]]:
+def choose_contenders(requested: Sequence[str], profile_name: str = "full") -> tuple[list[str], dict[str, str]]:
     """Return the contenders to measure, and those whose packages are missing.
 
     Parameters
     ----------
-    asked : sequence of str
+    requested : sequence of str
         Names of the contenders; empty for all that are installed and part of the profile.
     profile_name : str
         Name of the profile.
@@ -113,12 +113,12 @@ def choose_contenders(asked: Sequence[str], profile_name: str = "full") -> tuple
     MissingDependencyError
         If a requested contender is not installed.
     """
-    for name in asked:
+    for name in requested:
         contender = contenders.entry(name)
         if not is_installed(name):
             raise MissingDependencyError(f"the contender {name}", " and ".join(contender.packages), contender.extra)
-    if asked:
-        return list(dict.fromkeys(asked)), {}
+    if requested:
+        return list(dict.fromkeys(requested)), {}
     names = [name for name in contenders.names() if takes_part(name, profile_name)]
     missing = {name: contenders.install_command(name) for name in names if not is_installed(name)}
     return [name for name in names if name not in missing], missing
@@ -216,15 +216,15 @@ def _scratch(
         with tempfile.TemporaryDirectory(prefix="nnkernels-bench-") as folder:
             yield Path(folder)
         return
-    asked = "|".join([workspace.commit, machine, dataset.sha256, request.profile_name, *request.threads])
+    purpose = "|".join([workspace.commit, machine, dataset.sha256, request.profile_name, *request.threads])
     # The key keeps passes of other commits, package versions, machine code or options separate.
     versions = "|".join(f"{name}{version}" for name, version in provenance.package_versions().items())
-    identity = f"{asked}|{options}|{versions}|{machine_code}|{request.profile}|{find_settings().kept}"
+    identity = f"{purpose}|{options}|{versions}|{machine_code}|{request.profile}|{find_settings().kept}"
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
-    kept = workspace.root / ".asv" / "resumable" / key
-    kept.mkdir(parents=True, exist_ok=True)
-    yield kept
-    shutil.rmtree(kept)
+    resumable = workspace.root / ".asv" / "resumable" / key
+    resumable.mkdir(parents=True, exist_ok=True)
+    yield resumable
+    shutil.rmtree(resumable)
 
 
 def _measure(
