@@ -95,5 +95,7 @@ class BenchOptions:
         environ : dict
             Variables of the options that differ from the benchmarks' defaults.
         """
-        said = {f"{PREFIX}{name.upper()}": value for name, value in vars(self).items() if value}
-        return {name: ",".join(map(str, value)) if type(value) is tuple else str(value) for name, value in said.items()}
+        variables = {f"{PREFIX}{name.upper()}": value for name, value in vars(self).items() if value}
+        return {
+            name: ",".join(map(str, value)) if type(value) is tuple else str(value) for name, value in variables.items()
+        }

@@ -262,7 +262,7 @@ def _measure(
                 run_pass(workspace, machine, patterns, where, environment, pass_progress)
                 changed = changed or changed_since(workspace)
                 if changed:
-                    where.forget()
+                    where.mark_incomplete()
         except KeyboardInterrupt:
             if _is_resumable(workspace, profile):
                 raise Interruption(
