@@ -101,7 +101,7 @@ def run_pass(
     patterns: Sequence[str],
     where: Pass,
     environment: Mapping[str, str],
-    progress: Callable[[float, str], None],
+    show_progress: Callable[[float, str], None],
 ) -> None:
     """Run the matching benchmarks in asv, with this interpreter and without settings that distort times.
 
@@ -118,8 +118,8 @@ def run_pass(
     environment : mapping
         Variables for the benchmarks, in addition to those of
         :func:`~nnkernels.measure.records.environment.timed_environment`.
-    progress : callable
-        ``progress(fraction, what)``; called with the fraction that is done and the current benchmark, whenever asv
+    show_progress : callable
+        ``show_progress(fraction, what)``; called with the fraction that is done and the current benchmark, whenever asv
         writes something, and every second otherwise.
 
     Raises
@@ -167,7 +167,7 @@ def run_pass(
                         percent, what = float(match["percent"]), match["what"].split("  ")[0]
                         if percent > including_current:
                             done, including_current = including_current, percent
-                progress(done / 100, what)
+                show_progress(done / 100, what)
         status = child.wait()
     if status:
         raise MeasurementError(_failures(where.log.read_text("utf-8"), status))

@@ -124,7 +124,7 @@ def choose_contenders(requested: Sequence[str], profile_name: str = "full") -> t
     return [name for name in names if name not in missing], missing
 
 
-def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, progress: ShowProgress) -> Outcome:
+def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, show_progress: ShowProgress) -> Outcome:
     """Measure contenders with asv, pass by pass, and store the results.
 
     Parameters
@@ -135,8 +135,8 @@ def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, pro
         Training and test images.
     request : Request
         What to measure.
-    progress : callable
-        ``progress(Progress)``; called whenever asv writes something, and every second otherwise.
+    show_progress : callable
+        ``show_progress(Progress)``; called whenever asv writes something, and every second otherwise.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, pro
     with _scratch(workspace, request, options, dataset, machine, origin["machine_code"]) as scratch:
         environment = register_machine(workspace, machine, _machine_information(origin), scratch)
         passes, changed = _measure(
-            workspace, machine, dataset, options, plan, scratch, environment, progress, request.profile
+            workspace, machine, dataset, options, plan, scratch, environment, show_progress, request.profile
         )
         workspace = replace(workspace, unrecorded=workspace.unrecorded or changed)
         interleaved = [measured for where in passes for measured in load_interleaved(where.records)]
@@ -235,7 +235,7 @@ def _measure(
     plan: Plan,
     scratch: Path,
     environment: dict[str, str],
-    progress: ShowProgress,
+    show_progress: ShowProgress,
     profile: Profile,
 ) -> tuple[list[Pass], str]:
     """Return the complete passes, and a description of changes to the checkout during the measurements."""
@@ -250,16 +250,16 @@ def _measure(
     for number, patterns in enumerate(plan.passes):
         where = Pass(scratch / f"pass-{number}", scratch / f"pass-{number}-records")
 
-        def pass_progress(
+        def show_pass_progress(
             fraction: float, what: str, number: int = number, done: int = done, where: Pass = where
         ) -> None:
             share = len(plan.passes[number])
             so_far = records.read([*(earlier.records for earlier in complete), where.records])
-            progress(Progress((done + fraction * share) / total, number + 1, len(plan.passes), what, so_far))
+            show_progress(Progress((done + fraction * share) / total, number + 1, len(plan.passes), what, so_far))
 
         try:
             if not where.is_complete:
-                run_pass(workspace, machine, patterns, where, environment, pass_progress)
+                run_pass(workspace, machine, patterns, where, environment, show_pass_progress)
                 changed = changed or changed_since(workspace)
                 if changed:
                     where.mark_incomplete()

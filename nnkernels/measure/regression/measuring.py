@@ -31,7 +31,7 @@ PAIRS_THAT_FIT = 16
 SHARE_IN_TURNS = 0.6
 FEWEST_TURNS, MOST_TURNS = 6, 40
 
-Tell = Callable[[str], object]
+ShowProgress = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def measure(
     comparisons: Sequence[Comparison],
     plan: Plan,
     error: float,
-    tell: Tell = lambda _: None,
+    show_progress: ShowProgress = lambda _: None,
 ) -> tuple[list[Comparison], list[Pair]]:
     """Check both sides with the gate, then measure pairs until all comparisons are resolved or the time is over.
 
@@ -158,8 +158,8 @@ def measure(
         Duration and resolution.
     error : float
         Probability of a false alarm of each comparison.
-    tell : callable
-        ``tell(text)``; called with progress messages.
+    show_progress : callable
+        ``show_progress(text)``; called with progress messages.
 
     Returns
     -------
@@ -178,7 +178,7 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="nnkernels-check-") as scratch:
         folder = Path(scratch)
         write_data(dataset, folder)
-        tell("compiling both versions, and checking them against the oracle")
+        show_progress("compiling both versions, and checking them against the oracle")
         # The processes are ended before the threads that wait for their answers, so that an error of one side, or
         # SIGTERM, does not have to wait for the other side.
         with ThreadPoolExecutor(2) as pool, ExitStack() as processes:
@@ -193,7 +193,7 @@ def measure(
         rng = np.random.default_rng()
         ends = time.monotonic() + 60 * plan.minutes
         while collected.still_open and (left := ends - time.monotonic()) > 0:
-            tell(
+            show_progress(
                 f"pair {len(collected.pairs) + 1}, {len(collected.still_open)} comparisons left to resolve, "
                 f"{left:.0f} s left"
             )

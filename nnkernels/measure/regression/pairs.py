@@ -109,7 +109,7 @@ def _prepared(processes: dict[str, SideProcess], comparisons: Sequence[Compariso
     """Let both processes prepare all work in parallel; return the identifiers of the work."""
     for side, process in processes.items():
         for comparison in comparisons:
-            process.tell("add", **comparison.work(comparison.units, slowed=side == "tree"))
+            process.send("add", **comparison.work(comparison.units, slowed=side == "tree"))
     work = {}
     for side, process in processes.items():
         for comparison in comparisons:

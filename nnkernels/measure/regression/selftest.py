@@ -17,7 +17,7 @@ from nnkernels.measure.regression.base_worktree import changed_files
 from nnkernels.measure.regression.check import PACKAGE_FOLDER, run_check
 from nnkernels.measure.regression.comparisons import SCENARIOS, choose
 from nnkernels.measure.regression.figures import injected
-from nnkernels.measure.regression.measuring import Plan, Tell
+from nnkernels.measure.regression.measuring import Plan, ShowProgress
 from nnkernels.measure.regression.neighbour import busy_neighbour
 from nnkernels.measure.regression.record import CheckRecord, read_record, write_record
 
@@ -38,7 +38,7 @@ def run_selftest(
     plan: Plan,
     minutes: float,
     neighbour: bool = False,
-    tell: Tell = lambda _: None,
+    show_progress: ShowProgress = lambda _: None,
 ) -> Path:
     """Continue the self-test of this machine. Each check is written to a file when it is complete.
 
@@ -58,8 +58,8 @@ def run_selftest(
         Time after which no further check is started. At least one check is run.
     neighbour : bool
         Whether to run a busy neighbour during the checks.
-    tell : callable
-        ``tell(text)``; called with progress messages.
+    show_progress : callable
+        ``show_progress(text)``; called with progress messages.
 
     Returns
     -------
@@ -80,11 +80,13 @@ def run_selftest(
     require_same_method(folder, plan, dataset.name)
     ends = time.monotonic() + 60 * minutes
     for repeat_every in _to_come(load_records(folder), neighbour):
-        tell(f"injecting a slowdown of {1 / repeat_every:.0%}" if repeat_every else "injecting no slowdown")
+        show_progress(f"injecting a slowdown of {1 / repeat_every:.0%}" if repeat_every else "injecting no slowdown")
         scenarios = [name for name, one in SCENARIOS.items() if one.kind == "train" or not repeat_every]
         comparisons = choose(backends, scenarios, repeat_every)
         with busy_neighbour() if neighbour else nullcontext():
-            record = run_check(root, "HEAD", dataset, comparisons, plan, neighbour=neighbour, tell=tell)
+            record = run_check(
+                root, "HEAD", dataset, comparisons, plan, neighbour=neighbour, show_progress=show_progress
+            )
         write_record(folder / _file_name(record), record)
         if time.monotonic() >= ends:
             break

@@ -70,7 +70,7 @@ class SideProcess:
         self.watch.daemon = True
         self.watch.start()
 
-    def tell(self, do: str, **arguments: Any) -> None:
+    def send(self, do: str, **arguments: Any) -> None:
         """Send a request without waiting for its answer, which :meth:`answer` must fetch.
 
         Parameters
@@ -130,7 +130,7 @@ class SideProcess:
         MeasurementError
             If the request failed, or if the process has ended.
         """
-        self.tell(do, **arguments)
+        self.send(do, **arguments)
         return self.answer()
 
     def require_own_package(self) -> None:
