@@ -32,7 +32,7 @@ from nnkernels.measure.regression.pairs import Pair, log_ratio, measure_pair, wa
 from nnkernels.measure.regression.record import read_record, write_record
 from nnkernels.measure.regression.remote_contender import RemoteContender
 from nnkernels.measure.regression.sides import SideProcess, Tree, started
-from nnkernels.process_settings import kept_threads
+from nnkernels.process_settings import preserved_thread_counts
 from nnkernels.recipes import SGD
 from nnkernels.report.regression import check_markdown, conclusion
 from tests.made_up_checks import TWO, git, new_checkout, pairs_of, record_of
@@ -182,7 +182,7 @@ class TestSides:
     @pytest.fixture(autouse=True)
     def threads_of_this_process(self) -> Iterator[None]:
         """A side sets the threads of the process that it is in, which here is that of the tests."""
-        with kept_threads():
+        with preserved_thread_counts():
             yield
 
     def test_a_side_answers_and_says_what_went_wrong(self, side_folder: Path) -> None:

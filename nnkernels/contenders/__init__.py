@@ -19,7 +19,7 @@ from nnkernels.contenders._protocol import Contender, Entry
 from nnkernels.contenders._subprocess import SubprocessContender
 from nnkernels.errors import ContractError, InferenceOnlyError, MissingDependencyError, UnknownNameError
 from nnkernels.plugins import CONTENDERS_GROUP, installed_plugins
-from nnkernels.process_settings import kept_threads
+from nnkernels.process_settings import preserved_thread_counts
 
 __all__ = [
     "Contender",
@@ -250,6 +250,6 @@ def thread_limit(contender: Contender, threads: int) -> Iterator[None]:
     ConfigurationError
         If the contender cannot use this number of threads.
     """
-    with kept_threads():
+    with preserved_thread_counts():
         contender.use_threads(threads)
         yield

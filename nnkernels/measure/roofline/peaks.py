@@ -17,7 +17,7 @@ import numpy.typing as npt
 from nnkernels.jit import kernel
 from nnkernels.measure.correctness.compiled import require_compiled
 from nnkernels.measure.roofline.caches import Caches, read_caches
-from nnkernels.process_settings import kept_threads, limit_blas
+from nnkernels.process_settings import limit_blas, preserved_thread_counts
 
 GIGA = 1e9
 SAMPLES = 7
@@ -131,7 +131,7 @@ def matmul_gflops(threads: int, samples: int = SAMPLES) -> float:
     """
     best = 0.0
     rng = np.random.default_rng(0)
-    with kept_threads():
+    with preserved_thread_counts():
         limit_blas(threads)
         for size in MATMUL_SIZES:
             left, right = (rng.random((size, size), np.float32) for _ in range(2))

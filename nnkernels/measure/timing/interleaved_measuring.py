@@ -21,7 +21,7 @@ from nnkernels.measure.timing.tasks import SEED, predict_task, prepare_task, tra
 from nnkernels.measure.timing.threads import thread_count
 from nnkernels.measure.timing.time_to_accuracy import SEEDS, Trainings
 from nnkernels.parameters import initial_parameters
-from nnkernels.process_settings import kept_threads
+from nnkernels.process_settings import preserved_thread_counts
 from nnkernels.recipes import Recipe
 
 # Measured in every process, so that contenders in different processes can be compared with the same references.
@@ -50,7 +50,7 @@ def contenders_in_process(names: Sequence[str], process: str) -> list[str]:
     return [name for name in names if name in REFERENCES] + own
 
 
-@kept_threads()
+@preserved_thread_counts()
 def run_interleaved(
     names: Sequence[str],
     dataset: Dataset,

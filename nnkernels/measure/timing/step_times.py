@@ -19,7 +19,7 @@ from nnkernels.measure.timing.interleaving import Task, alternate
 from nnkernels.measure.timing.tasks import SEED
 from nnkernels.measure.timing.threads import thread_count
 from nnkernels.parameters import initial_parameters
-from nnkernels.process_settings import kept_threads
+from nnkernels.process_settings import preserved_thread_counts
 from nnkernels.recipes import SGD
 from nnkernels.steps import Step
 from nnkernels.training import batch_order
@@ -72,7 +72,7 @@ def check_step(step: Step, contender: Contender, dataset: Dataset) -> gate.GateR
     return gate.require(step.name, contender, few, SGD)
 
 
-@kept_threads()
+@preserved_thread_counts()
 def time_steps(
     dataset: Dataset, rounds: int, chosen: Sequence[Step] = steps.STEPS, seed: int | None = None
 ) -> InterleavedRun:
