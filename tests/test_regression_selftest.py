@@ -17,8 +17,8 @@ from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, ResultsError
 from nnkernels.measure.records import provenance
 from nnkernels.measure.regression import selftest
-from nnkernels.measure.regression.aims import aims_of
 from nnkernels.measure.regression.comparisons import Comparison
+from nnkernels.measure.regression.criteria import check_criteria
 from nnkernels.measure.regression.figures import Figures, Rate, figures_of, rate
 from nnkernels.measure.regression.measuring import Plan
 from nnkernels.measure.regression.record import CheckRecord, write_record
@@ -190,24 +190,32 @@ def figures(injected: float, neighbour: bool = False, **shares: Rate) -> Figures
 
 
 def test_what_is_short_of_the_aims_is_said() -> None:
-    assert [aim.reached for aim in aims_of([])] == [False] * 5
+    assert [one.met for one in check_criteria([])] == [False] * 5
     nothing = figures(0, alarms=rate(0, 200), passed=rate(17, 17))
     beside = figures(0, neighbour=True, alarms=rate(1, 100))
     found = figures(0.02, alarms_where_resolved=rate(8, 10), flagged=rate(0, 10))
     found_beside = figures(0.05, neighbour=True, alarms_where_resolved=rate(9, 10), flagged=rate(0, 10))
     flagged = [figures(1 / 33, flagged=rate(4, 4)), figures(0.5, flagged=rate(6, 6))]
     enough = [nothing, beside, found, found_beside, *flagged]
-    aims = aims_of(enough)
-    assert [(aim.found.count, aim.found.cases) for aim in aims] == [(1, 300), (8, 10), (9, 10), (17, 17), (10, 10)]
-    assert all(aim.reached for aim in aims)
+    criteria = check_criteria(enough)
+    assert [(one.measured.count, one.measured.cases) for one in criteria] == [
+        (1, 300),
+        (8, 10),
+        (9, 10),
+        (17, 17),
+        (10, 10),
+    ]
+    assert all(one.met for one in criteria)
     for place, short in (
         (0, replace(nothing, alarms=rate(0, 199))),
         (0, replace(nothing, alarms=rate(1, 200))),  # two of 300: up to 2.4 %
         (3, replace(nothing, passed=rate(16, 17))),
     ):
-        assert [aim.reached for aim in aims_of([short, *enough[1:]])] == [i != place for i in range(5)]
-    missed = aims_of([nothing, beside, replace(found, alarms_where_resolved=rate(9, 9)), found_beside, flagged[0]])
-    assert [aim.reached for aim in missed] == [True, False, True, True, False]
+        assert [one.met for one in check_criteria([short, *enough[1:]])] == [i != place for i in range(5)]
+    missed = check_criteria(
+        [nothing, beside, replace(found, alarms_where_resolved=rate(9, 9)), found_beside, flagged[0]]
+    )
+    assert [one.met for one in missed] == [True, False, True, True, False]
 
 
 def test_the_aims_stand_below_the_figures() -> None:
