@@ -269,14 +269,14 @@ class TestOutcome:
         ]
         outcome = outcome_of(record_of(TWO, pairs))
         assert outcome.status == 1
-        assert [one.words for one in outcome.found] == ["not slower", "slower"]
+        assert [one.label for one in outcome.results] == ["not slower", "slower"]
         assert "fused epoch (1.03" in conclusion(outcome)
         assert "numpy" not in conclusion(outcome)
 
     def test_a_coarse_resolution_is_never_nothing_worse(self) -> None:
         outcome = outcome_of(record_of(TWO, pairs_of(TWO, 1.0, spread=0.1)))
         assert outcome.status == 2
-        assert [one.words for one in outcome.found] == ["not resolved"] * 2
+        assert [one.label for one in outcome.results] == ["not resolved"] * 2
         assert "numpy epoch" in conclusion(outcome)
 
     def test_something_worse_is_worse_however_coarse_the_rest(self) -> None:

@@ -162,7 +162,7 @@ def test_figures_are_counted_from_the_samples() -> None:
     ]
     assert (same.alarms.count, same.alarms.cases) == (2, 8)
     assert (same.alarms_where_resolved.count, same.alarms_where_resolved.cases) == (2, 6)
-    assert (same.not_resolved.count, same.not_measured.count, same.not_measured.cases) == (2, 1, 4)
+    assert (same.not_resolved.count, same.undecided.count, same.undecided.cases) == (2, 1, 4)
     assert (same.passed.count, same.flagged.count, same.passed.cases) == (2, 1, 4)
     assert same.covered.count <= 6
     assert (slower.alarms.count, slower.alarms.cases) == (2, 4)

@@ -130,7 +130,7 @@ def _status_updater(status: Status) -> Callable[[str], None]:
 @contextmanager
 def _could_not_measure() -> Iterator[None]:
     """Exit with status 2 after any error, because status 1 means that a regression was measured."""
-    from nnkernels.measure.regression.outcome import NOT_MEASURED
+    from nnkernels.measure.regression.outcome import UNDECIDED
 
     try:
         yield
@@ -140,4 +140,4 @@ def _could_not_measure() -> Iterator[None]:
         err.print_exception()
     else:
         return
-    raise typer.Exit(NOT_MEASURED)
+    raise typer.Exit(UNDECIDED)

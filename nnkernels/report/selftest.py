@@ -81,7 +81,7 @@ def _figure_columns(figures: Sequence[Figures]) -> list[Column]:
         Column("not resolved", [_rate(one.not_resolved) for one in figures], right=True),
         Column("checks ended with 0", [_rate(one.passed) for one in figures], right=True),
         Column("with 1", [_rate(one.flagged) for one in figures], right=True),
-        Column("with 2", [_rate(one.not_measured) for one in figures], right=True),
+        Column("with 2", [_rate(one.undecided) for one in figures], right=True),
         Column("finds, median", [percentage(one.resolution) for one in figures], right=True),
         Column("a check takes", [f"{one.seconds:.0f} s" for one in figures], right=True),
     ]
