@@ -22,7 +22,7 @@ from nnkernels.measure.regression.criteria import check_criteria
 from nnkernels.measure.regression.figures import Figures, Rate, figures_of, rate
 from nnkernels.measure.regression.measuring import Plan
 from nnkernels.measure.regression.record import CheckRecord, write_record
-from nnkernels.measure.regression.selftest import NEIGHBOUR_ROUND, ROUND, load_records, run_selftest
+from nnkernels.measure.regression.selftest import CYCLE, NEIGHBOUR_CYCLE, load_records, run_selftest
 from nnkernels.report.method_page import PAGE
 from nnkernels.report.selftest import BLOCK, selftest_markdown
 from tests.made_up_checks import TWO, new_checkout, pairs_of, record_of
@@ -73,10 +73,10 @@ def go_on(
 
 
 def test_it_goes_on_where_it_was(go_on: Callable[..., list[CheckRecord]], made_up: list[dict[str, Any]]) -> None:
-    for done in range(1, len(ROUND) + 2):
+    for done in range(1, len(CYCLE) + 2):
         assert len(go_on()) == done
     injected = [one["comparisons"][0].repeat_every for one in made_up]
-    assert injected == [*ROUND, ROUND[0]]
+    assert injected == [*CYCLE, CYCLE[0]]
     assert {one["base"] for one in made_up} == {"HEAD"}
 
 
@@ -96,12 +96,12 @@ def test_a_neighbour_has_a_round_of_its_own(
 ) -> None:
     go_on()
     go_on()
-    for _ in range(len(NEIGHBOUR_ROUND) + 1):
+    for _ in range(len(NEIGHBOUR_CYCLE) + 1):
         go_on(neighbour=True)
     beside = made_up[2:]
     assert [one["neighbour"] for one in made_up[:2]] == [False, False]
     assert all(one["neighbour"] for one in beside)
-    assert [one["comparisons"][0].repeat_every for one in beside] == [*NEIGHBOUR_ROUND, NEIGHBOUR_ROUND[0]]
+    assert [one["comparisons"][0].repeat_every for one in beside] == [*NEIGHBOUR_CYCLE, NEIGHBOUR_CYCLE[0]]
 
 
 def test_other_methods_are_never_mixed(

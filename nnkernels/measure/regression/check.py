@@ -72,7 +72,7 @@ def run_check(
         raise ConfigurationError("the time limit and the resolution must be positive")
     commit = find_commit(root, base)
     started, recorded_at = time.monotonic(), now()
-    error = rule.error_of_each(len(comparisons) + len(limits))
+    error = rule.error_per_comparison(len(comparisons) + len(limits))
     with base_worktree(root, commit) as checked_out:
         sides = Tree("base", checked_out), Tree("tree", root)
         ready, pairs = measure(*sides, dataset, comparisons, plan, error, show_progress)

@@ -69,7 +69,7 @@ class Verdict:
         return self.at_least > 1
 
 
-def error_of_each(comparisons: int) -> float:
+def error_per_comparison(comparisons: int) -> float:
     """Return the significance level of each comparison of a check.
 
     Parameters

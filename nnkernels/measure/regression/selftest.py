@@ -26,8 +26,8 @@ FOLDER = Path("results", "selftest")  # in a checkout, with a subfolder per mach
 # Injected slowdowns, as values of `repeat_every`: one more batch for each so many, 0 for none. Checks cycle through
 # them, so a self-test that is stopped early still has some checks of each kind. Beside a neighbour, small slowdowns
 # are rarely resolved, so only larger ones are injected.
-ROUND = (0, 50, 0, 33, 0, 20, 0, 100, 0, 10, 0, 5, 0, 2)
-NEIGHBOUR_ROUND = (0, 20, 0, 10)
+CYCLE = (0, 50, 0, 33, 0, 20, 0, 100, 0, 10, 0, 5, 0, 2)
+NEIGHBOUR_CYCLE = (0, 20, 0, 10)
 
 
 def run_selftest(
@@ -79,7 +79,7 @@ def run_selftest(
     folder = results / provenance.machine_name()
     require_same_method(folder, plan, dataset.name)
     ends = time.monotonic() + 60 * minutes
-    for repeat_every in _to_come(load_records(folder), neighbour):
+    for repeat_every in _next_slowdowns(load_records(folder), neighbour):
         show_progress(f"injecting a slowdown of {1 / repeat_every:.0%}" if repeat_every else "injecting no slowdown")
         scenarios = [name for name, one in SCENARIOS.items() if one.kind == "train" or not repeat_every]
         comparisons = choose(backends, scenarios, repeat_every)
@@ -172,9 +172,9 @@ def load_machines(results: Path) -> list[CheckRecord]:
     return [record for folder in sorted(results.glob("*")) if folder.is_dir() for record in load_records(folder)]
 
 
-def _to_come(records: Sequence[CheckRecord], neighbour: bool) -> Iterator[int]:
+def _next_slowdowns(records: Sequence[CheckRecord], neighbour: bool) -> Iterator[int]:
     """Yield the injected slowdown of each further check, continuing the cycle."""
-    cycle = NEIGHBOUR_ROUND if neighbour else ROUND
+    cycle = NEIGHBOUR_CYCLE if neighbour else CYCLE
     done = sum(record.neighbour == neighbour for record in records)
     while True:
         yield cycle[done % len(cycle)]

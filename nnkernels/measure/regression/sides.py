@@ -169,7 +169,7 @@ class SideProcess:
 
 
 @contextlib.contextmanager
-def started(tree: Tree, folder: Path, cpu: int = ANY_CPU) -> Iterator[SideProcess]:
+def running_side(tree: Tree, folder: Path, cpu: int = ANY_CPU) -> Iterator[SideProcess]:
     """Start a process, and end it after the ``with`` block.
 
     Parameters
