@@ -102,7 +102,7 @@ class Collected:
 
     Attributes
     ----------
-    wanted : float
+    target : float
         The resolution at which a comparison is closed, as a fraction.
     unresolved : list of Comparison
         The comparisons that are not resolved yet.

@@ -23,7 +23,7 @@ from nnkernels.measure.regression.record import CheckRecord, read_record, write_
 
 FOLDER = Path("results", "selftest")  # in a checkout, with a subfolder per machine
 
-# Injected slowdowns, as values of `repeat_every`: one more batch for each so many, 0 for none. Checks cycle through
+# Injected slowdowns, as values of `repeat_every`: one extra batch after that many, 0 for none. Checks cycle through
 # them, so a self-test that is stopped early still has some checks of each kind. Beside a neighbour, small slowdowns
 # are rarely resolved, so only larger ones are injected.
 CYCLE = (0, 50, 0, 33, 0, 20, 0, 100, 0, 10, 0, 5, 0, 2)
