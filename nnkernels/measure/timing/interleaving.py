@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.measure.timing.conditions import Machine
-from nnkernels.measure.timing.settling import rest
+from nnkernels.measure.timing.settling import wait_until_idle
 from nnkernels.measure.timing.turns import Turns, add_segment, empty_turn
 
 SecondsByRound = dict[str, list[list[float]]]
@@ -97,7 +97,7 @@ def alternate(
                     continue
                 try:
                     task.before()
-                    at_rest = rest()
+                    at_rest = wait_until_idle()
                     started = time.perf_counter()
                     task.run()
                     seconds[name][round_].append((time.perf_counter() - started) / task.units)
