@@ -28,7 +28,7 @@ def wait_until_idle() -> bool:
     """
     deadline = time.perf_counter() + MAX_WAIT_SECONDS
     while time.perf_counter() < deadline:
-        if not (_are_computing() if TASKS.is_dir() else _use_cpu_time()):
+        if not (_busy_by_state() if TASKS.is_dir() else _busy_by_cpu_time()):
             return True
     return False
 
@@ -55,7 +55,7 @@ def _state(task: Path) -> str:
         return ""
 
 
-def _are_computing() -> bool:
+def _busy_by_state() -> bool:
     """Return whether another thread is found computing at any time within two milliseconds."""
     started = time.perf_counter()
     while time.perf_counter() - started < IDLE_SECONDS:
@@ -64,7 +64,7 @@ def _are_computing() -> bool:
     return False
 
 
-def _use_cpu_time() -> bool:
+def _busy_by_cpu_time() -> bool:
     """Return whether other threads use a significant share of CPU time within two milliseconds."""
     started = time.perf_counter()
     others = time.process_time() - time.thread_time()
