@@ -125,7 +125,7 @@ def call_all(settings: Sequence[str], chosen: list[str], data: Dataset, folder: 
             assert is_measured == (trains or benchmark.startswith("inference")), (benchmark, name, threads)
         if "other_work" in files:
             scenarios = {label.split("'")[5] for label in measured if label.startswith("other_work.")}
-            assert scenarios == {scenario.name for scenario in FURTHER_SCENARIOS if scenario.is_asked_of(data.name)}
+            assert scenarios == {scenario.name for scenario in FURTHER_SCENARIOS if scenario.applies_to(data.name)}
         if "ratios" in files:
             assert any(label.startswith("ratios.") for label in measured)
     return measured

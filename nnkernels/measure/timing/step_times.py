@@ -113,10 +113,10 @@ def time_steps(
             tasks[label(step)] = _task(step, contender, dataset)
         except Exception as error:
             failures[step.name] = one_line(error)
-    lost: dict[str, Exception] = {}
-    of_turns = int(np.random.default_rng(seed).integers(2**32))
-    seconds, turns = alternate(tasks, rounds, lost, of_turns)
-    failures.update({name.split("@")[0]: one_line(error) for name, error in lost.items()})
+    errors: dict[str, Exception] = {}
+    turn_seed = int(np.random.default_rng(seed).integers(2**32))
+    seconds, turns = alternate(tasks, rounds, errors, turn_seed)
+    failures.update({name.split("@")[0]: one_line(error) for name, error in errors.items()})
     return InterleavedRun("1", dataset.name, {STEPS_EPOCH: seconds}, failures, {STEPS_EPOCH: turns})
 
 
