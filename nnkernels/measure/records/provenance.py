@@ -70,7 +70,7 @@ def collect(dataset: Dataset, timed: bool = False) -> dict[str, Any]:
         "cpus": available_cpus(),
         "pinning": pinning(),
         **(native_code_of_timed_processes() if timed and settings.removed else native_code()),
-        "environment": settings.of_timed_processes() if timed else settings.of_this_process(),
+        "environment": settings.record_for_timed_processes() if timed else settings.record_for_this_process(),
         **({"keras": [in_use]} if in_use and not timed else {}),
         "dataset": {
             "name": dataset.name,

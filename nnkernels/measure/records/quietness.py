@@ -65,7 +65,7 @@ class Quietness:
         )
 
 
-def look(root: Path = ROOT, seconds: float = SPIN_SECONDS) -> Quietness:
+def measure_quietness(root: Path = ROOT, seconds: float = SPIN_SECONDS) -> Quietness:
     """Run a busy loop, and read what the system reports about it.
 
     Parameters
