@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from nnkernels.measure.timing.distinct import KERNEL_BENCHMARKS
 
-OF_EACH = r".*\({contender}.*{dataset}\)"
-OF_THE_DATASET = r".*{dataset}\)"
+EACH_CONTENDER = r".*\({contender}.*{dataset}\)"
+EACH_BENCHMARK = r".*{dataset}\)"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class BenchFile:
     name: str
     description: str
     threads: str = "1"
-    planned: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"standard": [OF_EACH]})
+    planned: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"standard": [EACH_CONTENDER]})
     single_pass: bool = False
     every_pass: bool = False
     interleaved: bool = False
@@ -80,7 +80,10 @@ BENCH_FILES = (
         "accuracy",
         "accuracy: training each contender from several seeds",
         "all",
-        {"quick": [f"ErrorRate[.]track_test{OF_EACH}"], "standard": [f"ErrorRate[.]track_train{OF_EACH}"]},
+        {
+            "quick": [f"ErrorRate[.]track_test{EACH_CONTENDER}"],
+            "standard": [f"ErrorRate[.]track_train{EACH_CONTENDER}"],
+        },
         single_pass=True,
     ),
     # Runs time epochs and predictions only in interleaved runs. These two files are for calling asv by hand.
@@ -91,13 +94,13 @@ BENCH_FILES = (
         "kernels: forward, backward and step",
         planned={"standard": [*map(_KERNEL.format, KERNEL_BENCHMARKS)]},
     ),
-    BenchFile("limits", "limits: peak rates of this machine", planned={"standard": [OF_THE_DATASET]}, every_pass=True),
-    BenchFile("large_data", "large data: training from a memory map", planned={"standard": [OF_THE_DATASET]}),
+    BenchFile("limits", "limits: peak rates of this machine", planned={"standard": [EACH_BENCHMARK]}, every_pass=True),
+    BenchFile("large_data", "large data: training from a memory map", planned={"standard": [EACH_BENCHMARK]}),
     BenchFile(
         "startup",
         "start-up: imports and first calls",
         "all",
-        {"standard": ["(Import|NumbaItself)[.].*", f"FirstCall[.]{OF_EACH}"]},
+        {"standard": ["(Import|NumbaItself)[.].*", f"FirstCall[.]{EACH_CONTENDER}"]},
     ),
     # asv starts a process for each of its numbers, so it gets only one step. The records contain all of them.
     BenchFile(
@@ -107,7 +110,7 @@ BENCH_FILES = (
         interleaved=True,
     ),
     BenchFile("memory", "memory: peak of an epoch", "all"),
-    BenchFile("scaling", "scaling: batch size, width, images, threads", planned={"full": [OF_EACH]}),
+    BenchFile("scaling", "scaling: batch size, width, images, threads", planned={"full": [EACH_CONTENDER]}),
     BenchFile("ratios", "ratios: all contenders in turns", planned={"quick": []}, interleaved=True),
     BenchFile(
         "other_work", "ratios: further scenarios, all contenders in turns", planned={"standard": []}, interleaved=True

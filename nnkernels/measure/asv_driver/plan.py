@@ -173,13 +173,13 @@ def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads:
             numbers = range(chosen.ratio_passes)
         else:
             patterns = file.patterns(chosen.includes, values)
-            numbers = _passes_of(file, chosen, count)
+            numbers = _pass_indices(file, chosen, count)
         for number in numbers:
             passes[number] += patterns
     return Plan(tuple(map(tuple, passes)))
 
 
-def _passes_of(file: BenchFile, chosen: Profile, count: int) -> range:
+def _pass_indices(file: BenchFile, chosen: Profile, count: int) -> range:
     """Return the indices of the passes, of ``count``, that measure a file without interleaved runs."""
     # The first pass is kept short, because its ratios are the first results on the terminal. Error rates are measured
     # once, because training again from the same seeds would give the same ones.
