@@ -62,21 +62,21 @@ def _on_images(backend: Backend, X: FloatArray, y: npt.NDArray[np.int64]) -> Ite
     params = copy(start)
     activations = backend.forward(params, X)
     where = f"with batch size {len(X)}"
-    for found, wanted, what in zip(activations, forward_float64(start, X), activations._fields, strict=True):
-        if not is_close(found, wanted, rtol=0, atol=TOLERANCE * _scale(wanted)):
-            yield f"{where}, {what} has {worst(found, wanted)}"
-    loss, wanted_loss = backend.loss(activations.logits, y), loss_float64(start, X, y)
-    if not is_close(loss, wanted_loss, rtol=TOLERANCE):
-        yield f"{where}, the loss is {worst([loss], [wanted_loss])}"
-    grads, expected = backend.backward(params, X, y, activations), backward_float64(start, X, y)
-    for name, found, wanted in zip(grads._fields, grads, expected, strict=True):
-        if not is_close(found, wanted, rtol=0, atol=TOLERANCE * _scale(wanted)):
-            yield f"{where}, d{name} has {worst(found, wanted)}"
+    for found, expected, what in zip(activations, forward_float64(start, X), activations._fields, strict=True):
+        if not is_close(found, expected, rtol=0, atol=TOLERANCE * _scale(expected)):
+            yield f"{where}, {what} has {worst(found, expected)}"
+    loss, expected_loss = backend.loss(activations.logits, y), loss_float64(start, X, y)
+    if not is_close(loss, expected_loss, rtol=TOLERANCE):
+        yield f"{where}, the loss is {worst([loss], [expected_loss])}"
+    grads, expected_grads = backend.backward(params, X, y, activations), backward_float64(start, X, y)
+    for name, found, expected in zip(grads._fields, grads, expected_grads, strict=True):
+        if not is_close(found, expected, rtol=0, atol=TOLERANCE * _scale(expected)):
+            yield f"{where}, d{name} has {worst(found, expected)}"
     backend.sgd_update_inplace(params, grads, initial_state(params), LEARNING_RATE)
-    for name, found, before, gradient in zip(params._fields, params, start, expected, strict=True):
-        wanted = before - LEARNING_RATE * gradient
-        if not is_close(found, wanted, rtol=0, atol=TOLERANCE * _scale(gradient)):
-            yield f"{where}, {name} after one step has {worst(found, wanted)}"
+    for name, found, before, gradient in zip(params._fields, params, start, expected_grads, strict=True):
+        expected = before - LEARNING_RATE * gradient
+        if not is_close(found, expected, rtol=0, atol=TOLERANCE * _scale(gradient)):
+            yield f"{where}, {name} after one step has {worst(found, expected)}"
 
 
 def _scale(expected: FloatArray) -> float:
@@ -95,9 +95,9 @@ def _on_extremes(backend: Backend) -> Iterator[str]:
             if not is_close(found, loss, atol=1e-6):
                 yield f"for logits {case!r}, the loss of class {true_class} is {worst([found], [loss])}"
             grads = backend.backward(params, X, np.array([true_class]), activations)
-            wanted = np.array(row.probs) - np.eye(len(row.logits))[true_class]
-            if not is_close(grads.b2, wanted, atol=1e-6):
-                yield f"for logits {case!r}, db2 has {worst(grads.b2, wanted)}"
+            expected = np.array(row.probs) - np.eye(len(row.logits))[true_class]
+            if not is_close(grads.b2, expected, atol=1e-6):
+                yield f"for logits {case!r}, db2 has {worst(grads.b2, expected)}"
     yield from _rows_far_apart(backend)
     yield from _nan_pixel(backend)
     yield from _inactive_units(backend)

@@ -103,14 +103,14 @@ class _Checks:
         self.prepare(params, X, y, len(X))
         yield from self.predictions("logits up to 1e4", X, np.concatenate([probs, blank]))
         found = self.train(params, X, y, LARGE_RATE)
-        expected = self.expected(params, X, y, LARGE_RATE)
+        expected_params = self.expected(params, X, y, LARGE_RATE)
         # The hidden layer's gradients are differences of large numbers, so rounding can change their sign. Adam's
         # first step depends on little else.
         judged = ("W2", "b2") if self.recipe.optimizer.name == "adam" else found._fields
         for name in judged:
-            wanted = getattr(expected, name)
-            if not is_close(getattr(found, name), wanted, rtol=0, atol=4e-6 * float(np.max(np.abs(wanted)))):
-                yield f"logits up to 1e4: after one step, {name} has {worst(getattr(found, name), wanted)}"
+            expected = getattr(expected_params, name)
+            if not is_close(getattr(found, name), expected, rtol=0, atol=4e-6 * float(np.max(np.abs(expected)))):
+                yield f"logits up to 1e4: after one step, {name} has {worst(getattr(found, name), expected)}"
 
     def nonfinite_logits(self) -> Iterator[str]:
         X, y = np.zeros((9, self.inputs), np.uint8), np.zeros(9, np.int64)
@@ -236,10 +236,12 @@ class _Checks:
         self.prepare(start, X, y, 8)
         for begin, end in ((0, 16), (16, 24), (24, 27)):
             self.contender.advance(order[begin:end], rates[begin // 8 : -(-end // 8)])
-        expected = train_float64(start, X[order] / 255.0, y[order], self.recipe.with_changes(batch_size=8), rates)
-        for name, found, wanted in zip(start._fields, self.contender.parameters(), expected, strict=True):
-            if not is_close(found, wanted, rtol=0, atol=1e-5):
-                yield f"changing learning rates: {name} has {worst(found, wanted)}"
+        expected_params = train_float64(
+            start, X[order] / 255.0, y[order], self.recipe.with_changes(batch_size=8), rates
+        )
+        for name, found, expected in zip(start._fields, self.contender.parameters(), expected_params, strict=True):
+            if not is_close(found, expected, rtol=0, atol=1e-5):
+                yield f"changing learning rates: {name} has {worst(found, expected)}"
 
     def expected(
         self, params: Parameters, X: npt.NDArray[np.uint8], y: npt.NDArray[np.int64], rate: float
