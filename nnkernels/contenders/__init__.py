@@ -90,7 +90,7 @@ def entry(name: str) -> Entry:
 
 
 def is_installed(name: str) -> bool:
-    """Tell whether the packages that a contender requires are installed.
+    """Return whether the packages that a contender requires are installed.
 
     Parameters
     ----------

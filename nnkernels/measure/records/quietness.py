@@ -153,9 +153,9 @@ def verdict(found: Quietness) -> str:
     steal = "unknown" if found.steal is None else f"{found.steal:.1%}"
     load = "unknown" if found.other_load is None else f"{found.other_load:.2f}"
     return (
-        f"{'typical' if found.typical else 'not typical'}: 90th percentile of a busy loop {found.spread:.1%} "
-        f"above the median (limit {SPREAD_LIMIT:.0%}), steal time {steal} (limit {STEAL_LIMIT:.0%}), CPUs used by "
-        f"other programs {load} (limit {OTHER_LOAD_LIMIT:g})"
+        f"{'typical' if found.typical else 'not typical'}: in a busy loop, the 90th percentile of the times is "
+        f"{found.spread:.1%} above the median (limit {SPREAD_LIMIT:.0%}); steal time: {steal} (limit "
+        f"{STEAL_LIMIT:.0%}); CPUs used by other programs: {load} (limit {OTHER_LOAD_LIMIT:g})"
     )
 
 
