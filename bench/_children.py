@@ -27,7 +27,7 @@ SAMPLES = OPTIONS.samples or 3
 
 # The gate would import and compile what is to be timed, so these programs run it after the measurement. If a contender
 # fails, its number is discarded.
-PASS_THE_GATE = """
+CHECK_WITH_GATE = """
 from nnkernels.data import Dataset
 from nnkernels.measure.correctness import gate
 gate.require(name, contender, Dataset(X, y, np.load(f"{folder}/X_test.npy"), np.load(f"{folder}/y_test.npy")))
@@ -63,7 +63,7 @@ contender = contenders.create(name)
 MIB = 2**20
 
 
-def resident_is_known() -> bool:
+def can_measure_memory() -> bool:
     """Return whether a program that begins with :data:`MEMORY_START` can read its memory use on this system.
 
     Returns
@@ -180,6 +180,6 @@ def fresh_process(program: str, contender: str, folder: Path, own_cache: str = "
     )
     if answer.returncode:
         reason = answer.stderr.strip().splitlines()[-1:] or [f"exit status {answer.returncode}"]
-        raise MeasurementError(f"{contender} has no number. {reason[0]}")
+        raise MeasurementError(f"{contender} could not be measured: {reason[0]}")
     numbers: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
     return numbers

@@ -38,25 +38,25 @@ class Clock:
     """
 
     def __init__(self) -> None:
-        self.stood_still_seconds = 0.0
+        self.paused_seconds = 0.0
 
     def __call__(self) -> float:
         """Return the time in seconds, without pauses."""
-        return time.perf_counter() - self.stood_still_seconds
+        return time.perf_counter() - self.paused_seconds
 
     @contextmanager
-    def stopped(self) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         """Pause the clock during the ``with`` block."""
         started = time.perf_counter()
         yield
-        self.stood_still_seconds += time.perf_counter() - started
+        self.paused_seconds += time.perf_counter() - started
 
 
 clock = Clock()
 
 
 @cache
-def dataset_at_hand() -> Dataset:
+def available_dataset() -> Dataset:
     """Return the data set that this machine has.
 
     Returns
@@ -87,9 +87,9 @@ def dataset(name: str) -> Dataset:
     SkipNotImplemented
         If this machine has another data set.
     """
-    if dataset_at_hand().name != name:
-        raise SkipNotImplemented(f"the data set at hand is {dataset_at_hand().name}, not {name}")
-    return dataset_at_hand()
+    if available_dataset().name != name:
+        raise SkipNotImplemented(f"the available data set is {available_dataset().name}, not {name}")
+    return available_dataset()
 
 
 def installed(name: str) -> str:
@@ -141,7 +141,7 @@ def trainable(name: str) -> str:
         If the contender needs Numba and Numba's compiler is disabled.
     """
     if not contenders.entry(name).trains:
-        raise SkipNotImplemented(f"{name} only predicts")
+        raise SkipNotImplemented(f"{name} cannot train")
     return installed(name)
 
 
@@ -159,7 +159,7 @@ def skip_shared(name: str, owner: str) -> None:
         If the two differ.
     """
     if owner != name:
-        raise SkipNotImplemented(f"{name} has this from {owner}: the same function, timed there")
+        raise SkipNotImplemented(f"{name} uses the function of {owner}, which is timed instead")
 
 
 def selected_contenders() -> list[str]:

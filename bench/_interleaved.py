@@ -15,7 +15,7 @@ from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.scenarios import Scenario
 from nnkernels.measure.timing.time_to_accuracy import SEEDS
 
-from ._common import OPTIONS, dataset, dataset_at_hand, selected_contenders
+from ._common import OPTIONS, available_dataset, dataset, selected_contenders
 
 ROUNDS = OPTIONS.rounds or 3
 TIMEOUT_SECONDS = 900
@@ -40,14 +40,14 @@ def measure_interleaved(scenarios: Sequence[Scenario], framework_threads: str, p
     """
     names = contenders_in_process(selected_contenders(), process)
     if not names:
-        return InterleavedRun(framework_threads, dataset_at_hand().name, {}, {})
+        return InterleavedRun(framework_threads, available_dataset().name, {}, {})
     scenarios = [one for one in scenarios if not OPTIONS.profiles or one.from_profile in OPTIONS.profiles]
     seeds = OPTIONS.seeds_to_accuracy or SEEDS
     # asv keeps a single number. `nnkernels bench` needs all of them, and shows those so far.
     if not OPTIONS.records:
-        return run_interleaved(names, dataset_at_hand(), scenarios, framework_threads, ROUNDS, seeds)
+        return run_interleaved(names, available_dataset(), scenarios, framework_threads, ROUNDS, seeds)
     save = partial(save_interleaved, path=interleaved_file(OPTIONS.records))
-    measured = run_interleaved(names, dataset_at_hand(), scenarios, framework_threads, ROUNDS, seeds, save)
+    measured = run_interleaved(names, available_dataset(), scenarios, framework_threads, ROUNDS, seeds, save)
     save(measured)
     if in_use := keras_in_use():
         save_keras(in_use, OPTIONS.records)
@@ -71,9 +71,9 @@ class _InterleavedBenchmark:
         dataset(dataset_name)
         for name in (contender, against):
             if reason := measured.failure(name, scenario):
-                raise MeasurementError(f"{name} has no time. {reason}")
+                raise MeasurementError(f"{name} could not be timed: {reason}")
             if not measured.took_part(name, scenario):
-                raise SkipNotImplemented(f"{name} has no part in {scenario}, or none in this run")
+                raise SkipNotImplemented(f"{name} does not take part in {scenario}, or not in this run")
         if contender == against:
-            raise SkipNotImplemented("a contender against itself")
+            raise SkipNotImplemented("the contender and the baseline are the same")
         return {"samples": [measured.relative_time(scenario, contender, against)], "number": 1}

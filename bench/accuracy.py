@@ -12,7 +12,7 @@ from nnkernels.measure.timing.threads import thread_count
 from nnkernels.recipes import accuracy_recipe
 from nnkernels.training import train
 
-from ._common import CONTENDERS, DATASETS, OPTIONS, dataset, dataset_at_hand, selected_contenders, trainable
+from ._common import CONTENDERS, DATASETS, OPTIONS, available_dataset, dataset, selected_contenders, trainable
 
 SEEDS = OPTIONS.seeds or 10
 
@@ -38,7 +38,7 @@ class ErrorRate:
         failures : dict
             The error of each contender that failed.
         """
-        data = dataset_at_hand()
+        data = available_dataset()
         recipe = accuracy_recipe(len(data.X_train))
         error_rates: ErrorRates = {}
         failures: dict[str, str] = {}
@@ -85,7 +85,7 @@ def _samples(
     dataset(dataset_name)
     error_rates, failures = measured
     if contender in failures:
-        raise MeasurementError(f"{contender} has no error rate. {failures[contender]}")
+        raise MeasurementError(f"{contender} could not be trained: {failures[contender]}")
     if trainable(contender) not in error_rates:
         raise SkipNotImplemented(f"{contender} is not part of this run")
     return {"samples": error_rates[contender][part], "number": 1}

@@ -19,7 +19,7 @@ IMAGES = (10_000,)
 @cache
 def _prepared(contender: str, images: int, threads: str, dataset_name: str) -> tuple[Contender, Iterator[Any]]:
     """Return the contender and an endless iterator over the images of its calls."""
-    with clock.stopped():
+    with clock.paused():
         data = dataset(dataset_name)
         skip_shared(contender, prediction_owner(contender))
         calls = one_image_calls(data) if images == 1 else [ten_thousand_images(data)[:images]]
@@ -28,7 +28,7 @@ def _prepared(contender: str, images: int, threads: str, dataset_name: str) -> t
         return prepared, itertools.cycle(calls)
 
 
-class _Predicting:
+class _PredictionBenchmark:
     version = "1"
     timeout = 300  # includes compilation
     rounds = 1
@@ -38,7 +38,7 @@ class _Predicting:
     timer = clock
 
 
-class OneImage(_Predicting):
+class OneImage(_PredictionBenchmark):
     """One call of the contender's own inference on one image, a different one in each call.
 
     Calls cycle through up to 1,000 test images, in an order in which each part has the mean number of nonzero pixels.
@@ -53,7 +53,7 @@ class OneImage(_Predicting):
         prepared.predict(next(calls))
 
 
-class Predict(_Predicting):
+class Predict(_PredictionBenchmark):
     """One call of the contender's own inference on many images, the same ones in each call."""
 
     params = (CONTENDERS, IMAGES, THREADS, DATASETS)

@@ -51,7 +51,7 @@ class Inputs(NamedTuple):
 
 @cache
 def _inputs(backend: str, batch_size: int, dataset_name: str) -> Inputs:
-    with clock.stopped():
+    with clock.paused():
         ready(backend, "1", dataset_name)  # the gate's check, on one thread
         functions = kernels.load(backend)
         data = dataset(dataset_name)
@@ -68,7 +68,7 @@ def _inputs(backend: str, batch_size: int, dataset_name: str) -> Inputs:
 @cache
 def _timed(benchmark: str, backend: str, batch_size: int, dataset_name: str) -> Inputs:
     """Return the arguments, or skip the benchmark if all of its functions belong to another backend."""
-    with clock.stopped():
+    with clock.paused():
         skip_shared(backend, kernel_owner(benchmark, backend))
     return _inputs(backend, batch_size, dataset_name)
 

@@ -16,17 +16,17 @@ from numpy.lib import format as npy
 from nnkernels.data import Dataset
 
 from ._children import (
+    CHECK_WITH_GATE,
     MEMORY_START,
     MIB,
-    PASS_THE_GATE,
     SAMPLES,
+    can_measure_memory,
     few_images,
     fill_cache,
     fresh_process,
-    resident_is_known,
     stored,
 )
-from ._common import DATASETS, OPTIONS, dataset, dataset_at_hand
+from ._common import DATASETS, OPTIONS, available_dataset, dataset
 
 IMAGES = (60_000, 1_000_000)
 # Sizes that the run measures instead of `IMAGES`.
@@ -34,7 +34,7 @@ CHOSEN = OPTIONS.large_images
 SIZES = tuple(dict.fromkeys((*IMAGES, *CHOSEN)))
 FROM_FILE, IN_MEMORY = "from file", "in memory"
 CONTENDERS = {FROM_FILE: ("fused", "numpy"), IN_MEMORY: ("fused",)}
-MEMORY_BYTES_A_PIXEL = 3  # for the images, the contender's internal layout, and a reserve
+MEMORY_BYTES_PER_PIXEL = 3  # for the images, the contender's internal layout, and a reserve
 
 START = f"""
 import statistics, time
@@ -69,11 +69,11 @@ _, peak = resident_bytes()
 X, y = np.load(f"{folder}/X_train.npy"), np.load(f"{folder}/y_train.npy")
 """
 GATES = {
-    FROM_FILE: f"""{PASS_THE_GATE}
+    FROM_FILE: f"""{CHECK_WITH_GATE}
 from nnkernels.measure.correctness.from_file import require_from_file
 require_from_file(name, contender, f"{{folder}}/X_train.npy", f"{{folder}}/y_train.npy")
 """,
-    IN_MEMORY: PASS_THE_GATE,
+    IN_MEMORY: CHECK_WITH_GATE,
 }
 ANSWER = """
 print(json.dumps({"seconds": statistics.median(seconds[1:]), "beyond_import": peak - after_import}))
@@ -147,7 +147,7 @@ class InMemory(_LargeData):
 
 def _samples(measured: Measured, place: str, contender: str, images: int, dataset_name: str) -> Samples:
     dataset(dataset_name)
-    of_size = measured.get(images, "NNKERNELS_BENCH_LARGE_IMAGES chooses others")
+    of_size = measured.get(images, "NNKERNELS_BENCH_LARGE_IMAGES selects other sizes")
     found = of_size if isinstance(of_size, str) else of_size[place, contender]
     if isinstance(found, str):
         raise SkipNotImplemented(found)
@@ -160,13 +160,13 @@ def _all_measured() -> Measured:
 
 
 def _measured(images: int) -> dict[tuple[str, str], Samples | str] | str:
-    if not resident_is_known():
-        return "needs pip install psutil"
-    whole = dataset_at_hand()
+    if not can_measure_memory():
+        return "psutil is not installed: pip install psutil"
+    whole = available_dataset()
     pixels = images * whole.X_train.shape[1]
-    if reason := _no_room(images, "disk", 2 * pixels, shutil.disk_usage(gettempdir()).free):
+    if reason := _why_too_large(images, "disk", 2 * pixels, shutil.disk_usage(gettempdir()).free):
         return reason
-    reasons = {FROM_FILE: "", IN_MEMORY: _no_memory(images, MEMORY_BYTES_A_PIXEL * pixels)}
+    reasons = {FROM_FILE: "", IN_MEMORY: _why_too_large_for_memory(images, MEMORY_BYTES_PER_PIXEL * pixels)}
     with stored(few_images(whole)) as folder:
         write_repeated(whole, images, folder)
         pairs = [(place, contender) for place, those in CONTENDERS.items() for contender in those]
@@ -184,19 +184,19 @@ def _program(place: str) -> str:
     return START + EPOCHS[place] + CLOCK + GATES[place] + ANSWER
 
 
-def _no_memory(images: int, needed: int) -> str:
+def _why_too_large_for_memory(images: int, needed: int) -> str:
     if find_spec("psutil") is None:
-        return "needs pip install psutil"
+        return "psutil is not installed: pip install psutil"
     import psutil
 
-    return _no_room(images, "memory", needed, psutil.virtual_memory().available)
+    return _why_too_large(images, "memory", needed, psutil.virtual_memory().available)
 
 
-def _no_room(images: int, of_what: str, needed: int, free: int) -> str:
+def _why_too_large(images: int, resource: str, needed: int, free: int) -> str:
     """Return why so many images do not fit; empty if they do."""
     if needed <= free:
         return ""
-    return f"{images} images, and room to spare, take {needed / 1e9:.1f} GB of {of_what}; there are {free / 1e9:.1f}"
+    return f"{images:,} images need {needed / 1e9:.1f} GB of {resource}, with a reserve; {free / 1e9:.1f} GB are free"
 
 
 def write_repeated(data: Dataset, images: int, folder: Path) -> None:

@@ -6,7 +6,16 @@ from functools import cache
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from ._children import MEMORY_START, MIB, PASS_THE_GATE, SAMPLES, fill_cache, fresh_process, resident_is_known, stored
+from ._children import (
+    CHECK_WITH_GATE,
+    MEMORY_START,
+    MIB,
+    SAMPLES,
+    can_measure_memory,
+    fill_cache,
+    fresh_process,
+    stored,
+)
 from ._common import CONTENDERS, DATASETS, dataset, trainable
 
 EPOCH = f"""{MEMORY_START}
@@ -16,7 +25,7 @@ contender.use_threads(int(threads))
 contender.prepare(initial_parameters(0), LabelledImages(X, y), SGD)
 contender.advance(batch_order(0, 0, len(X)), SGD.learning_rates(0, len(X)))
 _, peak = resident_bytes()
-{PASS_THE_GATE}
+{CHECK_WITH_GATE}
 print(json.dumps({{"after_import": after_import, "peak": peak}}))
 """
 
@@ -25,8 +34,8 @@ print(json.dumps({{"after_import": after_import, "peak": peak}}))
 def _peaks(contender: str, dataset_name: str) -> list[dict[str, float]]:
     data = dataset(dataset_name)
     trainable(contender)
-    if not resident_is_known():
-        raise SkipNotImplemented("needs pip install psutil")
+    if not can_measure_memory():
+        raise SkipNotImplemented("psutil is not installed: pip install psutil")
     with stored(data) as folder:
         fill_cache(EPOCH, contender, folder)  # because compilation needs additional memory
         return [fresh_process(EPOCH, contender, folder) for _ in range(SAMPLES)]

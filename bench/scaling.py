@@ -89,7 +89,7 @@ def _seconds_per_image(
 ) -> dict[str, object]:
     data = dataset(dataset_name)
     if epoch_images is not None and len(data.X_train) < epoch_images:
-        raise SkipNotImplemented(f"{dataset_name} has {len(data.X_train)} training images, not {epoch_images}")
+        raise SkipNotImplemented(f"{dataset_name} has {len(data.X_train)} training images, fewer than {epoch_images}")
     contender = contenders.create(trainable(name))
     contender.use_threads(thread_count(threads))
     gate.require(name, contender, data, recipe)

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from ._children import PASS_THE_GATE, SAMPLES, compiled_by_numba, few_images, fill_cache, fresh_process, stored
+from ._children import CHECK_WITH_GATE, SAMPLES, compiled_by_numba, few_images, fill_cache, fresh_process, stored
 from ._common import CONTENDERS, DATASETS, dataset, trainable
 
 MODULES = ("numpy", "nnkernels", "numba", "tensorflow")
@@ -32,7 +32,7 @@ contender.use_threads(int(threads))
 contender.prepare(initial_parameters(0), LabelledImages(X, y), SGD)
 contender.advance(np.arange(10 * SGD.batch_size), np.full(10, SGD.learning_rate, np.float32))
 seconds = time.perf_counter() - started
-{PASS_THE_GATE}
+{CHECK_WITH_GATE}
 print(json.dumps({{"seconds": seconds}}))
 """
 
@@ -89,7 +89,7 @@ class FirstCall:
         whole = dataset(dataset_name)
         trainable(contender)
         if cache == "empty" and not compiled_by_numba(contender):
-            raise SkipNotImplemented(f"{contender} keeps nothing in Numba's cache")
+            raise SkipNotImplemented(f"{contender} does not use Numba's cache")
         with stored(few_images(whole)) as folder:
             if cache == "warm":
                 fill_cache(FIRST_CALL, contender, folder)

@@ -10,7 +10,7 @@ from nnkernels.measure.records.process_files import save_interleaved, steps_file
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.step_times import STEPS_EPOCH, label, time_steps
 
-from ._common import DATASETS, OPTIONS, dataset, dataset_at_hand
+from ._common import DATASETS, OPTIONS, available_dataset, dataset
 
 ROUNDS = OPTIONS.rounds or 1
 
@@ -26,7 +26,7 @@ class Steps:
 
     def setup_cache(self) -> InterleavedRun:
         """Time all steps. The run's records contain all times, and asv keeps the medians that it is asked for."""
-        measured = time_steps(dataset_at_hand(), ROUNDS)
+        measured = time_steps(available_dataset(), ROUNDS)
         if OPTIONS.records:
             save_interleaved(measured, steps_file(OPTIONS.records))
         return measured
@@ -35,9 +35,9 @@ class Steps:
         """Return the median seconds per epoch; times of slow steps, which train on part of an epoch, are scaled."""
         dataset(dataset_name)
         if reason := measured.failures.get(step):
-            raise MeasurementError(f"{step} has no time. {reason}")
+            raise MeasurementError(f"{step} could not be timed: {reason}")
         if label(steps.step(step)) not in measured.seconds[STEPS_EPOCH]:
-            raise SkipNotImplemented(f"{step} has no part in this run")
+            raise SkipNotImplemented(f"{step} is not part of this run")
         values = measured.undisturbed(STEPS_EPOCH)[label(steps.step(step))]
         finite = sorted(value for round_ in values for value in round_ if value == value)  # NaN: a disturbed turn
         return {"samples": [finite[len(finite) // 2]], "number": 1}

@@ -12,7 +12,7 @@ from nnkernels.training import batch_order
 from ._common import CONTENDERS, DATASETS, THREADS, dataset, ready, trainable
 
 
-class _OfContender:
+class _TrainingBenchmark:
     params = (CONTENDERS, THREADS, DATASETS)
     param_names = ("contender", "threads", "dataset")
     version = "1"
@@ -22,7 +22,7 @@ class _OfContender:
     warmup_time = 0
 
 
-class Epoch(_OfContender):
+class Epoch(_TrainingBenchmark):
     """One pass over all training images: SGD, batch size 32. Fetching the shuffled images is included."""
 
     repeat = 2
@@ -42,7 +42,7 @@ class Epoch(_OfContender):
         self.contender.advance(self.order, self.learning_rates)
 
 
-class Preparation(_OfContender):
+class Preparation(_TrainingBenchmark):
     """From uint8 images in memory to a contender that is ready for its first batch.
 
     This includes copies, conversions, lists of nonzero pixels, building a model, and everything that is traced or

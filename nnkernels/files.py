@@ -17,7 +17,7 @@ _NUMBERS = re.compile(r"\[\n\s*([-+.\deE]+(?:,\n\s*[-+.\deE]+)*)\n\s*\]")
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path next to ``path``; when the block ends, the temporary file replaces ``path`` atomically.
 
     If the block raises an exception, ``path`` stays unchanged and the temporary file is deleted. The temporary name has
@@ -62,7 +62,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     OSError
         If the file cannot be written.
     """
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(content)
 
 

@@ -14,7 +14,7 @@ from nnkernels.errors import ConfigurationError
 
 
 @contextmanager
-def kept_threads() -> Iterator[None]:
+def preserved_thread_counts() -> Iterator[None]:
     """Restore the numbers of threads of BLAS, Numba and PyTorch at the end of the block."""
     blas = [(library, library.num_threads) for library in _libraries().lib_controllers]
     others = {name: sys.modules[name].get_num_threads() for name in ("numba", "torch") if name in sys.modules}

@@ -152,7 +152,7 @@ def interquartile_mean(values: npt.ArrayLike) -> Floats:
     return np.asarray(means)
 
 
-def of_processes(processes: Iterable[npt.ArrayLike]) -> Floats:
+def process_means(processes: Iterable[npt.ArrayLike]) -> Floats:
     """Reduce the values of each process to their interquartile mean.
 
     Parameters

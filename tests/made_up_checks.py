@@ -49,7 +49,7 @@ def record_of(comparisons: list[Comparison], pairs: list[Pair], **changes: Any) 
     fields: dict[str, Any] = {
         "recorded_at": "2026-11-28T17:00:00+00:00",
         "method": Plan().method(),
-        "error": rule.error_of_each(len(comparisons)),
+        "error": rule.error_per_comparison(len(comparisons)),
         "base": "a" * 40,
         "tree": "b" * 40,
         "machine": "some-cpu-2-cpus",

@@ -125,7 +125,7 @@ def call_all(settings: Sequence[str], chosen: list[str], data: Dataset, folder: 
             assert is_measured == (trains or benchmark.startswith("inference")), (benchmark, name, threads)
         if "other_work" in files:
             scenarios = {label.split("'")[5] for label in measured if label.startswith("other_work.")}
-            assert scenarios == {scenario.name for scenario in FURTHER_SCENARIOS if scenario.is_asked_of(data.name)}
+            assert scenarios == {scenario.name for scenario in FURTHER_SCENARIOS if scenario.applies_to(data.name)}
         if "ratios" in files:
             assert any(label.startswith("ratios.") for label in measured)
     return measured
@@ -186,15 +186,15 @@ def test_a_file_of_many_images_repeats_those_at_hand(tmp_path: Path, small_digit
 def test_a_file_for_which_there_is_no_room_is_not_written(
     monkeypatch: pytest.MonkeyPatch, small_digits: Dataset
 ) -> None:
-    monkeypatch.setattr(large_data, "dataset_at_hand", lambda: small_digits)
+    monkeypatch.setattr(large_data, "available_dataset", lambda: small_digits)
     monkeypatch.setattr(large_data, "dataset", lambda name: small_digits)
     monkeypatch.setattr(large_data, "CHOSEN", (1_000_000,))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1e9))
     benchmark = large_data.MemoryMap()
     measured = large_data._all_measured.__wrapped__()
-    with pytest.raises(SkipNotImplemented, match=r"take 1\.6 GB of disk; there are 1\.0"):
+    with pytest.raises(SkipNotImplemented, match=r"need 1\.6 GB of disk, with a reserve; 1\.0 GB are free"):
         benchmark.track_seconds_per_image(measured, "fused", 1_000_000, small_digits.name)
-    with pytest.raises(SkipNotImplemented, match="NNKERNELS_BENCH_LARGE_IMAGES chooses others"):
+    with pytest.raises(SkipNotImplemented, match="NNKERNELS_BENCH_LARGE_IMAGES selects other sizes"):
         benchmark.track_peak_beyond_import(measured, "fused", 60_000, small_digits.name)
 
 
@@ -209,7 +209,7 @@ def test_images_for_which_there_is_no_memory_are_trained_on_from_their_file_alon
         ran.append((contender, "train_from_file(contender" in program))
         return {"seconds": 0.5, "beyond_import": 2**20}
 
-    monkeypatch.setattr(large_data, "dataset_at_hand", lambda: small_digits)
+    monkeypatch.setattr(large_data, "available_dataset", lambda: small_digits)
     monkeypatch.setattr(large_data, "dataset", lambda name: small_digits)
     monkeypatch.setattr(large_data, "CHOSEN", (5_000,))
     monkeypatch.setattr(large_data, "fresh_process", recorded)
@@ -217,7 +217,7 @@ def test_images_for_which_there_is_no_memory_are_trained_on_from_their_file_alon
     measured = large_data._all_measured.__wrapped__()
     where = ("fused", 5_000, small_digits.name)
     assert large_data.MemoryMap().track_seconds_per_image(measured, *where)["samples"] == [1e-4] * large_data.SAMPLES
-    with pytest.raises(SkipNotImplemented, match=r"take 0\.0 GB of memory; there are 0\.0"):
+    with pytest.raises(SkipNotImplemented, match=r"need 0\.0 GB of memory, with a reserve; 0\.0 GB are free"):
         large_data.InMemory().track_seconds_per_image(measured, *where)
     assert set(ran) == {("fused", True), ("numpy", True)}
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1e12))
@@ -288,7 +288,7 @@ def test_interleaved_run_times_the_scenarios_of_its_profiles(
 ) -> None:
     monkeypatch.setattr(_interleaved, "OPTIONS", BenchOptions(profiles=profiles))
     monkeypatch.setattr(_interleaved, "selected_contenders", lambda: ["numpy"])
-    monkeypatch.setattr(_interleaved, "dataset_at_hand", lambda: small_digits)
+    monkeypatch.setattr(_interleaved, "available_dataset", lambda: small_digits)
     timed: list[str] = []
     monkeypatch.setattr(
         _interleaved, "run_interleaved", lambda _names, _data, asked, *_rest: timed.extend(names(asked))
@@ -342,7 +342,7 @@ def test_functions_that_backends_share_are_planned_once() -> None:
 @pytest.mark.parametrize("kernel", ["forward", "backward", "step"])
 def test_a_shared_kernel_is_skipped_by_the_name_of_whose_it_is(kernel: str) -> None:
     benchmark = getattr(bench.kernels.Kernels(), f"time_{kernel}")
-    with pytest.raises(SkipNotImplemented, match="fused_dense has this from numba"):
+    with pytest.raises(SkipNotImplemented, match="fused_dense uses the function of numba"):
         benchmark("fused_dense", 32, "mnist")
 
 
@@ -350,9 +350,9 @@ def test_a_shared_prediction_is_skipped_by_the_name_of_whose_it_is(
     monkeypatch: pytest.MonkeyPatch, small_digits: Dataset
 ) -> None:
     monkeypatch.setattr(inference, "dataset", lambda name: small_digits)
-    with pytest.raises(SkipNotImplemented, match="fused_dense has this from fused"):
+    with pytest.raises(SkipNotImplemented, match="fused_dense uses the function of fused"):
         inference.OneImage().time_predict("fused_dense", "1", small_digits.name)
-    with pytest.raises(SkipNotImplemented, match="fused_dense has this from fused"):
+    with pytest.raises(SkipNotImplemented, match="fused_dense uses the function of fused"):
         inference.Predict().time_predict("fused_dense", 10_000, "1", small_digits.name)
 
 
@@ -401,7 +401,7 @@ def test_contenders_of_another_process_have_runs_of_their_own() -> None:
 def test_a_process_that_no_benchmark_measures_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = {"strange": contenders.Entry(lambda: pytest.fail("created"), "of a test", process="elsewhere")}
     monkeypatch.setattr(contenders, "_entries", lambda: entries)
-    with pytest.raises(ConfigurationError, match=r"strange asks for the process 'elsewhere'.*keras-jax, torch"):
+    with pytest.raises(ConfigurationError, match=r"strange requires the process 'elsewhere'.*keras-jax, torch"):
         make_plan(PROFILES["quick"], ["strange"], "mnist", ["1"])
 
 

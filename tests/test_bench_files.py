@@ -77,7 +77,7 @@ def test_what_asv_says_is_told_in_words(file: BenchFile, what: str) -> None:
     console = Console(file=io.StringIO(), width=100)
     with bench_progress(console) as show:
         show(Progress(0.0, 2, 3, what.format(file.name)))
-    assert f"pass 2 of 3, {file.words}" in console.file.getvalue()
+    assert f"pass 2 of 3, {file.description}" in console.file.getvalue()
 
 
 OPTIONS = BenchOptions(("numpy", "keras-fit"), "some", 2, 3, 5, 4, ("quick", "standard"), (5000, 60_000), "records")
@@ -105,10 +105,10 @@ def test_options_come_back_from_the_environment_that_they_make() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("ROUNDS", "many", "NNKERNELS_BENCH_ROUNDS is 'many'; expected a whole number above 0"),
+        ("ROUNDS", "many", "NNKERNELS_BENCH_ROUNDS is 'many'; expected a positive integer"),
         ("SEEDS", "0", "NNKERNELS_BENCH_SEEDS is '0'"),
         ("SAMPLES", "2.5", "NNKERNELS_BENCH_SAMPLES is '2.5'"),
-        ("LARGE_IMAGES", "5000,-1", "NNKERNELS_BENCH_LARGE_IMAGES is '5000,-1'; expected whole numbers above 0"),
+        ("LARGE_IMAGES", "5000,-1", "NNKERNELS_BENCH_LARGE_IMAGES is '5000,-1'; expected positive integers"),
     ],
 )
 def test_what_no_option_can_be_is_told(name: str, value: str, told: str) -> None:

@@ -30,7 +30,7 @@ from nnkernels.measure.records.environment import (
     STARTED_OVER,
     find_settings,
     neutralise_benchmark_process,
-    note_of,
+    removed_settings_note,
     timed_environment,
 )
 from nnkernels.measure.records.process_files import load_keras, save_keras
@@ -104,13 +104,13 @@ def test_timed_processes_see_nothing_that_distorts() -> None:
 @pytest.mark.parametrize("name", ["LD_PRELOAD", "KERAS_HOME", "JAX_COMPILATION_CACHE_DIR", "XLA_FLAGS"])
 def test_a_path_is_removed_and_not_recorded(name: str, tmp_path: Path) -> None:
     environ = HOME | {name: str(tmp_path / "ann smith")}
-    recorded = find_settings(environ).of_timed_processes()
+    recorded = find_settings(environ).record_for_timed_processes()
     assert recorded == {"neutralised": {name: "<path>"}, "kept": {}}
     assert timed_environment(environ).get(name) == (NO_KERAS_HOME if name == "KERAS_HOME" else None)
 
 
 def test_a_process_that_sees_the_settings_says_so() -> None:
-    recorded = find_settings({"OMP_NUM_THREADS": "1"} | KEPT | HOME).of_this_process()
+    recorded = find_settings({"OMP_NUM_THREADS": "1"} | KEPT | HOME).record_for_this_process()
     assert recorded["neutralised"] == {}
     assert recorded["kept"] == {"OMP_NUM_THREADS": "1"} | dict.fromkeys(KEPT, "<path>")
 
@@ -147,8 +147,8 @@ def test_no_rule_hides_another() -> None:
 
 
 def test_the_user_is_told_once_by_name() -> None:
-    assert note_of(find_settings(KEPT | OTHERS | HOME)) == ""
-    assert "OMP_NUM_THREADS, PYTHONHASHSEED, which" in note_of(
+    assert removed_settings_note(find_settings(KEPT | OTHERS | HOME)) == ""
+    assert "OMP_NUM_THREADS, PYTHONHASHSEED, which" in removed_settings_note(
         find_settings({"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"} | HOME)
     )
 
@@ -267,7 +267,7 @@ def test_asv_by_hand_runs_without_what_distorts(tmp_path: Path) -> None:
 def test_asv_by_hand_is_refused_only_where_it_cannot_be_started_over(tmp_path: Path) -> None:
     distorting = {"OPENBLAS_CORETYPE": "Prescott", STARTED_OVER: "1"}
     answer = asv_by_hand(tmp_path, "run", status=1, **distorting)
-    assert "OPENBLAS_CORETYPE would distort the times, and this process cannot be started over" in answer.stderr
+    assert "OPENBLAS_CORETYPE would distort the times, and this process cannot be restarted" in answer.stderr
     for command in ("discover", "check"):  # nothing is timed
         asv_by_hand(tmp_path, command, **distorting)
 

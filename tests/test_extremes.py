@@ -17,7 +17,7 @@ from nnkernels.measure.correctness.extremes import (
     blank_parameters,
     is_close,
     one_pixel_images,
-    one_row_a_unit,
+    one_row_per_unit,
     padded,
     worst,
 )
@@ -60,7 +60,7 @@ def test_a_padded_row_has_the_same_softmax(case):
 
 def test_an_image_has_the_logits_of_its_row():
     rows = [[1e4, -1e4, 0.0], [10001.0, 10000.0, -1e4]]
-    params = one_row_a_unit(rows, 7, 4)
+    params = one_row_per_unit(rows, 7, 4)
     logits = numpy_kernels.forward(params, one_pixel_images(2, 7) * np.float32(1 / 255)).logits
     np.testing.assert_array_equal(logits, [*rows, [0, 0, 0]])
 
@@ -200,7 +200,8 @@ class OneRateForAll(EmptyStretchSteps):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"), [(EmptyStretchSteps, "an empty stretch changed b2"), (OneRateForAll, "changing learning rates")]
+    ("wrong", "told"),
+    [(EmptyStretchSteps, "training on no batches changed b2"), (OneRateForAll, "changing learning rates")],
 )
 def test_stretches_of_another_kind_are_seen(wrong, told):
     assert told in first_wrong_answer(wrong(), benchmark_recipe(), 784, 10)
@@ -236,20 +237,20 @@ def wrong_b1(params, X, y, activations):
 @pytest.mark.parametrize(
     ("replaced", "told"),
     [
-        ({"loss": wrong_loss}, "at batch 32, the loss is"),
-        ({"sgd_update_inplace": wrong_update}, "at batch 32, after a step W1 has"),
-        ({"backward": wrong_b1}, "at batch 32, db1 has"),
-        (HIDDEN_BY_ROUNDING["maximum of the batch"], "logits 2e4 apart from image to image"),
-        (HIDDEN_BY_ROUNDING["no maximum"], "of logits all equal and large, a probability is nan, expected 0.5"),
+        ({"loss": wrong_loss}, "with batch size 32, the loss is"),
+        ({"sgd_update_inplace": wrong_update}, "with batch size 32, W1 after one step has"),
+        ({"backward": wrong_b1}, "with batch size 32, db1 has"),
+        (HIDDEN_BY_ROUNDING["maximum of the batch"], "logits that differ by 2e4 between images"),
+        (HIDDEN_BY_ROUNDING["no maximum"], "for logits 'all equal and large', a probability is nan, expected 0.5"),
         (HIDDEN_BY_ROUNDING["NaN hidden in the forward pass"], "a probability is 0, expected nan"),
         (HIDDEN_BY_ROUNDING["NaN hidden in the backward pass"], "expected nan"),
-        (HIDDEN_BY_ROUNDING["ReLU open at zero"], "of hidden units at exactly 0, db1 has"),
+        (HIDDEN_BY_ROUNDING["ReLU open at zero"], "for ReLU inputs of exactly 0, db1 has"),
     ],
 )
 def test_a_wrong_function_is_refused_though_an_entry_of_its_own_trains(replaced, told, batch):
     functions = {name: getattr(numpy_kernels, name) for name in FUNCTIONS}
     backend = SimpleNamespace(**{**functions, **replaced})
-    with pytest.raises(GateError, match="suspect's functions depart") as caught:
+    with pytest.raises(GateError, match="the functions of suspect differ") as caught:
         require_functions("suspect", backend, *batch)
     assert told in str(caught.value)
 
@@ -260,6 +261,6 @@ def test_parameters_of_the_functions_check_have_biases(batch):
         return numpy_kernels.forward(params._replace(b1=np.zeros_like(params.b1)), X)
 
     functions = {name: getattr(numpy_kernels, name) for name in FUNCTIONS}
-    with pytest.raises(GateError, match="at batch 32, Z1 has"):
+    with pytest.raises(GateError, match="with batch size 32, Z1 has"):
         require_functions("suspect", SimpleNamespace(**{**functions, "forward": without_bias}), *batch)
     assert not initial_parameters(0).b1.any()

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnkernels.files import replacing, write_bytes, write_json, write_text
+from nnkernels.files import atomic_write, write_bytes, write_json, write_text
 from tests.processes import python
 
 OLD, NEW = b"the old content", b"the new content"
@@ -96,7 +96,7 @@ def test_json_that_is_none_is_refused_and_the_old_file_stays(path, value):
 
 def test_the_neighbour_lies_beside_the_file_and_has_its_suffix(path):
     # In another folder it might lie on another disk, whence nothing can be moved in one step.
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         assert temporary != path
         assert temporary.parent == path.parent
         assert temporary.suffix == path.suffix
@@ -109,7 +109,7 @@ def test_the_neighbour_lies_beside_the_file_and_has_its_suffix(path):
 
 
 def test_a_writer_that_chooses_its_format_by_the_suffix_is_served(tmp_path):
-    with replacing(tmp_path / "weights.npz") as temporary:
+    with atomic_write(tmp_path / "weights.npz") as temporary:
         np.savez(temporary, W1=np.arange(3))  # to any other suffix it would append .npz
     with np.load(tmp_path / "weights.npz") as read:
         assert read["W1"].tolist() == [0, 1, 2]
@@ -119,10 +119,10 @@ def test_a_writer_that_chooses_its_format_by_the_suffix_is_served(tmp_path):
 def test_what_another_process_is_writing_is_left_alone(path):
     # Each process has a neighbour of its own: two writers never write into one file.
     code = (
-        "import sys; from pathlib import Path; from nnkernels.files import replacing\n"
-        "with replacing(Path(sys.argv[1])) as temporary: temporary.touch(); print(temporary.name)"
+        "import sys; from pathlib import Path; from nnkernels.files import atomic_write\n"
+        "with atomic_write(Path(sys.argv[1])) as temporary: temporary.touch(); print(temporary.name)"
     )
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(NEW)
         other = python("-c", code, path)
         assert other.stdout.strip() not in ("", temporary.name)
@@ -137,7 +137,7 @@ def test_what_another_process_is_writing_is_left_alone(path):
 @pytest.mark.parametrize("written", [None, b"", NEW[:5]])
 def test_an_error_on_the_way_leaves_the_old_file_and_nothing_else(path, error, written):
     def write():
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             if written is not None:
                 temporary.write_bytes(written)
             raise error
@@ -150,7 +150,7 @@ def test_an_error_on_the_way_leaves_the_old_file_and_nothing_else(path, error, w
 
 def test_an_error_where_there_was_no_file_leaves_none(tmp_path):
     def write():
-        with replacing(tmp_path / "file.bin") as temporary:
+        with atomic_write(tmp_path / "file.bin") as temporary:
             temporary.write_bytes(NEW[:5])
             raise ValueError("half way")
 
@@ -160,7 +160,7 @@ def test_an_error_where_there_was_no_file_leaves_none(tmp_path):
 
 
 def test_a_writer_that_wrote_nothing_is_noticed(path):
-    with pytest.raises(FileNotFoundError), replacing(path):
+    with pytest.raises(FileNotFoundError), atomic_write(path):
         pass
     assert path.read_bytes() == OLD
 
@@ -201,8 +201,8 @@ for content in itertools.cycle(contents):
 WRITE_HALF = """
 import sys, time
 from pathlib import Path
-from nnkernels.files import replacing
-with replacing(Path(sys.argv[1])) as temporary:
+from nnkernels.files import atomic_write
+with atomic_write(Path(sys.argv[1])) as temporary:
     temporary.write_bytes(b"the new")
     print("begun", flush=True)
     time.sleep(600)

@@ -117,7 +117,7 @@ def test_what_is_measured_so_far_is_handed_out_after_each_scenario(entered, smal
         (TRAIN, WIDE, PREPARE),
         "1",
         rounds=1,
-        keep=lambda measured: seen.append([*measured.seconds]),
+        save=lambda measured: seen.append([*measured.seconds]),
     )
     assert seen == [["train"], ["train", "wide"], ["train", "wide", "prepare"]]
 
@@ -430,7 +430,7 @@ def test_the_clock_runs_over_preparation_and_epochs_alone(ticking, small_digits,
     task.run()
     task.run()
     # At most 0.6: the first seed is there after two epochs, the second after three.
-    assert trainings.both == [[203.0], [303.0]]
+    assert trainings.total == [[203.0], [303.0]]
     assert trainings.training == [[200.0], [300.0]]
     warm_up, first, second = ticking.starts
     np.testing.assert_array_equal(warm_up, first)
@@ -447,6 +447,7 @@ def test_who_never_gets_there_is_a_failure_with_the_reason(
     known = entered()
     measured = run_interleaved(known, small_digits, (TO_ACCURACY, ALONE), "1", rounds=1, seeds=2)
     assert measured.failures == {
-        "numpy: to accuracy": "MeasurementError: after 3 epochs from seed 1 the test error is 95.00 %, not 60.0 %"
+        "numpy: to accuracy": "MeasurementError: after 3 epochs with seed 1, the test error is 95.00 %, above the "
+        "target of 60.0 %"
     }
     assert measured.seconds == {"to accuracy": {}, "to accuracy, alone": {}}

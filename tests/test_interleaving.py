@@ -85,7 +85,7 @@ def test_the_counters_are_read_between_the_segments_and_who_was_not_at_rest_is_o
     # Others take 7 ms, the host 1 ms, in 20 ms that are counted without a gap.
     machine = Scripted(Counters(0.02 * i, 0.001 * i, 0.007 * i, 3 * i) for i in itertools.count())
     answers = iter([True, False, True, True])
-    monkeypatch.setattr(interleaving, "rest", lambda: next(answers))
+    monkeypatch.setattr(interleaving, "wait_until_idle", lambda: next(answers))
     _seconds, turns = alternate({name: Task(lambda: None, 1) for name in "ab"}, 2, seed=0, machine=machine)
     (first,), (second,) = turns["rounds"]
     assert first | {"not_at_rest": []} == second | {"order": first["order"]}

@@ -91,7 +91,7 @@ def test_a_run_that_breaks_down_leaves_the_threads(found, small_digits, monkeypa
         assert threads() != found
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(interleaved_measuring, "_ready", fail)
+    monkeypatch.setattr(interleaved_measuring, "_check_and_prepare", fail)
     with pytest.raises(KeyboardInterrupt):
         run_interleaved(["numpy"], small_digits, FIVE_IMAGES, "1", rounds=1)
     assert threads() == found

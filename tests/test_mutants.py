@@ -61,7 +61,9 @@ def test_what_a_mutant_changes_is_there_once_and_is_still_python(mutant):
 def test_what_a_mutant_changes_must_be_there_once(tmp_path):
     (tmp_path / "kernel.py").write_text("a = 1\nb = 1\n")
     gone = Mutant("numpy", "some", "kernel.py", "c = 1", "c = 2", ("sgd",))
-    with pytest.raises(MeasurementError, match=r"'numpy: some': kernel\.py has its text 0 times, expected once"):
+    with pytest.raises(
+        MeasurementError, match=r"'numpy: some': kernel\.py contains the text to replace 0 times, expected once"
+    ):
         gone.mutated(tmp_path)
     with pytest.raises(MeasurementError, match="2 times"):
         replace(gone, before="= 1").mutated(tmp_path)
@@ -143,7 +145,7 @@ def test_compiled_kernels_are_changed_without_touching_the_cache(folder):
     before = kept()
     wrong = run_mutant(replace(mutant_of("numba: update with the wrong sign"), gates=(FUNCTIONS,)), folder)
     # What the gate looks at before is not changed, and passes.
-    assert "at batch 1, after a step W1 has" in wrong.verdicts[0].checks["functions"]
+    assert "with batch size 1, W1 after one step has" in wrong.verdicts[0].checks["functions"]
     assert kept() == before
 
 
@@ -164,7 +166,7 @@ def test_a_mutant_that_never_ends_is_ended(folder, monkeypatch):
     line = "from __future__ import annotations\n"
     endless = Mutant("numpy", "endless", "kernels/numpy_kernels.py", line, f"{line}while True:\n    pass\n", ("sgd",))
     assert run_mutant(endless, folder).verdicts == (
-        Verdict("sgd", {"breaks down": "no answer within 2 s of CPU time"}),
+        Verdict("sgd", {"breaks down": "no result within 2 s of CPU time"}),
     )
 
 
@@ -176,7 +178,7 @@ def test_no_mutant_is_judged_by_a_gate_that_refuses_everybody(small_digits, monk
         return judged_as(mutant, {"sgd": {"parameters": 0.5}})
 
     monkeypatch.setattr("nnkernels.measure.mutants.score.run_mutant", refuse)
-    with pytest.raises(MeasurementError, match="numpy is refused with nothing changed"):
+    with pytest.raises(MeasurementError, match="the gate rejects the unchanged numpy"):
         list(run_mutants(read_catalogue(["numpy"]), small_digits))
     assert ran == ["nothing changed"]
 
@@ -215,7 +217,7 @@ def test_who_is_interrupted_does_not_wait_for_all(small_digits, monkeypatch):
 def test_a_mutant_whose_text_is_gone_is_told_before_any_is_judged(small_digits, monkeypatch):
     monkeypatch.setattr("nnkernels.measure.mutants.score.run_mutant", lambda *_args: pytest.fail("judged"))
     gone = Mutant("numpy", "some", "kernels/numpy_kernels.py", "no such text", "", ("sgd",))
-    with pytest.raises(MeasurementError, match="adapt the catalogue"):
+    with pytest.raises(MeasurementError, match="update the catalogue"):
         list(run_mutants([*CATALOGUE, gone], small_digits))
 
 
@@ -295,7 +297,7 @@ def test_a_score_is_recorded_read_and_rendered(workspace, small_digits):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"version": 9}', "has version 9; this nnkernels reads 1"),
+        ('{"version": 9}', "has format version 9; this release reads version 1"),
         ("{", "damaged"),
         ("[]", "damaged"),
         ('{"version": 1, "mutants": [{}]}', "damaged"),
@@ -312,7 +314,7 @@ def test_a_score_that_cannot_be_read_says_so(content, message, tmp_path):
 
 def test_nothing_is_recorded_of_changed_files(workspace):
     record.require_recordable(workspace)
-    with pytest.raises(ConfigurationError, match=r"would not be recorded: uncommitted changes in README\.md"):
+    with pytest.raises(ConfigurationError, match=r"cannot be recorded: uncommitted changes in README\.md"):
         record.require_recordable(replace(workspace, unrecorded="uncommitted changes in README.md"))
 
 

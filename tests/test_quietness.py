@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nnkernels.measure.records.quietness import Quietness, advice, look, verdict
+from nnkernels.measure.records.quietness import Quietness, advice, measure_quietness, verdict
 
 QUIET = Quietness(4, ("performance",), False, False, False, 0.01, 0.0, 0.02)
 
@@ -22,7 +22,7 @@ def write(root: Path, files: dict[str, str]) -> Path:
 
 def test_what_the_system_tells_is_read(tmp_path: Path) -> None:
     cpu = "sys/devices/system/cpu"
-    found = look(
+    found = measure_quietness(
         write(
             tmp_path,
             {
@@ -44,11 +44,11 @@ def test_what_the_system_tells_is_read(tmp_path: Path) -> None:
 
 
 def test_boost_is_read_where_there_is_no_intel_driver(tmp_path: Path) -> None:
-    assert look(write(tmp_path, {"sys/devices/system/cpu/cpufreq/boost": "0"}), seconds=0).turbo is False
+    assert measure_quietness(write(tmp_path, {"sys/devices/system/cpu/cpufreq/boost": "0"}), seconds=0).turbo is False
 
 
 def test_a_system_that_tells_nothing(tmp_path: Path) -> None:
-    found = look(write(tmp_path, {"proc/stat": "nonsense"}), seconds=0)
+    found = measure_quietness(write(tmp_path, {"proc/stat": "nonsense"}), seconds=0)
     assert (found.governors, found.turbo, found.smt, found.virtual) == ((), None, None, None)
     assert (found.other_load, found.steal) == (None, None)
     assert "steal time was not known" in verdict(found)
@@ -70,7 +70,7 @@ def test_a_quiet_machine_is_typical_and_needs_no_advice(monkeypatch: pytest.Monk
         ({"governors": ("powersave",)}, True, "powersave"),
         ({"turbo": True}, True, "turbo"),
         ({"smt": True}, True, "SMT"),
-        ({"cpus": 1}, True, "one CPU"),
+        ({"cpus": 1}, True, "only one CPU"),
     ],
 )
 def test_each_disturbance_is_named(

@@ -31,8 +31,8 @@ from nnkernels.measure.regression.outcome import outcome_of
 from nnkernels.measure.regression.pairs import Pair, log_ratio, measure_pair, warm_up
 from nnkernels.measure.regression.record import read_record, write_record
 from nnkernels.measure.regression.remote_contender import RemoteContender
-from nnkernels.measure.regression.sides import SideProcess, Tree, started
-from nnkernels.process_settings import kept_threads
+from nnkernels.measure.regression.sides import SideProcess, Tree, running_side
+from nnkernels.process_settings import preserved_thread_counts
 from nnkernels.recipes import SGD
 from nnkernels.report.regression import check_markdown, conclusion
 from tests.made_up_checks import TWO, git, new_checkout, pairs_of, record_of
@@ -125,11 +125,11 @@ class TestBaseWorktree:
 
     @pytest.mark.parametrize("name", ["nowhere", "--help", "HEAD:nnkernels", ""])
     def test_what_is_no_commit_is_said(self, checkout: Path, name: str) -> None:
-        with pytest.raises(ConfigurationError, match="there is no commit"):
+        with pytest.raises(ConfigurationError, match="unknown commit"):
             find_commit(checkout, name)
 
     def test_a_folder_without_history_is_said(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigurationError, match="there is no commit"):
+        with pytest.raises(ConfigurationError, match="unknown commit"):
             find_commit(tmp_path, "HEAD")
 
 
@@ -182,7 +182,7 @@ class TestSides:
     @pytest.fixture(autouse=True)
     def threads_of_this_process(self) -> Iterator[None]:
         """A side sets the threads of the process that it is in, which here is that of the tests."""
-        with kept_threads():
+        with preserved_thread_counts():
             yield
 
     def test_a_side_answers_and_says_what_went_wrong(self, side_folder: Path) -> None:
@@ -223,7 +223,7 @@ class TestSides:
         assert fake.asked == [(1, 784)] * 7 + [(10_000, 784)] * 2
 
     def test_the_gate_judges_a_side_in_its_own_process(self, side_folder: Path, small_digits: Dataset) -> None:
-        with started(Tree("tree", ROOT), side_folder) as process:
+        with running_side(Tree("tree", ROOT), side_folder) as process:
             process.require_own_package()
             contender = RemoteContender(process, "numpy", side_folder)
             for scenario in SCENARIOS.values():
@@ -235,7 +235,10 @@ class TestSides:
         assert process.child.returncode is not None
 
     def test_another_package_than_that_of_the_tree_is_refused(self, side_folder: Path, tmp_path: Path) -> None:
-        with started(Tree("base", tmp_path), side_folder) as process, pytest.raises(MeasurementError, match="another"):
+        with (
+            running_side(Tree("base", tmp_path), side_folder) as process,
+            pytest.raises(MeasurementError, match="another"),
+        ):
             process.require_own_package()
 
     def test_a_process_that_breaks_down_is_named_with_its_last_words(self, side_folder: Path) -> None:
@@ -245,7 +248,7 @@ class TestSides:
         last_words = "import os, sys\nprint('out of order', file=sys.stderr, flush=True)\nos._exit(3)\n"
         (broken / "__init__.py").write_text(last_words, "utf-8")
         with (
-            started(Tree("base", side_folder / "broken"), side_folder) as process,
+            running_side(Tree("base", side_folder / "broken"), side_folder) as process,
             pytest.raises(MeasurementError, match="base: its process ended with status 3: out of order"),
         ):
             process.require_own_package()
@@ -269,14 +272,14 @@ class TestOutcome:
         ]
         outcome = outcome_of(record_of(TWO, pairs))
         assert outcome.status == 1
-        assert [one.words for one in outcome.found] == ["not slower", "slower"]
+        assert [one.label for one in outcome.results] == ["not slower", "slower"]
         assert "fused epoch (1.03" in conclusion(outcome)
         assert "numpy" not in conclusion(outcome)
 
     def test_a_coarse_resolution_is_never_nothing_worse(self) -> None:
         outcome = outcome_of(record_of(TWO, pairs_of(TWO, 1.0, spread=0.1)))
         assert outcome.status == 2
-        assert [one.words for one in outcome.found] == ["not resolved"] * 2
+        assert [one.label for one in outcome.results] == ["not resolved"] * 2
         assert "numpy epoch" in conclusion(outcome)
 
     def test_something_worse_is_worse_however_coarse_the_rest(self) -> None:
@@ -307,7 +310,7 @@ class TestStopping:
     def test_a_comparison_is_measured_until_it_is_resolved(self) -> None:
         collected = Collected(TWO, resolve=0.03, error=0.002)
         for pair in pairs_of(TWO, 1.0, spread=0.005, count=40):
-            if collected.still_open:
+            if collected.unresolved:
                 collected.add(pair)
         assert len(collected.pairs) in (12, 16)
 
@@ -322,7 +325,7 @@ class TestStopping:
             collected, lengths = Collected(TWO, resolve=0.03, error=0.002), []
             for pair in these:
                 collected.add(pair)
-                lengths.append(len(collected.still_open))
+                lengths.append(len(collected.unresolved))
             stops.append(lengths)
         assert stops[0] == stops[1]
         assert stops[0][0] == 2
@@ -363,9 +366,9 @@ class TestBudget:
     @pytest.mark.parametrize(
         ("text", "error", "match"),
         [
-            ("nonsense", ConfigurationError, "is no TOML"),
-            ("", ConfigurationError, "expected tables"),
-            ("[limit]\nx = 1", ConfigurationError, "expected tables"),
+            ("nonsense", ConfigurationError, "invalid TOML"),
+            ("", ConfigurationError, "expected only"),
+            ("[limit]\nx = 1", ConfigurationError, "expected only"),
             ("[[limit]]\nscenario = 'epoch'", ConfigurationError, "limit 1: expected exactly"),
             (
                 "[[limit]]\nscenario='epoch'\nbackend='fused'\nagainst='numpy'\nat_most='0.2'",
@@ -518,7 +521,7 @@ def test_a_side_that_fails_does_not_wait_for_the_other(small_digits: Dataset, mo
 def test_a_pair_of_processes_takes_turns(side_folder: Path, small_digits: Dataset) -> None:
     comparisons = choose(["numpy"], ["epoch", "one-image"])
     tree = Tree("tree", ROOT)
-    with started(tree, side_folder) as process:
+    with running_side(tree, side_folder) as process:
         units = warm_up(process, side_folder, comparisons, small_digits, segment_seconds=0.005)
     assert 1 <= units["numpy epoch"] <= 2304 // 32
     ready = [Comparison(one.backend, one.scenario, units[one.name]) for one in comparisons]

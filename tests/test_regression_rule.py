@@ -112,9 +112,9 @@ def test_one_pair_that_was_held_up_changes_little() -> None:
 
 
 def test_the_error_of_a_whole_check_is_kept() -> None:
-    assert rule.error_of_each(1) == rule.error_of_each(12) == rule.COMPARISON_ERROR
+    assert rule.error_per_comparison(1) == rule.error_per_comparison(12) == rule.COMPARISON_ERROR
     for comparisons in (1, 12, 13, 40):
-        assert comparisons * rule.error_of_each(comparisons) <= rule.CHECK_ERROR + 1e-12
+        assert comparisons * rule.error_per_comparison(comparisons) <= rule.CHECK_ERROR + 1e-12
 
 
 @pytest.mark.parametrize("values", [[], [0.1, np.nan], [np.inf, 0.1]])

@@ -17,12 +17,12 @@ from nnkernels.data.folder import write_folder
 from nnkernels.errors import ConfigurationError, ResultsError
 from nnkernels.measure.records import provenance
 from nnkernels.measure.regression import selftest
-from nnkernels.measure.regression.aims import aims_of
 from nnkernels.measure.regression.comparisons import Comparison
+from nnkernels.measure.regression.criteria import check_criteria
 from nnkernels.measure.regression.figures import Figures, Rate, figures_of, rate
 from nnkernels.measure.regression.measuring import Plan
 from nnkernels.measure.regression.record import CheckRecord, write_record
-from nnkernels.measure.regression.selftest import NEIGHBOUR_ROUND, ROUND, load_records, run_selftest
+from nnkernels.measure.regression.selftest import CYCLE, NEIGHBOUR_CYCLE, load_records, run_selftest
 from nnkernels.report.method_page import PAGE
 from nnkernels.report.selftest import BLOCK, selftest_markdown
 from tests.made_up_checks import TWO, new_checkout, pairs_of, record_of
@@ -73,10 +73,10 @@ def go_on(
 
 
 def test_it_goes_on_where_it_was(go_on: Callable[..., list[CheckRecord]], made_up: list[dict[str, Any]]) -> None:
-    for done in range(1, len(ROUND) + 2):
+    for done in range(1, len(CYCLE) + 2):
         assert len(go_on()) == done
     injected = [one["comparisons"][0].repeat_every for one in made_up]
-    assert injected == [*ROUND, ROUND[0]]
+    assert injected == [*CYCLE, CYCLE[0]]
     assert {one["base"] for one in made_up} == {"HEAD"}
 
 
@@ -96,12 +96,12 @@ def test_a_neighbour_has_a_round_of_its_own(
 ) -> None:
     go_on()
     go_on()
-    for _ in range(len(NEIGHBOUR_ROUND) + 1):
+    for _ in range(len(NEIGHBOUR_CYCLE) + 1):
         go_on(neighbour=True)
     beside = made_up[2:]
     assert [one["neighbour"] for one in made_up[:2]] == [False, False]
     assert all(one["neighbour"] for one in beside)
-    assert [one["comparisons"][0].repeat_every for one in beside] == [*NEIGHBOUR_ROUND, NEIGHBOUR_ROUND[0]]
+    assert [one["comparisons"][0].repeat_every for one in beside] == [*NEIGHBOUR_CYCLE, NEIGHBOUR_CYCLE[0]]
 
 
 def test_other_methods_are_never_mixed(
@@ -121,7 +121,7 @@ def test_other_data_are_never_mixed(
 ) -> None:
     (record,) = go_on()
     write_record(tmp_path / "results" / MACHINE / "more.json", replace(record, dataset="other digits"))
-    with pytest.raises(ConfigurationError, match="holds checks on other digits"):
+    with pytest.raises(ConfigurationError, match="contains checks on other digits"):
         go_on()
     assert len(made_up) == 1
 
@@ -162,7 +162,7 @@ def test_figures_are_counted_from_the_samples() -> None:
     ]
     assert (same.alarms.count, same.alarms.cases) == (2, 8)
     assert (same.alarms_where_resolved.count, same.alarms_where_resolved.cases) == (2, 6)
-    assert (same.not_resolved.count, same.not_measured.count, same.not_measured.cases) == (2, 1, 4)
+    assert (same.not_resolved.count, same.undecided.count, same.undecided.cases) == (2, 1, 4)
     assert (same.passed.count, same.flagged.count, same.passed.cases) == (2, 1, 4)
     assert same.covered.count <= 6
     assert (slower.alarms.count, slower.alarms.cases) == (2, 4)
@@ -190,24 +190,32 @@ def figures(injected: float, neighbour: bool = False, **shares: Rate) -> Figures
 
 
 def test_what_is_short_of_the_aims_is_said() -> None:
-    assert [aim.reached for aim in aims_of([])] == [False] * 5
+    assert [one.met for one in check_criteria([])] == [False] * 5
     nothing = figures(0, alarms=rate(0, 200), passed=rate(17, 17))
     beside = figures(0, neighbour=True, alarms=rate(1, 100))
     found = figures(0.02, alarms_where_resolved=rate(8, 10), flagged=rate(0, 10))
     found_beside = figures(0.05, neighbour=True, alarms_where_resolved=rate(9, 10), flagged=rate(0, 10))
     flagged = [figures(1 / 33, flagged=rate(4, 4)), figures(0.5, flagged=rate(6, 6))]
     enough = [nothing, beside, found, found_beside, *flagged]
-    aims = aims_of(enough)
-    assert [(aim.found.count, aim.found.cases) for aim in aims] == [(1, 300), (8, 10), (9, 10), (17, 17), (10, 10)]
-    assert all(aim.reached for aim in aims)
+    criteria = check_criteria(enough)
+    assert [(one.measured.count, one.measured.cases) for one in criteria] == [
+        (1, 300),
+        (8, 10),
+        (9, 10),
+        (17, 17),
+        (10, 10),
+    ]
+    assert all(one.met for one in criteria)
     for place, short in (
         (0, replace(nothing, alarms=rate(0, 199))),
         (0, replace(nothing, alarms=rate(1, 200))),  # two of 300: up to 2.4 %
         (3, replace(nothing, passed=rate(16, 17))),
     ):
-        assert [aim.reached for aim in aims_of([short, *enough[1:]])] == [i != place for i in range(5)]
-    missed = aims_of([nothing, beside, replace(found, alarms_where_resolved=rate(9, 9)), found_beside, flagged[0]])
-    assert [aim.reached for aim in missed] == [True, False, True, True, False]
+        assert [one.met for one in check_criteria([short, *enough[1:]])] == [i != place for i in range(5)]
+    missed = check_criteria(
+        [nothing, beside, replace(found, alarms_where_resolved=rate(9, 9)), found_beside, flagged[0]]
+    )
+    assert [one.met for one in missed] == [True, False, True, True, False]
 
 
 def test_the_aims_stand_below_the_figures() -> None:

@@ -292,7 +292,7 @@ def test_a_run_of_another_version_is_refused_by_its_number(tmp_path: Path, versi
     write_run(tmp_path / "run", run.record, run.interleaved, run.asv_results)
     path = tmp_path / "run" / "run.json"
     path.write_text(path.read_text("utf-8").replace('"version": 2', f'"version": {version}'), encoding="utf-8")
-    with pytest.raises(ResultsError, match=rf"run\.json: has version {version}; this nnkernels reads 2"):
+    with pytest.raises(ResultsError, match=rf"run\.json: has format version {version}; this release reads version 2"):
         load_run(tmp_path / "run")
 
 

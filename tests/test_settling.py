@@ -10,7 +10,7 @@ import pytest
 
 from nnkernels.kernels.team import current
 from nnkernels.measure.timing import settling
-from nnkernels.measure.timing.settling import LONGEST_REST_SECONDS, REST_SECONDS, computing_threads, rest
+from nnkernels.measure.timing.settling import IDLE_SECONDS, MAX_WAIT_SECONDS, computing_threads, wait_until_idle
 
 TIMEOUT = 60  # seconds after which the test has failed; nothing is measured by it
 LINUX = settling.TASKS.is_dir()
@@ -51,11 +51,11 @@ def test_rest_waits_for_threads_that_spin_on_but_not_for_ever(
         threads_told(clock, busy_seconds, monkeypatch)
     else:
         cpu_time_told(clock, busy_seconds, monkeypatch, tmp_path)
-    assert rest() == comes_to_rest
+    assert wait_until_idle() == comes_to_rest
     if comes_to_rest:
-        assert busy_seconds < clock.passed() <= busy_seconds + 2.5 * REST_SECONDS
+        assert busy_seconds < clock.passed() <= busy_seconds + 2.5 * IDLE_SECONDS
     else:
-        assert clock.passed() == pytest.approx(LONGEST_REST_SECONDS, abs=2 * REST_SECONDS)
+        assert clock.passed() == pytest.approx(MAX_WAIT_SECONDS, abs=2 * IDLE_SECONDS)
 
 
 @numba.njit(nogil=True)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from nnkernels.statistics import interquartile_mean, of_processes, student, student_margin, welch
+from nnkernels.statistics import interquartile_mean, process_means, student, student_margin, welch
 
 Floats = npt.NDArray[np.float64]
 
@@ -120,7 +120,7 @@ def test_disturbed_values_of_a_process_move_it_little_and_a_process_without_valu
     quiet = np.linspace(-0.01, 0.01, 8)
     disturbed = np.where(np.arange(8) == 2, 3.0, quiet)
     assert abs(interquartile_mean(disturbed) - interquartile_mean(quiet)) < 0.005
-    assert of_processes([[[1.0, 1.0]], [np.nan], [], [[2.0], [2.0]]]).tolist() == [1.0, 2.0]
+    assert process_means([[[1.0, 1.0]], [np.nan], [], [[2.0], [2.0]]]).tolist() == [1.0, 2.0]
     assert np.isnan(interquartile_mean([]))
 
 

@@ -40,7 +40,7 @@ def test_a_step_that_trains_otherwise_is_stopped_by_the_gate(
     module = steps.load("numpy_arrays")
     backward = module.backward
     monkeypatch.setattr(module, "backward", lambda *arguments: [1.01 * array for array in backward(*arguments)])
-    with pytest.raises(GateError, match="numpy_arrays departs from the float64 oracle"):
+    with pytest.raises(GateError, match="numpy_arrays differs from the float64 oracle"):
         check_step(steps.step("numpy_arrays"), steps.create("numpy_arrays"), small_digits)
 
 

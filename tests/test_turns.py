@@ -20,7 +20,7 @@ from nnkernels.measure.timing.conditions import Machine
 from nnkernels.measure.timing.interleaved_measuring import run_interleaved
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.scenarios import Scenario
-from nnkernels.measure.timing.turns import MOST_TAKEN, UNSEEN_SECONDS, Turn, Turns, judge, taken
+from nnkernels.measure.timing.turns import MAX_DISTURBANCE, RESOLUTION_SECONDS, Turn, Turns, disturbance, judge
 from nnkernels.recipes import Recipe
 from nnkernels.report import disturbed, page, readme
 from nnkernels.report.summary import summarise
@@ -58,10 +58,10 @@ QUIET = turn(0, 1)
     ("looked_at", "is_disturbed"),
     [
         (QUIET, False),
-        (turn(0, 1, others=MOST_TAKEN + 0.01), True),
-        (turn(0, 1, others=MOST_TAKEN - 0.01), False),
-        (turn(0, 1, steal=MOST_TAKEN + 0.01), True),
-        (turn(0, 1, steal=MOST_TAKEN - 0.01), False),
+        (turn(0, 1, others=MAX_DISTURBANCE + 0.01), True),
+        (turn(0, 1, others=MAX_DISTURBANCE - 0.01), False),
+        (turn(0, 1, steal=MAX_DISTURBANCE + 0.01), True),
+        (turn(0, 1, steal=MAX_DISTURBANCE - 0.01), False),
         (turn(0, 1, steal=0.06, others=0.06), True),
         (turn(0, 1, steal=0.3, others=-0.3), True),  # stolen time that the kernel takes for the process' own
         (turn(0, 1, others=-0.04), False),
@@ -78,9 +78,9 @@ def test_a_turn_is_disturbed_by_what_others_take_and_by_threads_that_do_not_rest
 
 
 def test_what_ticks_cannot_tell_from_nothing_does_not_count():
-    short = turn(0, 1, others=2 * UNSEEN_SECONDS) | {"elapsed_ms": [20, 20]}
-    assert taken(short, 2) == 0
-    assert taken(short, 1) == pytest.approx(1.0)
+    short = turn(0, 1, others=2 * RESOLUTION_SECONDS) | {"elapsed_ms": [20, 20]}
+    assert disturbance(short, 2) == 0
+    assert disturbance(short, 1) == pytest.approx(1.0)
 
 
 def test_the_least_disturbed_turn_of_a_task_that_has_no_other_counts():

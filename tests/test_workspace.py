@@ -50,8 +50,8 @@ def write_results(root: Path) -> None:
     [
         (lambda root: None, ""),
         (write_results, ""),
-        (edit, "uncommitted changes in bench/ratios.py, made while it was measured"),
-        (edit_and_commit, "another commit was checked out while it was measured"),
+        (edit, "uncommitted changes in bench/ratios.py, made during the measurement"),
+        (edit_and_commit, "another commit was checked out during the measurement"),
     ],
 )
 def test_a_change_of_the_checkout_is_told(checkout: Path, happens: Callable[[Path], None], told: str) -> None:
@@ -86,7 +86,7 @@ def test_passes_over_a_changed_checkout_are_told_and_measured_again(
         return run._measure(opened, "some", small_digits, options, plan, scratch, {}, shown.append, profile("full"))
 
     passes, changed = measure()
-    assert changed == "uncommitted changes in bench/ratios.py, made while it was measured"
+    assert changed == "uncommitted changes in bench/ratios.py, made during the measurement"
     assert [where.is_complete for where in passes] == [True, False, False]
     (checkout / "bench" / "ratios.py").write_text("first", "utf-8")
     measure()

@@ -142,7 +142,7 @@ def bench(
     workspace = open_workspace()
     if workspace.unrecorded:
         note(f"not recorded as history: {workspace.unrecorded}")
-    if text := environment.note_of(environment.find_settings()):
+    if text := environment.removed_settings_note(environment.find_settings()):
         note(text)
     dataset = load_mnist(data)
     with bench_progress(err) as progress:
@@ -183,7 +183,7 @@ def env(data: DataOption = None) -> None:
     from nnkernels.data import load_mnist
     from nnkernels.measure.records import provenance, quietness
 
-    found = quietness.look()
+    found = quietness.measure_quietness()
     state = {**asdict(found), "typical": found.typical}
     typer.echo(json.dumps({**provenance.collect(load_mnist(data), timed=True), "quietness": state}, indent=1))
     note(quietness.verdict(found))

@@ -72,7 +72,9 @@ def check(
         comparisons = choose(split_names(backends), split_names(scenarios))
         plan = Plan(resolve=resolve / 100, minutes=minutes)
         with err.status("reading the data") as status:
-            measured = run_check(find_root(), base, load_mnist(data), comparisons, plan, limits, tell=_telling(status))
+            measured = run_check(
+                find_root(), base, load_mnist(data), comparisons, plan, limits, show_progress=_status_updater(status)
+            )
         if record:
             write_record(record, measured)
         outcome = outcome_of(measured, limits)
@@ -130,20 +132,20 @@ def selftest(
     plan = Plan(resolve=resolve / 100, minutes=minutes_each)
     with err.status("reading the data") as status:
         of_machine = run_selftest(
-            root, results, load_mnist(data), split_names(backends), plan, minutes, neighbour, _telling(status)
+            root, results, load_mnist(data), split_names(backends), plan, minutes, neighbour, _status_updater(status)
         )
     report.show_selftest(out, load_records(of_machine))
     note(f"the checks are saved in {of_machine}")
 
 
-def _telling(status: Status) -> Callable[[str], None]:
+def _status_updater(status: Status) -> Callable[[str], None]:
     return lambda text: status.update(escape(text))
 
 
 @contextmanager
 def _could_not_measure() -> Iterator[None]:
     """Exit with status 2 after any error, because status 1 means that a regression was measured."""
-    from nnkernels.measure.regression.outcome import NOT_MEASURED
+    from nnkernels.measure.regression.outcome import UNDECIDED
 
     try:
         yield
@@ -153,4 +155,4 @@ def _could_not_measure() -> Iterator[None]:
         err.print_exception()
     else:
         return
-    raise typer.Exit(NOT_MEASURED)
+    raise typer.Exit(UNDECIDED)

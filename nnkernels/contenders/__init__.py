@@ -19,7 +19,7 @@ from nnkernels.contenders._protocol import Contender, Entry
 from nnkernels.contenders._subprocess import SubprocessContender
 from nnkernels.errors import ContractError, InferenceOnlyError, MissingDependencyError, UnknownNameError
 from nnkernels.plugins import CONTENDERS_GROUP, installed_plugins
-from nnkernels.process_settings import kept_threads
+from nnkernels.process_settings import preserved_thread_counts
 
 __all__ = [
     "Contender",
@@ -42,9 +42,7 @@ def _entries() -> dict[str, Entry]:
     for module in _modules():
         for name, found in module.contenders().items():
             if name in entries:
-                raise ContractError(
-                    f"two contenders have the name {name!r}; the second is in {module.__name__}, so rename it"
-                )
+                raise ContractError(f"two contenders are named {name!r}: rename the one in {module.__name__}")
             entries[name] = found
     return entries
 
@@ -92,7 +90,7 @@ def entry(name: str) -> Entry:
 
 
 def is_installed(name: str) -> bool:
-    """Tell whether the packages that a contender requires are installed.
+    """Return whether the packages that a contender requires are installed.
 
     Parameters
     ----------
@@ -252,6 +250,6 @@ def thread_limit(contender: Contender, threads: int) -> Iterator[None]:
     ConfigurationError
         If the contender cannot use this number of threads.
     """
-    with kept_threads():
+    with preserved_thread_counts():
         contender.use_threads(threads)
         yield

@@ -44,7 +44,7 @@ def import_tensorflow() -> Any:
     if backend != "tensorflow":
         found = f"Keras runs on {backend} in this process already" if loaded else f"KERAS_BACKEND is {backend}"
         raise ConfigurationError(
-            f"{found}, but this contender runs on TensorFlow; start another process with KERAS_BACKEND=tensorflow"
+            f"{found}, but this contender runs on TensorFlow: use a new process, with KERAS_BACKEND=tensorflow"
         )
     import_keras("tensorflow")
     import tensorflow
@@ -88,7 +88,7 @@ class TensorFlowBackend:
                 getattr(threading, f"set_{name}")(threads)
             except RuntimeError as error:
                 raise ConfigurationError(
-                    f"TensorFlow has started already; its {name} must be set to {threads} before its first work"
+                    f"TensorFlow has already started: set its {name} to {threads} before its first computation"
                 ) from error
 
 

@@ -10,7 +10,7 @@ from nnkernels.process_settings import environment_variables
 TASKS = Path("/proc/self/task")
 COMPUTE_THREADS = "tf_XLAEigen"  # the name that XLA gives to its compute threads
 
-_started_on: int | None = None  # number of XLA's threads, once a contender has started XLA
+_thread_count: int | None = None  # number of XLA's threads, once a contender has started XLA
 
 
 def start_backend(jax: Any, threads: int) -> int:
@@ -31,14 +31,14 @@ def start_backend(jax: Any, threads: int) -> int:
     threads : int
         The number of threads that XLA runs on. It differs from the requested one if XLA had been started before.
     """
-    global _started_on
-    if _started_on is None:
+    global _thread_count
+    if _thread_count is None:
         before = compute_threads()
         with environment_variables(NPROC=str(threads)):
             jax.devices("cpu")
         after = compute_threads()
-        _started_on = after - before or after or threads  # no new threads: XLA had been started before
-    return _started_on
+        _thread_count = after - before or after or threads  # no new threads: XLA had been started before
+    return _thread_count
 
 
 def compute_threads() -> int:

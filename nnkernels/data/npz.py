@@ -14,7 +14,7 @@ from numpy.lib import format as npy
 from nnkernels.data.dataset import PIXELS, ByteArray, Dataset
 from nnkernels.data.idx import MAX_BYTES
 from nnkernels.errors import DataError
-from nnkernels.files import replacing
+from nnkernels.files import atomic_write
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -73,7 +73,7 @@ def write_npz(path: Path, dataset: Dataset) -> None:
         If the file cannot be written.
     """
     arrays = (dataset.X_train, dataset.y_train, dataset.X_test, dataset.y_test)
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         np.savez_compressed(temporary, allow_pickle=False, **dict(zip(KEYS, arrays, strict=True)))
 
 

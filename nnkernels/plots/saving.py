@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnkernels.errors import ConfigurationError
-from nnkernels.files import replacing
+from nnkernels.files import atomic_write
 from nnkernels.plots.style import NO_ENGINE, fix_layout
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) ->
         raise ConfigurationError(f"{path.name} is no name of a figure; it must end in {' or '.join(_METADATA)}")
     settle(figure, dpi if suffix == ".png" else 72)
     # Without this salt, the identifiers in an SVG are random.
-    with replacing(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "nnkernels", **NO_ENGINE}):
+    with atomic_write(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "nnkernels", **NO_ENGINE}):
         figure.savefig(temporary, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix])
 
 

@@ -106,7 +106,7 @@ def _measured(results: dict[str, Any]) -> Iterator[tuple[dict[str, str], bool, F
                 **parameters,
                 "unit": results["units"].get(name, "seconds").replace(" ", "_"),
             }
-            yield row, file.once, np.asarray(sample if file.once else of_processes, np.float64)
+            yield row, file.single_pass, np.asarray(sample if file.single_pass else of_processes, np.float64)
 
 
 def estimate_columns(estimate: Estimate) -> dict[str, float | int]:

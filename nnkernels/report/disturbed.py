@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
-from nnkernels.measure.timing.turns import MOST_TAKEN, Turn
+from nnkernels.measure.timing.turns import MAX_DISTURBANCE, Turn
 
 
 def notes(interleaved: Sequence[InterleavedRun]) -> list[str]:
@@ -35,7 +35,7 @@ def notes(interleaved: Sequence[InterleavedRun]) -> list[str]:
     kept = sum(int(judged.disturbed.sum()) for _turns, judged in of_scenarios if judged) - left_out
     told = (
         f"{left_out:,} of {len(all_turns):,} turns {_were(left_out)} disturbed and left out, for all contenders: "
-        f"others took more than {100 * MOST_TAKEN:.0f} % of a CPU, or threads of the process did not come to rest."
+        f"others took more than {100 * MAX_DISTURBANCE:.0f} % of a CPU, or threads of the process did not come to rest."
     )
     if kept:
         told += f" {kept:,} more {_were(kept)} disturbed and kept: a contender had no others in its process."

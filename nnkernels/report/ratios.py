@@ -11,7 +11,7 @@ import numpy.typing as npt
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.interleaving import SecondsByRound, log_ratios
 from nnkernels.measure.timing.threads import SETTINGS
-from nnkernels.statistics import Estimate, Floats, of_processes, student
+from nnkernels.statistics import Estimate, Floats, process_means, student
 
 BASELINE = "numpy"
 YARDSTICK = (BASELINE, "1")  # timed in every process, so that settings and forms of different processes can be ranked
@@ -222,7 +222,7 @@ class PairedRatios:
     ) -> list[Floats]:
         """Return, for each run, one value per process that holds all of these labels."""
         return [
-            of_processes(values(process[scenario]) for process in run if labels <= process.get(scenario, {}).keys())
+            process_means(values(process[scenario]) for process in run if labels <= process.get(scenario, {}).keys())
             for run in self._runs
         ]
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from nnkernels.measure.regression.budget import BudgetVerdict
-from nnkernels.measure.regression.outcome import NOTHING_WORSE, WORSE, Found, Outcome
+from nnkernels.measure.regression.outcome import FAILED, PASSED, ComparisonResult, Outcome
 from nnkernels.measure.regression.record import CheckRecord
 from nnkernels.measure.regression.rule import CONFIDENCE, POWER
 from nnkernels.report.formats import percentage, significant
@@ -72,16 +72,16 @@ def conclusion(outcome: Outcome) -> str:
     text : str
         What is slower or over budget, or what could not be measured and why.
     """
-    slower = [f"{one.comparison.name} ({_ratio(one)} x the time)" for one in outcome.found if one.slower]
+    slower = [f"{one.comparison.name} ({_ratio(one)} x the time)" for one in outcome.results if one.slower]
     exceeded = [f"{_limit(one)} ({_interval(one)})" for one in outcome.budget if one.exceeded]
-    if outcome.status == WORSE:
+    if outcome.status == FAILED:
         parts = [f"slower: {', '.join(slower)}"] if slower else []
         parts += [f"over budget: {', '.join(exceeded)}"] if exceeded else []
         return "Worse. " + "; ".join(parts)
-    if outcome.status == NOTHING_WORSE:
-        worst = max(one.verdict.resolution for one in outcome.found if one.verdict)
+    if outcome.status == PASSED:
+        worst = max(one.verdict.resolution for one in outcome.results if one.verdict)
         return f"Nothing is worse: a slowdown of {percentage(worst)} would have been found with {POWER:.0%} probability"
-    reasons = [f"{one.comparison.name} ({_finds(one)})" for one in outcome.found if not one.resolved]
+    reasons = [f"{one.comparison.name} ({_finds(one)})" for one in outcome.results if not one.resolved]
     undecided = [f"{_limit(one)} ({_interval(one)})" for one in outcome.budget if not one.kept]
     parts = [f"too noisy, or too little time, for {', '.join(reasons)}"] if reasons else []
     parts += [f"undecided: {', '.join(undecided)}"] if undecided else []
@@ -94,15 +94,15 @@ def _title(record: CheckRecord) -> str:
 
 
 def _columns(outcome: Outcome) -> list[Column]:
-    found = outcome.found
+    results = outcome.results
     return [
-        Column("backend", [one.comparison.backend for one in found], identity=True),
-        Column("scenario", [one.comparison.scenario for one in found], identity=True),
-        Column("x base's time", [_ratio(one) for one in found], right=True),
-        Column("at least", [significant(one.verdict.at_least) if one.verdict else "-" for one in found], right=True),
-        Column("finds", [_finds(one, "-") for one in found], right=True),
-        Column("pairs", [str(one.verdict.pairs if one.verdict else 0) for one in found], right=True),
-        Column("verdict", [one.words for one in found]),
+        Column("backend", [one.comparison.backend for one in results], identity=True),
+        Column("scenario", [one.comparison.scenario for one in results], identity=True),
+        Column("x base's time", [_ratio(one) for one in results], right=True),
+        Column("at least", [significant(one.verdict.at_least) if one.verdict else "-" for one in results], right=True),
+        Column("finds", [_finds(one, "-") for one in results], right=True),
+        Column("pairs", [str(one.verdict.pairs if one.verdict else 0) for one in results], right=True),
+        Column("verdict", [one.label for one in results]),
     ]
 
 
@@ -129,13 +129,13 @@ def _budget_columns(budget: Sequence[BudgetVerdict]) -> list[Column]:
     ]
 
 
-def _ratio(found: Found) -> str:
+def _ratio(found: ComparisonResult) -> str:
     if found.verdict is None:
         return "-"
     return f"{found.verdict.ratio:.3f} [{found.verdict.low:.3f}, {found.verdict.high:.3f}]"
 
 
-def _finds(found: Found, nothing: str = "no pair of processes came to an end") -> str:
+def _finds(found: ComparisonResult, nothing: str = "no pair of processes came to an end") -> str:
     if found.verdict is None:
         return nothing
     if math.isinf(found.verdict.resolution):

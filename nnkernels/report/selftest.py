@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from nnkernels.measure.regression.aims import aims_of
+from nnkernels.measure.regression.criteria import check_criteria
 from nnkernels.measure.regression.figures import Figures, Rate, figures_of
 from nnkernels.measure.regression.record import CheckRecord
 from nnkernels.report.blocks import NOT_RECORDED, Block
@@ -81,7 +81,7 @@ def _figure_columns(figures: Sequence[Figures]) -> list[Column]:
         Column("not resolved", [_rate(one.not_resolved) for one in figures], right=True),
         Column("checks ended with 0", [_rate(one.passed) for one in figures], right=True),
         Column("with 1", [_rate(one.flagged) for one in figures], right=True),
-        Column("with 2", [_rate(one.not_measured) for one in figures], right=True),
+        Column("with 2", [_rate(one.undecided) for one in figures], right=True),
         Column("finds, median", [percentage(one.resolution) for one in figures], right=True),
         Column("a check takes", [f"{one.seconds:.0f} s" for one in figures], right=True),
     ]
@@ -90,7 +90,7 @@ def _figure_columns(figures: Sequence[Figures]) -> list[Column]:
 def _figure_notes(records: Sequence[CheckRecord]) -> list[str]:
     if not records:
         return []
-    method, aims = records[0].method, aims_of(figures_of(records))
+    method, criteria = records[0].method, check_criteria(figures_of(records))
     commits = {record.base for record in records}
     days = sorted({record.recorded_at[:10] for record in records})
     return [
@@ -102,7 +102,10 @@ def _figure_notes(records: Sequence[CheckRecord]) -> list[str]:
         f"most {method['minutes']:g} minutes. Shares: count of cases, {INTERVALS} (Clopper and Pearson).",
         f"Method version {method['version']}; {_count(len(records), 'check')} on {records[0].dataset}, of "
         f"{_count(len(commits), 'commit')}, on {_count(len(days), 'day')}: {', '.join(days)}.",
-        *(f"{'Reached' if aim.reached else 'Short'}: {aim.wanted}: {_rate(aim.found, 'none yet')}." for aim in aims),
+        *(
+            f"{'Reached' if one.met else 'Short'}: {one.description}: {_rate(one.measured, 'none yet')}."
+            for one in criteria
+        ),
     ]
 
 

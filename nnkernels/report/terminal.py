@@ -40,7 +40,7 @@ def bench_progress(console: Console) -> Iterator[ShowProgress]:
             nonlocal shown
             description = bar.tasks[task].description
             if measured := bench_file(progress.what):
-                description = f"pass {progress.pass_number} of {progress.passes}, {measured.words}"
+                description = f"pass {progress.pass_number} of {progress.passes}, {measured.description}"
             # A log gets a line for each new benchmark, instead of a bar.
             if not console.is_terminal and description != bar.tasks[task].description:
                 console.print(f"{100 * progress.fraction:3.0f} %  {description}", highlight=False)

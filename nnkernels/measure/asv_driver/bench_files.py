@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from nnkernels.measure.timing.distinct import KERNEL_BENCHMARKS
 
-OF_EACH = r".*\({contender}.*{dataset}\)"
-OF_THE_DATASET = r".*{dataset}\)"
+EACH_CONTENDER = r".*\({contender}.*{dataset}\)"
+EACH_BENCHMARK = r".*{dataset}\)"
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class BenchFile:
     ----------
     name : str
         Name of the file without ``.py``, with which the names of its benchmarks in asv begin.
-    words : str
+    description : str
         Description for the progress display.
     threads : str
         Thread setting of the benchmarks without a parameter for it.
@@ -32,7 +32,7 @@ class BenchFile:
         ``Class.function('contender', 32, 'mnist')``. ``{contender}``, ``{dataset}`` and the names of kernels are
         placeholders for the values of the run. For interleaved runs of contenders, the expressions are made by
         :mod:`~nnkernels.measure.asv_driver.plan` instead.
-    once : bool
+    single_pass : bool
         Whether only one pass measures it, because its samples are seeds, not processes.
     every_pass : bool
         Whether every pass measures it, because ratios to its results need several processes for an interval.
@@ -42,21 +42,21 @@ class BenchFile:
     """
 
     name: str
-    words: str
+    description: str
     threads: str = "1"
-    planned: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"standard": [OF_EACH]})
-    once: bool = False
+    planned: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"standard": [EACH_CONTENDER]})
+    single_pass: bool = False
     every_pass: bool = False
     interleaved: bool = False
 
-    def patterns(self, profiles: Sequence[str], asked: Mapping[str, Sequence[object]]) -> list[str]:
+    def patterns(self, profiles: Sequence[str], values: Mapping[str, Sequence[object]]) -> list[str]:
         """Return asv's patterns of the benchmarks to measure.
 
         Parameters
         ----------
         profiles : sequence of str
             The profiles whose benchmarks are included.
-        asked : mapping of str to sequence of object
+        values : mapping of str to sequence of object
             The run's values of each placeholder. Patterns with a placeholder without values are omitted.
 
         Returns
@@ -64,12 +64,12 @@ class BenchFile:
         patterns : list of str
             Regular expressions.
         """
-        values = {name: f"({'|'.join(re.escape(repr(value)) for value in asked[name])})" for name in asked}
+        alternatives = {name: f"({'|'.join(re.escape(repr(value)) for value in values[name])})" for name in values}
         return [
-            f"^{self.name}[.]{call.format_map(values)}$"
+            f"^{self.name}[.]{call.format_map(alternatives)}$"
             for profile in profiles
             for call in self.planned.get(profile, ())
-            if all(asked[name] for name in re.findall(r"{(\w+)}", call))
+            if all(values[name] for name in re.findall(r"{(\w+)}", call))
         ]
 
 
@@ -78,26 +78,29 @@ _KERNEL = r"Kernels[.]time_{0}\({{{0}}}, (1|32|256|2048), {{dataset}}\)"
 BENCH_FILES = (
     BenchFile(
         "accuracy",
-        "accuracy: training every contender from several starts",
+        "accuracy: training each contender from several seeds",
         "all",
-        {"quick": [f"ErrorRate[.]track_test{OF_EACH}"], "standard": [f"ErrorRate[.]track_train{OF_EACH}"]},
-        once=True,
+        {
+            "quick": [f"ErrorRate[.]track_test{EACH_CONTENDER}"],
+            "standard": [f"ErrorRate[.]track_train{EACH_CONTENDER}"],
+        },
+        single_pass=True,
     ),
     # Runs time epochs and predictions only in interleaved runs. These two files are for calling asv by hand.
-    BenchFile("training", "training: whole epochs, and the preparation", planned={}),
+    BenchFile("training", "training: whole epochs and preparation", planned={}),
     BenchFile("inference", "inference: single images", planned={}),
     BenchFile(
         "kernels",
         "kernels: forward, backward and step",
         planned={"standard": [*map(_KERNEL.format, KERNEL_BENCHMARKS)]},
     ),
-    BenchFile("limits", "limits: what this machine could do", planned={"standard": [OF_THE_DATASET]}, every_pass=True),
-    BenchFile("large_data", "large data: from a memory map", planned={"standard": [OF_THE_DATASET]}),
+    BenchFile("limits", "limits: peak rates of this machine", planned={"standard": [EACH_BENCHMARK]}, every_pass=True),
+    BenchFile("large_data", "large data: training from a memory map", planned={"standard": [EACH_BENCHMARK]}),
     BenchFile(
         "startup",
         "start-up: imports and first calls",
         "all",
-        {"standard": ["(Import|NumbaItself)[.].*", f"FirstCall[.]{OF_EACH}"]},
+        {"standard": ["(Import|NumbaItself)[.].*", f"FirstCall[.]{EACH_CONTENDER}"]},
     ),
     # asv starts a process for each of its numbers, so it gets only one step. The records contain all of them.
     BenchFile(
@@ -106,8 +109,8 @@ BENCH_FILES = (
         planned={"standard": [r"Steps[.]track_epoch\('vectors', {dataset}\)"]},
         interleaved=True,
     ),
-    BenchFile("memory", "memory: the peak of an epoch", "all"),
-    BenchFile("scaling", "scaling: batch, width, images, threads", planned={"full": [OF_EACH]}),
+    BenchFile("memory", "memory: peak of an epoch", "all"),
+    BenchFile("scaling", "scaling: batch size, width, images, threads", planned={"full": [EACH_CONTENDER]}),
     BenchFile("ratios", "ratios: all contenders in turns", planned={"quick": []}, interleaved=True),
     BenchFile(
         "other_work", "ratios: further scenarios, all contenders in turns", planned={"standard": []}, interleaved=True

@@ -119,7 +119,7 @@ def only_result_file(folder: Path) -> Path:
     """
     found = [path for path in folder.glob("*/*.json") if path.name != "machine.json"]
     if len(found) != 1:
-        raise MeasurementError(f"asv left {len(found)} result files where one was expected")
+        raise MeasurementError(f"{folder} contains {len(found)} result files of asv, expected one")
     return found[0]
 
 

@@ -75,8 +75,8 @@ class BenchOptions:
         def numbers(field: str, several: bool = False) -> tuple[int, ...]:
             text = environ.get(PREFIX + field, "")
             if not re.fullmatch(r"([1-9]\d*(,[1-9]\d*)*)?" if several else r"([1-9]\d*)?", text):
-                what = "whole numbers" if several else "a whole number"
-                raise ConfigurationError(f"{PREFIX}{field} is {text!r}; expected {what} above 0")
+                what = "positive integers, separated by commas" if several else "a positive integer"
+                raise ConfigurationError(f"{PREFIX}{field} is {text!r}; expected {what}")
             return tuple(int(number) for number in text.split(",") if number)
 
         counts = {name: next(iter(numbers(name.upper())), None) for name in COUNTS}
@@ -95,5 +95,7 @@ class BenchOptions:
         environ : dict
             Variables of the options that differ from the benchmarks' defaults.
         """
-        said = {f"{PREFIX}{name.upper()}": value for name, value in vars(self).items() if value}
-        return {name: ",".join(map(str, value)) if type(value) is tuple else str(value) for name, value in said.items()}
+        variables = {f"{PREFIX}{name.upper()}": value for name, value in vars(self).items() if value}
+        return {
+            name: ",".join(map(str, value)) if type(value) is tuple else str(value) for name, value in variables.items()
+        }

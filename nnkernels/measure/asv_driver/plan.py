@@ -157,9 +157,9 @@ def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads:
         if (process := entry(name).process) not in PROCESSES:
             known = ", ".join(filter(None, PROCESSES))
             raise ConfigurationError(
-                f"{name} asks for the process {process!r}, which no benchmark measures; known are: {known}"
+                f"{name} requires the process {process!r}, which no benchmark measures; expected one of: {known}"
             )
-    asked = _asked(contenders, dataset)
+    values = _placeholder_values(contenders, dataset)
     count = max(chosen.single_passes, chosen.ratio_passes)
     passes: list[list[str]] = [[] for _ in range(count)]
     for file in BENCH_FILES:
@@ -168,22 +168,22 @@ def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads:
         if file.interleaved:
             planned = {"ratios": _ratios, "other_work": _other_work}.get(file.name)
             patterns = (
-                planned(chosen, contenders, dataset, threads) if planned else file.patterns(chosen.includes, asked)
+                planned(chosen, contenders, dataset, threads) if planned else file.patterns(chosen.includes, values)
             )
             numbers = range(chosen.ratio_passes)
         else:
-            patterns = file.patterns(chosen.includes, asked)
-            numbers = _passes_of(file, chosen, count)
+            patterns = file.patterns(chosen.includes, values)
+            numbers = _pass_indices(file, chosen, count)
         for number in numbers:
             passes[number] += patterns
     return Plan(tuple(map(tuple, passes)))
 
 
-def _passes_of(file: BenchFile, chosen: Profile, count: int) -> range:
+def _pass_indices(file: BenchFile, chosen: Profile, count: int) -> range:
     """Return the indices of the passes, of ``count``, that measure a file without interleaved runs."""
     # The first pass is kept short, because its ratios are the first results on the terminal. Error rates are measured
     # once, because training again from the same seeds would give the same ones.
-    if file.once:
+    if file.single_pass:
         return range(min(1, count - 1), min(2, count))
     return range(count) if file.every_pass else range(count - chosen.single_passes, count)
 
@@ -225,7 +225,7 @@ def _other_work(chosen: Profile, contenders: Sequence[str], dataset: str, thread
     return patterns
 
 
-def _asked(contenders: Sequence[str], dataset: str) -> Mapping[str, Sequence[object]]:
+def _placeholder_values(contenders: Sequence[str], dataset: str) -> Mapping[str, Sequence[object]]:
     """Return the values of the placeholders in patterns of :class:`BenchFile`."""
     backends = [name for name in contenders if name in kernels.names()]
     return {

@@ -21,7 +21,7 @@ from nnkernels.measure.asv_driver.options import BenchOptions
 from nnkernels.measure.asv_driver.workspace import CONFIG_NAME, Workspace
 from nnkernels.measure.records.environment import python_path, timed_environment
 
-LOOK_SECONDS = 1.0  # interval of progress reports while asv writes nothing
+PROGRESS_SECONDS = 1.0  # interval of progress reports while asv writes nothing
 COMPLETE = "complete"  # a file that marks the folder of a complete pass
 DVCS = "nnkernels"  # the name of the repository type of our plugin
 DATE_VARIABLE = "NNKERNELS_COMMIT_DATE"  # the commit's date, in milliseconds since 1970
@@ -56,7 +56,7 @@ class Pass:
         """Whether the pass has ended successfully."""
         return (self.folder / COMPLETE).is_file()
 
-    def forget(self) -> None:
+    def mark_incomplete(self) -> None:
         """Mark a complete pass as incomplete, so that a resumed run measures it again."""
         (self.folder / COMPLETE).unlink()
 
@@ -101,7 +101,7 @@ def run_pass(
     patterns: Sequence[str],
     where: Pass,
     environment: Mapping[str, str],
-    progress: Callable[[float, str], None],
+    show_progress: Callable[[float, str], None],
 ) -> None:
     """Run the matching benchmarks in asv, with this interpreter and without settings that distort times.
 
@@ -118,8 +118,8 @@ def run_pass(
     environment : mapping
         Variables for the benchmarks, in addition to those of
         :func:`~nnkernels.measure.records.environment.timed_environment`.
-    progress : callable
-        ``progress(fraction, what)``; called with the fraction that is done and the current benchmark, whenever asv
+    show_progress : callable
+        ``show_progress(fraction, what)``; called with the fraction that is done and the current benchmark, whenever asv
         writes something, and every second otherwise.
 
     Raises
@@ -154,7 +154,7 @@ def run_pass(
             # In a new session, Ctrl-C reaches only this process, which then ends asv and its benchmark.
             start_new_session=os.name == "posix",
         )
-        done, with_this, what, begun = 0.0, 0.0, "", ""
+        done, including_current, what, begun = 0.0, 0.0, "", ""
         with closing(_output(child)) as output:
             for text in output:
                 log.write(text)
@@ -165,9 +165,9 @@ def run_pass(
                     if match := PROGRESS.match(line):
                         # asv's percentage counts the current benchmark as done.
                         percent, what = float(match["percent"]), match["what"].split("  ")[0]
-                        if percent > with_this:
-                            done, with_this = with_this, percent
-                progress(done / 100, what)
+                        if percent > including_current:
+                            done, including_current = including_current, percent
+                show_progress(done / 100, what)
         status = child.wait()
     if status:
         raise MeasurementError(_failures(where.log.read_text("utf-8"), status))
@@ -235,8 +235,8 @@ def _output(child: subprocess.Popen[bytes]) -> Generator[str]:
     def read() -> None:
         assert child.stdout is not None
         with child.stdout as pipe:
-            while some := os.read(pipe.fileno(), 65536):
-                written.put(some)
+            while chunk := os.read(pipe.fileno(), 65536):
+                written.put(chunk)
         written.put(b"")
 
     reader = threading.Thread(target=read, daemon=True)
@@ -245,20 +245,20 @@ def _output(child: subprocess.Popen[bytes]) -> Generator[str]:
     try:
         while True:
             try:
-                some = written.get(timeout=LOOK_SECONDS)
+                chunk = written.get(timeout=PROGRESS_SECONDS)
             except queue.Empty:
                 yield ""
                 continue
-            if not some:
+            if not chunk:
                 return
-            yield decoder.decode(some)
+            yield decoder.decode(chunk)
     except BaseException:
-        _end(child)
+        _kill_with_descendants(child)
         reader.join()
         raise
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _kill_with_descendants(child: subprocess.Popen[bytes]) -> None:
     """Kill a child and its descendants, including those in other process groups, such as asv's benchmarks."""
     import psutil
 

@@ -89,12 +89,12 @@ class Outcome:
         return self.record.passes < self.record.planned_passes
 
 
-def choose_contenders(asked: Sequence[str], profile_name: str = "full") -> tuple[list[str], dict[str, str]]:
+def choose_contenders(requested: Sequence[str], profile_name: str = "full") -> tuple[list[str], dict[str, str]]:
     """Return the contenders to measure, and those whose packages are missing.
 
     Parameters
     ----------
-    asked : sequence of str
+    requested : sequence of str
         Names of the contenders; empty for all that are installed and part of the profile.
     profile_name : str
         Name of the profile.
@@ -113,18 +113,18 @@ def choose_contenders(asked: Sequence[str], profile_name: str = "full") -> tuple
     MissingDependencyError
         If a requested contender is not installed.
     """
-    for name in asked:
+    for name in requested:
         contender = contenders.entry(name)
         if not is_installed(name):
             raise MissingDependencyError(f"the contender {name}", " and ".join(contender.packages), contender.extra)
-    if asked:
-        return list(dict.fromkeys(asked)), {}
+    if requested:
+        return list(dict.fromkeys(requested)), {}
     names = [name for name in contenders.names() if takes_part(name, profile_name)]
     missing = {name: contenders.install_command(name) for name in names if not is_installed(name)}
     return [name for name in names if name not in missing], missing
 
 
-def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, progress: ShowProgress) -> Outcome:
+def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, show_progress: ShowProgress) -> Outcome:
     """Measure contenders with asv, pass by pass, and store the results.
 
     Parameters
@@ -135,8 +135,8 @@ def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, pro
         Training and test images.
     request : Request
         What to measure.
-    progress : callable
-        ``progress(Progress)``; called whenever asv writes something, and every second otherwise.
+    show_progress : callable
+        ``show_progress(Progress)``; called whenever asv writes something, and every second otherwise.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, pro
     with _scratch(workspace, request, options, dataset, machine, origin["machine_code"]) as scratch:
         environment = register_machine(workspace, machine, _machine_information(origin), scratch)
         passes, changed = _measure(
-            workspace, machine, dataset, options, plan, scratch, environment, progress, request.profile
+            workspace, machine, dataset, options, plan, scratch, environment, show_progress, request.profile
         )
         workspace = replace(workspace, unrecorded=workspace.unrecorded or changed)
         interleaved = [measured for where in passes for measured in load_interleaved(where.records)]
@@ -216,15 +216,15 @@ def _scratch(
         with tempfile.TemporaryDirectory(prefix="nnkernels-bench-") as folder:
             yield Path(folder)
         return
-    asked = "|".join([workspace.commit, machine, dataset.sha256, request.profile_name, *request.threads])
+    purpose = "|".join([workspace.commit, machine, dataset.sha256, request.profile_name, *request.threads])
     # The key keeps passes of other commits, package versions, machine code or options separate.
     versions = "|".join(f"{name}{version}" for name, version in provenance.package_versions().items())
-    identity = f"{asked}|{options}|{versions}|{machine_code}|{request.profile}|{find_settings().kept}"
+    identity = f"{purpose}|{options}|{versions}|{machine_code}|{request.profile}|{find_settings().kept}"
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
-    kept = workspace.root / ".asv" / "resumable" / key
-    kept.mkdir(parents=True, exist_ok=True)
-    yield kept
-    shutil.rmtree(kept)
+    resumable = workspace.root / ".asv" / "resumable" / key
+    resumable.mkdir(parents=True, exist_ok=True)
+    yield resumable
+    shutil.rmtree(resumable)
 
 
 def _measure(
@@ -235,7 +235,7 @@ def _measure(
     plan: Plan,
     scratch: Path,
     environment: dict[str, str],
-    progress: ShowProgress,
+    show_progress: ShowProgress,
     profile: Profile,
 ) -> tuple[list[Pass], str]:
     """Return the complete passes, and a description of changes to the checkout during the measurements."""
@@ -250,27 +250,27 @@ def _measure(
     for number, patterns in enumerate(plan.passes):
         where = Pass(scratch / f"pass-{number}", scratch / f"pass-{number}-records")
 
-        def pass_progress(
+        def show_pass_progress(
             fraction: float, what: str, number: int = number, done: int = done, where: Pass = where
         ) -> None:
             share = len(plan.passes[number])
             so_far = records.read([*(earlier.records for earlier in complete), where.records])
-            progress(Progress((done + fraction * share) / total, number + 1, len(plan.passes), what, so_far))
+            show_progress(Progress((done + fraction * share) / total, number + 1, len(plan.passes), what, so_far))
 
         try:
             if not where.is_complete:
-                run_pass(workspace, machine, patterns, where, environment, pass_progress)
+                run_pass(workspace, machine, patterns, where, environment, show_pass_progress)
                 changed = changed or changed_since(workspace)
                 if changed:
-                    where.forget()
+                    where.mark_incomplete()
         except KeyboardInterrupt:
             if _is_resumable(workspace, profile):
                 raise Interruption(
-                    f"interrupted; {len(complete)} of {len(plan.passes)} passes are kept: "
-                    "the same command goes on there"
+                    f"interrupted; {len(complete)} of {len(plan.passes)} passes are saved: "
+                    "run the same command again to resume"
                 ) from None
             if not complete:
-                raise Interruption("interrupted before the first pass was complete; nothing is kept") from None
+                raise Interruption("interrupted before the first pass was complete; nothing was saved") from None
             return complete, changed
         complete.append(where)
         done += len(patterns)
@@ -281,7 +281,7 @@ def _check_failures(interleaved: list[InterleavedRun]) -> None:
     failures = {name: reason for measured in interleaved for name, reason in measured.failures.items()}
     if failures:
         reasons = "\n".join(f"  {name}: {reason}" for name, reason in failures.items())
-        raise MeasurementError(f"some contenders have no time:\n{reasons}")
+        raise MeasurementError(f"some contenders could not be timed:\n{reasons}")
 
 
 def _machine_information(origin: dict[str, object]) -> dict[str, str]:

@@ -68,7 +68,7 @@ def find_root(start: Path | None = None) -> Path:
     for folder in (here, *here.parents, PACKAGE.parent):
         if _is_root(folder):
             return folder
-    raise ConfigurationError(f"no nnkernels checkout around {here}: run this inside one (a clone of the repository)")
+    raise ConfigurationError(f"{here} is outside a checkout of nnkernels: run this in a clone of the repository")
 
 
 def benchmarks_folder() -> Path:
@@ -103,7 +103,7 @@ def open_workspace() -> Workspace:
     around = next((folder for folder in (here, *here.parents) if _is_root(folder)), root)
     if around != root:
         raise ConfigurationError(
-            f"the nnkernels that runs lies in another checkout than the current folder, {around}: pip install -e . here"
+            f"nnkernels is imported from {root}, but the current folder is in {around}: run `pip install -e .` there"
         )
     benchmarks = benchmarks_folder()
     try:
@@ -116,7 +116,7 @@ def open_workspace() -> Workspace:
         return _temporary(benchmarks, str(error))
     written = root / "results"
     if not os.access(written if written.exists() else root, os.W_OK):
-        return _temporary(benchmarks, "the checkout cannot be written to")
+        return _temporary(benchmarks, "the checkout is not writable")
     return Workspace(root, benchmarks, commit, 1000 * seconds, reason)
 
 
@@ -154,8 +154,8 @@ def changed_since(workspace: Workspace) -> str:
         return ""
     state = code_state()
     if state["commit"] != workspace.commit:
-        return "another commit was checked out while it was measured"
-    return "" if state["tree"] == "clean" else f"{state['tree']}, made while it was measured"
+        return "another commit was checked out during the measurement"
+    return "" if state["tree"] == "clean" else f"{state['tree']}, made during the measurement"
 
 
 def _uncommitted(root: Path) -> str:

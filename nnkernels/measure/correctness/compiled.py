@@ -20,5 +20,5 @@ def require_compiled() -> None:
     if (numba := sys.modules.get("numba")) and numba.config.DISABLE_JIT:
         raise ConfigurationError(
             "NUMBA_DISABLE_JIT is set: compiled kernels would run as plain Python, hundreds of times slower, and are "
-            "not measured. Unset it (or disable_jit in .numba_config.yaml); verifying and training work with it"
+            "not timed. Unset it (or disable_jit in .numba_config.yaml). Training and `nnkernels verify` work with it"
         )

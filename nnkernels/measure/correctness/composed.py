@@ -46,7 +46,7 @@ def require_functions(name: str, backend: Backend, X: FloatArray, y: npt.NDArray
     with np.errstate(all="ignore"):
         for wrong in (*_on_images(backend, X, y), *_on_extremes(backend)):
             raise GateError(
-                f"{name}'s functions depart from the float64 oracle: {wrong}. They are not timed: check each by itself."
+                f"the functions of {name} differ from the float64 oracle: {wrong}. They are not timed: check each one."
             )
 
 
@@ -61,22 +61,22 @@ def _on_images(backend: Backend, X: FloatArray, y: npt.NDArray[np.int64]) -> Ite
     )
     params = copy(start)
     activations = backend.forward(params, X)
-    where = f"at batch {len(X)}"
-    for found, wanted, what in zip(activations, forward_float64(start, X), activations._fields, strict=True):
-        if not is_close(found, wanted, rtol=0, atol=TOLERANCE * _scale(wanted)):
-            yield f"{where}, {what} has {worst(found, wanted)}"
-    loss, wanted_loss = backend.loss(activations.logits, y), loss_float64(start, X, y)
-    if not is_close(loss, wanted_loss, rtol=TOLERANCE):
-        yield f"{where}, the loss is {worst([loss], [wanted_loss])}"
-    grads, expected = backend.backward(params, X, y, activations), backward_float64(start, X, y)
-    for name, found, wanted in zip(grads._fields, grads, expected, strict=True):
-        if not is_close(found, wanted, rtol=0, atol=TOLERANCE * _scale(wanted)):
-            yield f"{where}, d{name} has {worst(found, wanted)}"
+    where = f"with batch size {len(X)}"
+    for found, expected, what in zip(activations, forward_float64(start, X), activations._fields, strict=True):
+        if not is_close(found, expected, rtol=0, atol=TOLERANCE * _scale(expected)):
+            yield f"{where}, {what} has {worst(found, expected)}"
+    loss, expected_loss = backend.loss(activations.logits, y), loss_float64(start, X, y)
+    if not is_close(loss, expected_loss, rtol=TOLERANCE):
+        yield f"{where}, the loss is {worst([loss], [expected_loss])}"
+    grads, expected_grads = backend.backward(params, X, y, activations), backward_float64(start, X, y)
+    for name, found, expected in zip(grads._fields, grads, expected_grads, strict=True):
+        if not is_close(found, expected, rtol=0, atol=TOLERANCE * _scale(expected)):
+            yield f"{where}, d{name} has {worst(found, expected)}"
     backend.sgd_update_inplace(params, grads, initial_state(params), LEARNING_RATE)
-    for name, found, before, gradient in zip(params._fields, params, start, expected, strict=True):
-        wanted = before - LEARNING_RATE * gradient
-        if not is_close(found, wanted, rtol=0, atol=TOLERANCE * _scale(gradient)):
-            yield f"{where}, after a step {name} has {worst(found, wanted)}"
+    for name, found, before, gradient in zip(params._fields, params, start, expected_grads, strict=True):
+        expected = before - LEARNING_RATE * gradient
+        if not is_close(found, expected, rtol=0, atol=TOLERANCE * _scale(gradient)):
+            yield f"{where}, {name} after one step has {worst(found, expected)}"
 
 
 def _scale(expected: FloatArray) -> float:
@@ -89,21 +89,21 @@ def _on_extremes(backend: Backend) -> Iterator[str]:
         params = blank_parameters(3, 2, len(row.logits))._replace(b2=np.array(row.logits, np.float32))
         activations = backend.forward(params, X)
         if not is_close(activations.probs[0], row.probs):
-            yield f"of logits {case}, a probability is {worst(activations.probs[0], row.probs)}"
+            yield f"for logits {case!r}, a probability is {worst(activations.probs[0], row.probs)}"
         for true_class, loss in enumerate(row.losses):
             found = backend.loss(np.array([row.logits], np.float32), np.array([true_class]))
             if not is_close(found, loss, atol=1e-6):
-                yield f"of logits {case}, the loss of class {true_class} is {worst([found], [loss])}"
+                yield f"for logits {case!r}, the loss of class {true_class} is {worst([found], [loss])}"
             grads = backend.backward(params, X, np.array([true_class]), activations)
-            wanted = np.array(row.probs) - np.eye(len(row.logits))[true_class]
-            if not is_close(grads.b2, wanted, atol=1e-6):
-                yield f"of logits {case}, db2 has {worst(grads.b2, wanted)}"
-    yield from _one_row_apart(backend)
-    yield from _damaged_pixel(backend)
-    yield from _shut_units(backend)
+            expected = np.array(row.probs) - np.eye(len(row.logits))[true_class]
+            if not is_close(grads.b2, expected, atol=1e-6):
+                yield f"for logits {case!r}, db2 has {worst(grads.b2, expected)}"
+    yield from _rows_far_apart(backend)
+    yield from _nan_pixel(backend)
+    yield from _inactive_units(backend)
 
 
-def _one_row_apart(backend: Backend) -> Iterator[str]:
+def _rows_far_apart(backend: Backend) -> Iterator[str]:
     """Check two images whose logits are 2e4 apart: softmax must subtract the maximum of each row, not of the batch."""
     params = blank_parameters(2, 2, 3)
     params.W1[0, 0] = params.W1[1, 1] = 1
@@ -111,10 +111,10 @@ def _one_row_apart(backend: Backend) -> Iterator[str]:
     probs = backend.forward(params, np.array([[1, 0], [0, 1], [0, 0]], np.float32)).probs
     expected = [[0.5, 0.5, 0], [0.5, 0.5, 0], [1 / 3] * 3]
     if not is_close(probs, expected):
-        yield f"of logits 2e4 apart from image to image, a probability is {worst(probs, expected)}"
+        yield f"for logits that differ by 2e4 between images, a probability is {worst(probs, expected)}"
 
 
-def _damaged_pixel(backend: Backend) -> Iterator[str]:
+def _nan_pixel(backend: Backend) -> Iterator[str]:
     """Check that a NaN pixel makes its own image's probabilities and all gradients NaN, but no other image's."""
     params = initial_parameters(SEED, 5, 4, 3)
     X = np.random.default_rng(SEED).random((3, 5), np.float32)
@@ -122,20 +122,20 @@ def _damaged_pixel(backend: Backend) -> Iterator[str]:
     X[1, 2] = expected[1] = np.nan
     activations = backend.forward(params, X)
     if not is_close(activations.probs, expected, rtol=1e-5):
-        yield f"of a NaN among the pixels of an image, a probability is {worst(activations.probs, expected)}"
+        yield f"for an image with a NaN pixel, a probability is {worst(activations.probs, expected)}"
     for name, grad in backend.backward(params, X, np.array([0, 1, 2]), activations)._asdict().items():
         if not np.isnan(grad).all():
-            yield f"of a NaN among the pixels of an image, d{name} has {np.nanmin(grad):.7g}, expected NaN"
+            yield f"for an image with a NaN pixel, d{name} has {np.nanmin(grad):.7g}, expected NaN"
 
 
-def _shut_units(backend: Backend) -> Iterator[str]:
+def _inactive_units(backend: Backend) -> Iterator[str]:
     """Check that ReLU has a zero gradient at exactly 0, and that a NaN gradient passes through inactive units."""
     params, X = initial_parameters(SEED, 5, 4, 3), np.zeros((2, 5), np.float32)
     y = np.array([0, 1])
     grads = backend.backward(params, X, y, backend.forward(params, X))
     if np.any(grads.b1):
-        yield f"of hidden units at exactly 0, db1 has {worst(grads.b1, zeros_like(grads).b1)}"
+        yield f"for ReLU inputs of exactly 0, db1 has {worst(grads.b1, zeros_like(grads).b1)}"
     params.b2[0] = np.nan
     grads = backend.backward(params, X, y, backend.forward(params, X))
     if not all(np.isnan(grad).all() for grad in grads):
-        yield "of NaN in b2, a gradient behind shut hidden units is a number, expected NaN"
+        yield "for NaN in b2, a gradient of inactive hidden units is a number, expected NaN"

@@ -15,7 +15,7 @@ from nnkernels.measure.correctness.extremes import (
     blank_parameters,
     is_close,
     one_pixel_images,
-    one_row_a_unit,
+    one_row_per_unit,
     padded,
     worst,
 )
@@ -51,12 +51,12 @@ def first_wrong_answer(contender: Contender, recipe: Recipe, inputs: int, classe
     answer : str
         The input, the contender's value and the expected one; empty if all results are right.
     """
-    asked = _Asked(contender, recipe, inputs, classes)
+    checks = _Checks(contender, recipe, inputs, classes)
     with np.errstate(all="ignore"):
-        return next(asked.wrong_answers(), "")
+        return next(checks.wrong_answers(), "")
 
 
-class _Asked:
+class _Checks:
     """The checks of one contender. Each method yields a message for every wrong result."""
 
     def __init__(self, contender: Contender, recipe: Recipe, inputs: int, classes: int) -> None:
@@ -66,10 +66,10 @@ class _Asked:
 
     def wrong_answers(self) -> Iterator[str]:
         yield from self.finite_logits()
-        yield from self.logits_that_are_not_finite()
-        yield from self.logits_that_overflow()
-        yield from self.a_sum_that_overflows_on_the_way()
-        yield from self.a_logit_that_overflows_on_the_way()
+        yield from self.nonfinite_logits()
+        yield from self.overflowing_logits()
+        yield from self.overflowing_intermediate_sum()
+        yield from self.overflowing_partial_sums_of_a_logit()
         yield from self.subnormal_weights()
         yield from self.blank_images()
         yield from self.no_images()
@@ -96,23 +96,23 @@ class _Asked:
         """Check images with different logits, which exposes a maximum over another row or over the whole batch."""
         cases = list(FINITE.values())[: min(self.recipe.hidden, self.inputs)]
         rows, probs = zip(*(padded(row, self.classes) for row in cases if len(row.logits) <= self.classes), strict=True)
-        params = one_row_a_unit(list(rows), self.inputs, self.recipe.hidden)
+        params = one_row_per_unit(list(rows), self.inputs, self.recipe.hidden)
         X = one_pixel_images(len(rows), self.inputs)
         y = np.arange(len(X)) % min(2, self.classes)
         blank = np.full((1, self.classes), 1 / self.classes)
         self.prepare(params, X, y, len(X))
         yield from self.predictions("logits up to 1e4", X, np.concatenate([probs, blank]))
         found = self.train(params, X, y, LARGE_RATE)
-        expected = self.expected(params, X, y, LARGE_RATE)
+        expected_params = self.expected(params, X, y, LARGE_RATE)
         # The hidden layer's gradients are differences of large numbers, so rounding can change their sign. Adam's
         # first step depends on little else.
         judged = ("W2", "b2") if self.recipe.optimizer.name == "adam" else found._fields
         for name in judged:
-            wanted = getattr(expected, name)
-            if not is_close(getattr(found, name), wanted, rtol=0, atol=4e-6 * float(np.max(np.abs(wanted)))):
-                yield f"logits up to 1e4: after a step, {name} has {worst(getattr(found, name), wanted)}"
+            expected = getattr(expected_params, name)
+            if not is_close(getattr(found, name), expected, rtol=0, atol=4e-6 * float(np.max(np.abs(expected)))):
+                yield f"logits up to 1e4: after one step, {name} has {worst(getattr(found, name), expected)}"
 
-    def logits_that_are_not_finite(self) -> Iterator[str]:
+    def nonfinite_logits(self) -> Iterator[str]:
         X, y = np.zeros((9, self.inputs), np.uint8), np.zeros(9, np.int64)
         for case, row in NOT_FINITE.items():
             if len(row.logits) > self.classes:
@@ -130,7 +130,7 @@ class _Asked:
         yield from self.predictions("NaN in b1", X, np.full((len(X), self.classes), np.nan))
         yield from self.is_nan("NaN in b1", self.train(params, X, y, 1.0))
 
-    def logits_that_overflow(self) -> Iterator[str]:
+    def overflowing_logits(self) -> Iterator[str]:
         """Check finite parameters for which a logit of one image overflows. The other images must not be affected."""
         X = one_pixel_images(1, self.inputs)[[1, 0, 1, 1, 1]]
         blank = np.full((1, self.classes), 1 / self.classes)
@@ -154,7 +154,7 @@ class _Asked:
             "logits as far apart as float32 allows", X, np.concatenate([blank, certain, blank, blank, blank])
         )
 
-    def a_sum_that_overflows_on_the_way(self) -> Iterator[str]:
+    def overflowing_intermediate_sum(self) -> Iterator[str]:
         """Check an intermediate sum that overflows, although it is in range after scaling by 1/255.
 
         The result must be right or NaN.
@@ -170,9 +170,9 @@ class _Asked:
         params.W1[:2, 0], params.W2[0, 0] = [3e38, -2e38], 1e-38
         found, expected = self.train(params, X, y, 0.5).b2, self.expected(params, X, y, 0.5).b2
         if not (is_close(found, expected, atol=1e-6) or np.isnan(found).all()):
-            yield f"a sum overflows on the way: after a step, b2 has {worst(found, expected)}"
+            yield f"an intermediate sum overflows: after one step, b2 has {worst(found, expected)}"
 
-    def a_logit_that_overflows_on_the_way(self) -> Iterator[str]:
+    def overflowing_partial_sums_of_a_logit(self) -> Iterator[str]:
         """Check one logit whose partial sums overflow in both directions. All probabilities must be right, or all NaN.
 
         A kernel that accumulates in several partial sums gets inf - inf = NaN. A maximum may skip this NaN, but the
@@ -188,7 +188,7 @@ class _Asked:
         not_a_number = uniform.copy()
         not_a_number[1] = np.nan
         for place in {0, self.classes - 1}:
-            case = f"logit {place} overflows on the way"
+            case = f"partial sums of logit {place} overflow"
             params = blank_parameters(*self.sizes)
             params.W1[0, :2] = 2
             params.W2[:2, place] = [LARGEST, -LARGEST][: self.recipe.hidden]
@@ -197,7 +197,7 @@ class _Asked:
                 yield from self.predictions(case, X, not_a_number)
             found, expected = self.train(params, X, y, 0.5).b2, self.expected(params, X, y, 0.5).b2
             if not (is_close(found, expected, atol=1e-6) or np.isnan(found).all()):
-                yield f"{case}: after a step, b2 has {worst(found, expected)}"
+                yield f"{case}: after one step, b2 has {worst(found, expected)}"
 
     def subnormal_weights(self) -> Iterator[str]:
         """Check that subnormal numbers are not flushed to zero: 1e-39 times 1e38 must give a logit of 0.1."""
@@ -213,7 +213,7 @@ class _Asked:
         start = initial_parameters(SEED, *self.sizes)
         found = self.train(start, X, y, 0.5)
         if not (np.array_equal(found.W1, start.W1) and np.array_equal(found.b1, start.b1)):
-            yield "blank images: a hidden unit at exactly 0 has learnt, where ReLU is shut"
+            yield "blank images: W1 or b1 changed, although the gradient of ReLU at 0 is 0"
 
     def no_images(self) -> Iterator[str]:
         start = initial_parameters(SEED, *self.sizes)
@@ -221,7 +221,7 @@ class _Asked:
         self.contender.advance(np.zeros(0, np.int64), np.zeros(0, np.float32))
         for name, after, before in zip(start._fields, self.contender.parameters(), start, strict=True):
             if not np.array_equal(after, before):
-                yield f"no images: an empty stretch changed {name}"
+                yield f"no images: training on no batches changed {name}"
         shape = np.shape(self.contender.predict(np.zeros((0, self.inputs), np.uint8)))
         if shape != (0, self.classes):
             yield f"no images: the probabilities have shape {shape}, expected {(0, self.classes)}"
@@ -236,10 +236,12 @@ class _Asked:
         self.prepare(start, X, y, 8)
         for begin, end in ((0, 16), (16, 24), (24, 27)):
             self.contender.advance(order[begin:end], rates[begin // 8 : -(-end // 8)])
-        expected = train_float64(start, X[order] / 255.0, y[order], self.recipe.with_changes(batch_size=8), rates)
-        for name, found, wanted in zip(start._fields, self.contender.parameters(), expected, strict=True):
-            if not is_close(found, wanted, rtol=0, atol=1e-5):
-                yield f"changing learning rates: {name} has {worst(found, wanted)}"
+        expected_params = train_float64(
+            start, X[order] / 255.0, y[order], self.recipe.with_changes(batch_size=8), rates
+        )
+        for name, found, expected in zip(start._fields, self.contender.parameters(), expected_params, strict=True):
+            if not is_close(found, expected, rtol=0, atol=1e-5):
+                yield f"changing learning rates: {name} has {worst(found, expected)}"
 
     def expected(
         self, params: Parameters, X: npt.NDArray[np.uint8], y: npt.NDArray[np.int64], rate: float
@@ -250,4 +252,4 @@ class _Asked:
     def is_nan(self, case: str, found: Parameters) -> Iterator[str]:
         for name, array in found._asdict().items():
             if not np.isnan(array).all():
-                yield f"{case}: after a step, {name} has {np.nanmin(array):.7g}, expected NaN"
+                yield f"{case}: after one step, {name} has {np.nanmin(array):.7g}, expected NaN"

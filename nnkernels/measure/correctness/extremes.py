@@ -104,7 +104,7 @@ def blank_parameters(inputs: int, hidden: int, classes: int) -> Parameters:
     return Parameters(*(np.zeros(shape, np.float32) for shape in shapes))
 
 
-def one_row_a_unit(rows: list[list[float]], inputs: int, hidden: int) -> Parameters:
+def one_row_per_unit(rows: list[list[float]], inputs: int, hidden: int) -> Parameters:
     """Return parameters for which image k of :func:`one_pixel_images` has exactly the k-th row of logits.
 
     Each row uses its own input and hidden unit.
@@ -184,7 +184,7 @@ def worst(found: npt.ArrayLike, expected: npt.ArrayLike) -> str:
     if found.shape != expected.shape:
         return f"shape {found.shape}, expected {expected.shape}"
     with np.errstate(all="ignore"):
-        off = np.abs(found - expected)
-    off[np.isnan(found) != np.isnan(expected)] = INF
-    place = np.unravel_index(np.argmax(np.nan_to_num(off, nan=-1.0, posinf=INF)), off.shape)
+        differences = np.abs(found - expected)
+    differences[np.isnan(found) != np.isnan(expected)] = INF
+    place = np.unravel_index(np.argmax(np.nan_to_num(differences, nan=-1.0, posinf=INF)), differences.shape)
     return f"{found[place]:.7g}, expected {expected[place]:.7g}"

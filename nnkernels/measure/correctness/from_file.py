@@ -53,14 +53,14 @@ def require_from_file(name: str, contender: Contender, images: str | Path, label
     train_from_file(contender, images, labels, recipe, seed=SEEDS[0], start=start, chunk_images=CHUNK_IMAGES)
     if sorted(seen) != list(range(len(X))):
         raise GateError(
-            f"training from a file sees {len(set(seen))} of {len(X)} images, {len(seen)} in all, expected each once. "
-            f"{name} is not timed: check the order of the chunks."
+            f"training from a file uses {len(set(seen))} of {len(X)} images ({len(seen)} in total), expected each "
+            f"once. {name} is not timed: check the order of the chunks."
         )
     difference = max_abs_difference(contender.parameters(), expected)
     if not difference <= TOLERANCES[recipe.optimizer.name]:
         raise GateError(
-            f"{name} departs from the float64 oracle when it trains from a file: after {len(X)} images in chunks of "
-            f"{CHUNK_IMAGES} its parameters are off by {difference:.3g}, at most "
-            f"{TOLERANCES[recipe.optimizer.name]:.0e} is allowed. It is not timed: check what it keeps between chunks."
+            f"{name} differs from the float64 oracle when it trains from a file: after {len(X)} images in chunks of "
+            f"{CHUNK_IMAGES}, its parameters differ by up to {difference:.3g} (tolerance "
+            f"{TOLERANCES[recipe.optimizer.name]:.0e}). It is not timed: check the state that it keeps between chunks."
         )
     return difference

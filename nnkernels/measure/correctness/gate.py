@@ -161,8 +161,8 @@ def _compare(name: str, contender: Contender, dataset: Dataset, recipe: Recipe, 
         extremes=extremes,
         threads_difference=threads_difference,
     )
-    departs = trains and not result.max_abs_difference <= result.tolerance
-    return result, departs and nearest_kink(*_for_oracle(dataset, recipe, seed)) < KINK
+    differs = trains and not result.max_abs_difference <= result.tolerance
+    return result, differs and nearest_kink(*_for_oracle(dataset, recipe, seed)) < KINK
 
 
 def _training(
@@ -246,29 +246,32 @@ def require(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | 
     result = compare_with_oracle(name, contender, dataset, recipe)
     if not result.passed and not result.trained:
         raise GateError(
-            f"{name} departs from the float64 oracle: given the oracle's parameters, which it keeps to within "
-            f"{result.max_abs_difference:.3g}, its predictions are off by {result.prediction_difference:.3g}, at most "
-            f"{PREDICTION_TOLERANCE:.0e} is allowed. It is not timed: check its forward pass."
+            f"{name} differs from the float64 oracle: given the oracle's parameters, which it stores with an error of "
+            f"up to {result.max_abs_difference:.3g}, its predictions differ by up to "
+            f"{result.prediction_difference:.3g} (tolerance {PREDICTION_TOLERANCE:.0e}). It is not timed: check its "
+            "forward pass."
         )
     if not result.passed:
         images = min(IMAGES, len(dataset.X_train))
         raise GateError(
-            f"{name} departs from the float64 oracle: after {images} images ({result.optimizer}, batch "
-            f"{result.batch_size}) its parameters are off by {result.max_abs_difference:.3g}, at most "
-            f"{result.tolerance:.0e} is allowed; its predictions by {result.prediction_difference:.3g}, at most "
-            f"{PREDICTION_TOLERANCE:.0e}.{_further(result)} It is not timed: check its gradients, its update and "
-            "its forward pass."
+            f"{name} differs from the float64 oracle: after {images} images ({result.optimizer}, batch size "
+            f"{result.batch_size}), its parameters differ by up to {result.max_abs_difference:.3g} (tolerance "
+            f"{result.tolerance:.0e}) and its predictions by up to {result.prediction_difference:.3g} (tolerance "
+            f"{PREDICTION_TOLERANCE:.0e}).{_further_checks(result)} It is not timed: check its gradients, its update "
+            "and its forward pass."
         )
     return result
 
 
-def _further(result: GateResult) -> str:
-    told = f" Of the extreme inputs, {result.extremes}." if result.extremes else ""
+def _further_checks(result: GateResult) -> str:
+    """Describe the failures of the further checks. Empty if none failed."""
+    text = f" Extreme inputs: {result.extremes}." if result.extremes else ""
     if result.threads_difference != 0:
-        told += (
-            f" On one thread its parameters are others, by {result.threads_difference:.3g}; it promises the same bits."
+        text += (
+            f" On one thread, its parameters differ by up to {result.threads_difference:.3g}, although it promises "
+            "the same bits on any number of threads."
         )
-    return told
+    return text
 
 
 def _trains(name: str) -> bool:

@@ -72,7 +72,8 @@ class Mutant:
         text = (package / self.file).read_text("utf-8")
         if (count := text.count(self.before)) != 1:
             raise MeasurementError(
-                f"mutant {self.label!r}: {self.file} has its text {count} times, expected once; adapt the catalogue"
+                f"mutant {self.label!r}: {self.file} contains the text to replace {count} times, expected "
+                "once: update the catalogue"
             )
         return text.replace(self.before, self.after)
 

@@ -56,7 +56,7 @@ TRAININGS = {
 # `kernels` checks a backend's individual functions, as the benchmark of kernels calls them. `from file` checks an epoch
 # on images that stay in their file.
 GATES = (*TRAININGS, FUNCTIONS, FROM_FILE)
-MOST_THREADS = max(training.threads for training in TRAININGS.values())
+MAX_THREADS = max(training.threads for training in TRAININGS.values())
 
 
 @dataclass(frozen=True)
@@ -106,17 +106,17 @@ def judge(backend: str, gates: tuple[str, ...], dataset: Dataset) -> Iterator[Ve
 
 def _failed_checks(backend: str, name: str, dataset: Dataset) -> dict[str, float | str]:
     if name == FUNCTIONS:
-        return _of_functions(backend, dataset)
+        return _failed_functions(backend, dataset)
     with closing(contenders.create(backend)) as contender:
         if name == FROM_FILE:
             contender.use_threads(1)
-            return _of_file(backend, contender, dataset)
+            return _failed_from_file(backend, contender, dataset)
         training = TRAININGS[name]
         contender.use_threads(training.threads)
-        return _of_result(gate.compare_with_oracle(backend, contender, dataset, training.recipe))
+        return _failed_comparisons(gate.compare_with_oracle(backend, contender, dataset, training.recipe))
 
 
-def _of_functions(backend: str, dataset: Dataset) -> dict[str, float | str]:
+def _failed_functions(backend: str, dataset: Dataset) -> dict[str, float | str]:
     try:
         for size in BATCH_SIZES:
             X = as_features(np.resize(dataset.X_train[:2048], (size, dataset.X_train.shape[1])))
@@ -127,7 +127,7 @@ def _of_functions(backend: str, dataset: Dataset) -> dict[str, float | str]:
     return {}
 
 
-def _of_file(backend: str, contender: Contender, dataset: Dataset) -> dict[str, float | str]:
+def _failed_from_file(backend: str, contender: Contender, dataset: Dataset) -> dict[str, float | str]:
     with TemporaryDirectory() as folder:
         images, labels = Path(folder, "images.npy"), Path(folder, "labels.npy")
         np.save(images, dataset.X_train[: gate.IMAGES])
@@ -143,7 +143,7 @@ def _number(value: float) -> float | str:
     return value if np.isfinite(value) else str(value)  # JSON has neither NaN nor infinity
 
 
-def _of_result(result: gate.GateResult) -> dict[str, float | str]:
+def _failed_comparisons(result: gate.GateResult) -> dict[str, float | str]:
     checks: dict[str, float | str] = {}
     if not result.max_abs_difference <= result.tolerance:
         checks["parameters"] = _number(result.max_abs_difference)

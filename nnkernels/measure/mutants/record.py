@@ -58,7 +58,7 @@ def require_recordable(workspace: Workspace) -> None:
     """
     if workspace.unrecorded:
         raise ConfigurationError(
-            f"the score would not be recorded: {workspace.unrecorded}. Commit first, or leave --record away"
+            f"the score cannot be recorded: {workspace.unrecorded}. Commit the changes first, or omit --record"
         )
 
 

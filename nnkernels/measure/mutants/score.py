@@ -22,7 +22,7 @@ from nnkernels.data import Dataset
 from nnkernels.errors import MeasurementError
 from nnkernels.files import PACKAGE
 from nnkernels.measure.mutants.catalogue import Mutant, unchanged
-from nnkernels.measure.mutants.gates import GATES, MOST_THREADS, Verdict
+from nnkernels.measure.mutants.gates import GATES, MAX_THREADS, Verdict
 from nnkernels.measure.records.environment import timed_environment
 
 CHILD = "nnkernels.measure.mutants.child"
@@ -124,10 +124,10 @@ def run_mutants(
     with stored(dataset) as folder:
         for control in controls(mutants):
             judged = run_mutant(control, folder, package)
-            if refused := [verdict for verdict in judged.verdicts if not verdict.passed]:
+            if rejected := [verdict for verdict in judged.verdicts if not verdict.passed]:
                 raise MeasurementError(
-                    f"{control.backend} is refused with nothing changed ({refused[0].gate}: {refused[0].checks}), so "
-                    "no refusal of a mutant would mean anything: `nnkernels verify` says more"
+                    f"the gate rejects the unchanged {control.backend} ({rejected[0].gate}: {rejected[0].checks}), so "
+                    "rejecting its mutants would prove nothing: run `nnkernels verify` for details"
                 )
         with ThreadPoolExecutor(jobs) as pool:
             running = [pool.submit(run_mutant, mutant, folder, package) for mutant in mutants]
@@ -173,25 +173,25 @@ def _verdicts(mutant: Mutant, root: Path, cache: Path, dataset_folder: Path) -> 
     environment = timed_environment() | {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")])),
         "NUMBA_CACHE_DIR": str(cache),
-        "NUMBA_NUM_THREADS": str(max(MOST_THREADS, os.cpu_count() or 1)),
+        "NUMBA_NUM_THREADS": str(max(MAX_THREADS, os.cpu_count() or 1)),
     }
     command = [sys.executable, "-m", CHILD, str(CPU_SECONDS), mutant.backend, str(dataset_folder), *mutant.gates]
     answer = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     reason = _reason(answer)
-    said = [json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{")]
-    if said and Path(said[0]["package"]).resolve() != (root / PACKAGE.name).resolve():
+    messages = [json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{")]
+    if messages and Path(messages[0]["package"]).resolve() != (root / PACKAGE.name).resolve():
         raise MeasurementError(
-            f"{sys.executable} imports nnkernels from {said[0]['package']} in spite of PYTHONPATH, so mutants cannot "
-            "be judged: run it from an environment where PYTHONPATH comes first"
+            f"{sys.executable} imports nnkernels from {messages[0]['package']} despite PYTHONPATH, so mutants cannot "
+            "be tested: run this in an environment in which PYTHONPATH takes precedence"
         )
-    verdicts = [Verdict(**one) for one in said[1:]]
+    verdicts = [Verdict(**one) for one in messages[1:]]
     # A mutant that crashes before a verdict would not be timed either.
     return (*verdicts, *(Verdict(gate, {NO_VERDICT: reason}) for gate in mutant.gates[len(verdicts) :]))
 
 
 def _reason(answer: subprocess.CompletedProcess[str]) -> str:
     if answer.returncode == -getattr(signal, "SIGXCPU", 0):
-        return f"no answer within {CPU_SECONDS} s of CPU time"
+        return f"no result within {CPU_SECONDS} s of CPU time"
     last = answer.stderr.strip().splitlines()[-1:]
     return last[0] if last else f"exit status {answer.returncode}"
 

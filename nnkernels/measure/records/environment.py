@@ -40,7 +40,7 @@ class Rule:
     ----------
     names : str
         Names of the variables, separated by spaces. A name that ends in ``*`` covers all variables with this prefix.
-    why : str
+    reason : str
         The effect of the variables, or the reason for the action.
     action : str
         ``removed`` (not visible to timed processes; recorded), ``kept`` (visible; recorded), or ``harmless`` (visible;
@@ -48,7 +48,7 @@ class Rule:
     """
 
     names: str
-    why: str
+    reason: str
     action: str = REMOVED
 
     def covers(self, name: str) -> bool:
@@ -69,36 +69,34 @@ class Rule:
 
 # The first rule that covers a name applies.
 RULES = (
-    Rule("NUMBA_CACHE_DIR", "the user says where compiled kernels may be written; it changes no code", KEPT),
-    Rule("NUMBA_DISABLE_JIT", "it is a wish to run without compiling, and nothing is timed under it", KEPT),
-    Rule("PYTHONPATH LD_LIBRARY_PATH DYLD_LIBRARY_PATH", "without them packages may not be found", KEPT),
-    Rule("KMP_DUPLICATE_LIB_OK KMP_INIT_AT_FORK", "libraries set them on import, to start at all", HARMLESS),
-    Rule("TF_CPP_MIN_LOG_LEVEL", "the least severe message that TensorFlow writes", HARMLESS),
-    Rule("TF_CLI_* TF_VAR_* TF_TOKEN_* TF_LOG* TF_DATA_DIR TF_WORKSPACE TF_INPUT", "Terraform's", HARMLESS),
-    Rule("NUMBA_* LLVMLITE_*", "other machine code, another threading layer, or fewer threads than are asked for"),
-    Rule("OPENBLAS_* GOTO_* BLIS_* MKL_* VECLIB_* NVPL_* ARMPL_*", "another kernel or number of threads of the BLAS"),
-    Rule("OMP_* GOMP_* KMP_* TBB_*", "number, placing and waiting of threads"),
-    Rule("NPROC", "XLA's number of threads"),
-    Rule("TF_* TF2_* TFRT_* TENSORFLOW_* ONEDNN_* DNNL_*", "TensorFlow's and oneDNN's kernels and compilers"),
-    Rule("XLA_* JAX_* JAXLIB_* PJRT_*", "XLA's compiler, JAX' number format, device and cache"),
-    Rule("KERAS_*", "Keras' backend, its limits on epochs and steps, and the folder of keras.json"),
-    Rule("TORCH* PYTORCH_* ATEN_*", "PyTorch's kernels and compiler"),
-    Rule("ORT_* ONNX_* ONNXRUNTIME_*", "ONNX Runtime's"),
-    Rule("CUDA_VISIBLE_DEVICES HIP_VISIBLE_DEVICES ROCR_VISIBLE_DEVICES", "the CPU is what is compared"),
-    Rule("NPY_* NUMPY_*", "NumPy's vector instructions and pages"),
-    Rule("SCIPY_* SKLEARN_* JOBLIB_* LOKY_*", "SciPy's and scikit-learn's checks and workers"),
-    Rule("LD_PRELOAD LD_AUDIT DYLD_INSERT_LIBRARIES", "another allocator, or functions replaced"),
-    Rule("GLIBC_TUNABLES MALLOC_* MIMALLOC_* TCMALLOC_* JEMALLOC_* _RJEM_MALLOC_CONF", "the allocator"),
+    Rule("NUMBA_CACHE_DIR", "only the location of compiled kernels", KEPT),
+    Rule("NUMBA_DISABLE_JIT", "with it, nothing is compiled and nothing is timed", KEPT),
+    Rule("PYTHONPATH LD_LIBRARY_PATH DYLD_LIBRARY_PATH", "may be needed to find packages", KEPT),
+    Rule("KMP_DUPLICATE_LIB_OK KMP_INIT_AT_FORK", "set by libraries when they are imported", HARMLESS),
+    Rule("TF_CPP_MIN_LOG_LEVEL", "log level of TensorFlow", HARMLESS),
+    Rule("TF_CLI_* TF_VAR_* TF_TOKEN_* TF_LOG* TF_DATA_DIR TF_WORKSPACE TF_INPUT", "variables of Terraform", HARMLESS),
+    Rule("NUMBA_* LLVMLITE_*", "machine code, threading layer and number of threads of Numba"),
+    Rule("OPENBLAS_* GOTO_* BLIS_* MKL_* VECLIB_* NVPL_* ARMPL_*", "kernels and number of threads of BLAS"),
+    Rule("OMP_* GOMP_* KMP_* TBB_*", "number, placement and waiting of threads"),
+    Rule("NPROC", "number of threads of XLA"),
+    Rule("TF_* TF2_* TFRT_* TENSORFLOW_* ONEDNN_* DNNL_*", "kernels and compilers of TensorFlow and oneDNN"),
+    Rule("XLA_* JAX_* JAXLIB_* PJRT_*", "compiler of XLA; number format, device and cache of JAX"),
+    Rule("KERAS_*", "backend of Keras, its limits of epochs and steps, and the folder of keras.json"),
+    Rule("TORCH* PYTORCH_* ATEN_*", "kernels and compiler of PyTorch"),
+    Rule("ORT_* ONNX_* ONNXRUNTIME_*", "settings of ONNX Runtime"),
+    Rule("CUDA_VISIBLE_DEVICES HIP_VISIBLE_DEVICES ROCR_VISIBLE_DEVICES", "contenders are compared on the CPU"),
+    Rule("NPY_* NUMPY_*", "vector instructions and memory pages of NumPy"),
+    Rule("SCIPY_* SKLEARN_* JOBLIB_* LOKY_*", "checks and workers of SciPy and scikit-learn"),
+    Rule("LD_PRELOAD LD_AUDIT DYLD_INSERT_LIBRARIES", "allocator and other replaced functions"),
+    Rule("GLIBC_TUNABLES MALLOC_* MIMALLOC_* TCMALLOC_* JEMALLOC_* _RJEM_MALLOC_CONF", "allocator"),
     Rule(
         "PYTHONMALLOC PYTHONMALLOCSTATS PYTHONTRACEMALLOC PYTHONDEVMODE PYTHONDEBUG PYTHONVERBOSE "
         "PYTHONPROFILEIMPORTTIME PYTHONPERFSUPPORT PYTHON_PERF_JIT_SUPPORT PYTHONDUMPREFS PYTHON_JIT PYTHON_GIL",
-        "a slower or another interpreter",
+        "allocator, debugging, profiling, JIT and GIL of the interpreter",
     ),
-    Rule(
-        "PYTHONOPTIMIZE PYTHONHASHSEED PYTHONDONTWRITEBYTECODE PYTHON_CPU_COUNT", "an interpreter that works otherwise"
-    ),
-    Rule("COV_CORE_* COVERAGE_PROCESS_START COVERAGE_PROCESS_CONFIG", "every line is traced"),
-    Rule("ASV_RUNNER_PATH", "another program that times"),
+    Rule("PYTHONOPTIMIZE PYTHONHASHSEED PYTHONDONTWRITEBYTECODE PYTHON_CPU_COUNT", "behaviour of the interpreter"),
+    Rule("COV_CORE_* COVERAGE_PROCESS_START COVERAGE_PROCESS_CONFIG", "tracing of every line"),
+    Rule("ASV_RUNNER_PATH", "program that runs the benchmarks"),
 )
 
 
@@ -118,7 +116,7 @@ class Settings:
     removed: dict[str, str] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
 
-    def of_timed_processes(self) -> dict[str, dict[str, str]]:
+    def record_for_timed_processes(self) -> dict[str, dict[str, str]]:
         """Return the record of a run whose processes do not see the removed settings.
 
         Returns
@@ -128,7 +126,7 @@ class Settings:
         """
         return {"neutralised": _shown(self.removed), "kept": _shown(self.kept)}
 
-    def of_this_process(self) -> dict[str, dict[str, str]]:
+    def record_for_this_process(self) -> dict[str, dict[str, str]]:
         """Return the record of work in this process, which sees all settings.
 
         Returns
@@ -198,7 +196,7 @@ def python_path(environ: Mapping[str, str] | None = None) -> str:
     return os.pathsep.join(filter(None, [str(PACKAGE.parent), environ.get("PYTHONPATH")]))
 
 
-def note_of(settings: Settings) -> str:
+def removed_settings_note(settings: Settings) -> str:
     """Return the note about removed settings for the user.
 
     Parameters
@@ -213,7 +211,7 @@ def note_of(settings: Settings) -> str:
     """
     if not settings.removed:
         return ""
-    return f"timed without {', '.join(settings.removed)}, which would distort the times; the run records it"
+    return f"timed without {', '.join(settings.removed)}, which would distort the times (the run records this)"
 
 
 def neutralise_benchmark_process() -> None:
@@ -238,8 +236,8 @@ def neutralise_benchmark_process() -> None:
     if os.name == "posix" and command != ["run_server"] and STARTED_OVER not in os.environ:
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], timed_environment() | {STARTED_OVER: "1"})
     raise MeasurementError(
-        f"{', '.join(removed)} would distort the times, and this process cannot be started over without it: "
-        "unset it and start asv again, or use `nnkernels bench`"
+        f"{', '.join(removed)} would distort the times, and this process cannot be restarted without it: "
+        "unset it and run asv again, or use `nnkernels bench`"
     )
 
 

@@ -70,7 +70,7 @@ def collect(dataset: Dataset, timed: bool = False) -> dict[str, Any]:
         "cpus": available_cpus(),
         "pinning": pinning(),
         **(native_code_of_timed_processes() if timed and settings.removed else native_code()),
-        "environment": settings.of_timed_processes() if timed else settings.of_this_process(),
+        "environment": settings.record_for_timed_processes() if timed else settings.record_for_this_process(),
         **({"keras": [in_use]} if in_use and not timed else {}),
         "dataset": {
             "name": dataset.name,
@@ -210,7 +210,7 @@ def native_code_of_timed_processes() -> dict[str, Any]:
     )
     if answer.returncode:
         reason = answer.stderr.strip().splitlines()[-1:] or [f"exit status {answer.returncode}"]
-        raise MeasurementError(f"NumPy and SciPy do not start without the settings that distort times: {reason[0]}")
+        raise MeasurementError(f"cannot import NumPy and SciPy without the settings that distort times: {reason[0]}")
     found: dict[str, Any] = json.loads(answer.stdout)
     return found
 

@@ -65,7 +65,7 @@ class Quietness:
         )
 
 
-def look(root: Path = ROOT, seconds: float = SPIN_SECONDS) -> Quietness:
+def measure_quietness(root: Path = ROOT, seconds: float = SPIN_SECONDS) -> Quietness:
     """Run a busy loop, and read what the system reports about it.
 
     Parameters
@@ -115,26 +115,26 @@ def advice(found: Quietness) -> list[str]:
     suggestions : list of str
         The most effective first; may be empty.
     """
-    told = []
+    suggestions = []
     if found.other_load is not None and found.other_load > OTHER_LOAD_LIMIT:
-        told.append(f"other programs keep {found.other_load:.2f} CPUs busy: end them, or measure later")
+        suggestions.append(f"other programs keep {found.other_load:.2f} CPUs busy: stop them or measure later")
     if found.steal is not None and found.steal > STEAL_LIMIT:
-        told.append(
-            f"the host gives {found.steal:.1%} of the CPU time to others: measure later, or on a dedicated host"
-        )
+        suggestions.append(f"steal time is {found.steal:.1%} of the CPU time: measure later, or on a dedicated host")
     if slow := [name for name in found.governors if name != "performance"]:
-        told.append(f"the frequency governor is {', '.join(slow)}: cpupower frequency-set -g performance")
+        suggestions.append(f"the frequency governor is {', '.join(slow)}: run `cpupower frequency-set -g performance`")
     if found.turbo:
-        told.append("frequencies may exceed the nominal one, as heat allows: turn turbo off")
+        suggestions.append("turbo is enabled, so the frequency varies with the temperature: disable it")
     if found.smt:
-        told.append("two hardware threads share a core: turn SMT off (/sys/devices/system/cpu/smt/control)")
+        suggestions.append(
+            "SMT is enabled, so two threads share a core: disable it (/sys/devices/system/cpu/smt/control)"
+        )
     if found.cpus < 2:
-        told.append("there is one CPU, which the system itself needs, too: measure on two or more")
+        suggestions.append("there is only one CPU, shared with the system itself: measure on two or more")
     if cgroup_quota() is not None:
-        told.append("a cgroup quota stops processes in the middle of their work: measure without it")
+        suggestions.append("a cgroup quota suspends processes when it is used up: measure without a quota")
     if found.virtual and found.spread > SPREAD_LIMIT:
-        told.append("this is a virtual machine, whose neighbours cannot be seen here: a dedicated host has none")
-    return told
+        suggestions.append("this is a virtual machine, and other guests may disturb it: measure on a dedicated host")
+    return suggestions
 
 
 def verdict(found: Quietness) -> str:
@@ -150,12 +150,12 @@ def verdict(found: Quietness) -> str:
     sentence : str
         Starts with ``typical`` or ``not typical``.
     """
-    steal = "not known" if found.steal is None else f"{found.steal:.1%}"
-    load = "not known" if found.other_load is None else f"{found.other_load:.2f}"
+    steal = "unknown" if found.steal is None else f"{found.steal:.1%}"
+    load = "unknown" if found.other_load is None else f"{found.other_load:.2f}"
     return (
-        f"{'typical' if found.typical else 'not typical'}: in a spin of a second the slowest tenth took "
-        f"{found.spread:.1%} more than the median (limit {SPREAD_LIMIT:.0%}), steal time was {steal} (limit "
-        f"{STEAL_LIMIT:.0%}), CPUs that others kept busy: {load} (limit {OTHER_LOAD_LIMIT:g})"
+        f"{'typical' if found.typical else 'not typical'}: in a busy loop, the 90th percentile of the times is "
+        f"{found.spread:.1%} above the median (limit {SPREAD_LIMIT:.0%}); steal time: {steal} (limit "
+        f"{STEAL_LIMIT:.0%}); CPUs used by other programs: {load} (limit {OTHER_LOAD_LIMIT:g})"
     )
 
 

@@ -33,14 +33,14 @@ def shown(name: str, value: str) -> str:
     if _SECRET.search(name):
         return "<not recorded>"
     if _SEPARATOR.search(value):
-        value = " ".join(_word_beside_a_path(word) for word in value.split())
+        value = " ".join(_hide_path(word) for word in value.split())
         value = re.sub(r"<path>( <path>)+", "<path>", value)
     for private in _private_names():
         value = re.sub(rf"(?<![A-Za-z0-9]){re.escape(private)}(?![A-Za-z0-9])", "<name>", value, flags=re.IGNORECASE)
     return value if len(value) <= LONGEST else f"{value[:LONGEST]}..."
 
 
-def _word_beside_a_path(word: str) -> str:
+def _hide_path(word: str) -> str:
     if _FLAG.fullmatch(word):
         return word
     with_path = _FLAG_WITH_PATH.fullmatch(word)

@@ -41,7 +41,9 @@ def read_versioned(path: Path, version: int, build: Callable[[dict[str, Any]], R
         content = json.loads(path.read_text("utf-8"))
         found = content.pop("version")
         if found != version:
-            raise ResultsError(f"{path}: has version {found}; this nnkernels reads {version}: use another release")
+            raise ResultsError(
+                f"{path}: has format version {found}; this release reads version {version}: use another release"
+            )
         return build(content)
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error

@@ -77,8 +77,8 @@ def find_commit(root: Path, name: str) -> str:
         return _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip()
     except ConfigurationError as error:
         raise ConfigurationError(
-            f"there is no commit {name!r} here to compare with: name a branch, a tag or a hash that `git rev-parse` "
-            "finds; a shallow clone has to fetch it first"
+            f"unknown commit {name!r}: specify a branch, tag or hash that `git rev-parse` finds (a shallow clone must "
+            "fetch it first)"
         ) from error
 
 
@@ -112,7 +112,7 @@ def _git(root: Path, *arguments: str) -> str:
             ["git", *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False
         )
     except OSError as error:
-        raise ConfigurationError("git is not installed, or cannot be run here") from error
+        raise ConfigurationError("git is not installed or cannot be run") from error
     if answer.returncode:
         raise ConfigurationError(f"git {arguments[0]} failed: {' '.join(answer.stderr.split())}")
     return answer.stdout

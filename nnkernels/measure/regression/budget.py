@@ -93,26 +93,27 @@ def read_budget(path: Path) -> list[Limit]:
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{path}: is no TOML: {error}") from error
+        raise ConfigurationError(f"{path}: invalid TOML: {error}") from error
     found = tables.get("limit")
     if set(tables) != {"limit"} or not isinstance(found, list) or not found:
-        raise ConfigurationError(f"{path}: expected tables [[limit]] and nothing else; found {', '.join(tables)}")
+        raise ConfigurationError(f"{path}: expected only [[limit]] tables, found {', '.join(tables) or 'none'}")
     return [_limit(path, i, table) for i, table in enumerate(found, start=1)]
 
 
 def _limit(path: Path, number: int, table: object) -> Limit:
     where = f"{path}, limit {number}"
     if not isinstance(table, dict) or set(table) != set(FIELDS):
-        raise ConfigurationError(f"{where}: expected exactly {', '.join(FIELDS)}")
+        raise ConfigurationError(f"{where}: expected exactly the keys {', '.join(FIELDS)}")
     for name, kind in FIELDS.items():
         if not isinstance(table[name], kind) or isinstance(table[name], bool):  # type: ignore[arg-type]
-            raise ConfigurationError(f"{where}: {name} is {table[name]!r}")
+            expected = "a string" if kind is str else "a number"
+            raise ConfigurationError(f"{where}: {name} is {table[name]!r}; expected {expected}")
     if not (np.isfinite(table["at_most"]) and table["at_most"] > 0):
         raise ConfigurationError(f"{where}: at_most is {table['at_most']}; expected a positive ratio")
     if table["scenario"] not in SCENARIOS:
         raise UnknownNameError("scenario", table["scenario"], tuple(SCENARIOS))
     if table["backend"] == table["against"]:
-        raise ConfigurationError(f"{where}: {table['backend']} is set against itself")
+        raise ConfigurationError(f"{where}: {table['backend']} is compared with itself")
     return Limit(**{**table, "at_most": float(table["at_most"])})
 
 
@@ -136,7 +137,7 @@ def require_measured(limits: Sequence[Limit], comparisons: Sequence[Comparison])
         for backend in (limit.backend, limit.against):
             if f"{backend} {limit.scenario}" not in names:
                 raise ConfigurationError(
-                    f"the budget limits {backend} in {limit.scenario}, which is not measured: choose more by "
+                    f"the budget has a limit for {backend} in {limit.scenario}, which is not measured: add it with "
                     "--backends and --scenarios"
                 )
 

@@ -14,7 +14,7 @@ from nnkernels.measure.regression import rule
 from nnkernels.measure.regression.base_worktree import base_worktree, changed_files, find_commit
 from nnkernels.measure.regression.budget import Limit, require_measured
 from nnkernels.measure.regression.comparisons import Comparison
-from nnkernels.measure.regression.measuring import Plan, Tell, measure
+from nnkernels.measure.regression.measuring import Plan, ShowProgress, measure
 from nnkernels.measure.regression.record import CheckRecord, now
 from nnkernels.measure.regression.sides import Tree
 
@@ -29,7 +29,7 @@ def run_check(
     plan: Plan,
     limits: Sequence[Limit] = (),
     neighbour: bool = False,
-    tell: Tell = lambda _: None,
+    show_progress: ShowProgress = lambda _: None,
 ) -> CheckRecord:
     """Measure the nnkernels of a working tree, with uncommitted changes, against that of a commit.
 
@@ -49,8 +49,8 @@ def run_check(
         Limits that are evaluated later. Here they only share the check's significance level with the comparisons.
     neighbour : bool
         Whether the caller has started a busy neighbour, for the record.
-    tell : callable
-        ``tell(text)``; called with progress messages.
+    show_progress : callable
+        ``show_progress(text)``; called with progress messages.
 
     Returns
     -------
@@ -69,13 +69,13 @@ def run_check(
     require_compiled()
     require_measured(limits, comparisons)
     if not (plan.minutes > 0 and plan.resolve > 0):
-        raise ConfigurationError("the time limit and the resolution have to be positive")
+        raise ConfigurationError("the time limit and the resolution must be positive")
     commit = find_commit(root, base)
     started, recorded_at = time.monotonic(), now()
-    error = rule.error_of_each(len(comparisons) + len(limits))
+    error = rule.error_per_comparison(len(comparisons) + len(limits))
     with base_worktree(root, commit) as checked_out:
         sides = Tree("base", checked_out), Tree("tree", root)
-        ready, pairs = measure(*sides, dataset, comparisons, plan, error, tell)
+        ready, pairs = measure(*sides, dataset, comparisons, plan, error, show_progress)
     return CheckRecord(
         recorded_at=recorded_at,
         method=plan.method(),

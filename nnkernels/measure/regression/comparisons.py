@@ -99,9 +99,11 @@ class Comparison:
         """
         if not self.repeat_every:
             return replace(self, units=units)
-        if self.most_units(images) < self.repeat_every:
-            raise ConfigurationError(f"an epoch of {images} images has fewer than {self.repeat_every} batches")
-        most = self.most_units(images) // self.repeat_every
+        if self.max_units(images) < self.repeat_every:
+            raise ConfigurationError(
+                f"an epoch of {images} images has fewer than {self.repeat_every} batches: use a larger data set"
+            )
+        most = self.max_units(images) // self.repeat_every
         return replace(self, units=self.repeat_every * min(max(round(units / self.repeat_every), 1), most))
 
     def work(self, units: int, slowed: bool = False) -> dict[str, Any]:
@@ -123,7 +125,7 @@ class Comparison:
         amount = {scenario.unit: units, "extra": units // self.repeat_every if slowed and self.repeat_every else 0}
         return {"backend": self.backend, "kind": scenario.kind, "recipe": recipe_fields(scenario.recipe), **amount}
 
-    def most_units(self, images: int) -> int:
+    def max_units(self, images: int) -> int:
         """Return the largest number of units per segment.
 
         Parameters
@@ -169,7 +171,7 @@ def choose(backends: Sequence[str], scenarios: Sequence[str], repeat_every: int 
         if name not in SCENARIOS:
             raise UnknownNameError("scenario", name, tuple(SCENARIOS))
         if repeat_every and SCENARIOS[name].kind != "train":
-            raise ConfigurationError(f"{name} has no batches that could be repeated; choose scenarios that train")
+            raise ConfigurationError(f"{name} has no batches to repeat: choose scenarios that train")
     return [
         Comparison(backend, scenario, repeat_every=repeat_every)
         for scenario in scenarios

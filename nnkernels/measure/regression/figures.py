@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nnkernels.measure.regression.outcome import NOT_MEASURED, NOTHING_WORSE, WORSE, Found, outcome_of
+from nnkernels.measure.regression.outcome import FAILED, PASSED, UNDECIDED, ComparisonResult, outcome_of
 from nnkernels.measure.regression.record import CheckRecord
 from nnkernels.measure.regression.rule import CONFIDENCE
 
@@ -53,7 +53,7 @@ class Figures:
         Median over comparisons of the tree's time divided by the base's.
     not_resolved : Rate
         Comparisons whose resolution is worse than requested.
-    passed, flagged, not_measured : Rate
+    passed, flagged, undecided : Rate
         Whole checks that ended with status 0, 1 and 2.
     resolution : float
         Median resolution of the comparisons, as a fraction.
@@ -70,7 +70,7 @@ class Figures:
     not_resolved: Rate
     passed: Rate
     flagged: Rate
-    not_measured: Rate
+    undecided: Rate
     resolution: float
 
 
@@ -124,12 +124,12 @@ def _figures(neighbour: bool, slowdown: float, records: Sequence[CheckRecord]) -
     import numpy as np
 
     outcomes = [outcome_of(record) for record in records]
-    found = [one for outcome in outcomes for one in outcome.found]
-    judged = [(one, one.verdict) for one in found if one.verdict is not None]
+    results = [one for outcome in outcomes for one in outcome.results]
+    judged = [(one, one.verdict) for one in results if one.verdict is not None]
     sufficient = [one for one, verdict in judged if verdict.resolution <= (slowdown or one.resolve)]
     ended = {
         status: rate(sum(outcome.status == status for outcome in outcomes), len(outcomes))
-        for status in (NOTHING_WORSE, WORSE, NOT_MEASURED)
+        for status in (PASSED, FAILED, UNDECIDED)
     }
     # An injected slowdown is exact in batches. In time it is slightly smaller, because of the overhead of a call.
     same = [] if slowdown else [verdict for _, verdict in judged]
@@ -138,20 +138,20 @@ def _figures(neighbour: bool, slowdown: float, records: Sequence[CheckRecord]) -
         slowdown,
         len(records),
         float(np.median([record.seconds for record in records])),
-        _share_slower(found),
+        _share_slower(results),
         _share_slower(sufficient),
         rate(sum(verdict.low <= 1 <= verdict.high for verdict in same), len(same)),
         float(np.median([verdict.ratio for _, verdict in judged])) if judged else float("nan"),
-        rate(sum(not one.resolved for one in found), len(found)),
-        ended[NOTHING_WORSE],
-        ended[WORSE],
-        ended[NOT_MEASURED],
+        rate(sum(not one.resolved for one in results), len(results)),
+        ended[PASSED],
+        ended[FAILED],
+        ended[UNDECIDED],
         float(np.median([verdict.resolution for _, verdict in judged])) if judged else float("inf"),
     )
 
 
-def _share_slower(found: Sequence[Found]) -> Rate:
-    return rate(sum(one.slower for one in found), len(found))
+def _share_slower(results: Sequence[ComparisonResult]) -> Rate:
+    return rate(sum(one.slower for one in results), len(results))
 
 
 def injected(record: CheckRecord) -> float:

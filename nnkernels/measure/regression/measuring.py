@@ -18,20 +18,20 @@ from nnkernels.data import Dataset
 from nnkernels.measure.regression import rule
 from nnkernels.measure.regression.comparisons import Comparison, write_data
 from nnkernels.measure.regression.pairs import Pair, log_ratio, measure_pair, warm_up
-from nnkernels.measure.regression.sides import ANY_CPU, Tree, started
+from nnkernels.measure.regression.sides import ANY_CPU, Tree, running_side
 
 # Measuring stops at this fraction of the requested resolution. A slowdown of the requested size is then detected almost
 # always, not just with a probability of 80 %.
 TARGET_SHARE = 2 / 3
-PAIRS_A_LOOK = 4  # the stopping rule is evaluated each time there are this many more pairs
+PAIRS_PER_LOOK = 4  # the stopping rule is evaluated each time there are this many more pairs
 
 # If there are few comparisons, most of a pair's time is the start of its processes, so more turns cost little. But a
 # pair is only one sample, so several pairs must fit into the time limit.
-PAIRS_THAT_FIT = 16
-SHARE_IN_TURNS = 0.6
-FEWEST_TURNS, MOST_TURNS = 6, 40
+PAIRS_WITHIN_TIME_LIMIT = 16
+TIMED_SHARE = 0.6
+MIN_TURNS, MAX_TURNS = 6, 40
 
-Tell = Callable[[str], object]
+ShowProgress = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class Plan:
         turns : int
             Chosen so that several pairs fit into the time limit.
         """
-        in_turns = 60 * self.minutes / PAIRS_THAT_FIT * SHARE_IN_TURNS
-        wanted = in_turns / (2 * self.segment_seconds * max(comparisons, 1))
-        return round(min(max(wanted, FEWEST_TURNS), MOST_TURNS))
+        timed_seconds = 60 * self.minutes / PAIRS_WITHIN_TIME_LIMIT * TIMED_SHARE
+        turns = timed_seconds / (2 * self.segment_seconds * max(comparisons, 1))
+        return round(min(max(turns, MIN_TURNS), MAX_TURNS))
 
     def method(self) -> dict[str, Any]:
         """Return everything that determines the meaning of an alarm. Records that differ in it are never combined.
@@ -83,7 +83,7 @@ class Plan:
             "check_error": rule.CHECK_ERROR,
             "power": rule.POWER,
             "target_share": TARGET_SHARE,
-            "turns": [PAIRS_THAT_FIT, SHARE_IN_TURNS, FEWEST_TURNS, MOST_TURNS],
+            "turns": [PAIRS_WITHIN_TIME_LIMIT, TIMED_SHARE, MIN_TURNS, MAX_TURNS],
             **asdict(self),
         }
 
@@ -102,18 +102,18 @@ class Collected:
 
     Attributes
     ----------
-    wanted : float
+    target : float
         The resolution at which a comparison is closed, as a fraction.
-    still_open : list of Comparison
+    unresolved : list of Comparison
         The comparisons that are not resolved yet.
     pairs : list of Pair
         The pairs so far.
     """
 
     def __init__(self, comparisons: Sequence[Comparison], resolve: float, error: float) -> None:
-        self.wanted = TARGET_SHARE * resolve
+        self.target = TARGET_SHARE * resolve
         self.error = error
-        self.still_open = list(comparisons)
+        self.unresolved = list(comparisons)
         self.pairs: list[Pair] = []
 
     def add(self, pair: Pair) -> None:
@@ -128,11 +128,11 @@ class Collected:
             The new pair.
         """
         self.pairs.append(pair)
-        for comparison in list(self.still_open):
+        for comparison in list(self.unresolved):
             values = log_ratios(self.pairs, comparison.name)
-            enough = len(values) >= rule.fewest_pairs(self.error) and len(values) % PAIRS_A_LOOK == 0
-            if enough and rule.spread_resolution(values, self.error) <= self.wanted:
-                self.still_open.remove(comparison)
+            enough = len(values) >= rule.fewest_pairs(self.error) and len(values) % PAIRS_PER_LOOK == 0
+            if enough and rule.spread_resolution(values, self.error) <= self.target:
+                self.unresolved.remove(comparison)
 
 
 def measure(
@@ -142,7 +142,7 @@ def measure(
     comparisons: Sequence[Comparison],
     plan: Plan,
     error: float,
-    tell: Tell = lambda _: None,
+    show_progress: ShowProgress = lambda _: None,
 ) -> tuple[list[Comparison], list[Pair]]:
     """Check both sides with the gate, then measure pairs until all comparisons are resolved or the time is over.
 
@@ -158,8 +158,8 @@ def measure(
         Duration and resolution.
     error : float
         Probability of a false alarm of each comparison.
-    tell : callable
-        ``tell(text)``; called with progress messages.
+    show_progress : callable
+        ``show_progress(text)``; called with progress messages.
 
     Returns
     -------
@@ -178,13 +178,13 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="nnkernels-check-") as scratch:
         folder = Path(scratch)
         write_data(dataset, folder)
-        tell("compiling both sides, and holding them against the oracle")
+        show_progress("compiling both versions, and checking them against the oracle")
         # The processes are ended before the threads that wait for their answers, so that an error of one side, or
         # SIGTERM, does not have to wait for the other side.
         with ThreadPoolExecutor(2) as pool, ExitStack() as processes:
             both = [
                 pool.submit(warm_up, process, folder, comparisons, dataset, plan.segment_seconds)
-                for process in [processes.enter_context(started(side, folder)) for side in (base, tree)]
+                for process in [processes.enter_context(running_side(side, folder)) for side in (base, tree)]
             ]
             units, _ = [one.result() for one in both]
         ready = [one.with_units(units[one.name], len(dataset.X_train)) for one in comparisons]
@@ -192,9 +192,9 @@ def measure(
         cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [ANY_CPU]
         rng = np.random.default_rng()
         ends = time.monotonic() + 60 * plan.minutes
-        while collected.still_open and (left := ends - time.monotonic()) > 0:
-            tell(
-                f"pair {len(collected.pairs) + 1}, {len(collected.still_open)} comparisons not resolved yet, "
+        while collected.unresolved and (left := ends - time.monotonic()) > 0:
+            show_progress(
+                f"pair {len(collected.pairs) + 1}, {len(collected.unresolved)} comparisons left to resolve, "
                 f"{left:.0f} s left"
             )
             pair = measure_pair(
@@ -202,7 +202,7 @@ def measure(
                 tree,
                 folder,
                 cpus,
-                collected.still_open,
+                collected.unresolved,
                 plan.turns(len(ready)),
                 rng,
                 lambda: time.monotonic() < ends,

@@ -11,11 +11,11 @@ from nnkernels.measure.regression.comparisons import Comparison
 from nnkernels.measure.regression.measuring import log_ratios
 from nnkernels.measure.regression.record import CheckRecord
 
-NOTHING_WORSE, WORSE, NOT_MEASURED = 0, 1, 2
+PASSED, FAILED, UNDECIDED = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class Found:
+class ComparisonResult:
     """The result of a comparison.
 
     Attributes
@@ -43,8 +43,8 @@ class Found:
         return self.verdict is not None and self.verdict.resolution <= self.resolve
 
     @property
-    def words(self) -> str:
-        """The verdict in words."""
+    def label(self) -> str:
+        """The verdict, as shown in a table."""
         if self.slower:
             return "slower"
         return "not slower" if self.resolved else "not resolved"
@@ -56,7 +56,7 @@ class Outcome:
 
     Attributes
     ----------
-    found : sequence of Found
+    results : sequence of ComparisonResult
         The results of the comparisons.
     budget : sequence of BudgetVerdict
         The results of the limits.
@@ -64,23 +64,23 @@ class Outcome:
         Probability of a false alarm of each comparison.
     """
 
-    found: Sequence[Found]
+    results: Sequence[ComparisonResult]
     budget: Sequence[BudgetVerdict]
     error: float
 
     @property
     def check_error(self) -> float:
         """Upper bound of the probability of any false alarm (Bonferroni)."""
-        return self.error * (len(self.found) + len(self.budget))
+        return self.error * (len(self.results) + len(self.budget))
 
     @property
     def status(self) -> int:
         """The exit status: 1 if anything is worse, otherwise 2 if anything could not be decided, otherwise 0."""
-        if any(one.slower for one in self.found) or any(one.exceeded for one in self.budget):
-            return WORSE
-        if not all(one.resolved for one in self.found) or not all(one.kept for one in self.budget):
-            return NOT_MEASURED
-        return NOTHING_WORSE
+        if any(one.slower for one in self.results) or any(one.exceeded for one in self.budget):
+            return FAILED
+        if not all(one.resolved for one in self.results) or not all(one.kept for one in self.budget):
+            return UNDECIDED
+        return PASSED
 
 
 def outcome_of(record: CheckRecord, limits: Sequence[Limit] = ()) -> Outcome:
@@ -98,10 +98,10 @@ def outcome_of(record: CheckRecord, limits: Sequence[Limit] = ()) -> Outcome:
     outcome : Outcome
         Verdicts and status.
     """
-    found = []
+    results = []
     for comparison in record.comparisons:
         values = log_ratios(record.pairs, comparison.name)
         verdict = rule.judge(values, record.error) if len(values) else None
-        found.append(Found(comparison, verdict, record.method["resolve"]))
+        results.append(ComparisonResult(comparison, verdict, record.method["resolve"]))
     budget = judge_budget(limits, record.comparisons, record.pairs, record.error) if record.pairs else []
-    return Outcome(found, budget, record.error)
+    return Outcome(results, budget, record.error)

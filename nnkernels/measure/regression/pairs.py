@@ -20,7 +20,7 @@ from nnkernels.errors import GateError
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.regression.comparisons import SCENARIOS, Comparison
 from nnkernels.measure.regression.remote_contender import RemoteContender
-from nnkernels.measure.regression.sides import SideProcess, Tree, started
+from nnkernels.measure.regression.sides import SideProcess, Tree, running_side
 
 SIDES = ("base", "tree")
 
@@ -54,7 +54,7 @@ def measure_pair(
     comparisons: Sequence[Comparison],
     turns: int,
     rng: np.random.Generator,
-    go_on: Callable[[], bool] = lambda: True,
+    may_continue: Callable[[], bool] = lambda: True,
 ) -> Pair | None:
     """Time comparisons in a fresh pair of processes on one CPU.
 
@@ -75,13 +75,13 @@ def measure_pair(
         Number of turns.
     rng : Generator
         Source of the random orders and CPUs.
-    go_on : callable
-        ``go_on() -> bool``; called before each turn.
+    may_continue : callable
+        ``may_continue() -> bool``; called before each turn.
 
     Returns
     -------
     pair : Pair or None
-        None if ``go_on`` has returned False.
+        None if ``may_continue`` has returned False.
     """
     nanoseconds: Nanoseconds = {comparison.name: {side: [] for side in SIDES} for comparison in comparisons}
     place = int(rng.integers(max(len(cpus) - 1, 1)))
@@ -89,14 +89,14 @@ def measure_pair(
     with ExitStack() as stack:
         processes: dict[str, SideProcess] = {}
         for i, start in zip(rng.permutation(2), (where[0], where[-1]), strict=True):
-            processes[SIDES[i]] = stack.enter_context(started((base, tree)[i], folder, start))
+            processes[SIDES[i]] = stack.enter_context(running_side((base, tree)[i], folder, start))
         work = _prepared(processes, comparisons)
         for process in processes.values():
             process.move(where[0])
         for scenario in dict.fromkeys(comparison.scenario for comparison in comparisons):
             taking_part = [comparison for comparison in comparisons if comparison.scenario == scenario]
             for _ in range(turns):
-                if not go_on():
+                if not may_continue():
                     return None
                 for i in rng.permutation(len(taking_part)):
                     name = taking_part[i].name
@@ -109,7 +109,7 @@ def _prepared(processes: dict[str, SideProcess], comparisons: Sequence[Compariso
     """Let both processes prepare all work in parallel; return the identifiers of the work."""
     for side, process in processes.items():
         for comparison in comparisons:
-            process.tell("add", **comparison.work(comparison.units, slowed=side == "tree"))
+            process.send("add", **comparison.work(comparison.units, slowed=side == "tree"))
     work = {}
     for side, process in processes.items():
         for comparison in comparisons:
@@ -155,7 +155,7 @@ def warm_up(
         except GateError as error:
             raise GateError(f"{process.tree.name}: {error}") from error
     for comparison in comparisons:
-        most = comparison.most_units(len(dataset.X_train))
+        most = comparison.max_units(len(dataset.X_train))
         few = max(1, most // 50) if SCENARIOS[comparison.scenario].kind == "train" else 1
         work = process.ask("add", **comparison.work(few))
         seconds = 1e-9 * float(np.median(process.ask("run", work=work, times=CALIBRATION_RUNS))) / few

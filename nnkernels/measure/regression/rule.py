@@ -69,7 +69,7 @@ class Verdict:
         return self.at_least > 1
 
 
-def error_of_each(comparisons: int) -> float:
+def error_per_comparison(comparisons: int) -> float:
     """Return the significance level of each comparison of a check.
 
     Parameters
@@ -123,7 +123,9 @@ def judge(log_ratios: Floats, error: float) -> Verdict:
     """
     values = np.asarray(log_ratios, np.float64)
     if not len(values) or not np.isfinite(values).all():
-        raise ValueError(f"{len(values)} log-ratios, of which {np.isfinite(values).sum()} are finite")
+        raise ValueError(
+            f"expected finite log-ratios, but only {np.isfinite(values).sum()} of {len(values)} are finite"
+        )
     middle = _walsh_averages(values[np.newaxis])[0]
     centre = float(np.median(middle))
     margin = (1 - CONFIDENCE) / 2

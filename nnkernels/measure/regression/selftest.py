@@ -17,17 +17,17 @@ from nnkernels.measure.regression.base_worktree import changed_files
 from nnkernels.measure.regression.check import PACKAGE_FOLDER, run_check
 from nnkernels.measure.regression.comparisons import SCENARIOS, choose
 from nnkernels.measure.regression.figures import injected
-from nnkernels.measure.regression.measuring import Plan, Tell
+from nnkernels.measure.regression.measuring import Plan, ShowProgress
 from nnkernels.measure.regression.neighbour import busy_neighbour
 from nnkernels.measure.regression.record import CheckRecord, read_record, write_record
 
 FOLDER = Path("results", "selftest")  # in a checkout, with a subfolder per machine
 
-# Injected slowdowns, as values of `repeat_every`: one more batch for each so many, 0 for none. Checks cycle through
+# Injected slowdowns, as values of `repeat_every`: one extra batch after that many, 0 for none. Checks cycle through
 # them, so a self-test that is stopped early still has some checks of each kind. Beside a neighbour, small slowdowns
 # are rarely resolved, so only larger ones are injected.
-ROUND = (0, 50, 0, 33, 0, 20, 0, 100, 0, 10, 0, 5, 0, 2)
-NEIGHBOUR_ROUND = (0, 20, 0, 10)
+CYCLE = (0, 50, 0, 33, 0, 20, 0, 100, 0, 10, 0, 5, 0, 2)
+NEIGHBOUR_CYCLE = (0, 20, 0, 10)
 
 
 def run_selftest(
@@ -38,7 +38,7 @@ def run_selftest(
     plan: Plan,
     minutes: float,
     neighbour: bool = False,
-    tell: Tell = lambda _: None,
+    show_progress: ShowProgress = lambda _: None,
 ) -> Path:
     """Continue the self-test of this machine. Each check is written to a file when it is complete.
 
@@ -58,8 +58,8 @@ def run_selftest(
         Time after which no further check is started. At least one check is run.
     neighbour : bool
         Whether to run a busy neighbour during the checks.
-    tell : callable
-        ``tell(text)``; called with progress messages.
+    show_progress : callable
+        ``show_progress(text)``; called with progress messages.
 
     Returns
     -------
@@ -73,18 +73,20 @@ def run_selftest(
     """
     if changed := changed_files(root, "HEAD", PACKAGE_FOLDER):
         raise ConfigurationError(
-            f"the self-test compares a commit with itself, and {', '.join(changed[:5])} differs from HEAD: commit or "
-            "undo the changes first"
+            f"the self-test compares a commit with itself, but {', '.join(changed[:5])} differs from HEAD: commit or "
+            "revert the changes first"
         )
     folder = results / provenance.machine_name()
     require_same_method(folder, plan, dataset.name)
     ends = time.monotonic() + 60 * minutes
-    for repeat_every in _to_come(load_records(folder), neighbour):
-        tell(f"a slowdown of {1 / repeat_every:.0%}" if repeat_every else "nothing slower")
+    for repeat_every in _next_slowdowns(load_records(folder), neighbour):
+        show_progress(f"injecting a slowdown of {1 / repeat_every:.0%}" if repeat_every else "injecting no slowdown")
         scenarios = [name for name, one in SCENARIOS.items() if one.kind == "train" or not repeat_every]
         comparisons = choose(backends, scenarios, repeat_every)
         with busy_neighbour() if neighbour else nullcontext():
-            record = run_check(root, "HEAD", dataset, comparisons, plan, neighbour=neighbour, tell=tell)
+            record = run_check(
+                root, "HEAD", dataset, comparisons, plan, neighbour=neighbour, show_progress=show_progress
+            )
         write_record(folder / _file_name(record), record)
         if time.monotonic() >= ends:
             break
@@ -113,7 +115,7 @@ def require_same_method(folder: Path, plan: Plan, dataset: str) -> None:
     for record in load_records(folder):
         if record.dataset != dataset:
             raise ConfigurationError(
-                f"{folder} holds checks on {record.dataset}, which are never combined with checks on {dataset}: "
+                f"{folder} contains checks on {record.dataset}, which cannot be combined with checks on {dataset}: "
                 "choose another folder"
             )
         if record.method != plan.method():
@@ -123,8 +125,8 @@ def require_same_method(folder: Path, plan: Plan, dataset: str) -> None:
                 if record.method.get(key) != value
             ]
             raise ConfigurationError(
-                f"{folder} holds checks by another method ({'; '.join(differing) or 'more is recorded there'}), which "
-                "are never combined: delete them, or choose another folder"
+                f"{folder} contains checks with different settings ({'; '.join(differing) or 'some unknown here'}), "
+                "which cannot be combined: delete them, or choose another folder"
             )
 
 
@@ -170,9 +172,9 @@ def load_machines(results: Path) -> list[CheckRecord]:
     return [record for folder in sorted(results.glob("*")) if folder.is_dir() for record in load_records(folder)]
 
 
-def _to_come(records: Sequence[CheckRecord], neighbour: bool) -> Iterator[int]:
+def _next_slowdowns(records: Sequence[CheckRecord], neighbour: bool) -> Iterator[int]:
     """Yield the injected slowdown of each further check, continuing the cycle."""
-    cycle = NEIGHBOUR_ROUND if neighbour else ROUND
+    cycle = NEIGHBOUR_CYCLE if neighbour else CYCLE
     done = sum(record.neighbour == neighbour for record in records)
     while True:
         yield cycle[done % len(cycle)]

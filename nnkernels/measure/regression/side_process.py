@@ -36,7 +36,7 @@ class Side:
         self.arrays: dict[str, Any] = {}
         self.prepared: dict[str, Any] = {}
         self.work: list[Callable[[], object]] = []
-        self.gated: Any = None
+        self.gate_contender: Any = None
 
     def array(self, name: str) -> Any:
         """Return an array of the data folder. Each array is read once.
@@ -147,9 +147,9 @@ class Side:
         """
         from nnkernels import contenders
 
-        self.gated = contenders.create(backend)
-        self.gated.use_threads(1)
-        self.gated.prepare(self._parameters(start), self._data(), self._recipe(recipe))
+        self.gate_contender = contenders.create(backend)
+        self.gate_contender.use_threads(1)
+        self.gate_contender.prepare(self._parameters(start), self._data(), self._recipe(recipe))
 
     def advance(self, stretch: str) -> None:
         """Train the gate's contender.
@@ -162,7 +162,7 @@ class Side:
         import numpy as np
 
         with np.load(self.folder / stretch, allow_pickle=False) as arrays:
-            self.gated.advance(arrays["order"], arrays["learning_rates"])
+            self.gate_contender.advance(arrays["order"], arrays["learning_rates"])
 
     def predict(self, images: str, predictions: str) -> None:
         """Write the predictions of the gate's contender.
@@ -176,7 +176,9 @@ class Side:
         """
         import numpy as np
 
-        np.save(self.folder / predictions, self.gated.predict(np.load(self.folder / images, allow_pickle=False)))
+        np.save(
+            self.folder / predictions, self.gate_contender.predict(np.load(self.folder / images, allow_pickle=False))
+        )
 
     def parameters(self, parameters: str) -> None:
         """Write the parameters of the gate's contender.
@@ -188,7 +190,7 @@ class Side:
         """
         import numpy as np
 
-        np.savez(self.folder / parameters, **self.gated.parameters()._asdict())
+        np.savez(self.folder / parameters, **self.gate_contender.parameters()._asdict())
 
     def _contender(self, backend: str, recipe: dict[str, Any]) -> Any:
         from nnkernels import contenders

@@ -70,7 +70,7 @@ class SideProcess:
         self.watch.daemon = True
         self.watch.start()
 
-    def tell(self, do: str, **arguments: Any) -> None:
+    def send(self, do: str, **arguments: Any) -> None:
         """Send a request without waiting for its answer, which :meth:`answer` must fetch.
 
         Parameters
@@ -103,7 +103,7 @@ class SideProcess:
         if not line.endswith("\n"):
             self.child.wait()
             self.errors.seek(0)
-            last = self.errors.read().decode("utf-8", "replace").strip().splitlines()[-1:] or ["it says nothing"]
+            last = self.errors.read().decode("utf-8", "replace").strip().splitlines()[-1:] or ["no error output"]
             raise MeasurementError(f"{self.tree.name}: its process ended with {_status(self.child)}: {last[0]}")
         found = json.loads(line)
         if "error" in found:
@@ -130,7 +130,7 @@ class SideProcess:
         MeasurementError
             If the request failed, or if the process has ended.
         """
-        self.tell(do, **arguments)
+        self.send(do, **arguments)
         return self.answer()
 
     def require_own_package(self) -> None:
@@ -144,8 +144,8 @@ class SideProcess:
         package = Path(self.ask("where")["package"]).resolve()
         if not package.is_relative_to(self.tree.root.resolve()):
             raise MeasurementError(
-                f"{self.tree.name}: Python finds another nnkernels than that of the tree: does it hold the package, "
-                "and does something put a folder before PYTHONPATH?"
+                f"{self.tree.name}: Python imports another nnkernels than that of this tree: check that the tree "
+                "contains the package, and that no folder precedes PYTHONPATH"
             )
 
     def move(self, cpu: int) -> None:
@@ -169,7 +169,7 @@ class SideProcess:
 
 
 @contextlib.contextmanager
-def started(tree: Tree, folder: Path, cpu: int = ANY_CPU) -> Iterator[SideProcess]:
+def running_side(tree: Tree, folder: Path, cpu: int = ANY_CPU) -> Iterator[SideProcess]:
     """Start a process, and end it after the ``with`` block.
 
     Parameters

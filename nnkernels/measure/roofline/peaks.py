@@ -17,7 +17,7 @@ import numpy.typing as npt
 from nnkernels.jit import kernel
 from nnkernels.measure.correctness.compiled import require_compiled
 from nnkernels.measure.roofline.caches import Caches, read_caches
-from nnkernels.process_settings import kept_threads, limit_blas
+from nnkernels.process_settings import limit_blas, preserved_thread_counts
 
 GIGA = 1e9
 SAMPLES = 7
@@ -31,7 +31,7 @@ SAMPLE_SECONDS = 0.02
 READ_BYTES = 2**30  # per sample and thread
 STREAMS = 4  # in read_sum
 LINE_BYTES = 64  # size of a cache line, or a divisor of it
-MOST_DRAM_BYTES = 2**30
+MAX_DRAM_BYTES = 2**30
 REGISTER_BYTES = 32 * 64  # vector registers of a core: at most 32, of 64 bytes
 BARRIER_SECONDS = 60.0
 
@@ -98,7 +98,7 @@ def measure_limits(threads: int, samples: int = SAMPLES, caches: Caches | None =
     # has almost no hits there.
     l1_buffer = caches.l1.size // 2 // sharers[0]
     l2_buffer = max(caches.l2.size // 2 // sharers[1], 2 * caches.l1.size)
-    dram_buffer = min(4 * caches.last_level_bytes, MOST_DRAM_BYTES) // threads
+    dram_buffer = min(4 * caches.last_level_bytes, MAX_DRAM_BYTES) // threads
     l1_gbytes, l2_gbytes, dram_gbytes = (
         read_gbytes_per_second(size, threads, samples) for size in (l1_buffer, l2_buffer, dram_buffer)
     )
@@ -131,7 +131,7 @@ def matmul_gflops(threads: int, samples: int = SAMPLES) -> float:
     """
     best = 0.0
     rng = np.random.default_rng(0)
-    with kept_threads():
+    with preserved_thread_counts():
         limit_blas(threads)
         for size in MATMUL_SIZES:
             left, right = (rng.random((size, size), np.float32) for _ in range(2))
@@ -195,9 +195,9 @@ def _aligned_ones(floats: int) -> npt.NDArray[np.float32]:
     buffer : ndarray of float32, shape (floats,)
         Ones.
     """
-    room = np.ones(floats + LINE_BYTES // 4, np.float32)
-    start = -room.ctypes.data % LINE_BYTES // 4
-    return room[start : start + floats]
+    buffer = np.ones(floats + LINE_BYTES // 4, np.float32)
+    start = -buffer.ctypes.data % LINE_BYTES // 4
+    return buffer[start : start + floats]
 
 
 @kernel

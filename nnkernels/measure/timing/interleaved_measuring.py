@@ -21,7 +21,7 @@ from nnkernels.measure.timing.tasks import SEED, predict_task, prepare_task, tra
 from nnkernels.measure.timing.threads import thread_count
 from nnkernels.measure.timing.time_to_accuracy import SEEDS, Trainings
 from nnkernels.parameters import initial_parameters
-from nnkernels.process_settings import kept_threads
+from nnkernels.process_settings import preserved_thread_counts
 from nnkernels.recipes import Recipe
 
 # Measured in every process, so that contenders in different processes can be compared with the same references.
@@ -50,7 +50,7 @@ def contenders_in_process(names: Sequence[str], process: str) -> list[str]:
     return [name for name in names if name in REFERENCES] + own
 
 
-@kept_threads()
+@preserved_thread_counts()
 def run_interleaved(
     names: Sequence[str],
     dataset: Dataset,
@@ -58,7 +58,7 @@ def run_interleaved(
     framework_threads: str,
     rounds: int,
     seeds: int = SEEDS,
-    keep: Callable[[InterleavedRun], object] = lambda _measured: None,
+    save: Callable[[InterleavedRun], object] = lambda _measured: None,
     seed: int | None = None,
 ) -> InterleavedRun:
     """Check each contender with the gate, then time all of them in turns on the same scenarios.
@@ -82,8 +82,8 @@ def run_interleaved(
         Number of rounds of each scenario, except trainings to an accuracy.
     seeds : int
         Number of trainings to an accuracy.
-    keep : callable
-        ``keep(measured)``; called with the results so far after each scenario.
+    save : callable
+        ``save(measured)``; called with the results so far after each scenario.
     seed : int, optional
         Seed of the scenarios' random orders. By default, each process has different orders.
 
@@ -97,16 +97,16 @@ def run_interleaved(
     ConfigurationError
         If a contender needs Numba and Numba's compiler is disabled.
     """
-    scenarios = [scenario for scenario in scenarios if scenario.is_asked_of(dataset.name)]
+    scenarios = [scenario for scenario in scenarios if scenario.applies_to(dataset.name)]
     measured = InterleavedRun(framework_threads, dataset.name, {}, {})
     orders = np.random.default_rng(seed)
-    created = _created(names, scenarios, measured)
+    created = _create_all(names, scenarios, measured)
     require_compiled()
     for recipe, group in itertools.groupby(scenarios, lambda scenario: scenario.recipe):
         of_recipe = list(group)
-        ready = _ready(created, dataset, recipe, of_recipe, measured)
+        ready = _check_and_prepare(created, dataset, recipe, of_recipe, measured)
         for scenario in of_recipe:
-            able = {
+            participants = {
                 name: contender
                 for name, contender in ready.items()
                 if suits(scenario, name, contender)
@@ -115,16 +115,16 @@ def run_interleaved(
             }
             if scenario.kind == "time to accuracy":
                 alone = [other for other in scenarios if other.kind == "training alone" and other.recipe == recipe]
-                _time_to_accuracy([scenario, *alone], able, dataset, seeds, measured, orders)
+                _time_to_accuracy([scenario, *alone], participants, dataset, seeds, measured, orders)
             elif scenario.kind != "training alone":
-                _time_segments(scenario, able, dataset, rounds, measured, orders)
-            keep(measured)
+                _time_segments(scenario, participants, dataset, rounds, measured, orders)
+            save(measured)
     for contender in created.values():
         contender.close()
     return measured
 
 
-def _created(names: Sequence[str], scenarios: Sequence[Scenario], measured: InterleavedRun) -> dict[str, Contender]:
+def _create_all(names: Sequence[str], scenarios: Sequence[Scenario], measured: InterleavedRun) -> dict[str, Contender]:
     created: dict[str, Contender] = {}
     for name in names:
         try:
@@ -139,7 +139,7 @@ def _created(names: Sequence[str], scenarios: Sequence[Scenario], measured: Inte
     return created
 
 
-def _ready(
+def _check_and_prepare(
     created: dict[str, Contender], dataset: Dataset, recipe: Recipe, group: Sequence[Scenario], measured: InterleavedRun
 ) -> dict[str, Contender]:
     """Return the contenders of any scenario in a group, after the gate's check and prepared with the group's recipe."""
@@ -162,21 +162,21 @@ def _ready(
 
 def _time_segments(
     scenario: Scenario,
-    able: dict[str, Contender],
+    participants: dict[str, Contender],
     dataset: Dataset,
     rounds: int,
     measured: InterleavedRun,
     orders: np.random.Generator,
 ) -> None:
     make = {"train": train_task, "predict": predict_task, "prepare": prepare_task}[scenario.kind]
-    settings = by_label(able, measured.framework_threads)
+    settings = by_label(participants, measured.framework_threads)
     tasks = {label: make(scenario, contender, dataset, threads) for label, (contender, threads) in settings.items()}
     measured.seconds[scenario.name] = _in_turns(scenario, tasks, rounds, measured, orders)
 
 
 def _time_to_accuracy(
     group: Sequence[Scenario],
-    able: dict[str, Contender],
+    participants: dict[str, Contender],
     dataset: Dataset,
     seeds: int,
     measured: InterleavedRun,
@@ -184,12 +184,12 @@ def _time_to_accuracy(
 ) -> None:
     """Time the first scenario of a group; the others are the same trainings without the time of the preparation."""
     scenario, *alone = group
-    settings = by_label(able, measured.framework_threads)
+    settings = by_label(participants, measured.framework_threads)
     trainings = {label: Trainings(scenario, contender, dataset) for label, (contender, _) in settings.items()}
     tasks = {label: trainings[label].task(threads) for label, (_, threads) in settings.items()}
     # `Trainings` measures the time itself, without the evaluation after each epoch. The times of the turns are unused.
     timed = _in_turns(scenario, tasks, seeds, measured, orders)
-    measured.seconds[scenario.name] = {label: trainings[label].both for label in timed}
+    measured.seconds[scenario.name] = {label: trainings[label].total for label in timed}
     for training in alone:
         measured.seconds[training.name] = {label: trainings[label].training for label in timed}
         measured.turns[training.name] = scenario.name
@@ -205,15 +205,15 @@ def _in_turns(
     seconds : dict
         Times of contenders that did not fail. A failure at one thread setting excludes a contender at all settings.
     """
-    lost: dict[str, Exception] = {}
+    errors: dict[str, Exception] = {}
     for label, task in tasks.items():
         try:
             task.before()
             task.warm_up()
         except Exception as error:
-            lost[label] = error
-    seconds, measured.turns[scenario.name] = alternate(tasks, rounds, lost, int(orders.integers(2**32)))
-    for label, reason in lost.items():
+            errors[label] = error
+    seconds, measured.turns[scenario.name] = alternate(tasks, rounds, errors, int(orders.integers(2**32)))
+    for label, reason in errors.items():
         measured.failures[failure_key(label.split("@")[0], scenario.name)] = one_line(reason)
     return {
         label: of_task for label, of_task in seconds.items() if not measured.failure(label.split("@")[0], scenario.name)

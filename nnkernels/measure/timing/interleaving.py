@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.measure.timing.conditions import Machine
-from nnkernels.measure.timing.settling import rest
+from nnkernels.measure.timing.settling import wait_until_idle
 from nnkernels.measure.timing.turns import Turns, add_segment, empty_turn
 
 SecondsByRound = dict[str, list[list[float]]]
@@ -48,7 +48,7 @@ class Task:
 def alternate(
     tasks: Mapping[str, Task],
     rounds: int,
-    lost: dict[str, Exception] | None = None,
+    errors: dict[str, Exception] | None = None,
     seed: int = 0,
     machine: Machine | None = None,
 ) -> tuple[SecondsByRound, Turns]:
@@ -63,7 +63,7 @@ def alternate(
         The tasks by name.
     rounds : int
         Number of rounds.
-    lost : dict, optional
+    errors : dict, optional
         Receives the exception of each task that raises one; the other tasks continue. Tasks that are in it from the
         start are not timed. By default, exceptions propagate.
     seed : int
@@ -83,7 +83,7 @@ def alternate(
     names = list(tasks)
     seconds: SecondsByRound = {name: [[] for _ in range(rounds)] for name in tasks}
     turns = Turns(seed=seed, tasks=names, cpus=len(machine.cpus), rounds=[])
-    out: dict[str, Exception] = {} if lost is None else lost
+    failed: dict[str, Exception] = {} if errors is None else errors
     orders = np.random.default_rng(seed)
     before = machine.read()
     for round_ in range(rounds):
@@ -93,22 +93,22 @@ def alternate(
             turns["rounds"][-1].append(turn)
             for place in orders.permutation(len(names)).tolist():
                 name, task, at_rest = names[place], tasks[names[place]], True
-                if segment >= task.segments or name in out:
+                if segment >= task.segments or name in failed:
                     continue
                 try:
                     task.before()
-                    at_rest = rest()
+                    at_rest = wait_until_idle()
                     started = time.perf_counter()
                     task.run()
                     seconds[name][round_].append((time.perf_counter() - started) / task.units)
                 except Exception as error:
-                    if lost is None:
+                    if errors is None:
                         raise
-                    out[name] = error
+                    failed[name] = error
                 after = machine.read()
                 add_segment(turn, place, at_rest, before, after)
                 before = after
-    return {name: of_task for name, of_task in seconds.items() if name not in out}, turns
+    return {name: of_task for name, of_task in seconds.items() if name not in failed}, turns
 
 
 def log_ratios(numerator: list[list[float]], denominator: list[list[float]]) -> npt.NDArray[np.float64]:

@@ -72,12 +72,12 @@ def settings(contender: Contender, framework_threads: str) -> Sequence[str]:
     return SETTINGS if contender.threads_can_change else [framework_threads]
 
 
-def by_label(able: dict[str, Contender], framework_threads: str) -> dict[str, tuple[Contender, int]]:
+def by_label(contenders_by_name: dict[str, Contender], framework_threads: str) -> dict[str, tuple[Contender, int]]:
     """Return the contenders and numbers of threads that are timed, by label.
 
     Parameters
     ----------
-    able : dict of str to Contender
+    contenders_by_name : dict of str to Contender
         The contenders by name.
     framework_threads : str
         ``1`` or ``all``: the process' setting for contenders that cannot change it.
@@ -89,6 +89,6 @@ def by_label(able: dict[str, Contender], framework_threads: str) -> dict[str, tu
     """
     return {
         f"{name}@{setting}": (contender, thread_count(setting))
-        for name, contender in able.items()
+        for name, contender in contenders_by_name.items()
         for setting in settings(contender, framework_threads)
     }

@@ -71,7 +71,7 @@ class Scenario:
         """The unit of the scenario's times."""
         return UNITS[self.kind]
 
-    def is_asked_of(self, dataset_name: str) -> bool:
+    def applies_to(self, dataset_name: str) -> bool:
         """Return whether the scenario applies to a data set.
 
         Parameters

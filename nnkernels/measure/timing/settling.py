@@ -7,14 +7,14 @@ import time
 from collections.abc import Set
 from pathlib import Path
 
-LONGEST_REST_SECONDS = 0.3
-REST_SECONDS = 0.002
+MAX_WAIT_SECONDS = 0.3
+IDLE_SECONDS = 0.002
 BUSY_SHARE = 0.1
 
 TASKS = Path("/proc/self/task")
 
 
-def rest() -> bool:
+def wait_until_idle() -> bool:
     """Wait until no other thread of this process computes, for at most 0.3 seconds.
 
     The threads of BLAS and of the frameworks keep spinning for up to some 40 ms after a call, in case another call
@@ -26,9 +26,9 @@ def rest() -> bool:
     at_rest : bool
         Whether all other threads were at rest before the time limit.
     """
-    given_up = time.perf_counter() + LONGEST_REST_SECONDS
-    while time.perf_counter() < given_up:
-        if not (_seen_computing() if TASKS.is_dir() else _take_up_time()):
+    deadline = time.perf_counter() + MAX_WAIT_SECONDS
+    while time.perf_counter() < deadline:
+        if not (_busy_by_state() if TASKS.is_dir() else _busy_by_cpu_time()):
             return True
     return False
 
@@ -55,19 +55,19 @@ def _state(task: Path) -> str:
         return ""
 
 
-def _seen_computing() -> bool:
+def _busy_by_state() -> bool:
     """Return whether another thread is found computing at any time within two milliseconds."""
     started = time.perf_counter()
-    while time.perf_counter() - started < REST_SECONDS:
+    while time.perf_counter() - started < IDLE_SECONDS:
         if computing_threads():
             return True
     return False
 
 
-def _take_up_time() -> bool:
+def _busy_by_cpu_time() -> bool:
     """Return whether other threads use a significant share of CPU time within two milliseconds."""
     started = time.perf_counter()
     others = time.process_time() - time.thread_time()
-    while time.perf_counter() - started < REST_SECONDS:
+    while time.perf_counter() - started < IDLE_SECONDS:
         pass
-    return time.process_time() - time.thread_time() - others >= BUSY_SHARE * REST_SECONDS
+    return time.process_time() - time.thread_time() - others >= BUSY_SHARE * IDLE_SECONDS

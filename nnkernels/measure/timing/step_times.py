@@ -19,7 +19,7 @@ from nnkernels.measure.timing.interleaving import Task, alternate
 from nnkernels.measure.timing.tasks import SEED
 from nnkernels.measure.timing.threads import thread_count
 from nnkernels.parameters import initial_parameters
-from nnkernels.process_settings import kept_threads
+from nnkernels.process_settings import preserved_thread_counts
 from nnkernels.recipes import SGD
 from nnkernels.steps import Step
 from nnkernels.training import batch_order
@@ -72,7 +72,7 @@ def check_step(step: Step, contender: Contender, dataset: Dataset) -> gate.GateR
     return gate.require(step.name, contender, few, SGD)
 
 
-@kept_threads()
+@preserved_thread_counts()
 def time_steps(
     dataset: Dataset, rounds: int, chosen: Sequence[Step] = steps.STEPS, seed: int | None = None
 ) -> InterleavedRun:
@@ -113,10 +113,10 @@ def time_steps(
             tasks[label(step)] = _task(step, contender, dataset)
         except Exception as error:
             failures[step.name] = one_line(error)
-    lost: dict[str, Exception] = {}
-    of_turns = int(np.random.default_rng(seed).integers(2**32))
-    seconds, turns = alternate(tasks, rounds, lost, of_turns)
-    failures.update({name.split("@")[0]: one_line(error) for name, error in lost.items()})
+    errors: dict[str, Exception] = {}
+    turn_seed = int(np.random.default_rng(seed).integers(2**32))
+    seconds, turns = alternate(tasks, rounds, errors, turn_seed)
+    failures.update({name.split("@")[0]: one_line(error) for name, error in errors.items()})
     return InterleavedRun("1", dataset.name, {STEPS_EPOCH: seconds}, failures, {STEPS_EPOCH: turns})
 
 

@@ -34,7 +34,7 @@ class Trainings:
 
     Attributes
     ----------
-    preparing : list of list of float
+    preparation : list of list of float
         Seconds of each preparation: one list of one number per seed.
     training : list of list of float
         Seconds of the epochs of each training, likewise.
@@ -42,13 +42,13 @@ class Trainings:
 
     def __init__(self, scenario: Scenario, contender: Contender, dataset: Dataset) -> None:
         self.scenario, self.contender, self.dataset = scenario, contender, dataset
-        self.preparing: list[list[float]] = []
+        self.preparation: list[list[float]] = []
         self.training: list[list[float]] = []
 
     @property
-    def both(self) -> list[list[float]]:
+    def total(self) -> list[list[float]]:
         """The seconds of preparation and epochs together."""
-        return [[preparing + training] for (preparing,), (training,) in zip(self.preparing, self.training, strict=True)]
+        return [[first + second] for (first,), (second,) in zip(self.preparation, self.training, strict=True)]
 
     def task(self, threads: int) -> Task:
         """Return a task that trains from the next seed in each segment.
@@ -74,18 +74,18 @@ class Trainings:
     def _next_seed(self) -> None:
         """Train from the next seed; raise MeasurementError if the error rate is not reached."""
         recipe, data, seed = self.scenario.recipe, self.dataset, len(self.training)
-        preparing = self._prepare(seed)
+        preparation = self._prepare(seed)
         training, error_rate = 0.0, 1.0
         for epoch in range(recipe.epochs):
             training += self._advance(seed, epoch)
             error_rate = evaluate(self.contender.parameters(), data.X_test, data.y_test)[1]
             if error_rate <= self.scenario.error_rate:
-                self.preparing.append([preparing])
+                self.preparation.append([preparation])
                 self.training.append([training])
                 return
         raise MeasurementError(
-            f"after {recipe.epochs} epochs from seed {seed} the test error is {100 * error_rate:.2f} %, "
-            f"not {100 * self.scenario.error_rate:.1f} %"
+            f"after {recipe.epochs} epochs with seed {seed}, the test error is {100 * error_rate:.2f} %, "
+            f"above the target of {100 * self.scenario.error_rate:.1f} %"
         )
 
     def _prepare(self, seed: int) -> float:

@@ -2,11 +2,11 @@
 
 The rule was fixed before any run was evaluated. It uses only what is recorded, so it can be applied again:
 
-- **A turn is disturbed** if others used more than a tenth of one CPU's time during it (:data:`MOST_TAKEN`), or if a
-  thread of this process was still computing when a segment began. Others are other processes and, through steal time,
-  other guests of the host. The limit is a tenth of one CPU, not of all, because a team of threads waits for its
+- **A turn is disturbed** if others used more than a tenth of one CPU's time during it (:data:`MAX_DISTURBANCE`), or if
+  a thread of this process was still computing when a segment began. Others are other processes and, through steal
+  time, other guests of the host. The limit is a tenth of one CPU, not of all, because a team of threads waits for its
   slowest.
-- **Times below the resolution of ticks do not count**: two ticks per CPU (:data:`UNSEEN_SECONDS`). A tick is 10 ms,
+- **Times below the resolution of ticks do not count**: two ticks per CPU (:data:`RESOLUTION_SECONDS`). A tick is 10 ms,
   and a segment may be shorter, so turns are evaluated as a whole. The rule is less sensitive for short turns.
 - **A disturbed turn is excluded for all tasks**, so that a disturbance never affects only one side of a ratio.
 - **Each task keeps at least one turn**: if all of its turns are disturbed, the least disturbed one counts.
@@ -26,8 +26,8 @@ import numpy.typing as npt
 
 from nnkernels.measure.timing.conditions import Counters
 
-MOST_TAKEN = 0.1
-UNSEEN_SECONDS = 0.02
+MAX_DISTURBANCE = 0.1
+RESOLUTION_SECONDS = 0.02
 
 
 class Turn(TypedDict):
@@ -130,7 +130,7 @@ def add_segment(turn: Turn, place: int, at_rest: bool, before: Counters, after: 
         turn["not_at_rest"].append(place)
 
 
-def taken(turn: Turn, cpus: int) -> float:
+def disturbance(turn: Turn, cpus: int) -> float:
     """Return how much CPU time others took during a turn.
 
     Parameters
@@ -147,7 +147,7 @@ def taken(turn: Turn, cpus: int) -> float:
     """
     # If the guest's kernel charges stolen time to this process, the computed time of others is negative by that amount.
     milliseconds = sum(turn["steal_ms"] or []) + max(sum(turn["others_ms"] or []), 0)
-    if milliseconds <= 1e3 * UNSEEN_SECONDS * cpus:
+    if milliseconds <= 1e3 * RESOLUTION_SECONDS * cpus:
         milliseconds = 0
     return milliseconds / max(sum(turn["elapsed_ms"]), 1) + len(turn["not_at_rest"])
 
@@ -168,8 +168,9 @@ def judge(turns: Turns, timed: Iterable[str]) -> Judgement:
         The disturbed and the excluded turns.
     """
     shape = len(turns["rounds"]), max(map(len, turns["rounds"]), default=0)
-    share = np.array([[taken(turn, turns["cpus"]) for turn in round_] for round_ in turns["rounds"]]).reshape(shape)
-    disturbed = share > MOST_TAKEN
+    cpus = turns["cpus"]
+    share = np.array([[disturbance(turn, cpus) for turn in round_] for round_ in turns["rounds"]]).reshape(shape)
+    disturbed = share > MAX_DISTURBANCE
     left_out = disturbed.copy()
     took_part = {
         name: np.array([[place in turn["order"] for turn in round_] for round_ in turns["rounds"]]).reshape(shape)

@@ -16,25 +16,25 @@ FLAGGED = 0.03  # whole checks with at least this slowdown must end with status 
 
 
 @dataclass(frozen=True)
-class Aim:
-    """One criterion.
+class Criterion:
+    """A criterion and whether it is met.
 
     Attributes
     ----------
-    wanted : str
-        Description of the criterion.
-    found : Rate
+    description : str
+        What is required.
+    measured : Rate
         The measured rate.
-    reached : bool
+    met : bool
         Whether the criterion is met.
     """
 
-    wanted: str
-    found: Rate
-    reached: bool
+    description: str
+    measured: Rate
+    met: bool
 
 
-def aims_of(figures: Sequence[Figures]) -> list[Aim]:
+def check_criteria(figures: Sequence[Figures]) -> list[Criterion]:
     """Compare a machine's figures with the criteria.
 
     Parameters
@@ -44,15 +44,15 @@ def aims_of(figures: Sequence[Figures]) -> list[Aim]:
 
     Returns
     -------
-    aims : list of Aim
+    criteria : list of Criterion
         One per criterion.
     """
     alarms = _pooled(one.alarms for one in figures if not one.injected)
     quiet = [one for one in figures if not one.neighbour]
     passed = _pooled(one.passed for one in quiet if not one.injected)
     flagged = _pooled(one.flagged for one in quiet if one.injected >= FLAGGED)
-    aims = [
-        Aim(
+    criteria = [
+        Criterion(
             f"false alarms with nothing injected, of at least {COMPARISONS} comparisons, quiet or beside a neighbour, "
             f"with an interval up to {FALSE_ALARMS:.0%} at most",
             alarms,
@@ -60,27 +60,27 @@ def aims_of(figures: Sequence[Figures]) -> list[Aim]:
         )
     ]
     for neighbour, slowdown in ((False, SLOWDOWN), (True, SLOWDOWN_BESIDE_A_NEIGHBOUR)):
-        found = _pooled(
+        measured = _pooled(
             one.alarms_where_resolved
             for one in figures
             if one.neighbour == neighbour and abs(one.injected - slowdown) < 1e-9
         )
         where = "beside a neighbour" if neighbour else "on a quiet machine"
-        aims.append(
-            Aim(
+        criteria.append(
+            Criterion(
                 f"a slowdown of {slowdown:.0%} of an epoch found {where}, where it could be seen, at least "
                 f"{DETECTED:.0%} of at least {CHECKS} times",
-                found,
-                found.cases >= CHECKS and found.count >= DETECTED * found.cases,
+                measured,
+                measured.cases >= CHECKS and measured.count >= DETECTED * measured.cases,
             )
         )
     for share, what in (
         (passed, "nothing injected that end with 0"),
         (flagged, f"{FLAGGED:.0%} or more injected that end with 1"),
     ):
-        wanted = f"whole checks on a quiet machine with {what}, all of at least {CHECKS}"
-        aims.append(Aim(wanted, share, share.count == share.cases >= CHECKS))
-    return aims
+        description = f"whole checks on a quiet machine with {what}, all of at least {CHECKS}"
+        criteria.append(Criterion(description, share, share.count == share.cases >= CHECKS))
+    return criteria
 
 
 def _pooled(rates: Iterator[Rate]) -> Rate:
