@@ -13,7 +13,7 @@ FIRST, FURTHER = slice(0, 20), slice(20, 60)  # each picture takes about a thirt
 
 @pytest.fixture(scope="module")
 def judge(digits):
-    """A quickly trained classifier that does not depend on nnkernels."""
+    """A quickly trained model that does not depend on nnkernels."""
     linear_model = pytest.importorskip("sklearn.linear_model")
     model = linear_model.LogisticRegression(max_iter=20)
     with pytest.MonkeyPatch.context() as patch:
