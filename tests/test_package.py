@@ -1,4 +1,4 @@
-"""The package as a whole: what importing it costs, and what the README promises of it."""
+"""The package as a whole: cost of importing it, public names, the wheel, and what the README files promise."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_readme_example_trains_and_predicts(
     monkeypatch.setenv("NNKERNELS_DATA", str(data_folder))
     exec(compile(code[1], "README.md", "exec"), {})
     score, digits = capsys.readouterr().out.split(maxsplit=1)
-    assert 0.7 < float(score) <= 1  # of 2,304 training images
+    assert 0.7 < float(score) <= 1  # after training on 2,304 images
     assert re.fullmatch(r"\[\d( \d){4}\]\n", digits)
 
 

@@ -1,4 +1,4 @@
-"""The start: distributed as Keras' layers draw theirs, the same for the same seed."""
+"""Initial parameters, drawn as by Keras' layers and reproducible by seed, and operations on parameters."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""JAX and ONNX Runtime: what they have beyond the protocol that every contender keeps."""
+"""JAX and ONNX Runtime contenders: behaviour beyond the protocol of all contenders; inference-only contenders."""
 
 import os
 import sys
@@ -33,7 +33,7 @@ RECIPE = Recipe("test", hidden=8)
 
 
 def in_a_new_process(program):
-    """Run a program in an interpreter in which JAX has not started; return what it prints, on both streams."""
+    """Run a program in a new interpreter, in which JAX has not started; return its stdout and stderr."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     answer = python("-W", "error", "-c", program, environment=environment)
     return answer.stdout + answer.stderr
@@ -61,7 +61,7 @@ for name in {names}:
     except ConfigurationError as error:
         assert "before JAX's first computation" in str(error)
     else:
-        raise AssertionError("a number of threads that cannot be set is taken")
+        raise AssertionError("use_threads accepted a number of threads that can no longer be set")
 assert compute_threads() in (0, {threads}), compute_threads()
 assert os.environ.get("NPROC") == {left!r}
 """
@@ -76,7 +76,7 @@ def test_jax_runs_on_the_threads_it_is_given_and_says_nothing(threads):
 
 
 @needs_jax
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux lets the threads be counted")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads can be counted only on Linux")
 def test_threads_of_a_jax_that_somebody_else_has_started_are_seen():
     started = "import jax; os.environ['NPROC'] = '2'; jax.devices(); os.environ['NPROC'] = '5'"
     assert in_a_new_process(SET_THREADS.format(before=started, names=JAX[:1], threads=2, left="5")) == ""
@@ -144,7 +144,7 @@ def test_onnxruntime_changes_its_threads(small_digits):
             answers.append(contender.predict(small_digits.X_test))
             used = contender._session(pixels=True).get_session_options()
             assert (used.intra_op_num_threads, used.inter_op_num_threads) == (threads, 1)
-        assert len(contender.sessions) == 2  # none is made within a timed stretch
+        assert len(contender.sessions) == 2  # reused, so that none is created while timing
         np.testing.assert_allclose(answers[1], answers[0], rtol=0, atol=1e-6)
         np.testing.assert_array_equal(answers[2], answers[0])
 
@@ -161,12 +161,12 @@ def test_onnxruntime_prepared_anew_forgets_the_former_network(small_digits):
         assert np.abs(answers[0] - answers[1]).max() > 0.01
 
 
-# Who only predicts, whoever it is
+# Inference-only contenders
 
 
 @pytest.fixture
 def listener(monkeypatch):
-    """A contender that is known to be unable to train, and whose making would be an error."""
+    """The name of a registered contender that cannot train; creating it fails the test."""
     known = {
         **contenders._entries(),
         "listener": contenders.Entry(lambda: pytest.fail("made"), "predicts", trains=False),
@@ -206,7 +206,7 @@ def test_verdict_on_who_only_predicts_shows_no_training():
 
 
 def drawn(judged):
-    """Return the lines of the gate's table in a pipe."""
+    """Return the lines of the gate's table as printed to a pipe."""
     out = StringIO()
     show_gate(Console(file=out), judged, {}, "mnist")
     return out.getvalue().splitlines()

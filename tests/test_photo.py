@@ -1,4 +1,4 @@
-"""Pictures of digits become what MNIST is made of, whoever took them and however."""
+"""Pictures of digits in various formats and conditions are converted to images like those of MNIST."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ FIRST, FURTHER = slice(0, 20), slice(20, 60)  # each picture takes about a thirt
 
 @pytest.fixture(scope="module")
 def judge(digits):
-    """A network that is not ours, quickly trained."""
+    """A quickly trained model that does not depend on nnkernels."""
     linear_model = pytest.importorskip("sklearn.linear_model")
     model = linear_model.LogisticRegression(max_iter=20)
     with pytest.MonkeyPatch.context() as patch:
@@ -27,7 +27,7 @@ def judge(digits):
 
 
 def save(image, path, how):
-    """Save 28 x 28 light on dark as somebody's picture."""
+    """Save a 28 x 28 image, light on dark, as the given kind of picture."""
     big = np.asarray(Image.fromarray(255 - image).resize((280, 280), Image.Resampling.BICUBIC), float)
     rng = np.random.default_rng(0)
     if how == "as it is":
@@ -85,7 +85,7 @@ def test_the_digit_has_mnists_form(digits):
 def test_the_camera_knows_which_way_is_up(digits, tmp_path):
     big = Image.fromarray(255 - digits.X_test[0].reshape(28, 28)).resize((280, 280))
     exif = Image.Exif()
-    exif[0x0112] = 6  # "turn by a quarter to see it upright"
+    exif[0x0112] = 6  # orientation: rotate by 90 degrees clockwise for display
     big.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.jpg", exif=exif, quality=95)
     big.save(tmp_path / "upright.jpg", quality=95)
     turned, upright = (read_digit(tmp_path / f"{name}.jpg").pixels.astype(int) for name in ("turned", "upright"))

@@ -1,4 +1,4 @@
-"""The rule of scaling: what is a pixel, what a feature, and what is said where values contradict it."""
+"""The scaling rule: integers are pixels and floats are features; other values are rejected or cause a warning."""
 
 import sys
 import warnings
@@ -107,7 +107,7 @@ def test_floats_that_look_like_pixels_warn(user, dtype):
     with pytest.warns(UnscaledPixelsWarning, match=r"look like pixels .* 1/255.*X\.astype\(np\.uint8\)"):
         use(UNSCALED.astype(dtype))
     with pytest.warns(UnscaledPixelsWarning, match="look like pixels"):
-        use(UNSCALED + 0.25 * (UNSCALED < 255))  # as resizing leaves them
+        use(UNSCALED + 0.25 * (UNSCALED < 255))  # fractions, as after resizing
 
 
 def test_what_the_warning_advises_is_silent_and_right():

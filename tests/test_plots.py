@@ -1,4 +1,4 @@
-"""The figures: what they say equals what was given, is legible, and lies neither outside nor on top of each other."""
+"""Figures show the given data, and their texts are legible, inside the figure and do not overlap."""
 
 from collections import Counter
 from itertools import combinations
@@ -29,7 +29,7 @@ SUBTITLE = "MNIST: 50,000 training images, tested on 10,000; recipe adam, batche
 PLUGIN = "a-very-long-name-of-a-contender-that-a-plugin-brings"
 
 
-# What the figures are drawn of
+# Made-up data
 
 
 def history(epochs=20, seconds=0.3, seed=0, **changes):
@@ -65,7 +65,7 @@ def probabilities(images, seed=0):
 
 
 def answers(y, wrong, seed=0):
-    """Return labels of which those at ``wrong`` are other than the true ones."""
+    """Return predicted labels that differ from the true ones exactly at the indices ``wrong``."""
     predicted = np.array(y, np.int64)
     predicted[wrong] = (predicted[wrong] + np.random.default_rng(seed).integers(1, 10, len(wrong))) % 10
     return predicted
@@ -168,7 +168,7 @@ FIGURES = {
 
 
 def drawn_texts(figure):
-    """Return the texts that are drawn, wherever they stand: no layout is computed."""
+    """Return the visible texts of a figure, without computing a layout."""
     fix_layout(figure)
     drawn, draw = [], Text.draw
 
@@ -191,14 +191,14 @@ def heading(figure):
 
 
 def lines_of(axes):
-    """Return the curves of axes by their labels."""
+    """Return the labelled curves of axes, by label."""
     return {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
 
 
 # All figures
 
 
-# Of the 44 figures, those that differ from another one in less than what is drawn.
+# Of the 44 figures, minor variants of other ones. They are tested only with `-m slow`.
 SECOND_LOOKS = (
     "training, 300 epochs",
     "training, no validation",
@@ -237,7 +237,7 @@ def test_texts_are_inside_apart_and_large_enough(name, digits):
     assert drawn
     for text, box in drawn:
         inside = box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
-        assert inside, f"{text.get_text()!r} leaves the figure: {box}"
+        assert inside, f"{text.get_text()!r} extends beyond the figure: {box}"
         assert text.get_size() >= 10, text.get_text()
     for (left, left_box), (right, right_box) in combinations(drawn, 2):
         apart = (
@@ -277,11 +277,11 @@ def test_importing_the_figures_does_not_load_matplotlib():
 
 def test_names_with_dollars_are_no_mathematics():
     figure = plots.comparison_curves({"a$\\x$": history(), "b": history()}, "costs $5 or $6")
-    drawn_texts(figure)  # mathematics would fail on \x
+    drawn_texts(figure)  # mathtext would fail on \x
     assert heading(figure).endswith(r"costs \$5 or \$6")
 
 
-# A training
+# Training curves
 
 
 def test_training_curves_show_the_table():
@@ -365,7 +365,7 @@ def test_a_history_that_cannot_be_drawn_is_refused(table, message):
         plots.comparison_curves({"numba": table})
 
 
-# Trainings against each other
+# Comparison curves and parameter drift
 
 
 def test_comparison_curves_show_the_tables():
@@ -658,7 +658,7 @@ def test_a_unit_speaks_for_the_digits_that_it_raises_most():
 
 @given(st.lists(st.integers(-100, 100), min_size=10, max_size=10), st.integers(-1000, 1000))
 def test_what_softmax_ignores_changes_nothing(weights, shift):
-    # A number added to all weights of a unit, in steps that float64 holds exactly; ties at half the strongest aside.
+    # Softmax ignores a number added to all weights of a unit. Multiples of 160 make the mean exact in float64.
     weights = np.array(weights, np.float64) * 16 * 10
     assert spoken_digits(weights) == spoken_digits(weights + shift * 16 * 10)
 
@@ -724,7 +724,7 @@ def test_a_table_that_is_no_claim_is_refused(table, message):
         plots.claim_table_figure(table)
 
 
-# Words and numbers
+# Formatting of text and numbers
 
 
 @given(st.floats(0, 1))

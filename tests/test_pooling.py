@@ -1,4 +1,4 @@
-"""Headlines pooled from several runs: which may be, and what their intervals are over."""
+"""Headlines pooled from several runs: which runs can be pooled, and how values and intervals are computed."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from nnkernels.report.summary import summarise
 from nnkernels.report.tidy import tidy
 from tests import synthetic
 
-HOURS = (1.0, 1.4, 0.8, 1.1, 0.9)  # how many times as long Keras takes in each, beside the others
+HOURS = (1.0, 1.4, 0.8, 1.1, 0.9)  # slowdown of Keras relative to the other contenders, by run
 FIRST = datetime(2026, 1, 1)
 
 
 def record_runs(results: Path, apart: float = 1.0, **changes: Any) -> list[str]:
-    """Record a run an hour; ``changes`` are of the last one. Return their ids."""
+    """Record one run every ``apart`` hours and return their ids; ``changes`` apply to the last run."""
     ids = []
     for index, slower in enumerate(HOURS):
         start = FIRST + timedelta(hours=apart * index)
@@ -79,7 +79,7 @@ def test_pooled_ratio_has_students_interval_over_the_means_of_the_runs(tmp_path:
     found = row[["ratio_to_keras", "ratio_to_keras_ci_low", "ratio_to_keras_ci_high"]]
     assert found.tolist() == pytest.approx(np.exp([logs.mean(), low, high]).tolist())
     assert row.samples == 5
-    # Nothing differs between the hours here but Keras, so that another ratio has no width.
+    # Only Keras differs between the runs, so the interval of any other ratio has zero width.
     assert row.ratio_to_numpy_ci_low == pytest.approx(row.ratio_to_numpy_ci_high)
 
 
@@ -95,7 +95,7 @@ def test_other_values_are_pooled_over_the_runs(tmp_path: Path) -> None:
     rows = tidy(pooled(tmp_path, record_runs(tmp_path))).set_index(["benchmark", "contender", "threads"])
     row = rows.loc[("training.Epoch.time_epoch", "numpy", "1")]
     assert (row.value, row.samples) == (pytest.approx(0.2), 5)
-    assert row.ci_low == pytest.approx(0.2)  # a single run has no interval of it: one process measured it
+    assert row.ci_low == pytest.approx(0.2)  # over the runs: each measured it in one process, without an interval
 
 
 def test_the_text_says_of_how_many_runs_and_when(tmp_path: Path) -> None:

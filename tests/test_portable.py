@@ -1,4 +1,4 @@
-"""The fused kernels on CPUs other than this one, as far as one can tell from here, and in processes side by side."""
+"""The fused kernels compiled for other CPUs than this one, and in processes that share a compile cache."""
 
 import json
 import os
@@ -9,16 +9,16 @@ import sys
 import numpy as np
 import pytest
 
-# What LLVM may take for granted on any CPU of this architecture, an old one, and what Numba finds here.
+# Compilation targets: any CPU of this architecture, an older CPU, and the CPU that Numba detects.
 CPUS = {
     "generic": {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},
     "haswell": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": None},
     "own": {"NUMBA_CPU_NAME": None, "NUMBA_CPU_FEATURES": None},
 }
 CONTENDERS = ("fused", "fused_dense")
-TIMEOUT = 300  # seconds until a process that hangs is ended; nothing is measured by it
+TIMEOUT = 300  # seconds after which a hanging process is killed; not a measurement
 
-# The gate as it is, on the images that the tests are given; then predictions, to compare between processes.
+# Runs the gate on the given images, then prints a summary of predictions, to compare between processes.
 PROGRAM = """
 import json, sys
 import numba
@@ -53,7 +53,7 @@ print(json.dumps(answers))
 
 
 def needs_cpu(name):
-    """Skip where this CPU lacks what the other one has: its instructions would end the process."""
+    """Skip the test if this CPU lacks instructions of the given one, which would kill the process."""
     if name == "haswell":
         if platform.machine().lower() not in ("x86_64", "amd64"):
             pytest.skip("Haswell is an x86")
@@ -93,7 +93,7 @@ def started(images_file, cache, settings, contenders):
 
 
 def answers_of(process):
-    """Wait for a process and return what it printed; an exit code below 0 is a signal, as of an illegal instruction."""
+    """Wait for a process and return its output; a negative exit code is a signal, such as an illegal instruction."""
     try:
         out, errors = process.communicate(timeout=TIMEOUT)
     finally:
@@ -102,12 +102,12 @@ def answers_of(process):
     return json.loads(out)
 
 
-# Each compiles everything anew. The code for this CPU is what most other tests run, and what the next test compiles.
+# Each compiles all kernels again. Most other tests run code for this CPU, and the next test compiles it.
 @pytest.mark.slow
 @pytest.mark.parametrize("cpu", ["generic", "haswell"])
 def test_the_gate_is_passed_by_code_for_another_cpu(cpu, images_file, tmp_path):
     needs_cpu(cpu)
-    contenders = CONTENDERS if cpu == "generic" else CONTENDERS[:1]  # .ci/run has all fused tests on both
+    contenders = CONTENDERS if cpu == "generic" else CONTENDERS[:1]  # .ci/run runs all fused tests on both
     answers = answers_of(started(images_file, tmp_path, CPUS[cpu], contenders))
     assert list(answers) == list(contenders)
 
@@ -121,5 +121,5 @@ def test_processes_that_start_together_on_an_empty_cache_agree(images_file, tmp_
         for process in both:
             process.kill()
     assert first == second
-    # And what they left in the cache is of use to a third.
+    # A third process can use the cache that they have filled.
     assert answers_of(started(images_file, tmp_path, CPUS["own"], ("fused",))) == first

@@ -1,4 +1,4 @@
-"""What `nnkernels env` says of the machine: read from a made-up system."""
+"""Quietness of the machine, as shown by `nnkernels env`, read from the files of a made-up system."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_what_the_system_tells_is_read(tmp_path: Path) -> None:
     )
     assert found.governors == ("performance", "powersave")
     assert (found.turbo, found.smt, found.virtual) == (True, True, True)
-    assert (found.other_load, found.steal) == (0.0, 0.0)  # the made-up counters stand still
+    assert (found.other_load, found.steal) == (0.0, 0.0)  # the made-up counters do not change
     assert found.cpus >= 1
     assert math.isfinite(found.spread)
 

@@ -1,4 +1,4 @@
-"""Recipes, their learning rates and what becomes of pixels."""
+"""Optimizers and recipes: validation, numbers of batches and learning rates."""
 
 import dataclasses
 
@@ -80,7 +80,7 @@ def test_linear_learning_rate_falls_by_the_same_amount_over_all_epochs():
     recipe = Recipe("test", learning_rate=0.3, epochs=3, schedule="linear")
     rates = np.concatenate([recipe.learning_rates(epoch, 100) for epoch in range(3)])  # 12 steps
     assert rates.dtype == np.float32
-    # The step after the last would have the rate zero.
+    # The rate would be zero one step after the last.
     np.testing.assert_allclose(rates, [0.3 * (12 - step) / 12 for step in range(12)], rtol=1e-6)
 
 

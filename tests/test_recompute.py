@@ -1,4 +1,4 @@
-"""The published figures, derived again from the raw samples."""
+"""`nnkernels results --recompute`: published figures are computed again from the raw samples."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RUN_ID = "20260101T000000Z-0123abcd"
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder with a recorded run, which is published in its README."""
+    """Return a folder with a recorded run that is published in the folder's README."""
     run = synthetic.full_run()
     results = tmp_path / "results"
     write_run(results / "runs" / RUN_ID, run.record, run.interleaved, run.asv_results)
@@ -78,7 +78,7 @@ def test_a_raw_sample_that_was_changed_is_found(checkout: Path) -> None:
 
 @pytest.fixture
 def method_page(checkout: Path) -> Path:
-    """Return the page of the method of the checkout, with a self-test of two machines and a score of mutants."""
+    """Return the checkout's page on the method, with a self-test on two machines and a mutation score."""
     for machine in ("one-cpu", "other-cpu"):
         for number, ratio in enumerate((1.0, 1.02)):
             comparisons = [replace(one, repeat_every=50 * number) for one in TWO]
@@ -103,7 +103,7 @@ def test_the_page_of_the_method_is_recomputed_too(method_page: Path) -> None:
     answer = CliRunner().invoke(cli.app, ["results", "--recompute", "--format", "csv"])
     assert answer.exit_code == 0, answer.output
     assert '"self-test: machine is quiet, 2%: called slower"' in answer.output
-    assert '"self-test: machine is quiet, 2%: called slower (2)"' in answer.output  # of the other machine
+    assert '"self-test: machine is quiet, 2%: called slower (2)"' in answer.output  # on the other machine
     assert '"mutants: backend numpy, order ignored: off by",5.0e-01,5.0e-01,same' in answer.output
 
 

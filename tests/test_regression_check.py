@@ -1,4 +1,4 @@
-"""`nnkernels check`: the base in a worktree, the work of both sides, what follows from measurements, the record."""
+"""`nnkernels check`: the worktree of the base, the work of both sides, the outcome, the budget and the record."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class TestBaseWorktree:
         assert not seen[0].parent.exists()
         assert len(worktrees(checkout)) == 1
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM that a process could handle")
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a process can handle")
     def test_it_is_removed_by_sigterm(self, checkout: Path) -> None:
         program = (
             "import sys, time; from pathlib import Path; "
@@ -155,11 +155,11 @@ class TestInjectedSlowdown:
             side.run(side.add(**comparison.work(comparison.units, slowed)), times=8)
             done[slowed] = calls
         plain, more = done[False], done[True]
-        assert len(plain) == len(more) == 9  # one of them when it was prepared
+        assert len(plain) == len(more) == 9  # one of them when the work is added
         assert sum(map(len, more)) / sum(map(len, plain)) == pytest.approx(1 + comparison.injected, rel=1e-12)
         for before, after in zip(plain, more, strict=True):
             np.testing.assert_array_equal(after[: len(before)], before)
-            if every > 2:  # else the extra images reach round the epoch
+            if every > 2:  # otherwise the extra images wrap around the epoch
                 assert not set(after[len(before) :].ravel()) & set(before.ravel())
 
     def test_an_epoch_may_be_too_short(self) -> None:
@@ -181,7 +181,7 @@ def side_folder(small_digits: Dataset, tmp_path: Path) -> Path:
 class TestSides:
     @pytest.fixture(autouse=True)
     def threads_of_this_process(self) -> Iterator[None]:
-        """A side sets the threads of the process that it is in, which here is that of the tests."""
+        """Restore the number of threads of the test process, in which these sides run and which they change."""
         with preserved_thread_counts():
             yield
 
@@ -215,7 +215,7 @@ class TestSides:
         side.run(0, times=2)
         stretches = [order for order, _ in fake.seen]
         assert [len(order) for order in stretches] == [960] * 3
-        assert not set(stretches[0]) & set(stretches[1])  # through the epoch, and from its start again
+        assert not set(stretches[0]) & set(stretches[1])  # through the epoch, then from its start again
         np.testing.assert_array_equal(stretches[0], stretches[2])
         np.testing.assert_array_equal(fake.seen[0][1], SGD.learning_rates(0, 960))
         side.add(**Comparison("numpy", "one-image").work(7))
@@ -424,7 +424,7 @@ class TestRecord:
 
 @pytest.fixture
 def run_check_command(checkout: Path, data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Run `nnkernels check` in a checkout, with made-up measurements or an error in their place."""
+    """Return a function that runs `nnkernels check` in a checkout, with made-up measurements or an error."""
     monkeypatch.chdir(checkout)
 
     def run(measured: Callable[..., Any] | Exception, *arguments: str) -> Any:
@@ -442,7 +442,7 @@ def run_check_command(checkout: Path, data_folder: Path, monkeypatch: pytest.Mon
     return run
 
 
-FEW = ("--backends", "numpy,fused", "--scenarios", "epoch")  # each more takes a tenth of a second to judge
+FEW = ("--backends", "numpy,fused", "--scenarios", "epoch")  # judging each further comparison takes a tenth of a second
 
 
 class TestCommand:
@@ -511,7 +511,7 @@ def test_a_side_that_fails_does_not_wait_for_the_other(small_digits: Dataset, mo
     def fail_or_wait(process: SideProcess, *_: Any) -> Any:
         if process.tree.name == "base":
             raise GateError("departs")
-        return process.answer()  # to a question that nobody asked: it comes when the process is ended
+        return process.answer()  # without a request: fails once the process is ended
 
     monkeypatch.setattr(measuring, "warm_up", fail_or_wait)
     with pytest.raises(GateError, match="departs"):
@@ -537,7 +537,7 @@ def test_a_pair_of_processes_takes_turns(side_folder: Path, small_digits: Datase
 
 @pytest.mark.slow
 def test_a_whole_check(data_folder: Path, tmp_path: Path) -> None:
-    """Of this checkout against its own commit; what it finds is up to the machine."""
+    """Check this checkout against its own commit. The outcome depends on the machine."""
     if subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, check=False).returncode:
         pytest.skip("not in a git checkout")
     command = [sys.executable, "-m", "nnkernels.cli", "check", "HEAD", "--data", str(data_folder)]

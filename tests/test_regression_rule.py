@@ -1,4 +1,4 @@
-"""The rule of `nnkernels check`: its error is exact, its interval and its resolution are what they say."""
+"""The statistical rule of `nnkernels check`: probability of a false alarm, coverage of the interval, resolution."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ERROR = rule.COMPARISON_ERROR
 
 
 def heavy_tails(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """Log-ratios of pairs: an offset of each, noise with tails, and one pair in ten in which a side was held up."""
+    """Return log-ratios of pairs: an offset for each, heavy-tailed noise, and a delayed side in one pair in ten."""
     held_up = np.where(rng.random(shape) < 0.1, rng.exponential(0.4, shape) * rng.choice([-1, 1], shape), 0)
     return 0.01 * rng.normal(size=shape) + 0.01 * rng.standard_t(2, shape) + held_up
 
@@ -55,7 +55,7 @@ def test_fewer_pairs_find_nothing_and_as_few_find_something(error: float) -> Non
 
 
 def test_whatever_the_sizes_the_error_over_all_signs_is_no_larger_than_stated() -> None:
-    """The proof of the rule, for ten pairs: nothing slower means that all signs are alike."""
+    """The proof of the rule, for ten pairs: without a slowdown, all combinations of signs are equally likely."""
     signs = np.array(list(itertools.product([-1, 1], repeat=10)))
     for sizes in np.abs(heavy_tails(np.random.default_rng(2), 5, 10)):
         alarms = rule._lower_bounds(signs * sizes, ERROR) > 0
@@ -76,7 +76,7 @@ def test_false_alarms_and_coverage_by_simulation(name: str) -> None:
     alarms = int((rule._lower_bounds(samples, ERROR) > 0).sum())
     low = stats.binomtest(alarms, len(samples)).proportion_ci(0.999).low
     assert low <= ERROR
-    assert alarms > 0  # not by never finding anything
+    assert alarms > 0  # the rule does find something
     margin = (1 - rule.CONFIDENCE) / 2
     covered = (rule._lower_bounds(samples, margin) <= 0) & (rule._lower_bounds(-samples, margin) <= 0)
     assert 0.945 <= covered.mean() <= 0.965
@@ -105,7 +105,7 @@ def test_the_estimate_is_of_the_ratio_and_its_interval_holds_it() -> None:
 def test_one_pair_that_was_held_up_changes_little() -> None:
     values = 0.01 * np.random.default_rng(7).normal(size=16)
     before = rule.judge(values, ERROR)
-    values[3] = 0.7  # a CPU that was given to another for half of the time
+    values[3] = 0.7  # as if another process had the CPU for half of the time
     after = rule.judge(values, ERROR)
     assert after.ratio == pytest.approx(before.ratio, rel=0.005)
     assert not after.slower

@@ -1,4 +1,4 @@
-"""`nnkernels selftest`: it goes on where it was, mixes no methods, and its figures are those of its samples."""
+"""`nnkernels selftest`: resuming, rejection of records that do not match, figures and aims."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def made_up(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Stand in for checks: the tree is slower by what is injected. The list has what each was asked for."""
+    """Replace checks by made-up ones, whose tree has the injected slowdown; return the list of requested checks."""
     asked: list[dict[str, Any]] = []
 
     def run_check(
@@ -63,7 +63,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def go_on(
     checkout: Path, small_digits: Dataset, tmp_path: Path, made_up: list[dict[str, Any]]
 ) -> Callable[..., list[CheckRecord]]:
-    """Run one check of the self-test, and return all that are recorded."""
+    """Return a function that runs one check of the self-test and returns all recorded checks."""
 
     def run(plan: Plan | None = None, **more: Any) -> list[CheckRecord]:
         results = tmp_path / "results"
@@ -167,7 +167,7 @@ def test_figures_are_counted_from_the_samples() -> None:
     assert same.covered.count <= 6
     assert (slower.alarms.count, slower.alarms.cases) == (2, 4)
     assert (slower.alarms_where_resolved.count, slower.alarms_where_resolved.cases) == (2, 2)
-    assert slower.covered.cases == 0  # of those whose ratio is 1
+    assert slower.covered.cases == 0  # coverage is counted where nothing is injected
     assert slower.ratio == pytest.approx(1.02, rel=0.01)
     text = selftest_markdown(records)
     assert "25.0 % (2 of 8)" in text

@@ -46,9 +46,9 @@ def test_rows_have_the_documented_columns_and_one_row_a_measurement() -> None:
         ("numba", "all", 0.16 / 0.12, 2.0 / 0.12),
         ("numpy", "1", 0.16 / 0.20, 2.0 / 0.20),
         ("numpy", "all", 1.0, 2.0 / 0.16),
-        # A framework meets the other framework only at its own setting, which the row says.
+        # Two frameworks share a process only at the same number of threads, which the row states.
         ("keras-graph", "1", 0.16 / 0.4, 4.0 / 0.4),
-        # keras-fit is faster on all threads, and on one it was in no process with that.
+        # keras-fit is faster on all threads, and never shares a process with keras-fit on one thread.
         ("keras-fit", "1", 0.16 / 4.0, np.nan),
         ("keras-fit", "all", 0.16 / 2.0, 1.0),
     ],
@@ -189,7 +189,7 @@ def test_who_only_predicts_comes_last_with_dashes_for_the_rest() -> None:
 
 def test_scenarios_of_several_interleaved_runs_are_rows_of_one_table() -> None:
     run = synthetic.full_run()
-    assert all(set(measured.seconds) != set(synthetic.SECONDS) for measured in run.interleaved)  # none did all of it
+    assert all(set(measured.seconds) != set(synthetic.SECONDS) for measured in run.interleaved)  # no run has them all
     rows = tidy(run)
     paired = rows[rows.benchmark == "ratios"]
     assert set(paired.work) == set(synthetic.SECONDS)
@@ -199,7 +199,7 @@ def test_scenarios_of_several_interleaved_runs_are_rows_of_one_table() -> None:
     assert units["one image"] == "seconds_per_call"
     adam = paired[(paired.work == "epoch, Adam") & (paired.threads == "1")].set_index("contender")
     assert adam.loc["fused", "ratio_to_keras"] == pytest.approx(6.0 / 0.048)
-    # The best form at this work is another than at the epoch.
+    # The best form of Keras differs from that for the usual epoch.
     hidden = paired[(paired.work == "epoch, hidden 128") & (paired.threads == "1")].set_index("contender")
     assert hidden.loc["fused", ["best_keras", "best_keras_threads"]].tolist() == ["keras-steps", "all"]
     assert hidden.loc["fused", "ratio_to_best_keras"] == pytest.approx(0.55 / 0.5)

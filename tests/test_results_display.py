@@ -1,4 +1,4 @@
-"""What the commands print at 60, 80 and 120 columns and into a pipe: names and reasons are whole everywhere."""
+"""Output of the commands at 60, 80 and 120 columns and in a pipe: names and reasons are never truncated."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from nnkernels.report.tidy import tidy
 from tests import synthetic
 
 ROOT = Path(__file__).parents[1]
-WIDTHS = [60, 80, 120, None]  # None: a pipe, for which COLUMNS says 80
+WIDTHS = [60, 80, 120, None]  # None: a pipe, with COLUMNS set to 80
 REASON = (
     "ConfigurationError: the number of threads of this framework is fixed for the life of a process, and was set to 2 "
     "before; start another process"
@@ -32,7 +32,7 @@ REASON = (
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, width: int | None, *arguments: str) -> str:
-    """Return what a command prints on a terminal of that width."""
+    """Return the output of a command on a terminal of the given width, or in a pipe."""
     monkeypatch.setenv("COLUMNS", str(width or 80))
     console = Console(file=io.StringIO(), force_terminal=width is not None, no_color=True, record=True)
     for module in ("measure", "publish"):
@@ -136,7 +136,7 @@ def test_list_prints_every_name_whole(monkeypatch: pytest.MonkeyPatch, width: in
 
 def test_exports_have_a_column_a_parameter_and_the_intervals_of_the_ratios() -> None:
     answer = CliRunner().invoke(cli.app, ["results", "--run", "20261128T214323Z", "--format", "json"])
-    rows = json.loads(answer.stdout)  # of a standard run: smaller ones time no kernel by itself
+    rows = json.loads(answer.stdout)  # of profile standard: smaller profiles do not time single kernels
     step = next(row for row in rows if row["benchmark"] == "kernels.Kernels.time_step" and row["batch_size"] == "32")
     assert "parameters" not in step
     epoch = next(row for row in rows if (row["work"], row["contender"], row["threads"]) == ("epoch", "fused", "1"))

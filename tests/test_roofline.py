@@ -1,4 +1,4 @@
-"""What the machine can do at most, and the bounds that follow from it; nothing here asserts on time or speed."""
+"""Limits of the machine and the bounds derived from them; no assertion depends on measured times."""
 
 from __future__ import annotations
 
@@ -111,8 +111,8 @@ def test_epoch_of_mnist_by_hand() -> None:
     assert inference_bounds(machine, replace(work, images=10_000)) == Bounds(
         pytest.approx(3.176e-3), pytest.approx(0.64e-3)
     )
-    # At an infinite peak what is left is traffic: 47.04 MB of pixels less the caches from DRAM;
-    # sparse, 9 MB less L1 through L2.
+    # With an infinite peak only memory traffic remains: 47.04 MB of pixels minus the caches from DRAM;
+    # sparse, 9 MB minus L1 from L2.
     fast = replace(machine, peak_gflops=math.inf)
     dram, l2 = (47.04e6 - 33_554_432) / 20e9, (9e6 - 32_768) / 80e9
     assert epoch_bounds(fast, work) == Bounds(pytest.approx(max(dram, 1874 * 29_952 / 80e9)), pytest.approx(l2))
@@ -214,7 +214,7 @@ def test_rates_are_in_units_of_a_billion(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(peaks, "time", SimpleNamespace(perf_counter=lambda: float(next(clock))))
     monkeypatch.setattr(peaks, "MATMUL_SIZES", (100,))
     monkeypatch.setattr(peaks, "READ_BYTES", 3000)
-    # Each reading of the clock is a second after the last: 2e6 operations in one, three times 1,024 bytes in one.
+    # The clock advances by a second per reading: 2e6 operations in a second, three times 1,024 bytes in a second.
     assert peaks.matmul_gflops(1, samples=3) == pytest.approx(2e6 / 1e9)
     assert read_gbytes_per_second(1024, threads=1, samples=3) == pytest.approx(3 * 1024 / 1e9)
 

@@ -1,4 +1,4 @@
-"""Who is timed next waits for the threads that the last one left behind."""
+"""Before a contender is timed, the threads of the previous one have to come to rest."""
 
 import threading
 import time
@@ -12,13 +12,13 @@ from nnkernels.kernels.team import current
 from nnkernels.measure.timing import settling
 from nnkernels.measure.timing.settling import IDLE_SECONDS, MAX_WAIT_SECONDS, computing_threads, wait_until_idle
 
-TIMEOUT = 60  # seconds after which the test has failed; nothing is measured by it
+TIMEOUT = 60  # seconds after which the test fails; not a measurement
 LINUX = settling.TASKS.is_dir()
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that goes on by a tenth of a millisecond at each look."""
+    """A fake clock that advances by a tenth of a millisecond per reading."""
     wall = [100.0]
 
     def perf_counter():
@@ -64,15 +64,15 @@ def spin(stop):
         pass
 
 
-@pytest.mark.skipif(not LINUX, reason="threads are told by Linux's list of them")
+@pytest.mark.skipif(not LINUX, reason="only Linux lists the threads of a process")
 def test_a_thread_that_spins_computes_and_one_that_waits_does_not():
     stop, done = np.zeros(1, np.int64), threading.Event()
-    spin(np.ones(1, np.int64))  # compiled, and over at once
+    spin(np.ones(1, np.int64))  # compiles the function, and returns at once
     spinning = threading.Thread(target=spin, args=(stop,), daemon=True)
     waiting = threading.Thread(target=done.wait)
     spinning.start()
     waiting.start()
-    looks_end = time.monotonic() + TIMEOUT  # until the one has begun to spin and the other to wait
+    looks_end = time.monotonic() + TIMEOUT  # for one thread to start spinning and the other to start waiting
     try:
         seen = computing_threads()
         while not (spinning.native_id in seen and waiting.native_id not in seen) and time.monotonic() < looks_end:

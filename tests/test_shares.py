@@ -1,4 +1,4 @@
-"""Shares of what the machine allows: the limit's seconds over a contender's, with an interval of both."""
+"""Shares of the machine's limit: the limit in seconds divided by a contender's time, with confidence intervals."""
 
 from __future__ import annotations
 

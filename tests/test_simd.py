@@ -1,4 +1,4 @@
-"""Each function on lanes against NumPy, lane by lane, in small compiled functions of several widths."""
+"""Each SIMD function compared with NumPy, lane by lane, in small compiled functions of several widths."""
 
 from functools import cache
 
@@ -17,16 +17,16 @@ WIDTHS = (8, 24, 64)
 NAN, INF = np.nan, np.inf
 TINY = np.finfo(np.float32).tiny  # the smallest normal number
 SUBNORMAL = np.finfo(np.float32).smallest_subnormal
-GUARD = np.float32(-77)  # what stands around a result, and has to stay
+GUARD = np.float32(-77)  # surrounds a result, and must not be overwritten
 
-# As the kernels are compiled, but not cached: the cache's key would not notice that simd.py has changed.
+# Compiled like the kernels, but not cached: the cache's key would not detect changes of simd.py.
 jit = numba.njit(nogil=True, error_model="numpy", fastmath=ORDERED)
 
-# Each is compiled for itself, for some tenths of a second. Eight vectors are the second look: three are tested as well.
+# Compiling takes some tenths of a second per width. 64 lanes are tested only with `-m slow`.
 every_width = pytest.mark.parametrize(
     "lanes", [pytest.param(lanes, marks=pytest.mark.slow) if lanes == 64 else lanes for lanes in WIDTHS]
 )
-# What the instructions of a CPU decide: ``.ci/run`` asks it of several CPUs.
+# Tests whose result depends on the CPU's instructions: ``.ci/run`` runs them for several CPUs.
 instruction_set = pytest.mark.instruction_set
 
 FLOATS = st.one_of(
@@ -40,7 +40,7 @@ def rows(lanes, count=2):
     return hnp.arrays(np.float32, (count, lanes), elements=FLOATS)
 
 
-# Arithmetic and comparisons: one compiled function a width, whose results stand in rows.
+# Arithmetic and comparisons: one compiled function per width, which writes one row per operation.
 
 WITH_LANES = ("a + b", "a += b", "a - b", "a * b", "a / b", "maximum")
 WITH_SCALARS = ("s + a", "a + s", "s - a", "a - s", "s * a", "a * s", "s / a", "a / s")
@@ -79,7 +79,7 @@ def all_elementwise(lanes):
 
 
 def elementwise(a, b=None, scalar=0.0):
-    """Return the results by the names of the functions."""
+    """Return the results of all functions, by name."""
     lanes = len(a)
     out = np.full(len(NAMES) * lanes, GUARD)
     b = np.zeros(lanes, np.float32) if b is None else b
@@ -112,7 +112,7 @@ def test_arithmetic_is_numpys_to_the_last_bit(lanes, data, scalar):
         }
     found = elementwise(a, b, scalar)
     for name, row in expected.items():
-        if "/" in name:  # the sign of a zero is free, and with it that of what is divided by it
+        if "/" in name:  # the sign of zero is not specified, nor that of a quotient by zero
             np.testing.assert_array_equal(np.abs(found[name]), np.abs(row), err_msg=name)
             divisor = {"a / b": b, "s / a": a, "a / s": np.full(lanes, s)}[name]
             np.testing.assert_array_equal(found[name][divisor != 0], row[divisor != 0], err_msg=name)
@@ -180,7 +180,7 @@ def test_a_product_is_rounded_before_it_is_added(lanes, data, scalar):
 # The exponential
 
 EXP_TOLERANCE = 2e-7
-CUT = -87.27  # exp of less is 0
+CUT = -87.27  # exp of anything less is 0
 
 
 def assert_exponentials(x, found):
@@ -188,7 +188,7 @@ def assert_exponentials(x, found):
     np.testing.assert_allclose(found, expected, rtol=0, atol=EXP_TOLERANCE)
     assert np.all(found >= 0)
     assert np.all(found[x < CUT] == 0)
-    # What is not cut off is good to a few parts in 2^24 and, as 87 is rounded to 4e-6, so much more.
+    # Elsewhere the relative error is a few parts in 2^24, plus 4e-6 because numbers near 87 are rounded by as much.
     normal = x > CUT + 0.02
     np.testing.assert_allclose(found[normal], expected[normal], rtol=2e-5)
 
@@ -221,7 +221,7 @@ def test_exponentials_at_the_edge(lanes):
     np.testing.assert_array_equal(elementwise(x)["exp_nonpositive"], expected)
 
 
-# Making, loading and storing
+# Creating, loading and storing
 
 
 @cache
@@ -408,7 +408,7 @@ def test_the_highest_is_found_in_every_lane(lanes):
         x[place] = -5
         assert reducing(lanes)(x)[1] == -5
         x[place] = NAN
-        assert np.isnan(reducing(lanes)(x)[0])  # a sum passes no NaN over
+        assert np.isnan(reducing(lanes)(x)[0])  # a sum does not skip NaN
     assert reducing(lanes)(np.full(lanes, -INF, np.float32))[1] == -INF
 
 

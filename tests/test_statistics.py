@@ -1,4 +1,4 @@
-"""Intervals over processes: their coverage by simulation, where the truth is known, and what they are by SciPy."""
+"""Confidence intervals over processes: simulated coverage of a known true value, and comparison with SciPy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nnkernels.statistics import interquartile_mean, process_means, student, stu
 Floats = npt.NDArray[np.float64]
 
 REPETITIONS = 20_000  # the standard error of a coverage of 95 % is 0.15 %
-VALUES = 8  # of a process: one round of four segments has four, a recorded run eight to ten
+VALUES = 8  # per process: one round of four segments has four, a recorded run eight to ten
 COUNTS = (4, 5, 10)
 SLOWED = np.log(1.5)
 
@@ -33,28 +33,30 @@ Noise = Callable[[np.random.Generator, tuple[int, ...]], Floats]
 
 @cache
 def unit_noise(count: int, noise: Noise) -> tuple[Floats, Floats]:
-    """Return offsets of processes, and the values of processes without any, at a standard deviation of about 1."""
+    """Return offsets of processes, and values without offsets, each with a standard deviation of about 1."""
     rng = np.random.default_rng(count)
     return noise(rng, (REPETITIONS, count)), interquartile_mean(noise(rng, (REPETITIONS, count, VALUES)))
 
 
 def simulated(count: int, between: float, within: float, noise: Noise) -> Floats:
-    """Return one value a process, of which the truth is 0.
+    """Return one value per process, with the true value 0.
 
-    The interquartile mean moves and grows with its values, so it is taken of the unit noise, once for all sizes.
+    The interquartile mean shifts and scales with its values, so it is computed once, of the unit noise.
     """
     offsets, values = unit_noise(count, noise)
     return between * offsets + within * values
 
 
 def coverage(of_each: Floats, truth: float = 0.0) -> float:
-    """Return in what share of the repetitions the interval of a run holds the truth."""
+    """Return the share of the repetitions in which the interval of a run contains the true value."""
     return float(np.mean(np.abs(of_each.mean(axis=-1) - truth) <= student_margin(of_each)))
 
 
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize(
-    ("between", "within"), [(0.1, 0.01), (0.01, 0.1), (0.0, 0.05), (0.05, 0.05)], ids=["over", "under", "none", "equal"]
+    ("between", "within"),
+    [(0.1, 0.01), (0.01, 0.1), (0.0, 0.05), (0.05, 0.05)],
+    ids=["mostly-between", "mostly-within", "only-within", "equal"],
 )
 def test_intervals_cover_the_truth_95_times_in_100_by_normal_noise(count: int, between: float, within: float) -> None:
     assert coverage(simulated(count, between, within, normal)) == pytest.approx(0.95, abs=0.01)
@@ -73,20 +75,20 @@ def test_intervals_cover_the_undisturbed_ratio_where_one_process_in_ten_is_slowe
     rng = np.random.default_rng(1)
     slowed = SLOWED * (rng.random(undisturbed.shape) < 0.1)
     assert coverage(undisturbed + slowed) >= 0.93
-    if count == 10:  # the same where it is one of the ten each time
+    if count == 10:  # also if exactly one of the ten is slowed each time
         slowed = SLOWED * (np.arange(10) == 0)
         assert coverage(undisturbed + slowed) >= 0.93
 
 
 @pytest.mark.parametrize("count", [5, 8])
 def test_pooled_intervals_cover_the_truth_beyond_the_hour(count: int) -> None:
-    # Runs of four processes, each in an hour of its own: the hours differ, and one interval is over the runs' means.
+    # Runs of four processes, each run in another hour: the hours differ, and the interval is over the runs' means.
     rng = np.random.default_rng(2)
     hours = 0.1 * rng.standard_normal((REPETITIONS // 4, count, 1))
     of_processes_ = hours + 0.05 * rng.standard_normal((REPETITIONS // 4, count, 4))
     runs = of_processes_.mean(axis=-1)
     assert np.mean(np.abs(runs.mean(axis=-1)) <= student_margin(runs)) == pytest.approx(0.95, abs=0.01)
-    # That of one run is of its hour alone.
+    # The interval of a single run does not cover other hours.
     one = of_processes_[:, 0]
     assert np.mean(np.abs(one.mean(axis=-1)) <= student_margin(one)) < 0.65
 
@@ -110,7 +112,7 @@ def test_one_value_gives_no_interval() -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 8, 10, 20])
 def test_interquartile_mean_is_that_of_scipy(count: int) -> None:
     values = np.random.default_rng(4).normal(size=count)
-    # SciPy trims whole values: of each four times, a quarter is a whole number.
+    # SciPy trims whole values: with each value repeated four times, a quarter of them is a whole number.
     assert interquartile_mean(values) == pytest.approx(stats.trim_mean(np.repeat(values, 4), 0.25))
     assert interquartile_mean([*values, np.nan]) == interquartile_mean(values)
     assert interquartile_mean(0.1 * values + 2) == pytest.approx(0.1 * interquartile_mean(values) + 2)

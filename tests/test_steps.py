@@ -1,4 +1,4 @@
-"""The steps from naive to fast: each passes the gate, and changes few lines of the one that it builds on."""
+"""The steps from naive to fast: each passes the gate, and changes a few lines of the step that it builds on."""
 
 from __future__ import annotations
 
@@ -90,11 +90,11 @@ def test_what_no_step_can_train_is_refused(small_digits: Dataset) -> None:
         contender.advance(np.array([0, len(small_digits.X_train)]), np.array([0.1], np.float32))
 
 
-# What a run has timed of them
+# Recorded times
 
 
 def timed(**seconds: float) -> InterleavedRun:
-    """Return a process in which each step had these seconds an epoch in two rounds of three segments."""
+    """Return a process in which each step took the given seconds per epoch, in two rounds of three segments."""
     labels = {f"{name}@{steps.step(name).threads}": [[value] * 3] * 2 for name, value in seconds.items()}
     return InterleavedRun("1", "mnist", {STEPS_EPOCH: labels}, {})
 
@@ -104,7 +104,7 @@ SECONDS = dict(zip(steps.names(), (200.0, 0.4, 2.0, 0.16, 0.1, 0.08, 0.05, 0.062
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    """A results folder of two runs, of which the older has timed the steps in two processes."""
+    """A results folder with two runs, of which only the older has timed the steps, in two processes."""
     processes = [timed(**{name: value * factor for name, value in SECONDS.items()}) for factor in (0.5, 2.0)]
     run = synthetic.keras_run()
     for run_id, of_steps in (("20261101T000000Z-aaaaaaaa", processes), ("20261102T000000Z-bbbbbbbb", [])):

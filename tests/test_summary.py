@@ -1,4 +1,4 @@
-"""The table of a run at a glance: each cell is of the setting that its row shows."""
+"""The summary table of a run: each cell is for the number of threads that its row shows."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def cells(summary: Summary) -> dict[str, dict[str, str]]:
 def test_one_image_is_of_the_setting_that_the_row_shows() -> None:
     row = cells(recorded(ONE_RUN))["jax-scan"]
     assert row["threads"] == "1"
-    assert row["one image"].startswith("161 us")  # 60.7 us is that of all threads
+    assert row["one image"].startswith("161 us")  # 60.7 us on all threads
 
 
 @pytest.mark.parametrize("run_id", [path.name for path in sorted((ROOT / "results" / "runs").iterdir())])
@@ -69,7 +69,7 @@ def test_every_cell_of_every_recorded_run_is_of_its_row(run_id: str) -> None:
                 for scenario in measured.seconds
                 if (scenario == work or scenario == f"{work} of 1,000") and label in measured.seconds[scenario]
             ]
-            # SciPy trims whole values: of each four times, a quarter of them is a whole number.
+            # SciPy trims whole values: with each value repeated four times, a quarter is a whole number.
             middles = [
                 stats.trim_mean(np.repeat(np.log(seconds[~np.isnan(seconds)]), 4), 0.25) for seconds in interleaved
             ]
@@ -88,10 +88,10 @@ def test_the_baseline_shows_one() -> None:
 
 def test_preparation_stands_beside_the_epoch() -> None:
     shown = cells(recorded(ONE_RUN))
-    assert shown["fused"]["preparation"] == "18.9 ms (1 thread)"  # its row is of all threads
+    assert shown["fused"]["preparation"] == "18.9 ms (1 thread)"  # its row is for all threads
     assert shown["numpy"]["preparation"] == "246 us (1 thread)"
     assert shown["numba"]["preparation"] == "367 us"
-    # 18.6 ms more than NumPy's, won back at 8.57 epochs of 33.9 ms an epoch.
+    # 18.6 ms more than NumPy's. Each epoch, of 33.9 ms, regains 8.57 times its duration.
     assert shown["fused"]["break-even"] == f"{(18.866 - 0.246) / (33.906 * 8.57):.2g}"
     assert shown["numpy"]["break-even"] == "-"
     assert shown["keras-fit"]["break-even"] == "never"
@@ -128,7 +128,7 @@ def test_preparations_of_the_interleaved_runs_are_those_of_the_row() -> None:
 
 def test_the_best_keras_may_be_in_processes_of_its_own() -> None:
     summary = with_keras_on_two_backends()
-    # Times as fast as NumPy on one thread, in its own processes: 0.4 / 0.32 against 0.2 / 0.4 of keras-graph.
+    # Relative to NumPy on one thread in the same processes: 0.4 / 0.32 against 0.2 / 0.4 for keras-graph.
     assert summary.best_keras == "keras-jax-fit-steps"
     assert [form.name for form in summary.keras_forms] == [
         "keras-jax-fit-steps", "keras-graph", "keras-jax-fit", "keras-fit-steps", "keras-fit", "keras-graph-xla",
@@ -184,7 +184,7 @@ def test_without_numpy_no_form_is_the_best() -> None:
 
 def test_each_form_counts_at_its_own_faster_setting() -> None:
     ratios = PairedRatios(synthetic.run().interleaved)
-    # 0.20 / 2.0 of keras-fit on all threads, where its process had NumPy on one thread as well.
+    # 0.20 / 2.0 for keras-fit on all threads, in whose process NumPy also ran on one thread.
     assert ratios.faster_setting("epoch", "keras-fit") == "all"
     assert ratios.faster_setting("epoch", "keras-graph") == "1"
     assert ratios.faster_setting("epoch", "absent") is None
@@ -205,7 +205,7 @@ def test_the_faster_setting_is_that_of_the_ratios_and_not_of_the_hour() -> None:
 
 def test_a_ratio_against_the_slower_setting_is_marked() -> None:
     summary = summarise(synthetic.run())
-    # keras-fit is faster on all threads, which no process holds together with keras-graph on one.
+    # keras-fit is faster on all threads, but then never shared a process with keras-graph on one thread.
     assert cells(summary)["keras-graph"]["x Keras fit"] == "10.0 [10.0, 10.0]*"
     assert any("A star (*): against keras-fit" in note and "keras-graph" in note for note in glance.notes(summary))
 

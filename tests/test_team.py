@@ -1,4 +1,4 @@
-"""Threads that run a kernel together come to an end, whoever else runs one and whatever breaks."""
+"""Threads that run a kernel together always finish, even with concurrent teams, exceptions or interrupts."""
 
 import os
 import signal
@@ -15,12 +15,12 @@ import pytest
 from nnkernels.kernels import team
 from nnkernels.kernels.team import meet, run_together
 
-TIMEOUT = 60  # seconds after which a test says that threads wait for each other; nothing is measured by it
+TIMEOUT = 60  # seconds after which a test reports a deadlock; not a measurement
 
 
 @numba.njit(nogil=True)
 def count_in_turns(thread, threads, barrier, rounds, counts, seen):
-    """Add one each round to one's own counter, and note whether all others had done so before the meeting."""
+    """Increment this thread's counter each round; after the barrier, count the threads whose counter differs."""
     meetings = 0
     for number in range(rounds):
         counts[thread, 0] += 1
@@ -38,7 +38,7 @@ def turns(threads, rounds=50):
 
 
 def in_the_background(*functions):
-    """Run functions at the same time in threads of their own that cannot keep the tests from ending."""
+    """Run functions concurrently in daemon threads, which cannot keep the tests from ending; return their results."""
     results, errors = {}, []
 
     def note(i, function):
@@ -52,7 +52,7 @@ def in_the_background(*functions):
         worker.start()
     for worker in workers:
         worker.join(TIMEOUT)
-    assert not any(worker.is_alive() for worker in workers), "threads wait for each other"
+    assert not any(worker.is_alive() for worker in workers), "the threads are deadlocked"
     if errors:
         raise errors[0]
     return [results[i] for i in range(len(functions))]
@@ -66,7 +66,7 @@ def test_what_others_wrote_before_a_meeting_is_seen_after_it(threads):
 
 
 class SlowlyFilled(ThreadPoolExecutor):
-    """A pool whose callers lose their turn after each submission."""
+    """A pool that lets other threads run after each submission."""
 
     def submit(self, *arguments):
         future = super().submit(*arguments)
@@ -75,7 +75,7 @@ class SlowlyFilled(ThreadPoolExecutor):
 
 
 def test_teams_at_the_same_time_do_not_take_each_others_threads(monkeypatch):
-    # Half of one team and half of another on the same threads would wait for their other halves for ever.
+    # If half of one team and half of another took all threads, each would wait for its other half for ever.
     pool = SlowlyFilled(2)
     monkeypatch.setattr(team, "_pool", lambda workers: pool)
 
@@ -90,7 +90,7 @@ def test_teams_at_the_same_time_do_not_take_each_others_threads(monkeypatch):
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("who", [0, 1])
 def test_a_thread_that_breaks_down_does_not_leave_the_others_waiting(threads, who):
-    # Ctrl-C while the first call compiles: the others would spin at the barrier, even beyond the end of the program.
+    # As on Ctrl-C while the first call compiles: the others must not spin at the barrier beyond the program's end.
     def breaks(thread, threads, barrier, *arguments):
         if thread == min(who, threads - 1):
             raise KeyboardInterrupt
@@ -106,7 +106,7 @@ def test_a_thread_that_breaks_down_does_not_leave_the_others_waiting(threads, wh
 
 
 class InterruptedAt:
-    """Raises KeyboardInterrupt in this thread at the given call of a function of that name, as Ctrl-C there would."""
+    """A trace function that raises KeyboardInterrupt at the given call of the named function, as Ctrl-C would."""
 
     def __init__(self, name, call):
         self.name, self.left = name, call
@@ -119,7 +119,7 @@ class InterruptedAt:
                 raise KeyboardInterrupt
 
 
-# Of three threads: before the first worker has anything to do, between the two workers, after both and before the
+# With three threads: before the first worker is started, between the two workers, after both but before the
 # caller's own part, and while the caller waits for them.
 @pytest.mark.parametrize(("name", "call"), [("submit", 1), ("submit", 2), ("take_part", 1), ("result", 1)])
 def test_an_interrupt_around_handing_out_work_leaves_no_thread_waiting(name, call):
@@ -141,7 +141,7 @@ def test_an_interrupt_around_handing_out_work_leaves_no_thread_waiting(name, cal
     try:
         (after,) = in_the_background(attempt)
     finally:
-        for barrier in barriers:  # a test that fails leaves no thread spinning either
+        for barrier in barriers:  # no thread spins on, even if the test fails
             barrier[0] = team.OPEN
     assert after == ([50] * 3, [0] * 3)
 

@@ -1,4 +1,4 @@
-"""PyTorch's contenders, where PyTorch is installed: it is in no extra that the tests need."""
+"""PyTorch's contenders. These tests are skipped without PyTorch, which `.[test]` does not install."""
 
 from contextlib import closing
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(params=NAMES)
 def contender(request):
-    """Each of them, in the process of PyTorch's contenders."""
+    """Each of PyTorch's contenders in turn, in a separate process."""
     with closing(contenders.create_anywhere(request.param)) as made:
         yield made
 

@@ -1,4 +1,4 @@
-"""The training loop: what it hands to contenders, what it records, and that something is learnt."""
+"""The training loop: inputs of the contenders, recorded history, callbacks, resuming and evaluation."""
 
 import math
 from contextlib import closing
@@ -21,7 +21,7 @@ RECIPE = Recipe("test", epochs=3, learning_rate=0.2)
 
 
 class Recorder:
-    """A contender that learns nothing and notes what it is asked."""
+    """A contender that learns nothing and records its calls."""
 
     whole_epochs_only = False
     threads_can_change = True
@@ -37,7 +37,7 @@ class Recorder:
 
 
 def known(history):
-    """Return what the records say, but for the seconds, which nobody can repeat."""
+    """Return the values of the records except the seconds, which are not reproducible."""
     return [
         (
             record.epoch,
@@ -87,7 +87,7 @@ def test_contenders_get_the_same_start_data_order_and_learning_rates(small_digit
 
 
 def test_a_start_that_is_given_is_taken(small_digits):
-    # A width that the recipe does not name: what is given counts.
+    # Its hidden width, other than the recipe's, is used as well.
     start, recorder = initial_parameters(9, hidden=7), Recorder()
     train(recorder, small_digits.training, RECIPE, seed=5, start=start)
     assert recorder.start is start
@@ -151,10 +151,10 @@ def history_of_numpy(small_digits):
     return five_epochs("numpy", small_digits)
 
 
-# Of those that are traced for seconds, tests/test_gate.py and test_contenders.py see every step.
+# Tracing takes seconds: tests/test_gate.py and test_contenders.py check every step of the traced contenders.
 @pytest.mark.parametrize("name", [name for name in TRAINABLE if name not in TRACED])
 def test_everybody_learns_and_the_same(name, small_digits, history_of_numpy):
-    # Chance is an error rate of 0.9. Five epochs on 2,304 digits leave about 0.1.
+    # Guessing has an error rate of 0.9; five epochs on 2,304 digits reach about 0.1.
     history = five_epochs(name, small_digits)
     first, third, last = (history.epochs[epoch] for epoch in (0, 2, 4))
     assert last.train_error_rate < 0.15
@@ -327,7 +327,7 @@ def test_an_error_in_a_callback_is_not_swallowed(small_digits):
         train(Recorder(), small_digits.training, RECIPE, callbacks=[broken])
 
 
-# Going on
+# Resuming
 
 
 def test_going_on_runs_only_the_epochs_that_are_left(small_digits):
@@ -344,7 +344,7 @@ def test_going_on_runs_only_the_epochs_that_are_left(small_digits):
         np.testing.assert_array_equal(learning_rates, recipe.learning_rates(epoch, images))
 
 
-@pytest.mark.parametrize("name", second_look(TRAINABLE))  # as test_contenders sees in two stretches
+@pytest.mark.parametrize("name", second_look(TRAINABLE))  # test_contenders.py trains all in two stretches
 def test_stopped_and_continued_is_never_stopped(name, small_digits):
     recipe = RECIPE.with_changes(schedule="linear")
     histories = []
@@ -355,7 +355,7 @@ def test_stopped_and_continued_is_never_stopped(name, small_digits):
         histories.append(known(history))
     whole, continued = histories
     assert len(whole) == recipe.epochs
-    # Ours repeat themselves bit for bit; frameworks may sum in another order from run to run.
+    # Our backends are reproducible bit for bit; frameworks may sum in another order in each run.
     np.testing.assert_allclose(continued, whole, rtol=0 if name in kernels.names() else 1e-3)
 
 
@@ -401,7 +401,7 @@ def test_going_on_with_other_data_is_refused(small_digits):
 def test_evaluate_equals_scikit_learn(digits):
     metrics = pytest.importorskip("sklearn.metrics")
     params = initial_parameters(3)
-    # Three parts of the evaluation, the last of them short.
+    # Three batches of the evaluation, the last one short.
     images = min(2 * EVALUATION_BATCH + 100, len(digits.X_train))
     X, y = digits.X_train[:images], digits.y_train[:images]
     loss, error_rate = evaluate(params, X, y)
@@ -412,7 +412,7 @@ def test_evaluate_equals_scikit_learn(digits):
 
 @pytest.mark.parametrize("images", [1, EVALUATION_BATCH - 1, EVALUATION_BATCH, EVALUATION_BATCH + 1])
 def test_evaluate_weighs_each_image_alike(images):
-    # A short last part counts by its images, not as a part.
+    # A short last batch is weighted by its number of images.
     rng = np.random.default_rng(1)
     params = initial_parameters(0, 5, 4, 3, np.float64)
     X, y = rng.random((images, 5)), rng.integers(0, 3, images)
@@ -447,14 +447,14 @@ def test_evaluate_of_bytes_and_of_features_agrees(small_digits):
 
 
 def test_the_reference_judges_everybody_alike(backend, small_digits):
-    # Another backend as judge differs by rounding at most; the default does not depend on who trained.
+    # Other backends differ only by rounding. The default is the same backend for all contenders.
     params = initial_parameters(0)
     by_reference = evaluate(params, small_digits.X_test, small_digits.y_test)
     assert evaluate(params, small_digits.X_test, small_digits.y_test, backend) == pytest.approx(by_reference, rel=1e-6)
 
 
 class Judge:
-    """Mathematics of its own: class 3 for every image, and a loss that names the judge, in float32 as NumPy gives."""
+    """A fake judge that predicts class 3 for every image and returns a fixed loss, in float32 as NumPy does."""
 
     @staticmethod
     def forward(params, X):
@@ -474,7 +474,7 @@ def test_a_judge_that_is_given_judges_training_and_validation_images(small_digit
 
 
 def test_records_hold_plain_floats_whatever_the_judge_returns(small_digits):
-    # Or the history could not be written as JSON.
+    # Otherwise the history could not be written as JSON.
     record = train(Recorder(), small_digits.training, RECIPE, validation=small_digits.test, judge=Judge).epochs[0]
     assert {type(value) for value in vars(record).values()} == {int, float}
 
@@ -510,7 +510,7 @@ def test_data_hands_out_its_parts_without_a_copy_and_not_to_be_changed(small_dig
     ],
 )
 def test_images_and_labels_that_do_not_fit_are_refused(X, y, message):
-    # Compiled code trusts them: it would read beside the arrays.
+    # Compiled code does not check them again, and would read out of bounds.
     with pytest.raises(DataError, match=message):
         LabelledImages(X, y)
 

@@ -1,4 +1,4 @@
-"""A backend's whole-stretch entry leaves the parameters that its functions, called one by one, leave."""
+"""A backend's training entry gives the same parameters as its functions called one by one."""
 
 import numpy as np
 import pytest
@@ -15,9 +15,9 @@ IMAGES, PIXELS, HIDDEN, CLASSES = (
     30,
     20,
     10,
-)  # as most tests' networks, so that nothing is compiled for these alone
+)  # as in most tests, so that nothing is compiled for these alone
 BATCH_SIZE = 16  # six full batches and one of five images
-# Seven float32 steps, whose sums may be taken in another order. A forgotten image moves a weight by 1e-3.
+# Seven float32 steps, whose sums may be in another order. Omitting an image changes a weight by 1e-3.
 TOLERANCE = 2e-6
 
 OPTIMIZERS = {
@@ -39,12 +39,12 @@ def problem(request):
     X = rng.integers(0, 256, (IMAGES + 20, PIXELS), np.uint8)
     if request.param == "floats":
         X = as_features(X)
-    X.flags.writeable = False  # as contenders hand them over: Numba compiles anew for others
+    X.flags.writeable = False  # as contenders pass them: Numba would compile again for writable ones
     return X, rng.integers(0, CLASSES, len(X)), rng.permutation(len(X))[:IMAGES]
 
 
 def learning_rates_of(first):
-    """Return a learning rate a batch, each another one."""
+    """Return one learning rate per batch, all different."""
     return (first * np.linspace(1, 0.5, -(-IMAGES // BATCH_SIZE))).astype(np.float32)
 
 

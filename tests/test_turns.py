@@ -1,4 +1,4 @@
-"""Which turns count: what else the machine did, the rule, and what becomes of a turn that is left out."""
+"""Disturbed turns: the rule that detects them, leaving them out, and the system counters that it uses."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from tests import synthetic
 
 RUNS = Path(__file__).parents[1] / "results" / "runs"
 LINUX = sys.platform == "linux"
-TIMEOUT = 60  # seconds after which the test has failed; nothing is measured by it
+TIMEOUT = 60  # seconds after which the test fails; not a measurement
 
 
 def turn(
     *order: int, steal: float = 0.0, others: float = 0.0, switches: int = 0, not_at_rest: int | None = None
 ) -> Turn:
-    """Return a turn of a second; what others took falls into its last segment."""
+    """Return a turn of one second, whose last segment has the time that other processes took."""
     none = [0] * (len(order) - 1)
     return Turn(
         order=list(order),
@@ -63,7 +63,7 @@ QUIET = turn(0, 1)
         (turn(0, 1, steal=MAX_DISTURBANCE + 0.01), True),
         (turn(0, 1, steal=MAX_DISTURBANCE - 0.01), False),
         (turn(0, 1, steal=0.06, others=0.06), True),
-        (turn(0, 1, steal=0.3, others=-0.3), True),  # stolen time that the kernel takes for the process' own
+        (turn(0, 1, steal=0.3, others=-0.3), True),  # stolen time that the kernel counts as that of this process
         (turn(0, 1, others=-0.04), False),
         (turn(0, 1, not_at_rest=1), True),
         (turn(0, 1, switches=10_000), False),
@@ -84,13 +84,13 @@ def test_what_ticks_cannot_tell_from_nothing_does_not_count():
 
 
 def test_the_least_disturbed_turn_of_a_task_that_has_no_other_counts():
-    # Task 2 takes part in the first turns of the rounds alone.
+    # Task 2 takes part only in the first turn of each round.
     first, second = turn(0, 1, 2, others=0.5), turn(2, 0, 1, others=0.3)
     recorded = turns([first, QUIET], [second, turn(0, 1, others=0.2)], tasks="abc")
     judged = judge(recorded, "abc")
     assert judged.disturbed.tolist() == [[True, False], [True, True]]
     assert judged.left_out.tolist() == [[True, False], [False, True]]
-    assert judge(recorded, "ab").left_out.tolist() == [[True, False], [True, True]]  # it has failed: nobody needs it
+    assert judge(recorded, "ab").left_out.tolist() == [[True, False], [True, True]]  # without times of task c
 
 
 def test_where_all_turns_are_disturbed_one_counts_for_all():
@@ -213,7 +213,7 @@ intr 5 0 0
 """
 
 
-@pytest.mark.skipif(not LINUX, reason="ticks are Linux's")
+@pytest.mark.skipif(not LINUX, reason="only Linux reports these counters")
 def test_only_the_cpus_of_this_process_are_counted(tmp_path, monkeypatch):
     monkeypatch.setattr(conditions, "STAT", tmp_path / "stat")
     monkeypatch.setattr(conditions, "_own_seconds_and_switches", lambda: (0.25, 11))
@@ -238,7 +238,7 @@ def test_counters_that_cannot_be_read_are_unknown_and_not_zero(content, tmp_path
     assert (found.switches is None) == (sys.platform == "win32")
 
 
-@pytest.mark.skipif(Machine().read().others is None, reason="the system does not tell what others take")
+@pytest.mark.skipif(Machine().read().others is None, reason="the system does not report the CPU time of others")
 def test_a_busy_neighbour_is_seen():
     machine = Machine()
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as neighbour:
@@ -252,7 +252,7 @@ def test_a_busy_neighbour_is_seen():
     assert after.others - before.others >= 0.2
 
 
-@pytest.mark.skipif(Machine().read().others is None, reason="the system does not tell what others take")
+@pytest.mark.skipif(Machine().read().others is None, reason="the system does not report the CPU time of others")
 def test_own_work_and_that_of_children_is_not_others(monkeypatch):
     monkeypatch.setattr(conditions, "_machine_seconds", lambda _cpus: (1000.0, 0.0))
     machine = Machine()

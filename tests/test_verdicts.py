@@ -1,4 +1,4 @@
-"""Two runs against each other: what is better or worse, in which order, and what is hidden."""
+"""Comparison of two runs: verdicts, their order, and which of them are hidden."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests import synthetic
 
 
 def changed(factors: dict[str, float]) -> Run:
-    """Return the synthetic run with some contenders' epochs so many times as long, and all others the same."""
+    """Return the synthetic run with the epochs of some contenders multiplied by the given factors."""
     run = synthetic.run()
     return replace(run, interleaved=[_changed(measured, factors) for measured in run.interleaved])
 

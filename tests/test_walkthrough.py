@@ -34,10 +34,10 @@ def test_it_runs_at_a_small_size(digits, tmp_path, monkeypatch, tf):
     parameters.source = re.sub(r"(GRADIENT_DESCENT_STEPS|EPOCHS) = \d+", r"\1 = 3", parameters.source)
     nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
     text = "\n".join(outputs_of(cell) for cell in notebook.cells if cell.cell_type == "code")
-    assert "NotImplementedError" in text  # the three exercises wait for their reader
-    assert "1/N" in text  # the forgetful backward pass was found out
+    assert "NotImplementedError" in text  # the three exercises are unsolved
+    assert "1/N" in text  # the wrong backward pass was detected
     solutions = [cell for cell in notebook.cells if "solution" in cell.metadata.get("tags", [])]
-    assert len(solutions) == 3  # each raises unless it is right
+    assert len(solutions) == 3  # each raises an error unless it is correct
     assert all(cell.execution_count for cell in solutions)
 
 
@@ -50,7 +50,7 @@ def test_it_is_kept_with_its_outputs():
     assert pictures >= 7
     text = NOTEBOOK.read_text("utf-8")
     assert not re.search(r"(/home/|/root/|/tmp/|[A-Z]:\\\\Users)", text)
-    for folder in (ROOT, *list(ROOT.parents)[:-1], Path(sys.prefix)):  # of the machine that runs this
+    for folder in (ROOT, *list(ROOT.parents)[:-1], Path(sys.prefix)):  # on the machine that runs the test
         assert f"{folder}{os.sep}" not in text
 
 

@@ -1,4 +1,4 @@
-"""The walkthrough's page: formulas drawn, pictures inside, and nothing that a browser would have to fetch."""
+"""The walkthrough's page: rendered formulas, embedded pictures, and nothing that a browser has to fetch."""
 
 import html
 import re
@@ -67,7 +67,7 @@ def test_a_formula_is_found_beside_code_and_put_back_in_its_place(around, formul
 
 def test_many_formulas_over_many_cells_keep_their_places():
     formulas = Formulas()
-    letters = "abcdefghijklmnopq"  # more than ten: their words are heads of each other
+    letters = "abcdefghijklmnopq"  # more than ten, so that some placeholders are prefixes of others
     asides = [formulas.set_aside(f"${letter}$ then $$ {letter.upper()}_1 $$") for letter in letters]
     for letter, aside in zip(letters, asides, strict=True):
         assert "$" not in aside
@@ -105,8 +105,8 @@ def test_the_page_holds_formulas_code_outputs_and_pictures(tmp_path):
     assert page.count("<math") == 3
     assert "<mfrac>" in page
     assert "<code>$HOME</code>" in page
-    assert "$y$" in page  # neither code cells
-    assert "loss $x$ &lt; 1" in page  # nor their outputs have formulas
+    assert "$y$" in page  # formulas are not looked for in code cells
+    assert "loss $x$ &lt; 1" in page  # nor in their outputs
     assert "<em>weights</em>" in page
     assert "FORMULA" not in page
     (source,) = re.findall(r'<img[^>]* src="([^"]*)"', page)

@@ -1,4 +1,4 @@
-"""Under NUMBA_DISABLE_JIT everything works as plain Python, and nothing is measured."""
+"""With NUMBA_DISABLE_JIT, everything works as plain Python, but nothing can be measured."""
 
 import os
 from pathlib import Path
