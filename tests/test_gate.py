@@ -396,7 +396,8 @@ class TakesTheFirstRate(Mutant):
 @pytest.mark.parametrize("optimizer", ["momentum", "adam"])
 @pytest.mark.parametrize("mutant", [ForgetsBetweenStretches, KeepsTheOptimizer], ids=lambda m: m.__name__)
 def test_who_remembers_too_little_or_too_much_is_refused(mutant, optimizer, small_digits, monkeypatch):
-    # By the training on digits: the check of extreme inputs, which runs first, only leaves its optimizer state behind.
+    # Only the training on digits is judged here. The check of extreme inputs still runs before it, as usual, because it
+    # leaves optimizer state behind.
     first_wrong_answer = gate.first_wrong_answer
     monkeypatch.setattr(gate, "first_wrong_answer", lambda *arguments: first_wrong_answer(*arguments) and "")
     result = gate.compare_with_oracle("suspect", mutant(), small_digits, benchmark_recipe(Optimizer(optimizer)))
@@ -645,7 +646,7 @@ class FlippedAtFirst(KernelContender):
     [(128, False, True), (128, True, False), (32, False, False)],  # at batch 32, no ReLU comes near its kink
 )
 def test_departure_at_a_relus_kink_is_judged_from_another_start(batch_size, always, passes, monkeypatch):
-    monkeypatch.setattr(gate, "first_wrong_answer", lambda *_: "")  # it reads the parameters too
+    monkeypatch.setattr(gate, "first_wrong_answer", lambda *_: "")  # it calls `parameters` too
     data = load_mnist("mnist-5k")
     data = type(data)(data.X_train[:2304], data.y_train[:2304], data.X_test[:256], data.y_test[:256])
     result = gate.compare_with_oracle("flipped", FlippedAtFirst(always), data, benchmark_recipe(batch_size=batch_size))

@@ -59,7 +59,7 @@ class FailsLater(Ours):
 
     def advance(self, order, learning_rates):
         self.stretches += 1
-        if self.stretches > 3 and self.params.W1.shape[1] == SGD.hidden:  # the gate's, or two warm-ups and a segment
+        if self.stretches > 3 and self.params.W1.shape[1] == SGD.hidden:  # after the gate, or after one segment
             raise ValueError("enough")
         super().advance(order, learning_rates)
 
