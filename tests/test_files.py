@@ -1,4 +1,4 @@
-"""Files are written all or nothing, whatever happens on the way."""
+"""Atomic file writes: a file has its old or its new content, whatever interrupts the write."""
 
 import json
 import random
@@ -17,13 +17,13 @@ OLD, NEW = b"the old content", b"the new content"
 
 
 def names(folder: Path) -> list[str]:
-    """Return everything in a folder, hidden files included."""
+    """Return the names of all files in a folder, including hidden ones."""
     return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.fixture
 def path(tmp_path):
-    """A file that holds something already."""
+    """An existing file with the content ``OLD``."""
     existing = tmp_path / "weights.npz"
     existing.write_bytes(OLD)
     return existing
@@ -31,7 +31,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def little_room():
-    """Let no file grow past 1,000 bytes: the operating system ends the write half way, as on a full disk."""
+    """Limit the size of files to 1,000 bytes, so that a longer write fails part way, as on a full disk."""
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
@@ -39,7 +39,7 @@ def little_room():
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-# What is written
+# Content
 
 
 @pytest.mark.parametrize("content", [b"", NEW, bytes(range(256)) * 4096])
@@ -61,7 +61,7 @@ def test_folders_are_made(tmp_path):
 
 
 def test_text_is_utf_8_with_its_own_line_ends(tmp_path):
-    # Neither the platform's encoding nor its line ends: the same bytes everywhere.
+    # The bytes do not depend on the platform's encoding or line endings.
     write_text(tmp_path / "file.txt", "95 % ± 1\nnächste\r\n")
     assert (tmp_path / "file.txt").read_bytes() == "95 % ± 1\nnächste\r\n".encode()
 
@@ -91,33 +91,33 @@ def test_json_that_is_none_is_refused_and_the_old_file_stays(path, value):
     assert names(path.parent) == [path.name]
 
 
-# The neighbour
+# The temporary file
 
 
 def test_the_neighbour_lies_beside_the_file_and_has_its_suffix(path):
-    # In another folder it might lie on another disk, whence nothing can be moved in one step.
+    # Another folder could be on another file system, from which a move is not atomic.
     with atomic_write(path) as temporary:
         assert temporary != path
         assert temporary.parent == path.parent
         assert temporary.suffix == path.suffix
-        assert temporary.name.startswith("."), "what lists a folder's files passes over it"
+        assert temporary.name.startswith("."), "listings of the folder must not show it"
         assert not temporary.exists()
         temporary.write_bytes(NEW)
-        assert path.read_bytes() == OLD, "the file changes at the end only"
+        assert path.read_bytes() == OLD, "the file must not change before the end of the block"
     assert path.read_bytes() == NEW
     assert names(path.parent) == [path.name]
 
 
 def test_a_writer_that_chooses_its_format_by_the_suffix_is_served(tmp_path):
     with atomic_write(tmp_path / "weights.npz") as temporary:
-        np.savez(temporary, W1=np.arange(3))  # to any other suffix it would append .npz
+        np.savez(temporary, W1=np.arange(3))  # it appends .npz to any other suffix
     with np.load(tmp_path / "weights.npz") as read:
         assert read["W1"].tolist() == [0, 1, 2]
     assert names(tmp_path) == ["weights.npz"]
 
 
 def test_what_another_process_is_writing_is_left_alone(path):
-    # Each process has a neighbour of its own: two writers never write into one file.
+    # Two writers of the same file never share a temporary file.
     code = (
         "import sys; from pathlib import Path; from nnkernels.files import atomic_write\n"
         "with atomic_write(Path(sys.argv[1])) as temporary: temporary.touch(); print(temporary.name)"
@@ -130,7 +130,7 @@ def test_what_another_process_is_writing_is_left_alone(path):
     assert path.read_bytes() == NEW
 
 
-# What goes wrong
+# Failures
 
 
 @pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt, SystemExit, MemoryError])
@@ -181,11 +181,11 @@ def test_a_file_that_cannot_be_replaced_leaves_no_neighbour(tmp_path):
     assert names(occupied) == ["folder"]
 
 
-# The end of a process
+# Killed processes
 
 SIZE = 4 << 20
 
-# Rewrites a file without end, each time with another byte, and says when it has begun.
+# Rewrites a file in an endless loop, each time with another byte. Prints a line after the first write.
 REWRITE = f"""
 import itertools, sys
 from pathlib import Path
@@ -197,7 +197,7 @@ for content in itertools.cycle(contents):
     write_bytes(path, content)
 """
 
-# Gets half way, and stays there.
+# Writes half of the content, then sleeps.
 WRITE_HALF = """
 import sys, time
 from pathlib import Path
@@ -210,7 +210,7 @@ with atomic_write(Path(sys.argv[1])) as temporary:
 
 
 def start(code: str, path: Path) -> subprocess.Popen[bytes]:
-    """Return a process that writes a file, and has begun."""
+    """Start a process that writes a file; return it after it has begun."""
     child = subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE)
     assert child.stdout is not None
     assert child.stdout.readline() == b"begun\n"
@@ -232,17 +232,17 @@ def test_a_reader_beside_the_writer_never_sees_half_a_file(tmp_path):
                     content = path.read_bytes()
                     assert is_whole(content)
                     seen.add(content[0])
-            assert child.poll() is None, "the writer was at work all the time"
+            assert child.poll() is None, "the writer must still be running"
         finally:
             child.kill()
-    assert len(seen) == 8, "each of the files was read"
+    assert len(seen) == 8, "every content must have been read"
 
 
 def test_a_kill_in_the_middle_leaves_the_old_file(path):
     with start(WRITE_HALF, path) as child:
         child.kill()
     assert path.read_bytes() == OLD
-    # Nobody was left to tidy up; what remains is hidden, and in nobody's way.
+    # A killed process cannot clean up. Its temporary file is hidden and does not affect later writes.
     assert [name for name in names(path.parent) if not name.startswith(".")] == [path.name]
     write_bytes(path, NEW)
     assert path.read_bytes() == NEW
@@ -250,7 +250,7 @@ def test_a_kill_in_the_middle_leaves_the_old_file(path):
 
 def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path):
     path = tmp_path / "rewritten.bin"
-    rng = random.Random(7)  # the moments differ from run to run anyway; each must do
+    rng = random.Random(7)  # the timing still differs from run to run; any moment must do
     for _ in range(10):
         with start(REWRITE, path) as child:
             time.sleep(rng.uniform(0, 0.02))

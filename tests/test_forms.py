@@ -1,4 +1,4 @@
-"""The forms of Keras and the other peers: each does the same training, in the process that it needs."""
+"""Forms of Keras and other peers: all train the same network, in a separate process where they need one."""
 
 import os
 from contextlib import closing
@@ -53,14 +53,14 @@ def test_further_forms_pass_the_gate_and_follow_a_schedule(name, small_digits):
         assert gate.require(name, contender, small_digits).passed
         for trained in (contender, contenders.create("numpy")):
             trained.prepare(start, images, RECIPE)
-            for epoch in range(RECIPE.epochs):  # of three full batches and a half one
+            for epoch in range(RECIPE.epochs):  # three full batches and half a batch
                 trained.advance(order, RECIPE.learning_rates(epoch, 112))
             found.append(trained.parameters())
     assert max_abs_difference(*found) <= 2e-6
     assert max_abs_difference(found[0], start) > 1e-3
 
 
-# A process of its own
+# Contenders in a separate process
 
 
 @needs_keras_on_jax
@@ -85,7 +85,7 @@ except ConfigurationError as error:
 import keras
 print(keras.backend.backend(), "tensorflow" in sys.modules, os.environ["KERAS_BACKEND"])
 """
-    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}  # of a user whose own Keras runs on TensorFlow
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}  # the setting of a user whose Keras runs on TensorFlow
     answer = python("-c", program, environment=environment)
     refused, backend = answer.stdout.splitlines()
     assert "the number of XLA's threads is 1, not 2" in refused
@@ -93,13 +93,13 @@ print(keras.backend.backend(), "tensorflow" in sys.modules, os.environ["KERAS_BA
 
 
 def test_a_process_answers_with_its_errors_until_it_ends_and_the_next_starts_anew(small_digits):
-    # The kernels on NumPy, in a process of a group that no contender asks for: no framework is imported.
+    # The NumPy kernels, in the process of a group that no contender belongs to: it imports no framework.
     with closing(SubprocessContender("numpy", "of this test")) as contender:
         contender.prepare(initial_parameters(0), small_digits.training, Recipe("constant"))
         with pytest.raises(DataError, match="the network has 5 classes"):
             contender.prepare(initial_parameters(0, classes=5), small_digits.training, Recipe("constant"))
         contender.prepare(initial_parameters(0), small_digits.training, Recipe("constant"))
-        probs = contender.predict(small_digits.X_test[:3])  # and it serves on
+        probs = contender.predict(small_digits.X_test[:3])  # the process still answers
     np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=0, atol=1e-5)
     contender._process.child.kill()
     with pytest.raises(ConfigurationError, match="the process of of this test ended"):
@@ -116,7 +116,7 @@ def test_errors_come_back_from_the_process_of_keras_on_jax_and_so_does_its_end(s
         contender.prepare(initial_parameters(0), small_digits.training, Recipe("constant"))
         with pytest.raises(ConfigurationError, match="prepare it with a schedule"):
             contender.advance(np.arange(64), np.array([0.1, 0.2], np.float32))
-        probs = contender.predict(small_digits.X_test[:3])  # and it serves on
+        probs = contender.predict(small_digits.X_test[:3])  # the process still answers
     np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=0, atol=1e-5)
     contender._process.child.kill()
     with pytest.raises(ConfigurationError, match="the process of keras-jax ended"):

@@ -1,4 +1,4 @@
-"""The fused kernels' own parts and paths: lists, whole stretches, threads, predictions, and where they yield."""
+"""The fused kernels: lists of nonzero pixels, training, threads, predictions, and fallbacks to other kernels."""
 
 import threading
 from functools import partial
@@ -31,7 +31,7 @@ from nnkernels.transforms import PIXEL_SCALE, as_features, feature_scale
 
 NAN, INF = np.nan, np.inf
 TINY = np.finfo(np.float32).tiny
-# As in test_training_entries: a few float32 steps, whose sums may be taken in another order.
+# As in test_training_entries: for a few float32 steps whose sums may be computed in another order.
 TOLERANCE = 2e-6
 
 RULES = {
@@ -39,18 +39,18 @@ RULES = {
     "momentum": (Optimizer("momentum", momentum=0.8), 0.02),
     "adam": (Optimizer("adam", beta_1=0.8, beta_2=0.99, epsilon=1e-3), 0.002),
 }
-# Each pair of numbers of lanes is compiled anew, for two seconds, and so is each dtype of images and each rule with
-# moments or without. So there are few: one panel that is nearly full, one that is mostly padding, several panels whose
-# last one is short; one vector of classes and two. Of the last network, floats are a second look.
+# Each pair of numbers of lanes takes two seconds to compile, and so do each dtype of images and optimizers with and
+# without moments. So there are few networks: a panel that is nearly full, one that is mostly padding, and several
+# panels with a short last one; one vector of classes and two. Float images on the last network are a slow test.
 NETWORKS = [(20, 10), (7, 3), (65, 10)]
 FORMS = ("packed", "rows")
 SLOW = pytest.mark.slow
-# What the instructions of a CPU decide: ``.ci/run`` asks it of several CPUs.
+# Tests whose results depend on the CPU's instructions: ``.ci/run`` runs them for several CPUs.
 instruction_set = pytest.mark.instruction_set
 
 
 def read_only(X):
-    """Return images as the kernels are given them by contenders: nothing writable, for which they compile anew."""
+    """Return images as contenders pass them to kernels: read-only, because writable ones would be compiled again."""
     images = X.view()
     images.flags.writeable = False
     return images
@@ -61,13 +61,13 @@ def in_form(form, X):
 
 
 def sparse_images(rng, images, inputs, dtype=np.uint8, inked=0.3):
-    """Return random images, of which so many pixels are nonzero."""
+    """Return random images in which the fraction ``inked`` of all pixels is nonzero."""
     X = rng.integers(1, 256, (images, inputs), np.uint8) * (rng.random((images, inputs)) < inked).astype(np.uint8)
     return X if dtype == np.uint8 else as_features(X, dtype)
 
 
 def with_biases(params, seed=1):
-    """Return parameters whose biases are other than zero."""
+    """Return the parameters with random biases in place of zeros."""
     rng = np.random.default_rng(seed)
     return params._replace(
         b1=rng.uniform(-0.3, 0.3, len(params.b1)).astype(np.float32),
@@ -77,7 +77,7 @@ def with_biases(params, seed=1):
 
 @pytest.fixture
 def threads(monkeypatch):
-    """A function that sets the number of threads, beyond the CPUs as well, and however few images there are."""
+    """A function that sets the number of threads, which can exceed the number of CPUs or images."""
     monkeypatch.setattr(entries, "IMAGES_A_THREAD", 1)
 
     def use(number):
@@ -95,7 +95,7 @@ REALS = st.sampled_from([0.0, 0.0, -0.0, 0.25, -1.0, NAN, INF, 1e-45])
 
 @st.composite
 def images(draw):
-    """Draw images of bytes or floats: also none, blank ones and full ones, of widths that fill no vectors."""
+    """Draw byte or float images, also none, blank or full ones, whose widths need not be multiples of a vector."""
     shape = draw(st.tuples(st.integers(0, 9), st.integers(1, 40)))
     dtype, elements = draw(st.sampled_from([(np.uint8, BYTES), (np.float32, REALS)]))
     kind = draw(st.sampled_from(["mixed", "mixed", "blank", "full"]))
@@ -141,7 +141,7 @@ def test_pixels_are_numbered_up_to_the_last_that_a_uint16_can_name():
     X[1, 2**16 - 8 :] = 5
     packed = pack_nonzero(read_only(X))
     np.testing.assert_array_equal(unpack_nonzero(packed, 2**16), X)
-    assert packed.pixels[4] == 2**16 - 1  # after a first half of two that fill four
+    assert packed.pixels[4] == 2**16 - 1  # after the two pixels of the first half, padded to four
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
@@ -177,7 +177,7 @@ def trainings(draw, hidden, classes, dtype, rules=tuple(RULES)):
     rates = (first_rate * np.linspace(1, 0.3, -(-len(order) // batch_size))).astype(np.float32)
     start = with_biases(initial_parameters(int(rng.integers(1000)), inputs, hidden, classes))
     state = initial_state(start)
-    if rule.name != "sgd":  # a training that goes on
+    if rule.name != "sgd":  # a training that has already taken three steps
         state.step[0] = 3
         for first, second in zip(state.first, state.second, strict=True):
             first[...] = rng.uniform(-0.01, 0.01, first.shape)
@@ -190,7 +190,7 @@ def copied(state):
 
 
 def assert_close_training(found, expected, atol=TOLERANCE):
-    """Compare (parameters, state) with (parameters, state)."""
+    """Compare two pairs of parameters and optimizer state."""
     (params, state), (wanted, wanted_state) = found, expected
     for one, other in ((params, wanted), (state.first, wanted_state.first), (state.second, wanted_state.second)):
         for name, actual, array in zip(Parameters._fields, one, other, strict=True):
@@ -210,8 +210,8 @@ def agree(training, form):
     assert_close_training((params, after), (expected, expected_state))
 
 
-# Neither a rule nor the number of lanes looks at what the images are made of, nor does one at the other: so each is
-# tried with one of the others, and images of bytes on the first network by every rule.
+# Optimizer, number of lanes, and form and dtype of the images are independent of each other in the kernels. So not all
+# combinations are tested; byte images on the first network are tested with every optimizer.
 @pytest.mark.parametrize(
     ("hidden", "classes", "form", "dtype", "rules"),
     [
@@ -231,7 +231,7 @@ def test_a_stretch_equals_the_reference_functions_called_one_by_one(hidden, clas
     agree(data.draw(trainings(hidden, classes, dtype, rules)), form)
 
 
-# Of the same lanes as the networks above, so nothing new is compiled.
+# The numbers of lanes are those of the networks above, so nothing new is compiled.
 @pytest.mark.parametrize("form", ["packed", pytest.param("rows", marks=SLOW)])
 @settings(max_examples=15)
 @given(data=st.data())
@@ -241,7 +241,7 @@ def test_units_and_classes_fill_their_lanes_to_any_part(form, data):
     agree(data.draw(trainings(hidden, classes, np.uint8, ("adam",))), form)
 
 
-# Panels of 40, as of 65 units above, 48 and 64 lanes; of 40 and of 48 in several.
+# One panel of 40 lanes (compiled for 65 units above already), one of 64, and three of 48.
 @pytest.mark.parametrize("hidden", [33, *[pytest.param(hidden, marks=SLOW) for hidden in (64, 130)]])
 @settings(max_examples=8)
 @given(data=st.data())
@@ -250,7 +250,7 @@ def test_wide_hidden_layers_are_cut_into_panels(hidden, data):
 
 
 def strided_images():
-    """Return images in memory orders that are not C's."""
+    """Return images that are not C-contiguous."""
     wide = sparse_images(np.random.default_rng(2), 40, 26)[:, ::2]
     return {
         "strided": wide,
@@ -261,8 +261,8 @@ def strided_images():
 
 
 def test_kernels_are_given_contiguous_images_and_order_however_they_lie_in_memory(monkeypatch):
-    # Code that trusts them to be contiguous would train on other images, or on other memory. It is compiled anew for
-    # copies, which can be written to: so it is not called here, and once below.
+    # Compiled code assumes contiguous arrays, and would read wrong memory otherwise. It is not called here, because it
+    # would be compiled again for the copies, which are writable; the next test calls it.
     handed_over = []
     monkeypatch.setattr(entries, "run_together", lambda *arguments: handed_over.append(arguments))
     start, y, order = initial_parameters(2, 13), np.arange(40) % 10, (np.arange(80) % 40)[::-2]
@@ -294,7 +294,7 @@ def test_images_and_order_may_lie_in_memory_in_any_way(form):
             np.testing.assert_allclose(one, other, rtol=0, atol=TOLERANCE, err_msg=name)
 
 
-# Threads: the same sums in the same order, whoever does them
+# Threads: their number changes neither the sums nor their order
 
 
 def long_training(inputs=50, hidden=20, classes=10, count=300, seed=3):
@@ -341,7 +341,7 @@ def test_more_threads_than_pixels_units_and_images_find_nothing_to_do(threads, f
 
 
 def at_once(*functions):
-    """Return the results of functions that run at the same time, each in a thread of its own."""
+    """Run functions at the same time, one thread per function, and return their results."""
     results = [None] * len(functions)
     together = threading.Barrier(len(functions))
 
@@ -354,7 +354,7 @@ def at_once(*functions):
         worker.start()
     for worker in workers:
         worker.join(60)
-    assert all(result is not None for result in results), "one has failed, or they wait for each other"
+    assert all(result is not None for result in results), "a function failed, or the threads are deadlocked"
     return results
 
 
@@ -369,7 +369,7 @@ def test_two_trainings_at_the_same_time_give_what_each_gives_alone(threads, form
         assert_identical(params, expected)
 
 
-# Where the fused kernels yield to numba_kernels, and what is not finite
+# Fallbacks to numba_kernels, and values that are not finite
 
 
 def compare_with_numpy(start, form, classes, rate=0.1):
@@ -389,7 +389,7 @@ def compare_with_numpy(start, form, classes, rate=0.1):
 @pytest.mark.parametrize("value", [NAN, INF, -INF])
 @pytest.mark.parametrize("name", Parameters._fields)
 def test_what_is_not_finite_at_the_start_spreads_as_in_numpy(form, value, name):
-    # Also from a pixel that is never inked, whose weight the lists would pass over: 0 x inf is NaN.
+    # Even from the weights of a pixel that is always zero, which the lists would skip: 0 * inf is NaN.
     start = initial_parameters(2, 13)
     getattr(start, name).flat[-1] = value
     params, expected = compare_with_numpy(start, form, 10)
@@ -421,7 +421,7 @@ def test_networks_that_do_not_suit_go_to_the_numba_kernels(form, classes, dtype,
     ("form", "classes", "dtype"),
     [
         *[(form, 65, np.float32) for form in FORMS],
-        pytest.param("packed", 3, np.float64, marks=SLOW),  # numba_kernels in float64 compile for six seconds
+        pytest.param("packed", 3, np.float64, marks=SLOW),  # numba_kernels take six seconds to compile for float64
     ],
 )
 def test_networks_that_do_not_suit_are_trained_all_the_same(form, classes, dtype):
@@ -458,7 +458,7 @@ def test_a_damaged_image_is_not_hidden(form):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("rule", ["momentum", "adam"])
 def test_moments_do_not_sink_into_the_subnormals(form, rule):
-    # Pixels that are inked in the first images only: their moments shrink to nothing in what follows.
+    # Some pixels are nonzero in the first images only. In the steps after these, their moments decay to zero.
     rng = np.random.default_rng(5)
     X = sparse_images(rng, 30, 13)
     X[10:, :6] = 0
@@ -478,7 +478,7 @@ PREDICTION_TOLERANCE = 1e-6
 
 
 def prediction_forms(X):
-    """Return images in each form that has a path, or a compiled kernel, of its own."""
+    """Return the images in each form that has its own code path or its own compiled kernel."""
     fixed = X.copy()
     fixed.flags.writeable = False
     return {
@@ -557,13 +557,13 @@ def test_two_threads_may_call_one_predictor(threads, number):
     for (all_of_one, first), expected in zip(at_once(*(partial(often, one) for one in X)), alone, strict=True):
         for probs in all_of_one:
             np.testing.assert_array_equal(probs, expected)
-        for probs in first:  # whose sums have another order
+        for probs in first:  # a single image is summed in another order
             np.testing.assert_array_equal(probs, first[0])
             np.testing.assert_allclose(probs, expected[:1], rtol=0, atol=PREDICTION_TOLERANCE)
 
 
 def probabilities_of_logits(row):
-    """Return the probabilities of a blank image, whose logits are b2."""
+    """Return the probabilities of a blank image whose logits are ``row``."""
     params = initial_parameters(1, 13, 7, len(row))._replace(b2=np.array(row, np.float32))
     X = np.zeros((5, 13), np.uint8)
     probs = prediction_entry(kernels.load("fused"), params)(X)
@@ -573,7 +573,7 @@ def probabilities_of_logits(row):
 
 @pytest.mark.parametrize("case", ROWS)
 def test_probabilities_of_extreme_logits(case):
-    # As some of these are not finite, the composed forward pass answers.
+    # For a row that is not finite, the prediction falls back to the composed forward pass.
     np.testing.assert_allclose(probabilities_of_logits(ROWS[case].logits), ROWS[case].probs, rtol=2e-6)
 
 
@@ -629,7 +629,7 @@ def test_a_predictor_keeps_the_parameters_of_its_making():
     for array in params:
         array += 1
     np.testing.assert_array_equal(predict(X), before)
-    before[:] = 7  # nor is an answer kept for the next one
+    before[:] = 7  # changing a result must not affect the next one
     assert not np.any(predict(X) == 7)
 
 

@@ -1,4 +1,4 @@
-"""The gate lets the right ones through and nobody else; its oracle is judged by scalar loops."""
+"""The correctness gate passes correct contenders and rejects all others; its oracle equals scalar loops."""
 
 from contextlib import closing
 from functools import partial
@@ -24,17 +24,17 @@ from tests import reference
 from tests.forms import INSTALLED, TRACED, TRAINABLE
 
 OPTIMIZERS = ("sgd", "momentum", "adam")
-# Two contenders of a framework share its rules, so of those that are traced for seconds one takes Adam, one momentum.
+# Contenders of one framework share its optimizers, and each takes seconds to trace: so one gets Adam, one momentum.
 MOMENTS = [(name, ("adam", "momentum")[number % 2]) for number, name in enumerate(TRACED)]
 
 
 @pytest.fixture(autouse=True)
 def fewer_images_are_predicted(monkeypatch):
-    """Predict not ten thousand images together, but enough for two threads and a remainder."""
+    """Reduce the images predicted together from ten thousand to enough for two threads and a remainder."""
     monkeypatch.setattr(gate, "PREDICTED_TOGETHER", 521)
 
 
-# Who is right passes
+# Correct contenders pass
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_installed_contenders_that_only_predict_pass(name, small_digits):
     ("optimizer", "batch_size"),
     [
         *[("sgd", batch_size) for batch_size in (1, 256)],
-        # The rules do not look at the batch.
+        # The optimizers do not depend on the batch.
         *[pytest.param(optimizer, 8, marks=pytest.mark.slow) for optimizer in OPTIMIZERS],
     ],
 )
@@ -103,11 +103,11 @@ def test_verify_all_goes_on_after_a_failure(small_digits, monkeypatch):
     assert MissingDependencyError.__name__ in absent.error
 
 
-# Who is wrong does not. Each mutant is the reference with one thing wrong.
+# Wrong contenders are rejected. Each mutant is the reference with one mistake.
 
 
 class Mutant(KernelContender):
-    """Our contender on the reference kernels, some of them replaced."""
+    """A contender on the reference kernels, some of which are replaced."""
 
     def __init__(self, **replacements):
         functions = {name: getattr(numpy_kernels, name) for name in FUNCTIONS}
@@ -128,7 +128,7 @@ def sum_instead_of_mean(params, X, y, activations):
 
 
 def mean_over_full_batches(params, X, y, activations):
-    # Right but in the short last batch, which it divides by 32 as well.
+    # Wrong only for the short last batch, which is divided by 32 as well.
     return Parameters(*(grad * np.float32(len(X) / 32) for grad in numpy_kernels.backward(params, X, y, activations)))
 
 
@@ -199,8 +199,8 @@ SGD_MUTANTS = {
 
 
 def refused(contender, dataset, recipe=None):
-    """Let the gate refuse a contender, and return the message."""
-    # A mutant may blow up on the way; what counts is the answer.
+    """Assert that the gate rejects a contender, and return the error message."""
+    # A mutant may overflow during its training; only the result of the gate counts.
     with np.errstate(all="ignore"), pytest.raises(GateError) as caught:
         gate.require("suspect", contender, dataset, recipe)
     message = str(caught.value)
@@ -210,7 +210,7 @@ def refused(contender, dataset, recipe=None):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_mutant_without_mutation_passes(optimizer, small_digits):
-    # Otherwise every refusal below would mean nothing.
+    # Otherwise the rejections below would be meaningless.
     assert gate.require("sound", Mutant(), small_digits, benchmark_recipe(Optimizer(optimizer))).passed
 
 
@@ -245,7 +245,7 @@ def test_wrong_momentum_is_refused(mutation, small_digits):
 
 
 def adam_variant(change, params, grads, state, learning_rate, beta_1, beta_2, epsilon):
-    """Step by Adam, in which one thing differs."""
+    """Take a step of Adam with one change."""
     state.step[0] += 1
     t = int(state.step[0])
     correction_1, correction_2 = 1 - beta_1**t, 1 - beta_2**t
@@ -299,14 +299,14 @@ class IgnoresOrder(Mutant):
 
 
 class SwapsTwoBatches(Mutant):
-    """Takes the right images, the first two batches exchanged."""
+    """Exchanges the first two batches."""
 
     def advance(self, order, learning_rates):
         super().advance(np.concatenate([order[32:64], order[:32], order[64:]]), learning_rates)
 
 
 class SkipsShortBatch(Mutant):
-    """Drops the remainder, as many data loaders do by default."""
+    """Drops the short last batch, as many data loaders do by default."""
 
     def advance(self, order, learning_rates):
         full = len(order) // self.batch_size
@@ -314,7 +314,7 @@ class SkipsShortBatch(Mutant):
 
 
 class RoundsTheStart(Mutant):
-    """Begins from parameters of another precision."""
+    """Rounds the initial parameters to float16."""
 
     def prepare(self, parameters, data, recipe):
         super().prepare(parameters, data, recipe)
@@ -323,21 +323,21 @@ class RoundsTheStart(Mutant):
 
 
 class DoesNotTrain(Mutant):
-    """Is very fast."""
+    """Leaves the parameters unchanged."""
 
     def advance(self, order, learning_rates):
         pass
 
 
 class PredictsLogits(Mutant):
-    """Trains well and forgets softmax when asked for probabilities."""
+    """Trains correctly, but predicts logits in place of probabilities."""
 
     def predict(self, X):
         return np.log(super().predict(X))
 
 
 class PredictsFromTheStart(Mutant):
-    """Trains well and predicts from parameters that it did not train."""
+    """Trains correctly, but predicts from the initial parameters."""
 
     def prepare(self, parameters, data, recipe):
         super().prepare(parameters, data, recipe)
@@ -348,14 +348,14 @@ class PredictsFromTheStart(Mutant):
 
 
 class PredictsUnscaled(Mutant):
-    """Takes bytes for features."""
+    """Predicts from pixels that are not scaled."""
 
     def predict(self, X):
         return super().predict(X.astype(np.float32))
 
 
 class PredictsNaN(Mutant):
-    """Answers one NaN."""
+    """Predicts one NaN."""
 
     def predict(self, X):
         probs = super().predict(X)
@@ -364,7 +364,7 @@ class PredictsNaN(Mutant):
 
 
 class ForgetsBetweenStretches(Mutant):
-    """Trains each stretch well, and begins it with moments of zero."""
+    """Resets the optimizer state at each call of ``advance``."""
 
     def advance(self, order, learning_rates):
         self.state = initial_state(self.params)
@@ -372,7 +372,7 @@ class ForgetsBetweenStretches(Mutant):
 
 
 class KeepsTheOptimizer(Mutant):
-    """Begins a new training with what the last one left in the optimizer."""
+    """Starts a new training with the optimizer state of the previous one."""
 
     def prepare(self, parameters, data, recipe):
         state = getattr(self, "state", None)
@@ -381,7 +381,7 @@ class KeepsTheOptimizer(Mutant):
 
 
 class TakesTheFirstRate(Mutant):
-    """Takes the learning rate of its first stretch for all that follow."""
+    """Uses the first learning rate for all later steps."""
 
     def prepare(self, parameters, data, recipe):
         super().prepare(parameters, data, recipe)
@@ -396,7 +396,8 @@ class TakesTheFirstRate(Mutant):
 @pytest.mark.parametrize("optimizer", ["momentum", "adam"])
 @pytest.mark.parametrize("mutant", [ForgetsBetweenStretches, KeepsTheOptimizer], ids=lambda m: m.__name__)
 def test_who_remembers_too_little_or_too_much_is_refused(mutant, optimizer, small_digits, monkeypatch):
-    # By the training on digits; the extreme inputs are first, and are left aside here but for what they leave behind.
+    # Only the training on digits is judged here. The check of extreme inputs still runs before it, as usual, because it
+    # leaves optimizer state behind.
     first_wrong_answer = gate.first_wrong_answer
     monkeypatch.setattr(gate, "first_wrong_answer", lambda *arguments: first_wrong_answer(*arguments) and "")
     result = gate.compare_with_oracle("suspect", mutant(), small_digits, benchmark_recipe(Optimizer(optimizer)))
@@ -420,7 +421,7 @@ def test_extreme_inputs_are_judged_and_told(small_digits):
 
 def test_frameworks_are_not_asked_for_extreme_inputs(small_digits, monkeypatch):
     class Framework:
-        """Is no contender of ours."""
+        """A contender that does not use our kernels."""
 
         whole_epochs_only = False
 
@@ -430,7 +431,7 @@ def test_frameworks_are_not_asked_for_extreme_inputs(small_digits, monkeypatch):
         def __getattr__(self, name):
             return getattr(self.ours, name)
 
-    monkeypatch.setattr(gate, "first_wrong_answer", lambda *arguments: pytest.fail("asked"))
+    monkeypatch.setattr(gate, "first_wrong_answer", lambda *arguments: pytest.fail("extreme inputs were checked"))
     assert gate.require("framework", Framework(), small_digits).passed
 
 
@@ -444,7 +445,7 @@ def test_wrong_training_is_refused(mutant, small_digits):
 
 
 class PredictsOneImageWrongly(Mutant):
-    """Has another function for an image alone, and forgets the output bias in it."""
+    """Predicts a single image by another function, which ignores the output bias."""
 
     def predict(self, X):
         if len(X) > 1:
@@ -454,7 +455,7 @@ class PredictsOneImageWrongly(Mutant):
 
 
 class LosesAShare(Mutant):
-    """Shares many images among threads, and loses what is left over."""
+    """Loses the remainder when it divides many images among threads."""
 
     def predict(self, X):
         probs = super().predict(X)
@@ -464,7 +465,7 @@ class LosesAShare(Mutant):
 
 
 class KeepsItsPredictor(Mutant):
-    """Lays the parameters out when it predicts for the first time, and not after a training."""
+    """Copies the parameters at the first prediction, and does not update the copy after training."""
 
     def prepare(self, parameters, data, recipe):
         super().prepare(parameters, data, recipe)
@@ -475,7 +476,7 @@ class KeepsItsPredictor(Mutant):
         return numpy_kernels.forward(self.laid_out, X * np.float32(1 / 255)).probs
 
 
-@pytest.mark.filterwarnings("ignore::nnkernels.data.pixels.UnscaledPixelsWarning")  # one does what it warns of
+@pytest.mark.filterwarnings("ignore::nnkernels.data.pixels.UnscaledPixelsWarning")  # from PredictsUnscaled
 @pytest.mark.parametrize(
     "mutant",
     [
@@ -491,12 +492,12 @@ class KeepsItsPredictor(Mutant):
 )
 def test_wrong_predictions_of_right_parameters_are_refused(mutant, small_digits):
     result = gate.compare_with_oracle("suspect", mutant(), small_digits)
-    assert result.max_abs_difference <= result.tolerance  # it is the predictions alone
+    assert result.max_abs_difference <= result.tolerance  # only the predictions are wrong
     assert "predictions" in refused(mutant(), small_digits)
 
 
 class DependsOnThreads(Mutant):
-    """Says that threads change nothing, and rounds otherwise on two."""
+    """Promises the same bits for any number of threads, but rounds differently on two."""
 
     def __init__(self):
         super().__init__()
@@ -529,18 +530,18 @@ def test_nan_and_large_differences_fail(differences):
     assert not gate.GateResult("suspect", "sgd", 32, parameters, 1e-5, predictions).passed
 
 
-# Who cannot train is judged by predictions
+# Contenders that only predict are judged by their predictions
 
 
 class OnlyPredicts(Mutant):
-    """Keeps the parameters that it is given."""
+    """Cannot train."""
 
     def advance(self, order, learning_rates):
         raise InferenceOnlyError("suspect")
 
 
 class RoundsWhatItIsGiven(OnlyPredicts):
-    """Predicts well from parameters of another precision."""
+    """Predicts correctly, but from parameters rounded to float16."""
 
     def prepare(self, parameters, data, recipe):
         rounded = Parameters(*(array.astype(np.float16).astype(np.float32) for array in parameters))
@@ -549,7 +550,7 @@ class RoundsWhatItIsGiven(OnlyPredicts):
 
 @pytest.fixture
 def only_predicts(monkeypatch):
-    """Let the suspect be known as one that cannot train."""
+    """Register ``suspect`` as a contender that only predicts."""
     known = {**contenders._entries(), "suspect": contenders.Entry(OnlyPredicts, "predicts", trains=False)}
     monkeypatch.setattr(contenders, "_entries", lambda: known)
 
@@ -577,7 +578,7 @@ def test_who_has_not_said_that_it_only_predicts_is_asked_to_train(small_digits):
         gate.require("suspect", OnlyPredicts(), small_digits)
 
 
-# The judge itself
+# The oracle
 
 
 def small_problem():
@@ -626,7 +627,7 @@ def test_nearest_kink_is_the_smallest_input_of_any_relu():
 
 
 class FlippedAtFirst(KernelContender):
-    """NumPy's kernels, whose parameters are off after the first training that the gate compares, or after each."""
+    """NumPy's kernels, with wrong parameters after the first training that the gate compares, or after each."""
 
     def __init__(self, always):
         super().__init__(numpy_kernels)
@@ -645,19 +646,19 @@ class FlippedAtFirst(KernelContender):
     [(128, False, True), (128, True, False), (32, False, False)],  # at batch 32, no ReLU comes near its kink
 )
 def test_departure_at_a_relus_kink_is_judged_from_another_start(batch_size, always, passes, monkeypatch):
-    monkeypatch.setattr(gate, "first_wrong_answer", lambda *_: "")  # which looks at parameters too
+    monkeypatch.setattr(gate, "first_wrong_answer", lambda *_: "")  # it calls `parameters` too
     data = load_mnist("mnist-5k")
     data = type(data)(data.X_train[:2304], data.y_train[:2304], data.X_test[:256], data.y_test[:256])
     result = gate.compare_with_oracle("flipped", FlippedAtFirst(always), data, benchmark_recipe(batch_size=batch_size))
     assert result.passed == passes
 
 
-# Images that stay in their file
+# Training from a file
 
 
 @pytest.fixture
 def files(small_digits, tmp_path):
-    """Return the files of the gate's images and labels."""
+    """The files of the gate's images and labels."""
     np.save(tmp_path / "images.npy", small_digits.X_train[: gate.IMAGES])
     np.save(tmp_path / "labels.npy", small_digits.y_train[: gate.IMAGES])
     return tmp_path / "images.npy", tmp_path / "labels.npy"
@@ -669,7 +670,7 @@ def test_ours_pass_from_a_file(name, files):
 
 
 class PreparesOnce(Mutant):
-    """Keeps the images of the first chunk."""
+    """Trains on the images of the first chunk throughout."""
 
     def prepare(self, parameters, data, recipe):
         images = getattr(self, "images", None)
@@ -679,7 +680,7 @@ class PreparesOnce(Mutant):
 
 
 class BeginsEachChunkAnew(Mutant):
-    """Takes the parameters of the start again for each chunk."""
+    """Starts each chunk from the initial parameters."""
 
     def prepare(self, parameters, data, recipe):
         self.start = getattr(self, "start", parameters)

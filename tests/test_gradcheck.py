@@ -1,4 +1,4 @@
-"""Gradcheck: right backward passes pass, seeded mistakes are caught, named, and never taken for another."""
+"""Gradcheck: correct backward passes pass; planted mistakes are found, and none is named for another."""
 
 import copy
 import types
@@ -25,7 +25,7 @@ KEPT = {}
 
 @pytest.fixture(autouse=True)
 def our_gradients_are_taken_once(monkeypatch):
-    """Keep the numerical gradients of our own forward pass and loss, which nearly all tests need of the same sizes."""
+    """Cache the numerical gradients of our own forward pass and loss: nearly all tests need the same ones."""
     take = check.smooth_problem
 
     def taken(functions, sizes, seed):
@@ -33,7 +33,7 @@ def our_gradients_are_taken_once(monkeypatch):
             return take(functions, sizes, seed)
         if (sizes, seed) not in KEPT:
             KEPT[sizes, seed] = take(functions, sizes, seed)
-        return copy.deepcopy(KEPT[sizes, seed])  # a backward pass may change what it is given
+        return copy.deepcopy(KEPT[sizes, seed])  # a backward pass may change its arguments
 
     monkeypatch.setattr(check, "smooth_problem", taken)
 
@@ -49,7 +49,7 @@ def backward_with(
     db2=lambda dlogits: dlogits.sum(axis=0),
     result=Parameters,
 ):
-    """Return a right backward pass, of which some steps are replaced."""
+    """Return a correct backward pass with some steps replaced."""
 
     def backward(params, X, y, activations):
         Z1, A1, logits, probs = activations
@@ -77,7 +77,7 @@ def finding_of(report, mistake):
     return found
 
 
-# What is right passes
+# Correct backward passes
 
 
 def test_every_backend_passes(backend):
@@ -148,7 +148,7 @@ def test_another_activation_function_with_relus_mask_fails(name):
 
 @pytest.mark.parametrize("seeds", [range(6), pytest.param(range(6, 20), marks=pytest.mark.slow)])
 def test_a_kink_elsewhere_is_avoided(seeds):
-    # ReLU6 has one at 6 and this one at 0.3, which only some starts stay clear of.
+    # ReLU6 has a kink at 6. This function has one at 0.3, which only some initial parameters stay clear of.
     def clipped(Z1):
         return np.clip(Z1, 0, 0.3)
 
@@ -193,10 +193,10 @@ def test_a_module_brings_its_own_forward_and_loss():
         dZ1=ACTIVATIONS["tanh"][1],
     )
     assert gradcheck(module).passed
-    # What is given by name comes before the module's.
+    # Arguments take precedence over the module's functions.
     assert not gradcheck(module, loss=numpy_kernels.loss).passed
     assert not gradcheck(module, forward=numpy_kernels.forward).passed
-    # Each bug in the module is held against the module's own mathematics.
+    # The module's backward pass is checked by the module's own forward pass and loss.
     module.backward = backward_with()
     assert not gradcheck(module).passed
 
@@ -209,7 +209,7 @@ def test_a_tuple_passes_with_a_note():
     assert report.notes[0].split()[0] in str(report)
 
 
-# Classic mistakes are named, with the arrays that they spoil and no others
+# Classic mistakes are named, with the arrays that they affect and no others
 
 MISTAKES = {
     "missing 1/N": (backward_with(dlogits=lambda p, Y, z: p - Y), "missing 1/N", ALL),
@@ -309,7 +309,7 @@ def test_a_classic_mistake_is_named(case):
         report.raise_if_failed()
 
 
-# These raise an error where the sizes differ, and are recognised where they do not.
+# These raise an error if the sizes differ, and give a wrong result if they are equal.
 TRANSPOSES = {
     "A1": (backward_with(dW2=lambda A1, Z1, d: A1 @ d), ("dW2",), "dW2 = A1.T @ dlogits"),
     "W2": (backward_with(dA1=lambda d, W2: d @ W2), HIDDEN, "dA1 = dlogits @ W2.T"),
@@ -392,7 +392,7 @@ def test_mistakes_before_another_activation_are_named_as_well():
 
 
 def test_a_network_built_otherwise_gets_rules_of_ratio_only():
-    # Its input goes round the hidden layer to the first classes, which gives W1 another gradient than the usual.
+    # A connection from Z1 directly to the first logits changes the gradient of W1.
     def forward(params, X):
         Z1 = X @ params.W1 + params.b1
         A1 = np.tanh(Z1)
@@ -414,7 +414,7 @@ def test_a_network_built_otherwise_gets_rules_of_ratio_only():
     def scaled(params, X, y, activations):
         return Parameters(*(-len(X) * array for array in backward(params, X, y, activations)))
 
-    # At 784-20-10 the hard-coded 4 would fail, so the small network is looked at alone.
+    # The hard-coded 4 would fail at 784-20-10, so only the arrays of the small network are checked.
     assert all(array.passed for array in gradcheck(backward, forward=forward).arrays)
     assert gradcheck(masked, forward=forward).mistakes == ("not recognised",)
     assert set(gradcheck(scaled, forward=forward).mistakes) == {"wrong sign", "missing 1/N"}
@@ -434,7 +434,7 @@ def test_what_fits_two_mistakes_alike_is_called_either():
 
 @pytest.mark.parametrize("name", ["backward", "softmax", "update"])
 def test_every_wrong_line_stands_for_a_right_one(name):
-    # A line of another name would never be tried, and so its mistake never be recognised.
+    # A line of any other name would never be tried, so its mistake would never be recognised.
     catalogue = load_exercise(name)
     right = [set(lines) for computations in catalogue.right.values() for lines in computations]
     for mistake in catalogue.mistakes:
@@ -443,7 +443,7 @@ def test_every_wrong_line_stands_for_a_right_one(name):
             assert any(set(form) <= lines for lines in right), (mistake.name, set(form))
 
 
-# Nothing is claimed that is not so
+# No wrong diagnoses
 
 SEEDED = {
     "missing 1/N",
@@ -460,7 +460,7 @@ SEEDED = {
 
 @pytest.mark.parametrize(
     "case",
-    # Each is named at one size above.
+    # Each of these mistakes is tested at one size above.
     [pytest.param(case, marks=pytest.mark.slow) if number % 3 else case for number, case in enumerate(sorted(SEEDED))],
 )
 @settings(max_examples=6)
@@ -581,7 +581,7 @@ def test_a_mistake_that_only_the_full_size_shows_is_found():
     assert report.findings[0].arrays == ("dW1",)
 
 
-# What else a backward pass may do
+# Errors, side effects and invalid results of a backward pass
 
 
 def test_a_raised_error_is_reported_with_its_line_and_kept():
@@ -707,7 +707,7 @@ def test_another_dtype_is_reported(dtype):
     assert "wrong dtype" in report.mistakes
     assert finding_of(report, "wrong dtype").arrays == ("dW2",)
     assert np.dtype(dtype).name in report.diagnosis
-    if dtype == np.float32:  # rounding alone is no wrong value
+    if dtype == np.float32:  # rounding alone is not a wrong value
         assert report.mistakes == ("wrong dtype",)
 
 
@@ -740,7 +740,7 @@ def test_an_unknown_shape_is_reported():
     assert "shape (3, 3), expected (7, 5)" in str(report)
 
 
-# Forward and loss have to be fit to judge by
+# Forward passes and losses that cannot be differentiated
 
 
 @pytest.mark.parametrize(
@@ -844,7 +844,7 @@ def right_softmax(logits):
 
 def test_right_softmaxes_pass(backend):
     def of_backend(logits):
-        # Zero weights: the logits are b2, a row at a time.
+        # With zero weights, the logits of an image are b2: so one image per row.
         rows = []
         for row in logits:
             zeros = [np.zeros(shape, logits.dtype) for shape in ((2, 3), (3,), (3, logits.shape[1]))]
@@ -972,7 +972,7 @@ def test_one_optimizer_is_not_taken_for_another():
 
 
 def each(body):
-    """Return an update of the arrays, one after the other, by ``body(w, g, v or m, v, t, learning_rate, ...)``."""
+    """Return an update that calls ``body(w, g, v or m, v, t, learning_rate, ...)`` for each array."""
 
     def update(params, grads, state, *rest):
         state.step[0] += 1
@@ -983,7 +983,7 @@ def each(body):
 
 
 def written(statements, names="w, g, m, v, t, lr"):
-    """Return an update that does these statements to each array."""
+    """Return an update that executes these statements for each array."""
     program = compile(f"def body({names}): {statements}", "<update>", "exec")
     exec(program, namespace := {})
     return each(namespace["body"])
@@ -1058,7 +1058,7 @@ def test_steps_that_are_not_counted_are_a_note():
         ("v *= rho; v -= lr * g; w += rho * v - lr * g", ("Nesterov's momentum",)),
         ("w += v; v *= rho; v -= lr * g", ("old velocity",)),
         ("v *= rho; v -= lr * g; w -= v", ("wrong sign",)),
-        ("v *= rho; v += lr * g; w -= v", ()),  # a velocity of the other sign is as good
+        ("v *= rho; v += lr * g; w -= v", ()),  # a velocity of opposite sign is correct too
     ],
 )
 def test_a_wrong_momentum_is_named(body, mistakes):
@@ -1079,7 +1079,7 @@ def adam_with(
     sign=-1,
     swap=False,
 ):
-    """Return Adam as in the paper's Algorithm 1, of which some steps are replaced."""
+    """Return Adam as in the paper's Algorithm 1, with some steps replaced."""
 
     def body(w, g, m, v, t, lr, beta_1, beta_2, epsilon):
         if swap:

@@ -1,4 +1,4 @@
-"""The history of a training, in its own form, in Keras' and as a table."""
+"""The history of a training: its records, Keras' format, and the data frame."""
 
 import math
 import sys
@@ -17,7 +17,7 @@ from nnkernels.transforms import as_features
 
 NAN = float("nan")
 RECIPE = Recipe("test", epochs=5, batch_size=32)
-# Evaluated every second epoch, and then stopped.
+# Evaluated every second epoch, and stopped after four of five epochs.
 RECORDS = [
     EpochRecord(2, 0.5, 0.9, 0.25, 1.1, 0.375),
     EpochRecord(4, 0.25, 0.7, 0.125, 1.0, 0.25),
@@ -33,7 +33,7 @@ def without_validation(records):
     return [EpochRecord(record.epoch, record.seconds, record.train_loss, record.train_error_rate) for record in records]
 
 
-# What has been done
+# Progress
 
 
 def test_epochs_done_are_those_of_the_last_record(history):
@@ -52,7 +52,7 @@ def test_histories_do_not_share_their_records():
     assert second.epochs == []
 
 
-# Keras' shape
+# Keras' format
 
 
 def test_names_are_those_that_keras_users_plot(history):
@@ -73,7 +73,7 @@ def test_without_validation_images_there_are_no_columns_of_them():
 
 
 def test_a_training_that_blew_up_keeps_its_validation_columns():
-    # The loss is NaN because the network is; the error rate is still a number.
+    # A network of NaN has a NaN loss, but its error rate is still a number.
     history = History(RECIPE, 3, 100, [EpochRecord(1, 0.5, NAN, 0.9, NAN, 0.9)])
     columns = history.history
     assert set(columns) == {"loss", "accuracy", "val_loss", "val_accuracy"}
@@ -90,7 +90,7 @@ def test_validation_that_began_later_leaves_gaps():
 
 @pytest.mark.parametrize("held_out", [True, False])
 def test_the_form_is_that_of_keras_own_history(tf, small_digits, held_out):
-    """A batch that holds all images knows no order: here Keras and we do the same steps, and must record the same."""
+    """With all images in one batch, their order has no effect: we and Keras take the same steps."""
     import keras
 
     X, y = small_digits.X_train[:300], small_digits.y_train[:300]
@@ -122,7 +122,7 @@ def test_the_form_is_that_of_keras_own_history(tf, small_digits, held_out):
     for column, values in ours.history.items():
         assert type(values) is type(theirs.history[column])
         assert [type(value) for value in values] == [type(value) for value in theirs.history[column]] == [float] * 4
-    # Keras' training columns are of the step's start, ours of its end: an epoch's end is the next one's start.
+    # An epoch is one step. Keras' training columns are computed before the step, ours after it.
     for column in ("loss", "accuracy"):
         np.testing.assert_allclose(ours.history[column][:-1], theirs.history[column][1:], rtol=1e-5)
     if held_out:
@@ -134,13 +134,13 @@ def test_steps_count_the_short_last_batch(tf):
     import keras
 
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    model.compile("sgd", "mse", run_eagerly=True)  # nothing to compile for each number of images
+    model.compile("sgd", "mse", run_eagerly=True)  # avoids a compilation for each number of images
     for images in (1, 31, 32, 33, 64):
         theirs = model.fit(np.zeros((images, 3)), np.zeros((images, 2)), batch_size=32, epochs=1, verbose=0)
         assert History(RECIPE, 0, images).params["steps"] == theirs.params["steps"]
 
 
-# The table
+# The data frame
 
 
 def test_table_has_a_row_an_evaluated_epoch(history):

@@ -1,4 +1,4 @@
-"""The order of the images of calls that take one each: any part of it has the mean density, or it says nothing."""
+"""The order of images for single-image calls: each part of it has about the mean density of all images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nnkernels.measure.timing.image_order import TOLERANCE, balanced_order
 
 
 def worst_part(counts: np.ndarray, order: np.ndarray) -> float:
-    """Return how far the mean of any even number of images from an even place on is from that of all, relatively."""
+    """Return the largest relative deviation from the overall mean, over parts that start and end at even positions."""
     totals = np.concatenate([[0], np.cumsum(counts[order], dtype=np.int64)])[::2]
     start, stop = np.triu_indices(len(totals), 1)
     if not len(start):
@@ -27,7 +27,7 @@ def test_parts_of_real_digits_have_the_mean_density(digits):
     assert len(order) == 1_000 or len(counts) < 2_000
     assert len(np.unique(order)) == len(order)
     assert worst_part(counts, order) <= TOLERANCE == 0.02
-    # Long parts are nearer still, and the images are no choice of mean ones.
+    # The whole order is closer still, and the spread shows that it contains images of all densities.
     assert counts[order].mean() == pytest.approx(counts.mean(), rel=1e-3)
     assert counts[order].std() == pytest.approx(counts.std(), rel=0.1)
 

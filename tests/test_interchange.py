@@ -1,4 +1,4 @@
-"""Parameters to and from files: each form judged by the runtime it is for, and nothing foreign believed unchecked."""
+"""Saving and loading parameters: each format is compared with its own runtime; invalid files are rejected."""
 
 import contextlib
 import functools
@@ -42,13 +42,13 @@ ALL = (*LIGHT, ".keras")
 DTYPES = (np.float32, np.float64)
 D, H, C = 6, 4, 3
 
-# Of a probability: float32 rounds sums of 784 products differently in each runtime; float64 shows that no other dtype
-# was on the way.
+# Absolute, for probabilities: each runtime rounds float32 sums of 784 products differently. The tolerance of float64
+# shows that no other dtype was used on the way.
 TOLERANCE = {np.float32: 1e-6, np.float64: 1e-14}
 
 
 def network(dtype=np.float32, inputs=D, hidden=H, classes=C, seed=0):
-    """Return parameters without a zero, negative and positive in each array."""
+    """Return random parameters: positive and negative values, no zeros."""
     rng = np.random.default_rng(seed)
     shapes = ((inputs, hidden), (hidden,), (hidden, classes), (classes,))
     scales = (1 / np.sqrt(inputs), 1, 1, 1)
@@ -74,7 +74,7 @@ def onnx_session(path_or_bytes):
 
 
 def needed(suffix, request):
-    """Skip where the package of a form is not installed; have TensorFlow imported quietly."""
+    """Skip the test if the package of a format is not installed; import TensorFlow without its messages."""
     if suffix == ".onnx":
         pytest.importorskip("onnx")
     if suffix == ".keras":
@@ -83,7 +83,7 @@ def needed(suffix, request):
 
 @pytest.fixture(scope="session")
 def contents(tmp_path_factory, request):
-    """Give the content of a file of a form, the same each time."""
+    """A function that returns the content of a file in a format, the same at each call."""
     written = {}
 
     def content(suffix):
@@ -97,7 +97,7 @@ def contents(tmp_path_factory, request):
     return content
 
 
-# There and back
+# Round trips
 
 
 @pytest.mark.parametrize("suffix", LIGHT)
@@ -143,7 +143,7 @@ def test_equal_parameters_give_equal_files_in_every_process(tmp_path, request):
         "from nnkernels.parameters import initial_parameters;"
         "[save_parameters(initial_parameters(0, 4, 3, 2), path) for path in sys.argv[1:]]"
     )
-    # Two hash seeds that put the words of a set in two orders, if any is written from one.
+    # With two hash seeds, anything that is written in the order of a set would differ.
     for run in range(2):
         files = [tmp_path / f"{run}{suffix}" for suffix in LIGHT]
         python("-c", code, *files, environment=os.environ | {"PYTHONHASHSEED": str(run)})
@@ -162,7 +162,7 @@ def test_a_file_is_converted_by_loading_and_saving(tmp_path, tf):
     assert_identical(load_parameters(tmp_path / "3.SafeTensors"), params)
 
 
-# What the other runtimes say
+# Other runtimes read our files
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -229,7 +229,7 @@ def test_onnx_model_is_valid_and_self_contained():
     assert_identical(from_onnx(model), network())
 
 
-# Files of other programs
+# Files written by other programs
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}])
@@ -355,11 +355,11 @@ def test_an_onnx_model_of_this_network_is_read(tmp_path, name):
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-6)
 
 
-# Other networks are refused, and the message says what was found
+# Other networks are rejected, and the message says what was found
 
 
 def other_keras_models():
-    """Return Keras models that are another network, and what the message says of each."""
+    """Return Keras models of other networks, each with a part of the expected message."""
     import keras
 
     layers = keras.layers
@@ -417,14 +417,14 @@ def test_other_keras_models_are_refused(tmp_path, tf):
         model.save(path)
         with pytest.raises(DataError, match=r"other\.keras: ") as refused:
             load_parameters(path)
-        # A foreign layer is noticed in the file's configuration already.
+        # Unknown layers are already detected in the file's configuration.
         assert message in str(refused.value) or f"contains {message};" in str(refused.value)
 
 
 def misleading_keras_models():
-    """Return Keras models that only look like this network, and what the message says of each.
+    """Return Keras models that only resemble this network, each with a part of the expected message.
 
-    Not all of them can be kept as a file: Keras puts its own function in the place of another of the same name.
+    Not all of them can be saved: Keras replaces a custom function by its own function of the same name.
     """
     import keras
 
@@ -509,7 +509,7 @@ def test_keras_and_tensorflow_s_own_functions_are_known(tf):
 
 
 def test_keras_itself_puts_its_own_function_in_the_place_of_another_of_that_name(tmp_path, tf):
-    # As `from_keras` documents: nothing can notice. If this fails, Keras tells them apart, and so can we.
+    # We cannot detect this, as `from_keras` documents. If this test fails, Keras distinguishes them, and we can too.
     import keras
 
     def relu(x):
@@ -617,7 +617,7 @@ def test_onnx_weights_in_another_file_are_not_followed(tmp_path):
         load_parameters(tmp_path / "p.onnx")
 
 
-# Arrays that are no parameters
+# Invalid arrays
 
 BAD_ARRAYS = [
     ({"b2": None}, "has no b2; it contains W1, W2, b1"),
@@ -680,7 +680,7 @@ def test_checked_parameters_are_copies():
         assert not np.shares_memory(ours, given_array)
 
 
-# Damaged files, and traps
+# Damaged and malicious files
 
 
 @pytest.mark.parametrize("suffix", ALL)
@@ -748,7 +748,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path, suffix):
 
 
 class Bomb:
-    """Makes a file when it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -767,7 +767,7 @@ def test_a_pickle_is_never_loaded(tmp_path):
         with pytest.raises(DataError, match=rf"{file}: not a readable NumPy archive of plain arrays"):
             load_parameters(tmp_path / file)
     assert not exploded.exists()
-    # The trap is one: whoever unpickles it falls into it.
+    # The file is indeed harmful if it is unpickled.
     with np.load(tmp_path / "objects.npz", allow_pickle=True) as archive:
         assert archive["W1"].shape == (1, 1)
     assert exploded.exists()
@@ -776,7 +776,7 @@ def test_a_pickle_is_never_loaded(tmp_path):
 def test_a_keras_file_with_a_lambda_is_refused_and_not_run(tmp_path, tf):
     import keras
 
-    # Safe mode refuses it too; here, nobody has switched it off.
+    # Keras' safe mode, which is on by default, would reject it too.
     witness = str(tmp_path / "ran")
     layers = keras.layers
     model = keras.Sequential(
@@ -808,7 +808,7 @@ FOREIGN_OBJECTS = [
 
 
 def with_changed_configuration(content, change):
-    """Return a ``.keras`` file with its configuration changed in place."""
+    """Return a ``.keras`` file whose configuration was modified in place by ``change``."""
     changed_content = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(changed_content, "w") as target:
         for name in source.namelist():
@@ -829,7 +829,7 @@ def test_a_keras_file_that_names_foreign_code_never_reaches_keras(tmp_path, tf, 
         configuration["config"]["layers"][1]["config"]["activation"] = foreign
 
     (tmp_path / "trap.keras").write_bytes(with_changed_configuration(contents(".keras"), change))
-    monkeypatch.setattr(keras.saving, "load_model", lambda *_args, **_options: pytest.fail("Keras was asked"))
+    monkeypatch.setattr(keras.saving, "load_model", lambda *_args, **_options: pytest.fail("Keras loaded the file"))
     with pytest.raises(DataError, match=f"contains {named}; expected"):
         load_parameters(tmp_path / "trap.keras")
 
@@ -906,7 +906,7 @@ def test_a_later_version_of_our_format_is_refused(tmp_path):
         load_parameters(tmp_path / "p.safetensors")
 
 
-# Suffixes, writing, and packages that are not there
+# Suffixes, writing, and missing packages
 
 
 @pytest.mark.parametrize("file", ["p.h5", "p", "p.npz.gz", "p.pkl", ".npz"])

@@ -1,4 +1,4 @@
-"""Interleaved runs: who takes part in which scenario, past which gate, and what becomes of those who fail."""
+"""Interleaved runs: which contenders take part in which scenarios, their gates, and the handling of failures."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class Ours(KernelContender):
 
 
 class WholeEpochs(Ours):
-    """Does nothing but whole epochs, so to speak."""
+    """Is declared to train whole epochs only."""
 
     whole_epochs_only = True
 
 
 class FailsAtWidth(Ours):
-    """Trains the usual network alone."""
+    """Fails for every network but the usual one."""
 
     def prepare(self, parameters, data, recipe):
         if recipe.hidden != SGD.hidden:
@@ -51,7 +51,7 @@ class FailsAtWidth(Ours):
 
 
 class FailsLater(Ours):
-    """Passes the gate by the usual recipe and breaks down when it is timed."""
+    """Passes the gate with the usual recipe and fails when it is timed."""
 
     def prepare(self, parameters, data, recipe):
         super().prepare(parameters, data, recipe)
@@ -59,14 +59,14 @@ class FailsLater(Ours):
 
     def advance(self, order, learning_rates):
         self.stretches += 1
-        if self.stretches > 3 and self.params.W1.shape[1] == SGD.hidden:  # the gate's, or two warm-ups and once
+        if self.stretches > 3 and self.params.W1.shape[1] == SGD.hidden:  # after the gate, or after one segment
             raise ValueError("enough")
         super().advance(order, learning_rates)
 
 
 @pytest.fixture
 def entered(monkeypatch, short_gate):
-    """Return a function that makes these classes the contenders that there are."""
+    """A function that registers these classes, besides numpy, as the only contenders, and returns all names."""
 
     def enter(trains=True, **classes):
         entries = {name: contenders.Entry(cls, "of a test", trains=trains) for name, cls in classes.items()}
@@ -83,7 +83,7 @@ def labels(measured):
 
 @pytest.fixture
 def short_gate(monkeypatch):
-    """Let the gate train on a few batches: these tests ask who passes it, not how exact it is."""
+    """Let the gate train on a few batches: these tests do not depend on its accuracy."""
     monkeypatch.setattr(gate, "IMAGES", 97)
     monkeypatch.setattr(gate, "PREDICTED_TOGETHER", 257)
 
@@ -123,7 +123,7 @@ def test_what_is_measured_so_far_is_handed_out_after_each_scenario(entered, smal
 
 
 class CountsThreads(Ours):
-    """Keeps the number of threads that it was told last."""
+    """Records the number of threads that was set last."""
 
     def use_threads(self, threads):
         super().use_threads(threads)
@@ -131,7 +131,7 @@ class CountsThreads(Ours):
 
 
 class OneNumber(CountsThreads):
-    """Has its number of threads for life."""
+    """Cannot change its number of threads."""
 
     threads_can_change = False
 
@@ -150,7 +150,7 @@ def test_the_gate_is_passed_by_the_recipe_of_each_work_on_each_number_of_threads
     )
     names = [name for name in entered(any=CountsThreads, one=OneNumber) if name != "numpy"]
     measured = run_interleaved(names, small_digits, ALL, "1", rounds=1, seeds=1)
-    recipes = [SGD, WIDE.recipe, EASY]  # neighbours of one recipe pass it once
+    recipes = [SGD, WIDE.recipe, EASY]  # consecutive scenarios of the same recipe share one pass
     assert passed == [
         entry for recipe in recipes for entry in (("any", recipe, 1), ("any", recipe, 2), ("one", recipe, 1))
     ]
@@ -186,7 +186,7 @@ def test_who_only_predicts_takes_part_in_predictions(entered, small_digits):
     known = entered(trains=False, mute=Ours)
     measured = run_interleaved(known, small_digits, ALL, "1", rounds=1, seeds=1)
     assert {scenario for scenario in names(ALL) if measured.took_part("mute", scenario)} == {"predict"}
-    known = entered(trains=False, mute=lambda: pytest.fail("imported for nothing"))
+    known = entered(trains=False, mute=lambda: pytest.fail("created without being needed"))
     assert not run_interleaved(known, small_digits, (TRAIN,), "1", rounds=1).failures
 
 
@@ -255,7 +255,7 @@ def test_names_of_works_are_those_on_record():
 
 
 class Listener(Ours):
-    """Keeps what it was given."""
+    """Records its arguments."""
 
     def __init__(self):
         super().__init__()
@@ -314,7 +314,7 @@ def test_calls_of_one_image_see_other_images_in_each_segment_and_the_mean_densit
         for task in tasks:
             task.run()
         segments.append(np.concatenate(listener.given))
-        np.testing.assert_array_equal(segments[-1], np.concatenate(twin.given))  # everybody sees the same
+        np.testing.assert_array_equal(segments[-1], np.concatenate(twin.given))  # all contenders see the same images
         listener.given.clear()
         twin.given.clear()
     of_an_image = np.count_nonzero(digits.X_test, axis=1)
@@ -322,7 +322,7 @@ def test_calls_of_one_image_see_other_images_in_each_segment_and_the_mean_densit
         assert X.shape == (calls, 784)
         assert np.count_nonzero(X) / calls == pytest.approx(of_an_image.mean(), rel=0.02)
     densities = np.count_nonzero(np.concatenate(segments), axis=1)
-    assert densities.std() > 0.5 * of_an_image.std()  # easy ones and hard ones
+    assert densities.std() > 0.5 * of_an_image.std()  # both sparse and dense images
     seen = np.unique(np.concatenate(segments), axis=0)
     assert len(seen) == 4 * calls
     test_images = {image.tobytes() for image in digits.X_test}
@@ -351,7 +351,7 @@ def test_a_preparation_ends_with_the_empty_stretch_that_may_trace(small_digits):
 
     task = prepare_task(WIDE, Steps(), small_digits, 1)
     task.warm_up()
-    assert steps == []  # everybody was prepared before
+    assert steps == []  # contenders have already been prepared
     task.run()
     assert steps == [((784, 24), 2304, WIDE.recipe), (0, 0)]
     assert (task.units, task.segments) == (1, 2)
@@ -391,7 +391,7 @@ def test_alternate_leaves_out_who_fails_and_goes_on():
 
 
 class Ticking(Ours):
-    """Takes 1 tick to be prepared, 2 for the empty stretch after it, and 100 an epoch, by the clock of the test."""
+    """Takes 1 s for the preparation, 2 s for the call without images after it, and 100 s per epoch, by a fake clock."""
 
     def __init__(self):
         super().__init__()
@@ -407,7 +407,7 @@ class Ticking(Ours):
         self.now += 100 if len(order) else 2
 
     def parameters(self):
-        self.now += 10_000  # what belongs to the evaluation is outside the clock
+        self.now += 10_000  # the evaluation must not be timed
         return super().parameters()
 
 
@@ -429,12 +429,12 @@ def test_the_clock_runs_over_preparation_and_epochs_alone(ticking, small_digits,
     task.warm_up()
     task.run()
     task.run()
-    # At most 0.6: the first seed is there after two epochs, the second after three.
+    # The target of 0.6 is reached after two epochs from the first seed, and after three from the second.
     assert trainings.total == [[203.0], [303.0]]
     assert trainings.training == [[200.0], [300.0]]
     warm_up, first, second = ticking.starts
     np.testing.assert_array_equal(warm_up, first)
-    assert not np.array_equal(first, second)  # each from a seed of its own
+    assert not np.array_equal(first, second)  # each training has its own seed
 
 
 def test_who_never_gets_there_is_a_failure_with_the_reason(

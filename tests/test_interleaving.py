@@ -1,4 +1,4 @@
-"""Paired timing: who is timed, when, and what is compared with what."""
+"""Interleaved timing: the order of the tasks, the recorded conditions, and the paired ratios."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nnkernels.measure.timing.turns import Turns
 
 
 class Scripted(Machine):
-    """Two CPUs whose counters are told by the test."""
+    """A machine with two CPUs and scripted counters."""
 
     def __init__(self, readings: Iterator[Counters]) -> None:
         self.cpus = frozenset({0, 1})
@@ -41,7 +41,7 @@ def test_tasks_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = {name: Task(lambda name=name: calls.append(name), units=0.1, segments=3) for name in "abc"}
     seconds, _turns = alternate(tasks, rounds=2)
     assert all(np.shape(of_task) == (2, 3) for of_task in seconds.values())
-    # The clock ticks once a reading: every segment took 1 s for a tenth of the work.
+    # The fake clock advances by 1 s per reading, so each segment takes 1 s for a tenth of the work.
     assert all(value == pytest.approx(10.0) for of_task in seconds.values() for round_ in of_task for value in round_)
     turns = [calls[i : i + 3] for i in range(0, len(calls), 3)]
     assert all(sorted(turn) == ["a", "b", "c"] for turn in turns)
@@ -82,7 +82,7 @@ def test_a_task_of_fewer_segments_takes_part_in_the_first_turns_of_a_round() -> 
 def test_the_counters_are_read_between_the_segments_and_who_was_not_at_rest_is_on_record(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Others take 7 ms, the host 1 ms, in 20 ms that are counted without a gap.
+    # In each of the adjoining intervals of 20 ms, other processes take 7 ms and the hypervisor 1 ms.
     machine = Scripted(Counters(0.02 * i, 0.001 * i, 0.007 * i, 3 * i) for i in itertools.count())
     answers = iter([True, False, True, True])
     monkeypatch.setattr(interleaving, "wait_until_idle", lambda: next(answers))
@@ -110,7 +110,7 @@ def test_what_precedes_a_segment_is_outside_the_clock() -> None:
 
 
 def test_log_ratios_pair_segment_by_segment() -> None:
-    # The machine halves its speed in the second round; the ratio does not notice.
+    # The machine slows down in the second round, which does not affect the ratio.
     assert log_ratios([[2.0, 4.0], [8.0, 8.0]], [[1.0, 2.0], [4.0, 4.0]]) == pytest.approx(np.log(2) * np.ones(4))
 
 

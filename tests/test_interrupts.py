@@ -1,4 +1,4 @@
-"""Ctrl-C: the first asks, the second stops."""
+"""Ctrl-C: the first one requests a stop, the second one raises KeyboardInterrupt."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ def test_a_request_is_its_block_s_own():
             signal.raise_signal(signal.SIGINT)
         assert inner.requested
         assert not outer.requested
-        signal.raise_signal(signal.SIGINT)  # the outer block's handler is back
+        signal.raise_signal(signal.SIGINT)  # the outer block's handler is restored
         assert outer.requested
     with stop_request() as later:
         assert not later.requested
@@ -63,4 +63,4 @@ def test_another_thread_cannot_be_asked():
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert answers == [(False, True)]  # the main thread's Ctrl-C goes on as before
+    assert answers == [(False, True)]  # Ctrl-C works in the main thread as before

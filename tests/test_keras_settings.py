@@ -1,4 +1,4 @@
-"""The user's settings of Keras change neither the Keras contenders nor the model; and are left as they are."""
+"""The user's Keras settings affect neither the Keras contenders nor the model, and are not changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
     any(find_spec(package) is None for package in ("keras", "tensorflow")), reason="needs Keras and TensorFlow"
 )
 
-# One process a keras.json, because Keras reads it once; it also takes the dtype policies in turn.
+# One process per keras.json, because Keras reads it once. Each process tests the dtype policies one after the other.
 PROGRAM = """
 import json, os
 before_all = dict(os.environ)
@@ -31,7 +31,7 @@ from nnkernels.measure.correctness import gate, verification
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, benchmark_recipe
 
-gate.IMAGES, gate.PREDICTED_ALONE = 97, 2  # settings that reached a contender would be seen in its first steps
+gate.IMAGES, gate.PREDICTED_ALONE = 97, 2  # the first steps show whether settings reach a contender
 OWN = ("CUDA_VISIBLE_DEVICES", "KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL")
 data = load_mnist()
 create("keras-graph").close()  # imports Keras on TensorFlow
@@ -96,7 +96,7 @@ def test_no_keras_json_and_no_dtype_policy_changes_the_contenders(
         assert found["logits"] == found["learning rate"] == "float32"
         assert found["float64"] == "float64"
         assert found["read"] == [0.0] * 4
-        # What the user has set stays.
+        # The user's settings are unchanged.
         assert found["settings"] == [[floatx, policy, 0.1, "channels_first"]] * 2
         assert found["backend"] == "tensorflow"
         assert found["environment"] == []

@@ -1,4 +1,4 @@
-"""Every backend against scalar loops in float64, against numerical derivatives, and on inputs at the edge."""
+"""Every backend compared with scalar loops in float64 and with numerical derivatives, and on extreme inputs."""
 
 import inspect
 from functools import partial
@@ -39,8 +39,8 @@ def assert_close(actual, expected, dtype, what=""):
 def eighths(shape, dtype):
     """Return a strategy of multiples of 1/8 from -2 to 2.
 
-    Their sums of products are exact in float32 as well, and often exactly zero: so a ReLU is open or shut for a
-    float32 kernel just where it is for the float64 reference, and its edge is met.
+    Sums of their products are exact in float32 too, and often exactly zero. So the same ReLUs are active in float32
+    kernels as in the float64 reference, and inputs of exactly zero occur.
     """
     return hnp.arrays(np.int64, shape, elements=st.integers(-16, 16)).map(lambda values: (values / 8).astype(dtype))
 
@@ -85,14 +85,14 @@ def output_layer_alone(logits):
 
 
 def frozen(arrays):
-    """Return a copy whose arrays refuse to be written."""
+    """Return a copy with read-only arrays."""
     copies = [np.array(array) for array in arrays]
     for array in copies:
         array.flags.writeable = False
     return type(arrays)(*copies)
 
 
-# Against the reference
+# Comparison with the reference
 
 
 @given(problem=problems())
@@ -163,7 +163,7 @@ def test_mnist_sized_batch_equals_scalar_loops(backend, small_digits):
         assert_close(actual, wanted, np.float64)
 
 
-# Against the definition of a derivative
+# Comparison with numerical derivatives
 
 
 @pytest.mark.parametrize("direction_seed", range(5))
@@ -206,7 +206,7 @@ def test_functions_belong_to_the_backend_that_defines_them():
     assert owners["numpy"] == {"numpy"}
     assert owners["numba"] == owners["fused"] == owners["fused_dense"] == {"numba"}
     assert kernels.owner("fused", *FUNCTIONS) == "numba"
-    # Of neither module, and so the first's.
+    # Defined in neither module, and therefore owned by the first.
     assert kernels.owner("fused", "predictor") == kernels.owner("fused_dense", "predictor") == "fused"
     assert kernels.owner("fused_dense", "predictor", "forward") == "fused"
     assert kernels.owner("fused", "pack_images") == "fused"
@@ -285,7 +285,7 @@ def test_updates_keep_arrays_and_dtype_and_leave_gradients_alone(backend, dtype,
     for g, before in zip(grads, grads_before, strict=True):
         np.testing.assert_array_equal(g, before)
     assert {array.dtype for array in (*state.first, *state.second)} == {np.dtype(dtype)}
-    # Each optimizer keeps only what it needs.
+    # Each optimizer uses only the moments that it needs.
     assert any(np.any(array) for array in state.first) == (optimizer != "sgd")
     assert any(np.any(array) for array in state.second) == (optimizer == "adam")
     assert state.step.tolist() == [1]
@@ -302,14 +302,14 @@ def test_forward_loss_and_backward_leave_their_inputs_alone(backend, dtype):
     grads = backend.backward(params, X, y, activations)
     for array, old in zip(everything, before, strict=True):
         np.testing.assert_array_equal(array, old)
-    # Nor may a result be an input in disguise, which a later update would then change.
+    # Results must not share memory with the inputs, which a later update changes.
     for result in (*activations, *grads):
         for given_array in (*params, X):
             assert not np.shares_memory(result, given_array)
 
 
 def test_updates_accept_read_only_gradients(backend):
-    # Of one rule, as each is compiled anew for them: what all leave alone is tested above.
+    # For one optimizer only, as each is compiled again for read-only arrays. The test above covers all of them.
     params, X, y = network(np.float32)
     grads = backend.backward(params, X, y, backend.forward(params, X))
     results = []
@@ -333,7 +333,7 @@ def test_labels_may_be_bytes(backend):
         np.testing.assert_array_equal(actual, expected)
 
 
-# Extreme inputs. No warning may escape either: pytest turns any into a failure.
+# Extreme inputs. They must not cause warnings either: pytest turns each warning into a failure.
 
 INF, NAN = np.inf, np.nan
 
@@ -369,7 +369,7 @@ def test_gradient_of_extreme_logits(backend, case, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_logits_as_far_apart_as_the_dtype_allows(backend, dtype):
-    # Their difference overflows to -inf, as the exact -inf of the table.
+    # Their difference overflows to -inf, like the exact -inf of the table.
     limit = np.finfo(dtype).max
     params, X = output_layer_alone(np.array([limit, -limit], dtype))
     activations = backend.forward(params, X)
@@ -388,7 +388,7 @@ def test_one_row_without_softmax_spoils_the_loss_and_no_other_row(backend, dtype
         assert np.all(np.isnan(actual[1]))
         np.testing.assert_allclose(actual[[0, 2]], expected[[0, 2]], rtol=1e-6)
     assert np.isnan(backend.loss(activations.logits, y))
-    # Batch means see every row, so no gradient may look healthy.
+    # Gradients are means over all rows, so every one must be NaN.
     for grad in backend.backward(params, X, y, activations):
         assert np.all(np.isnan(grad))
 
@@ -396,7 +396,7 @@ def test_one_row_without_softmax_spoils_the_loss_and_no_other_row(backend, dtype
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_nan_gradient_stays_visible_behind_a_shut_relu(backend, dtype):
     params, X, y = network(dtype, N=1)
-    params.b1[:] = -1e3  # all hidden units shut
+    params.b1[:] = -1e3  # no hidden unit is active
     params.b2[0] = NAN
     grads = backend.backward(params, X, y, backend.forward(params, X))
     for grad in grads:
@@ -439,7 +439,7 @@ def test_relu_is_shut_at_exactly_zero(backend, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_subnormals_are_numbers_like_others(backend, dtype):
-    # Nothing flushes them to zero, and dividing by them makes no infinity.
+    # They are not flushed to zero, and dividing by them does not give infinity.
     tiny = np.finfo(dtype).smallest_subnormal * dtype(1000)
     params = Parameters(np.ones((1, 1), dtype), np.zeros(1, dtype), np.ones((1, 2), dtype), np.zeros(2, dtype))
     activations = backend.forward(params, np.full((1, 1), tiny, dtype))
@@ -473,7 +473,7 @@ def test_nan_gradient_is_not_hidden_by_an_update(backend, dtype, optimizer):
     update_inplace(backend, Optimizer(optimizer), params, grads, initial_state(params), 0.25)
     assert np.isnan(params.W1[0, 0])
     params.W1[0, 0] = before.W1[0, 0]
-    for w, old in zip(params, before, strict=True):  # a zero gradient moves nothing
+    for w, old in zip(params, before, strict=True):  # a zero gradient changes nothing
         np.testing.assert_array_equal(w, old)
 
 

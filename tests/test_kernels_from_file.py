@@ -1,4 +1,4 @@
-"""Somebody's own kernels, from a file: they train like any backend, and what is wrong with them is said."""
+"""Kernels from a user's file: they train like any backend, and errors in the file are reported."""
 
 import os
 import sys
@@ -30,7 +30,7 @@ def edited(*changes):
     """Return the source of the reference kernels with pieces of it replaced, each exactly once."""
     source = SOURCE
     for before, after in changes:
-        assert source.count(before) == 1, f"{before!r} is not there once"
+        assert source.count(before) == 1, f"{before!r} does not occur exactly once"
         source = source.replace(before, after)
     return source
 
@@ -50,7 +50,7 @@ def write(tmp_path):
 
 @pytest.fixture(autouse=True)
 def modules():
-    """Forget what a test has loaded, so that none sees another's."""
+    """Unload the files that a test has loaded, so that no other test sees them."""
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:
@@ -72,7 +72,7 @@ def tanh_network(params, X):
 
 
 def trained_by_hand(start, data, recipe, seed):
-    """Train a tanh network by gradient descent, in float64 and in the most obvious way."""
+    """Train a tanh network by gradient descent, in float64 and as simply as possible."""
     W1, b1, W2, b2 = (array.astype(np.float64) for array in start)
     X, targets = data.X / 255.0, np.eye(10)[data.y]
     for epoch in range(recipe.epochs):
@@ -89,7 +89,7 @@ def trained_by_hand(start, data, recipe, seed):
     return W1, b1, W2, b2
 
 
-# What trains
+# Training
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
@@ -109,7 +109,7 @@ def test_tanh_in_place_of_relu_trains_a_tanh_network(write, data):
     assert max_abs_difference(contender.parameters(), expected) < 1e-6
     with_relu = KernelContender("numpy")
     train(with_relu, data, RECIPE, seed=4)
-    assert max_abs_difference(with_relu.parameters(), expected) > 1e-3, "the difference could be seen"
+    assert max_abs_difference(with_relu.parameters(), expected) > 1e-3, "tanh and ReLU must give different parameters"
 
     _A1, probs = tanh_network(expected, data.X / 255.0)
     record = history.epochs[-1]
@@ -119,7 +119,7 @@ def test_tanh_in_place_of_relu_trains_a_tanh_network(write, data):
 
 
 def test_without_its_own_judge_another_network_is_misjudged(write, data):
-    # Why `judge` is there.
+    # The reason for the argument `judge`.
     backend = kernels.load_file(write(edited(*TANH)))
     contender = KernelContender(backend)
     train(contender, data, RECIPE, judge=backend)
@@ -138,7 +138,7 @@ def test_a_tanh_network_learns_the_digits(write, small_digits):
 
 
 def test_a_loss_of_numpys_own_float_can_be_kept(write, data, tmp_path):
-    # Who leaves `float(...)` out gets a float32 scalar, which JSON does not know.
+    # Without `float(...)`, the loss is a NumPy float32 scalar, which JSON does not support.
     before = "return float(np.mean(log_sum_exp - shifted[np.arange(len(y)), y], dtype=np.float64))"
     backend = kernels.load_file(write(edited((before, "return np.mean(log_sum_exp - shifted[np.arange(len(y)), y])"))))
     assert type(backend.loss(np.zeros((2, 10), np.float32), np.array([1, 2]))) is np.float32
@@ -158,7 +158,7 @@ def test_a_whole_stretch_entry_of_its_own_is_used(write, data):
 
 
 def test_compiled_functions_and_dataclasses_work(write, data):
-    # Both look their module up by its name.
+    # Both look up their module by its name.
     source = edited(
         ("import numpy as np\n", "import dataclasses\n\nimport numba\nimport numpy as np\n"),
         (f"    {RELU}\n", "    A1 = SETTINGS.slope * rectified(Z1)\n"),
@@ -188,7 +188,7 @@ def rectified(Z1):
 
 @contextmanager
 def unchanged_modules(*names):
-    """Make sure that nobody has put another module in the place of these."""
+    """Assert that these modules are not replaced within the block."""
     before = {name: sys.modules[name] for name in names}
     yield
     for name, module in before.items():
@@ -222,11 +222,11 @@ def test_two_files_of_one_name_are_two_backends(write):
     A1_relu, A1_tanh = relu.forward(params, X).A1, tanh.forward(params, X).A1
     assert A1_relu.min() == 0
     assert A1_tanh.min() < 0
-    assert relu.forward(params, X).A1.min() == 0, "the first is still itself"
+    assert relu.forward(params, X).A1.min() == 0, "the first backend must be unchanged"
 
 
 def test_nothing_is_written_beside_the_file(write, monkeypatch):
-    # The folder may be a learner's own, or one that cannot be written to.
+    # The folder may be the user's, or it may not be writable.
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     path = write(SOURCE)
     kernels.load_file(path)
@@ -241,7 +241,7 @@ def test_nothing_discovers_them(write):
 
 @pytest.mark.parametrize("change", ["later", "at once"])
 def test_an_edit_counts_at_the_next_load(write, monkeypatch, change):
-    # "At once": within the second and of the same length, which bytecode that is kept by time and size overlooks.
+    # "At once": within a second and of the same size, so that a bytecode cache by time and size would miss the edit.
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     path = write(SOURCE.replace(RELU, "A1 = np.tanh(Z1)   "))
     params, X = initial_parameters(0), np.ones((1, 784), np.float32)
@@ -255,7 +255,7 @@ def test_an_edit_counts_at_the_next_load(write, monkeypatch, change):
     np.testing.assert_allclose(np.tan(second), np.arctanh(first), rtol=1e-4, atol=1e-6)
 
 
-# What is wrong
+# Errors
 
 
 @pytest.mark.parametrize("name", ["missing.py", "no/such/folder.py", "missing"])
@@ -329,7 +329,7 @@ def test_a_missing_function_is_named(write, function):
 
 
 def test_an_error_on_import_is_said_with_the_line_of_the_file(write):
-    # Not with the line of the library where it came up.
+    # Not with the line in the library that raised it.
     path = write("import json\n\n\ndef settings():\n    return json.loads('{')\n\n\nsettings()\n")
     with pytest.raises(ContractError, match=r"mine\.py, line 5 cannot be imported: JSONDecodeError"):
         kernels.load_file(path)

@@ -1,4 +1,4 @@
-"""A learner's training: what it leaves behind, and that it goes on as if it had never stopped."""
+"""Training jobs: the files they write, and resumed trainings, which equal uninterrupted ones."""
 
 import csv
 import importlib
@@ -45,7 +45,7 @@ def run(request, dataset, folder, resume=False):
 
 @pytest.fixture
 def no_pictures(monkeypatch):
-    """Leave the pictures out: they take most of the time, and have tests of their own."""
+    """Do not draw the figures, which take most of the time and have their own tests."""
     monkeypatch.setattr("nnkernels.learn.training_report._draw", lambda *_arguments: None)
 
 
@@ -68,7 +68,7 @@ def test_a_training_leaves_weights_history_metrics_and_pictures(small_digits, tm
     names = {path.name for path in tmp_path.iterdir()}
     pictures = {f"{name}.png" for name in ("curves", "predictions", "mistakes", "confusion", "hidden_units")}
     assert names == pictures | {CHECKPOINT, "parameters.safetensors", "history.csv", "metrics.json"}
-    # scikit-learn judges the weights in the file
+    # scikit-learn's metrics of the weights in the file
     found = json.loads((tmp_path / "metrics.json").read_text())
     weights = Parameters(**load_file(tmp_path / "parameters.safetensors"))
     probs = reference.probabilities(weights, small_digits.X_test / 255)
@@ -114,7 +114,7 @@ def test_a_training_that_goes_on_equals_one_that_never_stopped(recipe, small_dig
 
     with pytest.raises(Killed):
         training_job.run(request, small_digits, tmp_path / "parts", False, die)
-    # Nothing but the folder is said: recipe, seed and backend are the checkpoint's.
+    # Only the folder is given: recipe, seed and backend come from the checkpoint.
     parts, shown = run(TrainingRequest(), small_digits, tmp_path / "parts", resume=True)
     assert shown == [3, 4]
     for one, other in zip(whole.parameters, parts.parameters, strict=True):
@@ -182,7 +182,7 @@ def test_a_backend_and_a_file_at_once_are_refused(tanh_file):
 
 
 def test_a_learning_rate_far_too_large_is_reported(small_digits, tmp_path, no_pictures):
-    # 1e6 leaves finite weights that know nothing; the file is JSON as strict readers want it, without NaN.
+    # 1e6 gives finite but useless weights. The file must be strict JSON, without NaN.
     trained, _ = run(replace(REQUEST, epochs=1, learning_rate=1e6), small_digits, tmp_path)
     write_report(trained, small_digits, tmp_path)
     found = json.loads((tmp_path / "metrics.json").read_text(), parse_constant=pytest.fail)
@@ -223,7 +223,7 @@ def test_probabilities_come_in_one_piece_whatever_the_number_of_images(small_dig
     assert probabilities(backend, params, X[:0]).shape == (0, 10)
 
 
-# What was asked for
+# Requests
 
 
 def test_an_order_changes_the_named_recipe_and_nothing_else():
@@ -232,7 +232,7 @@ def test_an_order_changes_the_named_recipe_and_nothing_else():
         "momentum", Optimizer("momentum"), batch_size=32, epochs=7, learning_rate=0.5, schedule="linear", hidden=20
     )
     assert found == expected
-    assert TrainingRequest(recipe="gradient-descent", hidden=9).recipe_for(1000).batch_size == 1000  # all images a step
+    assert TrainingRequest(recipe="gradient-descent", hidden=9).recipe_for(1000).batch_size == 1000  # all in one step
     assert TrainingRequest().recipe_for(1000).name == "adam"
 
 
@@ -296,7 +296,7 @@ def test_a_finished_training_is_resumed_without_an_epoch(small_digits, tmp_path)
 
 
 def stopped_after_an_epoch(request, dataset, folder):
-    """Train an epoch and be killed."""
+    """Train one epoch, then abort the training."""
 
     class Killed(Exception):  # noqa: N818
         pass
@@ -321,7 +321,7 @@ def test_going_on_with_another_number_of_threads_is_warned_of(small_digits, tmp_
     with threadpool_limits(2, "blas"), pytest.warns(ReproducibilityWarning, match=message):
         trained, shown = run(TrainingRequest(epochs=3), small_digits, tmp_path, resume=True)
     assert (shown, trained.finished) == ([2, 3], True)
-    # What was written by two threads belongs to two; and what is finished depends on nothing any more.
+    # The new checkpoint records two threads. A finished training can be resumed on any number without a warning.
     assert load_checkpoint(tmp_path / CHECKPOINT).identity["threads"].startswith("2 of BLAS")
     run(TrainingRequest(), small_digits, tmp_path, resume=True)
 
@@ -380,7 +380,7 @@ def test_a_checkpoint_of_before_goes_on_with_a_warning(small_digits, tmp_path):
     assert set(load_checkpoint(tmp_path / CHECKPOINT).identity) == {*earlier, "threads", "BLAS", "CPU"}
 
 
-# What is asked of the network
+# The standard network
 
 
 def test_the_default_network_is_cached_only_if_it_was_trained_on_mnist(small_digits, tmp_path, monkeypatch):
@@ -390,7 +390,7 @@ def test_the_default_network_is_cached_only_if_it_was_trained_on_mnist(small_dig
     params = pictures.default_network()
     probs = reference.probabilities(params, small_digits.X_test / 255)
     assert np.mean(probs.argmax(axis=1) == small_digits.y_test) > 0.8
-    assert not list(tmp_path.rglob("*.safetensors"))  # digits that stand in for MNIST today
+    assert not list(tmp_path.rglob("*.safetensors"))  # networks trained on a substitute for MNIST are not cached
     monkeypatch.setitem(small_digits.__dict__, "name", "mnist")
     pictures.default_network()
     (kept,) = tmp_path.rglob("*.safetensors")

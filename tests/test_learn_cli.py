@@ -1,4 +1,4 @@
-"""The learner's commands as they are typed, with real signals."""
+"""The commands for learning, run as on a command line, with real signals."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ from nnkernels.training import train
 
 
 class Shell:
-    """A folder with a little data, in which commands are run."""
+    """Runs commands in a folder with a small data set."""
 
     def __init__(self, folder, dataset):
         self.folder = folder
@@ -38,20 +38,20 @@ class Shell:
             "NNKERNELS_DATA": str(folder / "digits.npz"),
             "NNKERNELS_CACHE": str(folder / "cache"),
             "COLUMNS": "200",
-            "OPENBLAS_NUM_THREADS": "1",  # its other threads would spin between products this small
+            "OPENBLAS_NUM_THREADS": "1",  # more threads would only spin between such small products
         }
 
     def here(self, *arguments):
-        """Run a command in this process, its pictures left out: they have tests of their own."""
+        """Run a command in this process, without its figures, which have their own tests."""
         with pytest.MonkeyPatch.context() as patch, threadpool_limits(1, "blas"):
             patch.chdir(self.folder)
             for name in ("NNKERNELS_DATA", "NNKERNELS_CACHE", "COLUMNS"):
                 patch.setenv(name, self.environment[name])
             patch.setattr("nnkernels.learn.training_report._draw", lambda *_arguments: None)
-            for console in (shared.out, shared.err):  # they took their width when they were imported
+            for console in (shared.out, shared.err):  # their width was set when they were imported
                 patch.setattr(console, "_width", 200)
             patch.setattr(sys, "argv", ["nnkernels", *arguments])
-            patch.setattr(warnings, "showwarning", warnings.showwarning)  # what `main` puts there ends with the run
+            patch.setattr(warnings, "showwarning", warnings.showwarning)  # restored, because `main` sets it
             out, err = io.StringIO(), io.StringIO()
             with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
                 cli.main()
@@ -69,7 +69,7 @@ def shell(tmp_path_factory, small_digits):
     return Shell(tmp_path_factory.mktemp("learner"), small_digits)
 
 
-# Long enough to be caught in the middle: twenty epochs a second at most.
+# Long enough to be interrupted: at most twenty epochs per second.
 EPOCHS = 20
 LONG = ("train", "--recipe", "momentum", "--backend", "numpy", "--batch-size", "8", "--epochs", str(EPOCHS))
 
@@ -94,7 +94,7 @@ def wait_for_epoch(folder, epoch, process):
 
 
 def history_in(folder):
-    """The history's lines as they stand in the file, without the seconds."""
+    """Return the rows of the history file as text, without the columns of seconds."""
     with open(folder / "history.csv") as file:
         return [{name: text for name, text in row.items() if "seconds" not in name} for row in csv.DictReader(file)]
 
@@ -104,11 +104,11 @@ def uninterrupted(shell):
     answer = shell.here(*LONG, "--out", "whole")
     assert answer.returncode == 0, answer.stderr
     found = json.loads((shell.folder / "whole" / "metrics.json").read_text())
-    for part in ("train", "validation", "test"):  # what is printed is what is written
+    for part in ("train", "validation", "test"):  # the printed numbers must be the written ones
         percent, loss = 100 * found[part]["accuracy"], found[part]["loss"]
         assert re.search(rf"{part}\s+{percent:.2f} %\s+{loss:.4f}", answer.stdout)
     assert answer.stdout.endswith("whole\n")
-    # Into a file or a pipe goes a line a tenth, with no codes of a terminal.
+    # A pipe gets one line for each tenth of the epochs, without control codes.
     assert re.findall(r"^epoch (\d+) of 20  momentum  loss", answer.stderr, re.M) == [str(n) for n in range(2, 21, 2)]
     assert "\x1b" not in answer.stderr
     assert [row["epoch"] for row in history_in(shell.folder / "whole")] == [str(n) for n in range(1, EPOCHS + 1)]
@@ -184,7 +184,7 @@ def test_compare_writes_numbers_and_pictures(shell, small_digits):
     for row in found["contenders"]:
         assert row["train_error_rate"] == float(last[row["contender"]]["train_error_rate"])
         assert row["seconds"] == pytest.approx(float(last[row["contender"]]["elapsed_seconds"]))
-    # The same trainings here: what is drifted by is rounding, whose size is the same, if not each bit.
+    # The same trainings in this process. Their drift comes from rounding, so it agrees in size but not in every bit.
     learnt = small_digits.validation_split().training
     recipe = named_recipe("sgd", len(learnt.X)).with_changes(epochs=2)
     ends = []

@@ -1,4 +1,4 @@
-"""The library leaves the process of its user as it found it: threads, environment variables, visible GPUs."""
+"""The library does not change the user's process: threads, environment variables, and visible GPUs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def threads() -> tuple[list[int], int]:
 @pytest.fixture
 def found():
     """Threads of BLAS and Numba as a user has set them."""
-    import_module("scipy.linalg.cython_blas")  # else its BLAS would be one more afterwards
+    import_module("scipy.linalg.cython_blas")  # otherwise its BLAS could be loaded during the test
     before = numba.get_num_threads()
     with ThreadpoolController().limit(limits=2, user_api="blas"):
         numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
@@ -109,7 +109,7 @@ def test_a_limit_of_threads_ends_with_its_block(name, found):
         assert threads() == found
 
 
-# Keras. What an import of the real one leaves is judged in test_keras_settings.py, in processes of their own.
+# Keras. The effects of importing the real Keras are tested in test_keras_settings.py, in separate processes.
 
 SETTINGS = ("CUDA_VISIBLE_DEVICES", "KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL")
 FAKE_KERAS = f"""
@@ -134,7 +134,7 @@ if seen[1] == "broken":
 def test_an_import_of_keras_leaves_the_environment(settings, backend, seen, tmp_path, monkeypatch):
     (tmp_path / "keras.py").write_text(FAKE_KERAS)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(sys.modules, "keras", None)  # so that it is taken out of there again, too
+    monkeypatch.setitem(sys.modules, "keras", None)  # so that it is removed after the test as well
     del sys.modules["keras"]
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)

@@ -1,4 +1,4 @@
-"""Files of images that are read in parts: what is read of good ones, and what is said of bad ones."""
+"""Image files that are read in parts: the images of valid files, and the errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_memory_of_another_form_is_refused(tmp_path, out):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there the file would be written in full")
 def test_a_file_beyond_the_limit_of_other_readers_is_opened_and_read(tmp_path):
-    # 3 GB that no disk holds: what was never written of a file is zeros, and takes no room.
+    # A sparse file of 3 GB: the parts that were never written read as zeros and take no space on disk.
     path = tmp_path / "sparse"
     with path.open("wb") as stream:
         stream.write(struct.pack(">4I", 0x0803, 3_000_000, 40, 25))

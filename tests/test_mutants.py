@@ -1,4 +1,4 @@
-"""The catalogue of mutants fits the kernels, the engine tells caught from survived, and the score says what was."""
+"""Mutation testing: the catalogue matches the kernels, the engine finds the survivors, and the score counts them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.command_line import in_this_process
 
 ROOT = Path(__file__).parents[1]
 CATALOGUE = read_catalogue()
-# Those that this process can judge: one file of plain NumPy.
+# Those that can be tested in this process: they change a single file of plain NumPy.
 KERNELS = [mutant for mutant in CATALOGUE if mutant.file == "kernels/numpy_kernels.py"]
 
 
@@ -84,7 +84,7 @@ def test_controls_pass_every_gate_that_a_mutant_of_their_backend_meets():
     assert all(control.mutated() == (PACKAGE / control.file).read_text("utf-8") for control in found.values())
 
 
-# Judged in this process, by a copy of the one file
+# Mutants tested in this process, from a copy of the file
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # a mutant may overflow
@@ -95,7 +95,7 @@ def test_controls_pass_every_gate_that_a_mutant_of_their_backend_meets():
 def test_every_mutant_of_the_reference_kernels_is_refused_by_each_of_its_gates(
     mutant, which, small_digits, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(gate, "PREDICTED_TOGETHER", 257)  # NumPy does not share them among threads
+    monkeypatch.setattr(gate, "PREDICTED_TOGETHER", 257)  # NumPy does not divide them among threads
     path = tmp_path / "mutated.py"
     path.write_text(mutant.mutated())
     backend = kernels.load_file(path)
@@ -125,7 +125,7 @@ def mutant_of(name):
 
 
 def test_nothing_changed_passes_and_a_mistake_does_not(folder):
-    # Else every refusal would mean nothing.
+    # Otherwise every rejection would be meaningless.
     sound = run_mutant(unchanged("numpy", ("sgd", "kernels", "from file")), folder)
     assert [verdict.gate for verdict in sound.verdicts] == ["sgd", "kernels", "from file"]
     assert all(verdict.passed for verdict in sound.verdicts), sound
@@ -144,7 +144,7 @@ def test_compiled_kernels_are_changed_without_touching_the_cache(folder):
 
     before = kept()
     wrong = run_mutant(replace(mutant_of("numba: update with the wrong sign"), gates=(FUNCTIONS,)), folder)
-    # What the gate looks at before is not changed, and passes.
+    # Functions that the gate checks earlier are unchanged, and pass.
     assert "with batch size 1, W1 after one step has" in wrong.verdicts[0].checks["functions"]
     assert kept() == before
 
@@ -215,7 +215,7 @@ def test_who_is_interrupted_does_not_wait_for_all(small_digits, monkeypatch):
 
 
 def test_a_mutant_whose_text_is_gone_is_told_before_any_is_judged(small_digits, monkeypatch):
-    monkeypatch.setattr("nnkernels.measure.mutants.score.run_mutant", lambda *_args: pytest.fail("judged"))
+    monkeypatch.setattr("nnkernels.measure.mutants.score.run_mutant", lambda *_args: pytest.fail("a mutant was run"))
     gone = Mutant("numpy", "some", "kernels/numpy_kernels.py", "no such text", "", ("sgd",))
     with pytest.raises(MeasurementError, match="update the catalogue"):
         list(run_mutants([*CATALOGUE, gone], small_digits))
@@ -327,7 +327,7 @@ def test_every_survivor_in_the_recorded_score_is_explained():
 
 
 def test_the_command_shows_the_score(data_folder, monkeypatch, capsys):
-    # Of a catalogue of one mutant: all take minutes.
+    # The catalogue is reduced to one mutant, because all of them take minutes.
     whole = catalogue._read
     monkeypatch.setattr(catalogue, "_read", lambda name: whole(name)[:1] if name == "numpy" else [])
     monkeypatch.setenv("NNKERNELS_DATA", str(data_folder))

@@ -1,4 +1,4 @@
-"""Threads of a team spread over the CPUs, and none is bound to one afterwards."""
+"""Threads of a team are spread over the CPUs, and are not bound to them afterwards."""
 
 import os
 import threading
@@ -10,7 +10,7 @@ from nnkernels.kernels.own_cpus import OwnCpus
 
 
 def settled(team, here, allowed, monkeypatch):
-    """Return where a thread that is on ``here`` was moved to, in order."""
+    """Settle a thread that runs on CPU ``here``; return the affinities that were set, in order."""
     moves = []
     monkeypatch.setattr(own_cpus, "current_cpu", lambda: here)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(allowed), raising=False)
@@ -25,7 +25,7 @@ def test_a_thread_moves_only_from_a_cpu_that_another_of_the_team_has(monkeypatch
     assert settled(team, 1, {0, 1, 3}, monkeypatch) == [{0}, {0, 1, 3}]
     assert settled(team, 0, {0, 1, 3}, monkeypatch) == [{3}, {0, 1, 3}]
     assert settled(team, 3, {0, 1, 3}, monkeypatch) == []  # more threads than CPUs: they share
-    assert settled(OwnCpus(), 1, {0, 1, 3}, monkeypatch) == []  # another team's business
+    assert settled(OwnCpus(), 1, {0, 1, 3}, monkeypatch) == []  # other teams do not matter
 
 
 def test_nothing_is_done_where_the_system_does_not_tell_cpus(monkeypatch):
@@ -47,14 +47,14 @@ def test_a_refused_move_is_no_error(monkeypatch):
 
 
 @pytest.mark.skipif(
-    own_cpus.current_cpu() is None or len(os.sched_getaffinity(0)) < 2, reason="there are no two CPUs to tell apart"
+    own_cpus.current_cpu() is None or len(os.sched_getaffinity(0)) < 2, reason="needs two distinguishable CPUs"
 )
 def test_a_real_thread_is_moved_and_left_free(monkeypatch):
     allowed, move = os.sched_getaffinity(0), os.sched_setaffinity
     seen = []
 
     def crowd():
-        move(0, {min(allowed)})  # it is there now for certain
+        move(0, {min(allowed)})  # makes sure that the thread runs there
         monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: allowed)
         monkeypatch.setattr(
             os, "sched_setaffinity", lambda pid, cpus: (move(pid, cpus), seen.append(own_cpus.current_cpu()))
