@@ -37,7 +37,7 @@ from tests.forms import INSTALLED, TRAINABLE
 
 SUFFIXES = (".safetensors", ".npz", ".onnx", ".keras")
 
-D, HIDDEN, CLASSES, IMAGES = 33, 20, 10, 72  # as most tests' networks, so that nothing is compiled for these alone
+D, HIDDEN, CLASSES, IMAGES = 33, 20, 10, 72  # as in most tests, so that nothing is compiled for this file alone
 RECIPE = Recipe("test", batch_size=32, hidden=HIDDEN)
 # Keras' fit has to know at `prepare` whether the learning rate will change.
 CHANGING = RECIPE.with_changes(schedule="linear")

@@ -148,7 +148,7 @@ def test_every_benchmark_runs(small_digits: Dataset, data_folder: Path) -> None:
         for contender in of_benchmark
     }
     limits = [label for label in measured if label.startswith("limits.")]
-    for threads in SETTINGS:  # peak, reading, two bounds of two
+    for threads in SETTINGS:  # peak, 3 levels of reading, 2 bounds of epoch and inference
         assert sum(f"'{threads}'" in label for label in limits) == 1 + 3 + 2 * 2
     assert sum(label.startswith("steps.Steps.track_epoch(") for label in measured) == len(steps.STEPS)
 

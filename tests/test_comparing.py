@@ -113,7 +113,7 @@ def test_the_drift_of_parameters_known_by_hand():
 
     sides = {"one": side([[3.0]], [0.0], [[0.0, 4.0]], [0.0]), "other": side([[3.0]], [-6.0], [[8.0, 4.0]], [0.0])}
     comparison = Comparison(RECIPE, 0, sides)
-    assert comparison.drift("one", "other") == {"maximum": [8.0], "relative": [2.0]}  # 10 of 5
+    assert comparison.drift("one", "other") == {"maximum": [8.0], "relative": [2.0]}  # 10 / 5
     assert comparison.drift("other", "one")["relative"] == [pytest.approx(10 / math.sqrt(125))]
 
 

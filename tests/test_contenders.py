@@ -16,7 +16,7 @@ from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.transforms import as_features
 from tests.forms import INSTALLED, TRACED, TRAINABLE, second_look
 
-IMAGES, BATCH_SIZE = 112, 32  # three full batches and a half one
+IMAGES, BATCH_SIZE = 112, 32  # three and a half batches
 # For a few float32 steps on the same numbers, possibly with another order of summation.
 TOLERANCE = 2e-6
 RECIPE = Recipe("test", batch_size=BATCH_SIZE)
@@ -24,7 +24,7 @@ RECIPE = Recipe("test", batch_size=BATCH_SIZE)
 CHANGING = RECIPE.with_changes(schedule="linear")
 RATES = np.full(4, 0.1, np.float32)
 
-# For tests of traced contenders whose subject `test_each_stretch_is_that_of_the_reference` or another test covers, too.
+# `test_each_stretch_is_that_of_the_reference` and others also cover the subjects of these tests.
 mostly_untraced = pytest.mark.parametrize("contender", second_look(TRAINABLE), indirect=True)
 
 

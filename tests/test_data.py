@@ -184,7 +184,7 @@ def test_a_lying_header_costs_no_memory(tmp_path):
 
 @st.composite
 def nearly_idx(draw):
-    """Draw bytes that begin like IDX, plain or gzipped, whole or cut."""
+    """Draw bytes that begin like IDX, plain or gzipped, whole or truncated."""
     sizes = st.one_of(st.integers(0, 5), st.sampled_from([2**31, 2**32 - 1]))
     dimensions = draw(st.integers(1, 3))
     content = struct.pack(
