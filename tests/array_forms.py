@@ -1,4 +1,4 @@
-"""Forms in which the same numbers reach the package: byte order, dtype, memory order, strides, memory maps."""
+"""Array forms that represent the same numbers: byte order, dtype, memory order, strides, memory maps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def backwards(array, _folder):
 
 
 def sliced(array, _folder):
-    """Return every second entry of a wider array, which elsewhere holds another number."""
+    """Return a view of every second entry of a wider array, whose other entries are different numbers."""
     wide = np.full((*array.shape[:-1], 2 * array.shape[-1]), 77, array.dtype)
     wide[..., ::2] = array
     return wide[..., ::2]
@@ -37,7 +37,7 @@ def fortran_memory_map(array, folder):
 
 
 def copy_on_write_map(array, folder):
-    """Return a memory map that can be written to, for which Numba does not compile anew."""
+    """Return a writable memory map, for which Numba does not have to recompile."""
     return memory_map(array, folder, "c")
 
 
@@ -45,7 +45,7 @@ def fortran_copy_on_write_map(array, folder):
     return copy_on_write_map(np.asfortranarray(array), folder)
 
 
-# The dtype stays, but for its byte order.
+# Forms that keep the dtype, except that `big_endian` changes its byte order.
 LAYOUTS = {form.__name__: form for form in (fortran, backwards, sliced, memory_map, fortran_memory_map)}
 SAME_NUMBERS = {"big_endian": big_endian, **LAYOUTS}
 WRITABLE = {"memory_map": copy_on_write_map, "fortran_memory_map": fortran_copy_on_write_map}
@@ -55,7 +55,7 @@ def in_dtype(dtype):
     return lambda array, _folder: array.astype(dtype)
 
 
-# Of features that float16 holds exactly.
+# Forms of features that float16 represents exactly.
 FEATURES = {
     **SAME_NUMBERS,
     "float16": in_dtype(np.float16),
@@ -65,7 +65,7 @@ FEATURES = {
     "fortran_float64": lambda array, _folder: np.asfortranarray(array, np.float64),
     "longdouble": in_dtype(np.longdouble),
 }
-# Of uint8 pixels.
+# Forms of uint8 pixels.
 PIXELS = {
     **LAYOUTS,
     "int64": in_dtype(np.int64),

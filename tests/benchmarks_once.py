@@ -1,9 +1,9 @@
-"""Call benchmarks once, on the data set at hand, and print what each gave as JSON.
+"""Call benchmarks once on the available data set, and print their results as JSON.
 
-A program of its own, because the number of a framework's threads is fixed for the life of a process. It takes the
-process of an entry (often empty), and for each thread setting the files of benchmarks: ``1=kernels,ratios
-all=accuracy``. Of the contenders it takes those of ``NNKERNELS_BENCH_CONTENDERS``.
-Of the benchmarks of scaling, each of whose calls prepares and passes a gate of its own, it calls the cheapest.
+This is a separate program because a framework's number of threads is fixed for the life of a process. Its arguments are
+the process of the contenders (often an empty string) and the benchmark files of each thread setting, for example
+``1=kernels,ratios all=accuracy``. It measures the contenders in ``NNKERNELS_BENCH_CONTENDERS``. Each call of a scaling
+benchmark prepares and verifies its contender again, so only the cheapest calls are made.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from bench._common import selected_contenders
 from nnkernels import contenders
 from nnkernels.measure.asv_driver.plan import CLASSES, PROCESSES
 
-# The calls of scaling.
+# Parameters of the calls of scaling benchmarks.
 CHEAPEST = {"batch_size": 2048, "hidden": 20, "images": 1000}
 
 
 def main(process: str, *settings: str) -> None:
-    """Print a JSON object: the call's name to its value, or to null where it was skipped."""
+    """Print a JSON object that maps each call to its value, or to null if it was skipped."""
     values: dict[str, float | None] = {}
     for threads, _, files in (setting.partition("=") for setting in settings):
         for file in files.split(","):
@@ -36,9 +36,9 @@ def main(process: str, *settings: str) -> None:
 
 
 def call_file(file: str, threads: str, process: str, values: dict[str, float | None]) -> None:
-    """Call the benchmarks of a file at a thread setting, and add what they gave to the values.
+    """Call the benchmarks of a file at a thread setting, and add their results to ``values``.
 
-    Those that have no parameter for it are called once for all settings.
+    Benchmarks without a parameter for threads are called once for all settings.
     """
     module = import_module(f"bench.{file}")
     own_process = {prefix + group for prefix in PROCESSES.values() for group in CLASSES.values()}
@@ -62,9 +62,10 @@ def call_file(file: str, threads: str, process: str, values: dict[str, float | N
 
 
 def is_left_out(of_what: str, first: object, process: str) -> bool:
-    """Return whether a benchmark's first parameter is a contender of another process, or one that was not chosen.
+    """Return whether a benchmark's first parameter is a contender of another process, or one that is not selected.
 
-    A module may be called as a contender is. TensorFlow, whose import takes seconds, is left out with its contenders.
+    A module may have the name of a contender. TensorFlow, whose import takes seconds, is imported only if one of its
+    contenders is selected.
     """
     if of_what == "module":
         return first == "tensorflow" and "keras-fit" not in selected_contenders()
@@ -85,7 +86,7 @@ def call(
         elapsed = time.perf_counter() - started
     except SkipNotImplemented:
         return None
-    if isinstance(tracked, tuple):  # the statement that asv would time, and what comes before it
+    if isinstance(tracked, tuple):  # the statement that asv would time, and its setup code
         started = time.perf_counter()
         subprocess.run([sys.executable, "-c", "\n".join(reversed(tracked))], check=True, stderr=subprocess.DEVNULL)
         return time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""Copies of the project as git checkouts of their own, in which tests run its commands."""
+"""Copies of the project, each a separate git checkout, in which tests run its commands."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from nnkernels.measure.records.run import read_run
 
 ROOT = Path(__file__).parents[1]
 
-# Of these a run takes seconds; tests/test_bench.py runs every benchmark.
+# A run of these takes seconds. tests/test_bench.py runs every benchmark.
 QUICKEST = ("ratios",)
 
 
 class Project:
-    """A copy of the project, as a git checkout of its own."""
+    """A copy of the project in a separate git checkout."""
 
     def __init__(self, root: Path, data: Path) -> None:
         self.root = root
@@ -42,7 +42,7 @@ class Project:
 
     @classmethod
     def made(cls, root: Path, data: Path, benchmarks: Sequence[str] = QUICKEST) -> Project:
-        """Copy the project with these files of benchmarks into a new folder."""
+        """Copy the project, with these benchmark files only, into a new folder."""
         for name in ("nnkernels", "tests"):
             shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
         (root / "bench").mkdir()
@@ -54,7 +54,7 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of its processes."""
+        """Environment variables of the processes that run in it."""
         return {**os.environ, **self.changes}
 
     def add_backend(self, name: str, source: str) -> None:
@@ -71,7 +71,7 @@ class Project:
             subprocess.run(["git", *arguments], cwd=self.root, check=True, capture_output=True)
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run a module in a process of its own."""
+        """Run a module in a separate process."""
         return subprocess.run(
             [sys.executable, "-m", *arguments],
             cwd=self.root,
@@ -82,7 +82,7 @@ class Project:
         )
 
     def enter(self, patch: pytest.MonkeyPatch) -> None:
-        """Make this process run commands as one would whose nnkernels lies in this checkout."""
+        """Make commands in this process behave as if nnkernels were imported from this checkout."""
         patch.setattr(workspace, "PACKAGE", self.root / "nnkernels")
         patch.chdir(self.root)
         for name, value in self.changes.items():
@@ -90,10 +90,10 @@ class Project:
 
 
 def measure_by_record(patch: pytest.MonkeyPatch, checkout: Path, interrupted_pass: int | None = None) -> None:
-    """Let a pass of any run in this process take what the run that a checkout has on record measured.
+    """Let the passes of runs in this process return the measurements of the run recorded in a checkout.
 
-    That is in place of asv and its benchmarks alone: opening the workspace, planning, merging, recording and the page
-    are done as ever. In the pass of the number ``interrupted_pass``, counted from 0, Ctrl-C is pressed.
+    This replaces only asv and its benchmarks. Opening the workspace, planning, merging, recording and writing the page
+    are not replaced. Pass ``interrupted_pass``, counted from 0, is interrupted as if by Ctrl-C.
     """
     history = checkout / "results" / "asv"
     (folder,) = (path.parent for path in (checkout / "results" / "runs").glob("*/run.json"))

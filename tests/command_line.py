@@ -1,4 +1,4 @@
-"""The command line without a process of its own, for tests of what it says."""
+"""Commands that run in the test's own process, for tests of their output."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from nnkernels import cli
 def in_this_process(
     arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> tuple[object, str, str]:
-    """Run a command as ``python -m nnkernels.cli`` does; return its status, its output and its error output."""
+    """Run a command as ``python -m nnkernels.cli`` does; return its status, output and error output."""
     monkeypatch.setattr(sys, "argv", ["nnkernels", *arguments])
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # what `main` puts there ends with the test
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # restored after `main` has replaced it
     with pytest.raises(SystemExit) as ended:
         cli.main()
     return ended.value.code, *capsys.readouterr()

@@ -1,4 +1,4 @@
-"""What all tests share: real digits, the backends, TensorFlow, and Hypothesis' settings."""
+"""Shared fixtures (real digits, the backends, TensorFlow) and Hypothesis' settings."""
 
 import gc
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 # Before anything imports TensorFlow.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Before anything imports Numba: what is compiled in copies of the project as well is kept in one place.
+# Before anything imports Numba: copies of the project share one cache of compiled code.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parent / "__pycache__" / "numba"))
 
 import pytest
@@ -19,24 +19,24 @@ from nnkernels import Dataset, kernels, load_mnist
 from nnkernels.data.cache import read_cached
 from nnkernels.data.folder import write_folder
 
-# The same examples on every run and machine, and no clock: a slow machine fails nothing.
+# The same examples in every run and on every machine. There is no deadline, so that slow machines do not fail.
 settings.register_profile(
     "nnkernels",
     deadline=None,
     derandomize=True,
     max_examples=25,
     database=None,
-    # `backend` and `tmp_path` are the same for all examples of a test, which none of our tests minds.
+    # All examples of a test share its `backend` and `tmp_path`. None of our tests depends on fresh ones.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-# Other examples at every run: pytest --hypothesis-profile=random; a failure prints how to have it again.
+# Different examples in every run: pytest --hypothesis-profile=random. A failure prints how to reproduce it.
 settings.register_profile("random", settings.get_profile("nnkernels"), derandomize=False, print_blob=True)
 settings.load_profile("nnkernels")
 
 
 @pytest.fixture(autouse=True)
 def older_objects_are_no_garbage() -> Iterator[None]:
-    """Let garbage be looked for among what a test makes, and not in all of TensorFlow, half a second each time."""
+    """Exclude existing objects from garbage collection: scanning all of TensorFlow takes half a second each time."""
     gc.freeze()
     yield
     gc.unfreeze()
@@ -44,7 +44,7 @@ def older_objects_are_no_garbage() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
-    """A function that makes a folder of a name, once for all processes of this run of the tests, and returns it."""
+    """A function that returns a named folder, created once per test run and shared by all of its processes."""
     own = tmp_path_factory.getbasetemp()
     common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
@@ -62,7 +62,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callab
 
 @pytest.fixture(scope="session")
 def digits() -> Dataset:
-    """Whole MNIST where it is at hand (``NNKERNELS_DATA`` or the cache), else mnist-5k; never from the network."""
+    """Whole MNIST if it is local (``NNKERNELS_DATA`` or the cache), otherwise mnist-5k; never downloaded."""
     if os.environ.get("NNKERNELS_DATA"):
         return load_mnist()
     return read_cached("mnist") or load_mnist("mnist-5k")
@@ -70,13 +70,13 @@ def digits() -> Dataset:
 
 @pytest.fixture(scope="session")
 def small_digits(digits: Dataset) -> Dataset:
-    """Real digits, few enough to train on in a moment and enough for the gate's 2,049 images."""
+    """A subset of the real digits: quick to train on, and large enough for the gate's 2,049 images."""
     return Dataset(digits.X_train[:2304], digits.y_train[:2304], digits.X_test[:256], digits.y_test[:256])
 
 
 @pytest.fixture(scope="session")
 def data_folder(small_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The few real digits as files, for ``NNKERNELS_DATA`` of another process."""
+    """A folder that contains ``small_digits`` as files, for ``NNKERNELS_DATA`` of other processes."""
     folder = tmp_path_factory.mktemp("digits")
     write_folder(folder, small_digits)
     return folder
@@ -90,7 +90,7 @@ def backend(request: pytest.FixtureRequest) -> kernels.Backend:
 
 @pytest.fixture(scope="session")
 def tf():
-    """TensorFlow, without its start-up messages; what needs it is skipped where it or Keras is not installed."""
+    """TensorFlow without its start-up messages. Skips the test if TensorFlow or Keras is not installed."""
     from nnkernels.contenders._keras import PACKAGES, import_tensorflow
 
     for package in PACKAGES:

@@ -1,11 +1,11 @@
-"""The contenders that tests go through, and which of them are one class in several forms."""
+"""The contenders that the tests use, and which of them are forms of the same class."""
 
 import pytest
 
 from nnkernels import contenders
 
-# Each runs the class of the other by other settings or on another backend, and compiles for seconds at every use: tests
-# of what the class does take the other one, tests/test_forms.py takes these.
+# Each key runs the class of its value with other settings or on another backend, and compiles for seconds at every use.
+# Tests of the class use only the value; tests/test_forms.py tests the keys.
 FORMS_OF = {
     "keras-fit-steps": "keras-fit",
     "keras-fit-xla": "keras-fit",
@@ -25,5 +25,5 @@ TRACED = [name for name in TRAINABLE if name.startswith(("keras", "jax"))]
 
 
 def second_look(names):
-    """Return names as parameters of a test that is slow for the traced ones, of which another test sees as much."""
+    """Return names as test parameters, slow for the traced contenders, which another test covers equally well."""
     return [pytest.param(name, marks=pytest.mark.slow) if name in TRACED else name for name in names]

@@ -1,4 +1,4 @@
-"""Checks that nobody measured, and checkouts for them."""
+"""Synthetic measurements and records of `nnkernels check`, and git checkouts for it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def new_checkout(root: Path) -> Path:
 
 
 def pairs_of(comparisons: list[Comparison], ratio: float, spread: float = 0.002, count: int = 16) -> list[Pair]:
-    """Made-up measurements: the tree takes ``ratio`` times the base's time, numpy five times that of the others."""
+    """Return synthetic pairs: the tree takes ``ratio`` times as long as the base, numpy 5 times as long as others."""
     rng = np.random.default_rng(0)
 
     def nanoseconds(comparison: Comparison) -> dict[str, list[int]]:

@@ -1,4 +1,4 @@
-"""Interpreters of their own, in which tests run programs."""
+"""Separate Python processes, in which tests run programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 def python(
     *arguments: object, folder: Path | None = None, environment: Mapping[str, str] | None = None, status: int = 0
 ) -> subprocess.CompletedProcess[str]:
-    """Run this interpreter with those arguments until it ends with that status; return what it printed."""
+    """Run this Python interpreter, require the exit status, and return the completed process."""
     answer = subprocess.run(
         [sys.executable, *map(str, arguments)], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""The network once more, in float64 and in scalar loops over plain lists: slow, obvious, and nothing of nnkernels.
+"""The network in float64 scalar loops over plain lists: slow, simple, and independent of nnkernels.
 
 Parameters are a tuple of lists (W1, b1, W2, b2): W1 is D lists of H numbers, W2 is H lists of C.
 """
@@ -44,7 +44,7 @@ def probabilities(params, features, hidden=lambda z: np.maximum(z, 0)):
 
 
 def softmax(row):
-    """Return exp(logit) / sum(exp(logits)); NaN throughout where that is not defined."""
+    """Return exp(logit) / sum(exp(logits)), or only NaN where that is not defined."""
     if not _has_softmax(row):
         return [NAN] * len(row)
     top = max(row)
@@ -94,7 +94,7 @@ def backward(params, X, y):
 
 
 def step(rule, w, g, memory, t, learning_rate):
-    """Return a weight after a step and the two numbers that the rule remembers of it, zeros before the first.
+    """Return a weight after a step, and the two state variables of the rule, which are zero before the first step.
 
     The rules are elementwise, so `w` may be any of the parameters. ``t`` counts the steps from 1.
     """
@@ -111,7 +111,7 @@ def step(rule, w, g, memory, t, learning_rate):
 
 
 def train(params, X, y, batch_size, learning_rates, rule):
-    """Train once through ``X`` in its order and return the parameters."""
+    """Train for one epoch on ``X`` in its order, and return the parameters."""
     flat, rebuild = _flatten(params)
     memories = [(0.0, 0.0)] * len(flat)
     for t, learning_rate in enumerate(learning_rates, start=1):
@@ -123,7 +123,7 @@ def train(params, X, y, batch_size, learning_rates, rule):
 
 
 def _flatten(params):
-    # All numbers in one list, and the function that puts them back where they were.
+    # Return all numbers in one list, and a function that restores the parameters from such a list.
     W1, b1, W2, b2 = params
     D, H, C = len(W1), len(b1), len(b2)
     flat = [w for row in W1 for w in row] + list(b1) + [w for row in W2 for w in row] + list(b2)

@@ -1,4 +1,4 @@
-"""A run whose numbers are made up, and so known: for tests of what is made of them."""
+"""Synthetic runs with known numbers, for tests of reports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def interleaved_run(threads: str, slowdown: float) -> InterleavedRun:
     return InterleavedRun(threads, "mnist", {"epoch": epochs, "one image": calls, "10,000 images": calls}, {})
 
 
-# Seconds at each setting, by contender, of more scenarios than a quick run has.
+# Seconds of each scenario, contender and thread setting. A quick run has fewer scenarios.
 SECONDS: dict[str, dict[str, dict[str, float]]] = {
     "epoch": {
         "numpy": {"1": 0.20, "all": 0.16},
@@ -62,11 +62,11 @@ SECONDS: dict[str, dict[str, dict[str, float]]] = {
     },
     "time to 8.7 % error": {"fused": {"1": 0.018, "all": 0.02}, "keras-graph": {"1": 1.2, "all": 1.0}},
 }
-FREE_THREADS = ("numpy", "numba", "fused")  # whose threads can change, and so are in each process at both settings
+FREE_THREADS = ("numpy", "numba", "fused")  # their threads can change, so each process has both settings
 
 
 def full_interleaved(threads: str, slowdown: float) -> list[InterleavedRun]:
-    """Return the interleaved runs that a run has of a process each: usual scenarios, and further ones."""
+    """Return two interleaved runs, one per process: of the usual scenarios, and of further ones."""
     seconds = {
         work: {
             f"{name}@{setting}": [[slowdown * value] * (1 if "fit" in name else 2)]
@@ -82,7 +82,7 @@ def full_interleaved(threads: str, slowdown: float) -> list[InterleavedRun]:
 
 
 def full_run(**changes: Any) -> Run:
-    """Return a run of several scenarios, contenders that only predict, and benchmarks with parameters of their own."""
+    """Return a run with further scenarios, a contender that only predicts, and further asv benchmarks."""
     interleaved = [
         measured
         for threads in ("1", "all")
@@ -104,8 +104,8 @@ def full_run(**changes: Any) -> Run:
     return Run(record(**({"contenders": contenders} | changes)), interleaved, results)
 
 
-# Keras on two backends, which no process holds together: seconds an epoch in the processes of each. NumPy is slower in
-# those of JAX, so that a quotient over both kinds of processes is not the paired ratio.
+# Seconds per epoch with Keras on two backends, which never share a process. NumPy is slower in the processes with JAX,
+# so that a quotient across both kinds of processes differs from the paired ratio.
 KERAS = {
     "TensorFlow": {"numpy@1": 0.2, "numpy@all": 0.25, "fused@1": 0.02, "numba@1": 0.1, "jax-scan@1": 0.15}
     | {"keras-fit@1": 4.0, "keras-fit-steps@1": 0.8, "keras-graph@1": 0.4},
@@ -116,7 +116,7 @@ NOT_COMPILED = "not compiled within 120 s"
 
 
 def keras_run() -> Run:
-    """Return a run with an interleaved run a backend of Keras and pass, and a preparation in each."""
+    """Return a run with one interleaved run per pass and backend of Keras, each with preparation times."""
     interleaved = [
         InterleavedRun(
             "1",
@@ -137,7 +137,7 @@ def keras_run() -> Run:
 
 
 def record(**changes: Any) -> RunRecord:
-    """Return the description of the run."""
+    """Return the record of a run; keyword arguments replace its fields."""
     fields: dict[str, Any] = {
         "run_id": "20260101T000000Z-0123abcd",
         "unrecorded": "",
@@ -171,7 +171,7 @@ def record(**changes: Any) -> RunRecord:
 
 
 def asv_results() -> dict[str, Any]:
-    """Return results in asv's form: error rates of two contenders, an epoch's seconds, a kernel's."""
+    """Return results in asv's format: error rates, times of an epoch and of a kernel, and a ratio."""
     columns = ["result", "params", "version", "started_at", "duration", "samples"]
     contenders = ["'numpy'", "'keras-fit'"]
     return {
@@ -211,6 +211,6 @@ def asv_results() -> dict[str, Any]:
 
 
 def run(**changes: Any) -> Run:
-    """Return the whole run: four processes at each thread setting, each at a speed of its own."""
+    """Return a run of four processes at each thread setting, each at a different speed."""
     interleaved = [interleaved_run(threads, slowdown) for threads in ("1", "all") for slowdown in (1.0, 1.3, 0.9, 1.1)]
     return Run(record(**changes), interleaved, asv_results())

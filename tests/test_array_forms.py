@@ -1,4 +1,4 @@
-"""Whatever byte order, dtype and memory order an array has, every entry gives the answer of the plain array."""
+"""Every public function accepts arrays of any byte order, dtype and memory layout, and returns the same result."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ from tests.forms import INSTALLED, TRAINABLE
 
 SUFFIXES = (".safetensors", ".npz", ".onnx", ".keras")
 
-D, HIDDEN, CLASSES, IMAGES = 33, 20, 10, 72  # as most tests' networks, so that nothing is compiled for these alone
+D, HIDDEN, CLASSES, IMAGES = 33, 20, 10, 72  # as in most tests, so that nothing is compiled for this file alone
 RECIPE = Recipe("test", batch_size=32, hidden=HIDDEN)
-# Keras' fit is told at `prepare` whether the learning rate will change.
+# Keras' fit has to know at `prepare` whether the learning rate will change.
 CHANGING = RECIPE.with_changes(schedule="linear")
 RATES = np.full(3, 0.1, np.float32)
-# The same float32 arithmetic, in another order of summation where a runtime chooses by the number of images.
+# The same float32 arithmetic, but some runtimes choose the order of summation by the number of images.
 TOLERANCE = 2e-6
 
 
@@ -52,7 +52,7 @@ def random_pixels(seed=0, images=IMAGES):
 
 
 def random_features(seed=0, images=IMAGES):
-    # Sixty-fourths: float16 holds them exactly. Mostly zeros, so that the sparse kernels take them.
+    # Multiples of 1/64, which float16 represents exactly; mostly zeros, so that the sparse kernels run.
     return (random_pixels(seed, images) // 4 / np.float32(64)).astype(np.float32)
 
 
@@ -71,7 +71,7 @@ def formed(params, form, folder):
 
 
 def start_of(name):
-    """Return a contender that has answered for the plain forms: what it keeps of them could mislead it."""
+    """Return a contender that has already predicted from plain arrays, because stale cached data could mislead it."""
     params = random_parameters()
     made = create(name)
     made.prepare(params, LabelledImages(random_features(), random_labels()), RECIPE)
@@ -81,12 +81,12 @@ def start_of(name):
     return made, params
 
 
-# Numba compiles anew for features that cannot be written to: a test of the kernels below has them, and
-# tests/test_fused.py has such pixels.
+# Numba recompiles for read-only features. A test of the kernels below covers these, and tests/test_fused.py covers
+# read-only pixels.
 COMPILED = [name for name in INSTALLED if name in kernels.names() and name != "numpy"]
 
 
-# What enters a contender
+# Inputs of contenders
 
 
 @pytest.mark.parametrize("name", INSTALLED)
@@ -95,7 +95,7 @@ def test_images_are_predicted_in_any_form(name, tmp_path):
     features = FEATURES | WRITABLE if name in COMPILED else FEATURES
     with closing(contender):
         for forms, random_images, scale in ((features, random_features, 1), (PIXELS, random_pixels, 255)):
-            for count in (1, 40) if name in kernels.names() else (40,):  # the fused kernels have one for one image
+            for count in (1, 40) if name in kernels.names() else (40,):  # fused has a kernel for one image
                 X = random_images(5, count)
                 expected = reference.probabilities(params, X / scale)
                 for form, formed_by in forms.items():
@@ -126,7 +126,7 @@ def test_a_network_is_trained_by_arrays_of_any_form(name, tmp_path):
             return contender.parameters()
 
     features, pixels = random_features(), random_pixels()
-    # For float64 kernels are compiled for seconds: tests/test_fused.py has it.
+    # Kernels for float64 take seconds to compile; tests/test_fused.py covers them.
     forms = (in_one_form, in_another) if name in COMPILED else (in_another, in_one_form)
     for X, plain, form in ((features, features, forms[0]), (pixels, pixels / np.float32(255), forms[1])):
         expected = trained(plain, by="numpy")
@@ -161,7 +161,7 @@ def test_parameters_of_another_dtype_are_refused_by_name(name):
         contender.prepare(random_parameters(np.float16), data, RECIPE)
 
 
-# What is judged, and by what
+# Evaluation and kernels
 
 
 @pytest.mark.parametrize("form", SAME_NUMBERS)
@@ -194,7 +194,7 @@ def read_only(arrays):
 
 @pytest.mark.filterwarnings("ignore:'@' is faster on contiguous arrays")
 def test_kernels_take_read_only_arrays_each_in_a_form_of_its_own(backend, tmp_path):
-    # In one step, since Numba compiles for seconds for each memory order.
+    # All in one step, because Numba compiles for seconds for each memory order.
     X, y, params = random_features(), random_labels(), random_parameters()
     forms = (fortran, sliced, backwards, fortran_memory_map)
     mixed = Parameters(*(form(array, tmp_path) for form, array in zip(forms, params, strict=True)))
@@ -207,13 +207,13 @@ def test_kernels_take_read_only_arrays_each_in_a_form_of_its_own(backend, tmp_pa
 @pytest.mark.filterwarnings("ignore:'@' is faster on contiguous arrays")
 @pytest.mark.parametrize("form", ["fortran", "backwards"])
 def test_kernels_take_any_memory_order_and_strides(backend, form, tmp_path):
-    # A slice has the type of a reversed array.
+    # A slice has the same Numba type as a reversed array, so it is not tested.
     X, y, params = random_features(), random_labels(), random_parameters()
     changed = [LAYOUTS[form](array, tmp_path) for array in (X, y, *params)]
     assert_same_step(step_of(backend, *changed[:2], Parameters(*changed[2:])), step_of(backend, X, y, params))
 
 
-# What is kept
+# Data sets
 
 
 @pytest.mark.parametrize("form", {**FEATURES, **PIXELS})
@@ -244,7 +244,7 @@ def test_a_data_set_is_in_c_order_whatever_it_was_given(form, tmp_path):
         assert not array.flags.writeable
 
 
-# What is saved
+# Saving, conversion and copying
 
 
 def needed(suffix, request):

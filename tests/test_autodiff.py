@@ -1,4 +1,4 @@
-"""TensorFlow's differentiation and Keras' optimizers, as oracles that know nothing of our formulas."""
+"""Comparison with TensorFlow's automatic differentiation and Keras' optimizers, independent of our formulas."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ TOLERANCES = {np.float32: 2e-6, np.float64: 1e-13}
 
 
 def random_parameters(dtype, seed=0, D=12, H=7, C=5):
-    """Return parameters whose biases are not zero either."""
+    """Return random parameters with nonzero biases."""
     rng = np.random.default_rng(seed)
     return Parameters(*(rng.normal(scale=0.5, size=shape).astype(dtype) for shape in ((D, H), (H,), (H, C), (C,))))
 
@@ -27,7 +27,7 @@ def random_batch(dtype, N, seed=1, D=12, C=5):
 
 
 def tensorflow_gradients(tf, params, X, y):
-    """Return the logits, the probabilities, the mean loss and its gradients, by a GradientTape."""
+    """Return logits, probabilities, mean loss and its gradients, computed with a GradientTape."""
     W1, b1, W2, b2 = (tf.Variable(array) for array in params)
     with tf.GradientTape() as tape:
         logits = tf.matmul(tf.nn.relu(tf.matmul(X, W1) + b1), W2) + b2
@@ -81,7 +81,7 @@ def test_updates_agree_with_keras_optimizers(tf, backend, case):
     state = initial_state(params)
     rng = np.random.default_rng(3)
     for _step in range(8):
-        # From 1e-5 to 1, so that Adam's epsilon counts in some of them.
+        # Of scales from 1e-5 to 1, so that Adam's epsilon matters for some of them.
         grads = Parameters(
             *((rng.normal(size=w.shape) * 10.0 ** rng.uniform(-5, 0, w.shape)).astype(np.float32) for w in params)
         )
@@ -106,7 +106,7 @@ def test_parameters_survive_the_way_to_keras_and_back():
     for actual, expected in zip(returned, params, strict=True):
         assert actual.dtype == np.float32
         np.testing.assert_array_equal(actual, expected)
-    # Copies both ways: neither side can change the other.
+    # Both conversions copy: changes on one side do not affect the other.
     for array in returned:
         array += 1
     model.set_weights([np.zeros_like(array) for array in params])

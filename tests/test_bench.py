@@ -1,4 +1,4 @@
-"""Each benchmark, run once at a small size."""
+"""Each benchmark runs once at a small size, and each profile plans the right benchmarks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.processes import python
 
 ROOT = Path(__file__).parents[1]
 
-# What every installed contender is measured by, at each thread setting where the benchmark has a parameter for it.
+# Benchmarks of every installed contender, at each thread setting if they have a parameter for it.
 OF_EACH = (
     "accuracy.ErrorRate.track_test",
     "inference.OneImage.time_predict",
@@ -49,16 +49,16 @@ OF_EACH = (
 )
 
 HERE = [name for name in INSTALLED if contenders.entry(name).process == ""]
-# Those that import no framework go through every benchmark, in one process: their threads can change. Start-up and
-# memory are measured in fresh processes, some of which compile for many seconds: there, NumPy stands for all.
+# Contenders without a framework run every benchmark in one process, because they can change their threads. Start-up and
+# memory are measured in fresh processes, some of which compile for many seconds, so NumPy represents them all there.
 NO_FRAMEWORK = [name for name in ("fused", "numba", "numpy", "onnxruntime") if name in HERE]
 FRESH = "all=memory,startup"
 TOGETHER = (
     "1=inference,kernels,large_data,limits,ratios,scaling,steps,training",
     "all=accuracy,inference,limits,other_work,scaling,training",
 )
-# The rest is `slow`, at one thread setting. Benchmarks that prepare each contender again at every call, or start a
-# process for it, take one of each framework; interleaved runs and error rates take all.
+# Tests of the other contenders are `slow` and use one thread setting. Benchmarks that prepare a contender in each call,
+# or start a process for it, run one contender of each framework; interleaved runs and error rates include all.
 OF_EACH_FRAMEWORK = [name for name in ("jax-scan", "keras-fit", "scikit-learn") if name in HERE]
 SLOW_CALLS = {
     "1=inference,scaling,training": OF_EACH_FRAMEWORK,
@@ -103,21 +103,21 @@ def test_contenders_of_a_process_of_their_own_are_measured_beside_the_references
 
 
 def call_all(settings: Sequence[str], chosen: list[str], data: Dataset, folder: Path) -> set[str]:
-    """Call the benchmarks; return the labels of what was measured, which is everything that each contender can do."""
+    """Call the benchmarks, check that they measure all that each contender can do, and return the measured calls."""
     values = benchmarks_once(["", *settings], chosen, data, folder)
     imports = {label: value for label, value in values.items() if label.startswith(("startup.Import", "startup.Numba"))}
     modules_imported = 4 if "keras-fit" in chosen else 3  # TensorFlow is left out with its contenders
     assert len(imports) == (modules_imported + 2 if FRESH in settings else 0)  # and Numba with two caches
     assert None not in imports.values(), imports
     here = {label: value for label, value in values.items() if data.name in label or label in imports}
-    # What is not at hand is skipped, never measured on something else under its name.
+    # Unavailable data sets are skipped, and never replaced by other data under their name.
     assert all(value is None for label, value in values.items() if label not in here)
     measured = {label for label, value in here.items() if value is not None}
     assert all(0 < here[label] < math.inf for label in measured)
     for threads, _, files in (setting.partition("=") for setting in settings):
         of_files = [benchmark for benchmark in OF_EACH if benchmark.partition(".")[0] in files.split(",")]
         for name, benchmark in itertools.product(chosen, of_files):
-            trains = contenders.entry(name).trains  # who only predicts is measured by nothing that trains
+            trains = contenders.entry(name).trains  # those that only predict have no training benchmarks
             of_contender = [label for label in measured if label.startswith(f"{benchmark}('{name}'")]
             at_setting = [label for label in of_contender if f"'{threads}'" in label]
             has_setting = benchmark.startswith(("inference", "scaling.Threads", "training"))
@@ -136,7 +136,7 @@ def test_every_benchmark_runs(small_digits: Dataset, data_folder: Path) -> None:
     for backend in kernels.names():
         for kernel in ("forward", "backward", "step"):
             times = sum(label.startswith(f"kernels.Kernels.time_{kernel}('{backend}'") for label in measured)
-            assert times == (0 if backend in ("fused", "fused_dense") else 4)  # all of these are those of numba
+            assert times == (0 if backend in ("fused", "fused_dense") else 4)  # both use the kernels of numba
     from_file = {label for label in measured if label.startswith("large_data.")}
     assert from_file == {
         f"large_data.{benchmark}('{contender}', 5000, '{small_digits.name}')"
@@ -148,7 +148,7 @@ def test_every_benchmark_runs(small_digits: Dataset, data_folder: Path) -> None:
         for contender in of_benchmark
     }
     limits = [label for label in measured if label.startswith("limits.")]
-    for threads in SETTINGS:  # peak, reading, two bounds of two
+    for threads in SETTINGS:  # peak, 3 levels of reading, 2 bounds of epoch and inference
         assert sum(f"'{threads}'" in label for label in limits) == 1 + 3 + 2 * 2
     assert sum(label.startswith("steps.Steps.track_epoch(") for label in measured) == len(steps.STEPS)
 
@@ -243,14 +243,14 @@ def test_quick_plan_selects_calls_as_asv_writes_them() -> None:
     names = ["numpy", "fused", "keras-fit", "keras-graph", "keras-jax-fit"]
     chosen = PROFILES["quick"]
     first, second, *again = make_plan(chosen, names, "mnist", Request([], "quick", chosen).threads).passes
-    assert len(again) == 2  # with the first two, four fresh processes of every paired ratio
+    assert len(again) == 2  # with the first two: four fresh processes for every paired ratio
     call = "ratios.{}.track_relative_time('{}', 'numpy', 'epoch', '{}')"
     for patterns in (first, second, *again):
         assert selected(patterns, call.format("OneThread", "fused", "mnist"))
         assert selected(patterns, call.format("KerasJaxOneThread", "keras-jax-fit", "mnist"))
         assert not selected(patterns, call.format("OneThread", "fused", "mnist-5k"))
-        assert not selected(patterns, call.format("AllThreads", "fused", "mnist"))  # frameworks at one setting
-        assert not selected(patterns, call.format("OneThread", "keras-graph", "mnist"))  # the records have it
+        assert not selected(patterns, call.format("AllThreads", "fused", "mnist"))  # frameworks at one setting only
+        assert not selected(patterns, call.format("OneThread", "keras-graph", "mnist"))  # only in the records
     # The ratios are the first results; error rates come later, and nothing else is measured.
     assert all(pattern.startswith("^ratios") for patterns in (first, *again) for pattern in patterns)
     assert selected(second, "accuracy.ErrorRate.track_test('keras-fit', 'mnist')")
@@ -309,7 +309,7 @@ def test_larger_plans_measure_more_and_train_for_accuracy_once() -> None:
             "large_data.MemoryMap.track_seconds_per_image('fused', 60000, 'mnist')",
         ):
             assert sum(selected(patterns, call) for patterns in passes) == chosen.single_passes
-        # Shares are taken of the limits, and their intervals need several processes of both.
+        # Results are shown as shares of the limits, and their intervals need several processes of both.
         assert all(selected(patterns, "limits.Bound.track_epoch('sparse', '1', 'mnist')") for patterns in passes)
         assert all(selected(patterns, "steps.Steps.track_epoch('vectors', 'mnist')") for patterns in passes)
         accuracy = [selected(patterns, "accuracy.ErrorRate.track_test('numpy', 'mnist')") for patterns in passes]
@@ -321,7 +321,7 @@ def test_larger_plans_measure_more_and_train_for_accuracy_once() -> None:
             "other_work.OneThread.track_relative_time('fused', 'numpy', 'epoch, Adam', 'mnist')",
         ):
             assert all(selected(patterns, call) for patterns in passes)
-        assert len(passes) >= 4  # fresh processes of every paired ratio
+        assert len(passes) >= 4  # fresh processes for every paired ratio
         other = "large_data.MemoryMap.track_seconds_per_image('fused', 60000, 'mnist-5k')"
         assert not any(selected(patterns, other) for patterns in passes)
 
@@ -372,7 +372,7 @@ def test_other_work_is_planned_for_those_who_train(monkeypatch: pytest.MonkeyPat
     (pattern,) = planned(*entries)
     assert selected((pattern,), call.format("numba"))
     assert not selected((pattern,), call.format("only-predicts"))
-    (pattern,) = planned("numpy")  # who has nobody to be compared with is timed all the same
+    (pattern,) = planned("numpy")  # timed even without a contender to compare with
     assert selected((pattern,), call.format("numpy"))
     assert planned("only-predicts") == []
 
@@ -390,7 +390,7 @@ def test_contenders_of_another_process_have_runs_of_their_own() -> None:
     apart = "ratios.KerasJaxOneThread.track_relative_time('{}', '{}', 'epoch', 'mnist')"
     beside = "ratios.OneThread.track_relative_time('{}', '{}', 'epoch', 'mnist')"
     assert selected(patterns, apart.format("keras-jax-fit-steps", "numpy"))
-    assert not selected(patterns, apart.format("numba", "numpy"))  # that is of the other run
+    assert not selected(patterns, apart.format("numba", "numpy"))  # measured in the other run
     assert selected(patterns, beside.format("numba", "numpy"))
     assert not selected(patterns, beside.format("keras-jax-fit", "numpy"))
     adam = "other_work.KerasJaxOneThread.track_relative_time('keras-jax-fit', 'numpy', 'epoch, Adam', 'mnist')"
@@ -413,11 +413,11 @@ def test_profiles_take_the_contenders_that_they_have_time_for(monkeypatch: pytes
     assert choose_contenders([], "quick") == (["quick"], {})
     assert choose_contenders([], "standard") == (["quick", "headline", "standard"], {})
     assert choose_contenders([]) == (["quick", "headline", "standard", "full"], {})
-    assert choose_contenders(["full"], "quick") == (["full"], {})  # who is named takes part
+    assert choose_contenders(["full"], "quick") == (["full"], {})  # included because it is named
 
 
 def test_interleaved_runs_of_each_process_have_setup_caches_of_their_own() -> None:
-    # asv takes caches for the same that are written in one line.
+    # asv identifies a setup cache by its file and line, so two on the same line would be shared.
     for module in (ratios, other_work):
         classes = [getattr(module, prefix + name) for prefix in PROCESSES.values() for name in CLASSES.values()]
         assert len({get_setup_cache_key(found.setup_cache) for found in classes}) == len(classes)

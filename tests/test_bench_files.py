@@ -1,4 +1,4 @@
-"""The list of the files of benchmarks, and the options that a run hands to them."""
+"""The list of benchmark files, and the options that a run passes to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sizes of the caches: read from descriptions of machines that are not this one, or assumed."""
+"""Cache sizes are read from descriptions of other machines, or assumed if unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training goes on from a checkpoint as if it had never stopped, bit for bit; what is no checkpoint is refused."""
+"""Training resumes from a checkpoint bit for bit as if it had never stopped; invalid files are rejected."""
 
 import os
 import signal
@@ -30,13 +30,13 @@ from tests.processes import python
 
 SCHEDULES = ("constant", "linear")
 EPOCHS = 4
-# Large enough for each of them to move far, small enough to stay finite.
+# Large enough for the parameters to change clearly, small enough for them to stay finite.
 LEARNING_RATES = {"sgd": 0.2, "momentum": 0.05, "adam": 0.005}
 IDENTITY = {"kernels": "numpy", "NumPy": "2.4"}
 
 
 def assert_same_bits(actual, expected):
-    """Compare parameters or states by their bytes: -0 is not 0 here, and a NaN is itself."""
+    """Compare parameters or optimizer states byte by byte: -0 differs from 0, and a NaN equals itself."""
     for one, other in zip(actual, expected, strict=True):
         if isinstance(other, tuple):
             assert_same_bits(one, other)
@@ -46,7 +46,7 @@ def assert_same_bits(actual, expected):
 
 
 def without_seconds(history):
-    """Return all that a history says but the seconds, which nobody can repeat."""
+    """Return the fields of a history except the seconds, which differ from run to run."""
     values = asdict(history)
     for record in values["epochs"]:
         del record["seconds"]
@@ -58,7 +58,7 @@ def assert_same_history(actual, expected):
 
 
 def of(contender, history):
-    """Return the checkpoint of a training as it stands."""
+    """Return a checkpoint of the current state of a training."""
     return Checkpoint(contender.parameters(), contender.optimizer_state(), history, IDENTITY)
 
 
@@ -74,7 +74,7 @@ def recipe_of(optimizer, schedule):
 
 @pytest.fixture(scope="module")
 def data(small_digits):
-    """Three batches of real digits and a short one."""
+    """Real digits for three full batches and a shorter one."""
     return LabelledImages(small_digits.X_train[:104], small_digits.y_train[:104])
 
 
@@ -85,7 +85,7 @@ def held_out(small_digits):
 
 @pytest.fixture
 def checkpoint():
-    """A small one with nothing in it that is zero."""
+    """A small checkpoint with nonzero values everywhere."""
     rng = np.random.default_rng(2)
 
     def drawn():
@@ -162,7 +162,7 @@ def test_a_training_that_has_not_begun_comes_back(path, checkpoint):
 fractions = st.floats(0, 1, exclude_max=True)
 positive = st.floats(0, exclude_min=True, allow_infinity=False)
 counts = st.integers(1, 10**9)
-# Any text that UTF-8 can hold; st.text would first look through Unicode for seconds.
+# Any text that UTF-8 can encode; st.text would first scan Unicode for seconds.
 texts = st.lists((st.integers(0, 0x7F) | st.integers(0x80, 0xD7FF) | st.integers(0xE000, 0x10FFFF)).map(chr)).map(
     "".join
 )
@@ -195,7 +195,7 @@ def test_any_recipe_seed_and_identity_come_back(path, checkpoint, recipe, seed, 
 
 
 def test_the_file_is_plain_safetensors(path, checkpoint):
-    # Whoever wants the weights of a training under way needs nothing of ours.
+    # Other programs can read the weights of an unfinished training without nnkernels.
     save_checkpoint(path, checkpoint)
     arrays = load_file(path)
     np.testing.assert_array_equal(arrays["parameters.W1"], checkpoint.parameters.W1)
@@ -203,7 +203,7 @@ def test_the_file_is_plain_safetensors(path, checkpoint):
         assert file.metadata()["format"] == "nnkernels-checkpoint"
 
 
-# Going on
+# Resuming
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -221,7 +221,7 @@ def test_going_on_from_any_epoch_equals_the_training_that_never_stopped(
     assert np.isfinite(whole_history.epochs[-1].train_loss)
     for epoch in range(1, EPOCHS + 1):
         loaded = load_checkpoint(tmp_path / str(epoch))
-        assert loaded.history.epochs_done == epoch, "later epochs do not reach back into the file"
+        assert loaded.history.epochs_done == epoch, "later epochs do not change the file"
         continued = KernelContender(backend)
         continued.prepare(loaded.parameters, data, loaded.history.recipe)
         continued.restore(loaded.state)
@@ -263,9 +263,9 @@ def test_neither_what_is_restored_nor_what_is_handed_out_is_shared(data):
     assert_same_bits(contender.optimizer_state(), after)
 
 
-# In other processes
+# Resuming in other processes
 
-# Goes on with every checkpoint in a folder to its training's end, saves it after each epoch, and says so.
+# Completes the training of every checkpoint in a folder. After each epoch it saves the checkpoint and prints a line.
 CHILD = """
 import sys
 from pathlib import Path
@@ -295,7 +295,7 @@ for path in sorted(folder.glob("*.checkpoint")):
 
 @pytest.fixture
 def folder(tmp_path, data):
-    """A folder with the data, for other processes."""
+    """A folder that contains the training data, for other processes."""
     np.savez(tmp_path / "data.npz", X=data.X, y=data.y)
     return tmp_path
 
@@ -339,7 +339,7 @@ def test_killed_again_and_again_it_ends_where_it_would_have_ended(folder, data):
                 assert child.stdout.readline()
             child.send_signal(signal.SIGKILL)
         reached.append(load_checkpoint(path).history.epochs_done)
-    assert 0 < reached[0] < reached[1] < 40, "each was killed on the way, and went on from there"
+    assert 0 < reached[0] < reached[1] < 40, "each process resumes the training and is killed before its end"
     python("-c", CHILD, folder)
     found = load_checkpoint(path)
     assert_same_bits(found.parameters, whole.parameters())
@@ -347,7 +347,7 @@ def test_killed_again_and_again_it_ends_where_it_would_have_ended(folder, data):
     assert_same_history(found.history, expected)
 
 
-# All or nothing
+# Atomic saving
 
 
 def test_a_write_that_fails_leaves_the_checkpoint_before(path, checkpoint):
@@ -355,7 +355,7 @@ def test_a_write_that_fails_leaves_the_checkpoint_before(path, checkpoint):
     save_checkpoint(path, checkpoint)
     later = replace(checkpoint, parameters=initial_parameters(0))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))  # a disk that is as good as full
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))  # like a full disk
     try:
         with pytest.raises(OSError, match="File too large"):
             save_checkpoint(path, later)
@@ -368,17 +368,17 @@ def test_a_write_that_fails_leaves_the_checkpoint_before(path, checkpoint):
 
 
 def test_a_loaded_checkpoint_does_not_hang_on_its_file(path, checkpoint):
-    # The file is replaced each epoch while the arrays that were read from it are in use.
+    # The file is replaced after each epoch, while the arrays that were read from it are still in use.
     save_checkpoint(path, checkpoint)
     loaded = load_checkpoint(path)
     path.write_bytes(bytes(path.stat().st_size))
     assert_same_bits(loaded.parameters, checkpoint.parameters)
     path.unlink()
     assert_same_bits(loaded.state, checkpoint.state)
-    loaded.parameters.W1[:] = 0  # and they may be written to
+    loaded.parameters.W1[:] = 0  # and they are writable
 
 
-# What is no checkpoint
+# Invalid checkpoints
 
 
 def test_no_file_is_said_with_what_to_do(path):
@@ -444,7 +444,7 @@ def test_a_byte_changed_anywhere_is_noticed(path, checkpoint, step):
 
 
 def rewritten(path, checkpoint, change):
-    """Save a checkpoint, and save its arrays and its metadata again after a change to them."""
+    """Save a checkpoint, then change its arrays and metadata and save them again."""
     save_checkpoint(path, checkpoint)
     arrays = load_file(path)
     with safe_open(path, framework="numpy") as file:

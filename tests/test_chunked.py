@@ -1,4 +1,4 @@
-"""Training from a file: the order, the rates, what is carried from chunk to chunk, and how much is in memory."""
+"""Training from a file: image order, learning rates, state carried from chunk to chunk, and memory use."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OPTIMIZERS = ("sgd", "momentum", "adam")
 
 
 class Copier(Recorder):
-    """Notes a copy of what it was prepared with: the memory behind the images is used again."""
+    """Records copies of the data it was prepared with, because the buffer of the images is reused."""
 
     def prepare(self, parameters, data, recipe):
         self.start = parameters
@@ -38,13 +38,13 @@ class Copier(Recorder):
 
 @pytest.fixture
 def stored(tmp_path, small_digits):
-    """Return the paths of real digits and of their labels."""
+    """Paths of two files: real digits, and their labels."""
     write_idx(tmp_path / "images", small_digits.X_train.reshape(-1, 28, 28))
     write_idx(tmp_path / "labels", small_digits.y_train)
     return tmp_path / "images", tmp_path / "labels"
 
 
-# The order
+# Order
 
 
 def test_several_chunks_are_ordered_as_is_said():
@@ -95,7 +95,7 @@ def test_order_changes_with_seed_and_epoch():
     assert not np.array_equal(order(1, 0), order(1, 1))
 
 
-# What contenders get
+# What contenders receive
 
 
 def test_contenders_get_each_chunk_with_its_labels_order_and_rates(stored, small_digits):
@@ -116,10 +116,10 @@ def test_contenders_get_each_chunk_with_its_labels_order_and_rates(stored, small
     assert next(given, None) is None
 
 
-@pytest.mark.filterwarnings("ignore::nnkernels.data.pixels.UnscaledPixelsWarning")  # numbers for images
+@pytest.mark.filterwarnings("ignore::nnkernels.data.pixels.UnscaledPixelsWarning")  # images are numbers
 @given(images=st.integers(1, 200), chunk_images=st.integers(8, 64))
 def test_every_image_is_trained_on_once_an_epoch_with_its_own_label(tmp_path, images, chunk_images):
-    # An image's pixels and label tell its number.
+    # An image's pixels and label encode its number.
     X = np.column_stack([np.arange(images, dtype=np.float32), np.ones(images, np.float32)])
     np.save(tmp_path / "numbered.npy", X)
     recorder = Copier()
@@ -132,7 +132,7 @@ def test_every_image_is_trained_on_once_an_epoch_with_its_own_label(tmp_path, im
     assert sorted(seen) == list(range(images))
 
 
-# What is learnt
+# Results of training
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_one_chunk_is_the_training_in_memory_bit_for_bit(name, optimizer, stored
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_chunks_are_the_training_in_memory_in_that_order(optimizer, stored, small_digits):
-    # Nothing but the order is other: one contender that has all images goes through the same batches.
+    # Only the order differs: a contender with all images in memory trains on the same batches.
     recipe = RECIPE.with_changes(optimizer=Optimizer(optimizer), learning_rate=0.01, epochs=2)
     from_file, in_memory = contenders.create("numpy"), contenders.create("numpy")
     train_from_file(from_file, *stored, recipe, seed=3, chunk_images=700)
@@ -198,11 +198,11 @@ def test_a_start_that_is_given_is_taken(stored):
     assert recorder.start is start
 
 
-# What is refused
+# Rejected arguments and files
 
 
 class Forgetful(Copier):
-    """Cannot hand on what an optimizer remembers."""
+    """A contender that cannot return or restore its optimizer state."""
 
 
 def test_who_cannot_carry_the_memory_of_an_optimizer_trains_by_sgd_alone(stored):
@@ -264,7 +264,7 @@ def test_integers_of_any_dtype_are_trained_on_as_the_pixels_they_are(tmp_path, s
 
     expected = trained("bytes.npy", small_digits.X_train)
     assert max_abs_difference(trained("wide.npy", small_digits.X_train.astype(dtype)), expected) == 0
-    # What a refusal once advised: it warns now, and its own advice is as good as the pixels.
+    # Unscaled floats cause a warning. Scaled as it advises, they train like the pixels.
     with pytest.warns(UnscaledPixelsWarning, match="look like pixels"):
         trained("floats.npy", small_digits.X_train.astype(np.float32))
     scaled = small_digits.X_train.astype(np.float32) / np.float32(255)
@@ -294,7 +294,7 @@ def test_memory_is_that_of_two_chunks_whatever_the_size_of_the_file(tmp_path):
 
     small, large = peak(4096), peak(20_480)
     assert 2 * 2048 * 1000 < small < 3 * 2048 * 1000
-    assert large < small + 100_000  # labels and learning rates, a few bytes an image
+    assert large < small + 100_000  # labels and learning rates, a few bytes per image
 
 
 def test_never_more_than_a_chunk_is_read_ahead(stored, monkeypatch):

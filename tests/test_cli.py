@@ -1,4 +1,4 @@
-"""The command line as a user meets it: its output, its status, its files, and where it matters, its processes."""
+"""The command line as a user sees it: output, exit status, files and, where it matters, processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.checkouts import QUICKEST, ROOT, Project, measure_by_record
 from tests.command_line import in_this_process
 from tests.processes import python
 
-# One function of its own, so that it is none of those backends that are tested under another's name.
+# It defines one function itself. A backend that shares all of its functions would be tested under another's name.
 TWIN = """
 from nnkernels.kernels.numpy_kernels import *
 from nnkernels.kernels import numpy_kernels
@@ -34,7 +34,7 @@ def sgd_update_inplace(params, grads, state, learning_rate):
     numpy_kernels.sgd_update_inplace(params, grads, state, -learning_rate)
 """
 
-# A package of somebody else, with kernels and a contender.
+# A third-party package with kernels and a contender.
 OUTSIDE = {
     "pyproject.toml": """
 [build-system]
@@ -65,7 +65,7 @@ Command = Callable[..., tuple[object, str, str]]
 
 
 def install_outside(folder: Path) -> None:
-    """Install the package of somebody else into ``folder/site``."""
+    """Install the third-party package into ``folder/site``."""
     for name, content in OUTSIDE.items():
         path = folder / "source" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,9 +75,9 @@ def install_outside(folder: Path) -> None:
 
 
 def checkout(root: Path, data: Path, site: Path, benchmarks: Sequence[str] = QUICKEST) -> Project:
-    """Make a checkout with two backends dropped in, one file each: a right one, and one whose update is wrong.
+    """Make a checkout with two added backends, one file each: a correct one, and one whose update is wrong.
 
-    Its processes find the package of somebody else. Its error rates are those of one epoch, whatever the images.
+    Its processes can import the third-party package. Its error rates are those after one epoch of any data.
     """
     made = Project.made(root, data, benchmarks)
     made.add_backend("twin", TWIN)
@@ -91,13 +91,13 @@ def checkout(root: Path, data: Path, site: Path, benchmarks: Sequence[str] = QUI
 
 @pytest.fixture(scope="module")
 def site(made_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
-    """Where the package of somebody else is installed."""
+    """The folder in which the third-party package is installed."""
     return made_once("outside-package", install_outside) / "site"
 
 
 @pytest.fixture(scope="module")
 def project(data_folder: Path, site: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A checkout with two backends dropped in, without results."""
+    """A checkout with two added backends and without results."""
     return checkout(tmp_path_factory.mktemp("project") / "checkout", data_folder, site)
 
 
@@ -106,9 +106,9 @@ MEASURED = ("numpy", "twin", "outside-framework", "outside-kernels")
 
 @pytest.fixture(scope="module")
 def measured(data_folder: Path, site: Path, made_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
-    """A folder with a checkout in which a run was recorded, and with what the command said; nobody changes it.
+    """A folder that contains a checkout with a recorded run, and the output of its command. Tests must not change it.
 
-    The user has no home that could be written to, and a variable that would distort the times.
+    The run was made without a writable home folder, and with an environment variable that would distort the times.
     """
 
     def measure(folder: Path) -> None:
@@ -129,9 +129,9 @@ def measured(data_folder: Path, site: Path, made_once: Callable[[str, Callable[[
 
 @pytest.fixture
 def recorded(measured: Path, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A copy of that folder's checkout, which this process has entered: further runs take the measurements of its run.
+    """A copy of the checkout in ``measured``, which this process uses. Further runs reuse its measurements.
 
-    What they do with them is done as ever.
+    Nothing else about these runs is replaced.
     """
     shutil.copytree(measured / "checkout", tmp_path / "checkout")
     made = Project(tmp_path / "checkout", data_folder)
@@ -142,7 +142,7 @@ def recorded(measured: Path, data_folder: Path, tmp_path: Path, monkeypatch: pyt
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """A function that runs a command in this process; it returns the status, the output and the error output."""
+    """A function that runs a command in this process and returns its status, output and error output."""
     return lambda *arguments: in_this_process(arguments, monkeypatch, capsys)
 
 
@@ -188,12 +188,12 @@ def test_who_is_dropped_in_or_installed_is_benchmarked(recorded: Project, measur
         "accuracy.ErrorRate.track_test",
     }
     assert messages.count("preliminary, from 1 process: twin trains an epoch ") == 1
-    assert messages.count("OMP_NUM_THREADS") == 1  # the user is told once
+    assert messages.count("OMP_NUM_THREADS") == 1  # the user is informed once
     assert "the mean over 3 seeds" in output
     (record,) = (recorded.root / "results" / "runs").glob("*/run.json")
     described = json.loads(record.read_text("utf-8"))
     assert (described["threads"], described["provenance"]["seeds"]) == (["1"], 3)
-    # Nothing of this machine's paths goes into what is committed, and the history is asv's own form.
+    # The files to commit contain no path of this machine, and the history has asv's own format.
     written = [path for path in (recorded.root / "results").rglob("*.json") if "html" not in path.parts]
     assert len([path for path in written if path.parent.parent.name == "asv"]) == 2
     for path in written:
@@ -347,10 +347,10 @@ main()
 
 @pytest.mark.slow
 def test_asv_by_hand_leaves_nothing_to_commit_and_no_host_name(data_folder: Path, tmp_path: Path) -> None:
-    # asv's name of a machine is the host's, and it writes that even when it runs dry.
+    # asv names a machine after its host, and writes that name even on a dry run.
     root = tmp_path / "checkout"
     project = Project.made(root, data_folder, ("kernels", "ratios"))
-    project.replace("bench/kernels.py", "BATCH_SIZES = (1, 32, 256, 2048)", "BATCH_SIZES = (1,)")  # a process for each
+    project.replace("bench/kernels.py", "BATCH_SIZES = (1, 32, 256, 2048)", "BATCH_SIZES = (1,)")  # one process each
     # One recorded machine and one run: asv draws a graph of each benchmark for each machine.
     of_one_machine = ROOT / "results" / "asv" / "amd-epyc-znver3-2-cpus"
     newest = sorted((ROOT / "results" / "runs").iterdir())[-1]
@@ -375,7 +375,7 @@ def test_asv_by_hand_leaves_nothing_to_commit_and_no_host_name(data_folder: Path
     asv("publish", "--no-pull")
     assert git("status", "--porcelain", "--untracked-files=all") == ""
     assert git("add", "-A", "-n") == ""
-    # It was written where it belongs, and what is recorded is published from where that is.
+    # asv wrote to .asv, and recorded results are published from results.
     assert (root / ".asv" / "results" / HOST / "machine.json").is_file()
     assert HOST in (root / ".asv" / "html" / "index.json").read_text("utf-8")
     assert project.run("nnkernels.cli", "publish").returncode == 0

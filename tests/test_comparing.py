@@ -1,4 +1,4 @@
-"""Contenders side by side, and the write-up's claim taken apart."""
+"""Comparison of contenders, and decomposition of the claim of the write-ups."""
 
 import csv
 import itertools
@@ -50,7 +50,7 @@ class Stopped(Exception):  # noqa: N818
 
 @pytest.fixture
 def recorded(monkeypatch):
-    """Everything that a comparison's contenders are given, a record each, in the order of their making."""
+    """Records of all that the contenders of a comparison receive, one per contender, in order of creation."""
     records = []
 
     class Recorded(KernelContender):
@@ -113,7 +113,7 @@ def test_the_drift_of_parameters_known_by_hand():
 
     sides = {"one": side([[3.0]], [0.0], [[0.0, 4.0]], [0.0]), "other": side([[3.0]], [-6.0], [[8.0, 4.0]], [0.0])}
     comparison = Comparison(RECIPE, 0, sides)
-    assert comparison.drift("one", "other") == {"maximum": [8.0], "relative": [2.0]}  # 10 of 5
+    assert comparison.drift("one", "other") == {"maximum": [8.0], "relative": [2.0]}  # 10 / 5
     assert comparison.drift("other", "one")["relative"] == [pytest.approx(10 / math.sqrt(125))]
 
 
@@ -132,7 +132,7 @@ def test_a_comparison_of_nobody_known(small_digits):
 
 
 def test_a_comparison_counts_who_is_wrong_alone(small_digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(comparison_report, "_draw", lambda *_arguments: None)  # pictures have tests of their own
+    monkeypatch.setattr(comparison_report, "_draw", lambda *_arguments: None)  # other tests cover the pictures
     trained = compare(["numpy", "numba"], small_digits, RECIPE)
     answers = {name: small_digits.y_test.copy() for name in ("first", "second", "third")}
     for name, image, by in (("first", 0, 1), ("first", 1, 1), ("second", 1, 1), ("second", 2, 1), ("third", 1, 2)):
@@ -143,7 +143,7 @@ def test_a_comparison_counts_who_is_wrong_alone(small_digits, tmp_path, monkeypa
     }
     report = comparison_report.write_report(Comparison(RECIPE, 0, sides), small_digits, tmp_path)
     assert [row.only_wrong for row in report.rows] == [1, 1, 0]  # image 1 is wrong for all
-    assert report.different_answers == 3  # image 1 too: they err differently
+    assert report.different_answers == 3  # also image 1, for which their wrong answers differ
     found = json.loads((tmp_path / "comparison.json").read_text())
     assert set(found["drift"]) == {"first and second", "second and third"}
     assert found["drift"]["first and second"]["maximum"][-1] == report.drift
@@ -217,7 +217,7 @@ def test_an_interrupted_claim_goes_on_where_it_was(short_recipes, small_digits, 
     trainings = run_claim("numba", "numpy", small_digits, path, 2)
     assert len(trained) == 11
     assert len(trainings) == len({(one.cell, one.seed) for one in trainings}) == 16
-    for one in trainings:  # the same mathematics: float32 may flip a few images
+    for one in trainings:  # equal except for rounding, which may change a few answers
         twin = next(t for t in trainings if t.cell == Cell(one.hidden, one.recipe, "numpy") and t.seed == one.seed)
         assert one.test_error_rate == pytest.approx(twin.test_error_rate, abs=0.02)
     assert len(accuracies(trainings)) == 8
@@ -267,7 +267,7 @@ def test_more_seeds_are_added_to_what_is_there(short_recipes, small_digits, tmp_
     assert [(done, total) for done, total, _seed in shown] == [(done, 24) for done in range(1, 25)]
     assert [seed for _done, _total, seed in shown] == sorted(8 * [0, 1, 2])
     assert [one.test_error_rate for one in trainings] == [one.seed / 10 for one in trainings]
-    assert len(run_claim("numba", "numpy", small_digits, path, 2)) == 16  # fewer are asked for: no other is handed out
+    assert len(run_claim("numba", "numpy", small_digits, path, 2)) == 16  # fewer seeds: only these are returned
 
 
 def test_the_claim_trains_each_cell_at_its_width_on_all_images(recorded, short_recipes, small_digits, tmp_path):
@@ -279,7 +279,7 @@ def test_the_claim_trains_each_cell_at_its_width_on_all_images(recorded, short_r
     by_seed = {(one.hidden, one.seed): set() for one in trainings}
     for one, record in zip(trainings, recorded, strict=True):
         by_seed[one.hidden, one.seed].add(record["starts"][0].tobytes())
-    assert [len(starts) for starts in by_seed.values()] == [1, 1, 1, 1]  # recipe and contender change no start
+    assert [len(starts) for starts in by_seed.values()] == [1, 1, 1, 1]  # the same for every recipe and contender
     assert len(set.union(*by_seed.values())) == 4
 
 
@@ -299,7 +299,7 @@ def test_a_claim_of_nobody_known(small_digits, tmp_path):
 
 
 def trainings_of(errors):
-    """Make trainings of error rates by (hidden, recipe, contender), a list of seeds each."""
+    """Return trainings with given error rates: for each (hidden, recipe, contender) a list, one value per seed."""
     return [
         Training(*cell, seed, 0.0, error, 1.0) for cell, values in errors.items() for seed, error in enumerate(values)
     ]
@@ -320,7 +320,7 @@ def test_the_parts_are_shapleys_values_and_add_up_to_the_gap(values):
     for factor in FACTORS:
         others = [other for other in FACTORS if other != factor]
         expected = 0.0
-        for size in range(3):  # the textbook's formula, by coalitions instead of orders
+        for size in range(3):  # the textbook formula, over coalitions instead of orders
             weight = math.factorial(size) * math.factorial(2 - size) / math.factorial(3)
             for coalition in itertools.combinations(others, size):
                 expected += weight * (worth({*coalition, factor}) - worth(set(coalition)))
@@ -329,7 +329,7 @@ def test_the_parts_are_shapleys_values_and_add_up_to_the_gap(values):
 
 
 def additive(width, recipe, framework, spread):
-    """Make error rates, of two seeds, to which each factor adds its own gain whatever the other two are."""
+    """Return error rates of two seeds, in which the gain of each factor does not depend on the other two."""
     errors = {}
     for cell in CELLS:
         gain = width * (cell[0] == WIDTHS[1]) + recipe * (cell[1] == RECIPES[1]) + framework * (cell[2] == "theirs")
@@ -344,12 +344,12 @@ def test_what_adds_up_by_itself_is_each_factor_s_own(width, recipe, framework):
     for factor, gain in (("width", width), ("recipe", recipe), ("framework", framework)):
         part = result.parts[factor]
         assert part.value == pytest.approx(100 * gain, abs=1e-9)
-        # Paired by seed: what one seed is better in everywhere widens no interval.
+        # Paired by seed: a seed that is better in every cell does not widen the interval.
         assert part.high - part.low == pytest.approx(0, abs=1e-6)
 
 
 def test_the_intervals_are_over_seeds():
-    # The framework brings 1 point by one seed and 3 by the other; Student's t of one degree of freedom is 12.706.
+    # The framework gains 1 point with one seed and 3 with the other. Student's t with 1 degree of freedom is 12.706.
     errors = {cell: [0.5 - 0.01 * (cell[2] == "theirs"), 0.5 - 0.03 * (cell[2] == "theirs")] for cell in CELLS}
     part = decompose(trainings_of(errors), "ours", "theirs").parts["framework"]
     assert part.value == pytest.approx(2)

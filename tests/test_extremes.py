@@ -1,4 +1,4 @@
-"""The extreme-input table: its rows are right, and the checks that ask it tell right from wrong."""
+"""The table of extreme inputs is correct, and the checks that use it distinguish correct kernels from wrong ones."""
 
 from types import SimpleNamespace
 
@@ -83,15 +83,15 @@ def test_answers_are_close_where_numbers_and_nans_are():
     assert not is_close([1.0, 0.0], [1.0, np.nan])
     assert not is_close([1.0, np.nan], [1.0, 0.0])
     assert not is_close([1.0], [1.0, 1.0])
-    assert not is_close([0.0], [1e-30])  # a small probability is a number like others
+    assert not is_close([0.0], [1e-30])  # small probabilities are compared as well
     assert worst([1.0, 2.0, 3.0], [1.0, 2.5, 3.1]) == "2, expected 2.5"
     assert worst([1.0, np.nan], [9.0, 0.0]) == "nan, expected 0"
 
 
-# Of contenders
+# Contenders
 
 
-# The fused kernels are compiled for each number of lanes and for the rules: here for those of tests/test_fused.py.
+# The fused kernels are compiled per number of lanes and optimizer: here for the cases of tests/test_fused.py.
 @pytest.mark.parametrize(
     ("name", "hidden", "classes", "optimizer"),
     [
@@ -107,7 +107,7 @@ def test_ours_answer_every_extreme_input(name, hidden, classes, optimizer):
 
 
 def mutant(**replacements):
-    """Return our contender on the reference kernels, some of them replaced."""
+    """Return a contender that uses the reference kernels, with some functions replaced."""
     functions = {name: getattr(numpy_kernels, name) for name in FUNCTIONS}
     return KernelContender(SimpleNamespace(**{**functions, **replacements}))
 
@@ -135,7 +135,7 @@ def open_at_zero(params, X, y, activations):
 
 
 def nan_passed_over(params, X):
-    """Take a NaN among the logits for the smallest exponential, but where a parameter is not finite already."""
+    """Treat NaN logits as minus infinity, unless a parameter is not finite."""
     activations = numpy_kernels.forward(params, X)
     if not all(np.isfinite(array).all() for array in params):
         return activations
@@ -152,7 +152,7 @@ def without_nan(function):
     return answer
 
 
-# What is wrong with each shows in no training on digits.
+# Mutations whose errors do not appear in training on digits.
 HIDDEN_BY_ROUNDING = {
     "no maximum": {"forward": exponentials_by(lambda logits: 0)},
     "maximum of the batch": {"forward": exponentials_by(lambda logits: logits.max())},
@@ -181,7 +181,7 @@ def test_a_wrong_answer_is_told_beside_the_right_one():
 
 
 class EmptyStretchSteps(KernelContender):
-    """Takes a step where there is nothing to learn from."""
+    """Takes a step for an empty stretch."""
 
     def __init__(self):
         super().__init__("numpy")
@@ -193,7 +193,7 @@ class EmptyStretchSteps(KernelContender):
 
 
 class OneRateForAll(EmptyStretchSteps):
-    """Takes the first learning rate of a stretch for all of its batches."""
+    """Uses the first learning rate of a stretch for all of its batches."""
 
     def advance(self, order, learning_rates):
         KernelContender.advance(self, order, np.full_like(learning_rates, learning_rates[:1]))
@@ -207,7 +207,7 @@ def test_stretches_of_another_kind_are_seen(wrong, told):
     assert told in first_wrong_answer(wrong(), benchmark_recipe(), 784, 10)
 
 
-# Of a backend's functions
+# Functions of a backend
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +256,7 @@ def test_a_wrong_function_is_refused_though_an_entry_of_its_own_trains(replaced,
 
 
 def test_parameters_of_the_functions_check_have_biases(batch):
-    # Else a dropped bias would not show in them.
+    # With zero biases, a dropped bias would change nothing.
     def without_bias(params, X):
         return numpy_kernels.forward(params._replace(b1=np.zeros_like(params.b1)), X)
 
