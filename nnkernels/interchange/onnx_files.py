@@ -147,8 +147,8 @@ def from_onnx_file(content: bytes, where: str) -> dict[str, FloatArray]:
 def _import_onnx() -> Any:
     try:
         import onnx.checker
-        import onnx.helper
-        import onnx.numpy_helper
+        import onnx.helper  # noqa: F401  (submodules become attributes of onnx)
+        import onnx.numpy_helper  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingDependencyError("An ONNX model", error.name or "onnx", "onnx") from error
     return onnx
