@@ -247,7 +247,7 @@ def test_the_score_counts_what_was_caught_and_by_which_check():
     )
     assert (SOME[3].caught, SOME[3].survived) == (False, True)
     assert (SOME[4].caught, SOME[4].survived) == (False, False)
-    assert set(report.WORDS) == set(CHECKS)
+    assert set(report.CHECK_LABELS) == set(CHECKS)
 
 
 def test_a_survivor_within_the_tolerances_is_listed_with_the_reason():

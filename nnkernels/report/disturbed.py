@@ -33,18 +33,18 @@ def notes(interleaved: Sequence[InterleavedRun]) -> list[str]:
         return []
     left_out = sum(int(judged.left_out.sum()) for _turns, judged in of_scenarios if judged)
     kept = sum(int(judged.disturbed.sum()) for _turns, judged in of_scenarios if judged) - left_out
-    told = (
+    text = (
         f"{left_out:,} of {len(all_turns):,} turns {_were(left_out)} disturbed and left out, for all contenders: "
         f"others took more than {100 * MAX_DISTURBANCE:.0f} % of a CPU, or threads of the process did not come to rest."
     )
     if kept:
-        told += f" {kept:,} more {_were(kept)} disturbed and kept: a contender had no others in its process."
-    if not all(map(_is_told, all_turns)):
-        told += " The system does not tell what others took, so only the threads were looked at."
-    return [told]
+        text += f" {kept:,} more {_were(kept)} disturbed and kept: a contender had no others in its process."
+    if not all(map(_has_cpu_times, all_turns)):
+        text += " The system does not tell what others took, so only the threads were looked at."
+    return [text]
 
 
-def _is_told(turn: Turn) -> bool:
+def _has_cpu_times(turn: Turn) -> bool:
     return turn["steal_ms"] is not None and turn["others_ms"] is not None
 
 

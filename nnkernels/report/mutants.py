@@ -18,7 +18,7 @@ from nnkernels.report.layout import Column, markdown, show
 
 BLOCK = Block("mutants", "nnkernels verify --mutants --record")
 # Descriptions of the checks, for tables and sentences.
-WORDS = {
+CHECK_LABELS = {
     "parameters": "parameters after a training",
     "predictions": "predictions",
     "functions": "functions one by one",
@@ -42,20 +42,20 @@ def mutants_progress(console: Console, total: int) -> Iterator[Callable[[Judged]
 
     Yields
     ------
-    tell : callable
-        ``tell(judged)``, to be called after each mutant with its :class:`Judged`.
+    show : callable
+        ``show(judged)``, to be called after each mutant with its :class:`Judged`.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with rich_progress.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("kernels in which nothing is changed", total=total)
 
-        def tell(judged: Judged) -> None:
+        def show_progress(judged: Judged) -> None:
             if not console.is_terminal:
                 label = f"{judged.backend}: {judged.name}"
                 console.print(f"{label}: {outcome(judged)}, {judged.seconds:.0f} s", highlight=False, soft_wrap=True)
             bar.update(task, advance=1, description=f"{judged.backend}: {judged.name}")
 
-        yield tell
+        yield show_progress
 
 
 def show_mutants(console: Console, judged: Sequence[Judged], planned: int) -> None:
@@ -119,7 +119,7 @@ def score_text(judged: Sequence[Judged]) -> str:
     caught = [one for one in judged if one.caught]
     survived = sum(one.survived for one in judged)
     by = Counter(_checks(one)[0] for one in caught)
-    said = [f"{by[check]} by {WORDS[check]}" for check in CHECKS if by[check]]
+    counts = [f"{by[check]} by {CHECK_LABELS[check]}" for check in CHECKS if by[check]]
     extremes_alone = sum(_checks(one) == ["extremes"] for one in caught)
     text = (
         f"Of {len(judged)} mutants ({', '.join(f'{count} of {name}' for name, count in backends.items())}), "
@@ -127,7 +127,7 @@ def score_text(judged: Sequence[Judged]) -> str:
         "from the kernel by any input that is timed."
     )
     if caught:
-        text += f" The first check that caught them: {', '.join(said)}."
+        text += f" The first check that caught them: {', '.join(counts)}."
         text += f" Nothing but extreme inputs caught {extremes_alone}."
     return text
 
@@ -146,16 +146,16 @@ def outcome(judged: Judged) -> str:
         What caught it, ``equivalent``, or which gates it survived.
     """
     if judged.caught:
-        return f"caught by {_by(judged)}"
-    return "equivalent" if judged.equivalent else f"SURVIVED {_passed(judged)}"
+        return f"caught by {_check_labels(judged)}"
+    return "equivalent" if judged.equivalent else f"SURVIVED {_passed_gates(judged)}"
 
 
 def _columns(judged: Sequence[Judged]) -> list[Column]:
     return [
         Column("backend", [one.backend for one in judged], identity=True),
         Column("mutant", [one.name for one in judged], identity=True),
-        Column("caught by", [_by(one) if one.caught else outcome(one) for one in judged]),
-        Column("off by", [_off(one) for one in judged], right=True),
+        Column("caught by", [_check_labels(one) if one.caught else outcome(one) for one in judged]),
+        Column("off by", [_deviation(one) for one in judged], right=True),
         Column("gates", [str(len(one.verdicts)) for one in judged], right=True),
     ]
 
@@ -166,7 +166,7 @@ def _reasons(judged: Sequence[Judged]) -> list[str]:
     for one in judged:
         label = f"{one.backend}, {one.name}"
         if one.survived:
-            lines.append(f"{label}: survived {_passed(one)}. {one.tolerated}".strip())
+            lines.append(f"{label}: survived {_passed_gates(one)}. {one.tolerated}".strip())
         elif one.equivalent and one.caught:
             lines.append(f"{label}: was caught, though the catalogue says that nothing could: {one.equivalent}")
         elif one.equivalent:
@@ -174,7 +174,7 @@ def _reasons(judged: Sequence[Judged]) -> list[str]:
     return lines
 
 
-def _passed(judged: Judged) -> str:
+def _passed_gates(judged: Judged) -> str:
     return ", ".join(verdict.gate for verdict in judged.verdicts if verdict.passed)
 
 
@@ -184,17 +184,17 @@ def _checks(judged: Judged) -> list[str]:
     return [check for check in CHECKS if check in found]
 
 
-def _by(judged: Judged) -> str:
-    return ", ".join(WORDS[check] for check in _checks(judged))
+def _check_labels(judged: Judged) -> str:
+    return ", ".join(CHECK_LABELS[check] for check in _checks(judged))
 
 
-def _off(judged: Judged) -> str:
+def _deviation(judged: Judged) -> str:
     """Return the deviation found by the first check that caught the mutant, at the gate where it is smallest."""
     checks = _checks(judged)
     if not judged.caught or not checks:
         return ""
     found = [verdict.checks[checks[0]] for verdict in judged.verdicts if checks[0] in verdict.checks]
-    numbers = [off for off in found if isinstance(off, float | int)]
+    numbers = [deviation for deviation in found if isinstance(deviation, float | int)]
     if numbers:
         return f"{min(numbers):.1e}"
     return "NaN" if found[0] in ("nan", "inf") else ""

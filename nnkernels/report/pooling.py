@@ -52,7 +52,7 @@ def require_poolable(records: Sequence[RunRecord]) -> None:
             )
 
 
-def told(records: Sequence[RunRecord]) -> str:
+def intervals_note(records: Sequence[RunRecord]) -> str:
     """Describe the intervals of a run: what they are computed over, and which variation they include.
 
     Parameters

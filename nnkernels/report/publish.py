@@ -78,14 +78,14 @@ def publish(root: Path, summary: Summary) -> Published:
     """
     html = root / "results" / "html"
     history = root / "results" / "asv"
-    fault = (
+    problem = (
         _publish_asv(root, history, html / "asv") if any(history.glob("*/machine.json")) else "no recorded history yet"
     )
-    notes = [f"without asv's pages: {fault}"] if fault else _gone(root, history)
-    if fault:
+    notes = [f"without asv's pages: {problem}"] if problem else _notes_on_missing_commits(root, history)
+    if problem:
         shutil.rmtree(html / "asv", ignore_errors=True)
-    lacking = _publish_walkthrough(root / "results" / WALKTHROUGH, html / "walkthrough.html")
-    notes += [f"without the walkthrough: {lacking}"] if lacking else []
+    walkthrough_problem = _publish_walkthrough(root / "results" / WALKTHROUGH, html / "walkthrough.html")
+    notes += [f"without the walkthrough: {walkthrough_problem}"] if walkthrough_problem else []
     return Published(publish_page(root, summary), tuple(notes))
 
 
@@ -101,15 +101,15 @@ def _publish_walkthrough(notebook: Path, page: Path) -> str | None:
     return None
 
 
-def _gone(root: Path, history: Path) -> list[str]:
+def _notes_on_missing_commits(root: Path, history: Path) -> list[str]:
     # asv silently leaves out the results of commits that it cannot find.
     files = [path for path in history.glob("*/*.json") if path.name != "machine.json"]
     commits = {str(json.loads(path.read_text("utf-8"))["commit_hash"]) for path in files}
-    gone = sorted(commit[:8] for commit in missing_commits(root, commits))
-    if not gone:
+    missing = sorted(commit[:8] for commit in missing_commits(root, commits))
+    if not missing:
         return []
     return [
-        f"asv's pages lack the results of {', '.join(gone)}: this clone does not have these commits "
+        f"asv's pages lack the results of {', '.join(missing)}: this clone does not have these commits "
         "(a shallow clone gets them by `git fetch --unshallow`); our page and `nnkernels results` show them all"
     ]
 

@@ -118,14 +118,14 @@ def _notes(record: CheckRecord, outcome: Outcome) -> list[str]:
 
 
 def _budget_columns(budget: Sequence[BudgetVerdict]) -> list[Column]:
-    words = ["exceeded" if one.exceeded else "kept" if one.kept else "undecided" for one in budget]
+    verdicts = ["exceeded" if one.exceeded else "kept" if one.kept else "undecided" for one in budget]
     return [
         Column("backend", [one.limit.backend for one in budget], identity=True),
         Column("against", [one.limit.against for one in budget], identity=True),
         Column("scenario", [one.limit.scenario for one in budget], identity=True),
         Column("share of its time", [_interval(one) for one in budget], right=True),
         Column("at most", [significant(one.limit.at_most) for one in budget], right=True),
-        Column("verdict", words),
+        Column("verdict", verdicts),
     ]
 
 

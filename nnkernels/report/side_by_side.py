@@ -92,8 +92,8 @@ def show_side_by_side(console: Console, run: Run, other: Run, everything: bool =
     """
     joined = side_by_side(run, other)
     found = facts(records(joined))
-    shown = [fact for fact in found if everything or fact.is_told]
-    told = [
+    shown = [fact for fact in found if everything or fact.is_conclusive]
+    notes = [
         "Change: of the run from the one that it is against. Better or worse: their 95 % intervals do not overlap; the "
         "most significant first, by the difference over its noise.",
         RATIOS_NOTE,
@@ -101,25 +101,25 @@ def show_side_by_side(console: Console, run: Run, other: Run, everything: bool =
         *caveats({str(fact.row["contender"]) for fact in shown}),
     ]
     if hidden := len(found) - len(shown):
-        told.append(
+        notes.append(
             f"Hidden: {hidden} rows whose intervals overlap or that have none in both runs; `--all` shows them."
         )
     if len({run.record.dataset, other.record.dataset}) > 1:
-        told.append("The data sets differ, so no row has both runs.")
+        notes.append("The data sets differ, so no row has both runs.")
     if shown:
-        show(console, f"{run.record.run_id} against {other.record.run_id}", _columns(joined, shown), told)
+        show(console, f"{run.record.run_id} against {other.record.run_id}", _columns(joined, shown), notes)
     else:
-        show_notes(console, ["No difference that the intervals show.", *told])
+        show_notes(console, ["No difference that the intervals show.", *notes])
 
 
 def _best_forms(joined: pd.DataFrame) -> list[str]:
     """Return a note for each scenario at which the best form of Keras differs between the runs."""
-    told = []
+    notes = []
     for work, rows in joined.groupby(WORK, sort=False):
         here, there = best_keras(rows["best_keras"]), best_keras(rows[f"best_keras{AGAINST}"])
         if here and there and here != there:
-            told.append(f"Best Keras at {work}: {here} against {there}.")
-    return told
+            notes.append(f"Best Keras at {work}: {here} against {there}.")
+    return notes
 
 
 def _columns(joined: pd.DataFrame, shown: list[Fact]) -> list[Column]:
