@@ -19,7 +19,7 @@ from nnkernels import plots
 from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.parameters import initial_parameters
 from nnkernels.plots.confusion import confusions
-from nnkernels.plots.hidden import spoken_digits
+from nnkernels.plots.hidden import raised_and_lowered_digits
 from nnkernels.plots.lines import spread
 from nnkernels.plots.saving import settle
 from nnkernels.plots.style import fix_layout, percent, shortened, text_width, wrapped
@@ -650,17 +650,17 @@ def test_of_a_wide_layer_the_strongest_units_are_shown():
 
 
 def test_a_unit_speaks_for_the_digits_that_it_raises_most():
-    assert spoken_digits([0, 0, 0, 4, 0, 3, 0, -5, 0, 0]) == ([3, 5], [7])
-    assert spoken_digits([0, 9, 0, 0, 0, 0, 0, 0, 0, 0]) == ([1], [])
-    assert spoken_digits([2.0] * 10) == ([], [])
-    assert spoken_digits([np.nan] * 10) == ([], [])
+    assert raised_and_lowered_digits([0, 0, 0, 4, 0, 3, 0, -5, 0, 0]) == ([3, 5], [7])
+    assert raised_and_lowered_digits([0, 9, 0, 0, 0, 0, 0, 0, 0, 0]) == ([1], [])
+    assert raised_and_lowered_digits([2.0] * 10) == ([], [])
+    assert raised_and_lowered_digits([np.nan] * 10) == ([], [])
 
 
 @given(st.lists(st.integers(-100, 100), min_size=10, max_size=10), st.integers(-1000, 1000))
 def test_what_softmax_ignores_changes_nothing(weights, shift):
     # Softmax ignores a number added to all weights of a unit. Multiples of 160 make the mean exact in float64.
     weights = np.array(weights, np.float64) * 16 * 10
-    assert spoken_digits(weights) == spoken_digits(weights + shift * 16 * 10)
+    assert raised_and_lowered_digits(weights) == raised_and_lowered_digits(weights + shift * 16 * 10)
 
 
 def test_hidden_units_name_the_digits(digits):

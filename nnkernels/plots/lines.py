@@ -223,9 +223,9 @@ def label_ends(axes: Axes, x: float, ends: Sequence[tuple[float, str, str]]) -> 
     height, line = 72 * (BODY - 1.2), 1.2 * LABEL_SIZE
     apart = line * max(text.count("\n") + 1.3 for _, text, _ in shown)
     to_fraction = axes.transScale + axes.transLimits
-    wanted = [height * to_fraction.transform((x, value))[1] for value, _, _ in shown]
-    places = spread(wanted, apart, apart / 2, height - apart / 2)
-    for (value, text, color), place, moved in zip(shown, wanted, places, strict=True):
+    ends_of_lines = [height * to_fraction.transform((x, value))[1] for value, _, _ in shown]
+    places = spread(ends_of_lines, apart, apart / 2, height - apart / 2)
+    for (value, text, color), place, moved in zip(shown, ends_of_lines, places, strict=True):
         axes.annotate(
             plain(text),
             (x, value),
@@ -258,23 +258,24 @@ def spread(places: Sequence[float], apart: float, low: float, high: float) -> li
     places : list of float
         The new positions, in the same order.
     """
-    crowds: list[list[float]] = []
+    groups: list[list[float]] = []
     for place in places:
-        crowds.append([place])
+        groups.append([place])
         while (
-            len(crowds) > 1
-            and _stacked(crowds[-1], apart, low, high)[0] - apart < (_stacked(crowds[-2], apart, low, high)[-1])
+            len(groups) > 1
+            and _stacked(groups[-1], apart, low, high)[0] - apart < (_stacked(groups[-2], apart, low, high)[-1])
         ):
-            last = crowds.pop()
-            crowds[-1].extend(last)
-    return [place for crowd in crowds for place in _stacked(crowd, apart, low, high)]
+            last = groups.pop()
+            groups[-1].extend(last)
+    return [place for group in groups for place in _stacked(group, apart, low, high)]
 
 
-def _stacked(crowd: Sequence[float], apart: float, low: float, high: float) -> list[float]:
-    extent = apart * (len(crowd) - 1)
-    first = sum(crowd) / len(crowd) - extent / 2
+def _stacked(group: Sequence[float], apart: float, low: float, high: float) -> list[float]:
+    """Return positions at the minimum distance, centred on the mean of a group as far as the limits allow."""
+    extent = apart * (len(group) - 1)
+    first = sum(group) / len(group) - extent / 2
     first = max(low, min(first, high - extent))
-    return [first + apart * index for index in range(len(crowd))]
+    return [first + apart * index for index in range(len(group))]
 
 
 def _drawn(axes: Axes) -> npt.NDArray[np.float64]:
