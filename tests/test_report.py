@@ -139,7 +139,7 @@ def test_exports_hold_every_row(format_name: str) -> None:
 
 
 def test_unknown_format() -> None:
-    with pytest.raises(ConfigurationError, match="known are: table, json, csv, md"):
+    with pytest.raises(ConfigurationError, match="expected one of: table, json, csv, md"):
         tables.export(tidy(synthetic.run()), "xml")
 
 
@@ -344,7 +344,7 @@ def test_two_best_forms_of_keras_are_named_and_not_set_in_relation() -> None:
     side_by_side.show_side_by_side(console, synthetic.keras_run(), synthetic.run(), everything=True)
     text = console.export_text()
     assert "Best Keras at epoch: keras-jax-fit-steps against keras-graph." in text
-    assert re.search(r"numba +1 +x best Keras +2\.13 \[[\d., ]+\] +4\.00 \[[\d., ]+\] +against another form *\n", text)
+    assert re.search(r"numba +1 +x best Keras +2\.13 \[[\d., ]+\] +4\.00 \[[\d., ]+\] +best Keras differs *\n", text)
 
 
 def test_readme_section_is_replaced_and_nothing_else(tmp_path: Path) -> None:
@@ -357,7 +357,7 @@ def test_readme_section_is_replaced_and_nothing_else(tmp_path: Path) -> None:
     assert "\nold\n" not in text
     assert re.search(r"\| numba \| 1 \| 107 ms \[[\d., ]+\] \| 1\.60", text)
     path.write_text("no section")
-    with pytest.raises(ResultsError, match="lacks the lines"):
+    with pytest.raises(ResultsError, match="markers of the block 'published run' are missing"):
         readme.update(path, summarise(synthetic.run()))
 
 

@@ -92,4 +92,4 @@ def test_what_overlaps_is_hidden_unless_asked_for(everything: bool) -> None:
 def test_equal_runs_differ_by_nothing() -> None:
     console = Console(file=io.StringIO(), record=True)
     show_side_by_side(console, synthetic.run(), synthetic.run())
-    assert "No difference that the intervals show." in console.export_text()
+    assert "No significant differences." in console.export_text()

@@ -96,7 +96,7 @@ def show(console: Console, title: str, columns: Sequence[Column], notes: Sequenc
     lines = list(notes)
     if limit is not None and _width(columns) > limit and any(column.short for column in columns):
         columns = [column.shortened() for column in columns]
-        lines.append("Intervals are left out here: widen the terminal, or print into a pipe or a file.")
+        lines.append("Intervals are omitted to fit the terminal: widen it, or redirect the output to a file.")
     for part in _parts([column for column in columns if any(column.cells)], limit):
         _print_whole(console, _table(part), _width(part))
         console.print()

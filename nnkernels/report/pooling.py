@@ -32,23 +32,23 @@ def require_poolable(records: Sequence[RunRecord]) -> None:
     """
     if len(records) < LEAST_RUNS:
         raise ResultsError(
-            f"{len(records)} runs cannot be pooled: a headline pools at least {LEAST_RUNS}, and a single run can be "
-            f"published alone; record more with `nnkernels bench --profile headline`, each an hour after the last"
+            f"{len(records)} runs cannot be pooled: at least {LEAST_RUNS} are required. Publish a single run, or "
+            "record more with `nnkernels bench --profile headline`, each at least an hour after the previous one"
         )
     first, *others = sorted(records, key=started)
     for other in others:
         for what, here, there in zip(_SAME, _identity(first), _identity(other), strict=True):
             if here != there:
                 pair = f"{first.run_id} and {other.run_id}"
-                raise ResultsError(f"{pair} cannot be pooled, their {what} differ: {_difference(here, there)}")
+                raise ResultsError(f"{pair} cannot be pooled because their {what} differ: {_difference(here, there)}")
     if not first.provenance.get("machine_code"):
-        raise ResultsError(f"{first.run_id} cannot be pooled: it did not record the hash of its machine code")
+        raise ResultsError(f"{first.run_id} cannot be pooled: its record has no hash of the machine code")
     for earlier, later in itertools.pairwise([first, *others]):
         apart = started(later) - started(earlier)
         if apart < LEAST_APART:
             raise ResultsError(
                 f"{earlier.run_id} and {later.run_id} cannot be pooled: they started {apart.total_seconds() / 60:.0f} "
-                "minutes apart, and an hour is the least; leave one of them out"
+                "minutes apart, but at least 60 are required; leave one of them out"
             )
 
 

@@ -19,7 +19,7 @@ from nnkernels.report.summary import Summary
 from nnkernels.report.walkthrough import render_walkthrough
 
 WALKTHROUGH = "walkthrough.ipynb"
-BACK_LINK = '<a class="navbar-brand" href="../index.html">nnkernels: the comparison</a>'
+BACK_LINK = '<a class="navbar-brand" href="../index.html">nnkernels: results</a>'
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,13 @@ def publish(root: Path, summary: Summary) -> Published:
     """
     html = root / "results" / "html"
     history = root / "results" / "asv"
-    problem = (
-        _publish_asv(root, history, html / "asv") if any(history.glob("*/machine.json")) else "no recorded history yet"
-    )
-    notes = [f"without asv's pages: {problem}"] if problem else _notes_on_missing_commits(root, history)
+    recorded = any(history.glob("*/machine.json"))
+    problem = _publish_asv(root, history, html / "asv") if recorded else "no history is recorded yet"
+    notes = [f"asv's pages were not built: {problem}"] if problem else _notes_on_missing_commits(root, history)
     if problem:
         shutil.rmtree(html / "asv", ignore_errors=True)
     walkthrough_problem = _publish_walkthrough(root / "results" / WALKTHROUGH, html / "walkthrough.html")
-    notes += [f"without the walkthrough: {walkthrough_problem}"] if walkthrough_problem else []
+    notes += [f"the page of the walkthrough was not built: {walkthrough_problem}"] if walkthrough_problem else []
     return Published(publish_page(root, summary), tuple(notes))
 
 
@@ -109,8 +108,8 @@ def _notes_on_missing_commits(root: Path, history: Path) -> list[str]:
     if not missing:
         return []
     return [
-        f"asv's pages lack the results of {', '.join(missing)}: this clone does not have these commits "
-        "(a shallow clone gets them by `git fetch --unshallow`); our page and `nnkernels results` show them all"
+        f"asv's pages lack the results of {', '.join(missing)}, because this clone does not have these commits. In a "
+        "shallow clone, fetch them with `git fetch --unshallow`. Our page and `nnkernels results` show all results"
     ]
 
 
@@ -125,7 +124,7 @@ def _publish_asv(root: Path, history: Path, html: Path) -> str:
         )
     if answer.returncode or not (html / "index.html").is_file():
         last_line = (answer.stdout + answer.stderr).strip().splitlines()[-1:]
-        return f"asv publish failed, as it does without git or the history of the commits ({''.join(last_line)})"
+        return f"asv publish failed ({''.join(last_line)}); it needs git and the history of the commits"
     index = html / "index.html"
     text = index.read_text("utf-8")
     linked, count = re.subn(r"(<nav\b[^>]*>)", rf"\1{BACK_LINK}", text, count=1)

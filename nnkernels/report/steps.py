@@ -105,7 +105,7 @@ def find_step_times(results: Path, name: str = NEWEST) -> StepTimes | None:
         return _newest_times(map(load_run, _folders_with_steps(results)), results)
     if times := _newest_times(reversed(find_run(results, name).each), results):
         return times
-    raise ResultsError(f"the run {name} has not timed the steps; `{COMMAND}` does")
+    raise ResultsError(f"run {name} did not time the steps; `{COMMAND}` times them")
 
 
 def published_step_times(results: Path, published: Run) -> StepTimes | None:
@@ -153,7 +153,7 @@ def show_steps(console: Console, times: StepTimes | None) -> None:
         Column("builds on", [step.builds_on for step in steps.STEPS]),
     ]
     if times is None:
-        note = f"No recorded run has timed them: `{COMMAND}` does."
+        note = f"No recorded run has timed the steps. Time them with `{COMMAND}`."
         show(console, "From naive to fast", columns, [note])
         return
     first = steps.STEPS[0]
@@ -206,11 +206,11 @@ def show_step(console: Console, times: StepTimes | None, name: str, against: str
     """
     step = steps.step(name)
     if against == name:
-        raise ConfigurationError(f"{name} has the same lines as itself; name two steps")
+        raise ConfigurationError(f"cannot compare {name} with itself; name two different steps")
     base = steps.step(against) if against else _base(step)
     facts = [step.idea]
     if times and (seconds := times.seconds(step)):
-        facts.append(f"{formats.time(seconds)} an epoch")
+        facts.append(f"{formats.time(seconds)} per epoch")
     if times and base and (ratio := times.times_as_fast(step, base)):
         facts.append(f"{formats.ratio(ratio)} times as fast as {base.name}")
     console.print(Text(f"{step.name}: {', '.join(facts)}", "bold"), soft_wrap=True)

@@ -16,7 +16,7 @@ VALUE = "value"
 LARGER_IS_BETTER = ("share_of_limit",)  # units; for all others, smaller is better
 BETTER, WORSE = "better", "worse"
 OVERLAP, NO_INTERVAL = "intervals overlap", "no interval"
-ANOTHER_FORM, ONE_SIDE = "against another form", "in one run only"
+ANOTHER_FORM, ONE_SIDE = "best Keras differs", "in one run only"
 
 
 @dataclass(frozen=True)
