@@ -84,7 +84,7 @@ def sample_predictions(
     text = 2 * LINE * TICK_SIZE
     height = text + side + bars + LINE * NOTE_SIZE + 3 * GAP
     rows = -(-len(images) // columns)
-    note = "Bars: the probability of each digit; the true one has a box around it."
+    note = "Bars: predicted probability of each digit. The true digit has a box around it."
     figure, axes = new_sheet(title, f"{subtitle}\n{note}".strip(), rows * height)
     for (left, top), image, row, label in zip(
         grid(len(images), columns, width, height), images, np.asarray(probs, np.float64), y, strict=True
@@ -128,7 +128,7 @@ def digit_reading(
     original: npt.NDArray[Any],
     seen: npt.NDArray[Any],
     probs: npt.NDArray[Any],
-    title: str = "A digit, read by the network",
+    title: str = "A digit and its predicted probabilities",
     subtitle: str = "",
 ) -> Figure:
     """Draw a picture of a digit, the pixels that the network sees, and the probabilities of all classes.
@@ -156,7 +156,7 @@ def digit_reading(
     """
     probs = np.asarray(probs, np.float64)
     predicted = int(probs.argmax()) if np.isfinite(probs).all() else -1
-    answer = f"it says {predicted}: {percent(probs[predicted])}" if predicted >= 0 else "no answer (NaN)"
+    answer = f"predicted {predicted}: {percent(probs[predicted])}" if predicted >= 0 else "no answer (NaN)"
     figure, _ = new_figure(title, subtitle, 4.2)
     photo, pixels, bars = figure.subplots(1, 3, width_ratios=(1, 1, 1.25))
     photo.imshow(original, cmap="gray", vmin=0, vmax=255 if original.dtype == np.uint8 else 1)

@@ -64,12 +64,12 @@ def hidden_units(W1: npt.NDArray[Any], W2: npt.NDArray[Any] | None = None, subti
     title = f"What the {W1.shape[1]} hidden units look for" if W1.shape[1] > 1 else "What the hidden unit looks for"
     if len(units) < W1.shape[1]:
         title += f" (the {len(units)} strongest)"
-    note = "Ink on vermilion excites a unit, ink on blue quiets it."
+    note = "Ink on vermilion excites a unit; ink on blue inhibits it."
     if W2 is not None:
         note += (
-            " Below: the digits it speaks for and against."
+            " Below: the digits it votes for and against."
             if two_lines
-            else " Below: + the digit it speaks for, − against."
+            else " Below: + the digit it votes for, − against."
         )
     body = -(-len(units) // columns) * height
     figure, axes = new_sheet(title, f"{subtitle}\n{note}".strip(), body + 0.12)

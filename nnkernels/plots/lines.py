@@ -44,7 +44,7 @@ def has_part(history: pd.DataFrame, part: str) -> bool:
     if missing:
         raise DataError(f"the history has no column {', '.join(missing)}; it has {', '.join(map(str, history))}")
     if len(history) == 0:
-        raise DataError("the history has no epoch: there is nothing to draw")
+        raise DataError("the history has no epochs, so there is nothing to draw")
     columns = [f"{part}_loss", f"{part}_error_rate"]
     return set(columns) <= set(history) and bool(history[columns[1]].notna().any())
 

@@ -147,7 +147,7 @@ def parameter_drift(
     every = np.concatenate(list(curves.values()))
     scale = _drift_scale(every)
     not_finite = [name for name, values in curves.items() if not np.isfinite(values).all()]
-    warning = f"Left out where no finite number: {', '.join(not_finite)}." if not_finite else ""
+    warning = f"Not drawn where not finite: {', '.join(not_finite)}." if not_finite else ""
     if not every.any():  # NaN counts as a difference
         subtitle = f"{subtitle}\nEqual to the last bit after every epoch.".strip()
     figure, _ = new_figure("How far the parameters drift apart", subtitle, warning=warning)
@@ -231,7 +231,7 @@ def _limit_seconds(axes: Axes, histories: Sequence[pd.DataFrame]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     spans = [float(history["elapsed_seconds"].iloc[-1]) for history in histories]
-    label = "seconds of training"
+    label = "training time in seconds"
     if min(spans) > 0 and max(spans) > 10 * min(spans):
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
