@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_PAIRS = 12
+MAX_PAIRS = 12
 
 
 class Confusion(NamedTuple):
@@ -99,7 +99,7 @@ def confusion_matrix(counts: npt.NDArray[Any], subtitle: str = "") -> Figure:
     figure, _ = new_figure(title, subtitle, 5.6)
     matrix, ranking = figure.subplots(1, 2, width_ratios=(2.4, 1))
     _draw_matrix(matrix, counts)
-    _draw_ranking(ranking, found[:MOST_PAIRS], len(found))
+    _draw_ranking(ranking, found[:MAX_PAIRS], len(found))
     return figure
 
 

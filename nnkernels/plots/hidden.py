@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-MOST_UNITS = 128
-MOST_DIGITS = 3  # per unit and sign
+MAX_UNITS = 128
+MAX_DIGITS = 3  # per unit and sign
 # A digit is named if its weight is at least this fraction of the unit's largest one.
 STRONG = 0.5
 # The colour scale covers this quantile of all weights. Otherwise a few outliers would make all others pale.
@@ -98,7 +98,7 @@ def raised_and_lowered_digits(weights: npt.NDArray[Any]) -> tuple[list[int], lis
     Returns
     -------
     raised, lowered : list of int
-        At most :data:`MOST_DIGITS` each, the strongest first. Both are empty if all weights are equal, or if one is
+        At most :data:`MAX_DIGITS` each, the strongest first. Both are empty if all weights are equal, or if one is
         NaN.
     """
     centred = np.asarray(weights, np.float64) - np.mean(weights, dtype=np.float64)
@@ -106,14 +106,14 @@ def raised_and_lowered_digits(weights: npt.NDArray[Any]) -> tuple[list[int], lis
     if not strong > 0:  # all equal, or NaN
         return [], []
     order = np.argsort(-centred, kind="stable")
-    raised = [int(c) for c in order if centred[c] >= strong][:MOST_DIGITS]
-    lowered = [int(c) for c in order[::-1] if -centred[c] >= strong][:MOST_DIGITS]
+    raised = [int(c) for c in order if centred[c] >= strong][:MAX_DIGITS]
+    lowered = [int(c) for c in order[::-1] if -centred[c] >= strong][:MAX_DIGITS]
     return raised, lowered
 
 
 def _strongest(W1: npt.NDArray[Any], W2: npt.NDArray[Any] | None) -> npt.NDArray[np.intp]:
     strength = np.linalg.norm(W1, axis=0) * (1 if W2 is None else np.linalg.norm(W2, axis=1))
-    return np.sort(np.argsort(-strength, kind="stable")[:MOST_UNITS])
+    return np.sort(np.argsort(-strength, kind="stable")[:MAX_UNITS])
 
 
 def _columns(units: int) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PARTS = {"train": "training", "validation": "validation"}
-MOST_MARKERS = 30  # if a line has more points, only isolated ones are marked
+MAX_MARKERS = 30  # if a line has more points, only isolated ones are marked
 LOGARITHMIC_LOSS = 50  # ratio of the largest to the smallest loss above which the axis is logarithmic
 
 
@@ -143,8 +143,8 @@ def marked(values: npt.NDArray[np.float64], marker: str, size: float = 5.5) -> d
         Keyword arguments of :meth:`matplotlib.axes.Axes.plot`.
     """
     drawn = np.isfinite(np.concatenate([[np.nan], values, [np.nan]]))
-    alone = drawn[1:-1] & ~drawn[:-2] & ~drawn[2:]
-    every = None if len(values) <= MOST_MARKERS else np.flatnonzero(alone).tolist()
+    isolated = drawn[1:-1] & ~drawn[:-2] & ~drawn[2:]
+    every = None if len(values) <= MAX_MARKERS else np.flatnonzero(isolated).tolist()
     return {"marker": marker, "markersize": size, "markeredgewidth": 0, "markevery": every}
 
 

@@ -39,7 +39,7 @@ from nnkernels.plots.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_LONGEST_NAME = 1.6  # inches; longer names of contenders are truncated
+_MAX_NAME_WIDTH = 1.6  # inches; longer names of contenders are truncated
 
 
 def mistakes(
@@ -145,20 +145,20 @@ def disagreements(
     check_lengths(images=images, y=y, **predicted)
     names = list(predicted)
     wrong = [np.asarray(predicted[name]) != y for name in names]
-    alone = [np.flatnonzero(wrong[0] & ~wrong[1]), np.flatnonzero(wrong[1] & ~wrong[0])]
+    only_wrong = [np.flatnonzero(wrong[0] & ~wrong[1]), np.flatnonzero(wrong[1] & ~wrong[0])]
     title = "Digits that only one of the two gets wrong"
     if not counts:
-        parts = [f"only {name} errs on {len(found):,}" for name, found in zip(names, alone, strict=True)]
+        parts = [f"only {name} errs on {len(found):,}" for name, found in zip(names, only_wrong, strict=True)]
         counts = f"Of {len(y):,} digits, {', '.join(parts)}; both err on {np.count_nonzero(wrong[0] & wrong[1]):,}."
     subtitle = f"{subtitle}\n{counts}".strip()
-    if not len(alone[0]) + len(alone[1]):
+    if not len(only_wrong[0]) + len(only_wrong[1]):
         return empty_sheet(title, subtitle, "None: both misclassify the same digits.")
     width, line, heading = _width_of_answers(names), LINE * NOTE_SIZE, LINE * LABEL_SIZE + GAP / 2
-    columns = columns_for(max(min(most, len(found)) for found in alone), width)
+    columns = columns_for(max(min(most, len(found)) for found in only_wrong), width)
     width = min(max(2.2, width), (WIDTH - 2 * GAP) / columns)
     side = 0.747
     height = side + 2 * line + 1.3 * GAP
-    blocks = [(name, found[:most]) for name, found in zip(names, alone, strict=True) if len(found)]
+    blocks = [(name, found[:most]) for name, found in zip(names, only_wrong, strict=True) if len(found)]
     rows = sum(-(-len(found) // columns) for _, found in blocks)
     figure, axes = new_sheet(title, subtitle, rows * height + len(blocks) * heading + 0.05)
     start = 0.0
@@ -171,7 +171,7 @@ def disagreements(
             draw_digit(axes, images[index], middle - side / 2, start + top + GAP, side, GRID)
             for place, other in enumerate(names):
                 answer, right = predicted[other][index], predicted[other][index] == y[index]
-                text = f"{TICK if right else CROSS} {shortened(other, NOTE_SIZE, _LONGEST_NAME)}: {answer}"
+                text = f"{TICK if right else CROSS} {shortened(other, NOTE_SIZE, _MAX_NAME_WIDTH)}: {answer}"
                 color = INK if right else text_color(WRONG)
                 write(axes, text, middle, below + place * line, NOTE_SIZE, color)
         start += -(-len(found) // columns) * height
@@ -179,5 +179,5 @@ def disagreements(
 
 
 def _width_of_answers(names: list[str]) -> float:
-    texts = [f"{CROSS} {shortened(name, NOTE_SIZE, _LONGEST_NAME)}: 0" for name in names]
+    texts = [f"{CROSS} {shortened(name, NOTE_SIZE, _MAX_NAME_WIDTH)}: 0" for name in names]
     return max(1.38, *(text_width(text, NOTE_SIZE) + 2 * GAP for text in texts))

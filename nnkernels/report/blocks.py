@@ -1,4 +1,4 @@
-"""Generated parts of Markdown files that are otherwise written by hand, each between two marker comments."""
+"""Generated parts of hand-written Markdown files, each between two marker comments."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def notes(interleaved: Sequence[InterleavedRun]) -> list[str]:
     notes : list of str
         At most one note. It is empty for old runs, which did not record the conditions of their turns.
     """
-    # A scenario timed in the turns of another one holds the name of that one instead. So no turn is counted twice.
+    # A scenario timed in the turns of another one has the name of that one instead. So no turn is counted twice.
     of_scenarios = [
         (turns, measured.judged(scenario))
         for measured in interleaved

@@ -10,15 +10,15 @@ from typing import Any
 from nnkernels.errors import ResultsError
 from nnkernels.measure.records.run import RunRecord
 
-LEAST_RUNS = 5
-LEAST_APART = timedelta(hours=1)
+MIN_RUNS = 5
+MIN_TIME_APART = timedelta(hours=1)
 
 
 def require_poolable(records: Sequence[RunRecord]) -> None:
     """Check that runs may be pooled.
 
-    There must be at least :data:`LEAST_RUNS` of them, and each must have started at least :data:`LEAST_APART` after the
-    one before it. Machine, machine code, data set and package versions must be the same.
+    There must be at least :data:`MIN_RUNS` of them, and each must have started at least :data:`MIN_TIME_APART` after
+    the one before it. Machine, machine code, data set and package versions must be the same.
 
     Parameters
     ----------
@@ -30,12 +30,12 @@ def require_poolable(records: Sequence[RunRecord]) -> None:
     ResultsError
         If a rule is violated. The message names the runs.
     """
-    if len(records) < LEAST_RUNS:
+    if len(records) < MIN_RUNS:
         raise ResultsError(
-            f"{len(records)} runs cannot be pooled: at least {LEAST_RUNS} are required. Publish a single run, or "
+            f"{len(records)} runs cannot be pooled: at least {MIN_RUNS} are required. Publish a single run, or "
             "record more with `nnkernels bench --profile headline`, each at least an hour after the previous one"
         )
-    first, *others = sorted(records, key=started)
+    first, *others = sorted(records, key=start_time)
     for other in others:
         for what, here, there in zip(_SAME, _identity(first), _identity(other), strict=True):
             if here != there:
@@ -44,8 +44,8 @@ def require_poolable(records: Sequence[RunRecord]) -> None:
     if not first.provenance.get("machine_code"):
         raise ResultsError(f"{first.run_id} cannot be pooled: its record has no hash of the machine code")
     for earlier, later in itertools.pairwise([first, *others]):
-        apart = started(later) - started(earlier)
-        if apart < LEAST_APART:
+        apart = start_time(later) - start_time(earlier)
+        if apart < MIN_TIME_APART:
             raise ResultsError(
                 f"{earlier.run_id} and {later.run_id} cannot be pooled: they started {apart.total_seconds() / 60:.0f} "
                 "minutes apart, but at least 60 are required; leave one of them out"
@@ -70,7 +70,7 @@ def intervals_note(records: Sequence[RunRecord]) -> str:
             "One run: in brackets, 95 % intervals over its processes (errors: over seeds). Hours differ by more than "
             "these intervals; a headline that is pooled from several runs holds the hour."
         )
-    days = [f"{started(record):%Y-%m-%d %H:%M}" for record in (records[0], records[-1])]
+    days = [f"{start_time(record):%Y-%m-%d %H:%M}" for record in (records[0], records[-1])]
     return (
         f"Pooled from {len(records)} runs on {records[-1].machine}, {days[0]} to {days[1]} UTC, each at least an hour "
         "after the one before it. In brackets: 95 % intervals over the runs' means (errors: over seeds). They hold "
@@ -78,7 +78,7 @@ def intervals_note(records: Sequence[RunRecord]) -> str:
     )
 
 
-def started(record: RunRecord) -> datetime:
+def start_time(record: RunRecord) -> datetime:
     """Return the time at which a run started.
 
     Parameters

@@ -136,14 +136,14 @@ def _history_config(root: Path, history: Path, html: Path, folder: Path) -> Path
     """Write a copy of asv's configuration that reads ``history`` and writes ``html``, and return its path."""
     from asv.config import Config
 
-    by_hand = Config.load(str(root / CONFIG_NAME))
+    config = Config.load(str(root / CONFIG_NAME))
     places = {
         "repo": str(root),
-        "benchmark_dir": str(root / by_hand.benchmark_dir),
+        "benchmark_dir": str(root / config.benchmark_dir),
         "env_dir": str(folder / "env"),
         "results_dir": str(history),
         "html_dir": str(html),
     }
     path = folder / CONFIG_NAME
-    path.write_text(json.dumps(vars(by_hand) | places | {"version": Config.api_version}), encoding="utf-8")
+    path.write_text(json.dumps(vars(config) | places | {"version": Config.api_version}), encoding="utf-8")
     return path

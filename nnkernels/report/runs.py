@@ -13,7 +13,7 @@ from nnkernels.errors import ResultsError, one_line
 from nnkernels.files import write_json
 from nnkernels.measure.records.run import RunRecord, read_run
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
-from nnkernels.report.pooling import require_poolable, started
+from nnkernels.report.pooling import require_poolable, start_time
 
 NEWEST, PUBLISHED = "newest", "published"
 PIN_VERSION, READ_VERSIONS = 2, (1, 2)
@@ -143,7 +143,7 @@ def pooled(results: Path, names: Sequence[str]) -> Run:
     if len(found) == 1:
         return found[0]
     require_poolable([run.record for run in found])
-    *older, newest = sorted(found, key=lambda run: started(run.record))
+    *older, newest = sorted(found, key=lambda run: start_time(run.record))
     return replace(newest, pooled_with=tuple(older))
 
 
