@@ -101,7 +101,7 @@ def test_other_values_are_pooled_over_the_runs(tmp_path: Path) -> None:
 def test_the_text_says_of_how_many_runs_and_when(tmp_path: Path) -> None:
     ids = record_runs(tmp_path)
     summary = summarise(pooled(tmp_path, ids))
-    assert "(the mean of 5 runs)" in headline(summary)
+    assert "(mean of 5 runs)" in headline(summary)
     for text in (readme.section(summary), render(summary, None)):
         assert "Pooled from 5 runs on some-processor-2-cpus, 2026-01-01 00:00 to 2026-01-01 04:00 UTC" in text
         assert "may be wider than those of a single run" in text

@@ -147,7 +147,7 @@ def test_headline() -> None:
     text = headline(summarise(synthetic.run()))
     assert "1.60 times as fast as NumPy" in text
     assert "20.0 times as fast as Keras' fit on TensorFlow" in text
-    assert "4.00 times as fast as the fastest of the forms of Keras tried (keras-graph, on TensorFlow)" in text
+    assert "4.00 times as fast as the fastest form of Keras tried (keras-graph, on TensorFlow)" in text
 
 
 def test_preliminary_ratios_name_who_was_timed_so_far() -> None:
@@ -166,10 +166,10 @@ def test_preliminary_ratios_name_who_was_timed_so_far() -> None:
 def test_headline_names_the_kernels_on_blas_beside_the_fused() -> None:
     assert headline(summarise(synthetic.full_run())) == (
         "From scratch in Numba, an epoch of training on mnist is 10.0 times as fast as NumPy, 125 times as fast as "
-        "Keras' fit on TensorFlow and 25.0 times as fast as the fastest of the forms of Keras tried (keras-graph, on "
-        "TensorFlow); by matrix products alone (numba in place of fused), it is 1.60, 20.0 and 4.00 times as fast "
+        "Keras' fit on TensorFlow and 25.0 times as fast as the fastest form of Keras tried (keras-graph, on "
+        "TensorFlow); with plain matrix products (numba instead of fused), it is 1.60, 20.0 and 4.00 times as fast "
         "(one run; hours differ by more than its intervals). "
-        "The clock holds the training and the fetching of the shuffled images, and no preparation."
+        "The time includes training and fetching the shuffled images, but not preparation."
     )
 
 

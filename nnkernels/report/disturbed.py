@@ -34,13 +34,14 @@ def notes(interleaved: Sequence[InterleavedRun]) -> list[str]:
     left_out = sum(int(judged.left_out.sum()) for _turns, judged in of_scenarios if judged)
     kept = sum(int(judged.disturbed.sum()) for _turns, judged in of_scenarios if judged) - left_out
     text = (
-        f"{left_out:,} of {len(all_turns):,} turns {_were(left_out)} disturbed and left out, for all contenders: "
-        f"others took more than {100 * MAX_DISTURBANCE:.0f} % of a CPU, or threads of the process did not come to rest."
+        f"{left_out:,} of {len(all_turns):,} turns {_were(left_out)} disturbed and excluded for all contenders: other "
+        f"processes or virtual machines used more than {100 * MAX_DISTURBANCE:.0f} % of a CPU, or threads of the measured "
+        "process were still busy."
     )
     if kept:
-        text += f" {kept:,} more {_were(kept)} disturbed and kept: a contender had no others in its process."
+        text += f" {kept:,} more {_were(kept)} disturbed but kept: a contender had no undisturbed turn in its process."
     if not all(map(_has_cpu_times, all_turns)):
-        text += " The system does not tell what others took, so only the threads were looked at."
+        text += " The system does not report the CPU time of others, so only the threads were checked."
     return [text]
 
 

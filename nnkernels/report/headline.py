@@ -40,9 +40,9 @@ def headline(summary: Summary) -> str:
     plain = _ratios(summary, numba) if fused and numba else []
     if ratios and [other for other, _ratio in plain] == [other for other, _ratio in ratios]:
         numbers = _listed([ratio for _other, ratio in plain])
-        sentence += f"; by matrix products alone (numba in place of fused), it is {numbers} times as fast"
+        sentence += f"; with plain matrix products (numba instead of fused), it is {numbers} times as fast"
     runs = len(summary.run.each)
-    of = "one run; hours differ by more than its intervals" if runs == 1 else f"the mean of {runs} runs"
+    of = "one run; hours differ by more than its intervals" if runs == 1 else f"mean of {runs} runs"
     return f"{sentence} ({of}). {_clock(summary, ours)}"
 
 
@@ -96,29 +96,27 @@ def _keras_forms(tried: list[KerasForm]) -> list[tuple[str, str]]:
         of_backend = [form for form in tried if form.backend == backend and form.threads]
         fastest = keras_forms.best(of_backend)
         if any(form.name == default for form in of_backend):
-            is_best = ", the fastest of the forms of Keras tried" if several and default == best else ""
+            is_best = ", the fastest form of Keras tried" if several and default == best else ""
             named.append((default, f"Keras' fit on {backend}{is_best}"))
         if fastest and fastest != default:
             if several and fastest != best:
-                label = f"the fastest of the forms tried on {backend} ({fastest})"
+                label = f"the fastest form tried on {backend} ({fastest})"
             else:
-                label = f"the fastest of the forms of Keras tried ({fastest}, on {backend})"
+                label = f"the fastest form of Keras tried ({fastest}, on {backend})"
             named.append((fastest, label))
     return named
 
 
 def _clock(summary: Summary, ours: ContenderSummary) -> str:
-    clock = "The clock holds the training and the fetching of the shuffled images, and no preparation"
+    clock = "The time includes training and fetching the shuffled images, but not preparation."
     numpys = summary.contender(BASELINE)
     if not ours.preparation or not ours.epoch:
-        return f"{clock}."
+        return clock
     prepared = ours.preparation.estimate.value
-    preparation = (
-        f"{ours.name} takes {formats.duration(prepared)} for it, {prepared / ours.epoch.value:.2g} of its epochs"
-    )
+    preparation = f"{formats.duration(prepared)} for {ours.name} ({prepared / ours.epoch.value:.2g} epochs)"
     if numpys and numpys is not ours and numpys.preparation:
-        preparation += f", NumPy {formats.duration(numpys.preparation.estimate.value)}"
-    return f"{clock}: {preparation}."
+        preparation += f" and {formats.duration(numpys.preparation.estimate.value)} for NumPy"
+    return f"{clock} Preparation takes {preparation}."
 
 
 def _listed(parts: list[str]) -> str:

@@ -67,14 +67,14 @@ def intervals_note(records: Sequence[RunRecord]) -> str:
     """
     if len(records) == 1:
         return (
-            "One run: in brackets, 95 % intervals over its processes (errors: over seeds). Hours differ by more than "
-            "these intervals; a headline that is pooled from several runs holds the hour."
+            "One run: brackets show 95 % confidence intervals over its processes (test error: over seeds). Hours "
+            "differ by more than these intervals; a result pooled from several runs includes that variation."
         )
     days = [f"{start_time(record):%Y-%m-%d %H:%M}" for record in (records[0], records[-1])]
     return (
-        f"Pooled from {len(records)} runs on {records[-1].machine}, {days[0]} to {days[1]} UTC, each at least an hour "
-        "after the one before it. In brackets: 95 % intervals over the runs' means (errors: over seeds). They hold "
-        "what differs from hour to hour, and may be wider than those of a single run."
+        f"Pooled from {len(records)} runs on {records[-1].machine}, {days[0]} to {days[1]} UTC, started at least an "
+        "hour apart. Brackets show 95 % confidence intervals over the means of the runs (test error: over seeds). They "
+        "include the variation between hours, and may be wider than those of a single run."
     )
 
 
