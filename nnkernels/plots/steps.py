@@ -53,9 +53,11 @@ def step_times(rows: pd.DataFrame, subtitle: str = "") -> Figure:
         If there is no row, a column is missing, or a time is not a positive number.
     """
     _check(rows)
-    figure, _ = new_figure("From naive to fast: an epoch of training, step by step", subtitle, 0.9 + 0.62 * len(rows))
+    note = "×: how many times as fast as the row above (in brackets: as the step that it builds on)."
+    title = "From naive to fast: an epoch of training, step by step"
+    figure, _ = new_figure(title, f"{subtitle}\n{note}".strip(), 0.9 + 0.62 * len(rows))
     axes = figure.subplots()
-    tidy(axes, "time of an epoch", grid="x")
+    tidy(axes, "time per epoch, logarithmic", grid="x")
     seconds = rows["seconds"].to_numpy(np.float64)
     axes.set_xscale("log")
     axes.set_xlim(seconds.min() / 1.6, seconds.max() * 8)
