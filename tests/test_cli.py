@@ -218,7 +218,7 @@ def test_two_runs_in_a_row_are_both_recorded_and_set_side_by_side(recorded: Proj
     assert {row["samples"] for row in rows if row["benchmark"] == "ratios"} == {2}  # both passes
     status, shown, said = command("results", "--run", second, "--against", first)
     assert status == 0, said
-    assert "what differs" in shown
+    assert "Different conditions of" in shown
     assert "machine" in shown
     assert "environment.neutralised.OMP_NUM_THREADS" in shown
     assert command("publish", "--pin", second)[0] == 0

@@ -319,9 +319,10 @@ def test_two_runs_of_other_settings_are_told_apart_and_older_runs_have_none() ->
     console = Console(width=160, file=io.StringIO(), record=True)
     side_by_side.show_differences(console, run, old)
     assert "environment.neutralised.OMP_NUM_THREADS" in console.export_text()
-    assert "taken from the measured processes" not in page.render(summarise(old), None)
+    assert "removed from the measured processes" not in page.render(summarise(old), None)
     shown_page = page.render(summarise(run), None)
-    assert "taken from the measured processes: OMP_NUM_THREADS=1; kept: PYTHONPATH=&lt;path&gt;" in shown_page
+    assert "removed from the measured processes: OMP_NUM_THREADS=1" in shown_page
+    assert "passed on to them: PYTHONPATH=&lt;path&gt;" in shown_page
     assert "jax, floatx float32" in shown_page
 
 

@@ -19,7 +19,7 @@ from nnkernels import plots
 from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.parameters import initial_parameters
 from nnkernels.plots.confusion import confusions
-from nnkernels.plots.hidden import spoken_digits
+from nnkernels.plots.hidden import raised_and_lowered_digits
 from nnkernels.plots.lines import spread
 from nnkernels.plots.saving import settle
 from nnkernels.plots.style import fix_layout, percent, shortened, text_width, wrapped
@@ -429,7 +429,7 @@ def test_drift_shows_the_distances_and_zeros_below_all_of_them():
     assert {labels[place] for place in labels if place != zero} == {"$10^{-7}$", "$10^{-6}$", "$10^{-5}$"}
     for place, label in labels.items():
         assert place == zero or float(label.replace("$10^{", "1e").replace("}$", "")) == pytest.approx(place)
-    assert "no finite number: b1" in heading(figure)
+    assert "Not drawn where not finite: b1" in heading(figure)
 
 
 def test_drift_of_equal_parameters_says_so():
@@ -503,7 +503,7 @@ def test_mistakes_come_worst_first(digits):
     (axes,) = figure.axes
     order = sorted(range(20), key=lambda index: -sure[index])
     shown = [text.get_text() for text in axes.texts]
-    assert shown[::2] == [f"true {y[index]}, said {predicted[index]}" for index in order]
+    assert shown[::2] == [f"{y[index]} read as {predicted[index]}" for index in order]
     assert shown[1::2] == [f"{100 * sure[index]:.1f} / {100 * left[index]:.1f} %" for index in order]
     for image, index in zip(axes.images, order, strict=True):
         np.testing.assert_array_equal(image.get_array().ravel(), digits.X_test[index])
@@ -518,7 +518,7 @@ def test_no_mistakes_make_a_figure_that_says_so(digits):
 
 def test_what_is_right_is_no_mistake(digits):
     y = digits.y_test[:3]
-    with pytest.raises(DataError, match="prediction is right"):
+    with pytest.raises(DataError, match="correctly classified"):
         plots.mistakes(digits.X_test[:3], y, answers(y, np.array([0, 1])), np.ones(3), np.zeros(3), 3, 10)
 
 
@@ -535,7 +535,7 @@ def test_disagreements_are_what_exactly_one_gets_wrong(digits):
         for index in (1, 30, 8)
         for name, labels in predicted.items()
     ]
-    assert "Of 50 digits only numba errs on 2, only keras-fit errs on 1; both err on 1." in heading(figure)
+    assert "Of 50 digits, only numba errs on 2, only keras-fit errs on 1; both err on 1." in heading(figure)
 
 
 def test_disagreements_of_many_show_the_first(digits):
@@ -574,7 +574,7 @@ def test_a_reading_shows_picture_pixels_and_probabilities(digits):
     np.testing.assert_array_equal(pixels.images[0].get_array(), digits.X_test[0].reshape(28, 28))
     np.testing.assert_allclose([bar.get_width() for bar in bars.containers[1]], 100 * probs)
     shown = texts(figure)
-    assert "it says 3: 90.0 %" in shown
+    assert "predicted 3: 90.0 %" in shown
     assert {"90.0 %", "8.0 %", "2.0 %"} <= set(shown)
 
 
@@ -611,7 +611,7 @@ def test_confusions_are_ranked_as_a_counter_does(pairs):
 
 def test_confusion_without_errors_says_so():
     figure = plots.confusion_matrix(np.diag(np.arange(1, 11)))
-    assert "No digit is\ntaken for another." in texts(figure)
+    assert "No digit is\nmisclassified." in texts(figure)
     assert "0 errors in 55 (0 %)" in heading(figure)
 
 
@@ -650,17 +650,17 @@ def test_of_a_wide_layer_the_strongest_units_are_shown():
 
 
 def test_a_unit_speaks_for_the_digits_that_it_raises_most():
-    assert spoken_digits([0, 0, 0, 4, 0, 3, 0, -5, 0, 0]) == ([3, 5], [7])
-    assert spoken_digits([0, 9, 0, 0, 0, 0, 0, 0, 0, 0]) == ([1], [])
-    assert spoken_digits([2.0] * 10) == ([], [])
-    assert spoken_digits([np.nan] * 10) == ([], [])
+    assert raised_and_lowered_digits([0, 0, 0, 4, 0, 3, 0, -5, 0, 0]) == ([3, 5], [7])
+    assert raised_and_lowered_digits([0, 9, 0, 0, 0, 0, 0, 0, 0, 0]) == ([1], [])
+    assert raised_and_lowered_digits([2.0] * 10) == ([], [])
+    assert raised_and_lowered_digits([np.nan] * 10) == ([], [])
 
 
 @given(st.lists(st.integers(-100, 100), min_size=10, max_size=10), st.integers(-1000, 1000))
 def test_what_softmax_ignores_changes_nothing(weights, shift):
     # Softmax ignores a number added to all weights of a unit. Multiples of 160 make the mean exact in float64.
     weights = np.array(weights, np.float64) * 16 * 10
-    assert spoken_digits(weights) == spoken_digits(weights + shift * 16 * 10)
+    assert raised_and_lowered_digits(weights) == raised_and_lowered_digits(weights + shift * 16 * 10)
 
 
 def test_hidden_units_name_the_digits(digits):
@@ -818,6 +818,6 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
 
 
 def test_other_formats_are_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"a\.gif is no name of a figure; it must end in \.png or \.svg"):
+    with pytest.raises(ConfigurationError, match=r"figure as a\.gif; the name must end in \.png or \.svg"):
         plots.save_figure(plots.training_curves(history()), tmp_path / "a.gif")
     assert list(tmp_path.iterdir()) == []

@@ -101,7 +101,7 @@ def test_other_values_are_pooled_over_the_runs(tmp_path: Path) -> None:
 def test_the_text_says_of_how_many_runs_and_when(tmp_path: Path) -> None:
     ids = record_runs(tmp_path)
     summary = summarise(pooled(tmp_path, ids))
-    assert "(the mean of 5 runs)" in headline(summary)
+    assert "(mean of 5 runs)" in headline(summary)
     for text in (readme.section(summary), render(summary, None)):
         assert "Pooled from 5 runs on some-processor-2-cpus, 2026-01-01 00:00 to 2026-01-01 04:00 UTC" in text
         assert "may be wider than those of a single run" in text
@@ -173,7 +173,7 @@ def test_publish_pins_several_runs_and_every_figure_can_be_recomputed(
 )
 def test_runs_that_differ_are_not_pooled(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
     ids = record_runs(tmp_path, **changes)
-    with pytest.raises(ResultsError, match=f"{ids[0]} and {ids[-1]} cannot be pooled, {re.escape(told)}"):
+    with pytest.raises(ResultsError, match=f"{ids[0]} and {ids[-1]} cannot be pooled because {re.escape(told)}"):
         pooled(tmp_path, ids)
 
 
@@ -187,7 +187,7 @@ def test_a_run_counts_once_and_four_are_too_few(tmp_path: Path) -> None:
     ids = record_runs(tmp_path)
     with pytest.raises(ResultsError, match="they started 0 minutes apart"):
         pooled(tmp_path, [*ids, ids[2]])
-    with pytest.raises(ResultsError, match="4 runs cannot be pooled: a headline pools at least 5"):
+    with pytest.raises(ResultsError, match="4 runs cannot be pooled: at least 5 are required"):
         pooled(tmp_path, ids[:4])
 
 
@@ -198,5 +198,5 @@ def test_runs_that_did_not_record_their_machine_code_are_not_pooled(tmp_path: Pa
         record = json.loads(path.read_text("utf-8"))
         del record["provenance"]["machine_code"]
         path.write_text(json.dumps(record))
-    with pytest.raises(ResultsError, match="did not record the hash of its machine code"):
+    with pytest.raises(ResultsError, match="its record has no hash of the machine code"):
         pooled(tmp_path, ids)

@@ -102,9 +102,9 @@ def method_page(checkout: Path) -> Path:
 def test_the_page_of_the_method_is_recomputed_too(method_page: Path) -> None:
     answer = CliRunner().invoke(cli.app, ["results", "--recompute", "--format", "csv"])
     assert answer.exit_code == 0, answer.output
-    assert '"self-test: machine is quiet, 2%: called slower"' in answer.output
-    assert '"self-test: machine is quiet, 2%: called slower (2)"' in answer.output  # on the other machine
-    assert '"mutants: backend numpy, order ignored: off by",5.0e-01,5.0e-01,same' in answer.output
+    assert '"self-test: condition quiet, 2%: flagged"' in answer.output
+    assert '"self-test: condition quiet, 2%: flagged (2)"' in answer.output  # on the other machine
+    assert '"mutants: backend numpy, order ignored: deviation",5.0e-01,5.0e-01,same' in answer.output
 
 
 @pytest.mark.parametrize(("old", "new"), [("100.0 % (2 of 2)", "100.0 % (3 of 3)"), ("| 5.0e-01", "| 6.0e-01")])

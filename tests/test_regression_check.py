@@ -263,7 +263,7 @@ class TestOutcome:
     def test_nothing_worse(self) -> None:
         outcome = outcome_of(record_of(TWO, pairs_of(TWO, 1.0)))
         assert outcome.status == 0
-        assert "would have been found with 80% probability" in conclusion(outcome)
+        assert "would have been detected with 80% probability" in conclusion(outcome)
 
     def test_something_worse_is_named_with_its_interval(self) -> None:
         pairs = [
@@ -302,7 +302,7 @@ class TestOutcome:
     def test_markdown_has_a_row_a_comparison(self) -> None:
         record = record_of(TWO, pairs_of(TWO, 1.0))
         text = check_markdown(record, outcome_of(record))
-        assert text.startswith("**Nothing is worse")
+        assert text.startswith("**No regression found")
         assert sum(line.startswith("| ") for line in text.splitlines()) == 2 + len(TWO)
 
 
@@ -448,7 +448,11 @@ FEW = ("--backends", "numpy,fused", "--scenarios", "epoch")  # judging each furt
 class TestCommand:
     @pytest.mark.parametrize(
         ("ratio", "spread", "status", "says"),
-        [(1.0, 0.002, 0, "Nothing is worse"), (1.05, 0.002, 1, "Worse. slower:"), (1.0, 0.2, 2, "Not measured")],
+        [
+            (1.0, 0.002, 0, "No regression found."),
+            (1.05, 0.002, 1, "Regression found. Slower:"),
+            (1.0, 0.2, 2, "Not measured"),
+        ],
     )
     def test_status(
         self, run_check_command: Callable[..., Any], ratio: float, spread: float, status: int, says: str, checkout: Path
@@ -502,7 +506,7 @@ class TestCommand:
         path.write_text('[[limit]]\nscenario = "epoch"\nbackend = "fused"\nagainst = "numpy"\nat_most = 0.1\n', "utf-8")
         answer = run_check_command(lambda ready: pairs_of(ready, 1.0), "--budget", str(path), *FEW)
         assert answer.exit_code == 1
-        assert "over budget: fused / numpy in epoch" in answer.stdout
+        assert "Over budget: fused / numpy in epoch" in answer.stdout
         answer = run_check_command(lambda ready: pairs_of(ready, 1.0), "--budget", str(path), "--backends", "fused")
         assert answer.exit_code == 2
 

@@ -139,7 +139,7 @@ def test_exports_hold_every_row(format_name: str) -> None:
 
 
 def test_unknown_format() -> None:
-    with pytest.raises(ConfigurationError, match="known are: table, json, csv, md"):
+    with pytest.raises(ConfigurationError, match="expected one of: table, json, csv, md"):
         tables.export(tidy(synthetic.run()), "xml")
 
 
@@ -147,7 +147,7 @@ def test_headline() -> None:
     text = headline(summarise(synthetic.run()))
     assert "1.60 times as fast as NumPy" in text
     assert "20.0 times as fast as Keras' fit on TensorFlow" in text
-    assert "4.00 times as fast as the fastest of the forms of Keras tried (keras-graph, on TensorFlow)" in text
+    assert "4.00 times as fast as the fastest form of Keras tried (keras-graph, on TensorFlow)" in text
 
 
 def test_preliminary_ratios_name_who_was_timed_so_far() -> None:
@@ -166,10 +166,10 @@ def test_preliminary_ratios_name_who_was_timed_so_far() -> None:
 def test_headline_names_the_kernels_on_blas_beside_the_fused() -> None:
     assert headline(summarise(synthetic.full_run())) == (
         "From scratch in Numba, an epoch of training on mnist is 10.0 times as fast as NumPy, 125 times as fast as "
-        "Keras' fit on TensorFlow and 25.0 times as fast as the fastest of the forms of Keras tried (keras-graph, on "
-        "TensorFlow); by matrix products alone (numba in place of fused), it is 1.60, 20.0 and 4.00 times as fast "
+        "Keras' fit on TensorFlow and 25.0 times as fast as the fastest form of Keras tried (keras-graph, on "
+        "TensorFlow); with plain matrix products (numba instead of fused), it is 1.60, 20.0 and 4.00 times as fast "
         "(one run; hours differ by more than its intervals). "
-        "The clock holds the training and the fetching of the shuffled images, and no preparation."
+        "The time includes training and fetching the shuffled images, but not preparation."
     )
 
 
@@ -344,7 +344,7 @@ def test_two_best_forms_of_keras_are_named_and_not_set_in_relation() -> None:
     side_by_side.show_side_by_side(console, synthetic.keras_run(), synthetic.run(), everything=True)
     text = console.export_text()
     assert "Best Keras at epoch: keras-jax-fit-steps against keras-graph." in text
-    assert re.search(r"numba +1 +x best Keras +2\.13 \[[\d., ]+\] +4\.00 \[[\d., ]+\] +against another form *\n", text)
+    assert re.search(r"numba +1 +x best Keras +2\.13 \[[\d., ]+\] +4\.00 \[[\d., ]+\] +best Keras differs *\n", text)
 
 
 def test_readme_section_is_replaced_and_nothing_else(tmp_path: Path) -> None:
@@ -357,7 +357,7 @@ def test_readme_section_is_replaced_and_nothing_else(tmp_path: Path) -> None:
     assert "\nold\n" not in text
     assert re.search(r"\| numba \| 1 \| 107 ms \[[\d., ]+\] \| 1\.60", text)
     path.write_text("no section")
-    with pytest.raises(ResultsError, match="lacks the lines"):
+    with pytest.raises(ResultsError, match="markers of the block 'published run' are missing"):
         readme.update(path, summarise(synthetic.run()))
 
 

@@ -122,7 +122,7 @@ def test_the_tables_that_end_a_bench_fit_and_say_it_all(made_up: Summary, width:
     reasons = [synthetic.NOT_COMPILED, "other is not installed: pip install 'nnkernels[peers]'"]
     for whole in (*names, *headings, *reasons):
         assert whole in re.sub(r"\s+", " ", text)
-    assert ("Intervals are left out here" in text) == (width is not None and width < 200)
+    assert ("Intervals are omitted" in text) == (width is not None and width < 200)
     assert ("[" in next(line for line in lines if line.startswith("fused"))) == (width in (None, 200))
     assert "…" not in text
 

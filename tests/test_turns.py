@@ -134,17 +134,17 @@ def test_the_share_of_turns_that_are_left_out_is_told():
     quiet = [[turn(0, 1, 2), turn(0, 1)], [turn(2, 0, 1), turn(1, 0)]]
     one = measured_with([turn(0, 1, 2), turn(0, 1, others=0.5)], quiet[1])
     assert disturbed.notes([measured_with(*quiet), one]) == [
-        "1 of 8 turns was disturbed and left out, for all contenders: others took more than 10 % of a CPU, or threads "
-        "of the process did not come to rest."
+        "1 of 8 turns was disturbed and excluded for all contenders: other processes or virtual machines used more "
+        "than 10 % of a CPU, or threads of the measured process were still busy."
     ]
     busy = measured_with([turn(0, 1, 2, others=0.5), turn(0, 1)], [turn(2, 0, 1, others=0.6), turn(1, 0)])
     (told,) = disturbed.notes([busy])
-    assert told.startswith("1 of 4 turns was disturbed and left out")
-    assert told.endswith(" 1 more was disturbed and kept: a contender had no others in its process.")
+    assert told.startswith("1 of 4 turns was disturbed and excluded")
+    assert told.endswith(" 1 more was disturbed but kept: a contender had no undisturbed turn in its process.")
     unknown = measured_with(*([of_round | {"steal_ms": None, "others_ms": None} for of_round in r] for r in quiet))
     (told,) = disturbed.notes([unknown])
-    assert told.startswith("0 of 4 turns were disturbed and left out")
-    assert told.endswith(" The system does not tell what others took, so only the threads were looked at.")
+    assert told.startswith("0 of 4 turns were disturbed and excluded")
+    assert told.endswith(" The system does not report the CPU time of others, so only the threads were checked.")
 
 
 def test_terminal_page_and_readme_tell_it(capsys):
@@ -154,7 +154,7 @@ def test_terminal_page_and_readme_tell_it(capsys):
         tasks = list(measured.seconds["epoch"])
         found = [turn(*range(len(tasks)), steal=0.2 if segment == 3 else 0) for segment in range(10)]
         measured.turns["epoch"] = turns(found) | {"tasks": tasks}
-    summary, told = summarise(run), "8 of 80 turns were disturbed and left out"
+    summary, told = summarise(run), "8 of 80 turns were disturbed and excluded"
     show_summary(Console(width=400), summary)
     assert told in capsys.readouterr().out
     assert told in readme.section(summary)

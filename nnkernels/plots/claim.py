@@ -133,6 +133,6 @@ def _check(cells: pd.DataFrame) -> None:
     if len(cells) == 0:
         raise DataError("the table of cells is empty")
     if cells.duplicated(["hidden", "recipe", "contender"]).any():
-        raise DataError("the table holds a cell twice: one row for each hidden, recipe and contender")
+        raise DataError("the table contains a cell twice; expected one row per hidden, recipe and contender")
     if cells["contender"].nunique() > len(_LOOKS):
-        raise DataError(f"the figure is of {len(_LOOKS)} contenders; the table has {cells['contender'].nunique()}")
+        raise DataError(f"expected at most {len(_LOOKS)} contenders; the table has {cells['contender'].nunique()}")

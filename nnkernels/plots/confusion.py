@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_PAIRS = 12
+MAX_PAIRS = 12
 
 
 class Confusion(NamedTuple):
@@ -90,7 +90,7 @@ def confusion_matrix(counts: npt.NDArray[Any], subtitle: str = "") -> Figure:
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not counts.size:
         raise DataError(f"the confusion matrix has shape {counts.shape}; expected (C, C)")
     if counts.dtype.kind not in "iu" or (counts < 0).any():
-        raise DataError("a confusion matrix holds counts: whole numbers of at least 0")
+        raise DataError("the confusion matrix must contain non-negative integers")
     total, right = int(counts.sum()), int(np.trace(counts))
     found = confusions(counts)
     share = f" ({percent((total - right) / total)})" if total else ""
@@ -99,7 +99,7 @@ def confusion_matrix(counts: npt.NDArray[Any], subtitle: str = "") -> Figure:
     figure, _ = new_figure(title, subtitle, 5.6)
     matrix, ranking = figure.subplots(1, 2, width_ratios=(2.4, 1))
     _draw_matrix(matrix, counts)
-    _draw_ranking(ranking, found[:MOST_PAIRS], len(found))
+    _draw_ranking(ranking, found[:MAX_PAIRS], len(found))
     return figure
 
 
@@ -129,7 +129,7 @@ def _draw_matrix(axes: Axes, counts: npt.NDArray[np.integer]) -> None:
         if count or true == predicted:
             axes.text(predicted, true, str(count), ha="center", va="center", size=size, color=INK)
     for true, row in enumerate(counts):
-        text = percent(row[true] / row.sum()) if row.sum() else "no image"
+        text = percent(row[true] / row.sum()) if row.sum() else "no images"
         axes.text(classes - 0.35, true, text, ha="left", va="center", size=NOTE_SIZE, color=MUTED)
     axes.text(classes - 0.35, -0.75, "recognised", ha="left", va="center", size=NOTE_SIZE, color=MUTED)
 
@@ -141,11 +141,11 @@ def _draw_ranking(axes: Axes, shown: list[Confusion], pairs: int) -> None:
     axes.tick_params(length=0)
     if not shown:
         axes.set_yticks([])
-        axes.text(0.5, 0.5, "No digit is\ntaken for another.", ha="center", va="center", size=LABEL_SIZE, color=INK)
+        axes.text(0.5, 0.5, "No digit is\nmisclassified.", ha="center", va="center", size=LABEL_SIZE, color=INK)
         return
     places = np.arange(len(shown))
     axes.barh(places, [pair.times for pair in shown], color=VERMILION, height=0.6)
-    axes.set_yticks(places, [f"{pair.true} taken for {pair.predicted}" for pair in shown])
+    axes.set_yticks(places, [f"{pair.true} read as {pair.predicted}" for pair in shown])
     for place, pair in zip(places, shown, strict=True):
         text = f"{pair.times:,} times" if pair.times != 1 else "once"
         axes.annotate(

@@ -84,29 +84,29 @@ def sample_predictions(
     text = 2 * LINE * TICK_SIZE
     height = text + side + bars + LINE * NOTE_SIZE + 3 * GAP
     rows = -(-len(images) // columns)
-    note = "Bars: the probability of each digit; the true one has a box around it."
+    note = "Bars: predicted probability of each digit. The true digit has a box around it."
     figure, axes = new_sheet(title, f"{subtitle}\n{note}".strip(), rows * height)
     for (left, top), image, row, label in zip(
         grid(len(images), columns, width, height), images, np.asarray(probs, np.float64), y, strict=True
     ):
         middle, top = left + width / 2, top + GAP
         answered = bool(np.isfinite(row).all())
-        said = int(row.argmax()) if answered else -1
-        color = RIGHT if said == label else WRONG
-        answer = f"says {said}: {percent(row[said])}" if answered else "no answer (NaN)"
+        predicted = int(row.argmax()) if answered else -1
+        color = RIGHT if predicted == label else WRONG
+        answer = f"says {predicted}: {percent(row[predicted])}" if answered else "no answer (NaN)"
         write(axes, answer, middle, top, TICK_SIZE, text_color(color), weight="bold")
-        verdict = f"{TICK if said == label else CROSS} true {label}"
-        write(axes, verdict, middle, top + text / 2, TICK_SIZE, INK if said == label else text_color(WRONG))
+        verdict = f"{TICK if predicted == label else CROSS} true {label}"
+        write(axes, verdict, middle, top + text / 2, TICK_SIZE, INK if predicted == label else text_color(WRONG))
         draw_digit(axes, image, middle - side / 2, top + text, side, color)
         base = top + text + side + GAP / 2 + bars
-        _probability_bars(axes, row, said, int(label), middle, base, width - 2 * GAP, bars, color)
+        _probability_bars(axes, row, predicted, int(label), middle, base, width - 2 * GAP, bars, color)
     return figure
 
 
 def _probability_bars(
     axes: Axes,
     probs: npt.NDArray[np.float64],
-    said: int,
+    predicted: int,
     label: int,
     middle: float,
     base: float,
@@ -116,7 +116,7 @@ def _probability_bars(
 ) -> None:
     step = width / len(probs)
     places = middle + (np.arange(len(probs)) - (len(probs) - 1) / 2) * step
-    colors = [color if digit == said else OTHERS for digit in range(len(probs))]
+    colors = [color if digit == predicted else OTHERS for digit in range(len(probs))]
     axes.bar(places, -height, 0.8 * step, base, color=WHOLE)
     axes.bar(places, -height * np.nan_to_num(probs), 0.8 * step, base, color=colors)
     for digit, x in enumerate(places):
@@ -128,7 +128,7 @@ def digit_reading(
     original: npt.NDArray[Any],
     seen: npt.NDArray[Any],
     probs: npt.NDArray[Any],
-    title: str = "A digit, read by the network",
+    title: str = "A digit and its predicted probabilities",
     subtitle: str = "",
 ) -> Figure:
     """Draw a picture of a digit, the pixels that the network sees, and the probabilities of all classes.
@@ -155,8 +155,8 @@ def digit_reading(
         If D is not a square number.
     """
     probs = np.asarray(probs, np.float64)
-    said = int(probs.argmax()) if np.isfinite(probs).all() else -1
-    answer = f"it says {said}: {percent(probs[said])}" if said >= 0 else "no answer (NaN)"
+    predicted = int(probs.argmax()) if np.isfinite(probs).all() else -1
+    answer = f"predicted {predicted}: {percent(probs[predicted])}" if predicted >= 0 else "no answer (NaN)"
     figure, _ = new_figure(title, subtitle, 4.2)
     photo, pixels, bars = figure.subplots(1, 3, width_ratios=(1, 1, 1.25))
     photo.imshow(original, cmap="gray", vmin=0, vmax=255 if original.dtype == np.uint8 else 1)
@@ -171,9 +171,10 @@ def digit_reading(
     tidy(bars, "probability in percent", grid=None)
     places = np.arange(len(probs))
     bars.barh(places, np.full(len(probs), 100.0), color=WHOLE, height=0.72)
-    bars.barh(places, 100 * np.nan_to_num(probs), color=[RIGHT if c == said else OTHERS for c in places], height=0.72)
+    colors = [RIGHT if digit == predicted else OTHERS for digit in places]
+    bars.barh(places, 100 * np.nan_to_num(probs), color=colors, height=0.72)
     for place, probability in zip(places, probs, strict=True):
-        bold = "bold" if place == said else "normal"
+        weight = "bold" if place == predicted else "normal"
         bars.annotate(
             percent(probability),
             (100, float(place)),
@@ -182,7 +183,7 @@ def digit_reading(
             va="center",
             size=TICK_SIZE,
             color=INK,
-            weight=bold,
+            weight=weight,
         )
     bars.set_yticks(places, [str(place) for place in places])
     bars.set(ylim=(len(probs) - 0.4, -0.6), xlim=(0, 100))

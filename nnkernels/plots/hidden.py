@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-MOST_UNITS = 128
-MOST_DIGITS = 3  # per unit and sign
+MAX_UNITS = 128
+MAX_DIGITS = 3  # per unit and sign
 # A digit is named if its weight is at least this fraction of the unit's largest one.
 STRONG = 0.5
 # The colour scale covers this quantile of all weights. Otherwise a few outliers would make all others pale.
@@ -57,19 +57,19 @@ def hidden_units(W1: npt.NDArray[Any], W2: npt.NDArray[Any] | None = None, subti
     columns = _columns(len(units))
     right = 0.95  # inches for the colour scale
     width = min(2.0, (WIDTH - right - 0.1) / columns)
-    roomy = width >= 1.0
+    two_lines = width >= 1.0  # a narrow unit has one line of text with one digit per sign
     side = 0.86 * width
     text = LINE * NOTE_SIZE
-    height = side + (0 if W2 is None else (2 if roomy else 1) * text) + 0.12
+    height = side + (0 if W2 is None else (2 if two_lines else 1) * text) + 0.12
     title = f"What the {W1.shape[1]} hidden units look for" if W1.shape[1] > 1 else "What the hidden unit looks for"
     if len(units) < W1.shape[1]:
         title += f" (the {len(units)} strongest)"
-    note = "Ink on vermilion excites a unit, ink on blue quiets it."
+    note = "Ink on vermilion excites a unit; ink on blue inhibits it."
     if W2 is not None:
         note += (
-            " Below: the digits it speaks for and against."
-            if roomy
-            else " Below: + the digit it speaks for, − against."
+            " Below: the digits it votes for and against."
+            if two_lines
+            else " Below: + the digit it votes for, − against."
         )
     body = -(-len(units) // columns) * height
     figure, axes = new_sheet(title, f"{subtitle}\n{note}".strip(), body + 0.12)
@@ -78,18 +78,16 @@ def hidden_units(W1: npt.NDArray[Any], W2: npt.NDArray[Any] | None = None, subti
     for (left, top), unit in zip(grid(len(units), columns, width, height, WIDTH - right), units, strict=True):
         image = _draw_weights(axes, W1[:, unit], left + (width - side) / 2, top + 0.1, side, limit)
         if W2 is not None:
-            _write_digits(axes, W2[unit], left + width / 2, top + 0.12 + side, text, roomy)
+            _write_digits(axes, W2[unit], left + width / 2, top + 0.12 + side, text, two_lines)
     if image is not None:
-        tall = min(body, 4.0)
-        full = figure.get_figheight()
-        scale_axes = figure.add_axes(
-            ((WIDTH - right + 0.12) / WIDTH, (body + 0.02 - tall) / full, 0.16 / WIDTH, (tall - 0.1) / full)
-        )
+        scale_height, figure_height = min(body, 4.0), figure.get_figheight()
+        left, bottom = (WIDTH - right + 0.12) / WIDTH, (body + 0.02 - scale_height) / figure_height
+        scale_axes = figure.add_axes((left, bottom, 0.16 / WIDTH, (scale_height - 0.1) / figure_height))
         _draw_scale(figure, image, scale_axes, bool(np.abs(W1).max() > limit))
     return figure
 
 
-def spoken_digits(weights: npt.NDArray[Any]) -> tuple[list[int], list[int]]:
+def raised_and_lowered_digits(weights: npt.NDArray[Any]) -> tuple[list[int], list[int]]:
     """Return the digits whose logits a unit raises most, and those whose logits it lowers most.
 
     Parameters
@@ -99,8 +97,8 @@ def spoken_digits(weights: npt.NDArray[Any]) -> tuple[list[int], list[int]]:
 
     Returns
     -------
-    speaks_for, against : list of int
-        At most :data:`MOST_DIGITS` each, the strongest first. Both are empty if all weights are equal, or if one is
+    raised, lowered : list of int
+        At most :data:`MAX_DIGITS` each, the strongest first. Both are empty if all weights are equal, or if one is
         NaN.
     """
     centred = np.asarray(weights, np.float64) - np.mean(weights, dtype=np.float64)
@@ -108,14 +106,14 @@ def spoken_digits(weights: npt.NDArray[Any]) -> tuple[list[int], list[int]]:
     if not strong > 0:  # all equal, or NaN
         return [], []
     order = np.argsort(-centred, kind="stable")
-    speaks_for = [int(c) for c in order if centred[c] >= strong][:MOST_DIGITS]
-    against = [int(c) for c in order[::-1] if -centred[c] >= strong][:MOST_DIGITS]
-    return speaks_for, against
+    raised = [int(c) for c in order if centred[c] >= strong][:MAX_DIGITS]
+    lowered = [int(c) for c in order[::-1] if -centred[c] >= strong][:MAX_DIGITS]
+    return raised, lowered
 
 
 def _strongest(W1: npt.NDArray[Any], W2: npt.NDArray[Any] | None) -> npt.NDArray[np.intp]:
     strength = np.linalg.norm(W1, axis=0) * (1 if W2 is None else np.linalg.norm(W2, axis=1))
-    return np.sort(np.argsort(-strength, kind="stable")[:MOST_UNITS])
+    return np.sort(np.argsort(-strength, kind="stable")[:MAX_UNITS])
 
 
 def _columns(units: int) -> int:
@@ -146,17 +144,19 @@ def _draw_weights(axes: Axes, weights: npt.NDArray[Any], x: float, y: float, sid
     )
 
 
-def _write_digits(axes: Axes, weights: npt.NDArray[Any], middle: float, top: float, line: float, roomy: bool) -> None:
-    speaks_for, against = spoken_digits(weights)
-    excites, quiets = text_color(VERMILION), text_color(BLUE)
-    if roomy:
-        write(axes, f"for {_joined(speaks_for)}", middle, top, NOTE_SIZE, excites)
-        write(axes, f"against {_joined(against)}", middle, top + line, NOTE_SIZE, quiets)
+def _write_digits(
+    axes: Axes, weights: npt.NDArray[Any], middle: float, top: float, line: float, two_lines: bool
+) -> None:
+    raised, lowered = raised_and_lowered_digits(weights)
+    positive, negative = text_color(VERMILION), text_color(BLUE)
+    if two_lines:
+        write(axes, f"for {_joined(raised)}", middle, top, NOTE_SIZE, positive)
+        write(axes, f"against {_joined(lowered)}", middle, top + line, NOTE_SIZE, negative)
         return
-    if speaks_for:
-        write(axes, f"+{speaks_for[0]}", middle - 0.03, top, NOTE_SIZE, excites, ha="right")
-    if against:
-        write(axes, f"−{against[0]}", middle + 0.03, top, NOTE_SIZE, quiets, ha="left")
+    if raised:
+        write(axes, f"+{raised[0]}", middle - 0.03, top, NOTE_SIZE, positive, ha="right")
+    if lowered:
+        write(axes, f"−{lowered[0]}", middle + 0.03, top, NOTE_SIZE, negative, ha="left")
 
 
 def _joined(digits: list[int]) -> str:

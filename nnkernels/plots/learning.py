@@ -23,7 +23,7 @@ def training_curves(history: pd.DataFrame, subtitle: str = "") -> Figure:
 
     Lines are solid for training and dashed for validation.
 
-    NaN and infinite losses, from a diverged training, leave a gap. A text tells the epoch of the first one.
+    NaN and infinite losses, from a diverged training, leave a gap. A warning names the epoch of the first one.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ def training_curves(history: pd.DataFrame, subtitle: str = "") -> Figure:
     if not parts:
         raise DataError("the history has no accuracy, so there is nothing to draw; train with validation images")
     diverged = lines.divergence(history, parts)
-    warning = "" if diverged is None else f"Diverged: the loss is no finite number from epoch {diverged} on."
-    figure, _ = new_figure("Accuracy and loss during the training", subtitle, BODY - 0.3, warning=warning)
+    warning = "" if diverged is None else f"Diverged: the loss is not finite from epoch {diverged} on."
+    figure, _ = new_figure("Accuracy and loss during training", subtitle, BODY - 0.3, warning=warning)
     accuracy_axes, loss_axes = figure.subplots(1, 2)
     tidy(accuracy_axes, "epochs", "accuracy in percent")
     tidy(loss_axes, "epochs", "loss (mean cross-entropy, nats)")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PARTS = {"train": "training", "validation": "validation"}
-MOST_MARKERS = 30  # if a line has more points, only isolated ones are marked
+MAX_MARKERS = 30  # if a line has more points, only isolated ones are marked
 LOGARITHMIC_LOSS = 50  # ratio of the largest to the smallest loss above which the axis is logarithmic
 
 
@@ -44,7 +44,7 @@ def has_part(history: pd.DataFrame, part: str) -> bool:
     if missing:
         raise DataError(f"the history has no column {', '.join(missing)}; it has {', '.join(map(str, history))}")
     if len(history) == 0:
-        raise DataError("the history has no epoch: there is nothing to draw")
+        raise DataError("the history has no epochs, so there is nothing to draw")
     columns = [f"{part}_loss", f"{part}_error_rate"]
     return set(columns) <= set(history) and bool(history[columns[1]].notna().any())
 
@@ -143,8 +143,8 @@ def marked(values: npt.NDArray[np.float64], marker: str, size: float = 5.5) -> d
         Keyword arguments of :meth:`matplotlib.axes.Axes.plot`.
     """
     drawn = np.isfinite(np.concatenate([[np.nan], values, [np.nan]]))
-    alone = drawn[1:-1] & ~drawn[:-2] & ~drawn[2:]
-    every = None if len(values) <= MOST_MARKERS else np.flatnonzero(alone).tolist()
+    isolated = drawn[1:-1] & ~drawn[:-2] & ~drawn[2:]
+    every = None if len(values) <= MAX_MARKERS else np.flatnonzero(isolated).tolist()
     return {"marker": marker, "markersize": size, "markeredgewidth": 0, "markevery": every}
 
 
@@ -223,9 +223,9 @@ def label_ends(axes: Axes, x: float, ends: Sequence[tuple[float, str, str]]) -> 
     height, line = 72 * (BODY - 1.2), 1.2 * LABEL_SIZE
     apart = line * max(text.count("\n") + 1.3 for _, text, _ in shown)
     to_fraction = axes.transScale + axes.transLimits
-    wanted = [height * to_fraction.transform((x, value))[1] for value, _, _ in shown]
-    places = spread(wanted, apart, apart / 2, height - apart / 2)
-    for (value, text, color), place, moved in zip(shown, wanted, places, strict=True):
+    ends_of_lines = [height * to_fraction.transform((x, value))[1] for value, _, _ in shown]
+    places = spread(ends_of_lines, apart, apart / 2, height - apart / 2)
+    for (value, text, color), place, moved in zip(shown, ends_of_lines, places, strict=True):
         axes.annotate(
             plain(text),
             (x, value),
@@ -258,23 +258,24 @@ def spread(places: Sequence[float], apart: float, low: float, high: float) -> li
     places : list of float
         The new positions, in the same order.
     """
-    crowds: list[list[float]] = []
+    groups: list[list[float]] = []
     for place in places:
-        crowds.append([place])
+        groups.append([place])
         while (
-            len(crowds) > 1
-            and _stacked(crowds[-1], apart, low, high)[0] - apart < (_stacked(crowds[-2], apart, low, high)[-1])
+            len(groups) > 1
+            and _stacked(groups[-1], apart, low, high)[0] - apart < (_stacked(groups[-2], apart, low, high)[-1])
         ):
-            last = crowds.pop()
-            crowds[-1].extend(last)
-    return [place for crowd in crowds for place in _stacked(crowd, apart, low, high)]
+            last = groups.pop()
+            groups[-1].extend(last)
+    return [place for group in groups for place in _stacked(group, apart, low, high)]
 
 
-def _stacked(crowd: Sequence[float], apart: float, low: float, high: float) -> list[float]:
-    extent = apart * (len(crowd) - 1)
-    first = sum(crowd) / len(crowd) - extent / 2
+def _stacked(group: Sequence[float], apart: float, low: float, high: float) -> list[float]:
+    """Return positions at the minimum distance, centred on the mean of a group as far as the limits allow."""
+    extent = apart * (len(group) - 1)
+    first = sum(group) / len(group) - extent / 2
     first = max(low, min(first, high - extent))
-    return [first + apart * index for index in range(len(crowd))]
+    return [first + apart * index for index in range(len(group))]
 
 
 def _drawn(axes: Axes) -> npt.NDArray[np.float64]:

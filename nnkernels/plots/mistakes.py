@@ -39,7 +39,7 @@ from nnkernels.plots.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_LONGEST_NAME = 1.6  # inches; longer names of contenders are truncated
+_MAX_NAME_WIDTH = 1.6  # inches; longer names of contenders are truncated
 
 
 def mistakes(
@@ -81,14 +81,14 @@ def mistakes(
     if len(images) == 0:
         return empty_sheet("Misclassified digits", subtitle, f"None: all {total:,} digits are recognised.")
     if (np.asarray(y) == predicted).any():
-        raise DataError("the mistakes hold an image whose prediction is right")
+        raise DataError("the mistakes contain a correctly classified image")
     # NaN sorts last: without a probability, the mistake cannot be ranked.
     worst_first = np.argsort(-np.asarray(confidence, np.float64), kind="stable")
     shown = len(images)
     title = f"{total_wrong:,} of {total:,} digits misclassified ({percent(total_wrong / total)})"
     if total_wrong > 1:
         title += ": all of them, worst first" if shown == total_wrong else f": the worst {shown}, worst first"
-    note = "Below each: the probability that the network gave to its answer / to the true digit."
+    note = "Below each digit: predicted probability of the wrong answer / of the true digit."
     columns = columns_for(shown, 1.38)
     width = min(2.2, (WIDTH - 2 * GAP) / columns)
     side = 0.747 if shown > 14 else 1.12
@@ -98,7 +98,7 @@ def mistakes(
     for (left, top), index in zip(grid(shown, columns, width, height), worst_first, strict=True):
         middle, below = left + width / 2, top + GAP + side + 0.05
         draw_digit(axes, images[index], middle - side / 2, top + GAP, side, GRID)
-        answer = f"true {y[index]}, said {predicted[index]}"
+        answer = f"{y[index]} read as {predicted[index]}"
         write(axes, answer, middle, below, NOTE_SIZE, text_color(WRONG), weight="bold")
         sure = f"{percent(confidence[index]).removesuffix(' %')} / {percent(true_confidence[index])}"
         write(axes, sure, middle, below + line, NOTE_SIZE)
@@ -141,24 +141,24 @@ def disagreements(
         If the number of contenders is not two, or if the arrays differ in length.
     """
     if len(predicted) != 2:
-        raise DataError(f"disagreements are between two contenders; {len(predicted)} are given")
+        raise DataError(f"expected the predictions of two contenders, but {len(predicted)} are given")
     check_lengths(images=images, y=y, **predicted)
     names = list(predicted)
     wrong = [np.asarray(predicted[name]) != y for name in names]
-    alone = [np.flatnonzero(wrong[0] & ~wrong[1]), np.flatnonzero(wrong[1] & ~wrong[0])]
+    only_wrong = [np.flatnonzero(wrong[0] & ~wrong[1]), np.flatnonzero(wrong[1] & ~wrong[0])]
     title = "Digits that only one of the two gets wrong"
     if not counts:
-        parts = [f"only {name} errs on {len(found):,}" for name, found in zip(names, alone, strict=True)]
-        counts = f"Of {len(y):,} digits {', '.join(parts)}; both err on {np.count_nonzero(wrong[0] & wrong[1]):,}."
+        parts = [f"only {name} errs on {len(found):,}" for name, found in zip(names, only_wrong, strict=True)]
+        counts = f"Of {len(y):,} digits, {', '.join(parts)}; both err on {np.count_nonzero(wrong[0] & wrong[1]):,}."
     subtitle = f"{subtitle}\n{counts}".strip()
-    if not len(alone[0]) + len(alone[1]):
-        return empty_sheet(title, subtitle, "None: where one errs, so does the other.")
+    if not len(only_wrong[0]) + len(only_wrong[1]):
+        return empty_sheet(title, subtitle, "None: both misclassify the same digits.")
     width, line, heading = _width_of_answers(names), LINE * NOTE_SIZE, LINE * LABEL_SIZE + GAP / 2
-    columns = columns_for(max(min(most, len(found)) for found in alone), width)
+    columns = columns_for(max(min(most, len(found)) for found in only_wrong), width)
     width = min(max(2.2, width), (WIDTH - 2 * GAP) / columns)
     side = 0.747
     height = side + 2 * line + 1.3 * GAP
-    blocks = [(name, found[:most]) for name, found in zip(names, alone, strict=True) if len(found)]
+    blocks = [(name, found[:most]) for name, found in zip(names, only_wrong, strict=True) if len(found)]
     rows = sum(-(-len(found) // columns) for _, found in blocks)
     figure, axes = new_sheet(title, subtitle, rows * height + len(blocks) * heading + 0.05)
     start = 0.0
@@ -171,7 +171,7 @@ def disagreements(
             draw_digit(axes, images[index], middle - side / 2, start + top + GAP, side, GRID)
             for place, other in enumerate(names):
                 answer, right = predicted[other][index], predicted[other][index] == y[index]
-                text = f"{TICK if right else CROSS} {shortened(other, NOTE_SIZE, _LONGEST_NAME)}: {answer}"
+                text = f"{TICK if right else CROSS} {shortened(other, NOTE_SIZE, _MAX_NAME_WIDTH)}: {answer}"
                 color = INK if right else text_color(WRONG)
                 write(axes, text, middle, below + place * line, NOTE_SIZE, color)
         start += -(-len(found) // columns) * height
@@ -179,5 +179,5 @@ def disagreements(
 
 
 def _width_of_answers(names: list[str]) -> float:
-    texts = [f"{CROSS} {shortened(name, NOTE_SIZE, _LONGEST_NAME)}: 0" for name in names]
+    texts = [f"{CROSS} {shortened(name, NOTE_SIZE, _MAX_NAME_WIDTH)}: 0" for name in names]
     return max(1.38, *(text_width(text, NOTE_SIZE) + 2 * GAP for text in texts))

@@ -44,7 +44,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) ->
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in _METADATA:
-        raise ConfigurationError(f"{path.name} is no name of a figure; it must end in {' or '.join(_METADATA)}")
+        raise ConfigurationError(f"cannot save a figure as {path.name}; the name must end in {' or '.join(_METADATA)}")
     settle(figure, dpi if suffix == ".png" else 72)
     # Without this salt, the identifiers in an SVG are random.
     with atomic_write(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "nnkernels", **NO_ENGINE}):

@@ -190,7 +190,7 @@ def as_square(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """
     side = math.isqrt(pixels.size)
     if side * side != pixels.size:
-        raise DataError(f"an image has {pixels.size} pixels, which is no square (784 = 28 x 28)")
+        raise DataError(f"an image has {pixels.size} pixels; expected a square number, such as 784 = 28 x 28")
     return pixels.reshape(side, side)
 
 
@@ -209,4 +209,4 @@ def check_lengths(**arrays: npt.NDArray[Any]) -> None:
     """
     if len({len(array) for array in arrays.values()}) > 1:
         lengths = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
-        raise DataError(f"the arrays differ in length ({lengths}); each needs one row an image")
+        raise DataError(f"the arrays differ in length ({lengths}); each needs one row per image")

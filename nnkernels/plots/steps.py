@@ -31,16 +31,21 @@ _BEHIND_TEXT = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
 
 
 def step_times(rows: pd.DataFrame, subtitle: str = "") -> Figure:
-    """Draw the seconds of an epoch of each step, a row a step, with its interval and the factor to the row above.
+    """Draw the time per epoch of each step with its interval, and the speed-up over the row above.
 
     Parameters
     ----------
     rows : DataFrame
-        A row a step, from naive to fast: ``step``, ``idea``, ``seconds``, ``ci_low`` and ``ci_high`` (NaN where
-        there is no interval), ``ratio`` (how many times as fast as the row above), ``builds_on`` and
-        ``ratio_to_base`` (as that step), NaN for the first row.
-    subtitle : str
+        One row per step, from naive to fast, with the columns ``step``, ``idea``, ``seconds`` (per epoch), ``ci_low``
+        and ``ci_high`` (NaN means no interval), ``ratio`` (how many times as fast as the row above), ``builds_on`` and
+        ``ratio_to_base`` (how many times as fast as the step that it builds on). Ratios are NaN in the first row.
+    subtitle : str, optional
         Data set, machine and run.
+
+    Returns
+    -------
+    figure : Figure
+        The figure.
 
     Raises
     ------
@@ -48,9 +53,11 @@ def step_times(rows: pd.DataFrame, subtitle: str = "") -> Figure:
         If there is no row, a column is missing, or a time is not a positive number.
     """
     _check(rows)
-    figure, _ = new_figure("From naive to fast: an epoch of training, step by step", subtitle, 0.9 + 0.62 * len(rows))
+    note = "×: how many times as fast as the row above (in brackets: as the step that it builds on)."
+    title = "From naive to fast: an epoch of training, step by step"
+    figure, _ = new_figure(title, f"{subtitle}\n{note}".strip(), 0.9 + 0.62 * len(rows))
     axes = figure.subplots()
-    tidy(axes, "time of an epoch", grid="x")
+    tidy(axes, "time per epoch, logarithmic", grid="x")
     seconds = rows["seconds"].to_numpy(np.float64)
     axes.set_xscale("log")
     axes.set_xlim(seconds.min() / 1.6, seconds.max() * 8)
@@ -66,7 +73,7 @@ def step_times(rows: pd.DataFrame, subtitle: str = "") -> Figure:
         _draw_step(axes, place, float(row["seconds"]), float(row["ci_low"]), float(row["ci_high"]))
         if place and np.isfinite(row["ratio"]):
             text = _factor(row["ratio"])
-            # A step that changes the lines of another one than that above says how many times as fast it is as that.
+            # If a step does not build on the row above, the speed-up over the step that it builds on follows.
             if row["builds_on"] != names[place - 1] and np.isfinite(row["ratio_to_base"]):
                 text += f"   ({_factor(row['ratio_to_base'])} {row['builds_on']})"
             _draw_factor(axes, place, seconds[place - 1], seconds[place], text, row["ratio"] >= 1)
@@ -132,4 +139,4 @@ def _check(rows: pd.DataFrame) -> None:
         raise DataError("the table of steps is empty")
     seconds = rows["seconds"].to_numpy(np.float64)
     if not (np.isfinite(seconds) & (seconds > 0)).all():
-        raise DataError("a step has a time that is not a positive number of seconds")
+        raise DataError("the table of steps contains a time that is not a positive number of seconds")

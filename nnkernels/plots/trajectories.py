@@ -81,7 +81,9 @@ def comparison_curves(histories: Mapping[str, pd.DataFrame], subtitle: str = "")
                     label=name,
                     **lines.marked(values, marker, size=5.5 if index else 8),
                 )
-        entries.append((line, f"{name}: {percent(accuracy[-1] / 100)} after {_seconds(history)}{_fate(history, part)}"))
+        entries.append(
+            (line, f"{name}: {percent(accuracy[-1] / 100)} after {_seconds(history)}{_divergence(history, part)}")
+        )
     for row, label in enumerate((f"{lines.PARTS[part]} accuracy\nin percent", f"{lines.PARTS[part]} loss\n(nats)")):
         tidy(axes[row, 0], "", label)
         tidy(axes[row, 1])
@@ -144,8 +146,8 @@ def parameter_drift(
     _check_drift(times, curves)
     every = np.concatenate(list(curves.values()))
     scale = _drift_scale(every)
-    lost = [name for name, values in curves.items() if not np.isfinite(values).all()]
-    warning = f"Left out where no finite number: {', '.join(lost)}." if lost else ""
+    not_finite = [name for name, values in curves.items() if not np.isfinite(values).all()]
+    warning = f"Not drawn where not finite: {', '.join(not_finite)}." if not_finite else ""
     if not every.any():  # NaN counts as a difference
         subtitle = f"{subtitle}\nEqual to the last bit after every epoch.".strip()
     figure, _ = new_figure("How far the parameters drift apart", subtitle, warning=warning)
@@ -220,7 +222,7 @@ def _seconds(history: pd.DataFrame) -> str:
     return f"{seconds:.3g} s" if seconds < 1000 else f"{seconds:,.0f} s"
 
 
-def _fate(history: pd.DataFrame, part: str) -> str:
+def _divergence(history: pd.DataFrame, part: str) -> str:
     diverged = lines.divergence(history, [part])
     return "" if diverged is None else f", diverged in epoch {diverged}"
 
@@ -229,7 +231,7 @@ def _limit_seconds(axes: Axes, histories: Sequence[pd.DataFrame]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     spans = [float(history["elapsed_seconds"].iloc[-1]) for history in histories]
-    label = "seconds of training"
+    label = "training time in seconds"
     if min(spans) > 0 and max(spans) > 10 * min(spans):
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")

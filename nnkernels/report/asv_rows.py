@@ -1,4 +1,4 @@
-"""Tidy rows of what asv measured, each value in a process of its own. Interleaved runs are not included."""
+"""Tidy rows of what asv measured, each value in a separate process. Interleaved runs are not included."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _measured(results: dict[str, Any]) -> Iterator[tuple[dict[str, str], bool, F
 
 
 def estimate_columns(estimate: Estimate) -> dict[str, float | int]:
-    """Return the columns of a tidy row that hold an estimate.
+    """Return the columns of a tidy row that contain an estimate.
 
     Parameters
     ----------

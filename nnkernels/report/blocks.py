@@ -1,4 +1,4 @@
-"""Generated parts of Markdown files that are otherwise written by hand, each between two marker comments."""
+"""Generated parts of hand-written Markdown files, each between two marker comments."""
 
 from __future__ import annotations
 
@@ -72,7 +72,10 @@ class Block:
             If a marker is missing.
         """
         if self.begin not in text or self.end not in text:
-            raise ResultsError(f"{where} lacks the lines that hold the {self.name}: {self.begin} and {self.end}")
+            raise ResultsError(
+                f"{where}: the markers of the block {self.name!r} are missing; insert the lines "
+                f"{self.begin} and {self.end}"
+            )
         start, stop = text.index(self.begin), text.index(self.end) + len(self.end)
         return text[:start], text[start:stop], text[stop:]
 

@@ -21,7 +21,7 @@ def notes(interleaved: Sequence[InterleavedRun]) -> list[str]:
     notes : list of str
         At most one note. It is empty for old runs, which did not record the conditions of their turns.
     """
-    # A scenario timed in the turns of another one holds the name of that one instead. So no turn is counted twice.
+    # A scenario timed in the turns of another one has the name of that one instead. So no turn is counted twice.
     of_scenarios = [
         (turns, measured.judged(scenario))
         for measured in interleaved
@@ -33,18 +33,19 @@ def notes(interleaved: Sequence[InterleavedRun]) -> list[str]:
         return []
     left_out = sum(int(judged.left_out.sum()) for _turns, judged in of_scenarios if judged)
     kept = sum(int(judged.disturbed.sum()) for _turns, judged in of_scenarios if judged) - left_out
-    told = (
-        f"{left_out:,} of {len(all_turns):,} turns {_were(left_out)} disturbed and left out, for all contenders: "
-        f"others took more than {100 * MAX_DISTURBANCE:.0f} % of a CPU, or threads of the process did not come to rest."
+    text = (
+        f"{left_out:,} of {len(all_turns):,} turns {_were(left_out)} disturbed and excluded for all contenders: other "
+        f"processes or virtual machines used more than {100 * MAX_DISTURBANCE:.0f} % of a CPU, or threads of the measured "
+        "process were still busy."
     )
     if kept:
-        told += f" {kept:,} more {_were(kept)} disturbed and kept: a contender had no others in its process."
-    if not all(map(_is_told, all_turns)):
-        told += " The system does not tell what others took, so only the threads were looked at."
-    return [told]
+        text += f" {kept:,} more {_were(kept)} disturbed but kept: a contender had no undisturbed turn in its process."
+    if not all(map(_has_cpu_times, all_turns)):
+        text += " The system does not report the CPU time of others, so only the threads were checked."
+    return [text]
 
 
-def _is_told(turn: Turn) -> bool:
+def _has_cpu_times(turn: Turn) -> bool:
     return turn["steal_ms"] is not None and turn["others_ms"] is not None
 
 

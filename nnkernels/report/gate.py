@@ -29,22 +29,23 @@ def show_gate(console: Console, judged: list[GateResult], not_installed: dict[st
     columns = [
         Column("contender", [*(result.contender for result in judged), *not_installed], identity=True),
         Column("verdict", [*verdicts, *["not installed"] * len(not_installed)]),
-        Column("parameters off by (at most)", [*trained, *absent], right=True),
-        Column("predictions off by (at most)", [*predicted, *absent], right=True),
+        Column("parameter error (limit)", [*trained, *absent], right=True),
+        Column("prediction error (limit)", [*predicted, *absent], right=True),
     ]
-    notes = ["Largest absolute differences; NaN fails."]
+    notes = ["Errors: largest absolute differences from the oracle, with the tolerance in brackets. NaN fails."]
     if any(not result.trained for result in judged):
-        notes.append("-: only predicts, from parameters that the oracle trained.")
+        notes.append("-: only predicts, with parameters that the oracle trained.")
     notes += [f"{result.contender} failed: {result.error}" for result in judged if not result.passed and result.error]
-    notes += [f"{result.contender}, of the extreme inputs: {result.extremes}" for result in judged if result.extremes]
+    notes += [f"{result.contender}, with extreme inputs: {result.extremes}" for result in judged if result.extremes]
     notes += [
-        f"{result.contender} promises the same bits on any number of threads, and is off by "
-        f"{result.threads_difference:.1e} on one"
+        f"{result.contender} must give the same bits for any number of threads, but differs by "
+        f"{result.threads_difference:.1e} on one thread"
         for result in judged
         if result.threads_difference != 0
     ]
     notes += [f"{name} is not installed: {command}" for name, command in not_installed.items()]
-    show(console, f"{IMAGES:,} images of {dataset} trained beside the float64 oracle (SGD, batch 32)", columns, notes)
+    title = f"Agreement with the float64 oracle after training on {IMAGES:,} images of {dataset} (SGD, batches of 32)"
+    show(console, title, columns, notes)
 
 
 def _within(difference: float, tolerance: float) -> str:

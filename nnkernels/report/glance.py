@@ -60,7 +60,7 @@ def forms_columns(summary: Summary) -> list[Column]:
     return [
         Column("form of Keras", [form.name for form in forms], identity=True),
         Column("backend", [form.backend for form in forms]),
-        Column("what it is", [form.words for form in forms]),
+        Column("description", [form.description for form in forms]),
         Column("threads", [form.threads or "-" for form in forms], right=True),
         number("epoch", lambda long: [formats.time(form.seconds, long) for form in forms]),
         number("x NumPy on 1 thread", lambda long: [formats.ratio(form.to_numpy, long) for form in forms]),
@@ -80,15 +80,15 @@ def forms_notes(summary: Summary) -> list[str]:
     notes : list of str
         Which form is the best, and why some have no time.
     """
-    told = []
+    lines = []
     if summary.best_keras:
-        told.append(
-            f"Best Keras: {summary.best_keras}, the fastest of the forms tried: it has the greatest paired ratio to "
-            "NumPy on one thread, which is in every process, each form on its own faster number of threads."
+        lines.append(
+            f"Best Keras: {summary.best_keras}, the fastest form tried. Forms are ranked by their paired ratio to "
+            "NumPy on one thread, which every process times, each form at its own faster thread setting."
         )
     elif summary.keras_forms:
-        told.append("Best Keras: none, for want of a form that was timed in one process with NumPy on one thread.")
-    return told + [f"{form.name} has no time: {form.failure}" for form in summary.keras_forms if form.failure]
+        lines.append("Best Keras: none, because no form was timed in the same process as NumPy on one thread.")
+    return lines + [f"{form.name} was not timed: {form.failure}" for form in summary.keras_forms if form.failure]
 
 
 def notes(summary: Summary) -> list[str]:
@@ -104,31 +104,31 @@ def notes(summary: Summary) -> list[str]:
     notes : list of str
         Each note has one or more sentences.
     """
-    told = [
-        "Each row at its contender's faster number of threads; x: how many times as fast it trains as the other at the "
-        "other's faster one, the geometric mean of paired ratios.",
-        pooling.told([run.record for run in summary.run.each]),
+    lines = [
+        "Each row shows a contender at its faster thread setting. x: how many times as fast it trains as the named "
+        "contender at that one's faster setting; geometric mean of paired ratios.",
+        pooling.intervals_note([run.record for run in summary.run.each]),
         *_fewer_runs(summary),
         *_dashes(summary),
         *_preparation_notes(summary),
     ]
     if summary.one_image_scenario == OLD_ONE_IMAGE:
-        told.append("One image: the same test image again and again, which this run still measured; an easy one.")
+        lines.append("One image: this older run predicted the same test image again and again, an easy case.")
     elif summary.one_image_scenario:
-        told.append("One image: the mean of calls over different test images, one image a call.")
+        lines.append("One image: mean time of a call that predicts one image, over different test images.")
     owners = {row.name: prediction_owner(row.name) for row in summary.contenders if not row.one_image}
-    told += [
-        f"{name} predicts by the same code as {owner}, whose row has its time."
+    lines += [
+        f"{name} predicts with the same code as {owner}: see the time in that row."
         for name, owner in owners.items()
         if owner != name
     ]
-    told += _one_setting(summary)
+    lines += _one_setting(summary)
     if seeds := max((row.test_error.samples for row in summary.contenders if row.test_error), default=0):
-        told.append(f"Test error: the mean over {seeds} seeds, trained on all threads.")
-    told += disturbed.notes(summary.ratios.interleaved)
-    told += caveats({row.name for row in summary.contenders})
-    told += [f"{name} is not installed: {command}" for name, command in summary.run.record.not_installed.items()]
-    return told
+        lines.append(f"Test error: mean over {seeds} seeds, each trained on all threads.")
+    lines += disturbed.notes(summary.ratios.interleaved)
+    lines += caveats({row.name for row in summary.contenders})
+    lines += [f"{name} is not installed: {command}" for name, command in summary.run.record.not_installed.items()]
+    return lines
 
 
 def caveats(names: set[str]) -> list[str]:
@@ -151,13 +151,14 @@ def caveats(names: set[str]) -> list[str]:
 def _preparation_notes(summary: Summary) -> list[str]:
     if not summary.preparations.known:
         return []
-    told = (
-        "Preparation: from uint8 images in memory to a contender that can train; no epoch holds it. Break-even: epochs "
-        "after which the contender has overtaken NumPy, both with their preparations."
+    text = (
+        "Preparation: time from uint8 images in memory to a contender that is ready to train; not included in the "
+        "epoch. Break-even: number of epochs after which the contender has overtaken NumPy, including the preparation "
+        "of both."
     )
     if not summary.preparations.in_turns:
-        told += " This run has preparations from processes of their own, on one thread."
-    return [told]
+        text += " This run measured preparations in separate processes, on one thread."
+    return [text]
 
 
 def _one_setting(summary: Summary) -> list[str]:
@@ -168,8 +169,8 @@ def _one_setting(summary: Summary) -> list[str]:
     fixed = [name for name in trained if len(timed & {(name, setting) for setting in SETTINGS}) == 1]
     if len(settings) > 1 or not fixed:
         return []
-    words = "1 thread" if settings == ["1"] else "all threads"
-    return [f"{', '.join(fixed)}: timed on {words} alone; `nnkernels bench --threads 1,all` measures both settings."]
+    setting = "1 thread" if settings == ["1"] else "all threads"
+    return [f"{', '.join(fixed)}: timed only on {setting}; `nnkernels bench --threads 1,all` measures both settings."]
 
 
 def _fewer_runs(summary: Summary) -> list[str]:
@@ -181,12 +182,12 @@ def _fewer_runs(summary: Summary) -> list[str]:
         least = min((estimate.samples for estimate in estimates if estimate), default=runs)
         if runs > 1 and least < runs:
             fewer[row.name] = least
-    return [f"{name}: some of its numbers are from {least} of the {runs} runs." for name, least in fewer.items()]
+    return [f"{name}: some values are from only {least} of the {runs} runs." for name, least in fewer.items()]
 
 
 def _dashes(summary: Summary) -> list[str]:
     """Explain why a contender that trains has no ratio, or only one against the other's slower setting."""
-    told = []
+    lines = []
     trained = [row for row in summary.contenders if row.epoch]
     others = {BASELINE: "to_numpy", keras_forms.DEFAULT: "to_keras", summary.best_keras: "to_best_keras"}
     for other, field in others.items():
@@ -194,14 +195,15 @@ def _dashes(summary: Summary) -> list[str]:
         absent = [name for name, ratio in ratios.items() if ratio is None]
         slower = [name for name, ratio in ratios.items() if ratio and not ratio.is_faster]
         if absent and other:
-            reason = f"it was never in one process with {', '.join(absent)}" if other in ratios else "it was not timed"
-            told.append(f"A dash against {other}: {reason}, so there is no paired ratio.")
+            together = f"no process timed {other} together with {', '.join(absent)}"
+            reason = together if other in ratios else f"{other} was not timed"
+            lines.append(f"A dash: {reason}, so there is no paired ratio.")
         if slower:
-            told.append(
-                f"A star (*): against {other} on the row's own number of threads; on its faster one it was never in "
-                f"one process with {', '.join(slower)}."
+            lines.append(
+                f"A star (*) marks a ratio to {other} at the thread setting of the row: no process timed "
+                f"{', '.join(slower)} together with {other} at its faster setting."
             )
-    return told
+    return lines
 
 
 def _preparation(row: ContenderSummary, interval: bool) -> str:

@@ -29,20 +29,20 @@ def headline(summary: Summary) -> str:
     ours = fused or numba or next((row for row in summary.contenders if row.epoch), None)
     if ours is None or ours.epoch is None:
         return ""
-    told = _ratios(summary, ours)
-    if not told or ours.name not in ("fused", "numba"):
+    ratios = _ratios(summary, ours)
+    if not ratios or ours.name not in ("fused", "numba"):
         sentence = (
             f"{ours.name} trains an epoch on {summary.run.record.dataset} in {formats.duration(ours.epoch.value)}"
         )
     else:
-        told_of = _listed([f"{ratio} times as fast as {other}" for other, ratio in told])
-        sentence = f"From scratch in Numba, an epoch of training on {summary.run.record.dataset} is {told_of}"
+        comparisons = _listed([f"{ratio} times as fast as {other}" for other, ratio in ratios])
+        sentence = f"From scratch in Numba, an epoch of training on {summary.run.record.dataset} is {comparisons}"
     plain = _ratios(summary, numba) if fused and numba else []
-    if told and [other for other, _ratio in plain] == [other for other, _ratio in told]:
+    if ratios and [other for other, _ratio in plain] == [other for other, _ratio in ratios]:
         numbers = _listed([ratio for _other, ratio in plain])
-        sentence += f"; by matrix products alone (numba in place of fused), it is {numbers} times as fast"
+        sentence += f"; with plain matrix products (numba instead of fused), it is {numbers} times as fast"
     runs = len(summary.run.each)
-    of = "one run; hours differ by more than its intervals" if runs == 1 else f"the mean of {runs} runs"
+    of = "one run; hours differ by more than its intervals" if runs == 1 else f"mean of {runs} runs"
     return f"{sentence} ({of}). {_clock(summary, ours)}"
 
 
@@ -69,22 +69,22 @@ def preliminary(interleaved: Sequence[InterleavedRun]) -> str:
     best = keras_forms.best(forms)
     others = dict.fromkeys(filter(None, (BASELINE, keras_forms.DEFAULT, best)))
     found = {other: ratios.against(EPOCH, (ours, threads), other) for other in others if other != ours}
-    told = [
+    comparisons = [
         f"{formats.significant(ratio.estimate.value)} times as fast as {other}"
         + (" (the fastest form of Keras so far)" if other == best and len(forms) > 1 else "")
         for other, ratio in found.items()
         if ratio
     ]
     processes = f"{len(ratios.interleaved)} process{'es' if len(ratios.interleaved) > 1 else ''}"
-    return f"from {processes}: {ours} trains an epoch {_listed(told)}" if told else ""
+    return f"from {processes}: {ours} trains an epoch {_listed(comparisons)}" if comparisons else ""
 
 
 def _ratios(summary: Summary, ours: ContenderSummary) -> list[tuple[str, str]]:
-    """Return the contenders that the headline names, in words, each with how many times as fast ours is."""
+    """Return a description of each contender that the headline names, and how many times as fast ours is."""
     others = [(BASELINE, "NumPy")] if ours.name != BASELINE else []
     others += _keras_forms(summary.keras_forms)
-    found = [(words, summary.ratios.against(EPOCH, (ours.name, ours.threads), name)) for name, words in others]
-    return [(words, formats.significant(ratio.estimate.value)) for words, ratio in found if ratio]
+    found = [(label, summary.ratios.against(EPOCH, (ours.name, ours.threads), name)) for name, label in others]
+    return [(label, formats.significant(ratio.estimate.value)) for label, ratio in found if ratio]
 
 
 def _keras_forms(tried: list[KerasForm]) -> list[tuple[str, str]]:
@@ -96,27 +96,27 @@ def _keras_forms(tried: list[KerasForm]) -> list[tuple[str, str]]:
         of_backend = [form for form in tried if form.backend == backend and form.threads]
         fastest = keras_forms.best(of_backend)
         if any(form.name == default for form in of_backend):
-            is_best = ", the fastest of the forms of Keras tried" if several and default == best else ""
+            is_best = ", the fastest form of Keras tried" if several and default == best else ""
             named.append((default, f"Keras' fit on {backend}{is_best}"))
         if fastest and fastest != default:
             if several and fastest != best:
-                words = f"the fastest of the forms tried on {backend} ({fastest})"
+                label = f"the fastest form tried on {backend} ({fastest})"
             else:
-                words = f"the fastest of the forms of Keras tried ({fastest}, on {backend})"
-            named.append((fastest, words))
+                label = f"the fastest form of Keras tried ({fastest}, on {backend})"
+            named.append((fastest, label))
     return named
 
 
 def _clock(summary: Summary, ours: ContenderSummary) -> str:
-    clock = "The clock holds the training and the fetching of the shuffled images, and no preparation"
+    clock = "The time includes training and fetching the shuffled images, but not preparation."
     numpys = summary.contender(BASELINE)
     if not ours.preparation or not ours.epoch:
-        return f"{clock}."
+        return clock
     prepared = ours.preparation.estimate.value
-    told = f"{ours.name} takes {formats.duration(prepared)} for it, {prepared / ours.epoch.value:.2g} of its epochs"
+    preparation = f"{formats.duration(prepared)} for {ours.name} ({prepared / ours.epoch.value:.2g} epochs)"
     if numpys and numpys is not ours and numpys.preparation:
-        told += f", NumPy {formats.duration(numpys.preparation.estimate.value)}"
-    return f"{clock}: {told}."
+        preparation += f" and {formats.duration(numpys.preparation.estimate.value)} for NumPy"
+    return f"{clock} Preparation takes {preparation}."
 
 
 def _listed(parts: list[str]) -> str:

@@ -30,10 +30,10 @@ def show_contenders(console: Console) -> None:
     columns = [
         Column("name", names, identity=True),
         Column("installed", ["no" if name in missing else "yes" for name in names]),
-        Column("what it is", [contenders.entry(name).description for name in names]),
+        Column("description", [contenders.entry(name).description for name in names]),
     ]
     notes = [f"{name} is not installed: {contenders.install_command(name)}" for name in missing]
-    show(console, "contenders", columns, notes)
+    show(console, "Contenders: implementations that can be measured", columns, notes)
 
 
 def show_backends(console: Console) -> None:
@@ -47,17 +47,17 @@ def show_backends(console: Console) -> None:
         Where to print.
     """
     names = kernels.names()
-    whole = ["yes" if hasattr(kernels.load(name), "train_inplace") else "no, step by step" for name in names]
+    many_batches = ["yes" if hasattr(kernels.load(name), "train_inplace") else "no" for name in names]
     shared = []
     for name in names:
         owners = {"kernels": kernels.owner(name, *FUNCTIONS), "predictions": prediction_owner(name)}
         shared.append(", ".join(f"{owner} ({what})" for what, owner in owners.items() if owner != name))
     columns = [
         Column("name", names, identity=True),
-        Column("whole stretches in one call", whole),
-        Column("same functions as", shared),
+        Column("many batches per call", many_batches),
+        Column("shares functions with", shared),
     ]
-    show(console, "backends", columns)
+    show(console, "Backends: the from-scratch kernels", columns)
 
 
 def show_recipes(console: Console) -> None:
@@ -75,7 +75,7 @@ def show_recipes(console: Console) -> None:
         values = [getattr(recipe, field.name) for recipe in named]
         texts = [value.name if isinstance(value, recipes.Optimizer) else str(value) for value in values]
         columns.append(Column(field.name, texts, identity=field.name == "name"))
-    show(console, "recipes", columns)
+    show(console, f"Training recipes, for {MNIST_IMAGES:,} training images", columns)
 
 
 def show_profiles(console: Console) -> None:
@@ -90,10 +90,10 @@ def show_profiles(console: Console) -> None:
     columns = [
         Column("name", list(PROFILES), identity=True),
         Column("minutes on two cores", [str(profile.minutes) for profile in profiles], right=True),
-        Column("processes a ratio", [str(profile.ratio_passes) for profile in profiles], right=True),
+        Column("processes per ratio", [str(profile.ratio_passes) for profile in profiles], right=True),
         Column("resumable", ["yes" if profile.resumable else "no" for profile in profiles]),
     ]
-    show(console, "profiles", columns)
+    show(console, "Profiles of `nnkernels bench`", columns)
 
 
 def show_benchmarks(console: Console, folder: Path) -> None:

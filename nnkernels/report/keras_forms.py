@@ -25,7 +25,7 @@ class KerasForm:
         The name of the contender.
     backend : str
         The backend of Keras, for example ``TensorFlow``.
-    words : str
+    description : str
         The contender's description without the backend; empty if there is no longer such a contender.
     threads : str or None
         Its faster thread setting, ``1`` or ``all``; None if it was not timed.
@@ -39,7 +39,7 @@ class KerasForm:
 
     name: str
     backend: str
-    words: str
+    description: str
     threads: str | None
     seconds: Estimate | None
     to_numpy: Estimate | None
@@ -75,7 +75,7 @@ def backend(name: str) -> str:
     backend : str
         ``JAX`` or ``TensorFlow``.
     """
-    return next(words for head, words, _default in BACKENDS if name.startswith(head))
+    return next(label for head, label, _default in BACKENDS if name.startswith(head))
 
 
 def tried(ratios: PairedRatios, scenario: str) -> list[KerasForm]:
@@ -124,7 +124,7 @@ def _form(ratios: PairedRatios, scenario: str, name: str, failure: str) -> Keras
     return KerasForm(
         name,
         backend(name),
-        _words(name),
+        _description(name),
         threads,
         ratios.seconds(scenario, name, threads) if threads else None,
         ratios.at(scenario, (name, threads), YARDSTICK) if threads else None,
@@ -132,7 +132,7 @@ def _form(ratios: PairedRatios, scenario: str, name: str, failure: str) -> Keras
     )
 
 
-def _words(name: str) -> str:
+def _description(name: str) -> str:
     described = contenders.entry(name).description if name in contenders.names() else ""
     return described.removeprefix(f"Keras on {backend(name)}, ")
 

@@ -93,14 +93,14 @@ def show(console: Console, title: str, columns: Sequence[Column], notes: Sequenc
     """
     limit = console.width if console.is_terminal else None
     console.print(f"[bold]{escape(title)}[/]", highlight=False, soft_wrap=not console.is_terminal)
-    told = list(notes)
+    lines = list(notes)
     if limit is not None and _width(columns) > limit and any(column.short for column in columns):
         columns = [column.shortened() for column in columns]
-        told.append("Intervals are left out here: widen the terminal, or print into a pipe or a file.")
+        lines.append("Intervals are omitted to fit the terminal: widen it, or redirect the output to a file.")
     for part in _parts([column for column in columns if any(column.cells)], limit):
         _print_whole(console, _table(part), _width(part))
         console.print()
-    show_notes(console, told)
+    show_notes(console, lines)
 
 
 def markdown(columns: Sequence[Column]) -> str:

@@ -18,15 +18,19 @@ from nnkernels.report.layout import Column, markdown, show
 
 BLOCK = Block("mutants", "nnkernels verify --mutants --record")
 # Descriptions of the checks, for tables and sentences.
-WORDS = {
-    "parameters": "parameters after a training",
+CHECK_LABELS = {
+    "parameters": "parameters after training",
     "predictions": "predictions",
-    "functions": "functions one by one",
+    "functions": "single functions",
     "file": "training from a file",
     "extremes": "extreme inputs",
-    "threads": "same bits on any threads",
-    "breaks down": "breaks down",
+    "threads": "same bits for any number of threads",
+    "breaks down": "crash or time-out",
 }
+_COLUMNS_NOTE = (
+    "Deviation: difference found by the first check, at the gate where it is smallest. Gates: number of gates at which "
+    "the mutant was judged."
+)
 
 
 @contextmanager
@@ -42,20 +46,20 @@ def mutants_progress(console: Console, total: int) -> Iterator[Callable[[Judged]
 
     Yields
     ------
-    tell : callable
-        ``tell(judged)``, to be called after each mutant with its :class:`Judged`.
+    show : callable
+        ``show(judged)``, to be called after each mutant with its :class:`Judged`.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with rich_progress.Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("kernels in which nothing is changed", total=total)
+        task = bar.add_task("unchanged kernels", total=total)
 
-        def tell(judged: Judged) -> None:
+        def show_progress(judged: Judged) -> None:
             if not console.is_terminal:
                 label = f"{judged.backend}: {judged.name}"
                 console.print(f"{label}: {outcome(judged)}, {judged.seconds:.0f} s", highlight=False, soft_wrap=True)
             bar.update(task, advance=1, description=f"{judged.backend}: {judged.name}")
 
-        yield tell
+        yield show_progress
 
 
 def show_mutants(console: Console, judged: Sequence[Judged], planned: int) -> None:
@@ -70,10 +74,10 @@ def show_mutants(console: Console, judged: Sequence[Judged], planned: int) -> No
     planned : int
         The number of mutants of the test. If it was interrupted, fewer were judged.
     """
-    notes = [score_text(judged), *_reasons(judged)]
+    notes = [score_text(judged), *_reasons(judged), _COLUMNS_NOTE]
     if len(judged) < planned:
         notes.insert(0, f"Interrupted: {len(judged)} of {planned} mutants were judged.")
-    show(console, "Kernels with one mistake each, held against the gates that precede times", _columns(judged), notes)
+    show(console, "Mutants: kernels with one deliberate mistake each", _columns(judged), notes)
 
 
 def block(score: Score | None) -> str:
@@ -98,7 +102,8 @@ def block(score: Score | None) -> str:
         f"Python {score.provenance['python']}, NumPy {packages['numpy']}, Numba {packages['numba']}."
     )
     notes = "\n".join(f"- {reason}" for reason in _reasons(score.mutants))
-    table = f"<details><summary>All mutants</summary>\n\n{markdown(_columns(score.mutants))}\n\n</details>"
+    columns = markdown(_columns(score.mutants))
+    table = f"<details><summary>All mutants</summary>\n\n{_COLUMNS_NOTE}\n\n{columns}\n\n</details>"
     return BLOCK.around("\n\n".join(filter(None, [score_text(score.mutants), notes, source, table])))
 
 
@@ -119,16 +124,15 @@ def score_text(judged: Sequence[Judged]) -> str:
     caught = [one for one in judged if one.caught]
     survived = sum(one.survived for one in judged)
     by = Counter(_checks(one)[0] for one in caught)
-    said = [f"{by[check]} by {WORDS[check]}" for check in CHECKS if by[check]]
+    counts = [f"{CHECK_LABELS[check]} {by[check]}" for check in CHECKS if by[check]]
     extremes_alone = sum(_checks(one) == ["extremes"] for one in caught)
     text = (
-        f"Of {len(judged)} mutants ({', '.join(f'{count} of {name}' for name, count in backends.items())}), "
-        f"{len(caught)} got no time, {survived} survived, and {len(judged) - len(caught) - survived} cannot be told "
-        "from the kernel by any input that is timed."
+        f"{len(judged)} mutants ({', '.join(f'{count} of {name}' for name, count in backends.items())}): "
+        f"{len(caught)} caught, {survived} survived, {len(judged) - len(caught) - survived} equivalent (no timed input "
+        "distinguishes it from the kernel)."
     )
     if caught:
-        text += f" The first check that caught them: {', '.join(said)}."
-        text += f" Nothing but extreme inputs caught {extremes_alone}."
+        text += f" Caught first by: {', '.join(counts)}. Caught only by extreme inputs: {extremes_alone}."
     return text
 
 
@@ -146,16 +150,16 @@ def outcome(judged: Judged) -> str:
         What caught it, ``equivalent``, or which gates it survived.
     """
     if judged.caught:
-        return f"caught by {_by(judged)}"
-    return "equivalent" if judged.equivalent else f"SURVIVED {_passed(judged)}"
+        return f"caught by {_check_labels(judged)}"
+    return "equivalent" if judged.equivalent else f"SURVIVED {_passed_gates(judged)}"
 
 
 def _columns(judged: Sequence[Judged]) -> list[Column]:
     return [
         Column("backend", [one.backend for one in judged], identity=True),
         Column("mutant", [one.name for one in judged], identity=True),
-        Column("caught by", [_by(one) if one.caught else outcome(one) for one in judged]),
-        Column("off by", [_off(one) for one in judged], right=True),
+        Column("caught by", [_check_labels(one) if one.caught else outcome(one) for one in judged]),
+        Column("deviation", [_deviation(one) for one in judged], right=True),
         Column("gates", [str(len(one.verdicts)) for one in judged], right=True),
     ]
 
@@ -166,15 +170,15 @@ def _reasons(judged: Sequence[Judged]) -> list[str]:
     for one in judged:
         label = f"{one.backend}, {one.name}"
         if one.survived:
-            lines.append(f"{label}: survived {_passed(one)}. {one.tolerated}".strip())
+            lines.append(f"{label}: survived {_passed_gates(one)}. {one.tolerated}".strip())
         elif one.equivalent and one.caught:
-            lines.append(f"{label}: was caught, though the catalogue says that nothing could: {one.equivalent}")
+            lines.append(f"{label}: caught, although the catalogue calls it equivalent: {one.equivalent}")
         elif one.equivalent:
             lines.append(f"{label}: equivalent. {one.equivalent}")
     return lines
 
 
-def _passed(judged: Judged) -> str:
+def _passed_gates(judged: Judged) -> str:
     return ", ".join(verdict.gate for verdict in judged.verdicts if verdict.passed)
 
 
@@ -184,17 +188,17 @@ def _checks(judged: Judged) -> list[str]:
     return [check for check in CHECKS if check in found]
 
 
-def _by(judged: Judged) -> str:
-    return ", ".join(WORDS[check] for check in _checks(judged))
+def _check_labels(judged: Judged) -> str:
+    return ", ".join(CHECK_LABELS[check] for check in _checks(judged))
 
 
-def _off(judged: Judged) -> str:
+def _deviation(judged: Judged) -> str:
     """Return the deviation found by the first check that caught the mutant, at the gate where it is smallest."""
     checks = _checks(judged)
     if not judged.caught or not checks:
         return ""
     found = [verdict.checks[checks[0]] for verdict in judged.verdicts if checks[0] in verdict.checks]
-    numbers = [off for off in found if isinstance(off, float | int)]
+    numbers = [deviation for deviation in found if isinstance(deviation, float | int)]
     if numbers:
         return f"{min(numbers):.1e}"
     return "NaN" if found[0] in ("nan", "inf") else ""

@@ -64,42 +64,45 @@ def render(summary: Summary, asv_page: str | None, walkthrough_page: str | None 
         forms_notes=glance.forms_notes(summary),
         every_number=every_number,
         rows_note=RATIOS_NOTE,
-        charts=[Markup(_svg(figure)) for figure in _charts(summary)],
+        charts=[(Markup(_svg(figure)), caption) for figure, caption in _charts(summary)],
         asv_page=asv_page,
         walkthrough_page=walkthrough_page,
     )
 
 
-def _charts(summary: Summary) -> list[Figure]:
+def _charts(summary: Summary) -> list[tuple[Figure, str]]:
+    """Return the charts of the page, each with its caption."""
     contenders = [contender for contender in summary.contenders if contender.epoch]
     charts = []
     if contenders:
         epochs = [contender.epoch for contender in contenders if contender.epoch]
-        charts.append(
-            plots.horizontal_comparison(
-                _labels(contenders),
-                [estimate.value for estimate in epochs],
-                [(estimate.low, estimate.high) for estimate in epochs],
-                [formats.duration(estimate.value) for estimate in epochs],
-                _ours(contenders),
-                "seconds an epoch, logarithmic (further left is better)",
-                logarithmic=True,
-            )
+        figure = plots.horizontal_comparison(
+            _labels(contenders),
+            [estimate.value for estimate in epochs],
+            [(estimate.low, estimate.high) for estimate in epochs],
+            [formats.duration(estimate.value) for estimate in epochs],
+            _ours(contenders),
+            "seconds per epoch, logarithmic (further left is better)",
+            logarithmic=True,
         )
+        caption = (
+            "Time of a training epoch at the faster thread setting of each contender, with 95 % confidence intervals."
+        )
+        charts.append((figure, caption))
     judged = [contender for contender in summary.contenders if contender.test_error]
     if judged:
         errors = [contender.test_error for contender in judged if contender.test_error]
-        charts.append(
-            plots.horizontal_comparison(
-                _labels(judged),
-                [100 * estimate.value for estimate in errors],
-                [(100 * estimate.low, 100 * estimate.high) for estimate in errors],
-                [f"{100 * estimate.value:.2f} %" for estimate in errors],
-                _ours(judged),
-                "test error in percent, mean over seeds (shorter is better)",
-                logarithmic=False,
-            )
+        figure = plots.horizontal_comparison(
+            _labels(judged),
+            [100 * estimate.value for estimate in errors],
+            [(100 * estimate.low, 100 * estimate.high) for estimate in errors],
+            [f"{100 * estimate.value:.2f} %" for estimate in errors],
+            _ours(judged),
+            "test error in percent (shorter is better)",
+            logarithmic=False,
         )
+        caption = "Misclassified test images after training, mean over seeds, with 95 % confidence intervals."
+        charts.append((figure, caption))
     return charts
 
 

@@ -10,15 +10,15 @@ from typing import Any
 from nnkernels.errors import ResultsError
 from nnkernels.measure.records.run import RunRecord
 
-LEAST_RUNS = 5
-LEAST_APART = timedelta(hours=1)
+MIN_RUNS = 5
+MIN_TIME_APART = timedelta(hours=1)
 
 
 def require_poolable(records: Sequence[RunRecord]) -> None:
     """Check that runs may be pooled.
 
-    There must be at least :data:`LEAST_RUNS` of them, and each must have started at least :data:`LEAST_APART` after the
-    one before it. Machine, machine code, data set and package versions must be the same.
+    There must be at least :data:`MIN_RUNS` of them, and each must have started at least :data:`MIN_TIME_APART` after
+    the one before it. Machine, machine code, data set and package versions must be the same.
 
     Parameters
     ----------
@@ -30,29 +30,29 @@ def require_poolable(records: Sequence[RunRecord]) -> None:
     ResultsError
         If a rule is violated. The message names the runs.
     """
-    if len(records) < LEAST_RUNS:
+    if len(records) < MIN_RUNS:
         raise ResultsError(
-            f"{len(records)} runs cannot be pooled: a headline pools at least {LEAST_RUNS}, and a single run can be "
-            f"published alone; record more with `nnkernels bench --profile headline`, each an hour after the last"
+            f"{len(records)} runs cannot be pooled: at least {MIN_RUNS} are required. Publish a single run, or "
+            "record more with `nnkernels bench --profile headline`, each at least an hour after the previous one"
         )
-    first, *others = sorted(records, key=started)
+    first, *others = sorted(records, key=start_time)
     for other in others:
         for what, here, there in zip(_SAME, _identity(first), _identity(other), strict=True):
             if here != there:
                 pair = f"{first.run_id} and {other.run_id}"
-                raise ResultsError(f"{pair} cannot be pooled, their {what} differ: {_difference(here, there)}")
+                raise ResultsError(f"{pair} cannot be pooled because their {what} differ: {_difference(here, there)}")
     if not first.provenance.get("machine_code"):
-        raise ResultsError(f"{first.run_id} cannot be pooled: it did not record the hash of its machine code")
+        raise ResultsError(f"{first.run_id} cannot be pooled: its record has no hash of the machine code")
     for earlier, later in itertools.pairwise([first, *others]):
-        apart = started(later) - started(earlier)
-        if apart < LEAST_APART:
+        apart = start_time(later) - start_time(earlier)
+        if apart < MIN_TIME_APART:
             raise ResultsError(
                 f"{earlier.run_id} and {later.run_id} cannot be pooled: they started {apart.total_seconds() / 60:.0f} "
-                "minutes apart, and an hour is the least; leave one of them out"
+                "minutes apart, but at least 60 are required; leave one of them out"
             )
 
 
-def told(records: Sequence[RunRecord]) -> str:
+def intervals_note(records: Sequence[RunRecord]) -> str:
     """Describe the intervals of a run: what they are computed over, and which variation they include.
 
     Parameters
@@ -67,18 +67,18 @@ def told(records: Sequence[RunRecord]) -> str:
     """
     if len(records) == 1:
         return (
-            "One run: in brackets, 95 % intervals over its processes (errors: over seeds). Hours differ by more than "
-            "these intervals; a headline that is pooled from several runs holds the hour."
+            "One run: brackets show 95 % confidence intervals over its processes (test error: over seeds). Hours "
+            "differ by more than these intervals; a result pooled from several runs includes that variation."
         )
-    days = [f"{started(record):%Y-%m-%d %H:%M}" for record in (records[0], records[-1])]
+    days = [f"{start_time(record):%Y-%m-%d %H:%M}" for record in (records[0], records[-1])]
     return (
-        f"Pooled from {len(records)} runs on {records[-1].machine}, {days[0]} to {days[1]} UTC, each at least an hour "
-        "after the one before it. In brackets: 95 % intervals over the runs' means (errors: over seeds). They hold "
-        "what differs from hour to hour, and may be wider than those of a single run."
+        f"Pooled from {len(records)} runs on {records[-1].machine}, {days[0]} to {days[1]} UTC, started at least an "
+        "hour apart. Brackets show 95 % confidence intervals over the means of the runs (test error: over seeds). They "
+        "include the variation between hours, and may be wider than those of a single run."
     )
 
 
-def started(record: RunRecord) -> datetime:
+def start_time(record: RunRecord) -> datetime:
     """Return the time at which a run started.
 
     Parameters

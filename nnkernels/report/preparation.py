@@ -39,13 +39,13 @@ class Preparations:
     ratios : PairedRatios
         The interleaved runs.
     rows : list of dict
-        The tidy rows of what asv measured in processes of its own.
+        The tidy rows of what asv measured in separate processes.
 
     Attributes
     ----------
     in_turns : bool
         Whether the interleaved runs timed preparations. Otherwise they come from the benchmark
-        ``training.Preparation``, which measures each one in a process of its own and on one thread.
+        ``training.Preparation``, which measures each one in a separate process and on one thread.
     """
 
     def __init__(self, ratios: PairedRatios, rows: list[dict[str, Any]]) -> None:

@@ -19,7 +19,7 @@ from nnkernels.report.summary import Summary
 from nnkernels.report.walkthrough import render_walkthrough
 
 WALKTHROUGH = "walkthrough.ipynb"
-BACK_LINK = '<a class="navbar-brand" href="../index.html">nnkernels: the comparison</a>'
+BACK_LINK = '<a class="navbar-brand" href="../index.html">nnkernels: results</a>'
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,13 @@ def publish(root: Path, summary: Summary) -> Published:
     """
     html = root / "results" / "html"
     history = root / "results" / "asv"
-    fault = (
-        _publish_asv(root, history, html / "asv") if any(history.glob("*/machine.json")) else "no recorded history yet"
-    )
-    notes = [f"without asv's pages: {fault}"] if fault else _gone(root, history)
-    if fault:
+    recorded = any(history.glob("*/machine.json"))
+    problem = _publish_asv(root, history, html / "asv") if recorded else "no history is recorded yet"
+    notes = [f"asv's pages were not built: {problem}"] if problem else _notes_on_missing_commits(root, history)
+    if problem:
         shutil.rmtree(html / "asv", ignore_errors=True)
-    lacking = _publish_walkthrough(root / "results" / WALKTHROUGH, html / "walkthrough.html")
-    notes += [f"without the walkthrough: {lacking}"] if lacking else []
+    walkthrough_problem = _publish_walkthrough(root / "results" / WALKTHROUGH, html / "walkthrough.html")
+    notes += [f"the page of the walkthrough was not built: {walkthrough_problem}"] if walkthrough_problem else []
     return Published(publish_page(root, summary), tuple(notes))
 
 
@@ -101,16 +100,16 @@ def _publish_walkthrough(notebook: Path, page: Path) -> str | None:
     return None
 
 
-def _gone(root: Path, history: Path) -> list[str]:
+def _notes_on_missing_commits(root: Path, history: Path) -> list[str]:
     # asv silently leaves out the results of commits that it cannot find.
     files = [path for path in history.glob("*/*.json") if path.name != "machine.json"]
     commits = {str(json.loads(path.read_text("utf-8"))["commit_hash"]) for path in files}
-    gone = sorted(commit[:8] for commit in missing_commits(root, commits))
-    if not gone:
+    missing = sorted(commit[:8] for commit in missing_commits(root, commits))
+    if not missing:
         return []
     return [
-        f"asv's pages lack the results of {', '.join(gone)}: this clone does not have these commits "
-        "(a shallow clone gets them by `git fetch --unshallow`); our page and `nnkernels results` show them all"
+        f"asv's pages lack the results of {', '.join(missing)}, because this clone does not have these commits. In a "
+        "shallow clone, fetch them with `git fetch --unshallow`. Our page and `nnkernels results` show all results"
     ]
 
 
@@ -125,7 +124,7 @@ def _publish_asv(root: Path, history: Path, html: Path) -> str:
         )
     if answer.returncode or not (html / "index.html").is_file():
         last_line = (answer.stdout + answer.stderr).strip().splitlines()[-1:]
-        return f"asv publish failed, as it does without git or the history of the commits ({''.join(last_line)})"
+        return f"asv publish failed ({''.join(last_line)}); it needs git and the history of the commits"
     index = html / "index.html"
     text = index.read_text("utf-8")
     linked, count = re.subn(r"(<nav\b[^>]*>)", rf"\1{BACK_LINK}", text, count=1)
@@ -137,14 +136,14 @@ def _history_config(root: Path, history: Path, html: Path, folder: Path) -> Path
     """Write a copy of asv's configuration that reads ``history`` and writes ``html``, and return its path."""
     from asv.config import Config
 
-    by_hand = Config.load(str(root / CONFIG_NAME))
+    config = Config.load(str(root / CONFIG_NAME))
     places = {
         "repo": str(root),
-        "benchmark_dir": str(root / by_hand.benchmark_dir),
+        "benchmark_dir": str(root / config.benchmark_dir),
         "env_dir": str(folder / "env"),
         "results_dir": str(history),
         "html_dir": str(html),
     }
     path = folder / CONFIG_NAME
-    path.write_text(json.dumps(vars(by_hand) | places | {"version": Config.api_version}), encoding="utf-8")
+    path.write_text(json.dumps(vars(config) | places | {"version": Config.api_version}), encoding="utf-8")
     return path

@@ -45,8 +45,8 @@ class PairedRatios:
     Parameters
     ----------
     *runs : list of InterleavedRun
-        One list per run, with one entry per process. Processes may hold different scenarios and contenders. A ratio is
-        computed from the processes that hold both contenders; if there are none, there is no ratio.
+        One list per run, with one entry per process. Processes may have different scenarios and contenders. A ratio is
+        computed from the processes that timed both contenders; if there are none, there is no ratio.
 
     Attributes
     ----------
@@ -220,7 +220,7 @@ class PairedRatios:
     def _of_runs(
         self, scenario: str, labels: set[str], values: Callable[[SecondsByRound], npt.NDArray[np.float64]]
     ) -> list[Floats]:
-        """Return, for each run, one value per process that holds all of these labels."""
+        """Return, for each run, one value per process that timed all of these labels."""
         return [
             process_means(values(process[scenario]) for process in run if labels <= process.get(scenario, {}).keys())
             for run in self._runs

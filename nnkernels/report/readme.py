@@ -35,9 +35,11 @@ def section(summary: Summary) -> str:
         f"{provenance['dataset']['training_images']:,} training images; {provenance['cpu']} "
         f"({provenance['microarchitecture']}), {provenance['cpus']} CPUs; Python {provenance['python']}, {packages}."
     )
-    parts = [f"**{headline(summary)}**", markdown(glance.columns(summary)), _notes(glance.notes(summary))]
+    parts = [f"**{headline(summary)}**", "Time and accuracy of each contender, the fastest in training first:"]
+    parts += [markdown(glance.columns(summary)), _notes(glance.notes(summary))]
     if summary.keras_forms:
-        parts += [markdown(glance.forms_columns(summary)), _notes(glance.forms_notes(summary))]
+        parts += ["The forms of Keras that were tried, the fastest first:", markdown(glance.forms_columns(summary))]
+        parts.append(_notes(glance.forms_notes(summary)))
     return BLOCK.around("\n\n".join([*parts, source]))
 
 

@@ -91,8 +91,8 @@ def recompute_page(page_text: str, where: str, generated: Sequence[tuple[Block, 
     ]
 
 
-def _compare(section: str, again: str) -> list[Figure]:
-    published, recomputed = _named(section), _named(again)
+def _compare(published_section: str, recomputed_section: str) -> list[Figure]:
+    published, recomputed = _named(published_section), _named(recomputed_section)
     names = dict.fromkeys([*published, *recomputed])
     return [Figure(name, published.get(name, ABSENT), recomputed.get(name, ABSENT)) for name in names]
 

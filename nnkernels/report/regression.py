@@ -16,7 +16,7 @@ from nnkernels.report.formats import percentage, significant
 from nnkernels.report.layout import Column, markdown, show
 
 HASH_LENGTH = 8
-INTERVALS = f"in brackets: {CONFIDENCE:.0%} intervals"
+INTERVALS = f"brackets: {CONFIDENCE:.0%} confidence intervals"
 
 
 def show_check(console: Console, record: CheckRecord, outcome: Outcome) -> None:
@@ -33,7 +33,8 @@ def show_check(console: Console, record: CheckRecord, outcome: Outcome) -> None:
     """
     show(console, _title(record), _columns(outcome), [] if outcome.budget else _notes(record, outcome))
     if outcome.budget:
-        show(console, "Budget", _budget_columns(outcome.budget), _notes(record, outcome))
+        title = "Budget: ratios between backends in the working tree"
+        show(console, title, _budget_columns(outcome.budget), _notes(record, outcome))
     console.print(f"[bold]{escape(conclusion(outcome))}[/]", highlight=False, soft_wrap=not console.is_terminal)
 
 
@@ -72,20 +73,20 @@ def conclusion(outcome: Outcome) -> str:
     text : str
         What is slower or over budget, or what could not be measured and why.
     """
-    slower = [f"{one.comparison.name} ({_ratio(one)} x the time)" for one in outcome.results if one.slower]
+    slower = [f"{one.comparison.name} ({_ratio(one)} times the base's time)" for one in outcome.results if one.slower]
     exceeded = [f"{_limit(one)} ({_interval(one)})" for one in outcome.budget if one.exceeded]
     if outcome.status == FAILED:
-        parts = [f"slower: {', '.join(slower)}"] if slower else []
-        parts += [f"over budget: {', '.join(exceeded)}"] if exceeded else []
-        return "Worse. " + "; ".join(parts)
+        parts = [f"Slower: {', '.join(slower)}."] if slower else []
+        parts += [f"Over budget: {', '.join(exceeded)}."] if exceeded else []
+        return " ".join(["Regression found.", *parts])
     if outcome.status == PASSED:
-        worst = max(one.verdict.resolution for one in outcome.results if one.verdict)
-        return f"Nothing is worse: a slowdown of {percentage(worst)} would have been found with {POWER:.0%} probability"
-    reasons = [f"{one.comparison.name} ({_finds(one)})" for one in outcome.results if not one.resolved]
+        worst = percentage(max(one.verdict.resolution for one in outcome.results if one.verdict))
+        return f"No regression found. A slowdown of {worst} would have been detected with {POWER:.0%} probability."
+    unresolved = [f"{one.comparison.name} ({_resolution(one)})" for one in outcome.results if not one.resolved]
     undecided = [f"{_limit(one)} ({_interval(one)})" for one in outcome.budget if not one.kept]
-    parts = [f"too noisy, or too little time, for {', '.join(reasons)}"] if reasons else []
-    parts += [f"undecided: {', '.join(undecided)}"] if undecided else []
-    return f"Not measured. {'; '.join(parts)}. Allow more --minutes, a coarser --resolve, or fewer comparisons"
+    parts = [f"Resolution too coarse: {', '.join(unresolved)}."] if unresolved else []
+    parts += [f"Budget undecided: {', '.join(undecided)}."] if undecided else []
+    return " ".join(["Not measured.", *parts, "Increase --minutes or --resolve, or compare less."])
 
 
 def _title(record: CheckRecord) -> str:
@@ -95,12 +96,13 @@ def _title(record: CheckRecord) -> str:
 
 def _columns(outcome: Outcome) -> list[Column]:
     results = outcome.results
+    bounds = [significant(one.verdict.at_least) if one.verdict else "-" for one in results]
     return [
         Column("backend", [one.comparison.backend for one in results], identity=True),
         Column("scenario", [one.comparison.scenario for one in results], identity=True),
-        Column("x base's time", [_ratio(one) for one in results], right=True),
-        Column("at least", [significant(one.verdict.at_least) if one.verdict else "-" for one in results], right=True),
-        Column("finds", [_finds(one, "-") for one in results], right=True),
+        Column("relative time", [_ratio(one) for one in results], right=True),
+        Column("lower bound", bounds, right=True),
+        Column("resolution", [_resolution(one, "-") for one in results], right=True),
         Column("pairs", [str(one.verdict.pairs if one.verdict else 0) for one in results], right=True),
         Column("verdict", [one.label for one in results]),
     ]
@@ -108,39 +110,39 @@ def _columns(outcome: Outcome) -> list[Column]:
 
 def _notes(record: CheckRecord, outcome: Outcome) -> list[str]:
     return [
-        f"x base's time: median of pairs of fresh processes, {INTERVALS}. Slower: the one-sided bound (at least) is "
-        "above 1.",
-        f"False alarms: {percentage(outcome.error)} of comparisons, at most {percentage(outcome.check_error)} of "
-        "checks like this one.",
-        f"Finds: the slowdown that would have been found with a probability of {POWER:.0%}, from the spread that was "
-        f"seen; asked for: {percentage(record.method['resolve'])}.",
+        f"Relative time: time of the working tree divided by that of the base, median over pairs of fresh processes; "
+        f"{INTERVALS}. Slower: the one-sided lower bound is above 1.",
+        f"Probability of a false alarm: {percentage(outcome.error)} per comparison, at most "
+        f"{percentage(outcome.check_error)} for the whole check.",
+        f"Resolution: the slowdown that would have been detected with {POWER:.0%} probability, given the observed "
+        f"spread. Requested: {percentage(record.method['resolve'])}.",
     ]
 
 
 def _budget_columns(budget: Sequence[BudgetVerdict]) -> list[Column]:
-    words = ["exceeded" if one.exceeded else "kept" if one.kept else "undecided" for one in budget]
+    verdicts = ["exceeded" if one.exceeded else "met" if one.kept else "undecided" for one in budget]
     return [
         Column("backend", [one.limit.backend for one in budget], identity=True),
         Column("against", [one.limit.against for one in budget], identity=True),
         Column("scenario", [one.limit.scenario for one in budget], identity=True),
-        Column("share of its time", [_interval(one) for one in budget], right=True),
-        Column("at most", [significant(one.limit.at_most) for one in budget], right=True),
-        Column("verdict", words),
+        Column("relative time", [_interval(one) for one in budget], right=True),
+        Column("limit", [significant(one.limit.at_most) for one in budget], right=True),
+        Column("verdict", verdicts),
     ]
 
 
-def _ratio(found: ComparisonResult) -> str:
-    if found.verdict is None:
+def _ratio(result: ComparisonResult) -> str:
+    if result.verdict is None:
         return "-"
-    return f"{found.verdict.ratio:.3f} [{found.verdict.low:.3f}, {found.verdict.high:.3f}]"
+    return f"{result.verdict.ratio:.3f} [{result.verdict.low:.3f}, {result.verdict.high:.3f}]"
 
 
-def _finds(found: ComparisonResult, nothing: str = "no pair of processes came to an end") -> str:
-    if found.verdict is None:
+def _resolution(result: ComparisonResult, nothing: str = "no pair of processes finished") -> str:
+    if result.verdict is None:
         return nothing
-    if math.isinf(found.verdict.resolution):
-        return f"nothing yet, {found.verdict.pairs} pairs"
-    return percentage(found.verdict.resolution)
+    if math.isinf(result.verdict.resolution):
+        return f"unknown after {result.verdict.pairs} pairs"
+    return percentage(result.verdict.resolution)
 
 
 def _interval(verdict: BudgetVerdict) -> str:

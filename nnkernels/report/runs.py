@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nnkernels.errors import ResultsError
+from nnkernels.errors import ResultsError, one_line
 from nnkernels.files import write_json
 from nnkernels.measure.records.run import RunRecord, read_run
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
-from nnkernels.report.pooling import require_poolable, started
+from nnkernels.report.pooling import require_poolable, start_time
 
 NEWEST, PUBLISHED = "newest", "published"
 PIN_VERSION, READ_VERSIONS = 2, (1, 2)
+_REPAIR = "write it again with `nnkernels publish --pin RUN`"
 
 
 @dataclass(frozen=True)
@@ -108,13 +109,13 @@ def find_run(results: Path, name: str = NEWEST) -> Run:
         return pooled(results, published_ids(results))
     folders = run_folders(results)
     if not folders:
-        raise ResultsError("results/runs/ holds no run yet: make one with `nnkernels bench`")
+        raise ResultsError("results/runs/ contains no runs; record one with `nnkernels bench`")
     if name == NEWEST:
         return load_run(folders[-1])
     found = [folder for folder in folders if folder.name.startswith(name)]
     if len(found) != 1:
         listed = ", ".join(folder.name for folder in found or folders)
-        raise ResultsError(f"{len(found)} runs begin with {name!r}; there are: {listed}")
+        raise ResultsError(f"{len(found)} runs begin with {name!r}; choose one of: {listed}")
     return load_run(found[0])
 
 
@@ -142,7 +143,7 @@ def pooled(results: Path, names: Sequence[str]) -> Run:
     if len(found) == 1:
         return found[0]
     require_poolable([run.record for run in found])
-    *older, newest = sorted(found, key=lambda run: started(run.record))
+    *older, newest = sorted(found, key=lambda run: start_time(run.record))
     return replace(newest, pooled_with=tuple(older))
 
 
@@ -169,15 +170,16 @@ def published_ids(results: Path) -> list[str]:
         content = json.loads(path.read_text("utf-8"))
         version = content["version"]
         if version not in READ_VERSIONS:
-            raise ResultsError(f"{path}: version {version}; this nnkernels reads {READ_VERSIONS}: upgrade it")
+            readable = " and ".join(map(str, READ_VERSIONS))
+            raise ResultsError(f"{path}: has version {version}; this nnkernels reads {readable}: upgrade it")
         ids = [content["run"]] if version == 1 else content["runs"]
         if not isinstance(ids, list) or not ids or not all(re.match(r"\d{8}T\d{6}Z-", name) for name in ids):
-            raise ResultsError(f"{path}: damaged, {ids!r} is no list of runs; pin again: `nnkernels publish --pin RUN`")
+            raise ResultsError(f"{path}: damaged: {ids!r} is not a list of run ids; {_REPAIR}")
         return ids
     except OSError as error:
-        raise ResultsError("no run is published yet: `nnkernels publish --pin RUN` does it") from error
+        raise ResultsError("no run is published yet; publish one with `nnkernels publish --pin RUN`") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise ResultsError(f"{path}: damaged, {error}; pin a run again: `nnkernels publish --pin RUN`") from error
+        raise ResultsError(f"{path}: damaged: {one_line(error)}; {_REPAIR}") from error
 
 
 def pin(results: Path, run: Run) -> None:

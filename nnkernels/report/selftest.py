@@ -29,7 +29,8 @@ def show_selftest(console: Console, records: Sequence[CheckRecord]) -> None:
         The checks of the machine.
     """
     machine = records[0].machine if records else "this machine"
-    show(console, f"The check on {machine}", _figure_columns(figures_of(records)), _figure_notes(records))
+    title = f"Self-test of `nnkernels check` on {machine}"
+    show(console, title, _figure_columns(figures_of(records)), _figure_notes(records))
 
 
 def selftest_markdown(records: Sequence[CheckRecord]) -> str:
@@ -71,19 +72,19 @@ def block(records: Sequence[CheckRecord]) -> str:
 
 def _figure_columns(figures: Sequence[Figures]) -> list[Column]:
     return [
-        Column("machine is", ["beside a neighbour" if one.neighbour else "quiet" for one in figures], identity=True),
-        Column("injected", [f"{one.injected:.0%}" if one.injected else "nothing" for one in figures], identity=True),
+        Column("condition", ["busy neighbour" if one.neighbour else "quiet" for one in figures], identity=True),
+        Column("injected", [f"{one.injected:.0%}" if one.injected else "none" for one in figures], identity=True),
         Column("checks", [str(one.checks) for one in figures], right=True),
-        Column("called slower", [_rate(one.alarms) for one in figures], right=True),
-        Column("where it could be seen", [_rate(one.alarms_where_resolved) for one in figures], right=True),
-        Column("ratio, median", ["-" if math.isnan(one.ratio) else f"{one.ratio:.3f}" for one in figures], right=True),
-        Column("interval holds 1", [_rate(one.covered) for one in figures], right=True),
+        Column("flagged", [_rate(one.alarms) for one in figures], right=True),
+        Column("flagged of those resolved", [_rate(one.alarms_where_resolved) for one in figures], right=True),
+        Column("median ratio", ["-" if math.isnan(one.ratio) else f"{one.ratio:.3f}" for one in figures], right=True),
+        Column("interval covers 1", [_rate(one.covered) for one in figures], right=True),
         Column("not resolved", [_rate(one.not_resolved) for one in figures], right=True),
-        Column("checks ended with 0", [_rate(one.passed) for one in figures], right=True),
-        Column("with 1", [_rate(one.flagged) for one in figures], right=True),
-        Column("with 2", [_rate(one.undecided) for one in figures], right=True),
-        Column("finds, median", [percentage(one.resolution) for one in figures], right=True),
-        Column("a check takes", [f"{one.seconds:.0f} s" for one in figures], right=True),
+        Column("exit status 0", [_rate(one.passed) for one in figures], right=True),
+        Column("exit status 1", [_rate(one.flagged) for one in figures], right=True),
+        Column("exit status 2", [_rate(one.undecided) for one in figures], right=True),
+        Column("median resolution", [percentage(one.resolution) for one in figures], right=True),
+        Column("median duration", [f"{one.seconds:.0f} s" for one in figures], right=True),
     ]
 
 
@@ -94,18 +95,18 @@ def _figure_notes(records: Sequence[CheckRecord]) -> list[str]:
     commits = {record.base for record in records}
     days = sorted({record.recorded_at[:10] for record in records})
     return [
-        "The same commit on both sides; injected: so many more batches on one side. Called slower: false "
-        "alarms where nothing was injected, detections elsewhere.",
-        "Where it could be seen: comparisons whose own resolution is no worse than what was injected (than "
-        f"{percentage(method['resolve'])} where nothing was).",
-        f"The rule allows {percentage(method['comparison_error'])} of false alarms a comparison, and measures for at "
-        f"most {method['minutes']:g} minutes. Shares: count of cases, {INTERVALS} (Clopper and Pearson).",
+        "Both sides of a check run the same commit. Injected: slowdown of one side, by additional batches. Flagged: "
+        "comparisons with the verdict slower, which are false alarms if nothing was injected, otherwise detections.",
+        "Of those resolved: the same among comparisons whose resolution is at least as fine as the injected slowdown, "
+        f"or as {percentage(method['resolve'])} if nothing was injected. Not resolved: resolution coarser than "
+        f"{percentage(method['resolve'])}.",
+        "Exit status: of whole checks (0 no regression, 1 regression, 2 not measured). Ratio: time of the slowed side "
+        "divided by that of the other.",
+        f"The rule allows a false alarm in {percentage(method['comparison_error'])} of comparisons, and at most "
+        f"{method['minutes']:g} minutes per check. Percentages: count of cases; {INTERVALS} (Clopper-Pearson).",
         f"Method version {method['version']}; {_count(len(records), 'check')} on {records[0].dataset}, of "
         f"{_count(len(commits), 'commit')}, on {_count(len(days), 'day')}: {', '.join(days)}.",
-        *(
-            f"{'Reached' if one.met else 'Short'}: {one.description}: {_rate(one.measured, 'none yet')}."
-            for one in criteria
-        ),
+        *(f"{'Met' if one.met else 'Not met'}: {one.description}: {_rate(one.measured, 'none yet')}." for one in criteria),
     ]
 
 

@@ -73,9 +73,10 @@ def show_differences(console: Console, run: Run, other: Run) -> None:
     run, other : Run
         The runs.
     """
-    console.print(f"[bold]what differs: {run.record.run_id} against {other.record.run_id}[/]", highlight=False)
+    title = f"Different conditions of {run.record.run_id} and {other.record.run_id}"
+    console.print(f"[bold]{title}[/]", highlight=False)
     found = [f"{what}: {here} against {there}" for what, here, there in differences(run, other)]
-    show_notes(console, found or ["nothing but the hour"])
+    show_notes(console, found or ["none, except for the time of recording"])
 
 
 def show_side_by_side(console: Console, run: Run, other: Run, everything: bool = False) -> None:
@@ -92,34 +93,34 @@ def show_side_by_side(console: Console, run: Run, other: Run, everything: bool =
     """
     joined = side_by_side(run, other)
     found = facts(records(joined))
-    shown = [fact for fact in found if everything or fact.is_told]
-    told = [
-        "Change: of the run from the one that it is against. Better or worse: their 95 % intervals do not overlap; the "
-        "most significant first, by the difference over its noise.",
+    shown = [fact for fact in found if everything or fact.is_conclusive]
+    notes = [
+        "Change: from the second run to the first. Better, worse: the 95 % confidence intervals do not overlap. Most "
+        "significant first (difference divided by its uncertainty).",
         RATIOS_NOTE,
         *_best_forms(joined),
         *caveats({str(fact.row["contender"]) for fact in shown}),
     ]
     if hidden := len(found) - len(shown):
-        told.append(
-            f"Hidden: {hidden} rows whose intervals overlap or that have none in both runs; `--all` shows them."
+        notes.append(
+            f"{hidden} rows are hidden, because their intervals overlap or they cannot be compared; `--all` shows them."
         )
     if len({run.record.dataset, other.record.dataset}) > 1:
-        told.append("The data sets differ, so no row has both runs.")
+        notes.append("The runs used different data sets, so their results cannot be compared.")
     if shown:
-        show(console, f"{run.record.run_id} against {other.record.run_id}", _columns(joined, shown), told)
+        show(console, f"{run.record.run_id} against {other.record.run_id}", _columns(joined, shown), notes)
     else:
-        show_notes(console, ["No difference that the intervals show.", *told])
+        show_notes(console, ["No significant differences.", *notes])
 
 
 def _best_forms(joined: pd.DataFrame) -> list[str]:
     """Return a note for each scenario at which the best form of Keras differs between the runs."""
-    told = []
+    notes = []
     for work, rows in joined.groupby(WORK, sort=False):
         here, there = best_keras(rows["best_keras"]), best_keras(rows[f"best_keras{AGAINST}"])
         if here and there and here != there:
-            told.append(f"Best Keras at {work}: {here} against {there}.")
-    return told
+            notes.append(f"Best Keras at {work}: {here} against {there}.")
+    return notes
 
 
 def _columns(joined: pd.DataFrame, shown: list[Fact]) -> list[Column]:

@@ -105,7 +105,7 @@ def find_step_times(results: Path, name: str = NEWEST) -> StepTimes | None:
         return _newest_times(map(load_run, _folders_with_steps(results)), results)
     if times := _newest_times(reversed(find_run(results, name).each), results):
         return times
-    raise ResultsError(f"the run {name} has not timed the steps; `{COMMAND}` does")
+    raise ResultsError(f"run {name} did not time the steps; `{COMMAND}` times them")
 
 
 def published_step_times(results: Path, published: Run) -> StepTimes | None:
@@ -152,9 +152,10 @@ def show_steps(console: Console, times: StepTimes | None) -> None:
         Column("idea", [step.idea for step in steps.STEPS]),
         Column("builds on", [step.builds_on for step in steps.STEPS]),
     ]
+    title = "From naive to fast: the same training in steps"
     if times is None:
-        note = f"No recorded run has timed them: `{COMMAND}` does."
-        show(console, "From naive to fast", columns, [note])
+        note = f"No recorded run has timed the steps. Time them with `{COMMAND}`."
+        show(console, title, columns, [note])
         return
     first = steps.STEPS[0]
     above = [None, *steps.STEPS[:-1]]
@@ -171,12 +172,12 @@ def show_steps(console: Console, times: StepTimes | None) -> None:
         Column.of_estimates("x builds on", lambda interval: ratios([_base(step) for step in steps.STEPS], interval)),
         Column(f"x {first.name}", ratios([None, *[first] * (len(steps.STEPS) - 1)], False), right=True),
     ]
-    show(console, "From naive to fast", columns, [_source(times), EXTRAPOLATED, *_failures(times)])
+    factors = f"x: how many times as fast as the row above, as the step that it builds on, and as {first.name}."
+    show(console, title, columns, [_source(times), _EXTRAPOLATION, factors, *_failures(times)])
 
 
-EXTRAPOLATED = (
-    "epoch: the steps take turns, each with a part of an epoch; seconds per image are multiplied by the images of an "
-    "epoch. A part is "
+_EXTRAPOLATION = (
+    "epoch: time of an epoch, extrapolated from the time per image. In each turn, a step trains on a part of an epoch: "
     + ", ".join(f"{step.timed_images:,} images for {step.name}" for step in steps.STEPS if step.timed_images < 15_000)
     + ", and a quarter of an epoch for the others."
 )
@@ -206,11 +207,11 @@ def show_step(console: Console, times: StepTimes | None, name: str, against: str
     """
     step = steps.step(name)
     if against == name:
-        raise ConfigurationError(f"{name} has the same lines as itself; name two steps")
+        raise ConfigurationError(f"cannot compare {name} with itself; name two different steps")
     base = steps.step(against) if against else _base(step)
     facts = [step.idea]
     if times and (seconds := times.seconds(step)):
-        facts.append(f"{formats.time(seconds)} an epoch")
+        facts.append(f"{formats.time(seconds)} per epoch")
     if times and base and (ratio := times.times_as_fast(step, base)):
         facts.append(f"{formats.ratio(ratio)} times as fast as {base.name}")
     console.print(Text(f"{step.name}: {', '.join(facts)}", "bold"), soft_wrap=True)
@@ -237,7 +238,7 @@ def draw_steps(results: Path, times: StepTimes) -> Path:
     """
     record = times.run.record
     cpu = record.provenance["cpu"]
-    subtitle = f"{record.dataset}, SGD, batch 32, {cpu}, run {record.run_id}. Intervals: 95 %, over processes."
+    subtitle = f"{record.dataset}, SGD, batches of 32, {cpu}, run {record.run_id}. Bars: 95 % intervals over processes."
     plots.save_figure(plots.step_times(rows(times), subtitle), results / FIGURE)
     return results / FIGURE
 
@@ -293,11 +294,11 @@ def _source(times: StepTimes) -> str:
     record = times.run.record
     processes = len(times.processes)
     return (
-        f"Run {record.run_id} on {record.dataset}, {processes} process{'es' * (processes != 1)}; in brackets: 95 % "
-        "intervals over processes."
+        f"Run {record.run_id} on {record.dataset}, {processes} process{'es' * (processes != 1)}. Brackets: 95 % "
+        "confidence intervals over processes."
     )
 
 
 def _failures(times: StepTimes) -> list[str]:
     failures = {name: reason for measured in times.processes for name, reason in measured.failures.items()}
-    return [f"{name} has no time: {reason}" for name, reason in failures.items()]
+    return [f"{name} was not timed: {reason}" for name, reason in failures.items()]

@@ -17,8 +17,9 @@ from nnkernels.statistics import Estimate
 
 FORMATS = ("table", "json", "csv", "md")
 RATIOS_NOTE = (
-    "x: how many times as fast, the geometric mean of paired ratios, against the other's faster number of threads, or "
-    "against the row's own where no process held the faster one (exports name it). In brackets: 95 % intervals."
+    "x: how many times as fast as the named contender at its faster thread setting, or at the row's own setting if no "
+    "process timed the faster one (exports name the setting); geometric mean of paired ratios. Brackets: 95 % "
+    "confidence intervals."
 )
 RATIO_HEADINGS = {"ratio_to_numpy": "x NumPy", "ratio_to_keras": "x Keras fit", "ratio_to_best_keras": "x best Keras"}
 
@@ -35,7 +36,7 @@ def show_summary(console: Console, summary: Summary) -> None:
     """
     record = summary.run.record
     images = f"{record.provenance['dataset']['training_images']:,}"
-    title = f"An epoch of SGD, batch 32, on {record.dataset} ({images} training images)"
+    title = f"Training by SGD in batches of 32 on {record.dataset} ({images} images), and prediction"
     show(console, title, glance.columns(summary), glance.notes(summary))
     if summary.keras_forms:
         show(console, "Forms of Keras tried", glance.forms_columns(summary), glance.forms_notes(summary))
@@ -243,7 +244,7 @@ def check_format(format_name: str) -> None:
         If it is not one of :data:`FORMATS`.
     """
     if format_name not in FORMATS:
-        raise ConfigurationError(f"unknown format {format_name!r}; known are: {', '.join(FORMATS)}")
+        raise ConfigurationError(f"unknown format {format_name!r}; expected one of: {', '.join(FORMATS)}")
 
 
 def export(rows: pd.DataFrame, format_name: str) -> str:

@@ -33,7 +33,7 @@ def bench_progress(console: Console) -> Iterator[ShowProgress]:
     import_module("scipy.special")  # needed for the intervals; imported now, so that it does not disturb the timing
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with rich_progress.Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("discovering the benchmarks", total=1.0)
+        task = bar.add_task("discovering benchmarks", total=1.0)
         shown = 0
 
         def show(progress: Progress) -> None:

@@ -16,7 +16,7 @@ VALUE = "value"
 LARGER_IS_BETTER = ("share_of_limit",)  # units; for all others, smaller is better
 BETTER, WORSE = "better", "worse"
 OVERLAP, NO_INTERVAL = "intervals overlap", "no interval"
-ANOTHER_FORM, ONE_SIDE = "against another form", "in one run only"
+ANOTHER_FORM, ONE_SIDE = "best Keras differs", "in one run only"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Fact:
     significance: float
 
     @property
-    def is_told(self) -> bool:
+    def is_conclusive(self) -> bool:
         """Whether the two intervals do not overlap."""
         return self.verdict in (BETTER, WORSE)
 
@@ -68,7 +68,7 @@ def facts(rows: list[dict[str, Any]]) -> list[Fact]:
         The most significant first.
     """
     found = [fact for row in rows for fact in _of_row(row)]
-    return sorted(found, key=lambda fact: (not fact.is_told, -fact.significance))
+    return sorted(found, key=lambda fact: (not fact.is_conclusive, -fact.significance))
 
 
 def _of_row(row: dict[str, Any]) -> list[Fact]:

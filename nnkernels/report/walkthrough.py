@@ -48,7 +48,7 @@ def render_walkthrough(notebook: Path, page: Path) -> None:
     """
     for package in ("nbconvert", "latex2mathml"):
         if find_spec(package) is None:
-            raise MissingDependencyError("the walkthrough as a page", package, "page")
+            raise MissingDependencyError("the page of the walkthrough", package, "page")
     import nbformat
     from nbconvert import HTMLExporter
     from nbconvert.filters.markdown_mistune import InvalidNotebook
@@ -69,10 +69,11 @@ def render_walkthrough(notebook: Path, page: Path) -> None:
     try:
         body, _ = exporter.from_notebook_node(content, {"metadata": {"path": str(notebook.parent)}})
     except InvalidNotebook as error:
-        raise ResultsError(f"the walkthrough cannot be shown: {one_line(error)}") from error
+        raise ResultsError(f"the walkthrough cannot be converted to HTML: {one_line(error)}") from error
     if fetched := _FETCHED.search(body):
         raise ResultsError(
-            f"the walkthrough's page cannot hold {fetched[1]}; only pictures beside the notebook can go into it"
+            f"the page of the walkthrough cannot embed {fetched[1]}; only pictures in files beside the notebook can be "
+            "embedded"
         )
     environment = Environment(
         loader=PackageLoader("nnkernels.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -124,7 +125,7 @@ class Formulas:
                 self.mathml.append(convert(block or match["inline"], display="block" if block else "inline"))
             except Exception as error:  # latex2mathml's errors have no common base class
                 formula = " ".join(match[0].split())
-                raise ResultsError(f"the formula {formula} cannot be read: {type(error).__name__}") from error
+                raise ResultsError(f"the formula {formula} is not valid LaTeX ({type(error).__name__})") from error
             return f"FORMULA{len(self.mathml) - 1}END"
 
         return _CODE_OR_FORMULA.sub(replace, markdown)

@@ -53,8 +53,8 @@ def check_criteria(figures: Sequence[Figures]) -> list[Criterion]:
     flagged = _pooled(one.flagged for one in quiet if one.injected >= FLAGGED)
     criteria = [
         Criterion(
-            f"false alarms with nothing injected, of at least {COMPARISONS} comparisons, quiet or beside a neighbour, "
-            f"with an interval up to {FALSE_ALARMS:.0%} at most",
+            f"false alarms with nothing injected, quiet or beside a neighbour: upper end of the interval at most "
+            f"{FALSE_ALARMS:.0%}, in at least {COMPARISONS} comparisons",
             alarms,
             alarms.cases >= COMPARISONS and alarms.high <= FALSE_ALARMS,
         )
@@ -68,17 +68,17 @@ def check_criteria(figures: Sequence[Figures]) -> list[Criterion]:
         where = "beside a neighbour" if neighbour else "on a quiet machine"
         criteria.append(
             Criterion(
-                f"a slowdown of {slowdown:.0%} of an epoch found {where}, where it could be seen, at least "
-                f"{DETECTED:.0%} of at least {CHECKS} times",
+                f"a slowdown of {slowdown:.0%} of an epoch {where}: detected in at least {DETECTED:.0%} of at least "
+                f"{CHECKS} comparisons that resolve it",
                 measured,
                 measured.cases >= CHECKS and measured.count >= DETECTED * measured.cases,
             )
         )
     for share, what in (
-        (passed, "nothing injected that end with 0"),
-        (flagged, f"{FLAGGED:.0%} or more injected that end with 1"),
+        (passed, "nothing injected: exit status 0"),
+        (flagged, f"{FLAGGED:.0%} or more injected: exit status 1"),
     ):
-        description = f"whole checks on a quiet machine with {what}, all of at least {CHECKS}"
+        description = f"whole checks on a quiet machine with {what} in all of at least {CHECKS}"
         criteria.append(Criterion(description, share, share.count == share.cases >= CHECKS))
     return criteria
 
