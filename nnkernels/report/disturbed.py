@@ -35,8 +35,8 @@ def notes(interleaved: Sequence[InterleavedRun]) -> list[str]:
     kept = sum(int(judged.disturbed.sum()) for _turns, judged in of_scenarios if judged) - left_out
     text = (
         f"{left_out:,} of {len(all_turns):,} turns {_were(left_out)} disturbed and excluded for all contenders: other "
-        f"processes or virtual machines used more than {100 * MAX_DISTURBANCE:.0f} % of a CPU, or threads of the measured "
-        "process were still busy."
+        f"processes or virtual machines used more than {100 * MAX_DISTURBANCE:.0f} % of a CPU, or threads of the "
+        "measured process were still busy."
     )
     if kept:
         text += f" {kept:,} more {_were(kept)} disturbed but kept: a contender had no undisturbed turn in its process."

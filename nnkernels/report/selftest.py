@@ -106,7 +106,10 @@ def _figure_notes(records: Sequence[CheckRecord]) -> list[str]:
         f"{method['minutes']:g} minutes per check. Percentages: count of cases; {INTERVALS} (Clopper-Pearson).",
         f"Method version {method['version']}; {_count(len(records), 'check')} on {records[0].dataset}, of "
         f"{_count(len(commits), 'commit')}, on {_count(len(days), 'day')}: {', '.join(days)}.",
-        *(f"{'Met' if one.met else 'Not met'}: {one.description}: {_rate(one.measured, 'none yet')}." for one in criteria),
+        *(
+            f"{'Met' if one.met else 'Not met'}: {one.description}: {_rate(one.measured, 'none yet')}."
+            for one in criteria
+        ),
     ]
 
 
