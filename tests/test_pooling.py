@@ -111,7 +111,7 @@ def test_the_text_says_of_how_many_runs_and_when(tmp_path: Path) -> None:
 
 def test_a_single_run_says_that_hours_differ(tmp_path: Path) -> None:
     summary = summarise(pooled(tmp_path, record_runs(tmp_path)[:1]))
-    assert "(one run; hours differ by more than its intervals)" in headline(summary)
+    assert "(one run; the variation between hours exceeds its intervals)" in headline(summary)
     for text in (readme.section(summary), render(summary, None)):
         assert "One run:" in text
         assert "Hours differ by more than these intervals" in text

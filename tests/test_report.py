@@ -168,7 +168,7 @@ def test_headline_names_the_kernels_on_blas_beside_the_fused() -> None:
         "From scratch in Numba, an epoch of training on mnist is 10.0 times as fast as NumPy, 125 times as fast as "
         "Keras' fit on TensorFlow and 25.0 times as fast as the fastest form of Keras tried (keras-graph, on "
         "TensorFlow); with plain matrix products (numba instead of fused), it is 1.60, 20.0 and 4.00 times as fast "
-        "(one run; hours differ by more than its intervals). "
+        "(one run; the variation between hours exceeds its intervals). "
         "The time includes training and fetching the shuffled images, but not preparation."
     )
 

@@ -9,7 +9,7 @@ from nnkernels.measure.timing.turns import MAX_DISTURBANCE, Turn
 
 
 def notes(interleaved: Sequence[InterleavedRun]) -> list[str]:
-    """Describe how many turns of a run were disturbed and left out.
+    """Describe how many turns of a run were disturbed and excluded.
 
     Parameters
     ----------

@@ -200,8 +200,8 @@ def _dashes(summary: Summary) -> list[str]:
             lines.append(f"A dash: {reason}, so there is no paired ratio.")
         if slower:
             lines.append(
-                f"A star (*) marks a ratio to {other} at the thread setting of the row: no process timed "
-                f"{', '.join(slower)} together with {other} at its faster setting."
+                f"A star (*) marks a ratio to {other} at its slower thread setting: no process timed "
+                f"{', '.join(slower)} together with {other} at its faster one."
             )
     return lines
 

@@ -42,8 +42,8 @@ def headline(summary: Summary) -> str:
         numbers = _listed([ratio for _other, ratio in plain])
         sentence += f"; with plain matrix products (numba instead of fused), it is {numbers} times as fast"
     runs = len(summary.run.each)
-    of = "one run; hours differ by more than its intervals" if runs == 1 else f"mean of {runs} runs"
-    return f"{sentence} ({of}). {_clock(summary, ours)}"
+    source = "one run; the variation between hours exceeds its intervals" if runs == 1 else f"mean of {runs} runs"
+    return f"{sentence} ({source}). {_clock(summary, ours)}"
 
 
 def preliminary(interleaved: Sequence[InterleavedRun]) -> str:
