@@ -1,6 +1,6 @@
-"""The network's mathematics, one file a backend: ``<name>_kernels.py`` in this folder is the backend ``<name>``.
+"""The mathematics of the network, one module per backend: ``<name>_kernels.py`` is the backend ``<name>``.
 
-A module of another package becomes a backend by an entry point of the group ``nnkernels.kernels``.
+A module of another package becomes a backend if it is registered under the entry-point group ``nnkernels.kernels``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,13 @@ SUFFIX = "_kernels"
 
 @cache
 def names() -> tuple[str, ...]:
-    """Return the names of all backends, the reference (``numpy``) first; imports none of them."""
+    """Return the names of all backends, without importing them.
+
+    Returns
+    -------
+    names : tuple of str
+        The reference, ``numpy``, first; the others in alphabetical order.
+    """
     return ("numpy", *sorted((_own() | set(installed_plugins(KERNELS_GROUP))) - {"numpy"}))
 
 
@@ -35,32 +41,54 @@ def _own() -> set[str]:
 
 @cache
 def load(name: str) -> Backend:
-    """Import a backend and check that it keeps the contract.
+    """Import a backend and check that it implements the contract.
+
+    Parameters
+    ----------
+    name : str
+        Name of the backend.
+
+    Returns
+    -------
+    backend : Backend
+        Its module.
 
     Raises
     ------
     UnknownNameError
         If there is no such backend.
     ContractError
-        If it lacks a function of the contract, or a function has other arguments.
+        If a function of the contract is missing or has other arguments.
     """
     if name not in names():
         raise UnknownNameError("backend", name, names())
-    if name in _own():  # a plugin cannot take the place of one of ours
+    if name in _own():  # a plugin cannot replace a built-in backend
         return checked(import_module(f"{__name__}.{name}{SUFFIX}"))
     return checked(installed_plugins(KERNELS_GROUP)[name].load())
 
 
 def owner(name: str, *functions: str) -> str:
-    """Return the backend whose functions of these names a backend has: itself, or the one that it takes all from.
+    """Return the backend that owns functions which several backends may share.
 
-    Only the same function object counts. The owner is the backend whose module defines it; of a function from
-    elsewhere, the first in :func:`names` that has it.
+    Functions are shared if they are the same object. Their owner is the backend whose module defines them. If they are
+    defined elsewhere, it is the first backend in :func:`names` that has them.
+
+    Parameters
+    ----------
+    name : str
+        Name of a backend.
+    *functions : str
+        Names of some of its functions.
+
+    Returns
+    -------
+    owner : str
+        Name of the owner. It is ``name`` unless another backend owns all of these functions.
 
     Raises
     ------
     UnknownNameError, ContractError
-        As :func:`load` does, of the backend ``name``.
+        If ``name`` cannot be loaded (see :func:`load`).
     """
     wanted = [getattr(load(name), function) for function in functions]
     if name in _own() and any(_defined_in(function) == _module_name(name) for function in wanted):
@@ -80,15 +108,25 @@ def _module_name(name: str) -> str:
 def _has(name: str, functions: tuple[str, ...], wanted: list[object]) -> bool:
     try:
         backend = load(name)
-    except Exception:  # somebody's broken plugin says so where it is asked for itself
+    except Exception:  # a broken plugin is reported when it is loaded by name
         return False
     return all(getattr(backend, function, None) is one for function, one in zip(functions, wanted, strict=True))
 
 
 def load_file(path: Path) -> Backend:
-    """Import somebody's own kernels from a file, an edited copy of ``numpy_kernels.py`` say.
+    """Import kernels from a file of the user, such as an edited copy of ``numpy_kernels.py``.
 
-    They are no backend of the suite: their mathematics may be another, and nothing discovers them.
+    They do not become a registered backend, because they may define a different network.
+
+    Parameters
+    ----------
+    path : Path
+        A Python file.
+
+    Returns
+    -------
+    backend : Backend
+        The module.
 
     Raises
     ------
@@ -101,9 +139,9 @@ def load_file(path: Path) -> Backend:
         raise DataError(f"{path} is no Python file; copy nnkernels/kernels/numpy_kernels.py and change the copy")
     module = ModuleType(f"kernels_from_file_{path.stem}")
     module.__file__ = str(path)
-    sys.modules[module.__name__] = module  # where dataclasses and Numba look a function's module up
+    sys.modules[module.__name__] = module  # dataclasses and Numba look up the module of a function here
     try:
-        # Not by the import system, whose bytecode beside the file could outlive a quick edit.
+        # The import system could use stale bytecode after two edits within the resolution of the file's time.
         exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[module.__name__]
@@ -114,7 +152,7 @@ def load_file(path: Path) -> Backend:
 
 
 def _line(error: BaseException, path: Path) -> int | None:
-    """Return the line of a file where an error came up, if it was there."""
+    """Return the line of a file in which an error was raised, or None if it was raised elsewhere."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return error.lineno
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]

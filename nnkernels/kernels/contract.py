@@ -1,4 +1,4 @@
-"""The contract that every backend keeps: the names, the signatures and the records that pass between them."""
+"""The contract of backends: the functions that a module must define, and the types that they exchange."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from nnkernels.recipes import Optimizer
 
 
 class Activations(NamedTuple):
-    """What a forward pass computes, kept for the backward pass.
+    """The results of a forward pass, which the backward pass needs.
 
     Attributes
     ----------
     Z1, A1 : ndarray, shape (N, H)
         Hidden layer before and after ReLU.
     logits, probs : ndarray, shape (N, C)
-        Output layer before and after softmax.
+        Output layer before and after softmax. All arrays have the dtype of the parameters.
     """
 
     Z1: FloatArray
@@ -32,12 +32,12 @@ class Activations(NamedTuple):
 
 
 class OptimizerState(NamedTuple):
-    """What an optimizer remembers between steps, as plain arrays; one form for all optimizers.
+    """The state of an optimizer between steps. All optimizers have the same form, and ignore what they do not use.
 
     Attributes
     ----------
     step : ndarray of int64, shape (1,)
-        Steps taken so far (Adam's t).
+        Number of steps so far (Adam's t).
     first : Parameters
         Momentum's velocity, or Adam's first moment m.
     second : Parameters
@@ -50,7 +50,18 @@ class OptimizerState(NamedTuple):
 
 
 def initial_state(params: Parameters) -> OptimizerState:
-    """Return the state before the first step: all zero."""
+    """Return the state before the first step.
+
+    Parameters
+    ----------
+    params : Parameters
+        Determines the shapes and the dtype.
+
+    Returns
+    -------
+    state : OptimizerState
+        All zero.
+    """
     return OptimizerState(np.zeros(1, np.int64), zeros_like(params), zeros_like(params))
 
 
@@ -58,7 +69,15 @@ SGD, MOMENTUM, ADAM = 0, 1, 2
 
 
 class UpdateRule(NamedTuple):
-    """An optimizer and its hyper-parameters as plain numbers, for compiled code."""
+    """An optimizer and its hyperparameters as numbers, because compiled code cannot use a :class:`Optimizer`.
+
+    Attributes
+    ----------
+    code : int
+        ``SGD``, ``MOMENTUM`` or ``ADAM``.
+    momentum, beta_1, beta_2, epsilon : float
+        As in :class:`~nnkernels.recipes.Optimizer`.
+    """
 
     code: int
     momentum: float
@@ -68,15 +87,40 @@ class UpdateRule(NamedTuple):
 
 
 def update_rule(optimizer: Optimizer) -> UpdateRule:
-    """Return the optimizer as plain numbers."""
+    """Convert an optimizer to numbers.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The optimizer.
+
+    Returns
+    -------
+    rule : UpdateRule
+        Its code and hyperparameters.
+    """
     code = {"sgd": SGD, "momentum": MOMENTUM, "adam": ADAM}[optimizer.name]
     return UpdateRule(code, optimizer.momentum, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
 
 
 def step_sizes(rule: UpdateRule, learning_rates: npt.NDArray[np.float32], steps_before: int) -> FloatArray:
-    """Return what the direction of each step is multiplied by, float32: the learning rates, but for Adam.
+    """Return the step size of each batch: its learning rate, which for Adam includes the bias correction.
 
-    There they have the bias correction of both moments in them, computed in float64: in float32, 1 - 0.999 is inexact.
+    The correction of both moments is computed in float64, because 1 - 0.999 is inexact in float32.
+
+    Parameters
+    ----------
+    rule : UpdateRule
+        The optimizer.
+    learning_rates : ndarray of float32, shape (n_batches,)
+        Learning rate of each batch.
+    steps_before : int
+        Number of steps before the first of these batches.
+
+    Returns
+    -------
+    sizes : ndarray of float32, shape (n_batches,)
+        Factor by which each step's direction is multiplied.
     """
     if rule.code != ADAM:
         return np.asarray(learning_rates, np.float32)
@@ -86,18 +130,19 @@ def step_sizes(rule: UpdateRule, learning_rates: npt.NDArray[np.float32], steps_
 
 
 class Backend(Protocol):
-    """The functions of a backend module. ``numpy_kernels`` documents each in full.
+    """The functions of a backend module. ``numpy_kernels`` documents them.
 
-    Float arrays are float32 or float64, all of one dtype, in the byte order of the machine. Memory order and strides
-    are free, and what is not changed may be read-only. Contenders convert everything else before they call these
-    functions; whoever calls them directly has ``transforms.as_features`` and ``parameters.native`` for that.
+    All float arrays of a call have the same dtype, float32 or float64, in native byte order. Any memory order and
+    strides are allowed, and arrays that a function does not change may be read-only. Contenders convert other arrays
+    first. Direct callers can use ``transforms.as_features`` and ``parameters.native``.
 
-    A backend may add faster entries, which must agree with the functions below, composed, to a tolerance that a test
-    states:
+    A backend may also define faster functions. Their results must agree with those of the functions below within the
+    tolerances of the tests:
 
-    - ``train_inplace``: a whole stretch of batches in one call (see ``numba_kernels``);
-    - ``pack_images(X)``: images in the form that ``train_inplace`` reads fastest; made once, and timed apart;
-    - ``predictor(params, pixel_scale, as_features)``: a function from images to probabilities (see
+    - ``train_inplace`` trains on many batches in one call (see ``numba_kernels``);
+    - ``pack_images(X)`` converts images to the internal layout that ``train_inplace`` reads fastest. It is called
+      once, and its time is reported separately;
+    - ``predictor(params, pixel_scale, as_features)`` returns a function from images to probabilities (see
       ``fused.prediction``).
     """
 
@@ -140,18 +185,28 @@ FUNCTIONS = (
 
 
 def checked(module: ModuleType) -> Backend:
-    """Return ``module`` as a backend.
+    """Check that a module implements the contract.
+
+    Parameters
+    ----------
+    module : module
+        The module of a backend.
+
+    Returns
+    -------
+    backend : Backend
+        The same module.
 
     Raises
     ------
     ContractError
-        If a function of the contract is missing or has other arguments.
+        If a function is missing or has other arguments.
     """
     for function_name in FUNCTIONS:
         function = getattr(module, function_name, None)
         if not callable(function):
             raise ContractError(f"{module.__name__} has no function {function_name}; the contract asks for it")
-        # A Numba dispatcher shows its Python function's signature.
+        # The signature of a Numba dispatcher is that of its Python function.
         found = list(inspect.signature(getattr(function, "py_func", function)).parameters)
         expected = [name for name in inspect.signature(getattr(Backend, function_name)).parameters if name != "self"]
         if found != expected:

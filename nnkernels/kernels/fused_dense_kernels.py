@@ -1,4 +1,4 @@
-"""The fused kernels with the first layer on every pixel: what they are worth where the data is not sparse."""
+"""The fused kernels with a dense first layer, which show their speed on data that is not sparse."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nnkernels.kernels.numba_kernels import (
     sgd_update_inplace,
 )
 
-# Training calls no BLAS, and divides the work among threads so that each sum keeps its order.
+# Training does not call BLAS, and the order of each sum does not depend on the number of threads.
 SAME_BITS_ON_ANY_THREADS = True
 
 __all__ = [

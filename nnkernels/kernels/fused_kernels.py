@@ -1,7 +1,7 @@
-"""The names of ``numba_kernels``, and entries that are faster than any composition of them: whole stretches in a call.
+"""The functions of ``numba_kernels``, with faster ones for training and prediction.
 
-The first layer, which is nearly all the work, runs on nonzero pixels alone where there are few of them, as in digits,
-else on all. What was tried, and what it gave, stands in ``README.md`` beside this file.
+The first layer does nearly all of the work. It visits nonzero pixels only, if fewer than half are nonzero, as in images
+of digits. ``README.md`` in this folder describes the design, and which variants were tried.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nnkernels.kernels.numba_kernels import (
     sgd_update_inplace,
 )
 
-# Training calls no BLAS, and divides the work among threads so that each sum keeps its order.
+# Training does not call BLAS, and the order of each sum does not depend on the number of threads.
 SAME_BITS_ON_ANY_THREADS = True
 
 __all__ = [

@@ -1,7 +1,7 @@
-"""The same names as ``numpy_kernels``, compiled by Numba: matrix products by BLAS, everything else as loops.
+"""The functions of ``numpy_kernels``, compiled by Numba. Matrix products call BLAS; everything else is a loop.
 
-A loop replaces a chain of NumPy temporaries, and a whole stretch of batches runs in one call
-(:func:`train_inplace`), so that no time is lost between Python and the kernels.
+Each loop replaces a chain of NumPy operations and their temporary arrays. :func:`train_inplace` runs many batches in
+one call, without returning to Python in between.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nnkernels.parameters import FloatArray, Parameters
 
 @kernel
 def forward(params: Parameters, X: FloatArray) -> Activations:
-    """Compute the network's output; see ``numpy_kernels.forward``."""
+    """Compute the forward pass. See ``numpy_kernels.forward``."""
     Z1 = X @ params.W1
     A1 = np.empty_like(Z1)
     _add_bias_relu(Z1, params.b1, A1)
@@ -30,7 +30,8 @@ def forward(params: Parameters, X: FloatArray) -> Activations:
 
 @ordered_kernel
 def loss(logits: FloatArray, y: npt.NDArray[np.integer]) -> float:
-    """Return the mean categorical cross-entropy; see ``numpy_kernels.loss``."""
+    """Compute the mean categorical cross-entropy of a batch. See ``numpy_kernels.loss``."""
+    # Compiled without reassociation: terms of similar size cancel, and another order of operations would lose digits.
     N, C = logits.shape
     total = 0.0
     for n in range(N):
@@ -39,12 +40,12 @@ def loss(logits: FloatArray, y: npt.NDArray[np.integer]) -> float:
         for c in range(C):
             exponentials += np.exp(logits[n, c] - row_max)
         total += np.log(exponentials) - (logits[n, y[n]] - row_max)
-    return float(total / N)  # 0 / 0 is NaN: the mean of an empty batch
+    return float(total / N)  # NaN for an empty batch, from 0 / 0
 
 
 @kernel
 def backward(params: Parameters, X: FloatArray, y: npt.NDArray[np.integer], activations: Activations) -> Parameters:
-    """Return the gradient in every parameter; see ``numpy_kernels.backward``."""
+    """Compute the gradient of the mean cross-entropy. See ``numpy_kernels.backward``."""
     dlogits = activations.probs.copy()
     _softmax_cross_entropy_gradient(dlogits, y)
     dW2 = activations.A1.T @ dlogits
@@ -58,7 +59,7 @@ def backward(params: Parameters, X: FloatArray, y: npt.NDArray[np.integer], acti
 
 @kernel
 def sgd_update_inplace(params: Parameters, grads: Parameters, state: OptimizerState, learning_rate: float) -> None:
-    """Take a step of gradient descent; see ``numpy_kernels.sgd_update_inplace``."""
+    """Take a step of gradient descent. See ``numpy_kernels.sgd_update_inplace``."""
     state.step[0] += 1
     _sgd(params.W1.ravel(), grads.W1.ravel(), learning_rate)
     _sgd(params.b1, grads.b1, learning_rate)
@@ -70,7 +71,7 @@ def sgd_update_inplace(params: Parameters, grads: Parameters, state: OptimizerSt
 def momentum_update_inplace(
     params: Parameters, grads: Parameters, state: OptimizerState, learning_rate: float, momentum: float
 ) -> None:
-    """Take a step with momentum; see ``numpy_kernels.momentum_update_inplace``."""
+    """Take a step of gradient descent with momentum. See ``numpy_kernels.momentum_update_inplace``."""
     state.step[0] += 1
     first = state.first
     _momentum(params.W1.ravel(), grads.W1.ravel(), first.W1.ravel(), learning_rate, momentum)
@@ -89,7 +90,7 @@ def adam_update_inplace(
     beta_2: float,
     epsilon: float,
 ) -> None:
-    """Take a step of Adam; see ``numpy_kernels.adam_update_inplace``."""
+    """Take a step of Adam. See ``numpy_kernels.adam_update_inplace``."""
     state.step[0] += 1
     t = state.step[0]
     alpha = learning_rate * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
@@ -112,18 +113,30 @@ def train_inplace(
     scale: float,
     rule: UpdateRule,
 ) -> None:
-    """Train on a stretch of batches in one call: the functions above, composed.
+    """Train on consecutive batches in one call, by composing the functions above.
 
-    Mutates ``params`` and ``state``.
+    Bounds are not checked: an invalid index or label reads or writes other memory.
 
     Parameters
     ----------
-    X : ndarray, shape (images, D), uint8 or float
-        The features are ``X * scale``. Bytes are fetched in a quarter of the time that floats take.
-    y : ndarray of integers, shape (images,)
+    params : Parameters
+        Weights and biases, updated in place.
+    state : OptimizerState
+        State of the optimizer, updated in place.
+    X : ndarray of uint8 or float, shape (n_images, D)
+        Images, whose features are ``X * scale``. Gathering bytes takes a quarter of the time of gathering float32.
+    y : ndarray of integers, shape (n_images,)
+        Labels.
     order : ndarray of int64, shape (M,)
-        Rows of ``X``, cut into batches of ``batch_size``; the last may be shorter.
-    learning_rates : ndarray, shape (ceil(M / batch_size),)
+        Indices of the images, split into batches of ``batch_size``. The last batch may be shorter.
+    learning_rates : ndarray of float32, shape (ceil(M / batch_size),)
+        Learning rate of each batch.
+    batch_size : int
+        Number of images per batch.
+    scale : float
+        Factor from stored values to features, such as 1 / 255 for pixels.
+    rule : UpdateRule
+        The optimizer.
     """
     D = X.shape[1]
     features = np.empty((batch_size, D), params.W1.dtype)
@@ -150,7 +163,7 @@ def train_inplace(
 
 @kernel
 def _add_bias_relu(Z1: FloatArray, b1: FloatArray, A1: FloatArray) -> None:
-    # Z1 += b1; A1 = np.maximum(Z1, 0), in one pass. NaN stays NaN, since it is not less than 0.
+    # Z1 += b1; A1 = np.maximum(Z1, 0), in one pass. NaN is preserved, because it is not less than 0.
     for n in range(Z1.shape[0]):
         for h in range(Z1.shape[1]):
             z = Z1[n, h] + b1[h]
@@ -160,7 +173,7 @@ def _add_bias_relu(Z1: FloatArray, b1: FloatArray, A1: FloatArray) -> None:
 
 @kernel
 def _row_max(values: FloatArray, n: int) -> float:
-    # values[n].max(), where a NaN wins as it does in NumPy
+    # values[n].max(). As in NumPy, the result is NaN if any value is.
     row_max = values[n, 0]
     for c in range(1, values.shape[1]):
         value = values[n, c]
@@ -171,7 +184,7 @@ def _row_max(values: FloatArray, n: int) -> float:
 
 @ordered_kernel
 def _add_bias_softmax(logits: FloatArray, b2: FloatArray, probs: FloatArray) -> None:
-    # logits += b2; probs = softmax(logits)
+    # logits += b2; probs = softmax(logits). Without reassociation, as in ``loss``: large logits may cancel.
     for n in range(logits.shape[0]):
         for c in range(logits.shape[1]):
             logits[n, c] += b2[c]
@@ -187,7 +200,7 @@ def _add_bias_softmax(logits: FloatArray, b2: FloatArray, probs: FloatArray) -> 
 
 @kernel
 def _softmax_cross_entropy_gradient(dlogits: FloatArray, y: npt.NDArray[np.integer]) -> None:
-    # From probs to (probs - onehot(y)) / N, in place.
+    # dlogits[np.arange(N), y] -= 1; dlogits /= N. At the start, dlogits contains the probabilities.
     N = dlogits.shape[0]
     scale = dlogits.dtype.type(1 / max(N, 1))
     for n in range(N):
@@ -198,7 +211,7 @@ def _softmax_cross_entropy_gradient(dlogits: FloatArray, y: npt.NDArray[np.integ
 
 @kernel
 def _relu_gradient_inplace(dZ1: FloatArray, Z1: FloatArray) -> None:
-    # dZ1 *= Z1 > 0, as a product so that a NaN gradient stays visible where the unit was shut
+    # dZ1 *= Z1 > 0. A product, unlike a branch, preserves a NaN gradient of an inactive unit.
     for n in range(dZ1.shape[0]):
         for h in range(dZ1.shape[1]):
             dZ1[n, h] *= Z1[n, h] > 0
@@ -214,8 +227,8 @@ def _column_sums(values: FloatArray) -> FloatArray:
     return sums
 
 
-# The update rules on flat arrays. The hyper-parameters are rounded to the arrays' dtype first: a float64
-# scalar would turn every float32 operation into a float64 one.
+# The update rules on flat arrays. Hyperparameters are rounded to the dtype of the arrays first, because a float64
+# scalar would promote every float32 operation to float64.
 
 
 @kernel

@@ -1,7 +1,9 @@
-"""The reference: forward, backward and update in plain NumPy, a line of code a line of mathematics.
+"""The reference backend: forward pass, loss, backward pass and updates in plain NumPy, one line per formula.
 
-Shapes: ``N`` images a batch, ``D`` inputs (784), ``H`` hidden units (20), ``C`` classes (10). All float
-arrays share one dtype, float32 or float64, which every result keeps.
+All other backends implement the same functions, and their docstrings only describe differences.
+
+Notation: ``N`` images per batch, ``D`` inputs (784), ``H`` hidden units (20) and ``C`` classes (10). All float arrays
+have the same dtype, float32 or float64, and so has every result.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from nnkernels.parameters import FloatArray, Parameters
 
 
 def forward(params: Parameters, X: FloatArray) -> Activations:
-    """Compute the network's output, and all that the backward pass needs of the way there.
+    """Compute the forward pass.
 
     ::
 
@@ -24,14 +26,15 @@ def forward(params: Parameters, X: FloatArray) -> Activations:
     Parameters
     ----------
     params : Parameters
+        Weights and biases.
     X : ndarray, shape (N, D)
-        Features, a row an image; N may be 0.
+        Features, one row per image. N may be 0.
 
     Returns
     -------
-    Activations
-        Z1 and A1 (N, H), logits and probs (N, C). A row of logits with a NaN or +inf, or of -inf alone,
-        has no softmax: its probabilities are NaN.
+    activations : Activations
+        Z1 and A1 (N, H), logits and probs (N, C), all of which the backward pass may use. Softmax is undefined for a
+        row of logits that contains NaN or +inf, or only -inf. The probabilities of such a row are NaN.
 
     References
     ----------
@@ -44,22 +47,23 @@ def forward(params: Parameters, X: FloatArray) -> Activations:
 
 
 def loss(logits: FloatArray, y: npt.NDArray[np.integer]) -> float:
-    """Return the mean categorical cross-entropy over the batch, in nats.
+    """Compute the mean categorical cross-entropy of a batch.
 
-    ``loss = mean_n(logsumexp(logits[n]) - logits[n, y[n]])``: computed from the logits, because the
-    logarithm of a probability that has been rounded to zero is lost.
+    ``loss = mean_n(logsumexp(logits[n]) - logits[n, y[n]])``. It is computed from the logits, because a small
+    probability may be rounded to zero, whose logarithm is -inf.
 
     Parameters
     ----------
     logits : ndarray, shape (N, C)
+        Output layer before softmax.
     y : ndarray of integers, shape (N,)
         The true classes, 0 to C - 1.
 
     Returns
     -------
-    float
-        NaN for an empty batch, and where softmax is not defined (see :func:`forward`); +inf where the true
-        class has the logit -inf.
+    loss : float
+        Mean loss in nats. NaN if the batch is empty or softmax is undefined (see :func:`forward`); +inf if the logit
+        of a true class is -inf.
 
     References
     ----------
@@ -68,34 +72,37 @@ def loss(logits: FloatArray, y: npt.NDArray[np.integer]) -> float:
     if len(logits) == 0:
         return float("nan")
     row_max = logits.max(axis=1)
-    with np.errstate(over="ignore", invalid="ignore"):  # -inf and NaN (of inf - inf) are meant
+    with np.errstate(over="ignore", invalid="ignore"):  # -inf, and NaN from inf - inf, are intended
         shifted = logits - row_max[:, np.newaxis]
     log_sum_exp = np.log(np.exp(shifted).sum(axis=1))
     return float(np.mean(log_sum_exp - shifted[np.arange(len(y)), y], dtype=np.float64))
 
 
 def backward(params: Parameters, X: FloatArray, y: npt.NDArray[np.integer], activations: Activations) -> Parameters:
-    """Return the gradient of the mean cross-entropy in every parameter, by the chain rule from the back.
+    """Compute the gradient of the mean cross-entropy with respect to every parameter, by the chain rule.
 
     ::
 
         dlogits = (probs - onehot(y)) / N     softmax and cross-entropy together
         dW2 = A1^T dlogits                    db2 = sum_n dlogits
-        dZ1 = (dlogits W2^T) * [Z1 > 0]       ReLU passes the gradient where it was open
+        dZ1 = (dlogits W2^T) * [Z1 > 0]       ReLU passes the gradient of active units only
         dW1 = X^T dZ1                         db1 = sum_n dZ1
 
     Parameters
     ----------
     params : Parameters
+        Weights and biases.
     X : ndarray, shape (N, D)
+        Features.
     y : ndarray of integers, shape (N,)
+        The true classes, 0 to C - 1.
     activations : Activations
-        Of ``forward(params, X)``.
+        The result of ``forward(params, X)``. It is not changed.
 
     Returns
     -------
-    gradients : Parameters
-        dW1 (D, H), db1 (H,), dW2 (H, C), db2 (C,); all zero for an empty batch.
+    grads : Parameters
+        dW1 (D, H), db1 (H,), dW2 (H, C) and db2 (C,); all zero for an empty batch.
 
     References
     ----------
@@ -117,7 +124,16 @@ def backward(params: Parameters, X: FloatArray, y: npt.NDArray[np.integer], acti
 def sgd_update_inplace(params: Parameters, grads: Parameters, state: OptimizerState, learning_rate: float) -> None:
     """Take a step of gradient descent: ``w -= learning_rate g``.
 
-    Mutates ``params`` and ``state.step``.
+    Parameters
+    ----------
+    params : Parameters
+        Weights and biases, updated in place.
+    grads : Parameters
+        Their gradients, g.
+    state : OptimizerState
+        The number of steps is incremented in place; the moments are not used.
+    learning_rate : float
+        Learning rate.
     """
     state.step[0] += 1
     for w, g in zip(params, grads, strict=True):
@@ -127,14 +143,25 @@ def sgd_update_inplace(params: Parameters, grads: Parameters, state: OptimizerSt
 def momentum_update_inplace(
     params: Parameters, grads: Parameters, state: OptimizerState, learning_rate: float, momentum: float
 ) -> None:
-    """Take a step with momentum: ``v = momentum v - learning_rate g; w += v``.
+    """Take a step of gradient descent with momentum: ``v = momentum v - learning_rate g; w += v``.
 
-    Mutates ``params``, ``state.step`` and the velocity ``state.first``.
+    Parameters
+    ----------
+    params : Parameters
+        Weights and biases, updated in place.
+    grads : Parameters
+        Their gradients, g.
+    state : OptimizerState
+        The number of steps and the velocity v, ``state.first``, are updated in place.
+    learning_rate : float
+        Learning rate.
+    momentum : float
+        Decay factor of the velocity per step.
 
     References
     ----------
     I. Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013,
-    equations 1 and 2; ``keras.optimizers.SGD(momentum=...)`` is the same.
+    equations 1 and 2. ``keras.optimizers.SGD(momentum=...)`` does the same.
     """
     state.step[0] += 1
     for w, g, v in zip(params, grads, state.first, strict=True):
@@ -160,12 +187,25 @@ def adam_update_inplace(
         m += (1 - beta_1) (g - m)     v += (1 - beta_2) (g^2 - v)
         w -= learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon)
 
-    Mutates ``params``, ``state.step``, m (``state.first``) and v (``state.second``).
+    Parameters
+    ----------
+    params : Parameters
+        Weights and biases, updated in place.
+    grads : Parameters
+        Their gradients, g.
+    state : OptimizerState
+        The number of steps t and the moments m, ``state.first``, and v, ``state.second``, are updated in place.
+    learning_rate : float
+        Learning rate.
+    beta_1, beta_2 : float
+        Decay rates of the first and of the second moment.
+    epsilon : float
+        Added to the denominator, outside the bias correction.
 
     References
     ----------
     D. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, the form at the end of
-    section 2, which Keras uses too.
+    section 2. Keras uses the same form.
     """
     state.step[0] += 1
     t = int(state.step[0])
@@ -178,10 +218,10 @@ def adam_update_inplace(
 
 
 def _softmax(logits: FloatArray) -> FloatArray:
-    # Without the row's maximum, exp overflows in float32 from a logit of 89 on.
+    # Without subtracting the row's maximum, exp would overflow in float32 for a logit of 89 or more.
     if len(logits) == 0:
         return logits.copy()
-    with np.errstate(over="ignore", invalid="ignore"):  # -inf and NaN (of inf - inf) are meant
+    with np.errstate(over="ignore", invalid="ignore"):  # -inf, and NaN from inf - inf, are intended
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         probs: FloatArray = exponentials / exponentials.sum(axis=1, keepdims=True)
         return probs

@@ -1,4 +1,4 @@
-"""What a backend may add to the contract, and the composition of its functions where it adds nothing."""
+"""The optional functions of a backend, with defaults that are composed of its required functions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nnkernels.parameters import Parameters
 
 
 class TrainInplace(Protocol):
-    """The signature of a backend's optional ``train_inplace``; ``numba_kernels`` documents it."""
+    """The signature of the optional ``train_inplace``. ``numba_kernels`` documents it."""
 
     def __call__(
         self,
@@ -31,15 +31,34 @@ class TrainInplace(Protocol):
 
 
 def image_packer(backend: Backend) -> Callable[[npt.NDArray[Any]], Any]:
-    """Return the backend's ``pack_images``, which brings images into the form that its ``train_inplace`` reads fastest.
+    """Return the function that converts images to the internal layout of a backend's ``train_inplace``.
 
-    A backend without one reads them as they are.
+    Parameters
+    ----------
+    backend : Backend
+        The backend.
+
+    Returns
+    -------
+    pack_images : callable
+        The backend's ``pack_images``; by default, the identity.
     """
     return getattr(backend, "pack_images", lambda X: X)
 
 
 def training_entry(backend: Backend) -> TrainInplace:
-    """Return the backend's own ``train_inplace``, or the composition of its functions."""
+    """Return the function that trains a backend on many batches.
+
+    Parameters
+    ----------
+    backend : Backend
+        The backend.
+
+    Returns
+    -------
+    train_inplace : callable
+        The backend's ``train_inplace``; by default, :func:`train_stepwise_inplace`.
+    """
     own = getattr(backend, "train_inplace", None)
     return cast("TrainInplace", own) if own else partial(train_stepwise_inplace, backend)
 
@@ -56,15 +75,23 @@ def train_stepwise_inplace(
     scale: float,
     rule: UpdateRule,
 ) -> None:
-    """Fetch, forward, backward and update, batch by batch; mutates ``params`` and ``state``."""
-    # Fetching bytes and scaling them in place of floats moves a quarter of the memory.
+    """Train batch by batch: gather, forward pass, backward pass, update.
+
+    Parameters
+    ----------
+    backend : Backend
+        The backend whose functions are called.
+    params, state, X, y, order, learning_rates, batch_size, scale, rule
+        See ``numba_kernels.train_inplace``.
+    """
+    # Gathering bytes and scaling them afterwards reads a quarter of the memory that gathering floats would.
     fetched = np.empty((batch_size, X.shape[1]), X.dtype)
     features = np.empty((batch_size, X.shape[1]), params.W1.dtype)
     factor = features.dtype.type(scale)
     for batch, learning_rate in enumerate(learning_rates.tolist()):
         rows = order[batch * batch_size : (batch + 1) * batch_size]
         N = len(rows)
-        # mode="clip" spares a copy: only with it does take write straight into ``out``.
+        # Only with mode="clip" does take write directly into ``out``, without a buffer.
         np.take(X, rows, axis=0, out=fetched[:N], mode="clip")
         np.multiply(fetched[:N], factor, out=features[:N])
         labels = y[rows]
