@@ -1,1 +1,1 @@
-"""What the fused kernels are made of: layouts of parameters and images, layers, update rules, whole stretches."""
+"""The fused kernels: memory layouts of parameters and images, layers, update rules, training and prediction."""

@@ -1,4 +1,4 @@
-"""The first layer on every pixel, forward and backward, for images that are not sparse, and to compare with."""
+"""The forward and backward pass of the first layer on all pixels, for images that are not sparse."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nnkernels.kernels.fused.model import Batch, Buffers, Model, TrainingSizes
 from nnkernels.kernels.simd import at, load, relu, store, width, zeros
 from nnkernels.parameters import FloatArray
 
-# Four images (or four pixels) share a row that is loaded once: twelve sums of eight lanes, and a row of three vectors.
+# Four images, or four pixels, share a row that is loaded once. This takes twelve vectors of sums and three of the row.
 MOST_PANEL_LANES = 24
 
 
@@ -29,7 +29,11 @@ def first_layer(
     scale: np.float32,
     panel: Any,
 ) -> None:
-    """``A1 = relu(scale X W1 + b1)``; what a group of four has beyond the end of the batch is never read."""
+    """Compute ``A1 = relu(scale X W1 + b1)``. Parameters are those of ``nonzero_layer.first_layer``.
+
+    ``images`` are rows of pixels, and ``space.features`` is written too. Results of an incomplete group of four images
+    that are beyond the end of the batch are not used.
+    """
     W1, b1, A1, features = model.W1, model.b1, space.A1, space.features
     hidden_lanes, lanes = len(b1), width(panel)
     row = (sizes.inputs + 7) // 8 * 8
@@ -70,12 +74,15 @@ def add_outer_products(
     factor: np.float32,
     panel: Any,
 ) -> None:
-    """``target += factor X^T dZ1`` on a range of pixels, four of them at a time, each summed over the batch."""
+    """Compute ``target += factor X^T dZ1`` for a range of pixels. Parameters are those of ``nonzero_layer``.
+
+    Four pixels are processed at a time. Their sums over the batch stay in registers. ``space.features`` is read.
+    """
     features, dZ1, lanes = space.features, space.dZ1, width(panel)
     row = (sizes.inputs + 7) // 8 * 8
     for p in range(0, hidden_lanes, lanes):
         for first in range(mine[0], mine[1], 4):
-            # The last four of a range may begin earlier; sums of pixels that were done are then not added again.
+            # The last group of four may overlap the previous one. Pixels that were already added are skipped.
             d = max(min(first, mine[1] - 4), 0)
             g0, g1, g2, g3 = panel, panel, panel, panel
             for n in range(batch.size):

@@ -1,4 +1,4 @@
-"""The entries of the fused backends: they choose a path, lay the parameters out, and call the compiled kernels."""
+"""The entry points of the fused backends. They choose a kernel, convert the parameters to its layout, and call it."""
 
 from __future__ import annotations
 
@@ -22,19 +22,30 @@ from nnkernels.parameters import Parameters
 
 __all__ = ["pack_images", "predictor", "train_inplace"]
 
-MOST_CLASSES = 64  # their lanes are unrolled into code
-# Where lists of nonzero pixels stop paying: an entry of a list costs as much as this share of all pixels in a row.
+MOST_CLASSES = 64  # the kernels unroll over the lanes of the classes
+# Fraction of nonzero pixels from which on the dense kernels are faster, because an entry of a list takes twice as long
+# as a pixel of a row.
 SPARSE_BELOW = 0.5
-SAMPLE = 1000  # images by which that is decided
-# Threads meet twice a batch: with less between two meetings they wait for each other longer than they work.
+SAMPLE = 1000  # number of images from which this fraction is estimated
+# Minimum number of images per thread and batch. Threads wait at two barriers per batch, and with fewer images they wait
+# longer than they work.
 IMAGES_A_THREAD = 64
 
 
 def pack_images(X: npt.NDArray[Any]) -> npt.NDArray[Any] | NonzeroImages:
-    """Return images (N, D), uint8 or float32, in the form that :func:`train_inplace` is fastest on.
+    """Convert images to the layout on which :func:`train_inplace` is fastest.
 
-    Lists of nonzero pixels where fewer than half of the pixels are nonzero, else, and where Numba is told not to
-    compile, ``X`` itself.
+    Parameters
+    ----------
+    X : ndarray, shape (N, D)
+        Images.
+
+    Returns
+    -------
+    images : NonzeroImages or ndarray
+        Lists of nonzero pixels if fewer than half of the pixels are nonzero. ``X`` itself if more are, if ``X`` is
+        neither uint8 nor float32, if it has no image or more than 65,536 pixels per image, or if Numba's compiler is
+        disabled.
     """
     sample = X[:SAMPLE]
     if not COMPILES or X.dtype not in (np.uint8, np.float32) or X.shape[1] > MAX_INPUTS or sample.size == 0:
@@ -53,20 +64,22 @@ def train_inplace(
     scale: float,
     rule: UpdateRule,
 ) -> None:
-    """Train on a stretch of batches in one call; see ``numba_kernels.train_inplace``.
+    """Train on consecutive batches in one call. See ``numba_kernels.train_inplace`` for the parameters.
 
-    On as many threads as ``numba.get_num_threads()`` says, but one for each 64 images of a batch at most; with the same
-    result to the last bit for any number.
+    The training uses up to ``numba.get_num_threads()`` threads, each with at least 64 images of a batch. The result is
+    bit-identical for any number of threads.
 
-    Where a parameter is not finite at the start, the parameters are not float32, there are more than 64 classes, or
-    Numba is told not to compile, ``numba_kernels`` trains in its place: a zero pixel times an infinite weight is NaN
-    there, and nothing here. An infinite pixel makes NaN of its image, also where the others' arithmetic would still
-    find a probability.
+    ``numba_kernels`` trains instead if a parameter is not finite at the start, the parameters are not float32, there
+    are more than 64 classes, or Numba's compiler is disabled. A zero pixel times an infinite weight is NaN, but the
+    fused kernels would skip it. An infinite pixel makes all probabilities of its image NaN, even if the arithmetic of
+    other backends would give finite ones.
 
     Parameters
     ----------
-    X : ndarray of uint8 or float, shape (images, D), or NonzeroImages
-        As they are, every pixel is multiplied; see :func:`pack_images`.
+    params, state, y, order, learning_rates, batch_size, scale, rule
+        See ``numba_kernels.train_inplace``.
+    X : NonzeroImages, or ndarray of uint8 or float, shape (n_images, D)
+        Images. An array trains with the dense first layer, lists with the sparse one (see :func:`pack_images`).
     """
     if not _suits(params):
         if isinstance(X, NonzeroImages):
@@ -74,7 +87,7 @@ def train_inplace(
         numba_kernels.train_inplace(params, state, X, y, order, learning_rates, batch_size, scale, rule)
         return
     dense = not isinstance(X, NonzeroImages)
-    # Vectors are loaded from wherever a row begins on, as if everything were contiguous.
+    # The kernels load vectors without checking strides.
     order = np.ascontiguousarray(order)
     if not isinstance(X, NonzeroImages):
         X = np.ascontiguousarray(X, X.dtype if X.dtype == np.uint8 else np.float32)
@@ -84,7 +97,7 @@ def train_inplace(
     plain = rule.code == SGD
     (model, grads, *moments), space = training_memory(layout, batch_size, threads, dense, 2 if plain else 4)
     layout.pack(params, model, -np.inf)
-    first, second = (grads, grads) if plain else moments  # plain SGD looks at neither
+    first, second = (grads, grads) if plain else moments  # plain SGD uses neither
     if not plain:
         layout.pack(state.first, first)
         layout.pack(state.second, second)
@@ -113,9 +126,24 @@ def train_inplace(
 
 
 def predictor(params: Parameters, pixel_scale: float, as_features: Convert) -> Predict:
-    """Return a function from images (N, D) to probabilities (N, C); see ``prediction.compiled_predictor``.
+    """Return a function that predicts with the given parameters. See ``prediction.compiled_predictor``.
 
-    Where the parameters do not suit it (see :func:`train_inplace`), it is the composed forward pass.
+    If the fused kernels do not support the parameters (see :func:`train_inplace`), the function calls
+    ``numba_kernels.forward`` instead, and later changes to the parameters affect it.
+
+    Parameters
+    ----------
+    params : Parameters
+        The parameters.
+    pixel_scale : float
+        Factor from uint8 pixels to features.
+    as_features : callable
+        Converts images to contiguous float32 features (N, D), or raises an exception if they are invalid.
+
+    Returns
+    -------
+    predict : callable
+        ``predict(X) -> probs``, from images (N, D) to probabilities (N, C).
     """
     if not _suits(params) or params.W1.shape[0] >= MAX_INPUTS:
         return lambda X: numba_kernels.forward(params, as_features(X)).probs
@@ -123,7 +151,7 @@ def predictor(params: Parameters, pixel_scale: float, as_features: Convert) -> P
 
 
 def _suits(params: Parameters) -> bool:
-    # Vectors are compiled code's alone: without a compiler (NUMBA_DISABLE_JIT) there is nothing to do with them.
+    # Vector types exist in compiled code only, so these kernels cannot run as plain Python (NUMBA_DISABLE_JIT).
     if not COMPILES or params.W1.dtype != np.float32 or len(params.b2) > MOST_CLASSES:
         return False
     return all(np.isfinite(array).all() for array in params)

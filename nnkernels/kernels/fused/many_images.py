@@ -1,4 +1,4 @@
-"""The probabilities of many images, eight at a time, of which four share each row of weights."""
+"""Prediction of many images, in groups of eight. Four images at a time share each row of weights."""
 
 from __future__ import annotations
 
@@ -16,18 +16,32 @@ from nnkernels.kernels.fused.output_layer import softmax_of_eight
 from nnkernels.kernels.simd import at, feature, load, prefetch_row, relu, store, transpose_eight, zeros
 from nnkernels.parameters import FloatArray
 
-PANEL_LANES = 24  # three vectors of sums for each of four images: twelve of AVX2's sixteen registers
+PANEL_LANES = 24  # three vectors of sums for each of four images, which take twelve of the sixteen AVX2 registers
 FOUR, EIGHT = 4, 8
 
 
 @cache
 def many_images_kernel(panel_lanes: int, panels: int, class_lanes: int, pixel_scale: float) -> Callable[..., None]:
-    """Return the kernel for a network of that many panels of lanes and lanes of classes.
+    """Return the kernel that predicts groups of eight images.
 
-    ``kernel(weights, X, probs, start, end)`` fills rows of ``probs`` (N, C) for images (N, D), from eight to eight:
-    those of the ``start``-th eight to before the ``end``-th.
+    Each row of weights is loaded once for four images, if its pixel is nonzero in any of them. On digits, this halves
+    the number of loaded rows.
 
-    Four images share the row of weights of each pixel that any of them has inked: half as many rows as they have alone.
+    Parameters
+    ----------
+    panel_lanes, panels : int
+        Lanes of each panel of the hidden layer, and number of panels.
+    class_lanes : int
+        Lanes of the output layer.
+    pixel_scale : float
+        Factor from uint8 pixels to features.
+
+    Returns
+    -------
+    kernel : callable
+        ``kernel(weights, X, probs, start, end)`` writes the probabilities of groups ``start`` to ``end - 1`` of the
+        images ``X`` (N, D), uint8 or float32, to ``probs`` (N, C). ``weights`` is the memory of a
+        :class:`~nnkernels.kernels.fused.model.Model`.
     """
     hidden_lanes = panels * panel_lanes
     table, floats = PLACES, byte_features(pixel_scale)
@@ -47,9 +61,10 @@ def many_images_kernel(panel_lanes: int, panels: int, class_lanes: int, pixel_sc
         columns = np.empty(EIGHT * (hidden_lanes + class_lanes), np.float32)
         for n in range(EIGHT * start, min(EIGHT * end, N), EIGHT):
             for i in range(EIGHT):
-                rows[i] = min(n + i, N - 1) * inputs  # beyond the end the last image is repeated
-            # The next eight images are fetched meanwhile, a quarter at a time: a CPU waits for some 24 lines at once.
-            # Both lists are written before the first is read: a load that overlaps recent stores waits for them.
+                rows[i] = min(n + i, N - 1) * inputs  # an incomplete group repeats the last image
+            # The next group is prefetched meanwhile, a quarter at a time, because a CPU core can only wait for about 24
+            # cache lines at once. Both lists are written before the first is read, because a load that overlaps recent
+            # stores has to wait for them.
             for four in range(EIGHT // FOUR):
                 i = FOUR * four
                 prefetch_row(images, (n + EIGHT) * inputs + four * quarter, quarter)

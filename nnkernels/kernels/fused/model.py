@@ -1,4 +1,4 @@
-"""The fused kernels' own copy of the parameters: flat arrays in the order in which the kernels walk through them."""
+"""The memory layout of the fused kernels: padded parameters, and buffers for training."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ FLOATS_A_LINE = CACHE_LINE // 4
 
 
 class Model(NamedTuple):
-    """Parameters, gradients or moments, float32, in one piece of memory that starts a cache line.
+    """Parameters, gradients or moments, padded to whole vectors, in one contiguous float32 array.
 
-    The hidden layer is cut into panels of P lanes, the classes take C' lanes. Lanes beyond the network's units hold
-    zeros; those of ``b2`` hold -inf, whose exponential is 0, and none of them ever changes.
+    The hidden layer is split into panels of P lanes, and the classes take C' lanes. Padding is 0 and does not change
+    during training. Only the padding of the parameter ``b2`` is -inf, so that the additional classes have the
+    probability exp(-inf) = 0. The memory is aligned to a cache line.
 
     Attributes
     ----------
     flat : ndarray, shape (size,)
-        The four others, one after the other.
-    W1 : ndarray, shape (panels * D * P,)
-        Panel by panel, a row of P lanes a pixel.
-    b1 : ndarray, shape (panels * P,)
-    W2 : ndarray, shape (panels * P * C',)
-        A row of C' lanes a hidden unit.
+        The memory of the other attributes, in their order.
+    W1 : ndarray, shape (n_panels * D * P,)
+        Panel by panel; in each, one row of P lanes per pixel.
+    b1 : ndarray, shape (n_panels * P,)
+        Biases of the hidden layer.
+    W2 : ndarray, shape (n_panels * P * C',)
+        One row of C' lanes per hidden unit.
     b2 : ndarray, shape (C',)
+        Biases of the output layer.
     """
 
     flat: FloatArray
@@ -41,7 +44,22 @@ class Model(NamedTuple):
 
 
 class Layout:
-    """How a network of these widths lies in a :class:`Model`."""
+    """The memory layout of a network in a :class:`Model`.
+
+    Parameters
+    ----------
+    inputs, hidden, classes : int
+        Widths of the network.
+    most_panel_lanes : int
+        Maximum number of lanes of a panel, a multiple of eight.
+
+    Attributes
+    ----------
+    panels, panel_lanes : int
+        Number of panels of the hidden layer, and lanes of each.
+    hidden_lanes, class_lanes : int
+        Widths of the hidden and of the output layer with padding.
+    """
 
     def __init__(self, inputs: int, hidden: int, classes: int, most_panel_lanes: int) -> None:
         self.inputs, self.hidden, self.classes = inputs, hidden, classes
@@ -52,22 +70,56 @@ class Layout:
 
     @staticmethod
     def of(params: Parameters, most_panel_lanes: int) -> Layout:
-        """Return the layout of given parameters."""
+        """Return the layout of a network with the shapes of these parameters.
+
+        Parameters
+        ----------
+        params : Parameters
+            The parameters.
+        most_panel_lanes : int
+            Maximum number of lanes of a panel, a multiple of eight.
+
+        Returns
+        -------
+        layout : Layout
+            The layout, cached.
+        """
         inputs, hidden = params.W1.shape
         return _layout(inputs, hidden, len(params.b2), most_panel_lanes)
 
     @property
     def ends(self) -> list[int]:
-        """Return where W1, b1, W2 and b2 end in a model's memory; each is whole vectors."""
+        """The ends of W1, b1, W2 and b2 in the memory of a model, all of them multiples of eight."""
         hidden, classes = self.hidden_lanes, self.class_lanes
         return list(accumulate((hidden * self.inputs, hidden, hidden * classes, classes)))
 
     def model(self, memory: FloatArray) -> Model:
-        """Return the model that lies in this memory, as long as :attr:`ends` says."""
+        """Return a model that uses the given memory.
+
+        Parameters
+        ----------
+        memory : ndarray of float32, shape (size,)
+            The memory, with as many elements as the last of :attr:`ends`.
+
+        Returns
+        -------
+        model : Model
+            Views of the memory.
+        """
         return Model(memory, *(memory[start:end] for start, end in pairwise((0, *self.ends))))
 
     def pack(self, params: Parameters, model: Model, b2_padding: float = 0.0) -> None:
-        """Copy parameters into a model of zeros."""
+        """Copy parameters into a model.
+
+        Parameters
+        ----------
+        params : Parameters
+            Parameters or moments.
+        model : Model
+            The destination, all zero before the call.
+        b2_padding : float
+            Padding of ``b2``: -inf for parameters, 0 for moments.
+        """
         for units, panel in self._panels(model):
             panel[:, : units.stop - units.start] = params.W1[:, units]
         model.b1[: self.hidden] = params.b1
@@ -76,7 +128,15 @@ class Layout:
         model.b2[self.classes :] = b2_padding
 
     def unpack(self, model: Model, params: Parameters) -> None:
-        """Copy a model into parameters."""
+        """Copy a model into parameters.
+
+        Parameters
+        ----------
+        model : Model
+            The source.
+        params : Parameters
+            The destination, written in place.
+        """
         for units, panel in self._panels(model):
             params.W1[:, units] = panel[:, : units.stop - units.start]
         params.b1[:] = model.b1[: self.hidden]
@@ -99,17 +159,20 @@ def _layout(inputs: int, hidden: int, classes: int, most_panel_lanes: int) -> La
 
 
 class Buffers(NamedTuple):
-    """What a stretch of training needs beside parameters and data; allocated once.
+    """Buffers for the intermediate results of a batch, float32. They are allocated once per call.
+
+    The number of images is that of a batch, rounded up to a multiple of eight.
 
     Attributes
     ----------
-    A1, dZ1 : ndarray, shape (images * hidden lanes,)
-        For the images of a batch, rounded up to a multiple of eight.
-    dlogits : ndarray, shape (images * class lanes,)
-    columns : ndarray, shape (threads, 8 * (hidden lanes + class lanes))
-        Hidden units and classes of eight images, transposed; a row a thread.
-    features : ndarray, shape (images * row,)
-        For the dense layer: the batch as floats, a row an image, rounded up to whole vectors. Else empty.
+    A1, dZ1 : ndarray, shape (n_images * hidden_lanes,)
+        Activations of the hidden layer, and gradients before ReLU.
+    dlogits : ndarray, shape (n_images * class_lanes,)
+        Gradients of the logits.
+    columns : ndarray, shape (n_threads, 8 * (hidden_lanes + class_lanes))
+        Hidden units and classes of eight images, transposed, for each thread.
+    features : ndarray, shape (n_images * row_length,)
+        The batch as floats for the dense layer, where a row is rounded up to whole vectors. Empty for the sparse layer.
     """
 
     A1: FloatArray
@@ -122,9 +185,30 @@ class Buffers(NamedTuple):
 def training_memory(
     layout: Layout, batch_size: int, threads: int, dense: bool, models: int
 ) -> tuple[list[Model], Buffers]:
-    """Return so many models and a workspace, all zeros, in memory that the next call on this thread is given again.
+    """Return the memory for a training call: some models and the buffers, all zero.
 
-    Fresh memory would cost a short stretch more than its arithmetic: the system hands it over page by page.
+    The memory is reused by the next call on the same thread. The page faults of fresh memory would take longer than the
+    arithmetic of a few batches.
+
+    Parameters
+    ----------
+    layout : Layout
+        Layout of the network.
+    batch_size : int
+        Number of images per batch.
+    threads : int
+        Number of threads.
+    dense : bool
+        Whether the dense first layer is used, which needs the batch as floats.
+    models : int
+        Number of models: parameters, gradients, and moments if the optimizer has any.
+
+    Returns
+    -------
+    models : list of Model
+        The models.
+    buffers : Buffers
+        The buffers.
     """
     images = lanes_for(batch_size)
     columns = 8 * (layout.hidden_lanes + layout.class_lanes)
@@ -136,7 +220,7 @@ def training_memory(
         threads * columns,
         images * lanes_for(layout.inputs) if dense else 0,
     ]
-    # Each starts a cache line, so that no vector lies across two.
+    # Each array is aligned to a cache line, so that no vector crosses two lines.
     ends = list(accumulate(-(-length // FLOATS_A_LINE) * FLOATS_A_LINE for length in lengths))
     kept: FloatArray | None = getattr(_of_this_thread, "memory", None)
     if kept is None or len(kept) < ends[-1]:
@@ -149,7 +233,15 @@ def training_memory(
 
 
 class TrainingSizes(NamedTuple):
-    """The sizes that are no compile-time constants."""
+    """Sizes that are not compile-time constants.
+
+    Attributes
+    ----------
+    inputs, hidden, classes : int
+        Widths of the network, without padding.
+    batch_size : int
+        Number of images per batch.
+    """
 
     inputs: int
     hidden: int
@@ -158,7 +250,15 @@ class TrainingSizes(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Where a batch lies in the order, and how many images it has."""
+    """The position of a batch in the image order.
+
+    Attributes
+    ----------
+    begin : int
+        Index of its first image in ``order``.
+    size : int
+        Number of images.
+    """
 
     begin: int
     size: int
@@ -168,7 +268,18 @@ _of_this_thread = threading.local()
 
 
 def aligned_zeros(length: int) -> FloatArray:
-    """Return float32 zeros from a cache line on: no vector of eight lies across two."""
+    """Return zeros that are aligned to a cache line, so that no vector of eight floats crosses two lines.
+
+    Parameters
+    ----------
+    length : int
+        Number of elements.
+
+    Returns
+    -------
+    zeros : ndarray of float32, shape (length,)
+        The zeros.
+    """
     memory = np.zeros(length + FLOATS_A_LINE, np.float32)
     start = -memory.__array_interface__["data"][0] // 4 % FLOATS_A_LINE
     return memory[start : start + length]

@@ -1,4 +1,4 @@
-"""Images as lists of their nonzero pixels: what the sparse kernels read in place of rows of pixels."""
+"""Images as lists of their nonzero pixels, which the sparse kernels read instead of rows of pixels."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ import numpy.typing as npt
 from nnkernels.jit import inlined_part, ordered_kernel
 from nnkernels.kernels import simd
 
-MAX_INPUTS = 2**16  # pixels are numbered by uint16
-# Kernels read values eight at a time, and so up to seven beyond a list; prefetching looks a little further.
+MAX_INPUTS = 2**16  # pixel indices are uint16
+# Indices are written eight at a time, so up to seven elements after a list are overwritten. Prefetching reads further.
 PADDING = 64
 
 
 class NonzeroImages(NamedTuple):
-    """Images in compressed sparse rows.
+    """Images in compressed sparse row (CSR) format, with padding.
+
+    Each image is split at the pixel ``middle``, so that two threads can divide its update without a search. The number
+    of entries of each half is padded to a multiple of four, with zeros at the index of its last nonzero pixel.
 
     Attributes
     ----------
-    values : ndarray of uint8 or float32, shape (entries + PADDING,)
-        The nonzero pixels of all images, image by image.
-    pixels : ndarray of uint16, shape (entries + PADDING,)
-        Where in its image each stands; ascending within an image.
+    values : ndarray of uint8 or float32, shape (n_entries + PADDING,)
+        Nonzero pixels of all images, image by image.
+    pixels : ndarray of uint16, shape (n_entries + PADDING,)
+        Index of each entry's pixel in its image; ascending within an image.
     starts : ndarray of int64, shape (N + 1,)
-        Image n has the entries ``starts[n]`` to ``starts[n + 1]``.
+        Image n has the entries ``starts[n]`` to ``starts[n + 1] - 1``.
     halves : ndarray of uint16, shape (N,)
-        So many of them are of pixels before ``middle``.
+        Number of entries of each image with a pixel index below ``middle``.
     middle : int
-        The first pixel of the second half, a multiple of eight: where two threads share the work.
-
-    Each half has a multiple of four entries: it is filled up with zeros at its last nonzero pixel.
+        First pixel of the second half, a multiple of eight.
     """
 
     values: npt.NDArray[Any]
@@ -42,13 +43,21 @@ class NonzeroImages(NamedTuple):
 
 
 def pack_nonzero(X: npt.NDArray[Any]) -> NonzeroImages:
-    """Return images (N, D), uint8 or float32, as lists of their nonzero pixels; D is at most 65,536.
+    """Convert images to lists of their nonzero pixels.
 
-    A NaN is nonzero.
+    Parameters
+    ----------
+    X : ndarray of uint8 or float32, shape (N, D)
+        Images with at most 65,536 pixels each. NaN counts as nonzero.
+
+    Returns
+    -------
+    images : NonzeroImages
+        The lists.
     """
-    X = np.ascontiguousarray(X)  # vectors are loaded as if it were
+    X = np.ascontiguousarray(X)  # the kernel loads vectors without checking strides
     starts = np.zeros(len(X) + 1, np.int64)
-    # Room for every pixel: memory that is never written is never taken, and a pass to count is spared.
+    # Sized for nonzero pixels only, which avoids a pass that counts them. Untouched memory pages are never allocated.
     most = X.size + 6 * len(X) + PADDING
     values, pixels = np.empty(most, X.dtype), np.empty(most, np.uint16)
     halves = np.empty(len(X), np.uint16)
@@ -59,13 +68,26 @@ def pack_nonzero(X: npt.NDArray[Any]) -> NonzeroImages:
     return NonzeroImages(values[:end], pixels[:end], starts, halves, middle)
 
 
-# Row m holds, in ascending order, the places of the ones in the eight bits of m, and then zeros.
+# Row m contains the positions of the set bits of m in ascending order, followed by zeros.
 PLACES = np.array([sorted(range(8), key=lambda bit: not m >> bit & 1) for m in range(256)], np.uint16)
 PLACES *= (np.arange(8) < np.array([m.bit_count() for m in range(256)])[:, np.newaxis]).astype(np.uint16)
 
 
 def unpack_nonzero(images: NonzeroImages, inputs: int) -> npt.NDArray[Any]:
-    """Return the images (N, D) that :func:`pack_nonzero` was given."""
+    """Convert lists of nonzero pixels back to images: the inverse of :func:`pack_nonzero`.
+
+    Parameters
+    ----------
+    images : NonzeroImages
+        The lists.
+    inputs : int
+        Number of pixels per image, D.
+
+    Returns
+    -------
+    X : ndarray of uint8 or float32, shape (N, D)
+        The images.
+    """
     X = np.zeros((len(images.starts) - 1, inputs), images.values.dtype)
     _scatter(images.values, images.pixels, images.starts, X)
     return X
@@ -77,7 +99,7 @@ def _scatter(
 ) -> None:
     for n in range(X.shape[0]):
         for k in range(starts[n], starts[n + 1]):
-            if values[k] != 0:  # not what only fills a list up
+            if values[k] != 0:  # padding entries are zero
                 X[n, pixels[k]] = values[k]
 
 
@@ -98,7 +120,7 @@ def _fill(
             start, end = end, find_places(image, 0, 0, 0, 0, first, last, pixels, end, places)
             for k in range(start, end):
                 values[k] = simd.at(image, np.intp(simd.at(pixels, k)))
-            # Filled up to a multiple of four.
+            # Pad to a multiple of four entries.
             last_pixel = pixels[end - 1]
             while (end - start) % 4:
                 values[end], pixels[end] = 0, last_pixel
@@ -121,12 +143,31 @@ def find_places(
     start: int,
     places: npt.NDArray[np.uint16],
 ) -> int:
-    """List the pixels from ``first`` to ``last`` that are nonzero in any of four images; return the end of the list.
+    """List the pixels that are nonzero in any of four images.
 
-    The images, which may be the same, begin at ``images[i]`` and so on; places are written to ``pixels[start:]``. Eight
-    pixels at a time, without a branch: a table knows the places of the ones in each mask of eight bits. All eight
-    places are written, of which only those in the mask are kept, so up to seven elements beyond the end are
-    overwritten: of lists that follow and are written later, or of the padding.
+    Eight pixels are processed at a time, without a branch: a table contains the positions of the set bits of every
+    8-bit mask. Eight indices are always written, and the end advances by the number of nonzero pixels. So up to seven
+    elements after the end of the list are overwritten. They belong to lists that are written later, or to the padding.
+
+    Parameters
+    ----------
+    images : ndarray of uint8 or float32, shape (size,)
+        All images, flattened.
+    i, j, k, m : int
+        Start of each of the four images in ``images``. They may be equal.
+    first, last : int
+        The range of pixels.
+    pixels : ndarray of uint16, shape (size,)
+        The indices are written to ``pixels[start:]``.
+    start : int
+        Start of the list.
+    places : ndarray of uint16, shape (256, 8)
+        The table, ``PLACES``.
+
+    Returns
+    -------
+    end : int
+        End of the list.
     """
     whole = first + (last - first) // simd.MASKED * simd.MASKED
     end = start

@@ -1,4 +1,4 @@
-"""The first layer on nonzero pixels, forward and backward: a row of weights an entry, everything in vector lanes."""
+"""The forward and backward pass of the first layer on nonzero pixels: each entry uses one row of weights."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from nnkernels.kernels.simd import (
 )
 from nnkernels.parameters import FloatArray
 
-# A panel's row of sums stays in registers: eight vectors leave some of AVX2's sixteen for the operands.
+# The sums of a panel stay in registers: eight vectors, which leave half of the sixteen AVX2 registers to operands.
 MOST_PANEL_LANES = 64
-FOUR_SUMS = 24  # lanes of which four sums stay there
-NEAR = 256  # images whose lists, with the weights, the second-level cache holds
-FOURS = ~3  # the bits of an index that are those of a multiple of four
-AHEAD = 8  # images: long enough for memory to answer, short enough to stay in the cache until then
+FOUR_SUMS = 24  # maximum lanes of a panel for which four accumulators stay in registers
+NEAR = 256  # maximum batch size at which lists and weights fit into L2 together
+FOURS = ~3  # mask that rounds an index down to a multiple of four
+AHEAD = 8  # prefetch distance in images: longer than the latency of memory, and short enough not to be evicted
 
 
 @part
@@ -47,14 +47,39 @@ def first_layer(
     scale: np.float32,
     panel: Any,
 ) -> None:
-    """``A1 = relu(scale X W1 + b1)``, one panel after the other, so that its weights stay in the cache."""
-    # Out of their tuples once: inside the loops, Numba would count references at every access.
+    """Compute ``A1 = relu(scale X W1 + b1)``, panel by panel, so that the weights of a panel stay in the cache.
+
+    Parameters
+    ----------
+    model : Model
+        The parameters.
+    space : Buffers
+        ``A1`` is written.
+    images : NonzeroImages
+        The training images.
+    y : ndarray of int64, shape (n_images,)
+        Labels, which are prefetched for the output layer.
+    order : ndarray of int64, shape (M,)
+        Indices of the images.
+    batch : Batch
+        The batch.
+    mine : tuple of int
+        Start and end of this thread's images in the batch.
+    sizes : TrainingSizes
+        Widths of the network.
+    scale : float32
+        Factor from stored values to features.
+    panel : Lanes
+        Zeros, as wide as a panel.
+    """
+    # Outside the loops, because Numba counts references, atomically, at every access to an attribute of a tuple.
     W1, b1, values, pixels, starts = model.W1, model.b1, images.values, images.pixels, images.starts
     A1, hidden_lanes, lanes = space.A1, len(b1), width(panel)
     for p in range(0, hidden_lanes, lanes):
         panel_start = p * sizes.inputs
         for n in range(mine[0], mine[1]):
-            # An image soon to come, 192 entries as most digits have, and what leads to one after it.
+            # Prefetch a later image, of which 192 entries suffice for most digits, and the start and label of another
+            # one still later, so that its own prefetch does not wait for them.
             ahead = batch.begin + n + AHEAD
             if p == 0 and ahead + AHEAD < len(order):
                 start = at(starts, at(order, ahead))
@@ -63,7 +88,7 @@ def first_layer(
                 prefetch(starts, at(order, ahead + AHEAD), 1)
                 prefetch(y, at(order, ahead + AHEAD), 1)
             row = at(order, batch.begin + n)
-            # A sum waits four cycles for its own last addition, so there are several in turns, if registers allow.
+            # Four accumulators hide the latency of an addition, which is four cycles, if there are enough registers.
             s0, s1, s2, s3 = panel, panel, panel, panel
             if lanes <= FOUR_SUMS:
                 for k in range(at(starts, row), at(starts, row + 1), 4):
@@ -96,7 +121,33 @@ def add_outer_products(
     factor: np.float32,
     panel: Any,
 ) -> None:
-    """``target += factor X^T dZ1`` on a range of pixels, entry by entry; images in their order, whoever does it."""
+    """Compute ``target += factor X^T dZ1`` for a range of pixels, entry by entry.
+
+    Images are added in the order of the batch, for any number of threads.
+
+    Parameters
+    ----------
+    target : ndarray of float32, shape (n_panels * D * P,)
+        W1 of the parameters, or of the gradients; updated in place.
+    images : NonzeroImages
+        The training images.
+    space : Buffers
+        ``dZ1`` is read.
+    hidden_lanes : int
+        Width of the hidden layer with padding.
+    order : ndarray of int64, shape (M,)
+        Indices of the images.
+    batch : Batch
+        The batch.
+    mine : tuple of int
+        Start and end of this thread's pixels.
+    sizes : TrainingSizes
+        Widths of the network.
+    factor : float32
+        Scale of the features, times the negative learning rate if ``target`` are parameters.
+    panel : Lanes
+        Zeros, as wide as a panel.
+    """
     values, pixels, starts, halves = images.values, images.pixels, images.starts, images.halves
     dZ1 = space.dZ1
     lanes = width(panel)
@@ -105,7 +156,7 @@ def add_outer_products(
         for n in range(batch.size):
             if (
                 batch.size > NEAR and n + AHEAD < batch.size
-            ):  # else the lists are still where the forward pass left them
+            ):  # otherwise, the lists are still in L2 after the forward pass
                 ahead = at(starts, at(order, batch.begin + n + AHEAD))
                 prefetch(values, ahead, 3)
                 prefetch(pixels, ahead, 6)
@@ -117,7 +168,7 @@ def add_outer_products(
             if mine[1] < sizes.inputs:
                 end = half if mine[1] == images.middle else find(pixels, start, end, mine[1])
             gradient = factor * load(dZ1, n * hidden_lanes + p, panel)
-            # A thread's range of pixels may begin and end within four.
+            # The range of pixels may start and end within a group of four entries.
             fours_start, fours_end = (start + 3) & FOURS, end & FOURS
             if fours_start > fours_end:
                 fours_start = fours_end = end
@@ -137,8 +188,23 @@ def add_outer_products(
 
 @part
 def find(pixels: npt.NDArray[np.uint16], start: int, end: int, pixel: int) -> int:
-    """Return the first place from ``start`` on that has ``pixel`` or a later one."""
-    # Halving without a branch, which would be foreseen half of the time.
+    """Return the index of the first entry whose pixel is not less than ``pixel``, by bisection.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint16, shape (size,)
+        Pixel indices, ascending from ``start`` to ``end``.
+    start, end : int
+        The range to search.
+    pixel : int
+        The value to search for.
+
+    Returns
+    -------
+    index : int
+        An index from ``start`` to ``end``.
+    """
+    # Without a branch, because the CPU would mispredict it half of the time.
     length = end - start
     while length > 1:
         half = length // 2

@@ -1,4 +1,4 @@
-"""The probabilities of one image, with the least possible delay."""
+"""Prediction of a single image with minimal latency."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nnkernels.kernels.fused.nonzero import PADDING, PLACES, find_places
 from nnkernels.kernels.simd import at, feature, load, relu, stack_array, store, zeros
 from nnkernels.parameters import FloatArray
 
-# So many pixels are listed, and their rows added, before the next: the list lies on the stack, whose use is constant.
+# Number of pixels that are listed and added at a time. The list is on the stack, so its size has to be constant.
 LISTED = 1024
 
 
@@ -24,13 +24,28 @@ LISTED = 1024
 def one_image_kernel(
     panel_lanes: int, panels: int, class_lanes: int, pixel_scale: float, dtype: type
 ) -> Callable[..., bool]:
-    """Return the kernel for a network of that many panels of lanes and lanes of classes, and images of that type.
+    """Return the kernel that predicts one image.
 
-    ``kernel(weights, X, probs)`` fills ``probs`` (1, C) and returns True where ``X`` (N, D) is one image of as many
-    pixels as the network has inputs; else it does nothing and returns False. Arrays of other types are a TypeError.
+    The kernel has only three arguments and does not release the GIL, because converting an array argument, and
+    releasing the GIL, each take a quarter of the time of the arithmetic.
 
-    Three arguments and no more, and the GIL is kept: to take an array in, or to let the GIL go, takes a quarter of the
-    time of the arithmetic.
+    Parameters
+    ----------
+    panel_lanes, panels : int
+        Lanes of each panel of the hidden layer, and number of panels.
+    class_lanes : int
+        Lanes of the output layer.
+    pixel_scale : float
+        Factor from uint8 pixels to features.
+    dtype : type
+        dtype of the image, uint8 or float32.
+
+    Returns
+    -------
+    kernel : callable
+        ``kernel(weights, X, probs)`` writes the probabilities to ``probs`` (1, C) and returns True if ``X`` (N, D) is
+        one image with the width of the network. Otherwise it does nothing and returns False. ``weights`` is the memory
+        of a :class:`~nnkernels.kernels.fused.model.Model`. Arrays of other types raise a TypeError.
     """
     hidden_lanes = panels * panel_lanes
     list_length, units = LISTED + PADDING, hidden_lanes + class_lanes
@@ -48,7 +63,7 @@ def one_image_kernel(
         pixels, A1 = stack_array(np.uint16, list_length), stack_array(np.float32, units)
         for p in range(0, hidden_lanes, panel_lanes):
             W1 = p * inputs
-            # A sum waits four cycles for its own last addition, so there are four in turns.
+            # Four accumulators hide the latency of an addition, which is four cycles.
             s0, s1, s2, s3 = panel, panel, panel, panel
             for first in range(0, inputs, LISTED):
                 last = min(first + LISTED, inputs)
@@ -76,10 +91,21 @@ def one_image_kernel(
             probs[0, c] = at(A1, hidden_lanes + c)
         return True
 
-    rows = types.Array(from_dtype(np.dtype(dtype)), 2, "C", readonly=True)  # writable ones are taken as well
+    rows = types.Array(from_dtype(np.dtype(dtype)), 2, "C", readonly=True)  # writable arrays are accepted too
     return quick_kernel(predict, types.boolean(types.float32[::1], rows, types.float32[:, ::1]))
 
 
 def byte_features(pixel_scale: float) -> FloatArray:
-    """Return the feature of each byte, float32, shape (256,)."""
+    """Return a table of the features of all uint8 pixels.
+
+    Parameters
+    ----------
+    pixel_scale : float
+        Factor from pixels to features.
+
+    Returns
+    -------
+    features : ndarray of float32, shape (256,)
+        The feature of each pixel value.
+    """
     return np.arange(256, dtype=np.float32) * np.float32(pixel_scale)

@@ -1,4 +1,4 @@
-"""The output layer of a batch, forward and backward, eight images a vector."""
+"""The forward and backward pass of the output layer, with eight images per vector."""
 
 from __future__ import annotations
 
@@ -25,9 +25,23 @@ def softmax_of_eight(
     class_lanes: int,
     total_of_each: np.float32,
 ) -> None:
-    """Fill ``columns[logits:]``, a row of eight a class, with the probabilities of eight images.
+    """Compute the probabilities of eight images.
 
-    Their hidden units are the rows at the start. Probabilities of an image add up to ``total_of_each``.
+    Parameters
+    ----------
+    W2, b2 : ndarray of float32
+        As in :class:`~nnkernels.kernels.fused.model.Model`.
+    columns : ndarray of float32, shape (size,)
+        Rows of eight images, updated in place. The first rows are the hidden units. The probabilities are written from
+        index ``logits`` on, one row per class.
+    logits : int
+        See ``columns``.
+    hidden, classes : int
+        Numbers of hidden units and of classes.
+    class_lanes : int
+        Lanes of a row of W2.
+    total_of_each : float32
+        Sum of the probabilities of an image: 1, or 1 / N for the gradient of a mean.
     """
     eight = zeros(8)
     one = eight + np.float32(1)
@@ -60,14 +74,33 @@ def output_layer(
     mine: tuple[int, int],
     sizes: TrainingSizes,
 ) -> None:
-    """``dlogits = (softmax(A1 W2 + b2) - onehot(y)) / N`` and ``dZ1 = (dlogits W2^T) * [A1 > 0]``.
+    """Compute ``dlogits = (softmax(A1 W2 + b2) - onehot(y)) / N`` and ``dZ1 = (dlogits W2^T) * [A1 > 0]``.
 
-    Ten classes fill no vectors, but eight images do: they are transposed, so that a lane is an image, and back. In a
-    group beyond the end of the batch, what is computed is never read.
+    Ten classes do not fill whole vectors, but eight images do. So activations are transposed, and the results are
+    transposed back. Results of an incomplete group that are beyond the end of the batch are not used.
+
+    Parameters
+    ----------
+    model : Model
+        The parameters.
+    space : Buffers
+        ``A1`` is read; ``dZ1`` and ``dlogits`` are written.
+    columns : ndarray of float32
+        This thread's row of ``space.columns``.
+    y : ndarray of int64, shape (n_images,)
+        Labels.
+    order : ndarray of int64, shape (M,)
+        Indices of the images.
+    batch : Batch
+        The batch.
+    mine : tuple of int
+        Start and end of this thread's images in the batch. The start is a multiple of eight.
+    sizes : TrainingSizes
+        Widths of the network.
     """
     b2, W2, A1, dZ1, dlogits = model.b2, model.W2, space.A1, space.dZ1, space.dlogits
     hidden_lanes, class_lanes = len(model.b1), len(b2)
-    logits = hidden_lanes * 8  # where these begin in ``columns``, after the hidden units
+    logits = hidden_lanes * 8  # they follow the hidden units in ``columns``
     eight, fours = zeros(8), zeros(4 * 8)
     one_over_N = np.float32(1) / np.float32(batch.size)
     for n in range(mine[0], mine[1], 8):
@@ -95,9 +128,20 @@ def output_layer(
 def sum_gradients(
     grads: Model, space: Buffers, batch: Batch, units: tuple[int, int], outputs: Any, four_rows: Any
 ) -> None:
-    """``dW2 = A1^T dlogits`` and ``db1 = sum_n dZ1`` of a range of units, and ``db2 = sum_n dlogits``.
+    """Compute ``dW2 = A1^T dlogits`` and ``db1 = sum_n dZ1`` for some hidden units, and ``db2 = sum_n dlogits``.
 
-    ``outputs`` and ``four_rows`` are zeros: lanes of one row of W2, and of four.
+    Parameters
+    ----------
+    grads : Model
+        The gradients, of which W2, b1 and b2 are written.
+    space : Buffers
+        ``A1``, ``dZ1`` and ``dlogits`` are read.
+    batch : Batch
+        The batch.
+    units : tuple of int
+        Start and end of this thread's hidden units, multiples of eight. The thread that starts at 0 computes ``db2``.
+    outputs, four_rows : Lanes
+        Zeros, as wide as one row and as four rows of W2.
     """
     A1, dZ1, dlogits, dW2 = space.A1, space.dZ1, space.dlogits, grads.W2
     hidden_lanes, class_lanes = len(grads.b1), len(grads.b2)

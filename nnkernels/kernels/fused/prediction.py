@@ -1,4 +1,4 @@
-"""Probabilities of images: one with the least possible overhead, many shared among threads."""
+"""Prediction: a single image with minimal overhead, or many images on several threads."""
 
 from __future__ import annotations
 
@@ -15,37 +15,44 @@ from nnkernels.kernels.fused.one_image import one_image_kernel
 from nnkernels.kernels.team import run_shares
 from nnkernels.parameters import FloatArray, Parameters
 
-IMAGES_A_THREAD = 256  # with fewer, a second thread costs more than it saves
+IMAGES_A_THREAD = 256  # with fewer images, starting another thread takes longer than it saves
 
 Predict = Callable[[npt.NDArray[Any]], FloatArray]
 Convert = Callable[[npt.NDArray[Any]], FloatArray]
 
 
 def compiled_predictor(params: Parameters, pixel_scale: float, as_features: Convert) -> Predict:
-    """Return a function that computes the probabilities (N, C) of images (N, D) with these parameters as they are now.
+    """Return a function that predicts with a copy of the given parameters.
 
-    It works on as many threads as ``numba.get_num_threads()`` says, each image on one, so that the answer does not
-    depend on the number.
+    The function uses up to ``numba.get_num_threads()`` threads. Each image is computed by one thread, so the results do
+    not depend on their number. They do depend, in the last bits, on whether an image is predicted alone.
 
     Parameters
     ----------
     params : Parameters
-        float32, finite, at most 64 classes.
+        Finite float32 parameters with at most 64 classes.
     pixel_scale : float
-        What makes features of uint8 pixels.
+        Factor from uint8 pixels to features.
     as_features : callable
-        Makes contiguous float32 features (N, D) of anything but contiguous uint8 images, or refuses.
+        Converts all images other than contiguous uint8 arrays to contiguous float32 features (N, D), or raises an
+        exception if they are invalid.
+
+    Returns
+    -------
+    predict : callable
+        ``predict(X) -> probs``, from images (N, D) to float32 probabilities (N, C).
     """
     layout = Layout.of(params, PANEL_LANES)
-    # One array in place of four: taking arguments in is most of what one image costs.
+    # One array instead of four, because converting arguments takes most of the time of a single image.
     weights = aligned_zeros(layout.ends[-1])
     layout.pack(params, layout.model(weights), -np.inf)
     lanes = (layout.panel_lanes, layout.panels, layout.class_lanes)
     inputs, classes = layout.inputs, layout.classes
     one, many = one_image_kernel(*lanes, pixel_scale, np.uint8), many_images_kernel(*lanes, pixel_scale)
     uint8 = np.dtype(np.uint8)
-    one_row = np.zeros((1, classes), np.float32)  # copying it is faster than making another
-    # A refusal by Numba takes 0.1 ms, a look at the flags a twentieth of an image: so only who was refused looks.
+    one_row = np.zeros((1, classes), np.float32)  # copying an array is faster than creating one
+    # A TypeError from Numba takes 0.1 ms. Checking the flags takes a twentieth of the time of an image, so they are
+    # checked only after such an error.
     refused_once = False
 
     def predict(X: npt.NDArray[Any]) -> FloatArray:
@@ -61,7 +68,7 @@ def compiled_predictor(params: Parameters, pixel_scale: float, as_features: Conv
 
     def predict_any(X: npt.NDArray[Any]) -> FloatArray:
         if X.dtype == uint8 and X.ndim == 2 and not X.flags.c_contiguous:
-            return predict(np.ascontiguousarray(X))  # an image alone by its own kernel, to the same last bit
+            return predict(np.ascontiguousarray(X))  # one image must use the kernel for one image
         if not (X.dtype == uint8 and X.flags.c_contiguous and X.shape[1:] == (inputs,)):
             X = as_features(X)
             if len(X) == 1:

@@ -1,4 +1,4 @@
-"""Which weights each thread of a team updates."""
+"""The partition of the weights among threads."""
 
 from __future__ import annotations
 
@@ -11,17 +11,29 @@ from nnkernels.kernels.fused.model import Layout
 from nnkernels.kernels.simd import VECTOR
 from nnkernels.kernels.team import share
 
-# What a row of :func:`shares_of_threads` is.
+# Rows of the result of :func:`shares_of_threads`.
 PIXELS, UNITS, RANGES = 0, 1, 2
 
 
 @lru_cache
 def shares_of_threads(layout: Layout, threads: int) -> npt.NDArray[np.int64]:
-    """Return each thread's part of the weights, shape (threads, panels + 5, 2): begin and end of ranges.
+    """Return the weights that each thread updates, as ranges.
 
-    Of pixels; of hidden units, in whole vectors; and, from row ``RANGES`` on, of a model's memory: the rows of these
-    pixels in each panel of W1, the units' biases, their rows of W2, and ``b2``, which is the first thread's.
-    Short calls ask for the same again and again, so the last answers are kept; nobody writes into them.
+    The results are cached, because every training call needs one.
+
+    Parameters
+    ----------
+    layout : Layout
+        Layout of the network.
+    threads : int
+        Number of threads.
+
+    Returns
+    -------
+    ranges : ndarray of int64, shape (threads, n_panels + 5, 2)
+        Start and end of each range; do not change them. Row ``PIXELS`` is a range of pixels, ``UNITS`` one of hidden
+        units in whole vectors. The rows from ``RANGES`` on are ranges of a model's memory: the rows of these pixels in
+        each panel of W1, the biases of these units, their rows of W2, and ``b2``, which the first thread updates.
     """
     W1_end, b1_end, W2_end, b2_end = layout.ends
     panel_size = layout.inputs * layout.panel_lanes

@@ -1,7 +1,7 @@
-"""Training on whole stretches of batches in one call.
+"""The training kernel, which runs consecutive batches in one call.
 
-Work is shared among threads without changing a single sum: images while activations are computed, rows of the weights
-while they are updated. So the result is bit-identical for any number of threads.
+Threads divide the images of a batch in the forward pass, and the weights in the update. Neither changes the order of a
+sum, so the result is bit-identical for any number of threads.
 """
 
 from __future__ import annotations
@@ -27,10 +27,26 @@ from nnkernels.parameters import FloatArray
 
 @cache
 def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain: bool) -> Callable[..., None]:
-    """Return the kernel for panels of that many lanes and that many lanes of classes, which are constants in it.
+    """Return the training kernel for one width of vectors, one kind of images and one kind of optimizer.
 
-    It takes images as lists of nonzero pixels, or as rows of pixels if ``dense``. It trains by gradient descent if
-    ``plain``, else by a rule with moments: each compiles faster alone than with the other.
+    All threads of a team call the kernel. Separate kernels for optimizers with and without moments compile faster than
+    one for both.
+
+    Parameters
+    ----------
+    panel_lanes : int
+        Lanes of a panel of the hidden layer, a constant in the kernel.
+    class_lanes : int
+        Lanes of the output layer, a constant in the kernel.
+    dense : bool
+        Whether images are rows of pixels instead of lists of nonzero pixels.
+    plain : bool
+        Whether to train by plain gradient descent instead of an optimizer with moments.
+
+    Returns
+    -------
+    kernel : callable
+        The kernel, compiled at its first call. ``entries.train_inplace`` passes its arguments.
     """
     layer = dense_layer if dense else nonzero_layer
     lanes_of_four_rows = 4 * class_lanes
@@ -74,7 +90,7 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain: bool
 
             sum_gradients(grads, space, batch, units, outputs, four_rows)
             if plain:
-                # No gradient of W1 is stored: w -= learning_rate x dZ1, image by image.
+                # W1 -= learning_rate X^T dZ1, image by image, without storing the gradient of W1.
                 factor = -step * scale
                 add_outer_products(model.W1, images, space, hidden_lanes, order, batch, pixels, sizes, factor, panel)
                 for k in range(RANGES + panels, len(own)):

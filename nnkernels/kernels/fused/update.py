@@ -1,4 +1,4 @@
-"""The update rules on parts of flat arrays, in vector lanes."""
+"""The update rules on ranges of flat arrays, eight elements at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,19 @@ from nnkernels.parameters import FloatArray
 
 @part
 def descend(w: FloatArray, g: FloatArray, start: int, end: int, step: np.float32) -> None:
-    """Take a step of plain gradient descent on ``start:end`` of flat arrays."""
+    """Take a step of plain gradient descent on the elements ``start:end``. See ``numpy_kernels.sgd_update_inplace``.
+
+    Parameters
+    ----------
+    w : ndarray of float32, shape (size,)
+        Parameters, updated in place.
+    g : ndarray of float32, shape (size,)
+        Gradients.
+    start, end : int
+        The range, in multiples of eight.
+    step : float32
+        Learning rate.
+    """
     eight = zeros(8)
     for i in range(start, end, 8):
         store(w, i, load(w, i, eight) - step * load(g, i, eight))
@@ -30,10 +42,25 @@ def update(
     step: np.float32,
     rule: UpdateRule,
 ) -> None:
-    """Take a step of a rule with moments on ``start:end`` of flat arrays; set the gradient to zero for the next batch.
+    """Take a step of momentum or Adam on the elements ``start:end``, and set the gradients to zero for the next batch.
 
-    Moments that sink below the normal numbers become 0: pixels at the edge are seldom inked, and between two
-    occasions their moments would shrink into the subnormals, whose arithmetic is slow on some CPUs.
+    The formulas are those of ``numpy_kernels``, except that subnormal moments become 0. Pixels near the edge are rarely
+    nonzero. In between, their moments would decay to subnormal numbers, whose arithmetic is slow on some CPUs.
+
+    Parameters
+    ----------
+    w : ndarray of float32, shape (size,)
+        Parameters, updated in place.
+    g : ndarray of float32, shape (size,)
+        Gradients, set to zero.
+    m, v : ndarray of float32, shape (size,)
+        First and second moments, updated in place. Momentum uses ``m`` as the velocity and ignores ``v``.
+    start, end : int
+        The range, in multiples of eight.
+    step : float32
+        Step size, which for Adam includes the bias correction (see ``contract.step_sizes``).
+    rule : UpdateRule
+        The optimizer.
     """
     eight = zeros(8)
     if rule.code == MOMENTUM:
