@@ -1,7 +1,10 @@
-"""Compiled kernels on disk: a folder for each machine code, and no failure of the disk that stops a program.
+"""A cache of compiled kernels on disk, which replaces Numba's.
 
-What a file holds is a pickle: Numba's own form of a compiled function. To read a pickle can mean to run whatever it
-says, so they are only read from a folder that belongs to the user and that nobody else can write to.
+The files are in one folder per :attr:`MachineCode.digest <nnkernels.machine_code.MachineCode.digest>`. Errors of the
+cache never stop a program: kernels are then compiled again.
+
+A file contains a pickle, Numba's own representation of a compiled function. Unpickling can execute arbitrary code, so
+files are read only from a folder that belongs to the user and that no other user can write to.
 """
 
 from __future__ import annotations
@@ -31,21 +34,31 @@ from nnkernels.errors import one_line
 from nnkernels.files import PACKAGE, write_bytes
 from nnkernels.machine_code import digest_of, machine_code, python_files
 
-MOST_FOLDERS = 8  # of some megabytes each
-KEPT_SECONDS = 24 * 3600.0  # since a folder was last used; until then it stays, however many there are
+MOST_FOLDERS = 8  # of a few megabytes each
+KEPT_SECONDS = 24 * 3600.0  # minimum time after its last use until a folder may be removed
 CHECKSUM_BYTES = 32
 
 _warned = False
 
 
 class CompileCacheWarning(UserWarning):
-    """Compiled kernels could not be read from the disk, or not be kept there."""
+    """Compiled kernels could not be read from the cache, or not be written to it."""
 
 
 def attach(dispatcher: Any, options: dict[str, Any]) -> None:
-    """Let a dispatcher keep what it compiles with these options; one whose function has no source file keeps nothing.
+    """Attach the cache to a dispatcher, unless its function has no source file.
 
-    A cache that cannot be used is a :class:`CompileCacheWarning`, once a process, and costs time only.
+    Parameters
+    ----------
+    dispatcher : Dispatcher
+        Numba's dispatcher of a function.
+    options : dict
+        The options with which it compiles. They distinguish cached files, unlike in Numba's own cache.
+
+    Warns
+    -----
+    CompileCacheWarning
+        If the cache cannot be used, at most once per process.
     """
     path = _resolved(inspect.getfile(dispatcher.py_func))
     with _not_failing():
@@ -54,14 +67,23 @@ def attach(dispatcher: Any, options: dict[str, Any]) -> None:
 
 
 class KernelCache(FunctionCache):
-    """Numba's cache of one function, but with a file for each signature, in the folder of this machine code.
+    """The cache of one function, with one file per signature. It implements the interface of Numba's cache.
 
-    Of a function that is not among the package's kernels, what is in its package, or in the files beside it, counts
-    as well.
+    The folder depends on the sources of the package. For functions outside the package, such as a plugin's, the file
+    also contains a hash of their own package, or of all Python files in their folder.
+
+    Parameters
+    ----------
+    function : callable
+        The Python function.
+    path : Path
+        Its source file.
+    options : dict
+        Compile options.
     """
 
     def __init__(self, function: Callable[..., Any], path: Path, options: dict[str, Any]) -> None:
-        # Not that of Numba's class, which would look for a place of its own.
+        # Numba's constructor is not called, because it would determine a location itself.
         self._py_func, self._name = function, repr(function)
         self._impl = _Results(function, path)
         own = path in machine_code().stamps
@@ -75,19 +97,32 @@ class KernelCache(FunctionCache):
 
     @property
     def cache_path(self) -> str | None:
-        """The folder of the files; None where there is none."""
+        """Folder of the files; None if there is none."""
         with _not_failing():
             return str(folder())
         return None
 
     def flush(self) -> None:
-        """Delete what is kept of this function."""
+        """Delete the cached files of this function."""
         with _not_failing():
             for path in folder().glob(f"{self._prefix}-*"):
                 path.unlink(missing_ok=True)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return what was compiled for a signature, or None."""
+        """Load the code for a signature.
+
+        Parameters
+        ----------
+        sig : tuple
+            Numba types of the arguments.
+        target_context : BaseContext
+            Numba's target.
+
+        Returns
+        -------
+        compiled : CompileResult or None
+            The code; None if it is not cached, or if a source file has changed since it was imported.
+        """
         target_context.refresh()
         with _not_failing():
             if self._enabled and machine_code().is_current():
@@ -95,7 +130,15 @@ class KernelCache(FunctionCache):
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep what was compiled for a signature."""
+        """Store the code for a signature, unless a source file has changed since it was imported.
+
+        Parameters
+        ----------
+        sig : tuple
+            Numba types of the arguments.
+        data : CompileResult
+            The code.
+        """
         with _not_failing():
             if self._enabled and machine_code().is_current() and self._impl.check_cachable(data):
                 path, key = self._file(sig, data.codegen)
@@ -119,28 +162,33 @@ class KernelCache(FunctionCache):
         return self._impl.rebuild(target_context, reduced) if of_key == key else None
 
     def _file(self, sig: Any, codegen: Any) -> tuple[Path, Any]:
-        # The signature, the CPU, and hashes of the function and its closure.
+        # Numba's key: the signature, the CPU, and hashes of the function and of the values in its closure.
         key = self._index_key(sig, codegen)  # type: ignore[no-untyped-call]
         closure = key[-1][-1]
         return folder() / f"{self._prefix}-{_digest(repr((sig, closure)).encode())}.nbc", key
 
 
 class _Results(CompileResultCacheImpl):
-    """How Numba makes a compiled function storable, and tells whether it can be; without a place for it."""
+    """Numba's serialisation of compiled functions, without its search for a location."""
 
     def __init__(self, function: Callable[..., Any], path: Path) -> None:
         self._lineno, self._locator = function.__code__.co_firstlineno, SimpleNamespace(_py_file=str(path))
 
 
 def folder() -> Path:
-    """Return the folder of this process' machine code, made if there is none yet.
+    """Return the cache folder of this process. It is created if it does not exist.
 
-    Below ``NUMBA_CACHE_DIR`` if that is set, else in the package's own folder, else in the user's cache.
+    The first usable location is taken: ``NUMBA_CACHE_DIR`` if it is set, the folder of the package, the user's cache.
+
+    Returns
+    -------
+    folder : Path
+        The folder, named after the digest of the machine code.
 
     Raises
     ------
     OSError
-        If none of them can be made or belongs to the user alone.
+        If no location can be created, or if the existing ones are not private to the user.
     """
     return _opened(vars(numba.config)["CACHE_DIR"], machine_code().digest)
 
@@ -158,7 +206,7 @@ def _opened(cache_dir: str, name: str) -> Path:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
             _require_private(place)
             if found.is_dir():
-                with suppress(OSError):  # where nothing can be written, reading still helps
+                with suppress(OSError):  # a read-only cache can still be read
                     os.utime(found)
             else:
                 found.mkdir(mode=0o700, exist_ok=True)
@@ -180,7 +228,7 @@ def _require_private(place: Path) -> None:
 def _remove_old_folders(place: Path) -> None:
     used = {}
     for path in place.iterdir():
-        with suppress(FileNotFoundError):  # another process removes it
+        with suppress(FileNotFoundError):  # another process has removed it
             if re.fullmatch("[0-9a-f]{32}", path.name) and path.is_dir() and not path.is_symlink():
                 used[path] = path.stat().st_mtime
     for path in sorted(used, key=lambda path: used[path], reverse=True)[MOST_FOLDERS:]:
@@ -189,7 +237,7 @@ def _remove_old_folders(place: Path) -> None:
 
 
 def _stamp(function: Callable[..., Any], path: Path) -> str:
-    """Return a hash of what a function that is not ours may be compiled from."""
+    """Return a hash of the source files from which a function outside the package may be compiled."""
     package = sys.modules.get(function.__module__.partition(".")[0])
     roots = getattr(package, "__path__", None)
     beside = python_files(Path(roots[0])) if roots else sorted(path.parent.glob("*.py"))
@@ -207,7 +255,7 @@ def _digest(content: bytes) -> str:
 
 @contextmanager
 def _not_failing() -> Iterator[None]:
-    """Turn an error into a warning, the first of a process: whoever wants to compile can do so without a cache."""
+    """Turn exceptions into a warning, once per process, because kernels can be compiled without the cache."""
     global _warned
     try:
         yield

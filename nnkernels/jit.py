@@ -1,4 +1,4 @@
-"""The only place that names Numba's compile options."""
+"""Compile options of Numba. All compiled functions of the package are declared through this module."""
 
 from __future__ import annotations
 
@@ -13,64 +13,145 @@ from nnkernels import compile_cache
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# contract: a * b + c may become one fused multiply-add; reassoc and nsz: sums may be split into vector lanes.
-# Not nnan, ninf or `fastmath=True`: a training that blows up has to be seen to blow up.
+# contract allows fused multiply-adds. reassoc and nsz allow sums to be split into vector lanes. nnan and ninf, which
+# `fastmath=True` includes, are not allowed: they would hide NaN and infinities, and so a training that diverges.
 FASTMATH = {"contract", "reassoc", "nsz"}
 
 
-# Where a cancellation is meant, as in log(sum) - (logit - maximum), operations keep their order.
+# No reassociation, for expressions in which terms cancel, such as log(sum) - (logit - maximum).
 ORDERED = {"contract", "nsz"}
 
-# Functions for C to call, which Numba makes of each kernel and each part beside those for Python. Nobody calls them.
+# By default, Numba compiles another entry point of each function, for callers in C. Nothing here calls it.
 WITHOUT_WRAPPER: dict[str, Any] = {"no_cfunc_wrapper": True}
 
-# Under NUMBA_DISABLE_JIT Numba hands functions back as they are.
+# With NUMBA_DISABLE_JIT, the decorators return plain Python functions.
 COMPILES = not vars(numba.config)["DISABLE_JIT"]
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile ``function`` in nopython mode, cached on disk, without the GIL.
+    """Compile a function in nopython mode, with a cache on disk and without the GIL.
 
-    ``error_model="numpy"``: a division by zero gives inf or NaN, as in NumPy, instead of an exception.
+    A division by zero gives inf or NaN as in NumPy, instead of an exception (``error_model="numpy"``).
+
+    Parameters
+    ----------
+    function : callable
+        The function.
+
+    Returns
+    -------
+    dispatcher : callable
+        The function, compiled at its first call for each combination of argument types.
     """
     return _compiled(function, FASTMATH)
 
 
 def ordered_kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile ``function`` as :func:`kernel` does, but leave the order of its sums and differences as written."""
+    """Compile a function like :func:`kernel`, but without reassociation of floating-point operations.
+
+    Parameters
+    ----------
+    function : callable
+        The function.
+
+    Returns
+    -------
+    dispatcher : callable
+        As for :func:`kernel`.
+    """
     return _compiled(function, ORDERED)
 
 
 def quick_kernel(function: Callable[P, R], signature: object) -> Callable[P, R]:
-    """Compile ``function`` as :func:`ordered_kernel` does, at once, for one signature only, and with the GIL kept.
+    """Compile a function like :func:`ordered_kernel`, but immediately, for a single signature, and with the GIL.
 
-    What it then costs to call it is the least there is; other types of arguments are a TypeError.
+    This minimises the time of a call.
+
+    Parameters
+    ----------
+    function : callable
+        The function.
+    signature : object
+        Numba's signature. Calls with other types of arguments raise a TypeError.
+
+    Returns
+    -------
+    dispatcher : callable
+        The compiled function.
     """
     return _compiled(function, ORDERED, signature, nogil=False)
 
 
 def part(function: Callable[P, R]) -> Callable[P, R]:
-    """Let kernels call ``function``: it is compiled as the kernel that calls it is."""
+    """Declare a function that kernels can call. It is compiled with the options of the calling kernel.
+
+    Parameters
+    ----------
+    function : callable
+        The function. Python can call it too, uncompiled.
+
+    Returns
+    -------
+    function : callable
+        The function itself.
+    """
     callable_in_kernels: Callable[P, R] = extending.register_jitable(**WITHOUT_WRAPPER)(function)
     return callable_in_kernels
 
 
 def inlined_part(function: Callable[P, R]) -> Callable[P, R]:
-    """Let kernels call ``function`` as :func:`part` does, in place of each call."""
+    """Declare a function like :func:`part` that Numba always inlines into the calling kernel.
+
+    Otherwise LLVM decides. It does not inline large functions, and then passes array arguments on the stack.
+
+    Parameters
+    ----------
+    function : callable
+        The function.
+
+    Returns
+    -------
+    function : callable
+        The function itself.
+    """
     callable_in_kernels: Callable[P, R] = extending.register_jitable(forceinline=True, **WITHOUT_WRAPPER)(function)
     return callable_in_kernels
 
 
 def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make an operation for kernels of ``function``: from Numba's types to a signature and a generator of LLVM code.
+    """Declare an operation that kernels can call, and that is generated as LLVM code.
 
-    Kernels call it without ``function``'s first argument, the typing context. What types it has depends on the call.
+    Parameters
+    ----------
+    function : callable
+        Called with a typing context and the Numba types of the arguments of a call. It returns a signature and a
+        generator of LLVM code.
+
+    Returns
+    -------
+    operation : callable
+        The operation. Kernels call it without the typing context.
+
+    References
+    ----------
+    Numba documentation, "Low-level extension API", ``numba.extending.intrinsic``.
     """
     return cast("Callable[..., Any]", extending.intrinsic(function))
 
 
 def literal_intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make an operation as :func:`intrinsic` does, of a function that wants the values of constants in a call."""
+    """Declare an operation like :func:`intrinsic` that receives constants in a call as literal types with their values.
+
+    Parameters
+    ----------
+    function : callable
+        As for :func:`intrinsic`.
+
+    Returns
+    -------
+    operation : callable
+        The operation.
+    """
     return cast("Callable[..., Any]", extending.intrinsic(prefer_literal=True)(function))
 
 
@@ -79,9 +160,9 @@ def _compiled(
 ) -> Callable[P, R]:
     options = {"nogil": nogil, "error_model": "numpy", "fastmath": fastmath, **WITHOUT_WRAPPER}
     compiled = numba.njit(**options)(function)
-    if compiled is not function:  # else NUMBA_DISABLE_JIT is set
+    if compiled is not function:  # they are the same if NUMBA_DISABLE_JIT is set
         compile_cache.attach(compiled, options)
-        if signature is not None:  # not given to Numba's decorator, which would compile before there is a cache
+        if signature is not None:  # the decorator would compile before the cache is attached
             compiled.compile(signature)
             compiled.disable_compile()
     return cast("Callable[P, R]", compiled)

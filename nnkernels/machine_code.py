@@ -1,7 +1,7 @@
-"""What decides the machine code that kernels are compiled to, as one hash.
+"""A hash of everything that determines the machine code of the kernels: sources, settings, versions and CPU.
 
-Numba's own cache looks at the file of the function that is compiled and at nothing else: neither at the other files
-that the function calls into, nor at the settings. Two processes with the same hash here compile the same code.
+Two processes with the same hash compile the same code. Numba's own cache only checks the file of the compiled function,
+neither the other files with functions that it calls, nor the settings.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ import numpy as np
 
 from nnkernels.files import PACKAGE
 
-# Files and folders of the package that kernels are compiled from, and that say how they are compiled and kept.
+# Files and folders of the package that contain kernels, or that determine how kernels are compiled and cached.
 SOURCES = ("compile_cache.py", "jit.py", "kernels", "machine_code.py", "parameters.py", "recipes.py")
 
-# Every setting of Numba counts but these, so that one which a new version adds counts as well. They cannot change a
-# kernel: paths, numbers of threads (kernels without `parallel=True` have none), the look of messages, and graphics
-# cards.
+# Settings of Numba that cannot change a kernel: paths, numbers of threads (no kernel uses `parallel=True`), the format
+# of messages, and GPUs. All other settings are hashed, including any that future versions add.
 IRRELEVANT = {
     "CACHE_DIR",
     "CACHE_LOCATOR_CLASSES",
@@ -50,16 +49,17 @@ IRRELEVANT = {
 
 @dataclass(frozen=True)
 class MachineCode:
-    """What this process compiles.
+    """Identity of the machine code that this process compiles.
 
     Attributes
     ----------
     digest : str
-        Hash of the sources, of Numba's settings, of the versions of what compiles, and of the CPU: 32 digits.
-    stamps : dict
-        Of each source file, when it was read: times and size.
+        Hash of the sources, Numba's settings, the versions of compiler and libraries, and the CPU: 32 hexadecimal
+        digits.
+    stamps : dict of Path to tuple
+        Modification times and size of each source file when it was read.
     settings : str
-        Numba's, when they were read.
+        Numba's settings when they were read.
     """
 
     digest: str
@@ -67,9 +67,14 @@ class MachineCode:
     settings: str
 
     def is_current(self) -> bool:
-        """Return whether neither a source file nor a setting has changed since.
+        """Return whether source files and settings are still unchanged.
 
-        If one has, nobody can tell which of the two states the modules in memory are of.
+        If they have changed, it is unknown which state the modules in memory are from.
+
+        Returns
+        -------
+        current : bool
+            Whether nothing has changed.
         """
         try:
             return all(_stamp(path) == stamp for path, stamp in self.stamps.items()) and self.settings == _settings()
@@ -79,14 +84,19 @@ class MachineCode:
 
 @cache
 def machine_code() -> MachineCode:
-    """Return what this process compiles: read once, at the first call.
+    """Return the identity of this process's machine code, which is determined at the first call.
+
+    Returns
+    -------
+    code : MachineCode
+        The identity.
 
     Raises
     ------
     OSError
         If the sources cannot be read.
     """
-    # The stamps first: an edit while the files are read then shows as one.
+    # Stamps are taken before the files are read, so that an edit in between is noticed.
     stamps = {path: _stamp(path) for name in SOURCES for path in python_files(PACKAGE / name)}
     settings = _settings()
     parts = (
@@ -100,7 +110,20 @@ def machine_code() -> MachineCode:
 
 
 def digest_of(paths: Iterable[Path], root: Path) -> str:
-    """Return the hash of files: where they lie seen from ``root``, and what is in them."""
+    """Return a hash of files.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        The files, in a defined order.
+    root : Path
+        Folder to which the hashed paths are relative.
+
+    Returns
+    -------
+    digest : str
+        SHA-256 of the relative paths and contents, 64 hexadecimal digits.
+    """
     digest = hashlib.sha256()
     for path in paths:
         content = path.read_bytes()
@@ -110,7 +133,18 @@ def digest_of(paths: Iterable[Path], root: Path) -> str:
 
 
 def python_files(path: Path) -> Iterator[Path]:
-    """Yield a Python file, or those of a folder and below it, in order; hidden folders are left out."""
+    """Find the Python files of a folder and its subfolders.
+
+    Parameters
+    ----------
+    path : Path
+        A folder, or a Python file.
+
+    Yields
+    ------
+    path : Path
+        The next file, in alphabetical order. Hidden folders and ``__pycache__`` are omitted.
+    """
     if path.suffix == ".py":
         yield path
         return
@@ -122,7 +156,7 @@ def python_files(path: Path) -> Iterator[Path]:
 
 def _stamp(path: Path) -> tuple[int, ...]:
     status = path.stat()
-    # The time of the last change of anything, which no tool sets back, beside that of the content.
+    # Programs can reset the modification time (mtime), but not the time of the last status change (ctime).
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 

@@ -1,4 +1,4 @@
-"""The network's parameters as one NamedTuple, and their seeded initialisation."""
+"""The parameters of the network, and their initialisation."""
 
 from __future__ import annotations
 
@@ -15,15 +15,20 @@ DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 class Parameters(NamedTuple):
-    """Weights and biases of a D-H-C network (784-20-10 for MNIST); also the form of its gradients.
+    """Weights and biases of a D-H-C network (784-20-10 for MNIST), or gradients of the same shapes.
+
+    All arrays have the same dtype, float32 or float64, C order and native byte order (see :func:`native`).
 
     Attributes
     ----------
     W1 : ndarray, shape (D, H)
+        Weights of the hidden layer.
     b1 : ndarray, shape (H,)
+        Biases of the hidden layer.
     W2 : ndarray, shape (H, C)
+        Weights of the output layer.
     b2 : ndarray, shape (C,)
-        All of one dtype, float32 or float64, C-contiguous, in the byte order of the machine; see :func:`native`.
+        Biases of the output layer.
     """
 
     W1: FloatArray
@@ -39,19 +44,24 @@ def initial_parameters(
     classes: int = 10,
     dtype: npt.DTypeLike = np.float32,
 ) -> Parameters:
-    """Draw Glorot-uniform weights and zero biases, distributed as Keras' ``Dense`` draws its own.
+    """Draw Glorot-uniform weights and zero biases. Keras' ``Dense`` uses the same distributions.
 
-    ``W ~ U(-limit, limit)`` with ``limit = sqrt(6 / (fan_in + fan_out))``. The draw is made in
-    float64 and rounded, so float32 and float64 parameters of one seed agree to rounding.
+    ``W ~ U(-limit, limit)`` with ``limit = sqrt(6 / (fan_in + fan_out))``. Weights are drawn in float64 and rounded, so
+    float32 and float64 parameters of the same seed agree within rounding.
 
     Parameters
     ----------
     seed : int
-        Seed of ``numpy.random.default_rng``; the same seed gives the same parameters everywhere.
+        Seed of ``numpy.random.default_rng``. The same seed gives the same parameters on every machine.
     inputs, hidden, classes : int
-        Widths of the layers; each at least 1.
+        Widths of the layers, at least 1 each.
     dtype : dtype
         float32 or float64.
+
+    Returns
+    -------
+    params : Parameters
+        The parameters.
 
     Raises
     ------
@@ -83,24 +93,35 @@ def initial_parameters(
 
 
 def zeros_like(params: Parameters) -> Parameters:
-    """Return parameters of the same shapes and dtype, all zero."""
-    return Parameters(*(np.zeros_like(array) for array in params))
-
-
-def native(params: Parameters, where: str = "the parameters") -> Parameters:
-    """Return parameters in the form that every kernel, framework and file takes.
+    """Return parameters of zeros.
 
     Parameters
     ----------
     params : Parameters
-        All float32 or all float64, in any byte order, memory order and strides; memory maps too.
+        Determines the shapes and the dtype.
+
+    Returns
+    -------
+    zeros : Parameters
+        All zero.
+    """
+    return Parameters(*(np.zeros_like(array) for array in params))
+
+
+def native(params: Parameters, where: str = "the parameters") -> Parameters:
+    """Convert parameters to C order and native byte order, which all kernels, frameworks and file formats accept.
+
+    Parameters
+    ----------
+    params : Parameters
+        All float32 or all float64, in any byte order, memory order and strides. Memory maps are allowed.
     where : str
-        What holds them: the beginning of each error message.
+        Source of the parameters, with which each error message begins.
 
     Returns
     -------
     params : Parameters
-        C-contiguous, in the byte order of the machine. An array that is so already is not copied.
+        C-contiguous, in native byte order. Arrays that are so already are not copied.
 
     Raises
     ------
@@ -118,12 +139,39 @@ def native(params: Parameters, where: str = "the parameters") -> Parameters:
 
 
 def copy(params: Parameters) -> Parameters:
-    """Return writable copies of all four arrays, in the form of :func:`native`; raises what it does."""
+    """Copy parameters.
+
+    Parameters
+    ----------
+    params : Parameters
+        As for :func:`native`.
+
+    Returns
+    -------
+    params : Parameters
+        Writable copies, C-contiguous and in native byte order.
+
+    Raises
+    ------
+    DataError
+        As for :func:`native`.
+    """
     return Parameters(*(np.array(array, order="C", copy=True) for array in native(params)))
 
 
 def max_abs_difference(left: Parameters, right: Parameters) -> float:
-    """Return the largest absolute difference of any entry; NaN if any entry of either is NaN."""
+    """Return the largest absolute difference of two sets of parameters.
+
+    Parameters
+    ----------
+    left, right : Parameters
+        Parameters of the same shapes.
+
+    Returns
+    -------
+    difference : float
+        Computed in float64; NaN if any value is NaN.
+    """
     return float(
         np.max([np.max(np.abs(np.subtract(a, b, dtype=np.float64))) for a, b in zip(left, right, strict=True)])
     )

@@ -15,7 +15,7 @@ from nnkernels.errors import ConfigurationError
 
 @contextmanager
 def preserved_thread_counts() -> Iterator[None]:
-    """Restore the numbers of threads of BLAS, Numba and PyTorch at the end of the block."""
+    """Restore the numbers of threads of BLAS, Numba and PyTorch at the end of a block or of a decorated function."""
     blas = [(library, library.num_threads) for library in _libraries().lib_controllers]
     others = {name: sys.modules[name].get_num_threads() for name in ("numba", "torch") if name in sys.modules}
     try:
@@ -59,18 +59,19 @@ def _libraries() -> ThreadpoolController:
 
 @lru_cache(maxsize=1)
 def _find_libraries(_modules: int) -> ThreadpoolController:
-    # Searching the loaded libraries takes up to 14 ms, setting a number 30 us. So search again only after new imports.
+    # Searching the loaded libraries takes up to 14 ms, and setting a number 30 us. So the search is repeated only after
+    # new imports.
     return ThreadpoolController()
 
 
 @contextmanager
 def environment_variables(**settings: str) -> Iterator[None]:
-    """Set environment variables within the block, and restore their previous values afterwards.
+    """Set environment variables within a block, and restore their previous values afterwards.
 
     Parameters
     ----------
     **settings : str
-        The values by name.
+        Values by the name of the variable.
     """
     previous = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)

@@ -1,1 +1,1 @@
-"""Roofline bounds: the measured peaks of this machine, and the least time that a workload can take on it."""
+"""Roofline bounds: measured limits of this machine, and lower bounds of the time of a workload on it."""

@@ -16,8 +16,8 @@ because the same capacity of L1 could hold data of either kind:
 
 * The images. Each is used once per epoch, so at most one L1's capacity of them can be cached already. In the dense
   case, a pixel is one byte. In the sparse case, a nonzero pixel is one byte, without an index: a contender may convert
-  the data outside the clock. The usual uint16 index would make three bytes, but a bitmap or run lengths need less.
-* ``W1``. It has 63 kB, more than many an L1 cache, but little of it must come from L2. A step needs only the rows of
+  the data before the timing. The usual uint16 index would make three bytes, but a bitmap or run lengths need less.
+* ``W1``. It has 63 kB, more than many L1 caches, but little of it must come from L2. A step needs only the rows of
   inputs that are nonzero in its batch. L1 keeps as many rows as it can hold between steps. A row's update can be fused
   with its use in the next step, and rows that a step does not change can be used ahead of time. One part cannot be
   avoided: a row whose input is nonzero in two successive batches. It is needed after the forward pass of the first
@@ -76,7 +76,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Bounds:
-    """The least time of a workload.
+    """Lower bounds of the time of a workload.
 
     Attributes
     ----------
@@ -125,7 +125,7 @@ def workload_of(X: npt.NDArray[Any], recipe: Recipe = SGD, classes: int = CLASSE
 
 
 def epoch_bounds(limits: MachineLimits, work: Workload) -> Bounds:
-    """Return the least time of an epoch of training.
+    """Compute lower bounds of the time of a training epoch.
 
     An epoch has ``2 N (2 D H + 3 H C)`` operations: per image, ``D H`` multiply-adds for each of ``Z1`` and ``dW1``,
     and ``H C`` for each of the logits, ``dW2`` and ``dA1``. In the sparse case, D is the mean number of nonzero inputs.
@@ -153,7 +153,7 @@ def epoch_bounds(limits: MachineLimits, work: Workload) -> Bounds:
 
 
 def inference_bounds(limits: MachineLimits, work: Workload) -> Bounds:
-    """Return the least time of predicting all images.
+    """Compute lower bounds of the time to predict all images.
 
     Predicting takes ``2 N (D H + H C)`` operations. A sparse program has to read all pixels too, because it receives
     them as they are.

@@ -1,7 +1,7 @@
 """Sizes of the CPU's caches, as the system reports them, with assumed sizes if it does not.
 
-py-cpuinfo adds up the L1 and L2 caches of all cores, does not tell which CPUs share them, and takes a second. archspec
-does not know cache sizes.
+py-cpuinfo adds up the L1 and L2 caches of all cores, does not report which CPUs share them, and takes a second.
+archspec does not know cache sizes.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def read_caches(sysfs: Path = SYSFS) -> Caches:
     Parameters
     ----------
     sysfs : Path
-        Linux's folder of CPUs.
+        The folder in which Linux describes the CPUs.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def read_caches(sysfs: Path = SYSFS) -> Caches:
 
 
 def _linux(root: Path) -> tuple[dict[int, Cache], int]:
-    """Read the caches from Linux' ``sysfs``.
+    """Read the caches from Linux's ``sysfs``.
 
     Returns
     -------

@@ -22,7 +22,7 @@ from nnkernels.process_settings import limit_blas, preserved_thread_counts
 GIGA = 1e9
 SAMPLES = 7
 
-# BLAS comes nearer to its peak with larger products, especially on many threads. Sizes increase until one product takes
+# BLAS gets closer to its peak with larger products, especially on many threads. Sizes increase until a product takes
 # ``LONG_SECONDS``.
 MATMUL_SIZES = (512, 1024, 2048, 4096)
 LONG_SECONDS = 0.05
@@ -38,7 +38,7 @@ BARRIER_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class MachineLimits:
-    """The best rates that were measured on this machine, for a number of threads.
+    """The best measured rates of this machine for a number of threads.
 
     These are rates that a program has reached, not those of a data sheet. A matrix product reaches about 90 % of the
     processor's peak at the same clock rate. On a busy machine, the measured rates are too low.
