@@ -1,7 +1,8 @@
-"""Threads of a team, each on a CPU of its own.
+"""Placement of the threads of a team on different CPUs.
 
-A thread that another wakes is often put on the waker's CPU, where both then run one after the other while a second CPU
-is idle; it takes the system some milliseconds to notice, and a stretch may be over by then.
+The scheduler often starts a woken thread on the CPU of the thread that woke it. Both then take turns on this CPU while
+another one is idle. It takes the scheduler some milliseconds to move one of them, which is longer than a short training
+call.
 """
 
 from __future__ import annotations
@@ -14,16 +15,22 @@ from threading import Lock
 
 
 class OwnCpus:
-    """The CPUs that the threads of one team are on; at first those that are already taken."""
+    """The CPUs that the threads of a team occupy.
+
+    Parameters
+    ----------
+    taken : set of int
+        Numbers of the CPUs that are occupied at the start.
+    """
 
     def __init__(self, taken: Set[int] = frozenset()) -> None:
         self._lock, self._taken = Lock(), set(taken)
 
     def settle(self) -> None:
-        """Move the calling thread to a free CPU, if one of the team has been here before it and there is a free one.
+        """Move the calling thread to a free CPU if another thread of the team occupies its current one.
 
-        It is not bound to it: what CPUs it may run on is afterwards what it was. Where the system does not tell CPUs,
-        nothing is done.
+        The thread is not pinned: its affinity mask is restored afterwards. Nothing is done if no CPU is free, or on
+        systems without affinity masks.
         """
         if (here := current_cpu()) is None:
             return
@@ -39,7 +46,13 @@ class OwnCpus:
 
 
 def current_cpu() -> int | None:
-    """Return the number of the CPU that the calling thread is on, or None where the system does not tell it."""
+    """Return the number of the CPU on which the calling thread runs.
+
+    Returns
+    -------
+    cpu : int or None
+        The number; None if the system does not report it.
+    """
     return None if _sched_getcpu is None else _sched_getcpu()
 
 

@@ -1,7 +1,7 @@
-"""Threads that run one kernel together: the same function on each, meeting at barriers inside compiled code.
+"""Teams of threads that run the same kernel and synchronise at barriers inside compiled code.
 
-Numba's own parallel loops open and close a region for every loop, some ten microseconds each; a training on small
-batches has thousands of them a second. Here each thread stays in the kernel for the whole stretch.
+Numba starts and ends a parallel region for every parallel loop, which takes about ten microseconds. Training on small
+batches would do so thousands of times per second. Here, each thread stays in the kernel for all batches of a call.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from numba.core import types
 from nnkernels.jit import intrinsic, part
 from nnkernels.kernels.own_cpus import OwnCpus
 
-SPINS = 2000  # looks at the counter before a thread offers its CPU to others
+SPINS = 2000  # reads of the counter before a waiting thread yields its CPU
 
 
-OPEN = 2**62  # more arrivals than any meeting waits for
+OPEN = 2**62  # value of the counter that releases all waiting threads, at every barrier
 
-# Two teams at once could each hold workers that the other waits for.
+# Only one team runs at a time. Otherwise, two teams could deadlock, each with some of the workers that both need.
 _one_team = Lock()
 
 
@@ -36,24 +36,45 @@ def _pool(workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, thread_name_prefix="nnkernels")
 
 
-if hasattr(os, "register_at_fork"):  # a forked process has the pool and none of its threads
+if hasattr(os, "register_at_fork"):  # a forked process inherits the pool, but not its threads
     os.register_at_fork(after_in_child=_pool.cache_clear)
-    # Nor has it the thread that may be in a team just now, and would never let the lock go.
+    # Nor does it inherit a thread that holds the lock, so the lock would never be released.
     os.register_at_fork(before=_one_team.acquire, after_in_parent=_one_team.release, after_in_child=_one_team.release)
 
 
 def run_together(kernel: Callable[..., None], threads: int, *arguments: Any) -> None:
-    """Call ``kernel(thread, threads, barrier, *arguments)`` on each of ``threads`` threads, and wait for all.
+    """Run a kernel on several threads at once, and wait for all of them.
 
-    The kernel must be compiled without the GIL, raise nothing, and meet every barrier on every thread. One team works
-    at a time; another waits. Where the caller is interrupted before its kernel runs, or a thread while the kernel is
-    compiled, the others go on without meeting; what they leave is worthless.
+    The calling thread is one of them. Only one team runs at a time; other callers wait. If a thread is interrupted
+    before it runs the kernel, all barriers are released, and the results of the other threads are meaningless.
+
+    Parameters
+    ----------
+    kernel : callable
+        Called as ``kernel(thread, threads, barrier, *arguments)`` on each thread, with its number ``thread``. It must
+        release the GIL, must not raise exceptions, and must reach each barrier on every thread (see :func:`meet`).
+    threads : int
+        Number of threads.
+    *arguments
+        Further arguments of the kernel.
     """
     _on_each(threads, lambda thread, barrier: kernel(thread, threads, barrier, *arguments))
 
 
 def run_shares(kernel: Callable[..., None], threads: int, total: int, *arguments: Any) -> None:
-    """Call ``kernel(*arguments, start, end)`` with each thread's share of ``total`` things, and wait for all."""
+    """Run a kernel on several threads, each with a contiguous range of independent items, and wait for all of them.
+
+    Parameters
+    ----------
+    kernel : callable
+        Called as ``kernel(*arguments, start, end)`` on each thread. It should release the GIL.
+    threads : int
+        Number of threads.
+    total : int
+        Number of items.
+    *arguments
+        Further arguments of the kernel.
+    """
     _on_each(
         threads,
         lambda thread, _barrier: kernel(*arguments, *share(total, thread, threads)),
@@ -61,7 +82,7 @@ def run_shares(kernel: Callable[..., None], threads: int, total: int, *arguments
 
 
 def _on_each(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) -> None:
-    barrier = np.zeros(8, np.int64)  # the counter of arrivals, alone in its cache line
+    barrier = np.zeros(8, np.int64)  # the counter of arrivals, padded to a cache line
     if threads == 1:
         work(0, barrier)
         return
@@ -80,12 +101,12 @@ def _on_each(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) -
     others: list[Future[None]] = []
     with _one_team:
         try:
-            cpus.settle()  # the caller, before any other wakes up where it is
-            for thread in range(1, threads):  # one by one: an interrupt loses a list that is not finished
+            cpus.settle()  # registers the caller's CPU before other threads wake up on it
+            for thread in range(1, threads):  # an interrupt would lose an unfinished list
                 others.append(_pool(threads - 1).submit(take_part, thread))  # noqa: PERF401
             take_part(0)
         finally:
-            # After an interrupt the workers may still wait for the caller; after its part, nobody waits for it.
+            # After an interrupt, the workers may still wait for the caller. Without one, no thread waits any more.
             barrier[0] = OPEN
             for other in others:
                 other.result()
@@ -93,15 +114,43 @@ def _on_each(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) -
 
 @part
 def share(total: int, thread: int, threads: int) -> tuple[int, int]:
-    """Return the first and the end of a thread's part of ``total`` things."""
+    """Return a thread's range of items, which differ in size by at most one.
+
+    Parameters
+    ----------
+    total : int
+        Number of items.
+    thread, threads : int
+        Number of the thread, and number of threads.
+
+    Returns
+    -------
+    start, end : int
+        The range.
+    """
     return thread * total // threads, (thread + 1) * total // threads
 
 
 @part
 def meet(barrier: npt.NDArray[np.int64], threads: int, meetings: int) -> int:
-    """Wait until every thread has come here as often; return the number of meetings so far.
+    """Wait until all threads have reached this barrier.
 
-    Everything that a thread wrote before is then seen by the others.
+    What a thread wrote before the barrier is visible to all threads after it. A waiting thread spins, because blocking
+    takes longer than the arithmetic of a small batch.
+
+    Parameters
+    ----------
+    barrier : ndarray of int64, shape (8,)
+        Number of arrivals in its first element.
+    threads : int
+        Number of threads.
+    meetings : int
+        Number of barriers that this thread has passed.
+
+    Returns
+    -------
+    meetings : int
+        The number including this barrier.
     """
     if threads == 1:
         return meetings
@@ -118,7 +167,7 @@ def meet(barrier: npt.NDArray[np.int64], threads: int, meetings: int) -> int:
 
 @intrinsic
 def add_one(typingctx: Any, counter: Any) -> Any:
-    """``add_one(counter)``: add one to the array's first element, atomically."""
+    """``add_one(counter)``: atomically add one to the first element of an int64 array."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         data = context.make_array(counter)(context, builder, args[0]).data
@@ -130,7 +179,10 @@ def add_one(typingctx: Any, counter: Any) -> Any:
 
 @intrinsic
 def current(typingctx: Any, counter: Any) -> Any:
-    """``current(counter)``: the array's first element, read anew from memory."""
+    """``current(counter)``: atomically read the first element of an int64 array.
+
+    LLVM may replace repeated ordinary reads in a loop by a single one.
+    """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         data = context.make_array(counter)(context, builder, args[0]).data
@@ -139,16 +191,16 @@ def current(typingctx: Any, counter: Any) -> Any:
     return types.int64(counter), generate
 
 
-if sys.platform == "win32":  # there a thread that waits keeps spinning
+if sys.platform == "win32":  # which has no sched_yield
 
     @part
     def give_way() -> None:
-        """Do nothing."""
+        """Do nothing: the thread continues to spin."""
 
 else:
     _sched_yield = types.ExternalFunction("sched_yield", types.intc())
 
     @part
     def give_way() -> None:
-        """Let another thread have this CPU, where there are more threads than CPUs."""
+        """Yield the CPU, in case there are more threads than CPUs."""
         _sched_yield()

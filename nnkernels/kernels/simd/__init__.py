@@ -1,8 +1,12 @@
-"""Vectors for kernels: ``Lanes``, a row of float32 numbers that compiled code keeps in vector registers.
+"""Explicit vectors for kernels: ``Lanes``, several float32 numbers that stay in vector registers.
 
-Numba has no vector type, and unrolls short loops of constant length into scalar code. The functions here hand LLVM its
-own portable vectors of eight lanes instead, from which it makes whatever instructions the CPU has that it compiles for:
-AVX, SSE, NEON or scalar ones. No instruction of one CPU is named, so there is none that another could lack.
+Numba has no vector type, and LLVM unrolls short loops of constant length into scalar code. The functions here generate
+LLVM's portable vectors of eight floats instead. LLVM translates them to the instructions of the CPU that it compiles
+for: AVX, SSE, NEON or scalar ones. Nothing here depends on the instruction set of a CPU.
+
+The functions are called from compiled code only. Their docstrings begin with the call, because the Python functions are
+Numba intrinsics: they receive a typing context and the types of the arguments, and return a signature and a generator
+of LLVM code. Indices count elements, and bounds are not checked.
 """
 
 from nnkernels.kernels.simd.functions import (

@@ -1,4 +1,4 @@
-"""Functions of lanes: lane by lane, or of all of them."""
+"""Elementwise functions of lanes, and reductions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _elementwise(lanes: Any, make: Callable[[Any, Any], Any]) -> Any:
 
 @intrinsic
 def relu(typingctx: Any, lanes: Any) -> Any:
-    """``relu(z)``: 0 where ``z < 0``, else ``z``; NaN stays NaN, since it is not less than 0."""
+    """``relu(z)``: 0 where ``z < 0``, otherwise ``z``. NaN is preserved, because it is not less than 0."""
     return _elementwise(
         lanes, lambda builder, z: builder.select(builder.fcmp_ordered("<", z, constant(0.0)), constant(0.0), z)
     )
@@ -30,13 +30,13 @@ def relu(typingctx: Any, lanes: Any) -> Any:
 
 @intrinsic
 def is_positive(typingctx: Any, lanes: Any) -> Any:
-    """``is_positive(z)``: 1 where ``z > 0``, else 0."""
+    """``is_positive(z)``: 1 where ``z > 0``, otherwise 0. It is 0 for NaN."""
     return _elementwise(lanes, lambda builder, z: builder.uitofp(builder.fcmp_ordered(">", z, constant(0.0)), FLOATS))
 
 
 @intrinsic
 def sqrt(typingctx: Any, lanes: Any) -> Any:
-    """``sqrt(z)``, correctly rounded."""
+    """``sqrt(z)``: the square root, correctly rounded."""
     return _elementwise(lanes, lambda builder, z: call(builder, "llvm.sqrt.v8f32", [z], FLOATS))
 
 
@@ -45,7 +45,10 @@ SMALLEST_NORMAL = 2.0**-126
 
 @intrinsic
 def without_subnormals(typingctx: Any, lanes: Any) -> Any:
-    """``without_subnormals(z)``: 0 where ``|z|`` is below 2^-126, where arithmetic is far slower on some CPUs."""
+    """``without_subnormals(z)``: 0 where ``|z|`` is below 2^-126, otherwise ``z``.
+
+    Arithmetic on subnormal numbers is far slower on some CPUs.
+    """
 
     def make(builder: Any, z: Any) -> Any:
         size = call(builder, "llvm.fabs.v8f32", [z], FLOATS)
@@ -54,23 +57,26 @@ def without_subnormals(typingctx: Any, lanes: Any) -> Any:
     return _elementwise(lanes, make)
 
 
-# exp(x) = 2^y with y = x log2(e) = n + f, n the nearest integer: 2^n is made of bits, and 2^f, |f| <= 1/2, of its
-# Taylor polynomial, exact to 2e-8 at this degree. Nothing here depends on the order of sums, which a caller may have
-# freed.
+# exp(x) = 2^y with y = x log2(e) = n + f, where n is the nearest integer and |f| <= 1/2. 2^n is composed from the bits
+# of its exponent. 2^f is a Taylor polynomial, whose truncation error at this degree is 2e-8. The result does not rely
+# on the order of additions, because a caller's fast-math flags may allow reassociation.
 LOG2_E = 1 / log(2)
 TAYLOR = tuple(log(2) ** k / factorial(k) for k in (7, 6, 5, 4, 3, 2, 1, 0))
-LOWEST = -125.9  # of y: below, the result would be subnormal
+LOWEST = -125.9  # lower limit of y, below which the result would be subnormal
 
 
 @intrinsic
 def exp_nonpositive(typingctx: Any, lanes: Any) -> Any:
-    """``exp_nonpositive(x)``: exp of lanes at most 0, with an error of 2e-7; below 1.3e-38 it is 0; NaN stays NaN."""
+    """``exp_nonpositive(x)``: the exponential of lanes that are at most 0, with a relative error of 2e-7.
+
+    Results below 1.3e-38 are 0. NaN is preserved.
+    """
 
     def make(builder: Any, x: Any) -> Any:
         y = builder.fmul(x, constant(LOG2_E))
         too_low = builder.fcmp_ordered("<", y, constant(LOWEST))
-        # Conversion cuts towards zero: half a unit below a number that is not positive, that is to the nearest.
-        # It is not defined for NaN, which fails this comparison and meets it again in f.
+        # Conversion to integers truncates towards zero. As y is not positive, subtracting 1/2 first rounds to nearest.
+        # Conversion is undefined for NaN, so it converts LOWEST instead. NaN still reaches the result through f.
         whole = builder.select(builder.fcmp_ordered(">=", y, constant(LOWEST)), y, constant(LOWEST))
         n = builder.fptosi(builder.fsub(whole, constant(0.5)), INTS)
         f = builder.fsub(y, builder.sitofp(n, FLOATS))
@@ -86,10 +92,10 @@ def exp_nonpositive(typingctx: Any, lanes: Any) -> Any:
 
 @intrinsic
 def product(typingctx: Any, left: Any, right: Any) -> Any:
-    """``product(a, b)``: ``a * b`` of lanes, or of a float and lanes, which stays a product.
+    """``product(a, b)``: ``a * b`` of lanes, or of a float and lanes, that is never fused with an addition.
 
-    ``*`` may become one instruction with a sum: faster, but not where the sum is stored at once. On Zen 3 it takes the
-    port that stores read by, and lanes that are added to and stored again take a fifth longer.
+    A product with ``*`` may become a fused multiply-add. This is slower if the sum is stored immediately: on Zen 3, the
+    instruction's third operand occupies the port that stores need, so adding to memory takes a fifth longer.
     """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -104,7 +110,7 @@ def product(typingctx: Any, left: Any, right: Any) -> Any:
 
 @intrinsic
 def maximum(typingctx: Any, left: Any, right: Any) -> Any:
-    """``maximum(a, b)``: lane by lane the greater; ``b`` where one is NaN."""
+    """``maximum(a, b)``: the elementwise maximum. It is ``b`` if either is NaN."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         pairs = zip(*(unpack(builder, arg) for arg in args), strict=True)
@@ -118,7 +124,7 @@ def _reduced(lanes: Any, combine: Callable[[Any, Any, Any], Any]) -> Any:
         first, *others = unpack(builder, args[0])
         for vector in others:
             first = combine(builder, first, vector)
-        for distance in (4, 2, 1):  # halves onto each other, then quarters, then neighbours
+        for distance in (4, 2, 1):  # combine halves, then quarters, then neighbours
             order = ir.Constant(INTS, [(i + distance) % VECTOR for i in range(VECTOR)])
             first = combine(builder, first, builder.shuffle_vector(first, first, order))
         return builder.extract_element(first, I32(0))
@@ -134,13 +140,13 @@ def total(typingctx: Any, lanes: Any) -> Any:
 
 @intrinsic
 def highest(typingctx: Any, lanes: Any) -> Any:
-    """``highest(z)``: the greatest of all lanes; a NaN may be passed over."""
+    """``highest(z)``: the maximum of all lanes. NaN may be ignored."""
     return _reduced(lanes, lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
 
 
 @intrinsic
 def bit_count(typingctx: Any, mask: Any) -> Any:
-    """``bit_count(mask)``: the number of ones in an integer's bits."""
+    """``bit_count(mask)``: the number of set bits of an integer."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return builder.ctpop(args[0])
@@ -150,7 +156,7 @@ def bit_count(typingctx: Any, mask: Any) -> Any:
 
 @intrinsic
 def width(typingctx: Any, lanes: Any) -> Any:
-    """``width(z)``: how many lanes there are, a compile-time constant."""
+    """``width(z)``: the number of lanes, a compile-time constant."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return context.get_constant(types.intp, lanes.width)

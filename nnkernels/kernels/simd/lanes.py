@@ -1,4 +1,4 @@
-"""The type of vectors, ``Lanes``, its arithmetic, and what the other operations are generated with."""
+"""The vector type ``Lanes``, its arithmetic, and helper functions that generate LLVM code."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from numba.core.datamodel import models
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import lower_builtin, register_model
 
-VECTOR = 8
+VECTOR = 8  # floats
 CACHE_LINE = 64  # bytes
-# As in nnkernels.jit: a product and a sum may become one instruction; NaN and infinities stay what they are.
+# As in nnkernels.jit: fused multiply-adds are allowed, and NaN and infinities are preserved.
 FLAGS = ("contract",)
 
 FLOAT, I8, I32 = ir.FloatType(), ir.IntType(8), ir.IntType(32)
@@ -22,7 +22,13 @@ FLOATS, INTS = ir.VectorType(FLOAT, VECTOR), ir.VectorType(I32, VECTOR)
 
 
 class Lanes(types.Type):
-    """Numba's type of ``width`` float32 numbers in registers; the width is a multiple of eight."""
+    """The Numba type of ``width`` float32 numbers in vector registers.
+
+    Parameters
+    ----------
+    width : int
+        Number of lanes, a multiple of eight.
+    """
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -30,7 +36,7 @@ class Lanes(types.Type):
 
     @property
     def vectors(self) -> int:
-        """Return how many LLVM vectors hold the lanes."""
+        """Number of LLVM vectors that contain the lanes."""
         return self.width // VECTOR
 
 
@@ -41,45 +47,56 @@ class _LanesModel(models.PrimitiveModel):
 
 
 def lanes_for(units: int) -> int:
-    """Return how many lanes a row of that many units takes: the next multiple of eight."""
+    """Round a number of units up to whole vectors.
+
+    Parameters
+    ----------
+    units : int
+        Number of units.
+
+    Returns
+    -------
+    lanes : int
+        The next multiple of eight.
+    """
     return -(-units // VECTOR) * VECTOR
 
 
 def pack(builder: Any, vectors: list[Any]) -> Any:
-    """Return lanes of LLVM vectors."""
+    """Combine LLVM vectors to a value of type :class:`Lanes`."""
     return cgutils.pack_array(builder, vectors, FLOATS)  # type: ignore[no-untyped-call]
 
 
 def unpack(builder: Any, value: Any) -> list[Any]:
-    """Return the LLVM vectors of lanes."""
+    """Split a value of type :class:`Lanes` into its LLVM vectors."""
     return [builder.extract_value(value, i) for i in range(value.type.count)]
 
 
 def constant(value: float) -> Any:
-    """Return a vector with the same number in every lane."""
+    """Return an LLVM vector whose elements are all the same constant."""
     return ir.Constant(FLOATS, [value] * VECTOR)
 
 
 def splat(builder: Any, scalar: Any) -> Any:
-    """Return a vector with a scalar that is known at run time in every lane."""
+    """Return an LLVM vector whose elements are all the same run-time scalar."""
     one = builder.insert_element(ir.Constant(FLOATS, ir.Undefined), scalar, I32(0))
     return builder.shuffle_vector(one, one, ir.Constant(INTS, [0] * VECTOR))
 
 
 def pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any, to: Any) -> Any:
-    """Return the address of an array's element, as that of a ``to``."""
+    """Return the address of an element of an array, as a pointer to the LLVM type ``to``."""
     data = context.make_array(array_type)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [index]), to.as_pointer())
 
 
 def call(builder: Any, name: str, arguments: list[Any], result: Any) -> Any:
-    """Call an LLVM function by its name."""
+    """Call an LLVM function by name, such as an LLVM intrinsic; ``result`` is its return type."""
     function_type = ir.FunctionType(result, [argument.type for argument in arguments])
     function = cgutils.get_or_insert_function(builder.module, function_type, name)  # type: ignore[no-untyped-call]
     return builder.call(function, arguments)
 
 
-# Arithmetic: lanes with lanes, and a float32 with lanes, as in ``z + x * row``.
+# Operators for two lanes, and for a float32 and lanes, as in ``z + x * row``.
 
 
 def _define_operator(symbol: Callable[[Any, Any], Any], instruction: str) -> None:

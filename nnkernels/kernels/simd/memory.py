@@ -1,4 +1,4 @@
-"""Between memory and lanes: load, store, broadcast, transpose, prefetch."""
+"""Memory access: load, store, broadcast, transpose and prefetch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from nnkernels.kernels.simd.lanes import (
 
 @literal_intrinsic
 def zeros(typingctx: Any, width: Any) -> Any:
-    """``zeros(width)``: that many lanes of zero; ``width`` is a compile-time constant."""
+    """``zeros(width)``: lanes of zeros. The width is a compile-time constant, a multiple of eight."""
     lanes = Lanes(width.literal_value)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -41,9 +41,9 @@ def zeros(typingctx: Any, width: Any) -> Any:
 
 @intrinsic
 def load(typingctx: Any, array: Any, index: Any, like: Any) -> Any:
-    """``load(array, index, like)``: ``array[index:index + width]`` as lanes, as many as ``like`` has.
+    """``load(array, index, like)``: ``array[index:index + width]`` as lanes of the same width as ``like``.
 
-    The array is contiguous, float32 or uint8; bytes become floats. Nothing checks its end.
+    The array must be contiguous and float32 or uint8. Bytes are converted to floats.
     """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -61,7 +61,7 @@ def load(typingctx: Any, array: Any, index: Any, like: Any) -> Any:
 
 @intrinsic
 def store(typingctx: Any, array: Any, index: Any, lanes: Any) -> Any:
-    """``store(array, index, lanes)``: ``array[index:index + width] = lanes``; nothing checks the array's end."""
+    """``store(array, index, lanes)``: ``array[index:index + width] = lanes``, of a contiguous float32 array."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         first = pointer(context, builder, array, args[0], args[1], FLOATS)
@@ -74,7 +74,7 @@ def store(typingctx: Any, array: Any, index: Any, lanes: Any) -> Any:
 
 @intrinsic
 def add_to(typingctx: Any, array: Any, index: Any, lanes: Any) -> Any:
-    """``add_to(array, index, lanes)``: ``array[index:index + width] += lanes``; nothing checks the array's end."""
+    """``add_to(array, index, lanes)``: ``array[index:index + width] += lanes``, of a contiguous float32 array."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         first = pointer(context, builder, array, args[0], args[1], FLOATS)
@@ -88,7 +88,7 @@ def add_to(typingctx: Any, array: Any, index: Any, lanes: Any) -> Any:
 
 @intrinsic
 def load_four(typingctx: Any, array: Any, index: Any) -> Any:
-    """``load_four(array, index)``: four elements, twice, as eight lanes; see :func:`pick`."""
+    """``load_four(array, index)``: eight lanes that contain four elements twice, for :func:`pick`."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         stored = ir.VectorType(context.get_data_type(array.dtype), 4)
@@ -102,9 +102,10 @@ def load_four(typingctx: Any, array: Any, index: Any) -> Any:
 
 @literal_intrinsic
 def pick(typingctx: Any, four: Any, which: Any, like: Any) -> Any:
-    """``pick(load_four(array, index), i, like)``: element ``index + i`` in every lane; i is a constant, 0 to 3.
+    """``pick(load_four(array, index), i, like)``: broadcast element ``index + i`` to lanes of the width of ``like``.
 
-    A broadcast from register to register: on CPUs whose loads are the bottleneck, it leaves them to the weights.
+    ``i`` is a compile-time constant from 0 to 3. The broadcast is a shuffle of registers. If loads are the bottleneck,
+    this is faster than one load per element.
     """
     chosen = which.literal_value
 
@@ -118,7 +119,10 @@ def pick(typingctx: Any, four: Any, which: Any, like: Any) -> Any:
 
 @intrinsic
 def four_times(typingctx: Any, array: Any, index: Any, stride: Any, lanes: Any) -> Any:
-    """``four_times(array, index, stride, z)``: four float32 elements, ``stride`` apart, each times ``z``, in a row."""
+    """``four_times(array, index, stride, z)``: the outer product of four elements and lanes, row by row.
+
+    The elements are ``array[index + i * stride]`` for i < 4, float32. The result has four times the width of ``z``.
+    """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         data = context.make_array(array)(context, builder, args[0]).data
@@ -134,7 +138,7 @@ def four_times(typingctx: Any, array: Any, index: Any, stride: Any, lanes: Any) 
 
 @intrinsic
 def at(typingctx: Any, array: Any, index: Any) -> Any:
-    """``at(array, index)``: the element, without Numba's look at whether the index is negative."""
+    """``at(array, index)``: an element, without Numba's handling of negative indices, which takes two instructions."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return builder.load(builder.gep(context.make_array(array)(context, builder, args[0]).data, [args[1]]))
@@ -144,9 +148,9 @@ def at(typingctx: Any, array: Any, index: Any) -> Any:
 
 @literal_intrinsic
 def prefetch(typingctx: Any, array: Any, index: Any, lines: Any) -> Any:
-    """``prefetch(array, index, lines)``: bring so many cache lines from ``array[index]`` on near; a constant.
+    """``prefetch(array, index, lines)``: prefetch cache lines from ``array[index]`` on, into L2.
 
-    A hint, which may reach beyond the array.
+    ``lines`` is a compile-time constant. The range may exceed the array.
     """
     count = lines.literal_value
 
@@ -163,7 +167,15 @@ def prefetch(typingctx: Any, array: Any, index: Any, lines: Any) -> Any:
 
 @part
 def prefetch_row(array: npt.NDArray[Any], index: int, length: int) -> None:
-    """Bring ``array[index:index + length]`` near; see :func:`prefetch`."""
+    """Prefetch ``array[index:index + length]`` into L2.
+
+    Parameters
+    ----------
+    array : ndarray, shape (size,)
+        The array.
+    index, length : int
+        The range, which may exceed the array.
+    """
     step = CACHE_LINE // array.itemsize
     for i in range(index, index + length, step):
         prefetch(array, i, 1)
@@ -173,7 +185,7 @@ def prefetch_row(array: npt.NDArray[Any], index: int, length: int) -> None:
 def transpose_eight(
     typingctx: Any, source: Any, at_source: Any, stride: Any, target: Any, at_target: Any, target_stride: Any
 ) -> Any:
-    """``transpose_eight(source, i, stride, target, j, target_stride)``: eight rows of eight become columns.
+    """``transpose_eight(source, i, stride, target, j, target_stride)``: transpose a block of 8 x 8 floats.
 
     ``target[j + a * target_stride + b] = source[i + b * stride + a]`` for a, b < 8.
     """
@@ -187,7 +199,7 @@ def transpose_eight(
             return builder.shuffle_vector(a, b, ir.Constant(INTS, lanes))
 
         rows = [builder.load(row(source, args[0], args[1], args[2], i), align=4) for i in range(8)]
-        # Pairs of rows interleaved, then pairs of pairs, then halves: what AVX does in one instruction each.
+        # Interleave pairs of rows, then pairs of pairs, then halves. With AVX, each shuffle is one instruction.
         interleaved = ([0, 8, 1, 9, 4, 12, 5, 13], [2, 10, 3, 11, 6, 14, 7, 15])
         pairs = [shuffle(rows[i], rows[i + 1], lanes) for i in range(0, 8, 2) for lanes in interleaved]
         joined = ([0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15])
@@ -203,7 +215,10 @@ def transpose_eight(
 
 @literal_intrinsic
 def stack_array(typingctx: Any, element: Any, length: Any) -> Any:
-    """``stack_array(dtype, length)``: an array of a constant length on the stack of the kernel, not yet filled."""
+    """``stack_array(dtype, length)``: an uninitialised array on the kernel's stack, which avoids an allocation.
+
+    The length is a compile-time constant.
+    """
     array_type = types.Array(element.dtype, 1, "C")
     count = length.literal_value
 
@@ -229,9 +244,10 @@ def stack_array(typingctx: Any, element: Any, length: Any) -> Any:
 
 @intrinsic
 def feature(typingctx: Any, images: Any, index: Any, floats: Any) -> Any:
-    """``feature(images, index, floats)``: ``images[index]`` as a float; that of a byte b is ``floats[b]``.
+    """``feature(images, index, floats)``: the feature of a pixel, which is ``floats[images[index]]`` for uint8 images.
 
-    Looking it up takes two instructions, as does spreading it over lanes afterwards; conversion takes twice as many.
+    Elements of float32 images are features already. The table lookup takes two instructions, half as many as a
+    conversion.
     """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Which elements are nonzero, and lists of their places, which are uint16."""
+"""Search for nonzero elements, and access to lists of their indices, which are uint16."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MASKED = 16
 
 @intrinsic
 def nonzero_mask(typingctx: Any, array: Any, i: Any, j: Any, k: Any, m: Any) -> Any:
-    """``nonzero_mask(array, i, j, k, m)``: the bits of what is nonzero in any of four rows that begin there.
+    """``nonzero_mask(array, i, j, k, m)``: a bit mask of the columns that are nonzero in any of four rows.
 
-    Bit b of the answer says whether any of the elements ``i + b``, ``j + b``, ``k + b``, ``m + b`` is, b < 16. Where
-    the four are one, its elements are looked at once.
+    The rows start at these indices and have 16 elements. Bit b is set if any of the elements ``i + b``, ``j + b``,
+    ``k + b`` and ``m + b`` is nonzero, where NaN counts as nonzero. If the indices are equal, LLVM loads the row once.
     """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -30,7 +30,7 @@ def nonzero_mask(typingctx: Any, array: Any, i: Any, j: Any, k: Any, m: Any) -> 
             unequal = builder.icmp_unsigned("!=", joined, ir.Constant(stored, [0] * MASKED))
         else:
             zero = ir.Constant(stored, [0.0] * MASKED)
-            which = [builder.fcmp_unordered("!=", row, zero) for row in rows]  # NaN is nonzero
+            which = [builder.fcmp_unordered("!=", row, zero) for row in rows]  # true for NaN
             unequal = builder.or_(builder.or_(which[0], which[1]), builder.or_(which[2], which[3]))
         return builder.zext(builder.bitcast(unequal, ir.IntType(MASKED)), ir.IntType(64))
 
@@ -41,7 +41,7 @@ def nonzero_mask(typingctx: Any, array: Any, i: Any, j: Any, k: Any, m: Any) -> 
 def store_moved(typingctx: Any, target: Any, index: Any, table: Any, row: Any, distance: Any) -> Any:
     """``store_moved(target, index, table, row, distance)``: ``target[index:index + 8] = table[row] + distance``.
 
-    ``table`` has eight columns of uint16, as ``target`` has elements.
+    Both arrays are uint16, and the table has eight columns.
     """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -59,7 +59,10 @@ def store_moved(typingctx: Any, target: Any, index: Any, table: Any, row: Any, d
 
 @intrinsic
 def load_places(typingctx: Any, array: Any, index: Any) -> Any:
-    """``load_places(array, index)``: four uint16 as one uint64, the first in its lowest bits on little-endian CPUs."""
+    """``load_places(array, index)``: four uint16 elements in one 64-bit load, as a uint64, for :func:`place`.
+
+    On little-endian CPUs, the first element is in the lowest bits.
+    """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return builder.load(pointer(context, builder, array, args[0], args[1], ir.IntType(64)), align=2)
@@ -69,7 +72,7 @@ def load_places(typingctx: Any, array: Any, index: Any) -> Any:
 
 @literal_intrinsic
 def place(typingctx: Any, places: Any, which: Any) -> Any:
-    """``place(load_places(array, index), i)``: element ``index + i``; i is a constant, 0 to 3."""
+    """``place(load_places(array, index), i)``: element ``index + i``; ``i`` is a compile-time constant from 0 to 3."""
     chosen = which.literal_value
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
