@@ -22,10 +22,10 @@ FASTMATH = {"contract", "reassoc", "nsz"}
 ORDERED = {"contract", "nsz"}
 
 # By default, Numba compiles another entry point of each function, for callers in C. Nothing here calls it.
-WITHOUT_WRAPPER: dict[str, Any] = {"no_cfunc_wrapper": True}
+NO_C_WRAPPER: dict[str, Any] = {"no_cfunc_wrapper": True}
 
 # With NUMBA_DISABLE_JIT, the decorators return plain Python functions.
-COMPILES = not vars(numba.config)["DISABLE_JIT"]
+JIT_ENABLED = not vars(numba.config)["DISABLE_JIT"]
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
@@ -62,7 +62,7 @@ def ordered_kernel(function: Callable[P, R]) -> Callable[P, R]:
     return _compiled(function, ORDERED)
 
 
-def quick_kernel(function: Callable[P, R], signature: object) -> Callable[P, R]:
+def eager_kernel(function: Callable[P, R], signature: object) -> Callable[P, R]:
     """Compile a function like :func:`ordered_kernel`, but immediately, for a single signature, and with the GIL.
 
     This minimises the time of a call.
@@ -82,7 +82,7 @@ def quick_kernel(function: Callable[P, R], signature: object) -> Callable[P, R]:
     return _compiled(function, ORDERED, signature, nogil=False)
 
 
-def part(function: Callable[P, R]) -> Callable[P, R]:
+def device_function(function: Callable[P, R]) -> Callable[P, R]:
     """Declare a function that kernels can call. It is compiled with the options of the calling kernel.
 
     Parameters
@@ -95,12 +95,12 @@ def part(function: Callable[P, R]) -> Callable[P, R]:
     function : callable
         The function itself.
     """
-    callable_in_kernels: Callable[P, R] = extending.register_jitable(**WITHOUT_WRAPPER)(function)
+    callable_in_kernels: Callable[P, R] = extending.register_jitable(**NO_C_WRAPPER)(function)
     return callable_in_kernels
 
 
-def inlined_part(function: Callable[P, R]) -> Callable[P, R]:
-    """Declare a function like :func:`part` that Numba always inlines into the calling kernel.
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Declare a function like :func:`device_function` that Numba always inlines into the calling kernel.
 
     Otherwise LLVM decides. It does not inline large functions, and then passes array arguments on the stack.
 
@@ -114,7 +114,7 @@ def inlined_part(function: Callable[P, R]) -> Callable[P, R]:
     function : callable
         The function itself.
     """
-    callable_in_kernels: Callable[P, R] = extending.register_jitable(forceinline=True, **WITHOUT_WRAPPER)(function)
+    callable_in_kernels: Callable[P, R] = extending.register_jitable(forceinline=True, **NO_C_WRAPPER)(function)
     return callable_in_kernels
 
 
@@ -158,7 +158,7 @@ def literal_intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
 def _compiled(
     function: Callable[P, R], fastmath: set[str], signature: object | None = None, nogil: bool = True
 ) -> Callable[P, R]:
-    options = {"nogil": nogil, "error_model": "numpy", "fastmath": fastmath, **WITHOUT_WRAPPER}
+    options = {"nogil": nogil, "error_model": "numpy", "fastmath": fastmath, **NO_C_WRAPPER}
     compiled = numba.njit(**options)(function)
     if compiled is not function:  # they are the same if NUMBA_DISABLE_JIT is set
         compile_cache.attach(compiled, options)

@@ -212,7 +212,7 @@ def test_what_was_compiled_is_loaded(place):
 
 def test_a_kernel_of_one_signature_is_loaded_as_well(place):
     def make(function):
-        return jit.quick_kernel(function, numba.float64(numba.float64))
+        return jit.eager_kernel(function, numba.float64(numba.float64))
 
     assert [used(make=make), used(make=make)] == [(4, 0), (4, 1)]
     with pytest.raises(TypeError):
@@ -385,7 +385,7 @@ def package(tmp_path, monkeypatch):
     def write(constant):
         (where / "__init__.py").write_text("")
         (where / "part.py").write_text(
-            f"from nnkernels import jit\n@jit.part\ndef part(x):\n    return {constant} * x\n"
+            f"from nnkernels import jit\n@jit.device_function\ndef part(x):\n    return {constant} * x\n"
         )
         (where / "whole.py").write_text(
             "from nnkernels import jit\nfrom somebodys.part import part\ndef whole(x):\n    return part(x)\n"

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba.core import types
 
-from nnkernels.jit import intrinsic, part
+from nnkernels.jit import device_function, intrinsic
 from nnkernels.kernels.own_cpus import OwnCpus
 
 SPINS = 2000  # reads of the counter before a waiting thread yields its CPU
@@ -112,7 +112,7 @@ def _on_each(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) -
                 other.result()
 
 
-@part
+@device_function
 def share(total: int, thread: int, threads: int) -> tuple[int, int]:
     """Return a thread's range of items, which differ in size by at most one.
 
@@ -131,7 +131,7 @@ def share(total: int, thread: int, threads: int) -> tuple[int, int]:
     return thread * total // threads, (thread + 1) * total // threads
 
 
-@part
+@device_function
 def meet(barrier: npt.NDArray[np.int64], threads: int, meetings: int) -> int:
     """Wait until all threads have reached this barrier.
 
@@ -193,14 +193,14 @@ def current(typingctx: Any, counter: Any) -> Any:
 
 if sys.platform == "win32":  # which has no sched_yield
 
-    @part
+    @device_function
     def give_way() -> None:
         """Do nothing: the thread continues to spin."""
 
 else:
     _sched_yield = types.ExternalFunction("sched_yield", types.intc())
 
-    @part
+    @device_function
     def give_way() -> None:
         """Yield the CPU, in case there are more threads than CPUs."""
         _sched_yield()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nnkernels.jit import part
+from nnkernels.jit import device_function
 from nnkernels.kernels.simd import exp_nonpositive, highest, load, store, total, zeros
 from nnkernels.parameters import Parameters
 
@@ -36,7 +36,7 @@ def unpad(padded: Any, params: Any) -> None:
     params.W2[:], params.b2[:] = padded.W2[:H, :C], padded.b2[:C]
 
 
-@part
+@device_function
 def output_layer(W2: Any, b2: Any, y: Any, batch: Any, first: int, last: int, A1: Any, dlogits: Any, dZ1: Any) -> None:
     """``dlogits = softmax(A1 W2 + b2) - onehot(y)`` and ``dZ1 = (dlogits W2^T) * [A1 > 0]``."""
     row = zeros(CLASS_LANES)
@@ -54,7 +54,7 @@ def output_layer(W2: Any, b2: Any, y: Any, batch: Any, first: int, last: int, A1
                 dZ1[n * LANES + h] = total(gradient * load(W2, h * CLASS_LANES, row))
 
 
-@part
+@device_function
 def update_output_layer(b1: Any, W2: Any, b2: Any, A1: Any, dlogits: Any, dZ1: Any, N: int, step: Any) -> None:
     """Update all parameters except W1 with the gradients of a batch."""
     for h in range(LANES):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nnkernels.jit import kernel, part
+from nnkernels.jit import device_function, kernel
 from nnkernels.steps._output_layer import CLASS_LANES, LANES, output_layer, pad, unpad, update_output_layer
 
 SCALE = np.float32(1 / 255)
@@ -45,7 +45,7 @@ def _train(
         update_first_layer(W1T, X, N, dZ1, step)
 
 
-@part
+@device_function
 def fetch(images: Any, batch: Any, X: Any, dZ1: Any) -> None:
     """``X = images[batch] * scale``; unused rows of a short batch get the gradient 0."""
     for n in range(len(batch)):
@@ -57,7 +57,7 @@ def fetch(images: Any, batch: Any, X: Any, dZ1: Any) -> None:
             dZ1[n * LANES + h] = 0
 
 
-@part
+@device_function
 def first_layer(W1T: Any, b1: Any, X: Any, N: int, A1: Any) -> None:
     """``A1 = max(X W1 + b1, 0)``."""
     for n in range(0, N, 4):
@@ -76,7 +76,7 @@ def first_layer(W1T: Any, b1: Any, X: Any, N: int, A1: Any) -> None:
             A1[a + 2 * LANES], A1[a + 3 * LANES] = max(z2, np.float32(0)), max(z3, np.float32(0))
 
 
-@part
+@device_function
 def update_first_layer(W1T: Any, X: Any, N: int, dZ1: Any, step: Any) -> None:
     """``W1 -= step X^T dZ1``: the gradient is subtracted from the weights directly, without being stored."""
     for n in range(0, N, 4):

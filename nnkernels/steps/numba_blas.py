@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nnkernels.jit import kernel, part
+from nnkernels.jit import device_function, kernel
 
 SCALE = np.float32(1 / 255)
 
@@ -22,7 +22,7 @@ def train_inplace(params: Any, images: Any, y: Any, order: Any, learning_rates: 
         update_inplace(params, gradients, learning_rates[number])
 
 
-@part
+@device_function
 def fetch(images: Any, y: Any, batch: Any) -> Any:
     """Return the pixels of a batch times 1/255, and its labels."""
     X = np.zeros((len(batch), images.shape[1]), np.float32)
@@ -34,7 +34,7 @@ def fetch(images: Any, y: Any, batch: Any) -> Any:
     return X, labels
 
 
-@part
+@device_function
 def forward(params: Any, X: Any) -> Any:
     """Return ``A1 = max(X W1 + b1, 0)`` and ``probs = softmax(A1 W2 + b2)``."""
     W1, b1, W2, b2 = params
@@ -60,7 +60,7 @@ def forward(params: Any, X: Any) -> Any:
     return A1, probs
 
 
-@part
+@device_function
 def backward(params: Any, X: Any, labels: Any, A1: Any, probs: Any) -> Any:
     """Return the gradients of the mean cross-entropy, by the chain rule, from the output backwards."""
     _W1, b1, W2, b2 = params
@@ -81,7 +81,7 @@ def backward(params: Any, X: Any, labels: Any, A1: Any, probs: Any) -> Any:
     return dW1, db1, dW2, db2
 
 
-@part
+@device_function
 def update_inplace(params: Any, gradients: Any, learning_rate: Any) -> None:
     """Take a step of gradient descent: ``w -= learning_rate g``."""
     W1, b1, W2, b2 = params

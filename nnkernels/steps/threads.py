@@ -7,7 +7,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from nnkernels.jit import kernel, part
+from nnkernels.jit import device_function, kernel
 from nnkernels.kernels.simd import load, relu, store, zeros
 from nnkernels.kernels.team import meet, run_together, share
 from nnkernels.steps._lists import pack_images as pack_images
@@ -66,7 +66,7 @@ def _train(
         meetings = meet(barrier, threads, meetings)
 
 
-@part
+@device_function
 def first_layer(
     W1: Any, b1: Any, values: Any, pixels: Any, starts: Any, batch: Any, first: int, last: int, A1: Any
 ) -> None:
@@ -82,7 +82,7 @@ def first_layer(
         store(A1, n * LANES, relu(SCALE * (even + odd) + load(b1, 0, row)))
 
 
-@part
+@device_function
 def update_first_layer(
     W1: Any, values: Any, pixels: Any, starts: Any, batch: Any, first: int, last: int, dZ1: Any, step: Any
 ) -> None:

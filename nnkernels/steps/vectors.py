@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nnkernels.jit import kernel, part
+from nnkernels.jit import device_function, kernel
 from nnkernels.kernels.simd import load, relu, store, zeros
 from nnkernels.steps._lists import pack_images as pack_images
 from nnkernels.steps._output_layer import CLASS_LANES, LANES, output_layer, pad, unpad, update_output_layer
@@ -50,7 +50,7 @@ def _train(
         update_first_layer(W1, values, pixels, starts, batch, dZ1, step)
 
 
-@part
+@device_function
 def first_layer(W1: Any, b1: Any, values: Any, pixels: Any, starts: Any, batch: Any, A1: Any) -> None:
     """``A1 = max(X W1 + b1, 0)``."""
     for n in range(len(batch)):
@@ -64,7 +64,7 @@ def first_layer(W1: Any, b1: Any, values: Any, pixels: Any, starts: Any, batch: 
         store(A1, n * LANES, relu(SCALE * (even + odd) + load(b1, 0, row)))
 
 
-@part
+@device_function
 def update_first_layer(W1: Any, values: Any, pixels: Any, starts: Any, batch: Any, dZ1: Any, step: Any) -> None:
     """``W1 -= step X^T dZ1``: the weights of zero pixels do not change."""
     for n in range(len(batch)):

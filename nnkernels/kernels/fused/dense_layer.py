@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.jit import part
+from nnkernels.jit import device_function
 from nnkernels.kernels.fused.model import Batch, Buffers, Model, TrainingSizes
 from nnkernels.kernels.simd import at, load, relu, store, width, zeros
 from nnkernels.parameters import FloatArray
@@ -16,7 +16,7 @@ from nnkernels.parameters import FloatArray
 MOST_PANEL_LANES = 24
 
 
-@part
+@device_function
 def first_layer(
     model: Model,
     space: Buffers,
@@ -61,7 +61,7 @@ def first_layer(
             store(A1, a + 3 * hidden_lanes, relu(scale * z3 + bias))
 
 
-@part
+@device_function
 def add_outer_products(
     target: FloatArray,
     images: npt.NDArray[Any],

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.jit import COMPILES
+from nnkernels.jit import JIT_ENABLED
 from nnkernels.kernels import numba_kernels
 from nnkernels.kernels.contract import SGD, OptimizerState, UpdateRule, step_sizes
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
@@ -48,7 +48,7 @@ def pack_images(X: npt.NDArray[Any]) -> npt.NDArray[Any] | NonzeroImages:
         disabled.
     """
     sample = X[:SAMPLE]
-    if not COMPILES or X.dtype not in (np.uint8, np.float32) or X.shape[1] > MAX_INPUTS or sample.size == 0:
+    if not JIT_ENABLED or X.dtype not in (np.uint8, np.float32) or X.shape[1] > MAX_INPUTS or sample.size == 0:
         return X
     return pack_nonzero(X) if np.count_nonzero(sample) < SPARSE_BELOW * sample.size else X
 
@@ -152,6 +152,6 @@ def predictor(params: Parameters, pixel_scale: float, as_features: Convert) -> P
 
 def _suits(params: Parameters) -> bool:
     # Vector types exist in compiled code only, so these kernels cannot run as plain Python (NUMBA_DISABLE_JIT).
-    if not COMPILES or params.W1.dtype != np.float32 or len(params.b2) > MOST_CLASSES:
+    if not JIT_ENABLED or params.W1.dtype != np.float32 or len(params.b2) > MOST_CLASSES:
         return False
     return all(np.isfinite(array).all() for array in params)

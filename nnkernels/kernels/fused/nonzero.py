@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.jit import inlined_part, ordered_kernel
+from nnkernels.jit import inlined, ordered_kernel
 from nnkernels.kernels import simd
 
 MAX_INPUTS = 2**16  # pixel indices are uint16
@@ -130,7 +130,7 @@ def _fill(
         starts[n + 1] = end
 
 
-@inlined_part
+@inlined
 def find_places(
     images: npt.NDArray[Any],
     i: int,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.jit import part
+from nnkernels.jit import device_function
 from nnkernels.kernels.fused.model import Batch, Buffers, Model, TrainingSizes
 from nnkernels.kernels.fused.nonzero import NonzeroImages
 from nnkernels.kernels.simd import (
@@ -34,7 +34,7 @@ FOURS = ~3  # mask that rounds an index down to a multiple of four
 AHEAD = 8  # prefetch distance in images: longer than the latency of memory, and short enough not to be evicted
 
 
-@part
+@device_function
 def first_layer(
     model: Model,
     space: Buffers,
@@ -108,7 +108,7 @@ def first_layer(
             store(A1, n * hidden_lanes + p, relu(scale * s0 + load(b1, p, panel)))
 
 
-@part
+@device_function
 def add_outer_products(
     target: FloatArray,
     images: NonzeroImages,
@@ -186,7 +186,7 @@ def add_outer_products(
                 add_to(target, panel_start + place(places, 3) * lanes, product(pick(x, 3, panel), gradient))
 
 
-@part
+@device_function
 def find(pixels: npt.NDArray[np.uint16], start: int, end: int, pixel: int) -> int:
     """Return the index of the first entry whose pixel is not less than ``pixel``, by bisection.
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import from_dtype, types
 
-from nnkernels.jit import quick_kernel
+from nnkernels.jit import eager_kernel
 from nnkernels.kernels import simd
 from nnkernels.kernels.fused.nonzero import PADDING, PLACES, find_places
 from nnkernels.kernels.simd import at, feature, load, relu, stack_array, store, zeros
@@ -92,7 +92,7 @@ def one_image_kernel(
         return True
 
     rows = types.Array(from_dtype(np.dtype(dtype)), 2, "C", readonly=True)  # writable arrays are accepted too
-    return quick_kernel(predict, types.boolean(types.float32[::1], rows, types.float32[:, ::1]))
+    return eager_kernel(predict, types.boolean(types.float32[::1], rows, types.float32[:, ::1]))
 
 
 def byte_features(pixel_scale: float) -> FloatArray:

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.jit import part
+from nnkernels.jit import device_function
 from nnkernels.kernels import simd
 from nnkernels.kernels.fused.model import Batch, Buffers, Model, TrainingSizes
 from nnkernels.kernels.simd import four_times, is_positive, load, maximum, store, transpose_eight, zeros
 from nnkernels.parameters import FloatArray
 
 
-@part
+@device_function
 def softmax_of_eight(
     W2: FloatArray,
     b2: FloatArray,
@@ -63,7 +63,7 @@ def softmax_of_eight(
         store(columns, logits + c * 8, load(columns, logits + c * 8, eight) * factor)
 
 
-@part
+@device_function
 def output_layer(
     model: Model,
     space: Buffers,
@@ -124,7 +124,7 @@ def output_layer(
             transpose_eight(columns, logits + c * 8, 8, dlogits, n * class_lanes + c, class_lanes)
 
 
-@part
+@device_function
 def sum_gradients(
     grads: Model, space: Buffers, batch: Batch, units: tuple[int, int], outputs: Any, four_rows: Any
 ) -> None:

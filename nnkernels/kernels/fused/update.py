@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnkernels.jit import part
+from nnkernels.jit import device_function
 from nnkernels.kernels import simd
 from nnkernels.kernels.contract import MOMENTUM, UpdateRule
 from nnkernels.kernels.simd import load, store, zeros
 from nnkernels.parameters import FloatArray
 
 
-@part
+@device_function
 def descend(w: FloatArray, g: FloatArray, start: int, end: int, step: np.float32) -> None:
     """Take a step of plain gradient descent on the elements ``start:end``. See ``numpy_kernels.sgd_update_inplace``.
 
@@ -31,7 +31,7 @@ def descend(w: FloatArray, g: FloatArray, start: int, end: int, step: np.float32
         store(w, i, load(w, i, eight) - step * load(g, i, eight))
 
 
-@part
+@device_function
 def update(
     w: FloatArray,
     g: FloatArray,

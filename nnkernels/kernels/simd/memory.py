@@ -8,7 +8,7 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from nnkernels.jit import intrinsic, literal_intrinsic, part
+from nnkernels.jit import device_function, intrinsic, literal_intrinsic
 from nnkernels.kernels.simd.lanes import (
     CACHE_LINE,
     FLAGS,
@@ -165,7 +165,7 @@ def prefetch(typingctx: Any, array: Any, index: Any, lines: Any) -> Any:
     return types.void(array, types.intp, lines), generate
 
 
-@part
+@device_function
 def prefetch_row(array: npt.NDArray[Any], index: int, length: int) -> None:
     """Prefetch ``array[index:index + length]`` into L2.
 
