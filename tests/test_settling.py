@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from nnkernels.kernels.team import current
+from nnkernels.kernels.team import atomic_load
 from nnkernels.measure.timing import settling
 from nnkernels.measure.timing.settling import IDLE_SECONDS, MAX_WAIT_SECONDS, computing_threads, wait_until_idle
 
@@ -60,7 +60,7 @@ def test_rest_waits_for_threads_that_spin_on_but_not_for_ever(
 
 @numba.njit(nogil=True)
 def spin(stop):
-    while current(stop) == 0:
+    while atomic_load(stop) == 0:
         pass
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from nnkernels.kernels import team
-from nnkernels.kernels.team import meet, run_together
+from nnkernels.kernels.team import barrier_wait, run_together
 
 TIMEOUT = 60  # seconds after which a test reports a deadlock; not a measurement
 
@@ -21,14 +21,14 @@ TIMEOUT = 60  # seconds after which a test reports a deadlock; not a measurement
 @numba.njit(nogil=True)
 def count_in_turns(thread, threads, barrier, rounds, counts, seen):
     """Increment this thread's counter each round; after the barrier, count the threads whose counter differs."""
-    meetings = 0
+    phase = 0
     for number in range(rounds):
         counts[thread, 0] += 1
-        meetings = meet(barrier, threads, meetings)
+        phase = barrier_wait(barrier, threads, phase)
         for other in range(threads):
             if counts[other, 0] != number + 1:
                 seen[thread] += 1
-        meetings = meet(barrier, threads, meetings)
+        phase = barrier_wait(barrier, threads, phase)
 
 
 def turns(threads, rounds=50):
@@ -121,7 +121,7 @@ class InterruptedAt:
 
 # With three threads: before the first worker is started, between the two workers, after both but before the
 # caller's own part, and while the caller waits for them.
-@pytest.mark.parametrize(("name", "call"), [("submit", 1), ("submit", 2), ("take_part", 1), ("result", 1)])
+@pytest.mark.parametrize(("name", "call"), [("submit", 1), ("submit", 2), ("run_member", 1), ("result", 1)])
 def test_an_interrupt_around_handing_out_work_leaves_no_thread_waiting(name, call):
     barriers = []
 
@@ -142,7 +142,7 @@ def test_an_interrupt_around_handing_out_work_leaves_no_thread_waiting(name, cal
         (after,) = in_the_background(attempt)
     finally:
         for barrier in barriers:  # no thread spins on, even if the test fails
-            barrier[0] = team.OPEN
+            barrier[0] = team.RELEASED
     assert after == ([50] * 3, [0] * 3)
 
 

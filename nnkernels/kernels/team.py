@@ -22,13 +22,11 @@ from numba.core import types
 from nnkernels.jit import device_function, intrinsic
 from nnkernels.kernels.own_cpus import OwnCpus
 
-SPINS = 2000  # reads of the counter before a waiting thread yields its CPU
-
-
-OPEN = 2**62  # value of the counter that releases all waiting threads, at every barrier
+SPINS_BEFORE_YIELD = 2000  # reads of the counter before a waiting thread yields its CPU
+RELEASED = 2**62  # value of the counter that releases all waiting threads, at every barrier
 
 # Only one team runs at a time. Otherwise, two teams could deadlock, each with some of the workers that both need.
-_one_team = Lock()
+_team_lock = Lock()
 
 
 @cache
@@ -39,7 +37,9 @@ def _pool(workers: int) -> ThreadPoolExecutor:
 if hasattr(os, "register_at_fork"):  # a forked process inherits the pool, but not its threads
     os.register_at_fork(after_in_child=_pool.cache_clear)
     # Nor does it inherit a thread that holds the lock, so the lock would never be released.
-    os.register_at_fork(before=_one_team.acquire, after_in_parent=_one_team.release, after_in_child=_one_team.release)
+    os.register_at_fork(
+        before=_team_lock.acquire, after_in_parent=_team_lock.release, after_in_child=_team_lock.release
+    )
 
 
 def run_together(kernel: Callable[..., None], threads: int, *arguments: Any) -> None:
@@ -52,16 +52,16 @@ def run_together(kernel: Callable[..., None], threads: int, *arguments: Any) -> 
     ----------
     kernel : callable
         Called as ``kernel(thread, threads, barrier, *arguments)`` on each thread, with its number ``thread``. It must
-        release the GIL, must not raise exceptions, and must reach each barrier on every thread (see :func:`meet`).
+        release the GIL, must not raise exceptions, and must reach each :func:`barrier_wait` on every thread.
     threads : int
         Number of threads.
     *arguments
         Further arguments of the kernel.
     """
-    _on_each(threads, lambda thread, barrier: kernel(thread, threads, barrier, *arguments))
+    _run_team(threads, lambda thread, barrier: kernel(thread, threads, barrier, *arguments))
 
 
-def run_shares(kernel: Callable[..., None], threads: int, total: int, *arguments: Any) -> None:
+def run_partitioned(kernel: Callable[..., None], threads: int, total: int, *arguments: Any) -> None:
     """Run a kernel on several threads, each with a contiguous range of independent items, and wait for all of them.
 
     Parameters
@@ -75,13 +75,13 @@ def run_shares(kernel: Callable[..., None], threads: int, total: int, *arguments
     *arguments
         Further arguments of the kernel.
     """
-    _on_each(
+    _run_team(
         threads,
-        lambda thread, _barrier: kernel(*arguments, *share(total, thread, threads)),
+        lambda thread, _barrier: kernel(*arguments, *partition(total, thread, threads)),
     )
 
 
-def _on_each(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) -> None:
+def _run_team(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) -> None:
     barrier = np.zeros(8, np.int64)  # the counter of arrivals, padded to a cache line
     if threads == 1:
         work(0, barrier)
@@ -89,31 +89,31 @@ def _on_each(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) -
 
     cpus = OwnCpus()
 
-    def take_part(thread: int) -> None:
+    def run_member(thread: int) -> None:
         try:
             if thread > 0:
                 cpus.settle()
             work(thread, barrier)
         except BaseException:
-            barrier[0] = OPEN
+            barrier[0] = RELEASED
             raise
 
     others: list[Future[None]] = []
-    with _one_team:
+    with _team_lock:
         try:
             cpus.settle()  # registers the caller's CPU before other threads wake up on it
             for thread in range(1, threads):  # an interrupt would lose an unfinished list
-                others.append(_pool(threads - 1).submit(take_part, thread))  # noqa: PERF401
-            take_part(0)
+                others.append(_pool(threads - 1).submit(run_member, thread))  # noqa: PERF401
+            run_member(0)
         finally:
             # After an interrupt, the workers may still wait for the caller. Without one, no thread waits any more.
-            barrier[0] = OPEN
+            barrier[0] = RELEASED
             for other in others:
                 other.result()
 
 
 @device_function
-def share(total: int, thread: int, threads: int) -> tuple[int, int]:
+def partition(total: int, thread: int, threads: int) -> tuple[int, int]:
     """Return a thread's range of items, which differ in size by at most one.
 
     Parameters
@@ -132,7 +132,7 @@ def share(total: int, thread: int, threads: int) -> tuple[int, int]:
 
 
 @device_function
-def meet(barrier: npt.NDArray[np.int64], threads: int, meetings: int) -> int:
+def barrier_wait(barrier: npt.NDArray[np.int64], threads: int, phase: int) -> int:
     """Wait until all threads have reached this barrier.
 
     What a thread wrote before the barrier is visible to all threads after it. A waiting thread spins, because blocking
@@ -144,30 +144,30 @@ def meet(barrier: npt.NDArray[np.int64], threads: int, meetings: int) -> int:
         Number of arrivals in its first element.
     threads : int
         Number of threads.
-    meetings : int
+    phase : int
         Number of barriers that this thread has passed.
 
     Returns
     -------
-    meetings : int
+    phase : int
         The number including this barrier.
     """
     if threads == 1:
-        return meetings
-    meetings += 1
-    add_one(barrier)
+        return phase
+    phase += 1
+    atomic_increment(barrier)
     spins = 0
-    while current(barrier) < threads * meetings:
+    while atomic_load(barrier) < threads * phase:
         spins += 1
-        if spins > SPINS:
-            give_way()
+        if spins > SPINS_BEFORE_YIELD:
+            yield_cpu()
             spins = 0
-    return meetings
+    return phase
 
 
 @intrinsic
-def add_one(typingctx: Any, counter: Any) -> Any:
-    """``add_one(counter)``: atomically add one to the first element of an int64 array."""
+def atomic_increment(typingctx: Any, counter: Any) -> Any:
+    """``atomic_increment(counter)``: atomically add one to the first element of an int64 array."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         data = context.make_array(counter)(context, builder, args[0]).data
@@ -178,8 +178,8 @@ def add_one(typingctx: Any, counter: Any) -> Any:
 
 
 @intrinsic
-def current(typingctx: Any, counter: Any) -> Any:
-    """``current(counter)``: atomically read the first element of an int64 array.
+def atomic_load(typingctx: Any, counter: Any) -> Any:
+    """``atomic_load(counter)``: atomically read the first element of an int64 array.
 
     LLVM may replace repeated ordinary reads in a loop by a single one.
     """
@@ -194,13 +194,13 @@ def current(typingctx: Any, counter: Any) -> Any:
 if sys.platform == "win32":  # which has no sched_yield
 
     @device_function
-    def give_way() -> None:
+    def yield_cpu() -> None:
         """Do nothing: the thread continues to spin."""
 
 else:
     _sched_yield = types.ExternalFunction("sched_yield", types.intc())
 
     @device_function
-    def give_way() -> None:
+    def yield_cpu() -> None:
         """Yield the CPU, in case there are more threads than CPUs."""
         _sched_yield()

@@ -9,7 +9,7 @@ import numpy as np
 
 from nnkernels.jit import device_function, kernel
 from nnkernels.kernels.simd import load, relu, store, zeros
-from nnkernels.kernels.team import meet, run_together, share
+from nnkernels.kernels.team import barrier_wait, partition, run_together
 from nnkernels.steps._lists import pack_images as pack_images
 from nnkernels.steps._output_layer import CLASS_LANES, LANES, output_layer, pad, unpad, update_output_layer
 
@@ -48,22 +48,22 @@ def _train(
     learning_rates: Any,
     batch_size: int,
 ) -> None:
-    first_pixel, last_pixel = share(len(W1) // LANES, thread, threads)
-    meetings = 0
+    first_pixel, last_pixel = partition(len(W1) // LANES, thread, threads)
+    phase = 0
     for number in range(len(learning_rates)):
         batch = order[number * batch_size : (number + 1) * batch_size]
         N = len(batch)
         step = learning_rates[number] / np.float32(N)
-        first, last = share(N, thread, threads)
+        first, last = partition(N, thread, threads)
         first_layer(W1, b1, values, pixels, starts, batch, first, last, A1)
         output_layer(W2, b2, y, batch, first, last, A1, dlogits, dZ1)
         # Weights must not change while another thread still reads them, and all gradients of the batch must be complete
         # before the first is used. So the threads wait for each other twice per batch, that is in about 15 us of work.
-        meetings = meet(barrier, threads, meetings)
+        phase = barrier_wait(barrier, threads, phase)
         if thread == 0:
             update_output_layer(b1, W2, b2, A1, dlogits, dZ1, N, step)
         update_first_layer(W1, values, pixels, starts, batch, first_pixel, last_pixel, dZ1, step)
-        meetings = meet(barrier, threads, meetings)
+        phase = barrier_wait(barrier, threads, phase)
 
 
 @device_function

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from nnkernels.kernels.fused.many_images import EIGHT, PANEL_LANES, many_images_kernel
 from nnkernels.kernels.fused.model import Layout, aligned_zeros
 from nnkernels.kernels.fused.one_image import one_image_kernel
-from nnkernels.kernels.team import run_shares
+from nnkernels.kernels.team import run_partitioned
 from nnkernels.parameters import FloatArray, Parameters
 
 IMAGES_A_THREAD = 256  # with fewer images, starting another thread takes longer than it saves
@@ -78,7 +78,7 @@ def compiled_predictor(params: Parameters, pixel_scale: float, as_features: Conv
         N = len(X)
         probs = np.empty((N, classes), np.float32)
         threads = max(1, min(numba.get_num_threads(), N // IMAGES_A_THREAD))
-        run_shares(many, threads, -(-N // EIGHT), weights, X, probs)
+        run_partitioned(many, threads, -(-N // EIGHT), weights, X, probs)
         return probs
 
     return predict

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from nnkernels.kernels.fused.model import Layout
 from nnkernels.kernels.simd import VECTOR
-from nnkernels.kernels.team import share
+from nnkernels.kernels.team import partition
 
 # Rows of the result of :func:`shares_of_threads`.
 PIXELS, UNITS, RANGES = 0, 1, 2
@@ -39,10 +39,10 @@ def shares_of_threads(layout: Layout, threads: int) -> npt.NDArray[np.int64]:
     panel_size = layout.inputs * layout.panel_lanes
     shares = []
     for thread in range(threads):
-        pixels = VECTOR * np.array(share(layout.inputs // VECTOR, thread, threads))
+        pixels = VECTOR * np.array(partition(layout.inputs // VECTOR, thread, threads))
         if thread == threads - 1:
             pixels[1] = layout.inputs
-        units = VECTOR * np.array(share(layout.hidden_lanes // VECTOR, thread, threads))
+        units = VECTOR * np.array(partition(layout.hidden_lanes // VECTOR, thread, threads))
         panels = [panel * panel_size + pixels * layout.panel_lanes for panel in range(layout.panels)]
         b2 = np.array([W2_end, b2_end if thread == 0 else W2_end])
         shares.append([pixels, units, *panels, W1_end + units, b1_end + units * layout.class_lanes, b2])

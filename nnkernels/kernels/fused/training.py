@@ -21,7 +21,7 @@ from nnkernels.kernels.fused.output_layer import output_layer, sum_gradients
 from nnkernels.kernels.fused.shares import PIXELS, RANGES, UNITS
 from nnkernels.kernels.fused.update import descend, update
 from nnkernels.kernels.simd import zeros
-from nnkernels.kernels.team import meet, share
+from nnkernels.kernels.team import barrier_wait, partition
 from nnkernels.parameters import FloatArray
 
 
@@ -76,17 +76,17 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain: bool
         columns, own = space.columns[thread], shares[thread]
         pixels, units = (own[PIXELS, 0], own[PIXELS, 1]), (own[UNITS, 0], own[UNITS, 1])
         panels = hidden_lanes // panel_lanes
-        meetings = 0
+        phase = 0
         for number in range(len(steps)):
             begin = number * sizes.batch_size
             batch = Batch(begin, min(sizes.batch_size, len(order) - begin))
             step = steps[number]
-            groups = share((batch.size + 7) // 8, thread, threads)
+            groups = partition((batch.size + 7) // 8, thread, threads)
             mine = (8 * groups[0], min(8 * groups[1], batch.size))
 
             first_layer(model, space, images, y, order, batch, mine, sizes, scale, panel)
             output_layer(model, space, columns, y, order, batch, mine, sizes)
-            meetings = meet(barrier, threads, meetings)
+            phase = barrier_wait(barrier, threads, phase)
 
             sum_gradients(grads, space, batch, units, outputs, four_rows)
             if plain:
@@ -99,6 +99,6 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain: bool
                 add_outer_products(grads.W1, images, space, hidden_lanes, order, batch, pixels, sizes, scale, panel)
                 for k in range(RANGES, len(own)):
                     update(model.flat, grads.flat, first, second, own[k, 0], own[k, 1], step, rule)
-            meetings = meet(barrier, threads, meetings)
+            phase = barrier_wait(barrier, threads, phase)
 
     return train
