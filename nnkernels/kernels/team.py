@@ -20,7 +20,7 @@ from llvmlite import ir
 from numba.core import types
 
 from nnkernels.jit import device_function, intrinsic
-from nnkernels.kernels.own_cpus import OwnCpus
+from nnkernels.kernels.thread_placement import ThreadPlacement
 
 SPINS_BEFORE_YIELD = 2000  # reads of the counter before a waiting thread yields its CPU
 RELEASED = 2**62  # value of the counter that releases all waiting threads, at every barrier
@@ -87,12 +87,12 @@ def _run_team(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) 
         work(0, barrier)
         return
 
-    cpus = OwnCpus()
+    placement = ThreadPlacement()
 
     def run_member(thread: int) -> None:
         try:
             if thread > 0:
-                cpus.settle()
+                placement.move_to_free_cpu()
             work(thread, barrier)
         except BaseException:
             barrier[0] = RELEASED
@@ -101,7 +101,7 @@ def _run_team(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) 
     others: list[Future[None]] = []
     with _team_lock:
         try:
-            cpus.settle()  # registers the caller's CPU before other threads wake up on it
+            placement.move_to_free_cpu()  # registers the caller's CPU before other threads wake up on it
             for thread in range(1, threads):  # an interrupt would lose an unfinished list
                 others.append(_pool(threads - 1).submit(run_member, thread))  # noqa: PERF401
             run_member(0)

@@ -5,37 +5,37 @@ import threading
 
 import pytest
 
-from nnkernels.kernels import own_cpus
-from nnkernels.kernels.own_cpus import OwnCpus
+from nnkernels.kernels import thread_placement
+from nnkernels.kernels.thread_placement import ThreadPlacement
 
 
 def settled(team, here, allowed, monkeypatch):
     """Settle a thread that runs on CPU ``here``; return the affinities that were set, in order."""
     moves = []
-    monkeypatch.setattr(own_cpus, "current_cpu", lambda: here)
+    monkeypatch.setattr(thread_placement, "current_cpu", lambda: here)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(allowed), raising=False)
     monkeypatch.setattr(os, "sched_setaffinity", lambda _pid, cpus: moves.append(set(cpus)), raising=False)
-    team.settle()
+    team.move_to_free_cpu()
     return moves
 
 
 def test_a_thread_moves_only_from_a_cpu_that_another_of_the_team_has(monkeypatch):
-    team = OwnCpus()
+    team = ThreadPlacement()
     assert settled(team, 1, {0, 1, 3}, monkeypatch) == []
     assert settled(team, 1, {0, 1, 3}, monkeypatch) == [{0}, {0, 1, 3}]
     assert settled(team, 0, {0, 1, 3}, monkeypatch) == [{3}, {0, 1, 3}]
     assert settled(team, 3, {0, 1, 3}, monkeypatch) == []  # more threads than CPUs: they share
-    assert settled(OwnCpus(), 1, {0, 1, 3}, monkeypatch) == []  # other teams do not matter
+    assert settled(ThreadPlacement(), 1, {0, 1, 3}, monkeypatch) == []  # other teams do not matter
 
 
 def test_nothing_is_done_where_the_system_does_not_tell_cpus(monkeypatch):
-    team = OwnCpus()
+    team = ThreadPlacement()
     assert settled(team, None, {0, 1}, monkeypatch) == []
     assert settled(team, None, {0, 1}, monkeypatch) == []
 
 
 def test_a_refused_move_is_no_error(monkeypatch):
-    team = OwnCpus()
+    team = ThreadPlacement()
     settled(team, 0, {0, 1}, monkeypatch)
 
     def refuse(_pid, cpus):
@@ -43,11 +43,11 @@ def test_a_refused_move_is_no_error(monkeypatch):
             raise PermissionError
 
     monkeypatch.setattr(os, "sched_setaffinity", refuse, raising=False)
-    team.settle()
+    team.move_to_free_cpu()
 
 
 @pytest.mark.skipif(
-    own_cpus.current_cpu() is None or len(os.sched_getaffinity(0)) < 2, reason="needs two distinguishable CPUs"
+    thread_placement.current_cpu() is None or len(os.sched_getaffinity(0)) < 2, reason="needs two distinguishable CPUs"
 )
 def test_a_real_thread_is_moved_and_left_free(monkeypatch):
     allowed, move = os.sched_getaffinity(0), os.sched_setaffinity
@@ -57,9 +57,9 @@ def test_a_real_thread_is_moved_and_left_free(monkeypatch):
         move(0, {min(allowed)})  # makes sure that the thread runs there
         monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: allowed)
         monkeypatch.setattr(
-            os, "sched_setaffinity", lambda pid, cpus: (move(pid, cpus), seen.append(own_cpus.current_cpu()))
+            os, "sched_setaffinity", lambda pid, cpus: (move(pid, cpus), seen.append(thread_placement.current_cpu()))
         )
-        OwnCpus({min(allowed)}).settle()
+        ThreadPlacement({min(allowed)}).move_to_free_cpu()
         monkeypatch.undo()
         seen.append(os.sched_getaffinity(0))
 

@@ -14,19 +14,19 @@ from contextlib import suppress
 from threading import Lock
 
 
-class OwnCpus:
+class ThreadPlacement:
     """The CPUs that the threads of a team occupy.
 
     Parameters
     ----------
-    taken : set of int
+    occupied : set of int
         Numbers of the CPUs that are occupied at the start.
     """
 
-    def __init__(self, taken: Set[int] = frozenset()) -> None:
-        self._lock, self._taken = Lock(), set(taken)
+    def __init__(self, occupied: Set[int] = frozenset()) -> None:
+        self._lock, self._occupied = Lock(), set(occupied)
 
-    def settle(self) -> None:
+    def move_to_free_cpu(self) -> None:
         """Move the calling thread to a free CPU if another thread of the team occupies its current one.
 
         The thread is not pinned: its affinity mask is restored afterwards. Nothing is done if no CPU is free, or on
@@ -36,13 +36,13 @@ class OwnCpus:
             return
         with self._lock, suppress(OSError):
             allowed = os.sched_getaffinity(0)
-            if here in self._taken and (free := allowed - self._taken):
+            if here in self._occupied and (free := allowed - self._occupied):
                 here = min(free)
                 try:
                     os.sched_setaffinity(0, {here})
                 finally:
                     os.sched_setaffinity(0, allowed)
-            self._taken.add(here)
+            self._occupied.add(here)
 
 
 def current_cpu() -> int | None:
