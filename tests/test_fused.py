@@ -20,7 +20,7 @@ from nnkernels.kernels.contract import OptimizerState, initial_state, update_rul
 from nnkernels.kernels.fused import entries, prediction
 from nnkernels.kernels.fused.model import Layout
 from nnkernels.kernels.fused.nonzero import PADDING, NonzeroImages, pack_nonzero, unpack_nonzero
-from nnkernels.kernels.fused.shares import PIXELS, RANGES, UNITS, shares_of_threads
+from nnkernels.kernels.fused.partitions import MODEL_RANGES, PIXELS, UNITS, thread_partitions
 from nnkernels.kernels.simd import VECTOR
 from nnkernels.kernels.stepwise import train_stepwise_inplace
 from nnkernels.measure.correctness.extremes import ROWS
@@ -642,13 +642,13 @@ def test_a_predictor_keeps_the_parameters_of_its_making():
 )
 def test_threads_share_all_weights_and_none_twice(inputs, hidden, classes, most_panel_lanes, threads):
     layout = Layout(inputs, hidden, classes, most_panel_lanes)
-    shares = shares_of_threads(layout, threads)
+    partitions = thread_partitions(layout, threads)
     taken = np.zeros(layout.ends[-1], int)
-    for start, end in shares[:, RANGES:].reshape(-1, 2):
+    for start, end in partitions[:, MODEL_RANGES:].reshape(-1, 2):
         taken[start:end] += 1
     assert (taken == 1).all()
-    assert (shares[:, RANGES:] % VECTOR == 0).all()
+    assert (partitions[:, MODEL_RANGES:] % VECTOR == 0).all()
     for which, total in ((PIXELS, inputs), (UNITS, layout.hidden_lanes)):
-        starts, ends = shares[:, which].T
+        starts, ends = partitions[:, which].T
         assert (starts[0], ends[-1]) == (0, total)
         np.testing.assert_array_equal(starts[1:], ends[:-1])

@@ -14,8 +14,8 @@ from nnkernels.kernels.contract import SGD, OptimizerState, UpdateRule, step_siz
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
 from nnkernels.kernels.fused.model import Layout, TrainingSizes, training_memory
 from nnkernels.kernels.fused.nonzero import MAX_INPUTS, NonzeroImages, pack_nonzero, unpack_nonzero
+from nnkernels.kernels.fused.partitions import thread_partitions
 from nnkernels.kernels.fused.prediction import Convert, Predict, compiled_predictor
-from nnkernels.kernels.fused.shares import shares_of_threads
 from nnkernels.kernels.fused.training import training_kernel
 from nnkernels.kernels.team import run_together
 from nnkernels.parameters import Parameters
@@ -113,7 +113,7 @@ def train_inplace(
         y,
         order,
         np.ascontiguousarray(step_sizes(rule, learning_rates, int(state.step[0]))),
-        shares_of_threads(layout, threads),
+        thread_partitions(layout, threads),
         TrainingSizes(layout.inputs, layout.hidden, layout.classes, batch_size),
         np.float32(scale),
         rule,

@@ -18,7 +18,7 @@ from nnkernels.kernels.contract import UpdateRule
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
 from nnkernels.kernels.fused.model import Batch, Buffers, Model, TrainingSizes
 from nnkernels.kernels.fused.output_layer import output_layer, sum_gradients
-from nnkernels.kernels.fused.shares import PIXELS, RANGES, UNITS
+from nnkernels.kernels.fused.partitions import MODEL_RANGES, PIXELS, UNITS
 from nnkernels.kernels.fused.update import descend, update
 from nnkernels.kernels.simd import zeros
 from nnkernels.kernels.team import barrier_wait, partition
@@ -66,15 +66,15 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain: bool
         y: npt.NDArray[np.int64],
         order: npt.NDArray[np.int64],
         steps: npt.NDArray[np.float32],
-        shares: npt.NDArray[np.int64],
+        partitions: npt.NDArray[np.int64],
         sizes: TrainingSizes,
         scale: np.float32,
         rule: UpdateRule,
     ) -> None:
         panel, outputs, four_rows = zeros(panel_lanes), zeros(class_lanes), zeros(lanes_of_four_rows)
         hidden_lanes = len(model.b1)
-        columns, own = space.columns[thread], shares[thread]
-        pixels, units = (own[PIXELS, 0], own[PIXELS, 1]), (own[UNITS, 0], own[UNITS, 1])
+        columns, ranges = space.columns[thread], partitions[thread]
+        pixels, units = (ranges[PIXELS, 0], ranges[PIXELS, 1]), (ranges[UNITS, 0], ranges[UNITS, 1])
         panels = hidden_lanes // panel_lanes
         phase = 0
         for number in range(len(steps)):
@@ -93,12 +93,12 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain: bool
                 # W1 -= learning_rate X^T dZ1, image by image, without storing the gradient of W1.
                 factor = -step * scale
                 add_outer_products(model.W1, images, space, hidden_lanes, order, batch, pixels, sizes, factor, panel)
-                for k in range(RANGES + panels, len(own)):
-                    descend(model.flat, grads.flat, own[k, 0], own[k, 1], step)
+                for k in range(MODEL_RANGES + panels, len(ranges)):
+                    descend(model.flat, grads.flat, ranges[k, 0], ranges[k, 1], step)
             else:
                 add_outer_products(grads.W1, images, space, hidden_lanes, order, batch, pixels, sizes, scale, panel)
-                for k in range(RANGES, len(own)):
-                    update(model.flat, grads.flat, first, second, own[k, 0], own[k, 1], step, rule)
+                for k in range(MODEL_RANGES, len(ranges)):
+                    update(model.flat, grads.flat, first, second, ranges[k, 0], ranges[k, 1], step, rule)
             phase = barrier_wait(barrier, threads, phase)
 
     return train

@@ -11,12 +11,12 @@ from nnkernels.kernels.fused.model import Layout
 from nnkernels.kernels.simd import VECTOR
 from nnkernels.kernels.team import partition
 
-# Rows of the result of :func:`shares_of_threads`.
-PIXELS, UNITS, RANGES = 0, 1, 2
+# Rows of the result of :func:`thread_partitions`.
+PIXELS, UNITS, MODEL_RANGES = 0, 1, 2
 
 
 @lru_cache
-def shares_of_threads(layout: Layout, threads: int) -> npt.NDArray[np.int64]:
+def thread_partitions(layout: Layout, threads: int) -> npt.NDArray[np.int64]:
     """Return the weights that each thread updates, as ranges.
 
     The results are cached, because every training call needs one.
@@ -32,12 +32,13 @@ def shares_of_threads(layout: Layout, threads: int) -> npt.NDArray[np.int64]:
     -------
     ranges : ndarray of int64, shape (threads, n_panels + 5, 2)
         Start and end of each range; do not change them. Row ``PIXELS`` is a range of pixels, ``UNITS`` one of hidden
-        units in whole vectors. The rows from ``RANGES`` on are ranges of a model's memory: the rows of these pixels in
-        each panel of W1, the biases of these units, their rows of W2, and ``b2``, which the first thread updates.
+        units in whole vectors. The rows from ``MODEL_RANGES`` on are ranges of a model's memory: the rows of these
+        pixels in each panel of W1, the biases of these units, their rows of W2, and ``b2``, which the first thread
+        updates.
     """
     W1_end, b1_end, W2_end, b2_end = layout.ends
     panel_size = layout.inputs * layout.panel_lanes
-    shares = []
+    partitions = []
     for thread in range(threads):
         pixels = VECTOR * np.array(partition(layout.inputs // VECTOR, thread, threads))
         if thread == threads - 1:
@@ -45,5 +46,5 @@ def shares_of_threads(layout: Layout, threads: int) -> npt.NDArray[np.int64]:
         units = VECTOR * np.array(partition(layout.hidden_lanes // VECTOR, thread, threads))
         panels = [panel * panel_size + pixels * layout.panel_lanes for panel in range(layout.panels)]
         b2 = np.array([W2_end, b2_end if thread == 0 else W2_end])
-        shares.append([pixels, units, *panels, W1_end + units, b1_end + units * layout.class_lanes, b2])
-    return np.array(shares, np.int64)
+        partitions.append([pixels, units, *panels, W1_end + units, b1_end + units * layout.class_lanes, b2])
+    return np.array(partitions, np.int64)
