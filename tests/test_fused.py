@@ -78,7 +78,7 @@ def with_biases(params, seed=1):
 @pytest.fixture
 def threads(monkeypatch):
     """A function that sets the number of threads, which can exceed the number of CPUs or images."""
-    monkeypatch.setattr(entries, "IMAGES_A_THREAD", 1)
+    monkeypatch.setattr(entries, "MIN_IMAGES_PER_THREAD", 1)
 
     def use(number):
         monkeypatch.setattr(numba, "get_num_threads", lambda: number)
@@ -540,7 +540,7 @@ def test_predictions_are_the_same_to_the_last_bit_for_any_number_of_threads(thre
     for number in (2, 3, 5):
         threads(number)
         assert_identical([predict(X)], [expected])
-    monkeypatch.setattr(prediction, "IMAGES_A_THREAD", 1)
+    monkeypatch.setattr(prediction, "MIN_IMAGES_PER_THREAD", 1)
     assert_identical([predict(X[:7])], [expected[:7]])
 
 
@@ -637,11 +637,11 @@ def test_a_predictor_keeps_the_parameters_of_its_making():
     inputs=st.integers(1, 100),
     hidden=st.integers(1, 200),
     classes=st.integers(1, 20),
-    most_panel_lanes=st.sampled_from([24, 64]),
+    max_panel_lanes=st.sampled_from([24, 64]),
     threads=st.integers(1, 9),
 )
-def test_threads_share_all_weights_and_none_twice(inputs, hidden, classes, most_panel_lanes, threads):
-    layout = Layout(inputs, hidden, classes, most_panel_lanes)
+def test_threads_share_all_weights_and_none_twice(inputs, hidden, classes, max_panel_lanes, threads):
+    layout = Layout(inputs, hidden, classes, max_panel_lanes)
     partitions = thread_partitions(layout, threads)
     taken = np.zeros(layout.ends[-1], int)
     for start, end in partitions[:, MODEL_RANGES:].reshape(-1, 2):

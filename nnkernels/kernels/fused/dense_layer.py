@@ -8,45 +8,45 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.jit import device_function
-from nnkernels.kernels.fused.model import Batch, Buffers, Model, TrainingSizes
+from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
 from nnkernels.kernels.simd import at, load, relu, store, width, zeros
 from nnkernels.parameters import FloatArray
 
 # Four images, or four pixels, share a row that is loaded once. This takes twelve vectors of sums and three of the row.
-MOST_PANEL_LANES = 24
+MAX_PANEL_LANES = 24
 
 
 @device_function
 def first_layer(
-    model: Model,
-    space: Buffers,
+    model: PaddedParameters,
+    buffers: Buffers,
     images: npt.NDArray[Any],
     y: npt.NDArray[Any],
     order: npt.NDArray[np.int64],
     batch: Batch,
-    mine: tuple[int, int],
+    image_range: tuple[int, int],
     sizes: TrainingSizes,
     scale: np.float32,
     panel: Any,
 ) -> None:
     """Compute ``A1 = relu(scale X W1 + b1)``. Parameters are those of ``nonzero_layer.first_layer``.
 
-    ``images`` are rows of pixels, and ``space.features`` is written too. Results of an incomplete group of four images
-    that are beyond the end of the batch are not used.
+    ``images`` are rows of pixels, and ``buffers.features`` is written too. Results of an incomplete group of four
+    images that are beyond the end of the batch are not used.
     """
-    W1, b1, A1, features = model.W1, model.b1, space.A1, space.features
+    W1, b1, A1, features = model.W1, model.b1, buffers.A1, buffers.features
     hidden_lanes, lanes = len(b1), width(panel)
     row = (sizes.inputs + 7) // 8 * 8
     eight = zeros(8)
     whole = sizes.inputs // 8 * 8
-    for n in range(mine[0], mine[1]):
+    for n in range(image_range[0], image_range[1]):
         image = images[order[batch.begin + n]]
         for d in range(0, whole, 8):
             store(features, n * row + d, load(image, d, eight))
         for d in range(whole, sizes.inputs):
             features[n * row + d] = image[d]
     for p in range(0, hidden_lanes, lanes):
-        for n in range(mine[0], mine[1], 4):
+        for n in range(image_range[0], image_range[1], 4):
             z0, z1, z2, z3 = panel, panel, panel, panel
             for d in range(sizes.inputs):
                 w, x = load(W1, p * sizes.inputs + d * lanes, panel), n * row + d
@@ -65,25 +65,25 @@ def first_layer(
 def add_outer_products(
     target: FloatArray,
     images: npt.NDArray[Any],
-    space: Buffers,
+    buffers: Buffers,
     hidden_lanes: int,
     order: npt.NDArray[np.int64],
     batch: Batch,
-    mine: tuple[int, int],
+    pixel_range: tuple[int, int],
     sizes: TrainingSizes,
     factor: np.float32,
     panel: Any,
 ) -> None:
     """Compute ``target += factor X^T dZ1`` for a range of pixels. Parameters are those of ``nonzero_layer``.
 
-    Four pixels are processed at a time. Their sums over the batch stay in registers. ``space.features`` is read.
+    Four pixels are processed at a time. Their sums over the batch stay in registers. ``buffers.features`` is read.
     """
-    features, dZ1, lanes = space.features, space.dZ1, width(panel)
+    features, dZ1, lanes = buffers.features, buffers.dZ1, width(panel)
     row = (sizes.inputs + 7) // 8 * 8
     for p in range(0, hidden_lanes, lanes):
-        for first in range(mine[0], mine[1], 4):
+        for first in range(pixel_range[0], pixel_range[1], 4):
             # The last group of four may overlap the previous one. Pixels that were already added are skipped.
-            d = max(min(first, mine[1] - 4), 0)
+            d = max(min(first, pixel_range[1] - 4), 0)
             g0, g1, g2, g3 = panel, panel, panel, panel
             for n in range(batch.size):
                 g, x = load(dZ1, n * hidden_lanes + p, panel), n * row + d
@@ -94,9 +94,9 @@ def add_outer_products(
             w = p * sizes.inputs + d * lanes
             if d >= first:
                 store(target, w, load(target, w, panel) + factor * g0)
-            if first <= d + 1 < mine[1]:
+            if first <= d + 1 < pixel_range[1]:
                 store(target, w + lanes, load(target, w + lanes, panel) + factor * g1)
-            if first <= d + 2 < mine[1]:
+            if first <= d + 2 < pixel_range[1]:
                 store(target, w + 2 * lanes, load(target, w + 2 * lanes, panel) + factor * g2)
-            if first <= d + 3 < mine[1]:
+            if first <= d + 3 < pixel_range[1]:
                 store(target, w + 3 * lanes, load(target, w + 3 * lanes, panel) + factor * g3)

@@ -12,7 +12,7 @@ from nnkernels.jit import JIT_ENABLED
 from nnkernels.kernels import numba_kernels
 from nnkernels.kernels.contract import SGD, OptimizerState, UpdateRule, step_sizes
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
-from nnkernels.kernels.fused.model import Layout, TrainingSizes, training_memory
+from nnkernels.kernels.fused.model import Layout, TrainingSizes, training_buffers
 from nnkernels.kernels.fused.nonzero import MAX_INPUTS, NonzeroImages, pack_nonzero, unpack_nonzero
 from nnkernels.kernels.fused.partitions import thread_partitions
 from nnkernels.kernels.fused.prediction import Convert, Predict, compiled_predictor
@@ -22,14 +22,14 @@ from nnkernels.parameters import Parameters
 
 __all__ = ["pack_images", "predictor", "train_inplace"]
 
-MOST_CLASSES = 64  # the kernels unroll over the lanes of the classes
+MAX_CLASSES = 64  # the kernels unroll over the lanes of the classes
 # Fraction of nonzero pixels from which on the dense kernels are faster, because an entry of a list takes twice as long
 # as a pixel of a row.
-SPARSE_BELOW = 0.5
-SAMPLE = 1000  # number of images from which this fraction is estimated
+MAX_SPARSE_DENSITY = 0.5
+SAMPLE_IMAGES = 1000  # number of images from which this fraction is estimated
 # Minimum number of images per thread and batch. Threads wait at two barriers per batch, and with fewer images they wait
 # longer than they work.
-IMAGES_A_THREAD = 64
+MIN_IMAGES_PER_THREAD = 64
 
 
 def pack_images(X: npt.NDArray[Any]) -> npt.NDArray[Any] | NonzeroImages:
@@ -47,10 +47,10 @@ def pack_images(X: npt.NDArray[Any]) -> npt.NDArray[Any] | NonzeroImages:
         neither uint8 nor float32, if it has no image or more than 65,536 pixels per image, or if Numba's compiler is
         disabled.
     """
-    sample = X[:SAMPLE]
+    sample = X[:SAMPLE_IMAGES]
     if not JIT_ENABLED or X.dtype not in (np.uint8, np.float32) or X.shape[1] > MAX_INPUTS or sample.size == 0:
         return X
-    return pack_nonzero(X) if np.count_nonzero(sample) < SPARSE_BELOW * sample.size else X
+    return pack_nonzero(X) if np.count_nonzero(sample) < MAX_SPARSE_DENSITY * sample.size else X
 
 
 def train_inplace(
@@ -81,7 +81,7 @@ def train_inplace(
     X : NonzeroImages, or ndarray of uint8 or float, shape (n_images, D)
         Images. An array trains with the dense first layer, lists with the sparse one (see :func:`pack_images`).
     """
-    if not _suits(params):
+    if not _is_supported(params):
         if isinstance(X, NonzeroImages):
             X = unpack_nonzero(X, params.W1.shape[0])
         numba_kernels.train_inplace(params, state, X, y, order, learning_rates, batch_size, scale, rule)
@@ -91,24 +91,24 @@ def train_inplace(
     order = np.ascontiguousarray(order)
     if not isinstance(X, NonzeroImages):
         X = np.ascontiguousarray(X, X.dtype if X.dtype == np.uint8 else np.float32)
-    threads = max(1, min(numba.get_num_threads(), batch_size // IMAGES_A_THREAD))
-    layout = Layout.of(params, (dense_layer if dense else nonzero_layer).MOST_PANEL_LANES)
+    threads = max(1, min(numba.get_num_threads(), batch_size // MIN_IMAGES_PER_THREAD))
+    layout = Layout.of(params, (dense_layer if dense else nonzero_layer).MAX_PANEL_LANES)
     batch_size = min(batch_size, max(len(order), 1))
-    plain = rule.code == SGD
-    (model, grads, *moments), space = training_memory(layout, batch_size, threads, dense, 2 if plain else 4)
+    plain_sgd = rule.code == SGD
+    (model, grads, *moments), buffers = training_buffers(layout, batch_size, threads, dense, 2 if plain_sgd else 4)
     layout.pack(params, model, -np.inf)
-    first, second = (grads, grads) if plain else moments  # plain SGD uses neither
-    if not plain:
+    first, second = (grads, grads) if plain_sgd else moments  # plain SGD uses neither
+    if not plain_sgd:
         layout.pack(state.first, first)
         layout.pack(state.second, second)
     run_together(
-        training_kernel(layout.panel_lanes, layout.class_lanes, dense, plain),
+        training_kernel(layout.panel_lanes, layout.class_lanes, dense, plain_sgd),
         threads,
         model,
         grads,
         first.flat,
         second.flat,
-        space,
+        buffers,
         X,
         y,
         order,
@@ -119,7 +119,7 @@ def train_inplace(
         rule,
     )
     layout.unpack(model, params)
-    if not plain:
+    if not plain_sgd:
         layout.unpack(first, state.first)
         layout.unpack(second, state.second)
     state.step[0] += len(learning_rates)
@@ -145,13 +145,13 @@ def predictor(params: Parameters, pixel_scale: float, as_features: Convert) -> P
     predict : callable
         ``predict(X) -> probs``, from images (N, D) to probabilities (N, C).
     """
-    if not _suits(params) or params.W1.shape[0] >= MAX_INPUTS:
+    if not _is_supported(params) or params.W1.shape[0] >= MAX_INPUTS:
         return lambda X: numba_kernels.forward(params, as_features(X)).probs
     return compiled_predictor(params, pixel_scale, as_features)
 
 
-def _suits(params: Parameters) -> bool:
+def _is_supported(params: Parameters) -> bool:
     # Vector types exist in compiled code only, so these kernels cannot run as plain Python (NUMBA_DISABLE_JIT).
-    if not JIT_ENABLED or params.W1.dtype != np.float32 or len(params.b2) > MOST_CLASSES:
+    if not JIT_ENABLED or params.W1.dtype != np.float32 or len(params.b2) > MAX_CLASSES:
         return False
     return all(np.isfinite(array).all() for array in params)

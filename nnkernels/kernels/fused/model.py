@@ -12,10 +12,10 @@ import numpy as np
 from nnkernels.kernels.simd import CACHE_LINE, lanes_for
 from nnkernels.parameters import FloatArray, Parameters
 
-FLOATS_A_LINE = CACHE_LINE // 4
+FLOATS_PER_LINE = CACHE_LINE // 4
 
 
-class Model(NamedTuple):
+class PaddedParameters(NamedTuple):
     """Parameters, gradients or moments, padded to whole vectors, in one contiguous float32 array.
 
     The hidden layer is split into panels of P lanes, and the classes take C' lanes. Padding is 0 and does not change
@@ -44,13 +44,13 @@ class Model(NamedTuple):
 
 
 class Layout:
-    """The memory layout of a network in a :class:`Model`.
+    """The memory layout of a network in a :class:`PaddedParameters`.
 
     Parameters
     ----------
     inputs, hidden, classes : int
         Widths of the network.
-    most_panel_lanes : int
+    max_panel_lanes : int
         Maximum number of lanes of a panel, a multiple of eight.
 
     Attributes
@@ -61,22 +61,22 @@ class Layout:
         Widths of the hidden and of the output layer with padding.
     """
 
-    def __init__(self, inputs: int, hidden: int, classes: int, most_panel_lanes: int) -> None:
+    def __init__(self, inputs: int, hidden: int, classes: int, max_panel_lanes: int) -> None:
         self.inputs, self.hidden, self.classes = inputs, hidden, classes
-        self.panels = -(-hidden // most_panel_lanes)
+        self.panels = -(-hidden // max_panel_lanes)
         self.panel_lanes = lanes_for(-(-hidden // self.panels))
         self.hidden_lanes = self.panels * self.panel_lanes
         self.class_lanes = lanes_for(classes)
 
     @staticmethod
-    def of(params: Parameters, most_panel_lanes: int) -> Layout:
+    def of(params: Parameters, max_panel_lanes: int) -> Layout:
         """Return the layout of a network with the shapes of these parameters.
 
         Parameters
         ----------
         params : Parameters
             The parameters.
-        most_panel_lanes : int
+        max_panel_lanes : int
             Maximum number of lanes of a panel, a multiple of eight.
 
         Returns
@@ -85,7 +85,7 @@ class Layout:
             The layout, cached.
         """
         inputs, hidden = params.W1.shape
-        return _layout(inputs, hidden, len(params.b2), most_panel_lanes)
+        return _layout(inputs, hidden, len(params.b2), max_panel_lanes)
 
     @property
     def ends(self) -> list[int]:
@@ -93,7 +93,7 @@ class Layout:
         hidden, classes = self.hidden_lanes, self.class_lanes
         return list(accumulate((hidden * self.inputs, hidden, hidden * classes, classes)))
 
-    def model(self, memory: FloatArray) -> Model:
+    def view(self, memory: FloatArray) -> PaddedParameters:
         """Return a model that uses the given memory.
 
         Parameters
@@ -103,19 +103,19 @@ class Layout:
 
         Returns
         -------
-        model : Model
+        model : PaddedParameters
             Views of the memory.
         """
-        return Model(memory, *(memory[start:end] for start, end in pairwise((0, *self.ends))))
+        return PaddedParameters(memory, *(memory[start:end] for start, end in pairwise((0, *self.ends))))
 
-    def pack(self, params: Parameters, model: Model, b2_padding: float = 0.0) -> None:
+    def pack(self, params: Parameters, model: PaddedParameters, b2_padding: float = 0.0) -> None:
         """Copy parameters into a model.
 
         Parameters
         ----------
         params : Parameters
             Parameters or moments.
-        model : Model
+        model : PaddedParameters
             The destination, all zero before the call.
         b2_padding : float
             Padding of ``b2``: -inf for parameters, 0 for moments.
@@ -127,12 +127,12 @@ class Layout:
         model.b2[: self.classes] = params.b2
         model.b2[self.classes :] = b2_padding
 
-    def unpack(self, model: Model, params: Parameters) -> None:
+    def unpack(self, model: PaddedParameters, params: Parameters) -> None:
         """Copy a model into parameters.
 
         Parameters
         ----------
-        model : Model
+        model : PaddedParameters
             The source.
         params : Parameters
             The destination, written in place.
@@ -143,7 +143,7 @@ class Layout:
         params.W2[:] = model.W2.reshape(self.hidden_lanes, self.class_lanes)[: self.hidden, : self.classes]
         params.b2[:] = model.b2[: self.classes]
 
-    def _panels(self, model: Model) -> list[tuple[slice, FloatArray]]:
+    def _panels(self, model: PaddedParameters) -> list[tuple[slice, FloatArray]]:
         panels = model.W1.reshape(self.panels, self.inputs, self.panel_lanes)
         starts = [p * self.panel_lanes for p in range(self.panels)]
         return [
@@ -154,8 +154,8 @@ class Layout:
 
 
 @lru_cache
-def _layout(inputs: int, hidden: int, classes: int, most_panel_lanes: int) -> Layout:
-    return Layout(inputs, hidden, classes, most_panel_lanes)
+def _layout(inputs: int, hidden: int, classes: int, max_panel_lanes: int) -> Layout:
+    return Layout(inputs, hidden, classes, max_panel_lanes)
 
 
 class Buffers(NamedTuple):
@@ -182,9 +182,9 @@ class Buffers(NamedTuple):
     features: FloatArray
 
 
-def training_memory(
+def training_buffers(
     layout: Layout, batch_size: int, threads: int, dense: bool, models: int
-) -> tuple[list[Model], Buffers]:
+) -> tuple[list[PaddedParameters], Buffers]:
     """Return the memory for a training call: some models and the buffers, all zero.
 
     The memory is reused by the next call on the same thread. The page faults of fresh memory would take longer than the
@@ -205,7 +205,7 @@ def training_memory(
 
     Returns
     -------
-    models : list of Model
+    models : list of PaddedParameters
         The models.
     buffers : Buffers
         The buffers.
@@ -221,15 +221,15 @@ def training_memory(
         images * lanes_for(layout.inputs) if dense else 0,
     ]
     # Each array is aligned to a cache line, so that no vector crosses two lines.
-    ends = list(accumulate(-(-length // FLOATS_A_LINE) * FLOATS_A_LINE for length in lengths))
-    kept: FloatArray | None = getattr(_of_this_thread, "memory", None)
-    if kept is None or len(kept) < ends[-1]:
-        kept = _of_this_thread.memory = aligned_zeros(ends[-1])
-    kept[: ends[-1]] = 0
-    arrays = [kept[start : start + length] for start, length in zip((0, *ends), lengths, strict=False)]
+    ends = list(accumulate(-(-length // FLOATS_PER_LINE) * FLOATS_PER_LINE for length in lengths))
+    scratch: FloatArray | None = getattr(_thread_local, "memory", None)
+    if scratch is None or len(scratch) < ends[-1]:
+        scratch = _thread_local.memory = aligned_zeros(ends[-1])
+    scratch[: ends[-1]] = 0
+    arrays = [scratch[start : start + length] for start, length in zip((0, *ends), lengths, strict=False)]
     A1, dZ1, dlogits, all_columns, features = arrays[models:]
-    space = Buffers(A1, dZ1, dlogits, all_columns.reshape(threads, columns), features)
-    return [layout.model(memory) for memory in arrays[:models]], space
+    buffers = Buffers(A1, dZ1, dlogits, all_columns.reshape(threads, columns), features)
+    return [layout.view(memory) for memory in arrays[:models]], buffers
 
 
 class TrainingSizes(NamedTuple):
@@ -264,7 +264,7 @@ class Batch(NamedTuple):
     size: int
 
 
-_of_this_thread = threading.local()
+_thread_local = threading.local()
 
 
 def aligned_zeros(length: int) -> FloatArray:
@@ -280,6 +280,6 @@ def aligned_zeros(length: int) -> FloatArray:
     zeros : ndarray of float32, shape (length,)
         The zeros.
     """
-    memory = np.zeros(length + FLOATS_A_LINE, np.float32)
-    start = -memory.__array_interface__["data"][0] // 4 % FLOATS_A_LINE
+    memory = np.zeros(length + FLOATS_PER_LINE, np.float32)
+    start = -memory.__array_interface__["data"][0] // 4 % FLOATS_PER_LINE
     return memory[start : start + length]

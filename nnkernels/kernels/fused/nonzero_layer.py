@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.jit import device_function
-from nnkernels.kernels.fused.model import Batch, Buffers, Model, TrainingSizes
+from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
 from nnkernels.kernels.fused.nonzero import NonzeroImages
 from nnkernels.kernels.simd import (
     add_to,
@@ -27,7 +27,7 @@ from nnkernels.kernels.simd import (
 from nnkernels.parameters import FloatArray
 
 # The sums of a panel stay in registers: eight vectors, which leave half of the sixteen AVX2 registers to operands.
-MOST_PANEL_LANES = 64
+MAX_PANEL_LANES = 64
 FOUR_SUMS = 24  # maximum lanes of a panel for which four accumulators stay in registers
 NEAR = 256  # maximum batch size at which lists and weights fit into L2 together
 FOURS = ~3  # mask that rounds an index down to a multiple of four
@@ -36,13 +36,13 @@ AHEAD = 8  # prefetch distance in images: longer than the latency of memory, and
 
 @device_function
 def first_layer(
-    model: Model,
-    space: Buffers,
+    model: PaddedParameters,
+    buffers: Buffers,
     images: NonzeroImages,
     y: npt.NDArray[Any],
     order: npt.NDArray[np.int64],
     batch: Batch,
-    mine: tuple[int, int],
+    image_range: tuple[int, int],
     sizes: TrainingSizes,
     scale: np.float32,
     panel: Any,
@@ -51,9 +51,9 @@ def first_layer(
 
     Parameters
     ----------
-    model : Model
+    model : PaddedParameters
         The parameters.
-    space : Buffers
+    buffers : Buffers
         ``A1`` is written.
     images : NonzeroImages
         The training images.
@@ -63,7 +63,7 @@ def first_layer(
         Indices of the images.
     batch : Batch
         The batch.
-    mine : tuple of int
+    image_range : tuple of int
         Start and end of this thread's images in the batch.
     sizes : TrainingSizes
         Widths of the network.
@@ -74,10 +74,10 @@ def first_layer(
     """
     # Outside the loops, because Numba counts references, atomically, at every access to an attribute of a tuple.
     W1, b1, values, pixels, starts = model.W1, model.b1, images.values, images.pixels, images.starts
-    A1, hidden_lanes, lanes = space.A1, len(b1), width(panel)
+    A1, hidden_lanes, lanes = buffers.A1, len(b1), width(panel)
     for p in range(0, hidden_lanes, lanes):
         panel_start = p * sizes.inputs
-        for n in range(mine[0], mine[1]):
+        for n in range(image_range[0], image_range[1]):
             # Prefetch a later image, of which 192 entries suffice for most digits, and the start and label of another
             # one still later, so that its own prefetch does not wait for them.
             ahead = batch.begin + n + AHEAD
@@ -112,11 +112,11 @@ def first_layer(
 def add_outer_products(
     target: FloatArray,
     images: NonzeroImages,
-    space: Buffers,
+    buffers: Buffers,
     hidden_lanes: int,
     order: npt.NDArray[np.int64],
     batch: Batch,
-    mine: tuple[int, int],
+    pixel_range: tuple[int, int],
     sizes: TrainingSizes,
     factor: np.float32,
     panel: Any,
@@ -131,7 +131,7 @@ def add_outer_products(
         W1 of the parameters, or of the gradients; updated in place.
     images : NonzeroImages
         The training images.
-    space : Buffers
+    buffers : Buffers
         ``dZ1`` is read.
     hidden_lanes : int
         Width of the hidden layer with padding.
@@ -139,7 +139,7 @@ def add_outer_products(
         Indices of the images.
     batch : Batch
         The batch.
-    mine : tuple of int
+    pixel_range : tuple of int
         Start and end of this thread's pixels.
     sizes : TrainingSizes
         Widths of the network.
@@ -149,7 +149,7 @@ def add_outer_products(
         Zeros, as wide as a panel.
     """
     values, pixels, starts, halves = images.values, images.pixels, images.starts, images.halves
-    dZ1 = space.dZ1
+    dZ1 = buffers.dZ1
     lanes = width(panel)
     for p in range(0, hidden_lanes, lanes):
         panel_start = p * sizes.inputs
@@ -163,10 +163,10 @@ def add_outer_products(
             row = at(order, batch.begin + n)
             start, end = at(starts, row), at(starts, row + 1)
             half = start + np.intp(at(halves, row))
-            if mine[0] > 0:
-                start = half if mine[0] == images.middle else find(pixels, start, end, mine[0])
-            if mine[1] < sizes.inputs:
-                end = half if mine[1] == images.middle else find(pixels, start, end, mine[1])
+            if pixel_range[0] > 0:
+                start = half if pixel_range[0] == images.middle else find(pixels, start, end, pixel_range[0])
+            if pixel_range[1] < sizes.inputs:
+                end = half if pixel_range[1] == images.middle else find(pixels, start, end, pixel_range[1])
             gradient = factor * load(dZ1, n * hidden_lanes + p, panel)
             # The range of pixels may start and end within a group of four entries.
             fours_start, fours_end = (start + 3) & FOURS, end & FOURS

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from nnkernels.jit import device_function
 from nnkernels.kernels import simd
-from nnkernels.kernels.fused.model import Batch, Buffers, Model, TrainingSizes
+from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
 from nnkernels.kernels.simd import four_times, is_positive, load, maximum, store, transpose_eight, zeros
 from nnkernels.parameters import FloatArray
 
@@ -30,7 +30,7 @@ def softmax_of_eight(
     Parameters
     ----------
     W2, b2 : ndarray of float32
-        As in :class:`~nnkernels.kernels.fused.model.Model`.
+        As in :class:`~nnkernels.kernels.fused.model.PaddedParameters`.
     columns : ndarray of float32, shape (size,)
         Rows of eight images, updated in place. The first rows are the hidden units. The probabilities are written from
         index ``logits`` on, one row per class.
@@ -65,13 +65,13 @@ def softmax_of_eight(
 
 @device_function
 def output_layer(
-    model: Model,
-    space: Buffers,
+    model: PaddedParameters,
+    buffers: Buffers,
     columns: FloatArray,
     y: npt.NDArray[np.int64],
     order: npt.NDArray[np.int64],
     batch: Batch,
-    mine: tuple[int, int],
+    image_range: tuple[int, int],
     sizes: TrainingSizes,
 ) -> None:
     """Compute ``dlogits = (softmax(A1 W2 + b2) - onehot(y)) / N`` and ``dZ1 = (dlogits W2^T) * [A1 > 0]``.
@@ -81,29 +81,29 @@ def output_layer(
 
     Parameters
     ----------
-    model : Model
+    model : PaddedParameters
         The parameters.
-    space : Buffers
+    buffers : Buffers
         ``A1`` is read; ``dZ1`` and ``dlogits`` are written.
     columns : ndarray of float32
-        This thread's row of ``space.columns``.
+        This thread's row of ``buffers.columns``.
     y : ndarray of int64, shape (n_images,)
         Labels.
     order : ndarray of int64, shape (M,)
         Indices of the images.
     batch : Batch
         The batch.
-    mine : tuple of int
+    image_range : tuple of int
         Start and end of this thread's images in the batch. The start is a multiple of eight.
     sizes : TrainingSizes
         Widths of the network.
     """
-    b2, W2, A1, dZ1, dlogits = model.b2, model.W2, space.A1, space.dZ1, space.dlogits
+    b2, W2, A1, dZ1, dlogits = model.b2, model.W2, buffers.A1, buffers.dZ1, buffers.dlogits
     hidden_lanes, class_lanes = len(model.b1), len(b2)
     logits = hidden_lanes * 8  # they follow the hidden units in ``columns``
     eight, fours = zeros(8), zeros(4 * 8)
     one_over_N = np.float32(1) / np.float32(batch.size)
-    for n in range(mine[0], mine[1], 8):
+    for n in range(image_range[0], image_range[1], 8):
         for h in range(0, hidden_lanes, 8):
             transpose_eight(A1, n * hidden_lanes + h, hidden_lanes, columns, h * 8, 8)
 
@@ -126,15 +126,15 @@ def output_layer(
 
 @device_function
 def sum_gradients(
-    grads: Model, space: Buffers, batch: Batch, units: tuple[int, int], outputs: Any, four_rows: Any
+    grads: PaddedParameters, buffers: Buffers, batch: Batch, units: tuple[int, int], outputs: Any, four_rows: Any
 ) -> None:
     """Compute ``dW2 = A1^T dlogits`` and ``db1 = sum_n dZ1`` for some hidden units, and ``db2 = sum_n dlogits``.
 
     Parameters
     ----------
-    grads : Model
+    grads : PaddedParameters
         The gradients, of which W2, b1 and b2 are written.
-    space : Buffers
+    buffers : Buffers
         ``A1``, ``dZ1`` and ``dlogits`` are read.
     batch : Batch
         The batch.
@@ -143,7 +143,7 @@ def sum_gradients(
     outputs, four_rows : Lanes
         Zeros, as wide as one row and as four rows of W2.
     """
-    A1, dZ1, dlogits, dW2 = space.A1, space.dZ1, space.dlogits, grads.W2
+    A1, dZ1, dlogits, dW2 = buffers.A1, buffers.dZ1, buffers.dlogits, grads.W2
     hidden_lanes, class_lanes = len(grads.b1), len(grads.b2)
     for h in range(units[0], units[1], 4):
         rows = four_rows

@@ -15,7 +15,7 @@ from nnkernels.kernels.fused.one_image import one_image_kernel
 from nnkernels.kernels.team import run_partitioned
 from nnkernels.parameters import FloatArray, Parameters
 
-IMAGES_A_THREAD = 256  # with fewer images, starting another thread takes longer than it saves
+MIN_IMAGES_PER_THREAD = 256  # with fewer images, starting another thread takes longer than it saves
 
 Predict = Callable[[npt.NDArray[Any]], FloatArray]
 Convert = Callable[[npt.NDArray[Any]], FloatArray]
@@ -45,7 +45,7 @@ def compiled_predictor(params: Parameters, pixel_scale: float, as_features: Conv
     layout = Layout.of(params, PANEL_LANES)
     # One array instead of four, because converting arguments takes most of the time of a single image.
     weights = aligned_zeros(layout.ends[-1])
-    layout.pack(params, layout.model(weights), -np.inf)
+    layout.pack(params, layout.view(weights), -np.inf)
     lanes = (layout.panel_lanes, layout.panels, layout.class_lanes)
     inputs, classes = layout.inputs, layout.classes
     one, many = one_image_kernel(*lanes, pixel_scale, np.uint8), many_images_kernel(*lanes, pixel_scale)
@@ -77,7 +77,7 @@ def compiled_predictor(params: Parameters, pixel_scale: float, as_features: Conv
                 return probs
         N = len(X)
         probs = np.empty((N, classes), np.float32)
-        threads = max(1, min(numba.get_num_threads(), N // IMAGES_A_THREAD))
+        threads = max(1, min(numba.get_num_threads(), N // MIN_IMAGES_PER_THREAD))
         run_partitioned(many, threads, -(-N // EIGHT), weights, X, probs)
         return probs
 

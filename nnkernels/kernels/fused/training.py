@@ -16,7 +16,7 @@ import numpy.typing as npt
 from nnkernels.jit import ordered_kernel
 from nnkernels.kernels.contract import UpdateRule
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
-from nnkernels.kernels.fused.model import Batch, Buffers, Model, TrainingSizes
+from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
 from nnkernels.kernels.fused.output_layer import output_layer, sum_gradients
 from nnkernels.kernels.fused.partitions import MODEL_RANGES, PIXELS, UNITS
 from nnkernels.kernels.fused.update import descend, update
@@ -26,7 +26,7 @@ from nnkernels.parameters import FloatArray
 
 
 @cache
-def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain: bool) -> Callable[..., None]:
+def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain_sgd: bool) -> Callable[..., None]:
     """Return the training kernel for one width of vectors, one kind of images and one kind of optimizer.
 
     All threads of a team call the kernel. Separate kernels for optimizers with and without moments compile faster than
@@ -40,7 +40,7 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain: bool
         Lanes of the output layer, a constant in the kernel.
     dense : bool
         Whether images are rows of pixels instead of lists of nonzero pixels.
-    plain : bool
+    plain_sgd : bool
         Whether to train by plain gradient descent instead of an optimizer with moments.
 
     Returns
@@ -57,11 +57,11 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain: bool
         thread: int,
         threads: int,
         barrier: npt.NDArray[np.int64],
-        model: Model,
-        grads: Model,
+        model: PaddedParameters,
+        grads: PaddedParameters,
         first: FloatArray,
         second: FloatArray,
-        space: Buffers,
+        buffers: Buffers,
         images: Any,
         y: npt.NDArray[np.int64],
         order: npt.NDArray[np.int64],
@@ -73,7 +73,7 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain: bool
     ) -> None:
         panel, outputs, four_rows = zeros(panel_lanes), zeros(class_lanes), zeros(lanes_of_four_rows)
         hidden_lanes = len(model.b1)
-        columns, ranges = space.columns[thread], partitions[thread]
+        columns, ranges = buffers.columns[thread], partitions[thread]
         pixels, units = (ranges[PIXELS, 0], ranges[PIXELS, 1]), (ranges[UNITS, 0], ranges[UNITS, 1])
         panels = hidden_lanes // panel_lanes
         phase = 0
@@ -82,21 +82,21 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain: bool
             batch = Batch(begin, min(sizes.batch_size, len(order) - begin))
             step = steps[number]
             groups = partition((batch.size + 7) // 8, thread, threads)
-            mine = (8 * groups[0], min(8 * groups[1], batch.size))
+            image_range = (8 * groups[0], min(8 * groups[1], batch.size))
 
-            first_layer(model, space, images, y, order, batch, mine, sizes, scale, panel)
-            output_layer(model, space, columns, y, order, batch, mine, sizes)
+            first_layer(model, buffers, images, y, order, batch, image_range, sizes, scale, panel)
+            output_layer(model, buffers, columns, y, order, batch, image_range, sizes)
             phase = barrier_wait(barrier, threads, phase)
 
-            sum_gradients(grads, space, batch, units, outputs, four_rows)
-            if plain:
+            sum_gradients(grads, buffers, batch, units, outputs, four_rows)
+            if plain_sgd:
                 # W1 -= learning_rate X^T dZ1, image by image, without storing the gradient of W1.
                 factor = -step * scale
-                add_outer_products(model.W1, images, space, hidden_lanes, order, batch, pixels, sizes, factor, panel)
+                add_outer_products(model.W1, images, buffers, hidden_lanes, order, batch, pixels, sizes, factor, panel)
                 for k in range(MODEL_RANGES + panels, len(ranges)):
                     descend(model.flat, grads.flat, ranges[k, 0], ranges[k, 1], step)
             else:
-                add_outer_products(grads.W1, images, space, hidden_lanes, order, batch, pixels, sizes, scale, panel)
+                add_outer_products(grads.W1, images, buffers, hidden_lanes, order, batch, pixels, sizes, scale, panel)
                 for k in range(MODEL_RANGES, len(ranges)):
                     update(model.flat, grads.flat, first, second, ranges[k, 0], ranges[k, 1], step, rule)
             phase = barrier_wait(barrier, threads, phase)
