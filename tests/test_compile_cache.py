@@ -35,11 +35,11 @@ print(json.dumps({"w": float(w[0]), "loaded": sum(stats.cache_hits.values()), "f
 # It calls a function from another file, the update step of the fused kernels.
 TINY = """
 from nnkernels.jit import ordered_kernel
-from nnkernels.kernels.fused.update import descend
+from nnkernels.kernels.fused.update import sgd_step
 
 @ordered_kernel
 def tiny(w, g, step):
-    descend(w, g, 0, len(w), step)
+    sgd_step(w, g, 0, len(w), step)
 """
 
 
@@ -72,7 +72,7 @@ def warm(copy):
 def test_neither_after_an_edit_in_another_file_nor_under_other_settings_is_it_used(copy, warm):
     other = copy.run(NUMBA_OPT="0")
     source = copy.update.read_text("utf-8")
-    step = "store(w, i, load(w, i, eight) - step * load(g, i, eight))"
+    step = "store(w, i, load(w, i, zeros8) - step * load(g, i, zeros8))"
     assert source.count(step) == 1
     copy.update.write_text(source.replace(step, step.replace("step *", "(step + step) *")))
     edited = copy.run()

@@ -332,7 +332,7 @@ def test_each_of_four_elements_is_picked_into_all_lanes(lanes, dtype, index):
 def four_times(lanes):
     @jit
     def compute(array, index, stride, row, out):
-        store(out, 0, simd.four_times(array, index, stride, load(row, 0, zeros(lanes))))
+        store(out, 0, simd.outer_four(array, index, stride, load(row, 0, zeros(lanes))))
 
     return compute
 
@@ -354,8 +354,9 @@ def test_four_elements_each_multiply_the_row(lanes, place, data):
 def test_four_places_come_as_one_number_and_are_taken_out_of_it():
     @jit
     def places(array, index):
-        four = simd.load_places(array, index)
-        return four, (simd.place(four, 0), simd.place(four, 1), simd.place(four, 2), simd.place(four, 3))
+        four = simd.load_four_indices(array, index)
+        first, second = simd.pick_index(four, 0), simd.pick_index(four, 1)
+        return four, (first, second, simd.pick_index(four, 2), simd.pick_index(four, 3))
 
     array = np.array([1, 65535, 0, 784, 32768, 9], np.uint16)
     for index in range(3):
@@ -446,7 +447,7 @@ def bits(values):
 
 
 def assert_mask_of_any(elements, starts):
-    expected = np.any([elements[start : start + simd.MASKED] != 0 for start in starts], axis=0)
+    expected = np.any([elements[start : start + simd.MASK_BITS] != 0 for start in starts], axis=0)
     assert mask_of(elements, *starts) == bits(expected)
 
 
@@ -518,7 +519,7 @@ def test_fetching_ahead_changes_nothing_and_may_go_beyond_the_end(dtype):
 
 @jit
 def move(target, index, table, row, distance):
-    simd.store_moved(target, index, table, row, distance)
+    simd.store_shifted(target, index, table, row, distance)
 
 
 @instruction_set

@@ -37,12 +37,12 @@ def first_layer(
     W1, b1, A1, features = model.W1, model.b1, buffers.A1, buffers.features
     hidden_lanes, lanes = len(b1), width(panel)
     row = (sizes.inputs + 7) // 8 * 8
-    eight = zeros(8)
+    zeros8 = zeros(8)
     whole = sizes.inputs // 8 * 8
     for n in range(image_range[0], image_range[1]):
         image = images[order[batch.begin + n]]
         for d in range(0, whole, 8):
-            store(features, n * row + d, load(image, d, eight))
+            store(features, n * row + d, load(image, d, zeros8))
         for d in range(whole, sizes.inputs):
             features[n * row + d] = image[d]
     for p in range(0, hidden_lanes, lanes):

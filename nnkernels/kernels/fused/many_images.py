@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.jit import ordered_kernel
-from nnkernels.kernels.fused.nonzero import PADDING, PLACES, find_places
+from nnkernels.kernels.fused.nonzero import BIT_POSITIONS, PADDING, list_nonzero
 from nnkernels.kernels.fused.one_image import byte_features
 from nnkernels.kernels.fused.output_layer import softmax_of_eight
 from nnkernels.kernels.simd import at, feature, load, prefetch_row, relu, store, transpose_eight, zeros
@@ -44,7 +44,7 @@ def many_images_kernel(panel_lanes: int, panels: int, class_lanes: int, pixel_sc
         :class:`~nnkernels.kernels.fused.model.PaddedParameters`.
     """
     hidden_lanes = panels * panel_lanes
-    table, floats = PLACES, byte_features(pixel_scale)
+    table, floats = BIT_POSITIONS, byte_features(pixel_scale)
 
     @ordered_kernel
     def predict(weights: FloatArray, X: npt.NDArray[Any], probs: FloatArray, start: int, end: int) -> None:
@@ -68,7 +68,7 @@ def many_images_kernel(panel_lanes: int, panels: int, class_lanes: int, pixel_sc
             for four in range(EIGHT // FOUR):
                 i = FOUR * four
                 prefetch_row(images, (n + EIGHT) * inputs + four * quarter, quarter)
-                ends[four] = find_places(
+                ends[four] = list_nonzero(
                     images, rows[i], rows[i + 1], rows[i + 2], rows[i + 3], 0, inputs, pixels, four * listed, table
                 )
             for p in range(0, hidden_lanes, panel_lanes):

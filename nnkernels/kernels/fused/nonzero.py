@@ -29,7 +29,7 @@ class NonzeroImages(NamedTuple):
         Index of each entry's pixel in its image; ascending within an image.
     starts : ndarray of int64, shape (N + 1,)
         Image n has the entries ``starts[n]`` to ``starts[n + 1] - 1``.
-    halves : ndarray of uint16, shape (N,)
+    counts_below_middle : ndarray of uint16, shape (N,)
         Number of entries of each image with a pixel index below ``middle``.
     middle : int
         First pixel of the second half, a multiple of eight.
@@ -38,7 +38,7 @@ class NonzeroImages(NamedTuple):
     values: npt.NDArray[Any]
     pixels: npt.NDArray[np.uint16]
     starts: npt.NDArray[np.int64]
-    halves: npt.NDArray[np.uint16]
+    counts_below_middle: npt.NDArray[np.uint16]
     middle: int
 
 
@@ -58,19 +58,19 @@ def pack_nonzero(X: npt.NDArray[Any]) -> NonzeroImages:
     X = np.ascontiguousarray(X)  # the kernel loads vectors without checking strides
     starts = np.zeros(len(X) + 1, np.int64)
     # Sized for nonzero pixels only, which avoids a pass that counts them. Untouched memory pages are never allocated.
-    most = X.size + 6 * len(X) + PADDING
-    values, pixels = np.empty(most, X.dtype), np.empty(most, np.uint16)
-    halves = np.empty(len(X), np.uint16)
+    capacity = X.size + 6 * len(X) + PADDING
+    values, pixels = np.empty(capacity, X.dtype), np.empty(capacity, np.uint16)
+    counts_below_middle = np.empty(len(X), np.uint16)
     middle = X.shape[1] // 16 * 8
-    _fill(X, middle, starts, halves, values, pixels, PLACES)
+    _fill(X, middle, starts, counts_below_middle, values, pixels, BIT_POSITIONS)
     end = int(starts[-1]) + PADDING
     values[end - PADDING : end], pixels[end - PADDING : end] = 0, 0
-    return NonzeroImages(values[:end], pixels[:end], starts, halves, middle)
+    return NonzeroImages(values[:end], pixels[:end], starts, counts_below_middle, middle)
 
 
 # Row m contains the positions of the set bits of m in ascending order, followed by zeros.
-PLACES = np.array([sorted(range(8), key=lambda bit: not m >> bit & 1) for m in range(256)], np.uint16)
-PLACES *= (np.arange(8) < np.array([m.bit_count() for m in range(256)])[:, np.newaxis]).astype(np.uint16)
+BIT_POSITIONS = np.array([sorted(range(8), key=lambda bit: not m >> bit & 1) for m in range(256)], np.uint16)
+BIT_POSITIONS *= (np.arange(8) < np.array([m.bit_count() for m in range(256)])[:, np.newaxis]).astype(np.uint16)
 
 
 def unpack_nonzero(images: NonzeroImages, inputs: int) -> npt.NDArray[Any]:
@@ -108,16 +108,16 @@ def _fill(
     X: npt.NDArray[Any],
     middle: int,
     starts: npt.NDArray[np.int64],
-    halves: npt.NDArray[np.uint16],
+    counts_below_middle: npt.NDArray[np.uint16],
     values: npt.NDArray[Any],
     pixels: npt.NDArray[np.uint16],
-    places: npt.NDArray[np.uint16],
+    bit_positions: npt.NDArray[np.uint16],
 ) -> None:
     for n in range(X.shape[0]):
         image, end = X[n], starts[n]
         for half in range(2):
             first, last = (0, middle) if half == 0 else (middle, X.shape[1])
-            start, end = end, find_places(image, 0, 0, 0, 0, first, last, pixels, end, places)
+            start, end = end, list_nonzero(image, 0, 0, 0, 0, first, last, pixels, end, bit_positions)
             for k in range(start, end):
                 values[k] = simd.at(image, np.intp(simd.at(pixels, k)))
             # Pad to a multiple of four entries.
@@ -126,12 +126,12 @@ def _fill(
                 values[end], pixels[end] = 0, last_pixel
                 end += 1
             if half == 0:
-                halves[n] = end - start
+                counts_below_middle[n] = end - start
         starts[n + 1] = end
 
 
 @inlined
-def find_places(
+def list_nonzero(
     images: npt.NDArray[Any],
     i: int,
     j: int,
@@ -141,7 +141,7 @@ def find_places(
     last: int,
     pixels: npt.NDArray[np.uint16],
     start: int,
-    places: npt.NDArray[np.uint16],
+    bit_positions: npt.NDArray[np.uint16],
 ) -> int:
     """List the pixels that are nonzero in any of four images.
 
@@ -161,22 +161,22 @@ def find_places(
         The indices are written to ``pixels[start:]``.
     start : int
         Start of the list.
-    places : ndarray of uint16, shape (256, 8)
-        The table, ``PLACES``.
+    bit_positions : ndarray of uint16, shape (256, 8)
+        The table, ``BIT_POSITIONS``.
 
     Returns
     -------
     end : int
         End of the list.
     """
-    whole = first + (last - first) // simd.MASKED * simd.MASKED
+    whole = first + (last - first) // simd.MASK_BITS * simd.MASK_BITS
     end = start
-    for d in range(first, whole, simd.MASKED):
+    for d in range(first, whole, simd.MASK_BITS):
         mask = simd.nonzero_mask(images, i + d, j + d, k + d, m + d)
         low, high = mask & 255, mask >> 8
-        simd.store_moved(pixels, end, places, low, d)
+        simd.store_shifted(pixels, end, bit_positions, low, d)
         end += simd.bit_count(low)
-        simd.store_moved(pixels, end, places, high, d + 8)
+        simd.store_shifted(pixels, end, bit_positions, high, d + 8)
         end += simd.bit_count(high)
     for d in range(whole, last):
         if images[i + d] != 0 or images[j + d] != 0 or images[k + d] != 0 or images[m + d] != 0:

@@ -15,9 +15,9 @@ from nnkernels.kernels.simd import (
     at,
     load,
     load_four,
-    load_places,
+    load_four_indices,
     pick,
-    place,
+    pick_index,
     prefetch,
     product,
     relu,
@@ -28,10 +28,10 @@ from nnkernels.parameters import FloatArray
 
 # The sums of a panel stay in registers: eight vectors, which leave half of the sixteen AVX2 registers to operands.
 MAX_PANEL_LANES = 64
-FOUR_SUMS = 24  # maximum lanes of a panel for which four accumulators stay in registers
-NEAR = 256  # maximum batch size at which lists and weights fit into L2 together
-FOURS = ~3  # mask that rounds an index down to a multiple of four
-AHEAD = 8  # prefetch distance in images: longer than the latency of memory, and short enough not to be evicted
+MAX_FOUR_SUMS_LANES = 24  # maximum lanes of a panel for which four accumulators stay in registers
+MAX_L2_BATCH_SIZE = 256  # maximum batch size at which lists and weights fit into L2 together
+MULTIPLE_OF_FOUR = ~3  # mask that rounds an index down to a multiple of four
+PREFETCH_DISTANCE = 8  # in images: longer than the latency of memory, and short enough not to be evicted
 
 
 @device_function
@@ -80,31 +80,31 @@ def first_layer(
         for n in range(image_range[0], image_range[1]):
             # Prefetch a later image, of which 192 entries suffice for most digits, and the start and label of another
             # one still later, so that its own prefetch does not wait for them.
-            ahead = batch.begin + n + AHEAD
-            if p == 0 and ahead + AHEAD < len(order):
+            ahead = batch.begin + n + PREFETCH_DISTANCE
+            if p == 0 and ahead + PREFETCH_DISTANCE < len(order):
                 start = at(starts, at(order, ahead))
                 prefetch(values, start, 3)
                 prefetch(pixels, start, 6)
-                prefetch(starts, at(order, ahead + AHEAD), 1)
-                prefetch(y, at(order, ahead + AHEAD), 1)
+                prefetch(starts, at(order, ahead + PREFETCH_DISTANCE), 1)
+                prefetch(y, at(order, ahead + PREFETCH_DISTANCE), 1)
             row = at(order, batch.begin + n)
             # Four accumulators hide the latency of an addition, which is four cycles, if there are enough registers.
             s0, s1, s2, s3 = panel, panel, panel, panel
-            if lanes <= FOUR_SUMS:
+            if lanes <= MAX_FOUR_SUMS_LANES:
                 for k in range(at(starts, row), at(starts, row + 1), 4):
-                    x, places = load_four(values, k), load_places(pixels, k)
-                    s0 += pick(x, 0, panel) * load(W1, panel_start + place(places, 0) * lanes, panel)
-                    s1 += pick(x, 1, panel) * load(W1, panel_start + place(places, 1) * lanes, panel)
-                    s2 += pick(x, 2, panel) * load(W1, panel_start + place(places, 2) * lanes, panel)
-                    s3 += pick(x, 3, panel) * load(W1, panel_start + place(places, 3) * lanes, panel)
+                    x, indices = load_four(values, k), load_four_indices(pixels, k)
+                    s0 += pick(x, 0, panel) * load(W1, panel_start + pick_index(indices, 0) * lanes, panel)
+                    s1 += pick(x, 1, panel) * load(W1, panel_start + pick_index(indices, 1) * lanes, panel)
+                    s2 += pick(x, 2, panel) * load(W1, panel_start + pick_index(indices, 2) * lanes, panel)
+                    s3 += pick(x, 3, panel) * load(W1, panel_start + pick_index(indices, 3) * lanes, panel)
                 s0 = (s0 + s1) + (s2 + s3)
             else:
                 for k in range(at(starts, row), at(starts, row + 1), 4):
-                    x, places = load_four(values, k), load_places(pixels, k)
-                    s0 += pick(x, 0, panel) * load(W1, panel_start + place(places, 0) * lanes, panel)
-                    s0 += pick(x, 1, panel) * load(W1, panel_start + place(places, 1) * lanes, panel)
-                    s0 += pick(x, 2, panel) * load(W1, panel_start + place(places, 2) * lanes, panel)
-                    s0 += pick(x, 3, panel) * load(W1, panel_start + place(places, 3) * lanes, panel)
+                    x, indices = load_four(values, k), load_four_indices(pixels, k)
+                    s0 += pick(x, 0, panel) * load(W1, panel_start + pick_index(indices, 0) * lanes, panel)
+                    s0 += pick(x, 1, panel) * load(W1, panel_start + pick_index(indices, 1) * lanes, panel)
+                    s0 += pick(x, 2, panel) * load(W1, panel_start + pick_index(indices, 2) * lanes, panel)
+                    s0 += pick(x, 3, panel) * load(W1, panel_start + pick_index(indices, 3) * lanes, panel)
             store(A1, n * hidden_lanes + p, relu(scale * s0 + load(b1, p, panel)))
 
 
@@ -128,7 +128,7 @@ def add_outer_products(
     Parameters
     ----------
     target : ndarray of float32, shape (n_panels * D * P,)
-        W1 of the parameters, or of the gradients; updated in place.
+        W1 of the parameters, or of the gradients; updated in pick_index.
     images : NonzeroImages
         The training images.
     buffers : Buffers
@@ -148,46 +148,45 @@ def add_outer_products(
     panel : Lanes
         Zeros, as wide as a panel.
     """
-    values, pixels, starts, halves = images.values, images.pixels, images.starts, images.halves
-    dZ1 = buffers.dZ1
+    values, pixels, starts = images.values, images.pixels, images.starts
+    dZ1, counts_below_middle = buffers.dZ1, images.counts_below_middle
     lanes = width(panel)
     for p in range(0, hidden_lanes, lanes):
         panel_start = p * sizes.inputs
         for n in range(batch.size):
-            if (
-                batch.size > NEAR and n + AHEAD < batch.size
-            ):  # otherwise, the lists are still in L2 after the forward pass
-                ahead = at(starts, at(order, batch.begin + n + AHEAD))
+            # In smaller batches, the lists are still in L2 after the forward pass.
+            if batch.size > MAX_L2_BATCH_SIZE and n + PREFETCH_DISTANCE < batch.size:
+                ahead = at(starts, at(order, batch.begin + n + PREFETCH_DISTANCE))
                 prefetch(values, ahead, 3)
                 prefetch(pixels, ahead, 6)
             row = at(order, batch.begin + n)
             start, end = at(starts, row), at(starts, row + 1)
-            half = start + np.intp(at(halves, row))
+            half = start + np.intp(at(counts_below_middle, row))
             if pixel_range[0] > 0:
-                start = half if pixel_range[0] == images.middle else find(pixels, start, end, pixel_range[0])
+                start = half if pixel_range[0] == images.middle else lower_bound(pixels, start, end, pixel_range[0])
             if pixel_range[1] < sizes.inputs:
-                end = half if pixel_range[1] == images.middle else find(pixels, start, end, pixel_range[1])
+                end = half if pixel_range[1] == images.middle else lower_bound(pixels, start, end, pixel_range[1])
             gradient = factor * load(dZ1, n * hidden_lanes + p, panel)
             # The range of pixels may start and end within a group of four entries.
-            fours_start, fours_end = (start + 3) & FOURS, end & FOURS
-            if fours_start > fours_end:
-                fours_start = fours_end = end
-            for k in range(start, fours_start):
+            aligned_start, aligned_end = (start + 3) & MULTIPLE_OF_FOUR, end & MULTIPLE_OF_FOUR
+            if aligned_start > aligned_end:
+                aligned_start = aligned_end = end
+            for k in range(start, aligned_start):
                 value = np.float32(at(values, k))
                 add_to(target, panel_start + np.intp(at(pixels, k)) * lanes, product(value, gradient))
-            for k in range(fours_end, end):
+            for k in range(aligned_end, end):
                 value = np.float32(at(values, k))
                 add_to(target, panel_start + np.intp(at(pixels, k)) * lanes, product(value, gradient))
-            for k in range(fours_start, fours_end, 4):
-                x, places = load_four(values, k), load_places(pixels, k)
-                add_to(target, panel_start + place(places, 0) * lanes, product(pick(x, 0, panel), gradient))
-                add_to(target, panel_start + place(places, 1) * lanes, product(pick(x, 1, panel), gradient))
-                add_to(target, panel_start + place(places, 2) * lanes, product(pick(x, 2, panel), gradient))
-                add_to(target, panel_start + place(places, 3) * lanes, product(pick(x, 3, panel), gradient))
+            for k in range(aligned_start, aligned_end, 4):
+                x, indices = load_four(values, k), load_four_indices(pixels, k)
+                add_to(target, panel_start + pick_index(indices, 0) * lanes, product(pick(x, 0, panel), gradient))
+                add_to(target, panel_start + pick_index(indices, 1) * lanes, product(pick(x, 1, panel), gradient))
+                add_to(target, panel_start + pick_index(indices, 2) * lanes, product(pick(x, 2, panel), gradient))
+                add_to(target, panel_start + pick_index(indices, 3) * lanes, product(pick(x, 3, panel), gradient))
 
 
 @device_function
-def find(pixels: npt.NDArray[np.uint16], start: int, end: int, pixel: int) -> int:
+def lower_bound(pixels: npt.NDArray[np.uint16], start: int, end: int, pixel: int) -> int:
     """Return the index of the first entry whose pixel is not less than ``pixel``, by bisection.
 
     Parameters

@@ -12,12 +12,12 @@ from numba import from_dtype, types
 
 from nnkernels.jit import eager_kernel
 from nnkernels.kernels import simd
-from nnkernels.kernels.fused.nonzero import PADDING, PLACES, find_places
+from nnkernels.kernels.fused.nonzero import BIT_POSITIONS, PADDING, list_nonzero
 from nnkernels.kernels.simd import at, feature, load, relu, stack_array, store, zeros
 from nnkernels.parameters import FloatArray
 
 # Number of pixels that are listed and added at a time. The list is on the stack, so its size has to be constant.
-LISTED = 1024
+LIST_CAPACITY = 1024
 
 
 @cache
@@ -48,9 +48,9 @@ def one_image_kernel(
         of a :class:`~nnkernels.kernels.fused.model.PaddedParameters`. Arrays of other types raise a TypeError.
     """
     hidden_lanes = panels * panel_lanes
-    list_length, units = LISTED + PADDING, hidden_lanes + class_lanes
+    list_length, units = LIST_CAPACITY + PADDING, hidden_lanes + class_lanes
     other_lengths = hidden_lanes + hidden_lanes * class_lanes + class_lanes
-    table, floats = PLACES, byte_features(pixel_scale)
+    table, floats = BIT_POSITIONS, byte_features(pixel_scale)
 
     def predict(weights: FloatArray, X: npt.NDArray[Any], probs: FloatArray) -> bool:
         N, inputs = X.shape
@@ -65,9 +65,9 @@ def one_image_kernel(
             W1 = p * inputs
             # Four accumulators hide the latency of an addition, which is four cycles.
             s0, s1, s2, s3 = panel, panel, panel, panel
-            for first in range(0, inputs, LISTED):
-                last = min(first + LISTED, inputs)
-                end = find_places(image, 0, 0, 0, 0, first, last, pixels, 0, table)
+            for first in range(0, inputs, LIST_CAPACITY):
+                last = min(first + LIST_CAPACITY, inputs)
+                end = list_nonzero(image, 0, 0, 0, 0, first, last, pixels, 0, table)
                 for k in range(0, end - 3, 4):
                     i, j = np.intp(at(pixels, k)), np.intp(at(pixels, k + 1))
                     s0 += feature(image, i, floats) * load(weights, W1 + i * panel_lanes, panel)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nnkernels.jit import device_function
 from nnkernels.kernels import simd
 from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
-from nnkernels.kernels.simd import four_times, is_positive, load, maximum, store, transpose_eight, zeros
+from nnkernels.kernels.simd import is_positive, load, maximum, outer_four, store, transpose_eight, zeros
 from nnkernels.parameters import FloatArray
 
 
@@ -23,7 +23,7 @@ def softmax_of_eight(
     hidden: int,
     classes: int,
     class_lanes: int,
-    total_of_each: np.float32,
+    row_sum: np.float32,
 ) -> None:
     """Compute the probabilities of eight images.
 
@@ -40,27 +40,27 @@ def softmax_of_eight(
         Numbers of hidden units and of classes.
     class_lanes : int
         Lanes of a row of W2.
-    total_of_each : float32
+    row_sum : float32
         Sum of the probabilities of an image: 1, or 1 / N for the gradient of a mean.
     """
-    eight = zeros(8)
-    one = eight + np.float32(1)
+    zeros8 = zeros(8)
+    one = zeros8 + np.float32(1)
     for c in range(0, classes, 4):
-        four = four_times(b2, c, 1, one)
+        four = outer_four(b2, c, 1, one)
         for h in range(hidden):
-            four += four_times(W2, h * class_lanes + c, 1, load(columns, h * 8, eight))
+            four += outer_four(W2, h * class_lanes + c, 1, load(columns, h * 8, zeros8))
         store(columns, logits + c * 8, four)
-    highest = eight - np.float32(np.inf)
+    highest = zeros8 - np.float32(np.inf)
     for c in range(classes):
-        highest = maximum(highest, load(columns, logits + c * 8, eight))
-    total = eight
+        highest = maximum(highest, load(columns, logits + c * 8, zeros8))
+    total = zeros8
     for c in range(classes):
-        exponential = simd.exp_nonpositive(load(columns, logits + c * 8, eight) - highest)
+        exponential = simd.exp_nonpositive(load(columns, logits + c * 8, zeros8) - highest)
         store(columns, logits + c * 8, exponential)
         total += exponential
-    factor = total_of_each / total
+    factor = row_sum / total
     for c in range(classes):
-        store(columns, logits + c * 8, load(columns, logits + c * 8, eight) * factor)
+        store(columns, logits + c * 8, load(columns, logits + c * 8, zeros8) * factor)
 
 
 @device_function
@@ -101,7 +101,7 @@ def output_layer(
     b2, W2, A1, dZ1, dlogits = model.b2, model.W2, buffers.A1, buffers.dZ1, buffers.dlogits
     hidden_lanes, class_lanes = len(model.b1), len(b2)
     logits = hidden_lanes * 8  # they follow the hidden units in ``columns``
-    eight, fours = zeros(8), zeros(4 * 8)
+    zeros8, zeros32 = zeros(8), zeros(4 * 8)
     one_over_N = np.float32(1) / np.float32(batch.size)
     for n in range(image_range[0], image_range[1], 8):
         for h in range(0, hidden_lanes, 8):
@@ -109,15 +109,15 @@ def output_layer(
 
         softmax_of_eight(W2, b2, columns, logits, sizes.hidden, sizes.classes, class_lanes, one_over_N)
         for c in range(sizes.classes, class_lanes):
-            store(columns, logits + c * 8, eight)
+            store(columns, logits + c * 8, zeros8)
         for i in range(n, min(n + 8, batch.size)):
             columns[logits + y[order[batch.begin + i]] * 8 + i - n] -= one_over_N
 
         for h in range(0, sizes.hidden, 4):
-            four = fours
+            four = zeros32
             for c in range(sizes.classes):
-                four += four_times(W2, h * class_lanes + c, class_lanes, load(columns, logits + c * 8, eight))
-            store(columns, h * 8, four * is_positive(load(columns, h * 8, fours)))
+                four += outer_four(W2, h * class_lanes + c, class_lanes, load(columns, logits + c * 8, zeros8))
+            store(columns, h * 8, four * is_positive(load(columns, h * 8, zeros32)))
         for h in range(0, hidden_lanes, 8):
             transpose_eight(columns, h * 8, 8, dZ1, n * hidden_lanes + h, hidden_lanes)
         for c in range(0, class_lanes, 8):
@@ -148,13 +148,13 @@ def sum_gradients(
     for h in range(units[0], units[1], 4):
         rows = four_rows
         for n in range(batch.size):
-            rows += four_times(A1, n * hidden_lanes + h, 1, load(dlogits, n * class_lanes, outputs))
+            rows += outer_four(A1, n * hidden_lanes + h, 1, load(dlogits, n * class_lanes, outputs))
         store(dW2, h * class_lanes, rows)
-    eight = zeros(8)
+    zeros8 = zeros(8)
     for h in range(units[0], units[1], 8):
-        db1 = eight
+        db1 = zeros8
         for n in range(batch.size):
-            db1 += load(dZ1, n * hidden_lanes + h, eight)
+            db1 += load(dZ1, n * hidden_lanes + h, zeros8)
         store(grads.b1, h, db1)
     if units[0] == 0:
         db2 = outputs

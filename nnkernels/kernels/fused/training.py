@@ -19,7 +19,7 @@ from nnkernels.kernels.fused import dense_layer, nonzero_layer
 from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
 from nnkernels.kernels.fused.output_layer import output_layer, sum_gradients
 from nnkernels.kernels.fused.partitions import MODEL_RANGES, PIXELS, UNITS
-from nnkernels.kernels.fused.update import descend, update
+from nnkernels.kernels.fused.update import moment_step, sgd_step
 from nnkernels.kernels.simd import zeros
 from nnkernels.kernels.team import barrier_wait, partition
 from nnkernels.parameters import FloatArray
@@ -94,11 +94,11 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain_sgd: 
                 factor = -step * scale
                 add_outer_products(model.W1, images, buffers, hidden_lanes, order, batch, pixels, sizes, factor, panel)
                 for k in range(MODEL_RANGES + panels, len(ranges)):
-                    descend(model.flat, grads.flat, ranges[k, 0], ranges[k, 1], step)
+                    sgd_step(model.flat, grads.flat, ranges[k, 0], ranges[k, 1], step)
             else:
                 add_outer_products(grads.W1, images, buffers, hidden_lanes, order, batch, pixels, sizes, scale, panel)
                 for k in range(MODEL_RANGES, len(ranges)):
-                    update(model.flat, grads.flat, first, second, ranges[k, 0], ranges[k, 1], step, rule)
+                    moment_step(model.flat, grads.flat, first, second, ranges[k, 0], ranges[k, 1], step, rule)
             phase = barrier_wait(barrier, threads, phase)
 
     return train

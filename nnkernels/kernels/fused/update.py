@@ -12,7 +12,7 @@ from nnkernels.parameters import FloatArray
 
 
 @device_function
-def descend(w: FloatArray, g: FloatArray, start: int, end: int, step: np.float32) -> None:
+def sgd_step(w: FloatArray, g: FloatArray, start: int, end: int, step: np.float32) -> None:
     """Take a step of plain gradient descent on the elements ``start:end``. See ``numpy_kernels.sgd_update_inplace``.
 
     Parameters
@@ -26,13 +26,13 @@ def descend(w: FloatArray, g: FloatArray, start: int, end: int, step: np.float32
     step : float32
         Learning rate.
     """
-    eight = zeros(8)
+    zeros8 = zeros(8)
     for i in range(start, end, 8):
-        store(w, i, load(w, i, eight) - step * load(g, i, eight))
+        store(w, i, load(w, i, zeros8) - step * load(g, i, zeros8))
 
 
 @device_function
-def update(
+def moment_step(
     w: FloatArray,
     g: FloatArray,
     m: FloatArray,
@@ -62,22 +62,22 @@ def update(
     rule : UpdateRule
         The optimizer.
     """
-    eight = zeros(8)
+    zeros8 = zeros(8)
     if rule.code == MOMENTUM:
         momentum = np.float32(rule.momentum)
         for i in range(start, end, 8):
-            velocity = simd.without_subnormals(momentum * load(m, i, eight) - step * load(g, i, eight))
+            velocity = simd.without_subnormals(momentum * load(m, i, zeros8) - step * load(g, i, zeros8))
             store(m, i, velocity)
-            store(w, i, load(w, i, eight) + velocity)
-            store(g, i, eight)
+            store(w, i, load(w, i, zeros8) + velocity)
+            store(g, i, zeros8)
     else:
         rate_1, rate_2 = np.float32(1 - rule.beta_1), np.float32(1 - rule.beta_2)
         epsilon = np.float32(rule.epsilon)
         for i in range(start, end, 8):
-            gradient, mean, square = load(g, i, eight), load(m, i, eight), load(v, i, eight)
+            gradient, mean, square = load(g, i, zeros8), load(m, i, zeros8), load(v, i, zeros8)
             mean = simd.without_subnormals(mean + rate_1 * (gradient - mean))
             square = simd.without_subnormals(square + rate_2 * (gradient * gradient - square))
             store(m, i, mean)
             store(v, i, square)
-            store(w, i, load(w, i, eight) - step * mean / (simd.sqrt(square) + epsilon))
-            store(g, i, eight)
+            store(w, i, load(w, i, zeros8) - step * mean / (simd.sqrt(square) + epsilon))
+            store(g, i, zeros8)

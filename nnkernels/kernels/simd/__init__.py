@@ -22,14 +22,15 @@ from nnkernels.kernels.simd.functions import (
     width,
     without_subnormals,
 )
+from nnkernels.kernels.simd.indices import MASK_BITS, load_four_indices, nonzero_mask, pick_index, store_shifted
 from nnkernels.kernels.simd.lanes import CACHE_LINE, VECTOR, Lanes, lanes_for
 from nnkernels.kernels.simd.memory import (
     add_to,
     at,
     feature,
-    four_times,
     load,
     load_four,
+    outer_four,
     pick,
     prefetch,
     prefetch_row,
@@ -38,11 +39,10 @@ from nnkernels.kernels.simd.memory import (
     transpose_eight,
     zeros,
 )
-from nnkernels.kernels.simd.places import MASKED, load_places, nonzero_mask, place, store_moved
 
 __all__ = [
     "CACHE_LINE",
-    "MASKED",
+    "MASK_BITS",
     "VECTOR",
     "Lanes",
     "add_to",
@@ -50,17 +50,17 @@ __all__ = [
     "bit_count",
     "exp_nonpositive",
     "feature",
-    "four_times",
     "highest",
     "is_positive",
     "lanes_for",
     "load",
     "load_four",
-    "load_places",
+    "load_four_indices",
     "maximum",
     "nonzero_mask",
+    "outer_four",
     "pick",
-    "place",
+    "pick_index",
     "prefetch",
     "prefetch_row",
     "product",
@@ -68,7 +68,7 @@ __all__ = [
     "sqrt",
     "stack_array",
     "store",
-    "store_moved",
+    "store_shifted",
     "total",
     "transpose_eight",
     "width",

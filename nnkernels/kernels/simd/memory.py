@@ -79,8 +79,8 @@ def add_to(typingctx: Any, array: Any, index: Any, lanes: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         first = pointer(context, builder, array, args[0], args[1], FLOATS)
         for i, vector in enumerate(unpack(builder, args[2])):
-            place = builder.gep(first, [I32(i)])
-            builder.store(builder.fadd(builder.load(place, align=4), vector, flags=FLAGS), place, align=4)
+            address = builder.gep(first, [I32(i)])
+            builder.store(builder.fadd(builder.load(address, align=4), vector, flags=FLAGS), address, align=4)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, lanes), generate
@@ -118,8 +118,8 @@ def pick(typingctx: Any, four: Any, which: Any, like: Any) -> Any:
 
 
 @intrinsic
-def four_times(typingctx: Any, array: Any, index: Any, stride: Any, lanes: Any) -> Any:
-    """``four_times(array, index, stride, z)``: the outer product of four elements and lanes, row by row.
+def outer_four(typingctx: Any, array: Any, index: Any, stride: Any, lanes: Any) -> Any:
+    """``outer_four(array, index, stride, z)``: the outer product of four elements and lanes, row by row.
 
     The elements are ``array[index + i * stride]`` for i < 4, float32. The result has four times the width of ``z``.
     """
@@ -128,8 +128,8 @@ def four_times(typingctx: Any, array: Any, index: Any, stride: Any, lanes: Any) 
         data = context.make_array(array)(context, builder, args[0]).data
         vectors, products = unpack(builder, args[3]), []
         for i in range(4):
-            place = builder.add(args[1], builder.mul(args[2], ir.Constant(args[2].type, i)))
-            element = splat(builder, builder.load(builder.gep(data, [place])))
+            address = builder.add(args[1], builder.mul(args[2], ir.Constant(args[2].type, i)))
+            element = splat(builder, builder.load(builder.gep(data, [address])))
             products += [builder.fmul(element, vector, flags=FLAGS) for vector in vectors]
         return pack(builder, products)
 
@@ -158,8 +158,8 @@ def prefetch(typingctx: Any, array: Any, index: Any, lines: Any) -> Any:
         first = pointer(context, builder, array, args[0], args[1], I8)
         read, keep, data = I32(0), I32(2), I32(1)
         for line in range(count):
-            place = builder.gep(first, [I32(line * CACHE_LINE)])
-            call(builder, "llvm.prefetch.p0", [place, read, keep, data], ir.VoidType())
+            address = builder.gep(first, [I32(line * CACHE_LINE)])
+            call(builder, "llvm.prefetch.p0", [address, read, keep, data], ir.VoidType())
         return context.get_dummy_value()
 
     return types.void(array, types.intp, lines), generate

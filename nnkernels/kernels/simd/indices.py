@@ -10,7 +10,7 @@ from numba.core import types
 from nnkernels.jit import intrinsic, literal_intrinsic
 from nnkernels.kernels.simd.lanes import I32, INTS, VECTOR, pointer
 
-MASKED = 16
+MASK_BITS = 16
 
 
 @intrinsic
@@ -22,24 +22,24 @@ def nonzero_mask(typingctx: Any, array: Any, i: Any, j: Any, k: Any, m: Any) -> 
     """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        stored = ir.VectorType(context.get_data_type(array.dtype), MASKED)
+        stored = ir.VectorType(context.get_data_type(array.dtype), MASK_BITS)
         size = array.dtype.bitwidth // 8
         rows = [builder.load(pointer(context, builder, array, args[0], at, stored), align=size) for at in args[1:]]
         if array.dtype == types.uint8:
             joined = builder.or_(builder.or_(rows[0], rows[1]), builder.or_(rows[2], rows[3]))
-            unequal = builder.icmp_unsigned("!=", joined, ir.Constant(stored, [0] * MASKED))
+            unequal = builder.icmp_unsigned("!=", joined, ir.Constant(stored, [0] * MASK_BITS))
         else:
-            zero = ir.Constant(stored, [0.0] * MASKED)
+            zero = ir.Constant(stored, [0.0] * MASK_BITS)
             which = [builder.fcmp_unordered("!=", row, zero) for row in rows]  # true for NaN
             unequal = builder.or_(builder.or_(which[0], which[1]), builder.or_(which[2], which[3]))
-        return builder.zext(builder.bitcast(unequal, ir.IntType(MASKED)), ir.IntType(64))
+        return builder.zext(builder.bitcast(unequal, ir.IntType(MASK_BITS)), ir.IntType(64))
 
     return types.intp(array, *[types.intp] * 4), generate
 
 
 @intrinsic
-def store_moved(typingctx: Any, target: Any, index: Any, table: Any, row: Any, distance: Any) -> Any:
-    """``store_moved(target, index, table, row, distance)``: ``target[index:index + 8] = table[row] + distance``.
+def store_shifted(typingctx: Any, target: Any, index: Any, table: Any, row: Any, distance: Any) -> Any:
+    """``store_shifted(target, index, table, row, distance)``: ``target[index:index + 8] = table[row] + distance``.
 
     Both arrays are uint16, and the table has eight columns.
     """
@@ -58,10 +58,10 @@ def store_moved(typingctx: Any, target: Any, index: Any, table: Any, row: Any, d
 
 
 @intrinsic
-def load_places(typingctx: Any, array: Any, index: Any) -> Any:
-    """``load_places(array, index)``: four uint16 elements in one 64-bit load, as a uint64, for :func:`place`.
+def load_four_indices(typingctx: Any, array: Any, index: Any) -> Any:
+    """``load_four_indices(array, index)``: four uint16 elements in one 64-bit load, for :func:`pick_index`.
 
-    On little-endian CPUs, the first element is in the lowest bits.
+    The result is a uint64. On little-endian CPUs, its lowest bits are the first element.
     """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -71,12 +71,15 @@ def load_places(typingctx: Any, array: Any, index: Any) -> Any:
 
 
 @literal_intrinsic
-def place(typingctx: Any, places: Any, which: Any) -> Any:
-    """``place(load_places(array, index), i)``: element ``index + i``; ``i`` is a compile-time constant from 0 to 3."""
+def pick_index(typingctx: Any, indices: Any, which: Any) -> Any:
+    """``pick_index(load_four_indices(array, index), i)``: element ``index + i``.
+
+    ``i`` is a compile-time constant from 0 to 3.
+    """
     chosen = which.literal_value
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         bits = args[0].type
         return builder.and_(builder.lshr(args[0], ir.Constant(bits, 16 * chosen)), ir.Constant(bits, 2**16 - 1))
 
-    return types.intp(places, which), generate
+    return types.intp(indices, which), generate
