@@ -75,14 +75,30 @@ def train_stepwise_inplace(
     scale: float,
     rule: UpdateRule,
 ) -> None:
-    """Train batch by batch: gather, forward pass, backward pass, update.
+    """Train on consecutive batches, each with a forward pass, a backward pass and an update.
 
     Parameters
     ----------
     backend : Backend
         The backend whose functions are called.
-    params, state, X, y, order, learning_rates, batch_size, scale, rule
-        See ``numba_kernels.train_inplace``.
+    params : Parameters
+        Weights and biases, updated in place.
+    state : OptimizerState
+        State of the optimizer, updated in place.
+    X : ndarray of uint8 or float, shape (n_images, D)
+        Images, whose features are ``X * scale``.
+    y : ndarray of int64, shape (n_images,)
+        Labels.
+    order : ndarray of int64, shape (M,)
+        Indices of the images.
+    learning_rates : ndarray of float32, shape (ceil(M / batch_size),)
+        Learning rate of each batch.
+    batch_size : int
+        Number of images per batch.
+    scale : float
+        Factor from stored values to features.
+    rule : UpdateRule
+        The optimizer.
     """
     # Gathering bytes and scaling them afterwards reads a quarter of the memory that gathering floats would.
     fetched = np.empty((batch_size, X.shape[1]), X.dtype)

@@ -179,10 +179,8 @@ def atomic_increment(typingctx: Any, counter: Any) -> Any:
 
 @intrinsic
 def atomic_load(typingctx: Any, counter: Any) -> Any:
-    """``atomic_load(counter)``: atomically read the first element of an int64 array.
-
-    LLVM may replace repeated ordinary reads in a loop by a single one.
-    """
+    """``atomic_load(counter)``: atomically read the first element of an int64 array."""
+    # LLVM may move an ordinary read out of a loop, because it does not know that another thread writes the element.
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         data = context.make_array(counter)(context, builder, args[0]).data

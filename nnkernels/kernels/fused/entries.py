@@ -64,7 +64,7 @@ def train_inplace(
     scale: float,
     rule: UpdateRule,
 ) -> None:
-    """Train on consecutive batches in one call. See ``numba_kernels.train_inplace`` for the parameters.
+    """Train on consecutive batches in one call, like ``numba_kernels.train_inplace``.
 
     The training uses up to ``numba.get_num_threads()`` threads, each with at least 64 images of a batch. The result is
     bit-identical for any number of threads.
@@ -76,10 +76,24 @@ def train_inplace(
 
     Parameters
     ----------
-    params, state, y, order, learning_rates, batch_size, scale, rule
-        See ``numba_kernels.train_inplace``.
+    params : Parameters
+        Weights and biases, updated in place.
+    state : OptimizerState
+        State of the optimizer, updated in place.
     X : NonzeroImages, or ndarray of uint8 or float, shape (n_images, D)
-        Images. An array trains with the dense first layer, lists with the sparse one (see :func:`pack_images`).
+        Images. Arrays use the dense first layer, and lists the sparse one (see :func:`pack_images`).
+    y : ndarray of int64, shape (n_images,)
+        Labels.
+    order : ndarray of int64, shape (M,)
+        Indices of the images.
+    learning_rates : ndarray of float32, shape (ceil(M / batch_size),)
+        Learning rate of each batch.
+    batch_size : int
+        Number of images per batch.
+    scale : float
+        Factor from stored values to features.
+    rule : UpdateRule
+        The optimizer.
     """
     if not _is_supported(params):
         if isinstance(X, NonzeroImages):

@@ -63,34 +63,122 @@ def lanes_for(units: int) -> int:
 
 
 def pack(builder: Any, vectors: list[Any]) -> Any:
-    """Combine LLVM vectors to a value of type :class:`Lanes`."""
+    """Combine LLVM vectors to a value of type :class:`Lanes`.
+
+    Parameters
+    ----------
+    builder : IRBuilder
+        The builder of the current function.
+    vectors : list of Value
+        LLVM vectors of eight floats.
+
+    Returns
+    -------
+    value : Value
+        LLVM's array of these vectors.
+    """
     return cgutils.pack_array(builder, vectors, FLOATS)  # type: ignore[no-untyped-call]
 
 
 def unpack(builder: Any, value: Any) -> list[Any]:
-    """Split a value of type :class:`Lanes` into its LLVM vectors."""
+    """Split a value of type :class:`Lanes` into its LLVM vectors: the inverse of :func:`pack`.
+
+    Parameters
+    ----------
+    builder : IRBuilder
+        The builder of the current function.
+    value : Value
+        LLVM's array of vectors.
+
+    Returns
+    -------
+    vectors : list of Value
+        LLVM vectors of eight floats.
+    """
     return [builder.extract_value(value, i) for i in range(value.type.count)]
 
 
 def constant(value: float) -> Any:
-    """Return an LLVM vector whose elements are all the same constant."""
+    """Return an LLVM vector whose elements are all the same constant.
+
+    Parameters
+    ----------
+    value : float
+        The constant.
+
+    Returns
+    -------
+    vector : Constant
+        The vector.
+    """
     return ir.Constant(FLOATS, [value] * VECTOR)
 
 
 def splat(builder: Any, scalar: Any) -> Any:
-    """Return an LLVM vector whose elements are all the same run-time scalar."""
+    """Return an LLVM vector whose elements are all the same run-time scalar.
+
+    Parameters
+    ----------
+    builder : IRBuilder
+        The builder of the current function.
+    scalar : Value
+        LLVM's float.
+
+    Returns
+    -------
+    vector : Value
+        The vector.
+    """
     one = builder.insert_element(ir.Constant(FLOATS, ir.Undefined), scalar, I32(0))
     return builder.shuffle_vector(one, one, ir.Constant(INTS, [0] * VECTOR))
 
 
 def pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any, to: Any) -> Any:
-    """Return the address of an element of an array, as a pointer to the LLVM type ``to``."""
+    """Return the address of an element of an array.
+
+    Parameters
+    ----------
+    context : BaseContext
+        Numba's target.
+    builder : IRBuilder
+        The builder of the current function.
+    array_type : Array
+        Numba's type of the array.
+    array : Value
+        The array.
+    index : Value
+        Index of the element.
+    to : Type
+        LLVM type to which the result points, such as a vector.
+
+    Returns
+    -------
+    pointer : Value
+        The address.
+    """
     data = context.make_array(array_type)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [index]), to.as_pointer())
 
 
 def call(builder: Any, name: str, arguments: list[Any], result: Any) -> Any:
-    """Call an LLVM function by name, such as an LLVM intrinsic; ``result`` is its return type."""
+    """Call an LLVM function by name, such as an LLVM intrinsic.
+
+    Parameters
+    ----------
+    builder : IRBuilder
+        The builder of the current function.
+    name : str
+        Name of the function.
+    arguments : list of Value
+        The arguments.
+    result : Type
+        LLVM type of the result.
+
+    Returns
+    -------
+    value : Value
+        The result.
+    """
     function_type = ir.FunctionType(result, [argument.type for argument in arguments])
     function = cgutils.get_or_insert_function(builder.module, function_type, name)  # type: ignore[no-untyped-call]
     return builder.call(function, arguments)
