@@ -34,8 +34,8 @@ from nnkernels.errors import one_line
 from nnkernels.files import PACKAGE, write_bytes
 from nnkernels.machine_code import digest_of, machine_code, python_files
 
-MOST_FOLDERS = 8  # of a few megabytes each
-KEPT_SECONDS = 24 * 3600.0  # minimum time after its last use until a folder may be removed
+MAX_FOLDERS = 8  # of a few megabytes each
+MIN_UNUSED_SECONDS = 24 * 3600.0  # minimum time after its last use until a folder may be removed
 CHECKSUM_BYTES = 32
 
 _warned = False
@@ -61,7 +61,7 @@ def attach(dispatcher: Any, options: dict[str, Any]) -> None:
         If the cache cannot be used, at most once per process.
     """
     path = _resolved(inspect.getfile(dispatcher.py_func))
-    with _not_failing():
+    with _errors_as_warning():
         if path in machine_code().stamps or path.is_file():
             dispatcher._cache = KernelCache(dispatcher.py_func, path, options)
 
@@ -85,7 +85,7 @@ class KernelCache(FunctionCache):
     def __init__(self, function: Callable[..., Any], path: Path, options: dict[str, Any]) -> None:
         # Numba's constructor is not called, because it would determine a location itself.
         self._py_func, self._name = function, repr(function)
-        self._impl = _Results(function, path)
+        self._impl = _Serializer(function, path)
         own = path in machine_code().stamps
         self._stamp = "" if own else _stamp(function, path)
         chosen = {name: sorted(value) if isinstance(value, set) else value for name, value in options.items()}
@@ -98,13 +98,13 @@ class KernelCache(FunctionCache):
     @property
     def cache_path(self) -> str | None:
         """Folder of the files; None if there is none."""
-        with _not_failing():
+        with _errors_as_warning():
             return str(folder())
         return None
 
     def flush(self) -> None:
         """Delete the cached files of this function."""
-        with _not_failing():
+        with _errors_as_warning():
             for path in folder().glob(f"{self._prefix}-*"):
                 path.unlink(missing_ok=True)
 
@@ -124,7 +124,7 @@ class KernelCache(FunctionCache):
             The code; None if it is not cached, or if a source file has changed since it was imported.
         """
         target_context.refresh()
-        with _not_failing():
+        with _errors_as_warning():
             if self._enabled and machine_code().is_current():
                 return self._load(sig, target_context)
         return None
@@ -139,7 +139,7 @@ class KernelCache(FunctionCache):
         data : CompileResult
             The code.
         """
-        with _not_failing():
+        with _errors_as_warning():
             if self._enabled and machine_code().is_current() and self._impl.check_cachable(data):
                 path, key = self._file(sig, data.codegen)
                 compiled = dumps((key, self._impl.reduce(data)))  # type: ignore[no-untyped-call]
@@ -149,17 +149,17 @@ class KernelCache(FunctionCache):
     def _load(self, sig: Any, target_context: Any) -> Any:
         path, key = self._file(sig, target_context.codegen())
         try:
-            kept = path.read_bytes()
+            stored = path.read_bytes()
         except FileNotFoundError:
             return None
-        content = kept[CHECKSUM_BYTES:]
-        if hashlib.sha256(content).digest() != kept[:CHECKSUM_BYTES]:
+        content = stored[CHECKSUM_BYTES:]
+        if hashlib.sha256(content).digest() != stored[:CHECKSUM_BYTES]:
             raise ValueError(f"{path.name} is damaged")
         stamp, compiled = pickle.loads(content)
         if stamp != self._stamp:
             return None
-        of_key, reduced = pickle.loads(compiled)
-        return self._impl.rebuild(target_context, reduced) if of_key == key else None
+        stored_key, reduced = pickle.loads(compiled)
+        return self._impl.rebuild(target_context, reduced) if stored_key == key else None
 
     def _file(self, sig: Any, codegen: Any) -> tuple[Path, Any]:
         # Numba's key: the signature, the CPU, and hashes of the function and of the values in its closure.
@@ -168,7 +168,7 @@ class KernelCache(FunctionCache):
         return folder() / f"{self._prefix}-{_digest(repr((sig, closure)).encode())}.nbc", key
 
 
-class _Results(CompileResultCacheImpl):
+class _Serializer(CompileResultCacheImpl):
     """Numba's serialisation of compiled functions, without its search for a location."""
 
     def __init__(self, function: Callable[..., Any], path: Path) -> None:
@@ -190,11 +190,11 @@ def folder() -> Path:
     OSError
         If no location can be created, or if the existing ones are not private to the user.
     """
-    return _opened(vars(numba.config)["CACHE_DIR"], machine_code().digest)
+    return _open_folder(vars(numba.config)["CACHE_DIR"], machine_code().digest)
 
 
 @cache
-def _opened(cache_dir: str, name: str) -> Path:
+def _open_folder(cache_dir: str, name: str) -> Path:
     error = OSError("no folder for it")
     for place in (
         *([Path(cache_dir, "nnkernels")] if cache_dir else []),
@@ -231,8 +231,8 @@ def _remove_old_folders(place: Path) -> None:
         with suppress(FileNotFoundError):  # another process has removed it
             if re.fullmatch("[0-9a-f]{32}", path.name) and path.is_dir() and not path.is_symlink():
                 used[path] = path.stat().st_mtime
-    for path in sorted(used, key=lambda path: used[path], reverse=True)[MOST_FOLDERS:]:
-        if time.time() - used[path] > KEPT_SECONDS:
+    for path in sorted(used, key=lambda path: used[path], reverse=True)[MAX_FOLDERS:]:
+        if time.time() - used[path] > MIN_UNUSED_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -254,7 +254,7 @@ def _digest(content: bytes) -> str:
 
 
 @contextmanager
-def _not_failing() -> Iterator[None]:
+def _errors_as_warning() -> Iterator[None]:
     """Turn exceptions into a warning, once per process, because kernels can be compiled without the cache."""
     global _warned
     try:

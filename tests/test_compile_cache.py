@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from nnkernels import compile_cache, jit, kernels
-from nnkernels.compile_cache import KEPT_SECONDS, MOST_FOLDERS, CompileCacheWarning, folder
+from nnkernels.compile_cache import MAX_FOLDERS, MIN_UNUSED_SECONDS, CompileCacheWarning, folder
 from nnkernels.machine_code import MachineCode, _stamp, machine_code
 from nnkernels.measure.records import provenance
 from tests.processes import python
@@ -185,9 +185,9 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(compile_cache, "PACKAGE", tmp_path / "package")
     monkeypatch.setattr(compile_cache, "cache_folder", lambda: tmp_path / "user")
     monkeypatch.setattr(compile_cache, "_warned", False)
-    compile_cache._opened.cache_clear()
+    compile_cache._open_folder.cache_clear()
     yield tmp_path / "numba" / "nnkernels"
-    compile_cache._opened.cache_clear()
+    compile_cache._open_folder.cache_clear()
 
 
 def double(x):
@@ -289,14 +289,14 @@ def test_where_the_package_cannot_be_written_the_users_cache_is_used(place, tmp_
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other file permissions")
 def test_pickles_that_others_may_have_written_are_not_read(place, tmp_path, monkeypatch):
     used()
-    compile_cache._opened.cache_clear()
+    compile_cache._open_folder.cache_clear()
     place.chmod(0o777)
     assert used() == (4, 0)
     assert folder().is_relative_to(tmp_path / "package")
-    compile_cache._opened.cache_clear()
+    compile_cache._open_folder.cache_clear()
     place.chmod(0o700)
     assert used() == (4, 1)
-    compile_cache._opened.cache_clear()
+    compile_cache._open_folder.cache_clear()
     monkeypatch.setattr(os, "geteuid", lambda: place.stat().st_uid + 1)
     with pytest.warns(CompileCacheWarning, match="belongs to somebody else"):
         assert used() == (4, 0)
@@ -436,18 +436,18 @@ def aged(place, number, seconds):
 
 def test_old_folders_are_removed_within_a_bound(place):
     place.mkdir(parents=True, mode=0o700)
-    made = [aged(place, number, KEPT_SECONDS * (2 + number)) for number in range(MOST_FOLDERS + 4)]
+    made = [aged(place, number, MIN_UNUSED_SECONDS * (2 + number)) for number in range(MAX_FOLDERS + 4)]
     other = place / "somebody's own"
     other.mkdir()
     os.utime(other, (0, 0))
     assert folder().is_dir()
-    assert [path for path in made if path.exists()] == made[: MOST_FOLDERS - 1]  # the new folder is counted as well
+    assert [path for path in made if path.exists()] == made[: MAX_FOLDERS - 1]  # the new folder is counted as well
     assert other.is_dir()
 
 
 def test_a_folder_used_in_the_last_day_is_never_removed(place):
     place.mkdir(parents=True, mode=0o700)
-    made = [aged(place, number, KEPT_SECONDS - 60) for number in range(2 * MOST_FOLDERS)]
+    made = [aged(place, number, MIN_UNUSED_SECONDS - 60) for number in range(2 * MAX_FOLDERS)]
     assert folder().is_dir()
     assert all(path.exists() for path in made)
 
@@ -456,9 +456,9 @@ def test_use_is_what_keeps_a_folder(place):
     used()
     here = folder()
     os.utime(here, (0, 0))
-    compile_cache._opened.cache_clear()
+    compile_cache._open_folder.cache_clear()
     assert used() == (4, 1)
-    assert time.time() - here.stat().st_mtime < KEPT_SECONDS / 2
+    assert time.time() - here.stat().st_mtime < MIN_UNUSED_SECONDS / 2
 
 
 def test_sources_that_cannot_be_read_cost_a_compilation(place, monkeypatch):

@@ -31,10 +31,10 @@ def names() -> tuple[str, ...]:
     names : tuple of str
         The reference, ``numpy``, first; the others in alphabetical order.
     """
-    return ("numpy", *sorted((_own() | set(installed_plugins(KERNELS_GROUP))) - {"numpy"}))
+    return ("numpy", *sorted((_built_in() | set(installed_plugins(KERNELS_GROUP))) - {"numpy"}))
 
 
-def _own() -> set[str]:
+def _built_in() -> set[str]:
     found = {module.name for module in pkgutil.iter_modules(__path__)}
     return {name.removesuffix(SUFFIX) for name in found if name.endswith(SUFFIX)}
 
@@ -62,7 +62,7 @@ def load(name: str) -> Backend:
     """
     if name not in names():
         raise UnknownNameError("backend", name, names())
-    if name in _own():  # a plugin cannot replace a built-in backend
+    if name in _built_in():  # a plugin cannot replace a built-in backend
         return checked(import_module(f"{__name__}.{name}{SUFFIX}"))
     return checked(installed_plugins(KERNELS_GROUP)[name].load())
 
@@ -91,10 +91,10 @@ def owner(name: str, *functions: str) -> str:
         If ``name`` cannot be loaded (see :func:`load`).
     """
     wanted = [getattr(load(name), function) for function in functions]
-    if name in _own() and any(_defined_in(function) == _module_name(name) for function in wanted):
+    if name in _built_in() and any(_defined_in(function) == _module_name(name) for function in wanted):
         return name
     sharing = [other for other in names() if other == name or _has(other, functions, wanted)]
-    return min(sharing, key=lambda other: (_module_name(other) != _defined_in(wanted[0]), other not in _own()))
+    return min(sharing, key=lambda other: (_module_name(other) != _defined_in(wanted[0]), other not in _built_in()))
 
 
 def _defined_in(function: object) -> str:
@@ -102,7 +102,7 @@ def _defined_in(function: object) -> str:
 
 
 def _module_name(name: str) -> str:
-    return f"{__name__}.{name}{SUFFIX}" if name in _own() else installed_plugins(KERNELS_GROUP)[name].module
+    return f"{__name__}.{name}{SUFFIX}" if name in _built_in() else installed_plugins(KERNELS_GROUP)[name].module
 
 
 def _has(name: str, functions: tuple[str, ...], wanted: list[object]) -> bool:
