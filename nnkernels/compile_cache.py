@@ -195,7 +195,7 @@ def folder() -> Path:
 
 @cache
 def _open_folder(cache_dir: str, name: str) -> Path:
-    error = OSError("no folder for it")
+    error = OSError("no location for the cache")
     for place in (
         *([Path(cache_dir, "nnkernels")] if cache_dir else []),
         PACKAGE / "__pycache__" / "machine_code",
@@ -222,7 +222,7 @@ def _require_private(place: Path) -> None:
     if sys.platform != "win32":
         status = place.stat()
         if status.st_uid != os.geteuid() or status.st_mode & 0o022:
-            raise PermissionError(f"{place} belongs to somebody else, or others can write to it")
+            raise PermissionError(f"{place} belongs to another user, or other users can write to it")
 
 
 def _remove_old_folders(place: Path) -> None:
@@ -263,7 +263,7 @@ def _errors_as_warning() -> Iterator[None]:
         if not _warned:
             _warned = True
             warnings.warn(
-                f"kernels are compiled without the cache, which takes some seconds: {one_line(error)}",
+                f"kernels are compiled without the cache, which takes several seconds: {one_line(error)}",
                 CompileCacheWarning,
                 stacklevel=2,
             )

@@ -75,7 +75,7 @@ def initial_parameters(
     """
     for width_name, width in (("inputs", inputs), ("hidden", hidden), ("classes", classes)):
         if width < 1:
-            raise ConfigurationError(f"{width_name} is {width}; a layer needs at least one unit")
+            raise ConfigurationError(f"{width_name} is {width}; expected at least 1")
     if np.dtype(dtype) not in DTYPES:
         raise ConfigurationError(f"dtype {np.dtype(dtype)} is not supported; use float32 or float64")
     rng = np.random.default_rng(seed)
@@ -134,7 +134,7 @@ def native(params: Parameters, where: str = "the parameters") -> Parameters:
             raise DataError(f"{where}: {name} is {dtype}; expected float32 or float64, so convert it first")
     if len(set(dtypes.values())) > 1:
         mixed = ", ".join(f"{name} {dtype}" for name, dtype in dtypes.items())
-        raise DataError(f"{where}: the arrays differ in dtype ({mixed}); convert all to one of them")
+        raise DataError(f"{where}: the arrays differ in dtype ({mixed}); convert them to the same dtype")
     return Parameters(*(np.asarray(array, dtypes[name], order="C") for name, array in params._asdict().items()))
 
 

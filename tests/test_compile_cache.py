@@ -298,7 +298,7 @@ def test_pickles_that_others_may_have_written_are_not_read(place, tmp_path, monk
     assert used() == (4, 1)
     compile_cache._open_folder.cache_clear()
     monkeypatch.setattr(os, "geteuid", lambda: place.stat().st_uid + 1)
-    with pytest.warns(CompileCacheWarning, match="belongs to somebody else"):
+    with pytest.warns(CompileCacheWarning, match="belongs to another user"):
         assert used() == (4, 0)
 
 

@@ -212,7 +212,7 @@ def test_help_has_three_groups_in_order_each_with_its_commands(shell):
         (("train", "--resume"), "--resume needs --out DIR"),
         (("train", "--seed", "-1"), "seed is -1"),
         (("train", "--out", "digits.npz"), "cannot create the folder digits.npz"),
-        (("train", "--kernels", "gone.py"), "gone.py is no Python file"),
+        (("train", "--kernels", "gone.py"), "gone.py is not a file; expected a Python file"),
         (("compare", "--contenders", "numpy"), "two contenders or more"),
         (("compare", "--claim", "--epochs", "3"), "--claim uses fixed recipes"),
     ],

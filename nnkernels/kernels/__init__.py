@@ -136,7 +136,10 @@ def load_file(path: Path) -> Backend:
         If it cannot be imported, lacks a function of the contract, or a function has other arguments.
     """
     if not path.is_file():
-        raise DataError(f"{path} is no Python file; copy nnkernels/kernels/numpy_kernels.py and change the copy")
+        raise DataError(
+            f"{path} is not a file; expected a Python file, such as an edited copy of "
+            "nnkernels/kernels/numpy_kernels.py"
+        )
     module = ModuleType(f"kernels_from_file_{path.stem}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses and Numba look up the module of a function here

@@ -205,7 +205,7 @@ def checked(module: ModuleType) -> Backend:
     for function_name in FUNCTIONS:
         function = getattr(module, function_name, None)
         if not callable(function):
-            raise ContractError(f"{module.__name__} has no function {function_name}; the contract asks for it")
+            raise ContractError(f"{module.__name__} has no function {function_name}, which the contract requires")
         # The signature of a Numba dispatcher is that of its Python function.
         found = list(inspect.signature(getattr(function, "py_func", function)).parameters)
         expected = [name for name in inspect.signature(getattr(Backend, function_name)).parameters if name != "self"]
