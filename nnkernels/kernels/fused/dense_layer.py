@@ -27,7 +27,7 @@ def first_layer(
     image_range: tuple[int, int],
     sizes: TrainingSizes,
     scale: np.float32,
-    panel: Any,
+    zero_panel: Any,
 ) -> None:
     """Compute ``A1 = relu(scale X W1 + b1)``. Parameters are those of ``nonzero_layer.first_layer``.
 
@@ -35,7 +35,7 @@ def first_layer(
     images that are beyond the end of the batch are not used.
     """
     W1, b1, A1, features = model.W1, model.b1, buffers.A1, buffers.features
-    hidden_lanes, lanes = len(b1), width(panel)
+    hidden_lanes, lanes = len(b1), width(zero_panel)
     row = (sizes.inputs + 7) // 8 * 8
     zeros8 = zeros(8)
     whole = sizes.inputs // 8 * 8
@@ -47,14 +47,14 @@ def first_layer(
             features[n * row + d] = image[d]
     for p in range(0, hidden_lanes, lanes):
         for n in range(image_range[0], image_range[1], 4):
-            z0, z1, z2, z3 = panel, panel, panel, panel
+            z0, z1, z2, z3 = zero_panel, zero_panel, zero_panel, zero_panel
             for d in range(sizes.inputs):
-                w, x = load(W1, p * sizes.inputs + d * lanes, panel), n * row + d
+                w, x = load(W1, p * sizes.inputs + d * lanes, zero_panel), n * row + d
                 z0 += at(features, x) * w
                 z1 += at(features, x + row) * w
                 z2 += at(features, x + 2 * row) * w
                 z3 += at(features, x + 3 * row) * w
-            bias, a = load(b1, p, panel), n * hidden_lanes + p
+            bias, a = load(b1, p, zero_panel), n * hidden_lanes + p
             store(A1, a, relu(scale * z0 + bias))
             store(A1, a + hidden_lanes, relu(scale * z1 + bias))
             store(A1, a + 2 * hidden_lanes, relu(scale * z2 + bias))
@@ -72,31 +72,31 @@ def add_outer_products(
     pixel_range: tuple[int, int],
     sizes: TrainingSizes,
     factor: np.float32,
-    panel: Any,
+    zero_panel: Any,
 ) -> None:
     """Compute ``target += factor X^T dZ1`` for a range of pixels. Parameters are those of ``nonzero_layer``.
 
     Four pixels are processed at a time. Their sums over the batch stay in registers. ``buffers.features`` is read.
     """
-    features, dZ1, lanes = buffers.features, buffers.dZ1, width(panel)
+    features, dZ1, lanes = buffers.features, buffers.dZ1, width(zero_panel)
     row = (sizes.inputs + 7) // 8 * 8
     for p in range(0, hidden_lanes, lanes):
         for first in range(pixel_range[0], pixel_range[1], 4):
             # The last group of four may overlap the previous one. Pixels that were already added are skipped.
             d = max(min(first, pixel_range[1] - 4), 0)
-            g0, g1, g2, g3 = panel, panel, panel, panel
+            g0, g1, g2, g3 = zero_panel, zero_panel, zero_panel, zero_panel
             for n in range(batch.size):
-                g, x = load(dZ1, n * hidden_lanes + p, panel), n * row + d
+                g, x = load(dZ1, n * hidden_lanes + p, zero_panel), n * row + d
                 g0 += at(features, x) * g
                 g1 += at(features, x + 1) * g
                 g2 += at(features, x + 2) * g
                 g3 += at(features, x + 3) * g
             w = p * sizes.inputs + d * lanes
             if d >= first:
-                store(target, w, load(target, w, panel) + factor * g0)
+                store(target, w, load(target, w, zero_panel) + factor * g0)
             if first <= d + 1 < pixel_range[1]:
-                store(target, w + lanes, load(target, w + lanes, panel) + factor * g1)
+                store(target, w + lanes, load(target, w + lanes, zero_panel) + factor * g1)
             if first <= d + 2 < pixel_range[1]:
-                store(target, w + 2 * lanes, load(target, w + 2 * lanes, panel) + factor * g2)
+                store(target, w + 2 * lanes, load(target, w + 2 * lanes, zero_panel) + factor * g2)
             if first <= d + 3 < pixel_range[1]:
-                store(target, w + 3 * lanes, load(target, w + 3 * lanes, panel) + factor * g3)
+                store(target, w + 3 * lanes, load(target, w + 3 * lanes, zero_panel) + factor * g3)

@@ -17,7 +17,7 @@ from nnkernels.kernels.simd import at, feature, load, prefetch_row, relu, store,
 from nnkernels.parameters import FloatArray
 
 PANEL_LANES = 24  # three vectors of sums for each of four images, which take twelve of the sixteen AVX2 registers
-FOUR, EIGHT = 4, 8
+IMAGES_PER_LIST, GROUP_SIZE = 4, 8
 
 
 @cache
@@ -48,40 +48,40 @@ def many_images_kernel(panel_lanes: int, panels: int, class_lanes: int, pixel_sc
 
     @ordered_kernel
     def predict(weights: FloatArray, X: npt.NDArray[Any], probs: FloatArray, start: int, end: int) -> None:
-        panel = zeros(panel_lanes)
+        zero_panel = zeros(panel_lanes)
         images, N, inputs, classes = X.reshape(-1), X.shape[0], X.shape[1], probs.shape[1]
-        listed = inputs + PADDING
-        quarter = EIGHT * inputs // 4
+        capacity = inputs + PADDING
+        quarter = GROUP_SIZE * inputs // 4
         b1 = weights[hidden_lanes * inputs :]
         W2 = b1[hidden_lanes:]
         b2 = W2[hidden_lanes * class_lanes :]
-        rows, ends = np.empty(EIGHT, np.int64), np.empty(EIGHT // FOUR, np.int64)
-        pixels = np.empty(EIGHT // FOUR * listed, np.uint16)
-        A1 = np.empty(EIGHT * hidden_lanes, np.float32)
-        columns = np.empty(EIGHT * (hidden_lanes + class_lanes), np.float32)
-        for n in range(EIGHT * start, min(EIGHT * end, N), EIGHT):
-            for i in range(EIGHT):
+        rows, ends = np.empty(GROUP_SIZE, np.int64), np.empty(GROUP_SIZE // IMAGES_PER_LIST, np.int64)
+        pixels = np.empty(GROUP_SIZE // IMAGES_PER_LIST * capacity, np.uint16)
+        A1 = np.empty(GROUP_SIZE * hidden_lanes, np.float32)
+        columns = np.empty(GROUP_SIZE * (hidden_lanes + class_lanes), np.float32)
+        for n in range(GROUP_SIZE * start, min(GROUP_SIZE * end, N), GROUP_SIZE):
+            for i in range(GROUP_SIZE):
                 rows[i] = min(n + i, N - 1) * inputs  # an incomplete group repeats the last image
             # The next group is prefetched meanwhile, a quarter at a time, because a CPU core can only wait for about 24
             # cache lines at once. Both lists are written before the first is read, because a load that overlaps recent
             # stores has to wait for them.
-            for four in range(EIGHT // FOUR):
-                i = FOUR * four
-                prefetch_row(images, (n + EIGHT) * inputs + four * quarter, quarter)
-                ends[four] = list_nonzero(
-                    images, rows[i], rows[i + 1], rows[i + 2], rows[i + 3], 0, inputs, pixels, four * listed, table
+            for half in range(GROUP_SIZE // IMAGES_PER_LIST):
+                i = IMAGES_PER_LIST * half
+                prefetch_row(images, (n + GROUP_SIZE) * inputs + half * quarter, quarter)
+                ends[half] = list_nonzero(
+                    images, rows[i], rows[i + 1], rows[i + 2], rows[i + 3], 0, inputs, pixels, half * capacity, table
                 )
             for p in range(0, hidden_lanes, panel_lanes):
-                bias = load(b1, p, panel)
-                for four in range(EIGHT // FOUR):
-                    i = FOUR * four
+                bias = load(b1, p, zero_panel)
+                for half in range(GROUP_SIZE // IMAGES_PER_LIST):
+                    i = IMAGES_PER_LIST * half
                     if p == 0:
-                        prefetch_row(images, (n + EIGHT) * inputs + (2 + four) * quarter, quarter)
+                        prefetch_row(images, (n + GROUP_SIZE) * inputs + (2 + half) * quarter, quarter)
                     r0, r1, r2, r3 = at(rows, i), at(rows, i + 1), at(rows, i + 2), at(rows, i + 3)
                     s0, s1, s2, s3 = bias, bias, bias, bias
-                    for k in range(four * listed, at(ends, four)):
+                    for k in range(half * capacity, at(ends, half)):
                         pixel = np.intp(at(pixels, k))
-                        w = load(weights, p * inputs + pixel * panel_lanes, panel)
+                        w = load(weights, p * inputs + pixel * panel_lanes, zero_panel)
                         s0 += feature(images, r0 + pixel, floats) * w
                         s1 += feature(images, r1 + pixel, floats) * w
                         s2 += feature(images, r2 + pixel, floats) * w
@@ -91,12 +91,12 @@ def many_images_kernel(panel_lanes: int, panels: int, class_lanes: int, pixel_sc
                     store(A1, a + hidden_lanes, relu(s1))
                     store(A1, a + 2 * hidden_lanes, relu(s2))
                     store(A1, a + 3 * hidden_lanes, relu(s3))
-            for h in range(0, hidden_lanes, EIGHT):
-                transpose_eight(A1, h, hidden_lanes, columns, h * EIGHT, EIGHT)
-            logits = hidden_lanes * EIGHT
+            for h in range(0, hidden_lanes, GROUP_SIZE):
+                transpose_eight(A1, h, hidden_lanes, columns, h * GROUP_SIZE, GROUP_SIZE)
+            logits = hidden_lanes * GROUP_SIZE
             softmax_of_eight(W2, b2, columns, logits, hidden_lanes, classes, class_lanes, np.float32(1))
-            for i in range(min(EIGHT, N - n)):
+            for i in range(min(GROUP_SIZE, N - n)):
                 for c in range(classes):
-                    probs[n + i, c] = at(columns, logits + c * EIGHT + i)
+                    probs[n + i, c] = at(columns, logits + c * GROUP_SIZE + i)
 
     return predict

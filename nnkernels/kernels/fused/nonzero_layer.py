@@ -45,7 +45,7 @@ def first_layer(
     image_range: tuple[int, int],
     sizes: TrainingSizes,
     scale: np.float32,
-    panel: Any,
+    zero_panel: Any,
 ) -> None:
     """Compute ``A1 = relu(scale X W1 + b1)``, panel by panel, so that the weights of a panel stay in the cache.
 
@@ -69,12 +69,12 @@ def first_layer(
         Widths of the network.
     scale : float32
         Factor from stored values to features.
-    panel : Lanes
+    zero_panel : Lanes
         Zeros, as wide as a panel.
     """
     # Outside the loops, because Numba counts references, atomically, at every access to an attribute of a tuple.
     W1, b1, values, pixels, starts = model.W1, model.b1, images.values, images.pixels, images.starts
-    A1, hidden_lanes, lanes = buffers.A1, len(b1), width(panel)
+    A1, hidden_lanes, lanes = buffers.A1, len(b1), width(zero_panel)
     for p in range(0, hidden_lanes, lanes):
         panel_start = p * sizes.inputs
         for n in range(image_range[0], image_range[1]):
@@ -89,23 +89,23 @@ def first_layer(
                 prefetch(y, at(order, ahead + PREFETCH_DISTANCE), 1)
             row = at(order, batch.begin + n)
             # Four accumulators hide the latency of an addition, which is four cycles, if there are enough registers.
-            s0, s1, s2, s3 = panel, panel, panel, panel
+            s0, s1, s2, s3 = zero_panel, zero_panel, zero_panel, zero_panel
             if lanes <= MAX_FOUR_SUMS_LANES:
                 for k in range(at(starts, row), at(starts, row + 1), 4):
                     x, indices = load_four(values, k), load_four_indices(pixels, k)
-                    s0 += pick(x, 0, panel) * load(W1, panel_start + pick_index(indices, 0) * lanes, panel)
-                    s1 += pick(x, 1, panel) * load(W1, panel_start + pick_index(indices, 1) * lanes, panel)
-                    s2 += pick(x, 2, panel) * load(W1, panel_start + pick_index(indices, 2) * lanes, panel)
-                    s3 += pick(x, 3, panel) * load(W1, panel_start + pick_index(indices, 3) * lanes, panel)
+                    s0 += pick(x, 0, zero_panel) * load(W1, panel_start + pick_index(indices, 0) * lanes, zero_panel)
+                    s1 += pick(x, 1, zero_panel) * load(W1, panel_start + pick_index(indices, 1) * lanes, zero_panel)
+                    s2 += pick(x, 2, zero_panel) * load(W1, panel_start + pick_index(indices, 2) * lanes, zero_panel)
+                    s3 += pick(x, 3, zero_panel) * load(W1, panel_start + pick_index(indices, 3) * lanes, zero_panel)
                 s0 = (s0 + s1) + (s2 + s3)
             else:
                 for k in range(at(starts, row), at(starts, row + 1), 4):
                     x, indices = load_four(values, k), load_four_indices(pixels, k)
-                    s0 += pick(x, 0, panel) * load(W1, panel_start + pick_index(indices, 0) * lanes, panel)
-                    s0 += pick(x, 1, panel) * load(W1, panel_start + pick_index(indices, 1) * lanes, panel)
-                    s0 += pick(x, 2, panel) * load(W1, panel_start + pick_index(indices, 2) * lanes, panel)
-                    s0 += pick(x, 3, panel) * load(W1, panel_start + pick_index(indices, 3) * lanes, panel)
-            store(A1, n * hidden_lanes + p, relu(scale * s0 + load(b1, p, panel)))
+                    s0 += pick(x, 0, zero_panel) * load(W1, panel_start + pick_index(indices, 0) * lanes, zero_panel)
+                    s0 += pick(x, 1, zero_panel) * load(W1, panel_start + pick_index(indices, 1) * lanes, zero_panel)
+                    s0 += pick(x, 2, zero_panel) * load(W1, panel_start + pick_index(indices, 2) * lanes, zero_panel)
+                    s0 += pick(x, 3, zero_panel) * load(W1, panel_start + pick_index(indices, 3) * lanes, zero_panel)
+            store(A1, n * hidden_lanes + p, relu(scale * s0 + load(b1, p, zero_panel)))
 
 
 @device_function
@@ -119,7 +119,7 @@ def add_outer_products(
     pixel_range: tuple[int, int],
     sizes: TrainingSizes,
     factor: np.float32,
-    panel: Any,
+    zero_panel: Any,
 ) -> None:
     """Compute ``target += factor X^T dZ1`` for a range of pixels, entry by entry.
 
@@ -145,12 +145,12 @@ def add_outer_products(
         Widths of the network.
     factor : float32
         Scale of the features, times the negative learning rate if ``target`` are parameters.
-    panel : Lanes
+    zero_panel : Lanes
         Zeros, as wide as a panel.
     """
     values, pixels, starts = images.values, images.pixels, images.starts
     dZ1, counts_below_middle = buffers.dZ1, images.counts_below_middle
-    lanes = width(panel)
+    lanes = width(zero_panel)
     for p in range(0, hidden_lanes, lanes):
         panel_start = p * sizes.inputs
         for n in range(batch.size):
@@ -166,7 +166,7 @@ def add_outer_products(
                 start = half if pixel_range[0] == images.middle else lower_bound(pixels, start, end, pixel_range[0])
             if pixel_range[1] < sizes.inputs:
                 end = half if pixel_range[1] == images.middle else lower_bound(pixels, start, end, pixel_range[1])
-            gradient = factor * load(dZ1, n * hidden_lanes + p, panel)
+            gradient = factor * load(dZ1, n * hidden_lanes + p, zero_panel)
             # The range of pixels may start and end within a group of four entries.
             aligned_start, aligned_end = (start + 3) & MULTIPLE_OF_FOUR, end & MULTIPLE_OF_FOUR
             if aligned_start > aligned_end:
@@ -179,10 +179,10 @@ def add_outer_products(
                 add_to(target, panel_start + np.intp(at(pixels, k)) * lanes, product(value, gradient))
             for k in range(aligned_start, aligned_end, 4):
                 x, indices = load_four(values, k), load_four_indices(pixels, k)
-                add_to(target, panel_start + pick_index(indices, 0) * lanes, product(pick(x, 0, panel), gradient))
-                add_to(target, panel_start + pick_index(indices, 1) * lanes, product(pick(x, 1, panel), gradient))
-                add_to(target, panel_start + pick_index(indices, 2) * lanes, product(pick(x, 2, panel), gradient))
-                add_to(target, panel_start + pick_index(indices, 3) * lanes, product(pick(x, 3, panel), gradient))
+                add_to(target, panel_start + pick_index(indices, 0) * lanes, product(pick(x, 0, zero_panel), gradient))
+                add_to(target, panel_start + pick_index(indices, 1) * lanes, product(pick(x, 1, zero_panel), gradient))
+                add_to(target, panel_start + pick_index(indices, 2) * lanes, product(pick(x, 2, zero_panel), gradient))
+                add_to(target, panel_start + pick_index(indices, 3) * lanes, product(pick(x, 3, zero_panel), gradient))
 
 
 @device_function

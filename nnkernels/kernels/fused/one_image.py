@@ -58,32 +58,32 @@ def one_image_kernel(
         if N != 1 or len(weights) != b1 + other_lengths:
             return False
         W2 = b1 + hidden_lanes
-        panel, outputs = zeros(panel_lanes), zeros(class_lanes)
+        zero_panel, zero_classes = zeros(panel_lanes), zeros(class_lanes)
         image = X.reshape(-1)
         pixels, A1 = stack_array(np.uint16, list_length), stack_array(np.float32, units)
         for p in range(0, hidden_lanes, panel_lanes):
             W1 = p * inputs
             # Four accumulators hide the latency of an addition, which is four cycles.
-            s0, s1, s2, s3 = panel, panel, panel, panel
+            s0, s1, s2, s3 = zero_panel, zero_panel, zero_panel, zero_panel
             for first in range(0, inputs, LIST_CAPACITY):
                 last = min(first + LIST_CAPACITY, inputs)
                 end = list_nonzero(image, 0, 0, 0, 0, first, last, pixels, 0, table)
                 for k in range(0, end - 3, 4):
                     i, j = np.intp(at(pixels, k)), np.intp(at(pixels, k + 1))
-                    s0 += feature(image, i, floats) * load(weights, W1 + i * panel_lanes, panel)
-                    s1 += feature(image, j, floats) * load(weights, W1 + j * panel_lanes, panel)
+                    s0 += feature(image, i, floats) * load(weights, W1 + i * panel_lanes, zero_panel)
+                    s1 += feature(image, j, floats) * load(weights, W1 + j * panel_lanes, zero_panel)
                     i, j = np.intp(at(pixels, k + 2)), np.intp(at(pixels, k + 3))
-                    s2 += feature(image, i, floats) * load(weights, W1 + i * panel_lanes, panel)
-                    s3 += feature(image, j, floats) * load(weights, W1 + j * panel_lanes, panel)
+                    s2 += feature(image, i, floats) * load(weights, W1 + i * panel_lanes, zero_panel)
+                    s3 += feature(image, j, floats) * load(weights, W1 + j * panel_lanes, zero_panel)
                 for k in range(end // 4 * 4, end):
                     i = np.intp(at(pixels, k))
-                    s0 += feature(image, i, floats) * load(weights, W1 + i * panel_lanes, panel)
-            store(A1, p, relu((s0 + s1) + (s2 + s3) + load(weights, b1 + p, panel)))
-        logits, other = load(weights, W2 + hidden_lanes * class_lanes, outputs), outputs
+                    s0 += feature(image, i, floats) * load(weights, W1 + i * panel_lanes, zero_panel)
+            store(A1, p, relu((s0 + s1) + (s2 + s3) + load(weights, b1 + p, zero_panel)))
+        logits, other = load(weights, W2 + hidden_lanes * class_lanes, zero_classes), zero_classes
         for h in range(0, hidden_lanes, 2):
             w = W2 + h * class_lanes
-            logits += at(A1, h) * load(weights, w, outputs)
-            other += at(A1, h + 1) * load(weights, w + class_lanes, outputs)
+            logits += at(A1, h) * load(weights, w, zero_classes)
+            other += at(A1, h + 1) * load(weights, w + class_lanes, zero_classes)
         logits = logits + other
         exponentials = simd.exp_nonpositive(logits - simd.highest(logits))
         store(A1, hidden_lanes, exponentials * (np.float32(1) / simd.total(exponentials)))

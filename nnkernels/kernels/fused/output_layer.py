@@ -126,7 +126,7 @@ def output_layer(
 
 @device_function
 def sum_gradients(
-    grads: PaddedParameters, buffers: Buffers, batch: Batch, units: tuple[int, int], outputs: Any, four_rows: Any
+    grads: PaddedParameters, buffers: Buffers, batch: Batch, units: tuple[int, int], zero_classes: Any, zero_rows: Any
 ) -> None:
     """Compute ``dW2 = A1^T dlogits`` and ``db1 = sum_n dZ1`` for some hidden units, and ``db2 = sum_n dlogits``.
 
@@ -140,15 +140,15 @@ def sum_gradients(
         The batch.
     units : tuple of int
         Start and end of this thread's hidden units, multiples of eight. The thread that starts at 0 computes ``db2``.
-    outputs, four_rows : Lanes
+    zero_classes, zero_rows : Lanes
         Zeros, as wide as one row and as four rows of W2.
     """
     A1, dZ1, dlogits, dW2 = buffers.A1, buffers.dZ1, buffers.dlogits, grads.W2
     hidden_lanes, class_lanes = len(grads.b1), len(grads.b2)
     for h in range(units[0], units[1], 4):
-        rows = four_rows
+        rows = zero_rows
         for n in range(batch.size):
-            rows += outer_four(A1, n * hidden_lanes + h, 1, load(dlogits, n * class_lanes, outputs))
+            rows += outer_four(A1, n * hidden_lanes + h, 1, load(dlogits, n * class_lanes, zero_classes))
         store(dW2, h * class_lanes, rows)
     zeros8 = zeros(8)
     for h in range(units[0], units[1], 8):
@@ -157,7 +157,7 @@ def sum_gradients(
             db1 += load(dZ1, n * hidden_lanes + h, zeros8)
         store(grads.b1, h, db1)
     if units[0] == 0:
-        db2 = outputs
+        db2 = zero_classes
         for n in range(batch.size):
-            db2 += load(dlogits, n * class_lanes, outputs)
+            db2 += load(dlogits, n * class_lanes, zero_classes)
         store(grads.b2, 0, db2)

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.kernels.fused.many_images import EIGHT, PANEL_LANES, many_images_kernel
+from nnkernels.kernels.fused.many_images import GROUP_SIZE, PANEL_LANES, many_images_kernel
 from nnkernels.kernels.fused.model import Layout, aligned_zeros
 from nnkernels.kernels.fused.one_image import one_image_kernel
 from nnkernels.kernels.team import run_partitioned
@@ -78,7 +78,7 @@ def compiled_predictor(params: Parameters, pixel_scale: float, as_features: Conv
         N = len(X)
         probs = np.empty((N, classes), np.float32)
         threads = max(1, min(numba.get_num_threads(), N // MIN_IMAGES_PER_THREAD))
-        run_partitioned(many, threads, -(-N // EIGHT), weights, X, probs)
+        run_partitioned(many, threads, -(-N // GROUP_SIZE), weights, X, probs)
         return probs
 
     return predict

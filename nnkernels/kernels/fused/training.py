@@ -71,7 +71,7 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain_sgd: 
         scale: np.float32,
         rule: UpdateRule,
     ) -> None:
-        panel, outputs, four_rows = zeros(panel_lanes), zeros(class_lanes), zeros(lanes_of_four_rows)
+        zero_panel, zero_classes, zero_rows = zeros(panel_lanes), zeros(class_lanes), zeros(lanes_of_four_rows)
         hidden_lanes = len(model.b1)
         columns, ranges = buffers.columns[thread], partitions[thread]
         pixels, units = (ranges[PIXELS, 0], ranges[PIXELS, 1]), (ranges[UNITS, 0], ranges[UNITS, 1])
@@ -84,19 +84,23 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain_sgd: 
             groups = partition((batch.size + 7) // 8, thread, threads)
             image_range = (8 * groups[0], min(8 * groups[1], batch.size))
 
-            first_layer(model, buffers, images, y, order, batch, image_range, sizes, scale, panel)
+            first_layer(model, buffers, images, y, order, batch, image_range, sizes, scale, zero_panel)
             output_layer(model, buffers, columns, y, order, batch, image_range, sizes)
             phase = barrier_wait(barrier, threads, phase)
 
-            sum_gradients(grads, buffers, batch, units, outputs, four_rows)
+            sum_gradients(grads, buffers, batch, units, zero_classes, zero_rows)
             if plain_sgd:
                 # W1 -= learning_rate X^T dZ1, image by image, without storing the gradient of W1.
                 factor = -step * scale
-                add_outer_products(model.W1, images, buffers, hidden_lanes, order, batch, pixels, sizes, factor, panel)
+                add_outer_products(
+                    model.W1, images, buffers, hidden_lanes, order, batch, pixels, sizes, factor, zero_panel
+                )
                 for k in range(MODEL_RANGES + panels, len(ranges)):
                     sgd_step(model.flat, grads.flat, ranges[k, 0], ranges[k, 1], step)
             else:
-                add_outer_products(grads.W1, images, buffers, hidden_lanes, order, batch, pixels, sizes, scale, panel)
+                add_outer_products(
+                    grads.W1, images, buffers, hidden_lanes, order, batch, pixels, sizes, scale, zero_panel
+                )
                 for k in range(MODEL_RANGES, len(ranges)):
                     moment_step(model.flat, grads.flat, first, second, ranges[k, 0], ranges[k, 1], step, rule)
             phase = barrier_wait(barrier, threads, phase)
