@@ -42,7 +42,7 @@ _warned = False
 
 
 class CompileCacheWarning(UserWarning):
-    """Compiled kernels could not be read from the cache, or not be written to it."""
+    """Compiled kernels could not be read from the cache or written to it."""
 
 
 def attach(dispatcher: Any, options: dict[str, Any]) -> None:
@@ -121,7 +121,7 @@ class KernelCache(FunctionCache):
         Returns
         -------
         compiled : CompileResult or None
-            The code; None if it is not cached, or if a source file has changed since it was imported.
+            The code; None if it is not cached, or if a source file or setting has changed since it was read.
         """
         target_context.refresh()
         with _errors_as_warning():
@@ -130,7 +130,7 @@ class KernelCache(FunctionCache):
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Store the code for a signature, unless a source file has changed since it was imported.
+        """Store the code for a signature, unless a source file or setting has changed since it was read.
 
         Parameters
         ----------

@@ -17,7 +17,6 @@ R = TypeVar("R")
 # `fastmath=True` includes, are not allowed: they would hide NaN and infinities, and so a training that diverges.
 FASTMATH = {"contract", "reassoc", "nsz"}
 
-
 # No reassociation, for expressions in which terms cancel, such as log(sum) - (logit - maximum).
 ORDERED = {"contract", "nsz"}
 
@@ -100,9 +99,9 @@ def device_function(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """Declare a function like :func:`device_function` that Numba always inlines into the calling kernel.
+    """Declare a function like :func:`device_function` that LLVM always inlines into the calling kernel.
 
-    Otherwise LLVM decides. It does not inline large functions, and then passes array arguments on the stack.
+    LLVM decides for other functions. It does not inline large ones, and passes their array arguments on the stack.
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ def pack_nonzero(X: npt.NDArray[Any]) -> NonzeroImages:
     """
     X = np.ascontiguousarray(X)  # the kernel loads vectors without checking strides
     starts = np.zeros(len(X) + 1, np.int64)
-    # Sized for nonzero pixels only, which avoids a pass that counts them. Untouched memory pages are never allocated.
+    # Sized as if all pixels were nonzero, which avoids a pass that counts them. Untouched memory is never allocated.
     capacity = X.size + 6 * len(X) + PADDING
     values, pixels = np.empty(capacity, X.dtype), np.empty(capacity, np.uint16)
     counts_below_middle = np.empty(len(X), np.uint16)

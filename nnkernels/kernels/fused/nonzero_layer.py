@@ -128,7 +128,7 @@ def add_outer_products(
     Parameters
     ----------
     target : ndarray of float32, shape (n_panels * D * P,)
-        W1 of the parameters, or of the gradients; updated in pick_index.
+        W1 of the parameters, or of the gradients; updated in place.
     images : NonzeroImages
         The training images.
     buffers : Buffers

@@ -65,7 +65,7 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain_sgd: 
         images: Any,
         y: npt.NDArray[np.int64],
         order: npt.NDArray[np.int64],
-        steps: npt.NDArray[np.float32],
+        step_sizes: npt.NDArray[np.float32],
         partitions: npt.NDArray[np.int64],
         sizes: TrainingSizes,
         scale: np.float32,
@@ -77,10 +77,10 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain_sgd: 
         pixels, units = (ranges[PIXELS, 0], ranges[PIXELS, 1]), (ranges[UNITS, 0], ranges[UNITS, 1])
         panels = hidden_lanes // panel_lanes
         phase = 0
-        for number in range(len(steps)):
+        for number in range(len(step_sizes)):
             begin = number * sizes.batch_size
             batch = Batch(begin, min(sizes.batch_size, len(order) - begin))
-            step = steps[number]
+            step = step_sizes[number]
             groups = partition((batch.size + 7) // 8, thread, threads)
             image_range = (8 * groups[0], min(8 * groups[1], batch.size))
 
