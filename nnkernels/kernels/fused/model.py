@@ -159,7 +159,7 @@ def _layout(inputs: int, hidden: int, classes: int, max_panel_lanes: int) -> Lay
 
 
 class Buffers(NamedTuple):
-    """Buffers for the intermediate results of a batch, float32. They are allocated once per call.
+    """Buffers for the intermediate results of a batch, float32. All batches of a call use the same ones.
 
     The number of images is that of a batch, rounded up to a multiple of eight.
 
