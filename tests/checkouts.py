@@ -89,7 +89,7 @@ class Project:
             patch.setenv(name, value)
 
 
-def measure_by_record(patch: pytest.MonkeyPatch, checkout: Path, interrupted_pass: int | None = None) -> None:
+def replay_recorded_run(patch: pytest.MonkeyPatch, checkout: Path, interrupted_pass: int | None = None) -> None:
     """Let the passes of runs in this process return the measurements of the run recorded in a checkout.
 
     This replaces only asv and its benchmarks. Opening the workspace, planning, merging, recording and writing the page

@@ -11,7 +11,7 @@ import pytest
 from nnkernels import cli
 
 
-def in_this_process(
+def run_command_in_process(
     arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> tuple[object, str, str]:
     """Run a command as ``python -m nnkernels.cli`` does; return its status, output and error output."""

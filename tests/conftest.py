@@ -35,7 +35,7 @@ settings.load_profile("nnkernels")
 
 
 @pytest.fixture(autouse=True)
-def older_objects_are_no_garbage() -> Iterator[None]:
+def freeze_existing_objects() -> Iterator[None]:
     """Exclude existing objects from garbage collection: scanning all of TensorFlow takes half a second each time."""
     gc.freeze()
     yield
@@ -43,7 +43,7 @@ def older_objects_are_no_garbage() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+def make_shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
     """A function that returns a named folder, created once per test run and shared by all of its processes."""
     own = tmp_path_factory.getbasetemp()
     common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own

@@ -24,6 +24,6 @@ FURTHER_FORMS = [name for name in ALL_INSTALLED if name in FORMS_OF]
 TRACED = [name for name in TRAINABLE if name.startswith(("keras", "jax"))]
 
 
-def second_look(names):
+def slow_if_traced(names):
     """Return names as test parameters, slow for the traced contenders, which another test covers equally well."""
     return [pytest.param(name, marks=pytest.mark.slow) if name in TRACED else name for name in names]

@@ -66,11 +66,11 @@ def random_parameters(dtype=np.float32, seed=2):
     return Parameters(*(rng.normal(0, 0.5, shape).astype(dtype) for shape in shapes))
 
 
-def formed(params, form, folder):
+def in_form(params, form, folder):
     return Parameters(*(form(array, folder) for array in params))
 
 
-def start_of(name):
+def prepared_contender(name):
     """Return a contender that has already predicted from plain arrays, because stale cached data could mislead it."""
     params = random_parameters()
     made = create(name)
@@ -90,8 +90,8 @@ COMPILED = [name for name in INSTALLED if name in kernels.names() and name != "n
 
 
 @pytest.mark.parametrize("name", INSTALLED)
-def test_images_are_predicted_in_any_form(name, tmp_path):
-    contender, params = start_of(name)
+def test_predict_accepts_any_array_form(name, tmp_path):
+    contender, params = prepared_contender(name)
     features = FEATURES | WRITABLE if name in COMPILED else FEATURES
     with closing(contender):
         for forms, random_images, scale in ((features, random_features, 1), (PIXELS, random_pixels, 255)):
@@ -103,31 +103,33 @@ def test_images_are_predicted_in_any_form(name, tmp_path):
                     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE, err_msg=f"{form} of {count}")
 
 
-def in_one_form(array, folder):
+def big_endian_fortran(array, folder):
     return np.asfortranarray(big_endian(array, folder))
 
 
-def in_another(array, folder):
+def wide_reversed(array, folder):
     wider = {"f": np.float64, "i": np.int32, "u": np.int64}[array.dtype.kind]
     return backwards(sliced(array.astype(wider), folder), folder)
 
 
 @pytest.mark.parametrize("name", TRAINABLE)
-def test_a_network_is_trained_by_arrays_of_any_form(name, tmp_path):
+def test_training_accepts_any_array_form(name, tmp_path):
     y, order = random_labels(), np.random.default_rng(3).permutation(IMAGES)
     rates = np.array([0.3, 0.2, 0.1], np.float32)
 
     def trained(X, form=lambda array, _folder: array, by=name):
         labels, rows, steps = (form(array, tmp_path) for array in (y, order, rates))
         with closing(create(by)) as contender:
-            start = formed(random_parameters(), in_one_form if form is in_one_form else backwards, tmp_path)
+            start = in_form(
+                random_parameters(), big_endian_fortran if form is big_endian_fortran else backwards, tmp_path
+            )
             contender.prepare(start, LabelledImages(form(X, tmp_path), labels), CHANGING)
             contender.advance(rows, steps)
             return contender.parameters()
 
     features, pixels = random_features(), random_pixels()
     # Kernels for float64 take seconds to compile; tests/test_fused.py covers them.
-    forms = (in_one_form, in_another) if name in COMPILED else (in_another, in_one_form)
+    forms = (big_endian_fortran, wide_reversed) if name in COMPILED else (wide_reversed, big_endian_fortran)
     for X, plain, form in ((features, features, forms[0]), (pixels, pixels / np.float32(255), forms[1])):
         expected = trained(plain, by="numpy")
         assert max_abs_difference(expected, random_parameters()) > 1e-3
@@ -136,7 +138,7 @@ def test_a_network_is_trained_by_arrays_of_any_form(name, tmp_path):
 
 @pytest.mark.parametrize("name", kernels.names())
 @pytest.mark.parametrize("form", SAME_NUMBERS)
-def test_what_an_optimizer_remembers_is_restored_from_any_form(name, form, tmp_path):
+def test_restore_accepts_optimizer_state_in_any_form(name, form, tmp_path):
     form = SAME_NUMBERS[form]
     recipe = RECIPE.with_changes(optimizer=Optimizer("adam"))
     data = LabelledImages(random_pixels(), random_labels())
@@ -150,12 +152,12 @@ def test_what_an_optimizer_remembers_is_restored_from_any_form(name, form, tmp_p
         contender.advance(np.arange(IMAGES), RATES)
         return contender.parameters()
 
-    given = OptimizerState(form(step, tmp_path), formed(first, form, tmp_path), formed(second, form, tmp_path))
+    given = OptimizerState(form(step, tmp_path), in_form(first, form, tmp_path), in_form(second, form, tmp_path))
     assert max_abs_difference(trained(given), trained(OptimizerState(step, first, second))) == 0
 
 
 @pytest.mark.parametrize("name", INSTALLED)
-def test_parameters_of_another_dtype_are_refused_by_name(name):
+def test_prepare_rejects_parameters_of_unsupported_dtype(name):
     data = LabelledImages(random_features(), random_labels())
     with closing(create(name)) as contender, pytest.raises(DataError, match="W1 is float16; expected float32"):
         contender.prepare(random_parameters(np.float16), data, RECIPE)
@@ -165,18 +167,18 @@ def test_parameters_of_another_dtype_are_refused_by_name(name):
 
 
 @pytest.mark.parametrize("form", SAME_NUMBERS)
-def test_images_labels_and_parameters_are_judged_in_any_form(backend, form, tmp_path):
+def test_evaluate_and_probabilities_accept_any_array_form(backend, form, tmp_path):
     form, X, y, params = (SAME_NUMBERS | WRITABLE)[form], random_features(), random_labels(), random_parameters()
     given = form(X, tmp_path), form(y, tmp_path)
-    loss, error_rate = evaluate(formed(params, form, tmp_path), *given, backend)
+    loss, error_rate = evaluate(in_form(params, form, tmp_path), *given, backend)
     expected = reference.probabilities(params, X)
     assert loss == pytest.approx(-np.log(expected[np.arange(IMAGES), y]).mean(), abs=1e-6)
     assert error_rate == (expected.argmax(axis=1) != y).mean()
-    found = probabilities(backend, formed(params, form, tmp_path), given[0])
+    found = probabilities(backend, in_form(params, form, tmp_path), given[0])
     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
 
 
-def step_of(backend, X, y, params, passed_on=lambda activations: activations):
+def forward_and_backward(backend, X, y, params, passed_on=lambda activations: activations):
     activations = passed_on(backend.forward(params, X))
     return activations.probs, backend.loss(activations.logits, y), *backend.backward(params, X, y, activations)
 
@@ -193,31 +195,34 @@ def read_only(arrays):
 
 
 @pytest.mark.filterwarnings("ignore:'@' is faster on contiguous arrays")
-def test_kernels_take_read_only_arrays_each_in_a_form_of_its_own(backend, tmp_path):
+def test_kernels_accept_read_only_arrays_of_mixed_layouts(backend, tmp_path):
     # All in one step, because Numba compiles for seconds for each memory order.
     X, y, params = random_features(), random_labels(), random_parameters()
     forms = (fortran, sliced, backwards, fortran_memory_map)
     mixed = Parameters(*(form(array, tmp_path) for form, array in zip(forms, params, strict=True)))
     changed_X, changed_y = read_only([memory_map(X, tmp_path), backwards(y, tmp_path)])
-    found = step_of(backend, changed_X, changed_y, read_only(mixed), read_only)
-    assert_same_step(found, step_of(backend, X, y, params))
+    found = forward_and_backward(backend, changed_X, changed_y, read_only(mixed), read_only)
+    assert_same_step(found, forward_and_backward(backend, X, y, params))
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:'@' is faster on contiguous arrays")
 @pytest.mark.parametrize("form", ["fortran", "backwards"])
-def test_kernels_take_any_memory_order_and_strides(backend, form, tmp_path):
+def test_kernels_accept_any_memory_order_and_strides(backend, form, tmp_path):
     # A slice has the same Numba type as a reversed array, so it is not tested.
     X, y, params = random_features(), random_labels(), random_parameters()
     changed = [LAYOUTS[form](array, tmp_path) for array in (X, y, *params)]
-    assert_same_step(step_of(backend, *changed[:2], Parameters(*changed[2:])), step_of(backend, X, y, params))
+    assert_same_step(
+        forward_and_backward(backend, *changed[:2], Parameters(*changed[2:])),
+        forward_and_backward(backend, X, y, params),
+    )
 
 
 # Data sets
 
 
 @pytest.mark.parametrize("form", {**FEATURES, **PIXELS})
-def test_labelled_images_are_bytes_or_native_floats_in_c_order(form, tmp_path):
+def test_labelled_images_stores_uint8_or_native_floats_in_c_order(form, tmp_path):
     forms, X = (FEATURES, random_features()) if form in FEATURES else (PIXELS, random_pixels())
     data = LabelledImages(forms[form](X, tmp_path), random_labels())
     assert data.X.dtype in ((np.float32, np.float64) if form in FEATURES else (np.uint8,))
@@ -226,7 +231,7 @@ def test_labelled_images_are_bytes_or_native_floats_in_c_order(form, tmp_path):
     np.testing.assert_array_equal(data.X, X)
 
 
-def test_what_is_plain_already_is_not_copied():
+def test_labelled_images_does_not_copy_native_c_order_arrays():
     X, y = random_pixels(), random_labels()
     data = LabelledImages(X, y)
     assert np.shares_memory(data.X, X)
@@ -234,7 +239,7 @@ def test_what_is_plain_already_is_not_copied():
 
 
 @pytest.mark.parametrize("form", LAYOUTS)
-def test_a_data_set_is_in_c_order_whatever_it_was_given(form, tmp_path):
+def test_dataset_stores_read_only_c_order_arrays_from_any_layout(form, tmp_path):
     X, y = np.random.default_rng(0).integers(0, 256, (6, 784)).astype(np.uint8), np.arange(6, dtype=np.uint8)
     given = LAYOUTS[form](X, tmp_path), LAYOUTS[form](y, tmp_path)
     data = Dataset(*given, *given)
@@ -247,7 +252,7 @@ def test_a_data_set_is_in_c_order_whatever_it_was_given(form, tmp_path):
 # Saving, conversion and copying
 
 
-def needed(suffix, request):
+def require_library(suffix, request):
     if suffix == ".onnx":
         pytest.importorskip("onnx")
     if suffix == ".keras":
@@ -263,28 +268,30 @@ def assert_identical(found, expected):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("form", SAME_NUMBERS)
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_parameters_are_saved_from_any_form(suffix, form, dtype, request, tmp_path):
-    needed(suffix, request)
+def test_save_parameters_accepts_any_array_form(suffix, form, dtype, request, tmp_path):
+    require_library(suffix, request)
     params = random_parameters(dtype)
-    save_parameters(formed(params, SAME_NUMBERS[form], tmp_path), tmp_path / f"p{suffix}")
+    save_parameters(in_form(params, SAME_NUMBERS[form], tmp_path), tmp_path / f"p{suffix}")
     assert_identical(load_parameters(tmp_path / f"p{suffix}"), params)
 
 
 @pytest.mark.parametrize("form", SAME_NUMBERS)
-def test_models_are_made_from_any_form(form, request, tmp_path):
+def test_to_onnx_and_to_keras_accept_any_array_form(form, request, tmp_path):
     params = random_parameters()
-    given = formed(params, SAME_NUMBERS[form], tmp_path)
+    given = in_form(params, SAME_NUMBERS[form], tmp_path)
     for suffix, there, back in ((".onnx", to_onnx, from_onnx), (".keras", to_keras, from_keras)):
-        needed(suffix, request)
+        require_library(suffix, request)
         assert_identical(back(there(given)), params)
 
 
 @pytest.mark.parametrize("form", SAME_NUMBERS)
-def test_a_checkpoint_is_saved_from_any_form(form, tmp_path):
+def test_save_checkpoint_accepts_any_array_form(form, tmp_path):
     form = SAME_NUMBERS[form]
     params, first, second = (random_parameters(seed=seed) for seed in (2, 3, 4))
-    state = OptimizerState(form(np.array([3]), tmp_path), formed(first, form, tmp_path), formed(second, form, tmp_path))
-    given = Checkpoint(formed(params, form, tmp_path), state, History(RECIPE, 0, IMAGES), {"data": "test"})
+    state = OptimizerState(
+        form(np.array([3]), tmp_path), in_form(first, form, tmp_path), in_form(second, form, tmp_path)
+    )
+    given = Checkpoint(in_form(params, form, tmp_path), state, History(RECIPE, 0, IMAGES), {"data": "test"})
     save_checkpoint(tmp_path / "checkpoint", given)
     found = load_checkpoint(tmp_path / "checkpoint")
     assert_identical(found.parameters, params)
@@ -294,9 +301,9 @@ def test_a_checkpoint_is_saved_from_any_form(form, tmp_path):
 
 
 @pytest.mark.parametrize("form", SAME_NUMBERS)
-def test_a_copy_of_parameters_is_native_in_c_order_and_apart(form, tmp_path):
+def test_copy_returns_independent_native_c_order_parameters(form, tmp_path):
     params = initial_parameters(0, D, HIDDEN, CLASSES)
-    given = formed(params, SAME_NUMBERS[form], tmp_path)
+    given = in_form(params, SAME_NUMBERS[form], tmp_path)
     copied = copy(given)
     assert_identical(copied, params)
     for array, original in zip(copied, given, strict=True):
@@ -305,7 +312,7 @@ def test_a_copy_of_parameters_is_native_in_c_order_and_apart(form, tmp_path):
         assert not np.shares_memory(array, original)
 
 
-def test_parameters_of_mixed_dtypes_are_refused():
+def test_copy_rejects_mixed_or_unsupported_dtypes():
     params = random_parameters()
     with pytest.raises(DataError, match="differ in dtype"):
         copy(params._replace(b2=params.b2.astype(np.float64)))

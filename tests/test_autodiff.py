@@ -97,7 +97,7 @@ def test_keras_model_computes_our_logits(tf, backend):
     np.testing.assert_allclose(model(X).numpy(), backend.forward(params, X).logits, rtol=0, atol=5e-6)
 
 
-def test_parameters_survive_the_way_to_keras_and_back():
+def test_parameters_round_trip_through_keras_without_sharing_memory():
     params = random_parameters(np.float32)
     before = copy(params)
     model = to_keras(params)
@@ -116,7 +116,7 @@ def test_parameters_survive_the_way_to_keras_and_back():
         assert np.all(array == 0)
 
 
-def test_keras_draws_its_weights_as_initial_parameters_do():
+def test_initial_parameters_match_distribution_of_keras_glorot_uniform():
     import keras
     from scipy import stats
 

@@ -67,7 +67,7 @@ SLOW_CALLS = {
 }
 
 
-def test_every_file_of_benchmarks_is_called() -> None:
+def test_every_benchmark_file_is_run_by_these_tests() -> None:
     called = {file for setting in (*TOGETHER, FRESH) for file in setting.partition("=")[2].split(",")}
     assert called == {file.name for file in BENCH_FILES}
 
@@ -89,7 +89,7 @@ def benchmarks_once(arguments: list[str], chosen: list[str], small_digits: Datas
 
 @pytest.mark.slow
 @pytest.mark.skipif(not contenders.is_installed("keras-jax-fit"), reason="keras or jax is not installed")
-def test_contenders_of_a_process_of_their_own_are_measured_beside_the_references(
+def test_contenders_of_separate_process_are_measured_with_the_references(
     small_digits: Dataset, data_folder: Path
 ) -> None:
     values = benchmarks_once(
@@ -153,7 +153,7 @@ def test_every_benchmark_runs(small_digits: Dataset, data_folder: Path) -> None:
     assert sum(label.startswith("steps.Steps.track_epoch(") for label in measured) == len(steps.STEPS)
 
 
-def test_benchmarks_of_fresh_processes_run(small_digits: Dataset, data_folder: Path) -> None:
+def test_fresh_process_benchmarks_run(small_digits: Dataset, data_folder: Path) -> None:
     call_all([FRESH], ["numpy"], small_digits, data_folder)
 
 
@@ -176,14 +176,14 @@ def test_each_interleaved_benchmark_measures_its_scenarios_threads_and_process(
 
 
 @pytest.mark.parametrize("images", [100, 2304, 5000])
-def test_a_file_of_many_images_repeats_those_at_hand(tmp_path: Path, small_digits: Dataset, images: int) -> None:
+def test_write_repeated_cycles_through_the_available_images(tmp_path: Path, small_digits: Dataset, images: int) -> None:
     write_repeated(small_digits, images, tmp_path)
     numbers = np.arange(images) % 2304
     np.testing.assert_array_equal(np.load(tmp_path / "images.npy"), small_digits.X_train[numbers])
     np.testing.assert_array_equal(np.load(tmp_path / "labels.npy"), small_digits.y_train[numbers])
 
 
-def test_a_file_for_which_there_is_no_room_is_not_written(
+def test_memory_map_benchmark_is_skipped_without_enough_disk_space(
     monkeypatch: pytest.MonkeyPatch, small_digits: Dataset
 ) -> None:
     monkeypatch.setattr(large_data, "available_dataset", lambda: small_digits)
@@ -198,7 +198,7 @@ def test_a_file_for_which_there_is_no_room_is_not_written(
         benchmark.track_peak_beyond_import(measured, "fused", 60_000, small_digits.name)
 
 
-def test_images_for_which_there_is_no_memory_are_trained_on_from_their_file_alone(
+def test_in_memory_benchmark_is_skipped_without_enough_memory(
     monkeypatch: pytest.MonkeyPatch, small_digits: Dataset
 ) -> None:
     psutil = pytest.importorskip("psutil")
@@ -226,7 +226,7 @@ def test_images_for_which_there_is_no_memory_are_trained_on_from_their_file_alon
     assert set(ran) == {("fused", True), ("numpy", True), ("fused", False)}
 
 
-def test_a_warm_cache_is_that_of_the_installation_and_an_empty_one_of_its_own(
+def test_fresh_process_uses_installed_numba_cache_unless_given_an_empty_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = "import json, os; print(json.dumps({'cache': os.environ['NUMBA_CACHE_DIR']}))"
@@ -239,7 +239,7 @@ def selected(patterns: tuple[str, ...], call: str) -> bool:
     return any(re.search(pattern, call) for pattern in patterns)
 
 
-def test_quick_plan_selects_calls_as_asv_writes_them() -> None:
+def test_quick_plan_selects_ratios_and_accuracy_on_one_thread() -> None:
     names = ["numpy", "fused", "keras-fit", "keras-graph", "keras-jax-fit"]
     chosen = PROFILES["quick"]
     first, second, *again = make_plan(chosen, names, "mnist", Request([], "quick", chosen).threads).passes
@@ -257,7 +257,7 @@ def test_quick_plan_selects_calls_as_asv_writes_them() -> None:
     assert all(pattern.startswith(("^ratios", "^accuracy")) for pattern in second)
 
 
-def test_headline_measures_the_table_at_both_settings_and_nothing_else() -> None:
+def test_headline_plan_selects_ratios_and_accuracy_at_both_thread_settings() -> None:
     chosen = PROFILES["headline"]
     passes = make_plan(chosen, ["numpy", "fused", "keras-fit"], "mnist", Request([], "headline", chosen).threads).passes
     for patterns in passes:
@@ -269,7 +269,7 @@ def test_headline_measures_the_table_at_both_settings_and_nothing_else() -> None
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_what_the_interleaved_runs_time_is_not_timed_again(name: str) -> None:
+def test_plans_skip_benchmarks_already_timed_by_interleaved_runs(name: str) -> None:
     passes = make_plan(PROFILES[name], ["numpy", "keras-fit"], "mnist", SETTINGS).passes
     for call in (
         "training.Epoch.time_epoch('numpy', '1', 'mnist')",
@@ -297,7 +297,7 @@ def test_interleaved_run_times_the_scenarios_of_its_profiles(
     assert set(timed) == set(names(SCENARIOS)) - (set() if has_many_images else {"10,000 images"})
 
 
-def test_larger_plans_measure_more_and_train_for_accuracy_once() -> None:
+def test_standard_and_full_plans_add_benchmarks_and_train_for_accuracy_once() -> None:
     for name in ("standard", "full"):
         chosen = PROFILES[name]
         threads = Request([], name, chosen).threads
@@ -326,13 +326,13 @@ def test_larger_plans_measure_more_and_train_for_accuracy_once() -> None:
         assert not any(selected(patterns, other) for patterns in passes)
 
 
-def test_thread_settings_are_those_of_the_profile_unless_others_are_asked_for() -> None:
+def test_thread_settings_default_to_those_of_the_profile() -> None:
     assert Request([], "quick", PROFILES["quick"]).threads == ("1",)
     assert Request([], "standard", PROFILES["standard"]).threads == SETTINGS
     assert Request([], "quick", PROFILES["quick"], ["1", "all"]).threads == SETTINGS
 
 
-def test_functions_that_backends_share_are_planned_once() -> None:
+def test_kernels_shared_by_backends_are_planned_once() -> None:
     passes = make_plan(PROFILES["standard"], ["numba", "fused", "fused_dense"], "mnist", SETTINGS).passes
     for kernel in ("forward", "backward", "step"):
         calls = {name: f"kernels.Kernels.time_{kernel}('{name}', 32, 'mnist')" for name in ("numba", "fused")}
@@ -340,13 +340,13 @@ def test_functions_that_backends_share_are_planned_once() -> None:
 
 
 @pytest.mark.parametrize("kernel", ["forward", "backward", "step"])
-def test_a_shared_kernel_is_skipped_by_the_name_of_whose_it_is(kernel: str) -> None:
+def test_shared_kernel_benchmark_is_skipped_naming_the_owner(kernel: str) -> None:
     benchmark = getattr(bench.kernels.Kernels(), f"time_{kernel}")
     with pytest.raises(SkipNotImplemented, match="fused_dense uses the function of numba"):
         benchmark("fused_dense", 32, "mnist")
 
 
-def test_a_shared_prediction_is_skipped_by_the_name_of_whose_it_is(
+def test_shared_prediction_benchmark_is_skipped_naming_the_owner(
     monkeypatch: pytest.MonkeyPatch, small_digits: Dataset
 ) -> None:
     monkeypatch.setattr(inference, "dataset", lambda name: small_digits)
@@ -356,7 +356,7 @@ def test_a_shared_prediction_is_skipped_by_the_name_of_whose_it_is(
         inference.Predict().time_predict("fused_dense", 10_000, "1", small_digits.name)
 
 
-def test_other_work_is_planned_for_those_who_train(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_work_is_planned_only_for_contenders_that_train(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = {
         "numpy": contenders.entry("numpy"),
         "numba": contenders.entry("numba"),
@@ -378,13 +378,13 @@ def test_other_work_is_planned_for_those_who_train(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(("threads", "classes"), [(["1"], {"OneThread"}), (["all"], {"AllThreads"})])
-def test_one_thread_setting_alone(threads: list[str], classes: set[str]) -> None:
+def test_plan_for_one_thread_setting_omits_the_other(threads: list[str], classes: set[str]) -> None:
     patterns = make_plan(PROFILES["quick"], ["numpy", "numba"], "mnist", threads).passes[0]
     found = {name for name in ("OneThread", "AllThreads") if any(name in pattern for pattern in patterns)}
     assert found == classes
 
 
-def test_contenders_of_another_process_have_runs_of_their_own() -> None:
+def test_contenders_of_separate_process_get_a_separate_interleaved_run() -> None:
     names = ["numpy", "numba", "keras-fit", "keras-jax-fit", "keras-jax-fit-steps"]
     patterns = make_plan(PROFILES["standard"], names, "mnist", ["1"]).passes[0]
     apart = "ratios.KerasJaxOneThread.track_relative_time('{}', '{}', 'epoch', 'mnist')"
@@ -398,14 +398,14 @@ def test_contenders_of_another_process_have_runs_of_their_own() -> None:
     assert not any("Torch" in pattern for pattern in patterns)
 
 
-def test_a_process_that_no_benchmark_measures_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan_rejects_contender_of_unknown_process(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = {"strange": contenders.Entry(lambda: pytest.fail("created"), "of a test", process="elsewhere")}
     monkeypatch.setattr(contenders, "_entries", lambda: entries)
     with pytest.raises(ConfigurationError, match=r"strange requires the process 'elsewhere'.*keras-jax, torch"):
         make_plan(PROFILES["quick"], ["strange"], "mnist", ["1"])
 
 
-def test_profiles_take_the_contenders_that_they_have_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_profile_excludes_contenders_of_larger_profiles_unless_named(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = {
         name: contenders.Entry(lambda: pytest.fail("created"), "of a test", from_profile=name) for name in PROFILES
     }
@@ -416,14 +416,14 @@ def test_profiles_take_the_contenders_that_they_have_time_for(monkeypatch: pytes
     assert choose_contenders(["full"], "quick") == (["full"], {})  # included because it is named
 
 
-def test_interleaved_runs_of_each_process_have_setup_caches_of_their_own() -> None:
+def test_interleaved_benchmarks_have_distinct_setup_cache_keys() -> None:
     # asv identifies a setup cache by its file and line, so two on the same line would be shared.
     for module in (ratios, other_work):
         classes = [getattr(module, prefix + name) for prefix in PROCESSES.values() for name in CLASSES.values()]
         assert len({get_setup_cache_key(found.setup_cache) for found in classes}) == len(classes)
 
 
-def test_what_cannot_be_planned() -> None:
+def test_invalid_profile_threads_and_passes_are_rejected() -> None:
     with pytest.raises(UnknownNameError, match="expected one of: quick, headline, standard, full"):
         profile("huge")
     for threads in (["2"], ["1", "many"]):
@@ -444,7 +444,7 @@ def test_what_cannot_be_planned() -> None:
         ({}, None),
     ],
 )
-def test_cgroup_quota(
+def test_cgroup_quota_limits_thread_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], quota: float | None
 ) -> None:
     (tmp_path / "cpu").mkdir()

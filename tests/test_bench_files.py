@@ -32,11 +32,11 @@ class Thing:
 CALL = "novelty.Thing.track_seconds"
 
 
-def test_each_file_of_benchmarks_is_listed_once() -> None:
+def test_each_benchmark_file_is_listed_once() -> None:
     assert sorted(file.name for file in BENCH_FILES) == sorted(path.stem for path in BENCH.glob("[!_]*.py"))
 
 
-def test_a_new_benchmark_is_a_file_and_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_new_benchmark_needs_only_a_file_and_a_list_entry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "novelty.py").write_text(NEW_FILE)
     for module in (bench_files, plan):
         monkeypatch.setattr(
@@ -73,7 +73,7 @@ def test_a_new_benchmark_is_a_file_and_a_line(monkeypatch: pytest.MonkeyPatch, t
 
 @pytest.mark.parametrize("file", BENCH_FILES, ids=lambda file: file.name)
 @pytest.mark.parametrize("what", ["{}.Some.track_thing('numpy')", "Setting up {}:59"])
-def test_what_asv_says_is_told_in_words(file: BenchFile, what: str) -> None:
+def test_progress_shows_description_of_benchmark_file(file: BenchFile, what: str) -> None:
     console = Console(file=io.StringIO(), width=100)
     with bench_progress(console) as show:
         show(Progress(0.0, 2, 3, what.format(file.name)))
@@ -83,7 +83,7 @@ def test_what_asv_says_is_told_in_words(file: BenchFile, what: str) -> None:
 OPTIONS = BenchOptions(("numpy", "keras-fit"), "some", 2, 3, 5, 4, ("quick", "standard"), (5000, 60_000), "records")
 
 
-def test_options_come_back_from_the_environment_that_they_make() -> None:
+def test_options_round_trip_through_environment() -> None:
     environ = OPTIONS.as_environ()
     assert environ == {
         "NNKERNELS_BENCH_CONTENDERS": "numpy,keras-fit",
@@ -111,6 +111,6 @@ def test_options_come_back_from_the_environment_that_they_make() -> None:
         ("LARGE_IMAGES", "5000,-1", "NNKERNELS_BENCH_LARGE_IMAGES is '5000,-1'; expected positive integers"),
     ],
 )
-def test_what_no_option_can_be_is_told(name: str, value: str, told: str) -> None:
+def test_invalid_option_in_environment_is_rejected_by_name(name: str, value: str, told: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(told)):
         BenchOptions.from_environ({f"NNKERNELS_BENCH_{name}": value})

@@ -12,31 +12,31 @@ from nnkernels.measure.roofline import caches
 from nnkernels.measure.roofline.caches import ASSUMED, Cache, Caches, read_caches
 
 
-def describe(root: Path, cpu: int, index: int, **values: str) -> None:
+def write_cache_description(root: Path, cpu: int, index: int, **values: str) -> None:
     folder = root / f"cpu{cpu}" / "cache" / f"index{index}"
     folder.mkdir(parents=True)
     for name, value in values.items():
         (folder / name).write_text(value + "\n")
 
 
-def test_caches_as_linux_describes_them(tmp_path: Path) -> None:
+def test_read_caches_parses_linux_description(tmp_path: Path) -> None:
     for cpu in range(4):
         pair = "0,2" if cpu % 2 == 0 else "1,3"
-        describe(tmp_path, cpu, 0, level="1", type="Data", size="48K", shared_cpu_list=pair)
-        describe(tmp_path, cpu, 1, level="1", type="Instruction", size="32K", shared_cpu_list=pair)
-        describe(tmp_path, cpu, 2, level="2", type="Unified", size="2048K", shared_cpu_list=pair)
+        write_cache_description(tmp_path, cpu, 0, level="1", type="Data", size="48K", shared_cpu_list=pair)
+        write_cache_description(tmp_path, cpu, 1, level="1", type="Instruction", size="32K", shared_cpu_list=pair)
+        write_cache_description(tmp_path, cpu, 2, level="2", type="Unified", size="2048K", shared_cpu_list=pair)
         half = "0-1" if cpu < 2 else "2-3"
-        describe(tmp_path, cpu, 3, level="3", type="Unified", size="16M", shared_cpu_list=half)
+        write_cache_description(tmp_path, cpu, 3, level="3", type="Unified", size="16M", shared_cpu_list=half)
     (tmp_path / "cpufreq").mkdir()
     assert read_caches(tmp_path) == Caches(Cache(48 * 2**10, 2), Cache(2 * 2**20, 2), 32 * 2**20)
 
 
-def test_what_is_not_told_is_assumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_or_invalid_cache_sizes_are_assumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caches, "sys", SimpleNamespace(platform="unknown"))
     assert read_caches(tmp_path / "nothing") == ASSUMED
-    describe(tmp_path, 0, 0, level="1", type="Data", size="64K", shared_cpu_list="0")
-    describe(tmp_path, 0, 1, level="2", type="Unified", size="nonsense", shared_cpu_list="0")
-    describe(tmp_path, 0, 2, level="2", type="Unified", size="", shared_cpu_list="0")
+    write_cache_description(tmp_path, 0, 0, level="1", type="Data", size="64K", shared_cpu_list="0")
+    write_cache_description(tmp_path, 0, 1, level="2", type="Unified", size="nonsense", shared_cpu_list="0")
+    write_cache_description(tmp_path, 0, 2, level="2", type="Unified", size="", shared_cpu_list="0")
     assert read_caches(tmp_path) == replace(ASSUMED, l1=Cache(64 * 2**10))
 
 
@@ -60,7 +60,7 @@ def test_what_is_not_told_is_assumed(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ({}, ASSUMED),
     ],
 )
-def test_caches_as_macos_describes_them(
+def test_read_caches_parses_macos_sysctl(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbers: dict[str, int], expected: Caches
 ) -> None:
     monkeypatch.setattr(caches, "sys", SimpleNamespace(platform="darwin"))
@@ -68,5 +68,5 @@ def test_caches_as_macos_describes_them(
     assert read_caches(tmp_path) == expected
 
 
-def test_a_number_that_the_system_does_not_know() -> None:
+def test_sysctl_of_unknown_name_returns_zero() -> None:
     assert caches._sysctl("nnkernels.no.such.number") == 0

@@ -104,7 +104,7 @@ def path(tmp_path):
 # Round trip
 
 
-def test_everything_comes_back(path, checkpoint):
+def test_checkpoint_round_trips_all_fields(path, checkpoint):
     save_checkpoint(path, checkpoint)
     loaded = load_checkpoint(path)
     assert_same_bits(loaded.parameters, checkpoint.parameters)
@@ -116,7 +116,7 @@ def test_everything_comes_back(path, checkpoint):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_any_bits_come_back(path, checkpoint, dtype):
+def test_checkpoint_preserves_any_bit_pattern(path, checkpoint, dtype):
     # Subnormals, infinities, -0 and NaNs of every kind.
     rng = np.random.default_rng(5)
 
@@ -132,7 +132,7 @@ def test_any_bits_come_back(path, checkpoint, dtype):
     assert_same_bits(loaded.state, state)
 
 
-def test_memory_order_does_not_matter(path, checkpoint):
+def test_fortran_order_parameters_are_loaded_in_c_order(path, checkpoint):
     turned = Parameters(*(np.asfortranarray(array) for array in checkpoint.parameters))
     save_checkpoint(path, replace(checkpoint, parameters=turned))
     loaded = load_checkpoint(path).parameters
@@ -140,7 +140,7 @@ def test_memory_order_does_not_matter(path, checkpoint):
     assert loaded.W1.flags.c_contiguous
 
 
-def test_infinities_and_nan_in_the_history_survive(path, checkpoint):
+def test_history_round_trips_infinities_and_nan(path, checkpoint):
     nan, inf = float("nan"), float("inf")
     records = [EpochRecord(1, 0.5, nan, 0.9, inf, 0.9), EpochRecord(2, 1 / 3, 1e-320, 0.1, nan, nan)]
     checkpoint.history.epochs[:] = records
@@ -148,7 +148,7 @@ def test_infinities_and_nan_in_the_history_survive(path, checkpoint):
     np.testing.assert_equal([vars(record) for record in load_checkpoint(path).history.epochs], list(map(vars, records)))
 
 
-def test_a_training_that_has_not_begun_comes_back(path, checkpoint):
+def test_checkpoint_before_first_epoch_round_trips(path, checkpoint):
     checkpoint.history.epochs.clear()
     start = Checkpoint(checkpoint.parameters, initial_state(checkpoint.parameters), checkpoint.history, {})
     save_checkpoint(path, start)
@@ -186,7 +186,7 @@ recipes = st.builds(
 
 
 @given(recipe=recipes, seed=st.integers(0, 2**128), images=counts, identity=st.dictionaries(texts, texts))
-def test_any_recipe_seed_and_identity_come_back(path, checkpoint, recipe, seed, images, identity):
+def test_any_recipe_seed_and_identity_round_trip(path, checkpoint, recipe, seed, images, identity):
     history = History(recipe, seed, images)
     save_checkpoint(path, replace(checkpoint, history=history, identity=identity))
     loaded = load_checkpoint(path)
@@ -194,7 +194,7 @@ def test_any_recipe_seed_and_identity_come_back(path, checkpoint, recipe, seed, 
     assert loaded.identity == identity
 
 
-def test_the_file_is_plain_safetensors(path, checkpoint):
+def test_checkpoint_file_is_readable_as_plain_safetensors(path, checkpoint):
     # Other programs can read the weights of an unfinished training without nnkernels.
     save_checkpoint(path, checkpoint)
     arrays = load_file(path)
@@ -208,9 +208,7 @@ def test_the_file_is_plain_safetensors(path, checkpoint):
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
-def test_going_on_from_any_epoch_equals_the_training_that_never_stopped(
-    backend, optimizer, schedule, data, held_out, tmp_path
-):
+def test_resuming_from_any_epoch_equals_uninterrupted_training(backend, optimizer, schedule, data, held_out, tmp_path):
     recipe = recipe_of(optimizer, schedule)
 
     def save(history, contender):
@@ -231,7 +229,7 @@ def test_going_on_from_any_epoch_equals_the_training_that_never_stopped(
         assert_same_history(history, whole_history)
 
 
-def test_the_seconds_before_are_kept(data, path):
+def test_resumed_history_keeps_earlier_seconds(data, path):
     contender = KernelContender("numpy")
 
     def stop(history, contender):
@@ -247,7 +245,7 @@ def test_the_seconds_before_are_kept(data, path):
     assert history.seconds > stopped.seconds
 
 
-def test_neither_what_is_restored_nor_what_is_handed_out_is_shared(data):
+def test_optimizer_state_is_copied_when_restored_and_when_returned(data):
     contender = KernelContender("numpy")
     train(contender, data, recipe_of("adam", "constant").with_changes(epochs=1))
     given = contender.optimizer_state()
@@ -300,7 +298,7 @@ def folder(tmp_path, data):
     return tmp_path
 
 
-def test_a_fresh_process_goes_on_bit_for_bit(folder, data):
+def test_fresh_process_resumes_bit_for_bit(folder, data):
     expected = {}
     for backend in kernels.names():
         for optimizer in OPTIMIZER_NAMES:
@@ -323,7 +321,7 @@ def test_a_fresh_process_goes_on_bit_for_bit(folder, data):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
-def test_killed_again_and_again_it_ends_where_it_would_have_ended(folder, data):
+def test_repeatedly_killed_training_ends_like_uninterrupted_one(folder, data):
     recipe = recipe_of("adam", "linear").with_changes(epochs=40)
     whole = KernelContender("numpy")
     expected = train(whole, data, recipe, seed=9)
@@ -350,7 +348,7 @@ def test_killed_again_and_again_it_ends_where_it_would_have_ended(folder, data):
 # Atomic saving
 
 
-def test_a_write_that_fails_leaves_the_checkpoint_before(path, checkpoint):
+def test_failed_save_leaves_previous_checkpoint_intact(path, checkpoint):
     resource = pytest.importorskip("resource")
     save_checkpoint(path, checkpoint)
     later = replace(checkpoint, parameters=initial_parameters(0))
@@ -367,7 +365,7 @@ def test_a_write_that_fails_leaves_the_checkpoint_before(path, checkpoint):
     assert_same_bits(load_checkpoint(path).parameters, later.parameters)
 
 
-def test_a_loaded_checkpoint_does_not_hang_on_its_file(path, checkpoint):
+def test_loaded_checkpoint_is_independent_of_its_file(path, checkpoint):
     # The file is replaced after each epoch, while the arrays that were read from it are still in use.
     save_checkpoint(path, checkpoint)
     loaded = load_checkpoint(path)
@@ -381,12 +379,12 @@ def test_a_loaded_checkpoint_does_not_hang_on_its_file(path, checkpoint):
 # Invalid checkpoints
 
 
-def test_no_file_is_said_with_what_to_do(path):
+def test_load_rejects_missing_file(path):
     with pytest.raises(DataError, match="does not exist, so there is no training to resume"):
         load_checkpoint(path)
 
 
-def test_a_folder_is_no_checkpoint(tmp_path):
+def test_load_rejects_folder(tmp_path):
     with pytest.raises(DataError, match=str(tmp_path)):
         load_checkpoint(tmp_path)
 
@@ -396,7 +394,7 @@ def test_a_folder_is_no_checkpoint(tmp_path):
     [b"", b"\n", b"loss,accuracy\n0.1,0.9\n", b"PK\x03\x04" + bytes(100), bytes(5000), b"\xff" * 5000, b"\x80\x04N."],
     ids=["empty", "newline", "CSV", "zip", "zeros", "ones", "pickle"],
 )
-def test_another_kind_of_file_is_refused(path, content):
+def test_load_rejects_other_file_types(path, content):
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"checkpoint\.safetensors is damaged \(.*\); start the training again"):
         load_checkpoint(path)
@@ -413,13 +411,13 @@ def test_another_kind_of_file_is_refused(path, content):
         {"format": "nnkernels-checkpoint", "version": "999"},
     ],
 )
-def test_other_safetensors_are_told_from_damaged_ones(path, metadata):
+def test_load_distinguishes_other_safetensors_from_damaged_checkpoint(path, metadata):
     save_file({"W1": np.zeros((3, 2), np.float32)}, path, metadata)
     with pytest.raises(DataError, match="is not a checkpoint of version 1"):
         load_checkpoint(path)
 
 
-def test_a_file_cut_off_anywhere_is_refused(path, checkpoint):
+def test_load_rejects_file_of_wrong_length(path, checkpoint):
     save_checkpoint(path, checkpoint)
     whole = path.read_bytes()
     for length in (*range(0, len(whole), 13), len(whole) - 1):
@@ -432,7 +430,7 @@ def test_a_file_cut_off_anywhere_is_refused(path, checkpoint):
 
 
 @pytest.mark.parametrize("step", [11, pytest.param(1, marks=pytest.mark.slow)])
-def test_a_byte_changed_anywhere_is_noticed(path, checkpoint, step):
+def test_load_rejects_file_with_any_byte_changed(path, checkpoint, step):
     save_checkpoint(path, checkpoint)
     whole = path.read_bytes()
     for place in range(0, len(whole), step):
@@ -454,14 +452,14 @@ def rewritten(path, checkpoint, change):
 
 
 @pytest.mark.parametrize("missing", ["step", "parameters.W1", "first.b2", "second.W2"])
-def test_a_missing_array_is_named(path, checkpoint, missing):
+def test_load_names_missing_array(path, checkpoint, missing):
     rewritten(path, checkpoint, lambda arrays, metadata: arrays.pop(missing))
     with pytest.raises(DataError, match=rf"is damaged \(KeyError: '{missing}'\)"):
         load_checkpoint(path)
 
 
 @pytest.mark.parametrize("missing", ["history", "identity", "sha256"])
-def test_missing_metadata_are_named(path, checkpoint, missing):
+def test_load_names_missing_metadata(path, checkpoint, missing):
     rewritten(path, checkpoint, lambda arrays, metadata: metadata.pop(missing))
     with pytest.raises(DataError, match=rf"is damaged \(KeyError: '{missing}'\)"):
         load_checkpoint(path)
@@ -485,7 +483,7 @@ def test_missing_metadata_are_named(path, checkpoint, missing):
         ('"recipe": {', '"recipe": [], "was": {'),
     ],
 )
-def test_a_history_that_is_none_is_refused(path, checkpoint, before, after):
+def test_load_rejects_invalid_history(path, checkpoint, before, after):
     def change(arrays, metadata):
         assert before in metadata["history"]
         metadata["history"] = metadata["history"].replace(before, after, 1)
@@ -495,7 +493,7 @@ def test_a_history_that_is_none_is_refused(path, checkpoint, before, after):
         load_checkpoint(path)
 
 
-def test_arrays_that_changed_places_are_noticed(path, checkpoint):
+def test_load_rejects_swapped_arrays(path, checkpoint):
     def swap(arrays, metadata):
         arrays["first.W1"], arrays["second.W1"] = arrays["second.W1"], arrays["first.W1"]
 
@@ -504,20 +502,20 @@ def test_arrays_that_changed_places_are_noticed(path, checkpoint):
         load_checkpoint(path)
 
 
-def test_an_array_of_another_shape_is_noticed(path, checkpoint):
+def test_load_rejects_array_of_wrong_shape(path, checkpoint):
     rewritten(path, checkpoint, lambda arrays, metadata: arrays.update({"first.W1": arrays["first.W1"].reshape(2, 3)}))
     with pytest.raises(DataError, match="checksum"):
         load_checkpoint(path)
 
 
 @pytest.mark.parametrize("history", ["", "3", "[]", "null", '"text"', "{}", "{" * 100_000])
-def test_other_json_is_no_history(path, checkpoint, history):
+def test_load_rejects_history_without_valid_json_object(path, checkpoint, history):
     rewritten(path, checkpoint, lambda arrays, metadata: metadata.update(history=history))
     with pytest.raises(DataError, match="is damaged"):
         load_checkpoint(path)
 
 
-def test_a_header_that_claims_more_than_there_is_takes_no_memory(path):
+def test_load_rejects_false_header_length_quickly(path):
     path.write_bytes(struct.pack("<Q", 2**62) + b"{}")
     started = time.monotonic()
     with pytest.raises(DataError, match="is damaged"):

@@ -47,7 +47,7 @@ def stored(tmp_path, small_digits):
 # Order
 
 
-def test_several_chunks_are_ordered_as_is_said():
+def test_chunks_and_their_images_are_shuffled_as_documented():
     rng = np.random.default_rng((7, 2))
     # Chunks of 32, 32, 32 and 4 images.
     expected = [(number * 32, rng.permutation(4 if number == 3 else 32)) for number in rng.permutation(4)]
@@ -59,7 +59,7 @@ def test_several_chunks_are_ordered_as_is_said():
 
 
 @pytest.mark.parametrize("chunk_images", [100, 101, 65_536])
-def test_one_chunk_has_the_order_of_a_training_in_memory(chunk_images):
+def test_single_chunk_has_order_of_in_memory_training(chunk_images):
     (chunk,) = epoch_chunks(7, 2, 100, chunk_images, 32)
     assert (chunk.start, chunk.stop) == (0, 100)
     np.testing.assert_array_equal(chunk.order, batch_order(7, 2, 100))
@@ -72,7 +72,7 @@ def test_one_chunk_has_the_order_of_a_training_in_memory(chunk_images):
     seed=st.integers(0, 2**70),
     epoch=st.integers(0, 3),
 )
-def test_an_epoch_sees_every_image_once_in_as_many_batches_as_in_memory(images, chunk_images, batch_size, seed, epoch):
+def test_epoch_covers_every_image_once_in_as_many_batches_as_in_memory(images, chunk_images, batch_size, seed, epoch):
     if chunk_images < min(batch_size, images):
         with pytest.raises(ConfigurationError, match=f"set chunk_images to at least {batch_size}"):
             chunk_starts(images, chunk_images, batch_size)
@@ -98,7 +98,7 @@ def test_order_changes_with_seed_and_epoch():
 # What contenders receive
 
 
-def test_contenders_get_each_chunk_with_its_labels_order_and_rates(stored, small_digits):
+def test_contender_receives_each_chunk_with_its_labels_order_and_rates(stored, small_digits):
     recorder = Copier()
     images = len(small_digits.X_train)
     train_from_file(recorder, *stored, RECIPE, seed=5, chunk_images=1000)
@@ -118,7 +118,7 @@ def test_contenders_get_each_chunk_with_its_labels_order_and_rates(stored, small
 
 @pytest.mark.filterwarnings("ignore::nnkernels.data.pixels.UnscaledPixelsWarning")  # images are numbers
 @given(images=st.integers(1, 200), chunk_images=st.integers(8, 64))
-def test_every_image_is_trained_on_once_an_epoch_with_its_own_label(tmp_path, images, chunk_images):
+def test_every_image_is_trained_on_once_with_its_own_label(tmp_path, images, chunk_images):
     # An image's pixels and label encode its number.
     X = np.column_stack([np.arange(images, dtype=np.float32), np.ones(images, np.float32)])
     np.save(tmp_path / "numbered.npy", X)
@@ -139,7 +139,7 @@ def test_every_image_is_trained_on_once_an_epoch_with_its_own_label(tmp_path, im
     ("name", "optimizer"),
     [*[(name, "adam") for name in kernels.names()], *[("numpy", optimizer) for optimizer in ("sgd", "momentum")]],
 )
-def test_one_chunk_is_the_training_in_memory_bit_for_bit(name, optimizer, stored, small_digits):
+def test_single_chunk_equals_in_memory_training_bit_for_bit(name, optimizer, stored, small_digits):
     recipe = RECIPE.with_changes(optimizer=Optimizer(optimizer), learning_rate=0.01)
     from_file, in_memory = contenders.create(name), contenders.create(name)
     found = train_from_file(from_file, *stored, recipe, seed=3, validation=small_digits.test)
@@ -155,7 +155,7 @@ def test_one_chunk_is_the_training_in_memory_bit_for_bit(name, optimizer, stored
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_chunks_are_the_training_in_memory_in_that_order(optimizer, stored, small_digits):
+def test_chunks_equal_in_memory_training_in_the_same_order(optimizer, stored, small_digits):
     # Only the order differs: a contender with all images in memory trains on the same batches.
     recipe = RECIPE.with_changes(optimizer=Optimizer(optimizer), learning_rate=0.01, epochs=2)
     from_file, in_memory = contenders.create("numpy"), contenders.create("numpy")
@@ -172,7 +172,7 @@ def test_chunks_are_the_training_in_memory_in_that_order(optimizer, stored, smal
     assert from_file.optimizer_state().step == in_memory.optimizer_state().step == 2 * recipe.batches(images)
 
 
-def test_something_is_learnt_and_the_history_says_what_is_known(stored, small_digits):
+def test_train_from_file_learns_and_records_history(stored, small_digits):
     seen = []
     contender = contenders.create("numpy")
     history = train_from_file(
@@ -192,7 +192,7 @@ def test_something_is_learnt_and_the_history_says_what_is_known(stored, small_di
     assert all(record.seconds > 0 for record in history.epochs)
 
 
-def test_a_start_that_is_given_is_taken(stored):
+def test_given_start_parameters_are_used(stored):
     start, recorder = initial_parameters(9, hidden=7), Copier()
     train_from_file(recorder, *stored, RECIPE.with_changes(epochs=1), start=start)
     assert recorder.start is start
@@ -205,7 +205,7 @@ class Forgetful(Copier):
     """A contender that cannot return or restore its optimizer state."""
 
 
-def test_who_cannot_carry_the_memory_of_an_optimizer_trains_by_sgd_alone(stored):
+def test_contender_without_optimizer_state_supports_only_sgd(stored):
     train_from_file(Forgetful(), *stored, RECIPE, chunk_images=1000)
     for optimizer in ("momentum", "adam"):
         recorder = Forgetful()
@@ -224,24 +224,24 @@ def test_who_cannot_carry_the_memory_of_an_optimizer_trains_by_sgd_alone(stored)
         (np.append(np.zeros(2303, int), -1), "labels range from -1 to 0"),
     ],
 )
-def test_labels_that_do_not_fit_are_refused_before_anything_is_trained(stored, labels, match):
+def test_invalid_labels_are_rejected_before_training(stored, labels, match):
     recorder = Copier()
     with pytest.raises(DataError, match=match):
         train_from_file(recorder, stored[0], labels, RECIPE)
     assert not hasattr(recorder, "prepared")
 
 
-def test_a_network_for_other_images_is_refused(stored):
+def test_start_parameters_for_other_image_size_are_rejected(stored):
     with pytest.raises(DataError, match="images have 784 pixels; the network has 100 inputs"):
         train_from_file(Copier(), *stored, RECIPE, start=initial_parameters(0, 100))
 
 
-def test_a_batch_larger_than_a_chunk_is_refused(stored):
+def test_batch_larger_than_chunk_is_rejected(stored):
     with pytest.raises(ConfigurationError, match="chunk_images is 1000, but a batch has 2000 images"):
         train_from_file(Copier(), *stored, RECIPE.with_changes(batch_size=2000), chunk_images=1000)
 
 
-def test_a_file_that_is_cut_while_it_is_read_is_said(stored):
+def test_file_truncated_during_training_is_reported(stored):
     images, labels = stored
 
     class Cutter(Copier):
@@ -254,7 +254,7 @@ def test_a_file_that_is_cut_while_it_is_read_is_said(stored):
 
 
 @pytest.mark.parametrize("dtype", [np.int64, ">u2", np.int16])
-def test_integers_of_any_dtype_are_trained_on_as_the_pixels_they_are(tmp_path, small_digits, dtype):
+def test_integer_pixels_of_any_dtype_train_like_uint8(tmp_path, small_digits, dtype):
     def trained(name, X):
         np.save(tmp_path / name, X)
         contender = contenders.create("numpy")
@@ -274,7 +274,7 @@ def test_integers_of_any_dtype_are_trained_on_as_the_pixels_they_are(tmp_path, s
 # Memory
 
 
-def test_memory_is_that_of_two_chunks_whatever_the_size_of_the_file(tmp_path):
+def test_peak_memory_is_two_chunks_for_any_file_size(tmp_path):
     def peak(images):
         path = tmp_path / f"{images}.npy"
         np.save(path, np.ones((images, 1000), np.uint8))
@@ -297,7 +297,7 @@ def test_memory_is_that_of_two_chunks_whatever_the_size_of_the_file(tmp_path):
     assert large < small + 100_000  # labels and learning rates, a few bytes per image
 
 
-def test_never_more_than_a_chunk_is_read_ahead(stored, monkeypatch):
+def test_at_most_one_chunk_is_read_ahead(stored, monkeypatch):
     read = []
     monkeypatch.setattr(ImageFile, "read", spy(ImageFile.read, read))
 
@@ -319,5 +319,5 @@ def spy(function, read):
     return spied
 
 
-def test_chunks_by_default_are_of_whole_batches_of_every_usual_size():
+def test_default_chunk_size_is_multiple_of_usual_batch_sizes():
     assert chunked.CHUNK_IMAGES % 1024 == 0

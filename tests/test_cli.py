@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkouts import QUICKEST, ROOT, Project, measure_by_record
-from tests.command_line import in_this_process
+from tests.checkouts import QUICKEST, ROOT, Project, replay_recorded_run
+from tests.command_line import run_command_in_process
 from tests.processes import python
 
 # It defines one function itself. A backend that shares all of its functions would be tested under another's name.
@@ -64,7 +64,7 @@ def contenders():
 Command = Callable[..., tuple[object, str, str]]
 
 
-def install_outside(folder: Path) -> None:
+def install_third_party_package(folder: Path) -> None:
     """Install the third-party package into ``folder/site``."""
     for name, content in OUTSIDE.items():
         path = folder / "source" / name
@@ -90,9 +90,9 @@ def checkout(root: Path, data: Path, site: Path, benchmarks: Sequence[str] = QUI
 
 
 @pytest.fixture(scope="module")
-def site(made_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+def site(make_shared_folder: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """The folder in which the third-party package is installed."""
-    return made_once("outside-package", install_outside) / "site"
+    return make_shared_folder("outside-package", install_third_party_package) / "site"
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ MEASURED = ("numpy", "twin", "outside-framework", "outside-kernels")
 
 
 @pytest.fixture(scope="module")
-def measured(data_folder: Path, site: Path, made_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+def measured(data_folder: Path, site: Path, make_shared_folder: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """A folder that contains a checkout with a recorded run, and the output of its command. Tests must not change it.
 
     The run was made without a writable home folder, and with an environment variable that would distort the times.
@@ -124,7 +124,7 @@ def measured(data_folder: Path, site: Path, made_once: Callable[[str, Callable[[
         (folder / "messages").write_text(answer.stderr, "utf-8")
         (folder / "measured-in").write_text(str(made.root), "utf-8")
 
-    return made_once("recorded-run", measure)
+    return make_shared_folder("recorded-run", measure)
 
 
 @pytest.fixture
@@ -136,14 +136,14 @@ def recorded(measured: Path, data_folder: Path, tmp_path: Path, monkeypatch: pyt
     shutil.copytree(measured / "checkout", tmp_path / "checkout")
     made = Project(tmp_path / "checkout", data_folder)
     made.enter(monkeypatch)
-    measure_by_record(monkeypatch, measured / "checkout")
+    replay_recorded_run(monkeypatch, measured / "checkout")
     return made
 
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """A function that runs a command in this process and returns its status, output and error output."""
-    return lambda *arguments: in_this_process(arguments, monkeypatch, capsys)
+    return lambda *arguments: run_command_in_process(arguments, monkeypatch, capsys)
 
 
 def test_help_shows_the_commands(command: Command) -> None:
@@ -152,7 +152,7 @@ def test_help_shows_the_commands(command: Command) -> None:
         assert word in shown
 
 
-def test_who_is_dropped_in_or_installed_is_listed_and_verified_with_no_file_of_ours_edited(project: Project) -> None:
+def test_added_backends_and_plugins_are_listed_and_verified_without_registration(project: Project) -> None:
     listed = project.run("nnkernels.cli", "list").stdout
     assert "a framework from elsewhere" in listed
     assert "outside-kernels" in listed
@@ -165,13 +165,13 @@ def test_who_is_dropped_in_or_installed_is_listed_and_verified_with_no_file_of_o
     assert judged == {**dict.fromkeys(MEASURED, "passed"), "wrong": "failed"}
 
 
-def test_a_dropped_in_backend_is_tested(project: Project) -> None:
+def test_added_backend_is_covered_by_kernel_tests(project: Project) -> None:
     tested = project.run("pytest", "-q", "-p", "no:xdist", "tests/test_kernels.py", "-k", "twin and not scalar")
     assert tested.returncode == 0, tested.stdout
     assert " passed" in tested.stdout
 
 
-def test_who_is_dropped_in_or_installed_is_benchmarked(recorded: Project, measured: Path, command: Command) -> None:
+def test_added_backends_and_plugins_are_benchmarked(recorded: Project, measured: Path, command: Command) -> None:
     messages, output, measured_in = (
         (measured / name).read_text("utf-8") for name in ("messages", "output", "measured-in")
     )
@@ -202,7 +202,7 @@ def test_who_is_dropped_in_or_installed_is_benchmarked(recorded: Project, measur
         assert sys.executable not in text
 
 
-def test_a_kernel_with_a_wrong_sign_gets_no_time(project: Project) -> None:
+def test_bench_refuses_to_time_backend_with_wrong_update_sign(project: Project) -> None:
     before = sorted((project.root / "results").rglob("*"))
     answer = project.run("nnkernels.cli", "bench", "--contenders", "numpy,wrong", "--rounds", "1", "--threads", "1")
     assert answer.returncode == 1
@@ -210,7 +210,7 @@ def test_a_kernel_with_a_wrong_sign_gets_no_time(project: Project) -> None:
     assert sorted((project.root / "results").rglob("*")) == before
 
 
-def test_two_runs_in_a_row_are_both_recorded_and_set_side_by_side(recorded: Project, command: Command) -> None:
+def test_two_successive_runs_are_recorded_and_compared(recorded: Project, command: Command) -> None:
     status, _shown, said = command("bench", "--contenders", "numpy", "--rounds", "2", "--machine", "second")
     assert status == 0, said
     first, second = sorted(path.parent.name for path in (recorded.root / "results" / "runs").glob("*/run.json"))
@@ -226,7 +226,7 @@ def test_two_runs_in_a_row_are_both_recorded_and_set_side_by_side(recorded: Proj
     assert json.loads((recorded.root / "results" / "published.json").read_text("utf-8"))["runs"] == [second]
 
 
-def test_results_whose_commit_is_gone_are_shown_with_a_clear_message(recorded: Project, command: Command) -> None:
+def test_results_of_missing_commit_are_published_with_a_message(recorded: Project, command: Command) -> None:
     for path in (recorded.root / "results" / "asv").glob("*/*existing*.json"):
         content = json.loads(path.read_text("utf-8"))
         path.write_text(json.dumps(content | {"commit_hash": "deadbeef" * 5}), "utf-8")
@@ -238,7 +238,7 @@ def test_results_whose_commit_is_gone_are_shown_with_a_clear_message(recorded: P
     assert command("results")[0] == 0
 
 
-def test_a_dirty_tree_is_measured_and_shown_but_not_recorded(recorded: Project, command: Command) -> None:
+def test_dirty_tree_is_measured_but_not_recorded(recorded: Project, command: Command) -> None:
     with open(recorded.root / "README.md", "a", encoding="utf-8") as readme:
         readme.write("A change.\n")
     shutil.rmtree(recorded.root / "results")
@@ -253,7 +253,7 @@ def test_a_dirty_tree_is_measured_and_shown_but_not_recorded(recorded: Project, 
     assert command("results")[0] == 1
 
 
-def test_outside_a_git_checkout_and_without_a_home_a_run_is_measured_and_not_recorded(
+def test_run_without_git_and_home_is_measured_but_not_recorded(
     recorded: Project, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in (".git", "results"):
@@ -271,11 +271,11 @@ def test_outside_a_git_checkout_and_without_a_home_a_run_is_measured_and_not_rec
     shutil.rmtree(page.parents[2])
 
 
-def test_ctrl_c_keeps_the_passes_that_are_complete(
+def test_ctrl_c_keeps_complete_passes(
     recorded: Project, measured: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (before,) = (recorded.root / "results" / "runs").iterdir()
-    measure_by_record(monkeypatch, measured / "checkout", interrupted_pass=1)
+    replay_recorded_run(monkeypatch, measured / "checkout", interrupted_pass=1)
     status, _shown, said = command("bench", "--contenders", "numpy")
     assert status == 130
     assert "complete passes kept: 1" in said
@@ -285,7 +285,7 @@ def test_ctrl_c_keeps_the_passes_that_are_complete(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
-def test_ctrl_c_before_a_pass_is_complete_keeps_nothing(project: Project) -> None:
+def test_ctrl_c_before_first_complete_pass_keeps_nothing(project: Project) -> None:
     child = subprocess.Popen(
         [sys.executable, "-m", "nnkernels.cli", "bench", "--contenders", "numpy"],
         cwd=project.root,
@@ -312,7 +312,7 @@ def test_ctrl_c_before_a_pass_is_complete_keeps_nothing(project: Project) -> Non
         (["results", "--format", "xml"], "unknown format 'xml'"),
     ],
 )
-def test_mistakes_get_one_clear_line(
+def test_user_error_is_reported_without_traceback(
     arguments: list[str], message: str, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
@@ -322,7 +322,7 @@ def test_mistakes_get_one_clear_line(
     assert "Traceback" not in said
 
 
-def test_a_mistake_ends_a_process_with_one_line() -> None:
+def test_user_error_ends_process_with_one_line() -> None:
     answer = subprocess.run(
         [sys.executable, "-m", "nnkernels.cli", "verify", "nobody"], capture_output=True, text=True, check=False
     )
@@ -331,7 +331,7 @@ def test_a_mistake_ends_a_process_with_one_line() -> None:
     assert answer.stderr.startswith("error: unknown contender 'nobody'")
 
 
-def test_asv_itself_accepts_the_benchmarks() -> None:
+def test_asv_check_accepts_the_benchmarks() -> None:
     python("-m", "asv", "check", "-E", f"existing:{sys.executable}", folder=ROOT)
 
 
@@ -346,7 +346,7 @@ main()
 
 
 @pytest.mark.slow
-def test_asv_by_hand_leaves_nothing_to_commit_and_no_host_name(data_folder: Path, tmp_path: Path) -> None:
+def test_manual_asv_run_leaves_nothing_to_commit_and_no_host_name(data_folder: Path, tmp_path: Path) -> None:
     # asv names a machine after its host, and writes that name even on a dry run.
     root = tmp_path / "checkout"
     project = Project.made(root, data_folder, ("kernels", "ratios"))

@@ -28,7 +28,7 @@ from tests import reference
 RECIPE = Recipe("test", epochs=2, learning_rate=0.1, hidden=6)
 
 
-def test_two_backends_stay_together(small_digits):
+def test_two_backends_drift_apart_only_by_rounding(small_digits):
     comparison = compare(["numpy", "numba"], small_digits, RECIPE, seed=1)
     one, other = comparison.sides["numpy"], comparison.sides["numba"]
     drift = comparison.drift("numpy", "numba")
@@ -76,7 +76,7 @@ def recorded(monkeypatch):
     return records
 
 
-def test_all_sides_get_the_same_start_images_batches_and_rates(recorded, small_digits):
+def test_compare_gives_all_sides_the_same_start_images_batches_and_rates(recorded, small_digits):
     compare(["numpy", "numba"], small_digits, replace(RECIPE, schedule="linear"), seed=3)
     one, other = recorded
     for what in ("starts", "images", "orders", "rates"):
@@ -91,13 +91,13 @@ def test_all_sides_get_the_same_start_images_batches_and_rates(recorded, small_d
     assert one["closed"] == other["closed"] == 1
 
 
-def test_without_validation_all_images_are_learnt(recorded, small_digits):
+def test_compare_without_validation_trains_on_all_images(recorded, small_digits):
     comparison = compare(["numpy", "numba"], small_digits, replace(RECIPE, epochs=1), validation=False)
     assert len(recorded[0]["orders"][0]) == len(small_digits.X_train)
     assert math.isnan(comparison.sides["numba"].history.epochs[0].validation_loss)
 
 
-def test_a_contender_is_closed_though_its_training_breaks(recorded, small_digits):
+def test_compare_closes_contender_when_training_fails(recorded, small_digits):
     def stop(name, history):
         raise Stopped
 
@@ -106,7 +106,7 @@ def test_a_contender_is_closed_though_its_training_breaks(recorded, small_digits
     assert [record["closed"] for record in recorded] == [1]
 
 
-def test_the_drift_of_parameters_known_by_hand():
+def test_drift_matches_hand_computed_values():
     def side(W1, b1, W2, b2):
         params = Parameters(*(np.array(values, np.float32) for values in (W1, b1, W2, b2)))
         return Side(History(RECIPE, 0, 1), [params], np.empty((0, 10)))
@@ -118,12 +118,12 @@ def test_the_drift_of_parameters_known_by_hand():
 
 
 @pytest.mark.parametrize("names", [[], ["numpy"], ["numpy", "numpy"]])
-def test_a_comparison_takes_two(names, small_digits):
+def test_compare_requires_two_distinct_contenders(names, small_digits):
     with pytest.raises(ConfigurationError, match="two contenders or more"):
         compare(names, small_digits, RECIPE)
 
 
-def test_a_comparison_of_nobody_known(small_digits):
+def test_compare_rejects_unknown_contender(small_digits):
     with pytest.raises(UnknownNameError, match="nobody"):
         compare(["numpy", "nobody"], small_digits, RECIPE)
 
@@ -131,7 +131,7 @@ def test_a_comparison_of_nobody_known(small_digits):
 # The report
 
 
-def test_a_comparison_counts_who_is_wrong_alone(small_digits, tmp_path, monkeypatch):
+def test_report_counts_images_that_only_one_contender_gets_wrong(small_digits, tmp_path, monkeypatch):
     monkeypatch.setattr(comparison_report, "_draw", lambda *_arguments: None)  # other tests cover the pictures
     trained = compare(["numpy", "numba"], small_digits, RECIPE)
     answers = {name: small_digits.y_test.copy() for name in ("first", "second", "third")}
@@ -160,7 +160,7 @@ def test_a_comparison_counts_who_is_wrong_alone(small_digits, tmp_path, monkeypa
     ]
 
 
-def test_a_comparison_that_blew_up_is_reported(small_digits, tmp_path):
+def test_report_of_diverged_trainings_contains_nulls(small_digits, tmp_path):
     request = TrainingRequest(recipe="sgd", epochs=1, learning_rate=1e30)
     with np.errstate(all="ignore"):
         comparison_job.run(["numpy", "numba"], request, small_digits, tmp_path, lambda _name, _history: None)
@@ -170,7 +170,7 @@ def test_a_comparison_that_blew_up_is_reported(small_digits, tmp_path):
     assert (tmp_path / "curves.png").is_file()
 
 
-def test_who_cannot_be_compared_is_said_before_any_work(small_digits, tmp_path):
+def test_comparison_job_rejects_single_contender_before_any_work(small_digits, tmp_path):
     with pytest.raises(ConfigurationError, match="two contenders or more"):
         comparison_job.run(
             ["numpy"], TrainingRequest(recipe="sgd", epochs=1), small_digits, tmp_path / "out", pytest.fail
@@ -178,7 +178,7 @@ def test_who_cannot_be_compared_is_said_before_any_work(small_digits, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_file_in_the_place_of_the_folder_is_said_before_any_epoch(small_digits, tmp_path):
+def test_comparison_job_rejects_file_as_output_folder(small_digits, tmp_path):
     (tmp_path / "out").touch()
     with pytest.raises(ConfigurationError, match="cannot create the folder"):
         comparison_job.run(
@@ -200,7 +200,7 @@ def made_up_training(cell, seed, dataset):
     return Training(*asdict(cell).values(), seed, 0.0, seed / 10, 1.0)
 
 
-def test_an_interrupted_claim_goes_on_where_it_was(short_recipes, small_digits, tmp_path, monkeypatch):
+def test_interrupted_claim_resumes_without_repeating_trainings(short_recipes, small_digits, tmp_path, monkeypatch):
     path = tmp_path / "trainings.json"
 
     def stop(done, total, training):
@@ -223,7 +223,7 @@ def test_an_interrupted_claim_goes_on_where_it_was(short_recipes, small_digits, 
     assert len(accuracies(trainings)) == 8
 
 
-def test_a_file_of_other_data_or_damaged_is_refused(short_recipes, small_digits, tmp_path):
+def test_claim_rejects_file_of_other_data_or_version(short_recipes, small_digits, tmp_path):
     path = tmp_path / "trainings.json"
     path.write_text('{"version": 2, "data": "another", "trainings": []}')
     with pytest.raises(ConfigurationError, match="other data"):
@@ -233,7 +233,7 @@ def test_a_file_of_other_data_or_damaged_is_refused(short_recipes, small_digits,
         run_claim("numba", "numpy", small_digits, path, 2)
 
 
-def test_trainings_by_recipes_of_the_past_are_not_mixed_with_others(short_recipes, small_digits, tmp_path, monkeypatch):
+def test_claim_rejects_trainings_by_changed_recipes(short_recipes, small_digits, tmp_path, monkeypatch):
     path = tmp_path / "trainings.json"
     monkeypatch.setattr(claim, "_train", made_up_training)
     run_claim("numba", "numpy", small_digits, path, 2)
@@ -248,7 +248,7 @@ def test_trainings_by_recipes_of_the_past_are_not_mixed_with_others(short_recipe
     "content",
     [b'{"version": 1, "data"', b"", b"\xff\xfe", b"[]", b"null", b'{"trainings": [3]}', b'{"trainings": [{}]}'],
 )
-def test_a_damaged_file_is_refused_and_left_as_it_is(content, short_recipes, small_digits, tmp_path):
+def test_claim_rejects_damaged_file_and_leaves_it_unchanged(content, short_recipes, small_digits, tmp_path):
     path = tmp_path / "trainings.json"
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"trainings\.json is damaged .*delete it"):
@@ -256,7 +256,7 @@ def test_a_damaged_file_is_refused_and_left_as_it_is(content, short_recipes, sma
     assert path.read_bytes() == content
 
 
-def test_more_seeds_are_added_to_what_is_there(short_recipes, small_digits, tmp_path, monkeypatch):
+def test_claim_adds_seeds_to_recorded_trainings(short_recipes, small_digits, tmp_path, monkeypatch):
     path = tmp_path / "trainings.json"
     shown = []
     monkeypatch.setattr(claim, "_train", made_up_training)
@@ -270,7 +270,7 @@ def test_more_seeds_are_added_to_what_is_there(short_recipes, small_digits, tmp_
     assert len(run_claim("numba", "numpy", small_digits, path, 2)) == 16  # fewer seeds: only these are returned
 
 
-def test_the_claim_trains_each_cell_at_its_width_on_all_images(recorded, short_recipes, small_digits, tmp_path):
+def test_claim_trains_each_cell_at_its_width_on_all_images(recorded, short_recipes, small_digits, tmp_path):
     trainings = run_claim("numba", "numpy", small_digits, tmp_path / "trainings.json", 2)
     for one, record in zip(trainings, recorded, strict=True):
         assert len(record["starts"][0]) == (784 + 1) * one.hidden + (one.hidden + 1) * 10
@@ -283,17 +283,17 @@ def test_the_claim_trains_each_cell_at_its_width_on_all_images(recorded, short_r
     assert len(set.union(*by_seed.values())) == 4
 
 
-def test_one_seed_has_no_interval(small_digits, tmp_path):
+def test_claim_requires_two_seeds(small_digits, tmp_path):
     with pytest.raises(ConfigurationError, match="two or more"):
         run_claim("numba", "numpy", small_digits, tmp_path / "trainings.json", 1)
 
 
-def test_a_claim_about_one_and_the_same_is_refused(small_digits, tmp_path):
+def test_claim_rejects_the_same_contender_twice(small_digits, tmp_path):
     with pytest.raises(ConfigurationError, match="numpy is given twice"):
         run_claim("numpy", "numpy", small_digits, tmp_path / "trainings.json", 2)
 
 
-def test_a_claim_of_nobody_known(small_digits, tmp_path):
+def test_claim_rejects_unknown_contender(small_digits, tmp_path):
     with pytest.raises(UnknownNameError, match="nobody"):
         run_claim("numpy", "nobody", small_digits, tmp_path / "trainings.json", 2)
 
@@ -309,7 +309,7 @@ CELLS = list(itertools.product(WIDTHS, RECIPES, ("ours", "theirs")))
 
 
 @given(st.lists(st.floats(0, 1), min_size=16, max_size=16))
-def test_the_parts_are_shapleys_values_and_add_up_to_the_gap(values):
+def test_parts_are_shapley_values_and_sum_to_the_gap(values):
     errors = {cell: values[2 * i : 2 * i + 2] for i, cell in enumerate(CELLS)}
     result = decompose(trainings_of(errors), "ours", "theirs")
 
@@ -338,7 +338,7 @@ def additive(width, recipe, framework, spread):
 
 
 @given(st.floats(-0.15, 0.15), st.floats(-0.15, 0.15), st.floats(-0.15, 0.15))
-def test_what_adds_up_by_itself_is_each_factor_s_own(width, recipe, framework):
+def test_additive_gains_are_attributed_to_their_own_factors(width, recipe, framework):
     result = decompose(trainings_of(additive(width, recipe, framework, spread=0.001)), "ours", "theirs")
     assert result.gap.value == pytest.approx(100 * (width + recipe + framework), abs=1e-9)
     for factor, gain in (("width", width), ("recipe", recipe), ("framework", framework)):
@@ -348,7 +348,7 @@ def test_what_adds_up_by_itself_is_each_factor_s_own(width, recipe, framework):
         assert part.high - part.low == pytest.approx(0, abs=1e-6)
 
 
-def test_the_intervals_are_over_seeds():
+def test_intervals_are_over_seeds():
     # The framework gains 1 point with one seed and 3 with the other. Student's t with 1 degree of freedom is 12.706.
     errors = {cell: [0.5 - 0.01 * (cell[2] == "theirs"), 0.5 - 0.03 * (cell[2] == "theirs")] for cell in CELLS}
     part = decompose(trainings_of(errors), "ours", "theirs").parts["framework"]
@@ -357,7 +357,7 @@ def test_the_intervals_are_over_seeds():
     assert part.high - part.value == pytest.approx(12.706 * 1.0, rel=0.05)  # s / sqrt(2) = 1
 
 
-def test_the_table_of_accuracies_has_each_cell_s_mean():
+def test_accuracies_contains_mean_of_each_cell():
     errors = {cell: [0.01 * i, 0.01 * i + 0.02] for i, cell in enumerate(CELLS)}
     table = accuracies(trainings_of(errors))
     assert [tuple(row) for row in table[["hidden", "recipe", "contender"]].to_numpy()] == CELLS
@@ -368,7 +368,7 @@ def test_the_table_of_accuracies_has_each_cell_s_mean():
     assert table["seeds"].tolist() == [2] * 8
 
 
-def test_the_sentence_says_the_numbers():
+def test_sentence_contains_gap_and_parts():
     errors = additive(width=0.015, recipe=0.05, framework=0.001, spread=0.001)
     sentence = decompose(trainings_of(errors), "ours", "theirs").sentence()
     for text in ("6.60 points", "width +1.50 [", "recipe +5.00 [", "framework +0.10 ["):

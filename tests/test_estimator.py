@@ -47,13 +47,13 @@ EACH_ONCE = [*[(name, "adam") for name in kernels.names()], ("numpy", "sgd"), ("
 
 
 @parametrize_with_checks([MLPClassifier(backend="numpy")])
-def test_scikit_learns_checks_pass(estimator, check):
+def test_scikit_learn_estimator_checks_pass(estimator, check):
     check(estimator)
 
 
 @pytest.mark.slow  # the same class
 @parametrize_with_checks([MLPClassifier(backend=name) for name in ("fused", "numba")])
-def test_scikit_learns_checks_pass_with_the_other_backends(estimator, check):
+def test_scikit_learn_estimator_checks_pass_with_other_backends(estimator, check):
     check(estimator)
 
 
@@ -84,7 +84,7 @@ def without_seconds(history):
 @pytest.mark.parametrize(
     ("backend", "schedule"), [*[(name, "linear") for name in kernels.names()], ("numpy", "constant")]
 )
-def test_fit_is_the_training_loop_bit_for_bit(backend, schedule, iris):
+def test_fit_equals_the_training_loop_bit_for_bit(backend, schedule, iris):
     X, y = iris
     recipe = Recipe("any", Optimizer("momentum", momentum=0.8), 7, 4, 0.02, schedule, 19)
     contender = KernelContender(backend)
@@ -106,7 +106,7 @@ def test_fit_is_the_training_loop_bit_for_bit(backend, schedule, iris):
 
 
 @each_backend
-def test_probabilities_are_those_of_the_parameters(backend, iris):
+def test_predict_proba_matches_float64_reference(backend, iris):
     X, y = iris
     classifier = quick(backend=backend).fit(X, y)
     found = classifier.predict_proba(X)
@@ -114,7 +114,7 @@ def test_probabilities_are_those_of_the_parameters(backend, iris):
     np.testing.assert_allclose(found, reference.probabilities(classifier.params_, X), rtol=1e-4, atol=1e-7)
 
 
-def test_prediction_holds_the_activations_of_a_part_at_a_time(iris, monkeypatch):
+def test_predict_proba_evaluates_in_batches(iris, monkeypatch):
     X, y = iris
     classifier = quick(backend="numba").fit(X, y)
     whole, loaded, sizes, backend = classifier.predict_proba(X), [], [], kernels.load("numba")
@@ -131,18 +131,18 @@ def test_prediction_holds_the_activations_of_a_part_at_a_time(iris, monkeypatch)
     assert (loaded, sizes) == (["numba"], [64, 64, 22])
 
 
-def test_a_batch_larger_than_the_samples_needs_no_more_room_than_they(iris):
+def test_batch_size_beyond_the_samples_needs_no_extra_memory(iris):
     assert_same(quick(batch_size=10**13).fit(*iris).params_, quick(batch_size=150).fit(*iris).params_)
 
 
 @each_backend
-def test_thirty_samples_are_enough_for_the_defaults(backend):
+def test_default_hyper_parameters_learn_thirty_samples(backend):
     X, y = make_blobs(30, random_state=0, cluster_std=0.1)
     X = StandardScaler().fit_transform(X)
     assert [MLPClassifier(backend=backend, random_state=seed).fit(X, y).score(X, y) for seed in range(3)] == [1, 1, 1]
 
 
-def test_digits_are_learnt_as_well_as_by_scikit_learns_network():
+def test_accuracy_on_digits_equals_that_of_scikit_learn_classifier():
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0, stratify=y)
     with warnings.catch_warnings():
@@ -154,7 +154,7 @@ def test_digits_are_learnt_as_well_as_by_scikit_learns_network():
         assert ours > 0.93, backend
 
 
-def test_mnist_is_learnt_from_scaled_pixels(small_digits):
+def test_fit_learns_mnist_from_scaled_pixels(small_digits):
     classifier = MLPClassifier(random_state=0).fit(small_digits.X_train / 255, small_digits.y_train)
     assert classifier.score(small_digits.X_test / 255, small_digits.y_test) > 0.85
 
@@ -189,19 +189,19 @@ def some_pixels(small_digits):
 
 
 @pytest.mark.parametrize("form", [*FEATURES, "object", "list"])
-def test_features_are_taken_as_they_are_in_any_form(form, tmp_path, some_features):
+def test_features_in_any_array_form_are_not_scaled(form, tmp_path, some_features):
     X, y, expected = some_features
     others = {"object": lambda X, _folder: X.astype(object), "list": lambda X, _folder: X.tolist()}
     assert_learnt_alike((FEATURES | others)[form](X, tmp_path), y, expected)
 
 
 @pytest.mark.parametrize("form", PIXELS)
-def test_pixels_are_scaled_in_any_form(form, tmp_path, some_pixels):
+def test_pixels_in_any_array_form_are_scaled(form, tmp_path, some_pixels):
     X, y, expected = some_pixels
     assert_learnt_alike(PIXELS[form](X, tmp_path), y, expected)
 
 
-def test_pixels_of_a_data_frame_are_scaled(some_pixels):
+def test_pixels_in_data_frame_are_scaled(some_pixels):
     pd = pytest.importorskip("pandas")
     X, y, expected = some_pixels
     assert_learnt_alike(pd.DataFrame(X.astype(np.int64)), y, expected)
@@ -216,7 +216,7 @@ def test_floats_that_look_like_pixels_warn_in_fit_and_in_predict(small_digits):
         classifier.predict(X.astype(float))
 
 
-def test_integers_that_are_no_pixels_are_refused(iris):
+def test_integers_outside_the_pixel_range_are_rejected(iris):
     counts = np.arange(600).reshape(150, 4)
     for use in (quick().fit, lambda X, y: quick().fit(*iris).predict(X)):
         with pytest.raises(SampleError, match=r"values from 0 to 599, but integers .* X.astype\(np.float32\)"):
@@ -224,7 +224,7 @@ def test_integers_that_are_no_pixels_are_refused(iris):
 
 
 @given(st.permutations(["nought", "one", "two"]))
-def test_labels_are_but_names(names):
+def test_training_depends_only_on_the_order_of_labels(names):
     X, y = load_iris(return_X_y=True)
     expected = quick(epochs=1).fit(X / 8, np.argsort(np.argsort(names))[y])
     found = quick(epochs=1).fit(X / 8, np.array(names)[y])
@@ -237,7 +237,7 @@ def test_labels_are_but_names(names):
     ("labels", "dtype"),
     [([False, True], bool), ([-3, 7], np.int8), ([1.0, 2.0], float), (["no", "yes"], str), (["no", "yes"], object)],
 )
-def test_labels_come_back_as_they_went_in(iris, labels, dtype):
+def test_predict_returns_labels_of_the_given_dtype(iris, labels, dtype):
     X, y = iris[0][:100], iris[1][:100]
     given = np.array(labels, dtype)[y]
     classifier = quick(epochs=20).fit(X, given)
@@ -245,7 +245,7 @@ def test_labels_come_back_as_they_went_in(iris, labels, dtype):
     assert classifier.score(X, given) == 1
 
 
-def test_data_frames_and_their_labels_are_learnt_from(iris):
+def test_fit_accepts_data_frames_and_series(iris):
     pd = pytest.importorskip("pandas")
     X, y = iris
     frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
@@ -257,13 +257,13 @@ def test_data_frames_and_their_labels_are_learnt_from(iris):
 
 
 @each_backend
-def test_a_single_class_is_certain(backend, iris):
+def test_single_class_has_probability_one(backend, iris):
     classifier = quick(backend=backend).fit(iris[0], ["only"] * 150)
     np.testing.assert_array_equal(classifier.predict_proba(iris[0]), np.ones((150, 1)))
     assert set(classifier.predict(iris[0])) == {"only"}
 
 
-def test_numbers_too_large_for_float32_are_refused(iris):
+def test_values_too_large_for_float32_are_rejected(iris):
     X, y = iris
     with pytest.raises(ValueError, match="too large for dtype"):
         quick().fit(X * 1e300, y)
@@ -275,7 +275,7 @@ def test_numbers_too_large_for_float32_are_refused(iris):
 
 
 @pytest.mark.parametrize(("backend", "optimizer"), EACH_ONCE)
-def test_a_training_that_diverges_warns_and_so_do_its_predictions(backend, optimizer, iris):
+def test_diverged_training_and_its_predictions_warn(backend, optimizer, iris):
     X, y = iris
     classifier = quick(backend=backend, optimizer=optimizer)
     with pytest.warns(ConvergenceWarning, match="diverged: its loss after epoch 1 is nan"):
@@ -288,7 +288,7 @@ def test_a_training_that_diverges_warns_and_so_do_its_predictions(backend, optim
 
 
 @each_backend
-def test_a_finite_loss_worse_than_guessing_warns(backend, iris):
+def test_finite_loss_worse_than_guessing_warns(backend, iris):
     X, y = iris
     with pytest.warns(ConvergenceWarning, match="not converged.*scale the features"):
         quick(backend=backend).fit(X * 1e6, y)
@@ -328,7 +328,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
-def test_a_bad_hyper_parameter_is_named_by_fit(name, value, iris):
+def test_fit_rejects_invalid_hyper_parameter_by_name(name, value, iris):
     classifier = quick(**{name: value})  # not checked here, as scikit-learn requires
     for error in (HyperParameterError, ConfigurationError, ValueError):
         with pytest.raises(error, match=rf"{name}.*{value!r}.*expected"):
@@ -337,16 +337,16 @@ def test_a_bad_hyper_parameter_is_named_by_fit(name, value, iris):
 
 
 @pytest.mark.parametrize("name", ["hidden_size", "batch_size", "epochs", "random_state"])
-def test_numpys_numbers_are_numbers(name, iris):
+def test_numpy_integers_are_accepted_as_hyper_parameters(name, iris):
     assert_same(quick(**{name: np.int64(3)}).fit(*iris).params_, quick(**{name: 3}).fit(*iris).params_)
 
 
-def test_an_unknown_backend_is_named_by_predict_too(iris):
+def test_predict_rejects_unknown_backend(iris):
     with pytest.raises(HyperParameterError, match="backend is 'fortran'; expected one of: numpy, "):
         quick().fit(*iris).set_params(backend="fortran").predict(iris[0])
 
 
-def test_a_fit_that_fails_leaves_what_was_learnt(iris):
+def test_failed_fit_leaves_fitted_state_unchanged(iris):
     X, y = iris
     classifier = quick(warm_start=True).fit(X, y)
     before, history = copy.deepcopy(classifier.params_), copy.deepcopy(classifier.history_)
@@ -360,7 +360,7 @@ def test_a_fit_that_fails_leaves_what_was_learnt(iris):
     assert classifier.history_ == history
 
 
-def test_without_scikit_learn_the_module_says_what_to_install(monkeypatch):
+def test_import_without_scikit_learn_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     monkeypatch.delitem(sys.modules, "nnkernels.estimator")
     with pytest.raises(MissingDependencyError, match=r"MLPClassifier needs scikit-learn.*nnkernels\[learn\]"):
@@ -370,7 +370,7 @@ def test_without_scikit_learn_the_module_says_what_to_install(monkeypatch):
 # Randomness
 
 
-def test_an_int_repeats_and_a_generator_moves_on(iris):
+def test_integer_random_state_repeats_and_generator_advances(iris):
     classifier = quick(random_state=3)
     assert_same(classifier.fit(*iris).params_, clone(classifier).fit(*iris).params_)
     assert classifier.history_.seed == 3
@@ -382,7 +382,7 @@ def test_an_int_repeats_and_a_generator_moves_on(iris):
 
 
 @pytest.mark.parametrize("backend", ["fused", "fused_dense"])
-def test_the_fused_kernels_learn_the_same_whatever_threads_blas_has(backend, small_digits):
+def test_fused_training_is_independent_of_blas_threads(backend, small_digits):
     # As documented. Results of the other backends differ in their last bits for such batches.
     X, y = (small_digits.X_train / 255).astype(np.float32), small_digits.y_train
     classifiers = []
@@ -396,7 +396,7 @@ def test_the_fused_kernels_learn_the_same_whatever_threads_blas_has(backend, sma
         np.testing.assert_array_equal(one, other)
 
 
-def test_none_draws_from_numpys_global_generator(iris):
+def test_random_state_none_uses_numpy_global_generator(iris):
     state = np.random.get_state()  # noqa: NPY002
     try:
         seeds = []
@@ -412,7 +412,7 @@ def test_none_draws_from_numpys_global_generator(iris):
 
 
 @pytest.mark.parametrize(("backend", "optimizer"), EACH_ONCE)
-def test_a_training_in_pieces_is_the_training_at_once(backend, optimizer, iris):
+def test_training_in_several_calls_equals_a_single_fit(backend, optimizer, iris):
     X, y = iris
     whole = quick(backend=backend, optimizer=optimizer, epochs=6, schedule="constant").fit(X, y)
     passes = quick(backend=backend, optimizer=optimizer)
@@ -427,14 +427,14 @@ def test_a_training_in_pieces_is_the_training_at_once(backend, optimizer, iris):
         assert classifier.history_.epochs_done == 6
 
 
-def test_warm_starts_hold_out_the_same_samples(iris):
+def test_warm_start_holds_out_the_same_samples(iris):
     whole = quick(validation_fraction=0.2, schedule="constant", epochs=4).fit(*iris)
     warm = clone(whole).set_params(epochs=2, warm_start=True).fit(*iris).fit(*iris)
     assert_same(warm.params_, whole.params_)
     assert without_seconds(warm.history_) == without_seconds(whole.history_)
 
 
-def test_a_falling_rate_goes_on_where_that_of_the_longer_training_would_be(iris):
+def test_warm_start_continues_linear_schedule_of_longer_training(iris):
     X, y = iris
     warm = quick(optimizer="sgd", epochs=2, warm_start=True).fit(X, y)
     recipe = Recipe("any", Optimizer("sgd"), 32, 4, 0.005, "linear")
@@ -445,20 +445,20 @@ def test_a_falling_rate_goes_on_where_that_of_the_longer_training_would_be(iris)
     assert_same(warm.fit(X, y).params_, contender.parameters())
 
 
-def test_a_pass_of_partial_fit_has_no_schedule_and_holds_nothing_out(iris):
+def test_partial_fit_ignores_schedule_and_validation_fraction(iris):
     X, y = iris
     one_pass = quick(schedule="linear", validation_fraction=0.5).partial_fit(X, y, classes=[0, 1, 2])
     assert_same(one_pass.params_, quick(schedule="constant", epochs=1).fit(X, y).params_)
 
 
-def test_without_warm_start_fit_forgets(iris):
+def test_fit_without_warm_start_starts_over(iris):
     X, y = iris
     classifier = quick().fit(X, y).partial_fit(X, y).fit(X[:100, :2], y[:100])
     assert classifier.n_features_in_ == 2
     assert_same(classifier.params_, quick().fit(X[:100, :2], y[:100]).params_)
 
 
-def test_another_optimizer_starts_without_memory(iris):
+def test_changed_optimizer_starts_with_initial_state(iris):
     X, y = iris
     classifier = quick(optimizer="momentum", epochs=1).fit(X, y)
     recipe = Recipe("any", Optimizer("adam"), learning_rate=0.01)
@@ -469,7 +469,7 @@ def test_another_optimizer_starts_without_memory(iris):
     assert_same(classifier.params_, contender.parameters())
 
 
-def test_a_stream_of_unequal_chunks_is_learnt(iris):
+def test_partial_fit_learns_from_chunks_of_unequal_size(iris):
     X, y = iris
     order = np.random.default_rng(0).permutation(150)
     classifier = quick()
@@ -497,7 +497,7 @@ def test_a_stream_of_unequal_chunks_is_learnt(iris):
         (np.array(["a", "b"], object), "ab", "'ab'"),
     ],
 )
-def test_a_label_never_seen_is_not_another(learnt, unseen, named, go_on):
+def test_unseen_label_is_rejected(learnt, unseen, named, go_on):
     rng = np.random.default_rng(0)
     classes = np.asarray(learnt)
     y = np.tile(classes, 10)
@@ -517,7 +517,7 @@ def test_a_label_never_seen_is_not_another(learnt, unseen, named, go_on):
     assert classifier.classes_.dtype == classes.dtype
 
 
-def test_a_first_pass_meets_only_the_classes_that_it_was_given(iris):
+def test_first_partial_fit_rejects_labels_outside_given_classes(iris):
     X, y = iris
     classes = np.arange(3, dtype=np.uint8)
     with pytest.raises(SampleError, match="256"):
@@ -526,7 +526,7 @@ def test_a_first_pass_meets_only_the_classes_that_it_was_given(iris):
         quick().partial_fit(X, np.array(["1", "2", "12"])[y], list("123"))
 
 
-def test_equal_labels_of_another_dtype_are_the_same(iris):
+def test_equal_labels_of_other_dtype_are_accepted(iris):
     X, y = iris
     expected = quick(epochs=1, schedule="constant").fit(X, y)
     for form in (np.uint8, np.int64, float, ">i4"):
@@ -548,7 +548,7 @@ def test_equal_labels_of_another_dtype_are_the_same(iris):
         (lambda fitted, X, y: clone(fitted).partial_fit(X, y, classes=[0, 1]), "not among the classes: [23];"),
     ],
 )
-def test_what_does_not_continue_the_training_is_refused(further, message, iris):
+def test_inconsistent_continuation_is_rejected(further, message, iris):
     classifier = quick(warm_start=True).fit(*iris)
     before = copy.deepcopy(classifier.params_)
     with pytest.raises(ValueError, match=message):
@@ -560,7 +560,7 @@ def test_what_does_not_continue_the_training_is_refused(further, message, iris):
 
 
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=60), st.floats(0.01, 0.99), st.integers(0, 9))
-def test_held_out_samples_are_a_share_of_each_class_and_no_sample_is_lost(labels, fraction, seed):
+def test_hold_out_is_stratified_and_loses_no_sample(labels, fraction, seed):
     y = np.array(labels)
     X = np.arange(len(y), dtype=np.float32)[:, np.newaxis]
     learnt, held_out = hold_out(X, y, fraction, seed)
@@ -573,7 +573,7 @@ def test_held_out_samples_are_a_share_of_each_class_and_no_sample_is_lost(labels
         assert np.abs(np.bincount(held_out.y, minlength=len(wanted)) - wanted).max() <= 0.5
 
 
-def test_held_out_samples_are_not_learnt_but_recorded(iris):
+def test_held_out_samples_are_used_only_for_validation(iris):
     X, y = iris
     classifier = quick(validation_fraction=0.2).fit(X, y)
     learnt, held_out = hold_out(X.astype(np.float32), y, 0.2, 0)
@@ -585,12 +585,12 @@ def test_held_out_samples_are_not_learnt_but_recorded(iris):
     assert last.train_error_rate == pytest.approx(1 - classifier.score(learnt.X, learnt.y))
 
 
-def test_one_sample_cannot_be_divided(iris):
+def test_validation_fraction_of_single_sample_is_rejected(iris):
     with pytest.raises(HyperParameterError, match=r"validation_fraction is 0\.1, but one sample"):
         quick(validation_fraction=0.1).fit(iris[0][:1], [0])
 
 
-def test_callbacks_see_every_epoch_and_can_end_the_training(iris):
+def test_callbacks_see_every_epoch_and_can_stop_the_training(iris):
     seen = []
 
     def note(history, contender):
@@ -608,7 +608,7 @@ def test_callbacks_see_every_epoch_and_can_end_the_training(iris):
 
 @each_backend
 @pytest.mark.parametrize("way", ["pickle", "copy", "joblib", "joblib, read-only"])
-def test_a_copy_predicts_and_goes_on_alike(backend, way, iris, tmp_path):
+def test_copy_predicts_and_continues_identically(backend, way, iris, tmp_path):
     X, y = iris
     original = quick(backend=backend, callbacks=[print_nothing]).fit(X, y)
     if way == "pickle":
@@ -628,7 +628,7 @@ def print_nothing(_history, _contender):
     print(end="")
 
 
-def test_clone_keeps_every_hyper_parameter_and_nothing_learnt(iris):
+def test_clone_keeps_hyper_parameters_but_not_fitted_state(iris):
     values = {
         "hidden_size": 7,
         "backend": "numba",
@@ -649,7 +649,7 @@ def test_clone_keeps_every_hyper_parameter_and_nothing_learnt(iris):
 
 
 @pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_a_grid_search_over_a_pipeline_finds_the_better_optimizer(n_jobs):
+def test_grid_search_over_pipeline_finds_the_better_optimizer(n_jobs):
     X, y = load_iris(return_X_y=True)
     pipeline = make_pipeline(StandardScaler(), MLPClassifier(random_state=0, epochs=60))
     grid = {"mlpclassifier__optimizer": ["adam", Optimizer("sgd")], "mlpclassifier__backend": ["numpy", "numba"]}

@@ -36,7 +36,7 @@ OPTIMIZERS = ("sgd", "momentum", "adam")
 
 
 @pytest.mark.parametrize("case", ROWS)
-def test_the_rows_are_those_of_scalar_loops(case):
+def test_rows_match_scalar_reference(case):
     row = ROWS[case]
     np.testing.assert_allclose(row.probs, reference.softmax(row.logits), rtol=1e-14)
     losses = [reference.loss([row.logits], [true_class]) for true_class in range(len(row.logits))]
@@ -44,7 +44,7 @@ def test_the_rows_are_those_of_scalar_loops(case):
 
 
 @pytest.mark.parametrize("case", ROWS)
-def test_the_oracle_answers_the_rows(case):
+def test_oracle_predicts_the_rows(case):
     row = ROWS[case]
     params = blank_parameters(1, 1, len(row.logits))._replace(b2=np.array(row.logits))
     with np.errstate(invalid="ignore"):
@@ -52,20 +52,20 @@ def test_the_oracle_answers_the_rows(case):
 
 
 @pytest.mark.parametrize("case", ROWS)
-def test_a_padded_row_has_the_same_softmax(case):
+def test_padded_row_matches_scalar_softmax(case):
     logits, probs = padded(ROWS[case], 5)
     assert len(logits) == len(probs) == 5
     np.testing.assert_allclose(probs, reference.softmax(logits), rtol=1e-14)
 
 
-def test_an_image_has_the_logits_of_its_row():
+def test_one_pixel_image_has_the_logits_of_its_row():
     rows = [[1e4, -1e4, 0.0], [10001.0, 10000.0, -1e4]]
     params = one_row_per_unit(rows, 7, 4)
     logits = numpy_kernels.forward(params, one_pixel_images(2, 7) * np.float32(1 / 255)).logits
     np.testing.assert_array_equal(logits, [*rows, [0, 0, 0]])
 
 
-def test_the_oracle_equals_scalar_loops_in_all_that_is_compared():
+def test_oracle_matches_scalar_reference():
     rng = np.random.default_rng(2)
     params = Parameters(*(rng.normal(size=shape) for shape in ((5, 4), (4,), (4, 3), (3,))))
     X, y = rng.normal(size=(6, 5)), rng.integers(0, 3, 6)
@@ -78,7 +78,7 @@ def test_the_oracle_equals_scalar_loops_in_all_that_is_compared():
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-13)
 
 
-def test_answers_are_close_where_numbers_and_nans_are():
+def test_is_close_and_worst_compare_numbers_and_nans():
     assert is_close([1.0, np.nan, np.inf], [1.0 + 1e-7, np.nan, np.inf])
     assert not is_close([1.0, 0.0], [1.0, np.nan])
     assert not is_close([1.0, np.nan], [1.0, 0.0])
@@ -101,7 +101,7 @@ def test_answers_are_close_where_numbers_and_nans_are():
         ("fused_dense", 65, 10, "adam"),
     ],
 )
-def test_ours_answer_every_extreme_input(name, hidden, classes, optimizer):
+def test_own_backends_pass_every_extreme_input(name, hidden, classes, optimizer):
     recipe = benchmark_recipe(Optimizer(optimizer)).with_changes(hidden=hidden)
     assert first_wrong_answer(KernelContender(name), recipe, 784, classes) == ""
 
@@ -170,12 +170,12 @@ HIDDEN_BY_ROUNDING = {
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("mutation", HIDDEN_BY_ROUNDING)
-def test_what_rounding_hides_is_seen(mutation, optimizer):
+def test_errors_hidden_by_rounding_are_detected(mutation, optimizer):
     recipe = benchmark_recipe(Optimizer(optimizer))
     assert first_wrong_answer(mutant(**HIDDEN_BY_ROUNDING[mutation]), recipe, 784, 10) != ""
 
 
-def test_a_wrong_answer_is_told_beside_the_right_one():
+def test_message_shows_wrong_answer_and_expected_one():
     found = first_wrong_answer(mutant(**HIDDEN_BY_ROUNDING["no maximum"]), benchmark_recipe(), 784, 10)
     assert found == "logits up to 1e4: a probability of images predicted together is nan, expected 0.5"
 
@@ -203,7 +203,7 @@ class OneRateForAll(EmptyStretchSteps):
     ("wrong", "told"),
     [(EmptyStretchSteps, "training on no batches changed b2"), (OneRateForAll, "changing learning rates")],
 )
-def test_stretches_of_another_kind_are_seen(wrong, told):
+def test_wrong_handling_of_stretches_is_detected(wrong, told):
     assert told in first_wrong_answer(wrong(), benchmark_recipe(), 784, 10)
 
 
@@ -216,7 +216,7 @@ def batch(small_digits):
 
 
 @pytest.mark.parametrize("size", [1, 32, 256])
-def test_the_functions_of_ours_pass(backend, size, small_digits):
+def test_functions_of_own_backends_pass(backend, size, small_digits):
     X = small_digits.X_train[:size] * np.float32(1 / 255)
     require_functions("sound", backend, X, small_digits.y_train[:size].astype(np.int64))
 
@@ -247,7 +247,7 @@ def wrong_b1(params, X, y, activations):
         (HIDDEN_BY_ROUNDING["ReLU open at zero"], "for ReLU inputs of exactly 0, db1 has"),
     ],
 )
-def test_a_wrong_function_is_refused_though_an_entry_of_its_own_trains(replaced, told, batch):
+def test_wrong_function_is_rejected_even_if_training_does_not_use_it(replaced, told, batch):
     functions = {name: getattr(numpy_kernels, name) for name in FUNCTIONS}
     backend = SimpleNamespace(**{**functions, **replaced})
     with pytest.raises(GateError, match="the functions of suspect differ") as caught:
@@ -255,7 +255,7 @@ def test_a_wrong_function_is_refused_though_an_entry_of_its_own_trains(replaced,
     assert told in str(caught.value)
 
 
-def test_parameters_of_the_functions_check_have_biases(batch):
+def test_dropped_bias_is_detected_by_the_check_of_functions(batch):
     # With zero biases, a dropped bias would change nothing.
     def without_bias(params, X):
         return numpy_kernels.forward(params._replace(b1=np.zeros_like(params.b1)), X)

@@ -30,7 +30,7 @@ def path(tmp_path):
 
 
 @pytest.fixture
-def little_room():
+def limited_file_size():
     """Limit the size of files to 1,000 bytes, so that a longer write fails part way, as on a full disk."""
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -43,30 +43,30 @@ def little_room():
 
 
 @pytest.mark.parametrize("content", [b"", NEW, bytes(range(256)) * 4096])
-def test_bytes_are_written_as_they_are(tmp_path, content):
+def test_write_bytes_writes_content_unchanged(tmp_path, content):
     write_bytes(tmp_path / "file.bin", content)
     assert (tmp_path / "file.bin").read_bytes() == content
     assert names(tmp_path) == ["file.bin"]
 
 
-def test_what_was_there_is_replaced(path):
+def test_write_bytes_replaces_existing_file(path):
     write_bytes(path, NEW)
     assert path.read_bytes() == NEW
     assert names(path.parent) == [path.name]
 
 
-def test_folders_are_made(tmp_path):
+def test_write_bytes_creates_missing_folders(tmp_path):
     write_bytes(tmp_path / "a" / "b" / "file.bin", NEW)
     assert (tmp_path / "a" / "b" / "file.bin").read_bytes() == NEW
 
 
-def test_text_is_utf_8_with_its_own_line_ends(tmp_path):
+def test_write_text_uses_utf_8_and_keeps_line_endings(tmp_path):
     # The bytes do not depend on the platform's encoding or line endings.
     write_text(tmp_path / "file.txt", "95 % ± 1\nnächste\r\n")
     assert (tmp_path / "file.txt").read_bytes() == "95 % ± 1\nnächste\r\n".encode()
 
 
-def test_json_reads_back(tmp_path):
+def test_write_json_round_trip(tmp_path):
     value = {"loss": 0.1, "names": ["numpy", "ñ"], "none": None, "nested": {"1": True}}
     write_json(tmp_path / "file.json", value)
     text = (tmp_path / "file.json").read_text(encoding="utf-8")
@@ -74,7 +74,7 @@ def test_json_reads_back(tmp_path):
     assert text.endswith("}\n")
 
 
-def test_numbers_of_a_list_stand_in_one_line(tmp_path):
+def test_write_json_puts_list_of_numbers_on_one_line(tmp_path):
     value = {"seconds": [[1e-05, -2, 3.5], []], "names": ["a", "[\n1,\n2\n]"], "mixed": [1, None, "2"], "one": [0.25]}
     write_json(tmp_path / "file.json", value)
     text = (tmp_path / "file.json").read_text(encoding="utf-8")
@@ -84,7 +84,7 @@ def test_numbers_of_a_list_stand_in_one_line(tmp_path):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [1, {"loss": float("-inf")}]])
-def test_json_that_is_none_is_refused_and_the_old_file_stays(path, value):
+def test_write_json_rejects_nonfinite_values_and_keeps_old_file(path, value):
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(path, value)
     assert path.read_bytes() == OLD
@@ -94,7 +94,7 @@ def test_json_that_is_none_is_refused_and_the_old_file_stays(path, value):
 # The temporary file
 
 
-def test_the_neighbour_lies_beside_the_file_and_has_its_suffix(path):
+def test_temporary_file_is_hidden_beside_target_with_same_suffix(path):
     # Another folder could be on another file system, from which a move is not atomic.
     with atomic_write(path) as temporary:
         assert temporary != path
@@ -108,7 +108,7 @@ def test_the_neighbour_lies_beside_the_file_and_has_its_suffix(path):
     assert names(path.parent) == [path.name]
 
 
-def test_a_writer_that_chooses_its_format_by_the_suffix_is_served(tmp_path):
+def test_replacing_works_with_writers_that_depend_on_suffix(tmp_path):
     with atomic_write(tmp_path / "weights.npz") as temporary:
         np.savez(temporary, W1=np.arange(3))  # it appends .npz to any other suffix
     with np.load(tmp_path / "weights.npz") as read:
@@ -116,7 +116,7 @@ def test_a_writer_that_chooses_its_format_by_the_suffix_is_served(tmp_path):
     assert names(tmp_path) == ["weights.npz"]
 
 
-def test_what_another_process_is_writing_is_left_alone(path):
+def test_processes_write_to_different_temporary_files(path):
     # Two writers of the same file never share a temporary file.
     code = (
         "import sys; from pathlib import Path; from nnkernels.files import atomic_write\n"
@@ -135,7 +135,7 @@ def test_what_another_process_is_writing_is_left_alone(path):
 
 @pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt, SystemExit, MemoryError])
 @pytest.mark.parametrize("written", [None, b"", NEW[:5]])
-def test_an_error_on_the_way_leaves_the_old_file_and_nothing_else(path, error, written):
+def test_error_during_write_keeps_only_old_file(path, error, written):
     def write():
         with atomic_write(path) as temporary:
             if written is not None:
@@ -148,7 +148,7 @@ def test_an_error_on_the_way_leaves_the_old_file_and_nothing_else(path, error, w
     assert names(path.parent) == [path.name]
 
 
-def test_an_error_where_there_was_no_file_leaves_none(tmp_path):
+def test_error_during_write_of_new_file_leaves_no_file(tmp_path):
     def write():
         with atomic_write(tmp_path / "file.bin") as temporary:
             temporary.write_bytes(NEW[:5])
@@ -159,20 +159,20 @@ def test_an_error_where_there_was_no_file_leaves_none(tmp_path):
     assert names(tmp_path) == []
 
 
-def test_a_writer_that_wrote_nothing_is_noticed(path):
+def test_replacing_raises_if_nothing_was_written(path):
     with pytest.raises(FileNotFoundError), atomic_write(path):
         pass
     assert path.read_bytes() == OLD
 
 
-def test_a_disk_without_room_leaves_the_old_file_and_nothing_else(path, little_room):
+def test_full_disk_keeps_only_old_file(path, limited_file_size):
     with pytest.raises(OSError, match="File too large"):
         write_bytes(path, bytes(5000))
     assert path.read_bytes() == OLD
     assert names(path.parent) == [path.name]
 
 
-def test_a_file_that_cannot_be_replaced_leaves_no_neighbour(tmp_path):
+def test_failed_replacement_leaves_no_temporary_file(tmp_path):
     occupied = tmp_path / "taken"
     (occupied / "folder").mkdir(parents=True)
     with pytest.raises(OSError, match="taken"):
@@ -209,7 +209,7 @@ with atomic_write(Path(sys.argv[1])) as temporary:
 """
 
 
-def start(code: str, path: Path) -> subprocess.Popen[bytes]:
+def start_writer(code: str, path: Path) -> subprocess.Popen[bytes]:
     """Start a process that writes a file; return it after it has begun."""
     child = subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE)
     assert child.stdout is not None
@@ -217,20 +217,20 @@ def start(code: str, path: Path) -> subprocess.Popen[bytes]:
     return child
 
 
-def is_whole(content: bytes) -> bool:
+def is_complete(content: bytes) -> bool:
     return len(content) == SIZE and content == content[:1] * SIZE
 
 
-def test_a_reader_beside_the_writer_never_sees_half_a_file(tmp_path):
+def test_reader_never_sees_partial_file_during_rewrites(tmp_path):
     path = tmp_path / "rewritten.bin"
     seen = set()
-    with start(REWRITE, path) as child:
+    with start_writer(REWRITE, path) as child:
         try:
             end = time.monotonic() + 60
             while len(seen) < 8 and time.monotonic() < end:
                 for _ in range(20):
                     content = path.read_bytes()
-                    assert is_whole(content)
+                    assert is_complete(content)
                     seen.add(content[0])
             assert child.poll() is None, "the writer must still be running"
         finally:
@@ -238,8 +238,8 @@ def test_a_reader_beside_the_writer_never_sees_half_a_file(tmp_path):
     assert len(seen) == 8, "every content must have been read"
 
 
-def test_a_kill_in_the_middle_leaves_the_old_file(path):
-    with start(WRITE_HALF, path) as child:
+def test_kill_during_write_keeps_old_file(path):
+    with start_writer(WRITE_HALF, path) as child:
         child.kill()
     assert path.read_bytes() == OLD
     # A killed process cannot clean up. Its temporary file is hidden and does not affect later writes.
@@ -248,12 +248,12 @@ def test_a_kill_in_the_middle_leaves_the_old_file(path):
     assert path.read_bytes() == NEW
 
 
-def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path):
+def test_kill_at_any_moment_leaves_complete_file(tmp_path):
     path = tmp_path / "rewritten.bin"
     rng = random.Random(7)  # the timing still differs from run to run; any moment must do
     for _ in range(10):
-        with start(REWRITE, path) as child:
+        with start_writer(REWRITE, path) as child:
             time.sleep(rng.uniform(0, 0.02))
             assert child.poll() is None
             child.kill()
-        assert is_whole(path.read_bytes())
+        assert is_complete(path.read_bytes())

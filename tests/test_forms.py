@@ -38,14 +38,14 @@ needs_scikit_learn = pytest.mark.skipif(
 RECIPE = Recipe("test", Optimizer("momentum"), learning_rate=0.05, epochs=2, schedule="linear", hidden=8)
 
 
-def test_every_form_tried_is_a_contender():
+def test_every_form_is_registered_as_contender():
     assert set(FORMS) <= set(contenders.names())
 
 
 # Keras on JAX passes the gate in tests/test_bench.py as well.
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FURTHER_FORMS)
-def test_further_forms_pass_the_gate_and_follow_a_schedule(name, small_digits):
+def test_further_forms_pass_gate_and_follow_schedule(name, small_digits):
     images = LabelledImages(small_digits.X_train[:112], small_digits.y_train[:112])
     order, start = np.random.default_rng(1).permutation(112), initial_parameters(1, hidden=RECIPE.hidden)
     found = []
@@ -64,13 +64,13 @@ def test_further_forms_pass_the_gate_and_follow_a_schedule(name, small_digits):
 
 
 @needs_keras_on_jax
-def test_keras_on_another_backend_is_refused_with_the_remedy(tf):
+def test_create_rejects_second_keras_backend_and_names_alternative(tf):
     with pytest.raises(ConfigurationError, match=r"Keras runs on tensorflow in this process.*create_anywhere"):
         contenders.create("keras-jax-fit")
 
 
 @needs_keras_on_jax
-def test_keras_on_jax_chooses_its_backend_and_its_threads_in_a_new_process():
+def test_keras_on_jax_fixes_backend_and_threads_in_new_process():
     program = """
 import os, sys
 from nnkernels import contenders
@@ -92,7 +92,7 @@ print(keras.backend.backend(), "tensorflow" in sys.modules, os.environ["KERAS_BA
     assert backend == "jax False tensorflow"
 
 
-def test_a_process_answers_with_its_errors_until_it_ends_and_the_next_starts_anew(small_digits):
+def test_subprocess_contender_reports_errors_and_can_be_recreated_after_kill(small_digits):
     # The NumPy kernels, in the process of a group that no contender belongs to: it imports no framework.
     with closing(SubprocessContender("numpy", "of this test")) as contender:
         contender.prepare(initial_parameters(0), small_digits.training, Recipe("constant"))
@@ -111,7 +111,7 @@ def test_a_process_answers_with_its_errors_until_it_ends_and_the_next_starts_ane
 
 @pytest.mark.slow
 @needs_keras_on_jax
-def test_errors_come_back_from_the_process_of_keras_on_jax_and_so_does_its_end(small_digits):
+def test_keras_on_jax_process_reports_errors_and_can_be_recreated_after_kill(small_digits):
     with closing(contenders.create_anywhere("keras-jax-fit")) as contender:
         contender.prepare(initial_parameters(0), small_digits.training, Recipe("constant"))
         with pytest.raises(ConfigurationError, match="prepare it with a schedule"):
@@ -125,17 +125,17 @@ def test_errors_come_back_from_the_process_of_keras_on_jax_and_so_does_its_end(s
 
 
 @pytest.mark.parametrize("error", [DataError("of the child"), InferenceOnlyError("some"), ValueError("bad value")])
-def test_what_an_error_says_survives_the_way(error):
+def test_errors_keep_message_when_made_picklable(error):
     assert str(error) in str(_picklable(error))
     assert isinstance(_picklable(error), (type(error), ConfigurationError))
 
 
-def test_the_end_of_the_interpreter_ends_the_process_and_closes_its_pipes():
+def test_interpreter_exit_ends_subprocess_and_closes_pipes():
     program = "from nnkernels.contenders._subprocess import SubprocessContender as S; S('numpy', 'some group')"
     assert python("-X", "dev", "-c", program).stderr == ""
 
 
-def test_a_process_has_its_own_contenders_beside_the_references(monkeypatch):
+def test_contenders_in_process_lists_group_and_references(monkeypatch):
     entries = {name: contenders.entry(name) for name in ("numpy", "fused", "jax-scan", "keras-fit", "keras-jax-fit")}
     monkeypatch.setattr(contenders, "_entries", lambda: entries)
     assert contenders_in_process(list(entries), "") == ["numpy", "fused", "jax-scan", "keras-fit"]
@@ -149,7 +149,7 @@ def test_a_process_has_its_own_contenders_beside_the_references(monkeypatch):
 
 
 @needs_scikit_learn
-def test_two_classes_are_refused_by_scikit_learn(small_digits):
+def test_scikit_learn_rejects_two_classes(small_digits):
     two = LabelledImages(small_digits.X_train[:64], small_digits.y_train[:64] % 2)
     start = initial_parameters(0)
     start = start._replace(W2=start.W2[:, :2].copy(), b2=start.b2[:2].copy())
@@ -158,7 +158,7 @@ def test_two_classes_are_refused_by_scikit_learn(small_digits):
 
 
 @needs_scikit_learn
-def test_threads_of_scikit_learn_are_set_and_read_back():
+def test_scikit_learn_sets_number_of_blas_threads():
     from threadpoolctl import threadpool_info
 
     contender = contenders.create("scikit-learn")

@@ -109,7 +109,7 @@ def images(draw):
 @example(X=read_only(np.zeros((0, 784), np.uint8)))
 @example(X=read_only(np.full((3, 13), 255, np.uint8)))
 @example(X=read_only(np.full((2, 5), NAN, np.float32)))
-def test_lists_hold_the_nonzero_pixels_in_order_and_zeros_up_to_a_multiple_of_four_in_each_half(X):
+def test_lists_contain_nonzero_pixels_in_order_padded_to_four_in_each_half(X):
     values, pixels, starts, halves, middle = pack_nonzero(X)
     assert (values.dtype, pixels.dtype, starts.dtype) == (X.dtype, np.uint16, np.int64)
     assert starts[0] == 0
@@ -128,14 +128,14 @@ def test_lists_hold_the_nonzero_pixels_in_order_and_zeros_up_to_a_multiple_of_fo
 
 @instruction_set
 @given(X=images())
-def test_unpacking_gives_the_images_back(X):
+def test_unpacking_restores_images(X):
     back = unpack_nonzero(pack_nonzero(X), X.shape[1])
     assert back.dtype == X.dtype
     np.testing.assert_array_equal(back, X)
 
 
 @instruction_set
-def test_pixels_are_numbered_up_to_the_last_that_a_uint16_can_name():
+def test_pixel_indices_use_whole_range_of_uint16():
     X = np.zeros((2, 2**16), np.uint8)
     X[0, [0, 9, 2**16 - 1]] = 1, 2, 3
     X[1, 2**16 - 8 :] = 5
@@ -145,7 +145,7 @@ def test_pixels_are_numbered_up_to_the_last_that_a_uint16_can_name():
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_images_are_listed_where_fewer_than_half_of_their_pixels_are_nonzero(dtype):
+def test_images_are_packed_if_fewer_than_half_of_pixels_are_nonzero(dtype):
     X = np.zeros((10, 20), dtype)
     X[:, :9] = 1
     assert isinstance(entries.pack_images(read_only(X)), NonzeroImages)
@@ -158,7 +158,7 @@ def test_images_are_listed_where_fewer_than_half_of_their_pixels_are_nonzero(dty
     [np.zeros((3, 4)), np.zeros((0, 4), np.uint8), np.zeros((1, 2**16 + 1), np.uint8)],
     ids=["float64", "none", "wide"],
 )
-def test_images_that_cannot_be_listed_stay_as_they_are(X):
+def test_images_that_cannot_be_packed_are_returned_unchanged(X):
     assert entries.pack_images(X) is X
 
 
@@ -199,7 +199,7 @@ def assert_close_training(found, expected, atol=TOLERANCE):
     assert state.step.tolist() == wanted_state.step.tolist()
 
 
-def agree(training, form):
+def assert_agrees_with_reference(training, form):
     start, state, X, y, order, rates, batch_size, rule = training
     expected, expected_state = copy(start), copied(state)
     arguments = y, order, rates, batch_size, feature_scale(X), update_rule(rule)
@@ -227,26 +227,26 @@ def agree(training, form):
     ],
 )
 @given(data=st.data())
-def test_a_stretch_equals_the_reference_functions_called_one_by_one(hidden, classes, form, dtype, rules, data):
-    agree(data.draw(trainings(hidden, classes, dtype, rules)), form)
+def test_train_inplace_equals_composed_reference_functions(hidden, classes, form, dtype, rules, data):
+    assert_agrees_with_reference(data.draw(trainings(hidden, classes, dtype, rules)), form)
 
 
 # The numbers of lanes are those of the networks above, so nothing new is compiled.
 @pytest.mark.parametrize("form", ["packed", pytest.param("rows", marks=SLOW)])
 @settings(max_examples=15)
 @given(data=st.data())
-def test_units_and_classes_fill_their_lanes_to_any_part(form, data):
+def test_training_with_partly_filled_lanes_equals_reference(form, data):
     hidden, most = data.draw(st.sampled_from([(1, 8), (7, 8), (8, 8), (24, 16)]))
     classes = data.draw(st.integers(1, 8) if most == 8 else st.integers(9, 12))
-    agree(data.draw(trainings(hidden, classes, np.uint8, ("adam",))), form)
+    assert_agrees_with_reference(data.draw(trainings(hidden, classes, np.uint8, ("adam",))), form)
 
 
 # One panel of 40 lanes (compiled for 65 units above already), one of 64, and three of 48.
 @pytest.mark.parametrize("hidden", [33, *[pytest.param(hidden, marks=SLOW) for hidden in (64, 130)]])
 @settings(max_examples=8)
 @given(data=st.data())
-def test_wide_hidden_layers_are_cut_into_panels(hidden, data):
-    agree(data.draw(trainings(hidden, 10, np.uint8, ("sgd",))), "packed")
+def test_training_of_wide_hidden_layers_in_panels_equals_reference(hidden, data):
+    assert_agrees_with_reference(data.draw(trainings(hidden, 10, np.uint8, ("sgd",))), "packed")
 
 
 def strided_images():
@@ -260,7 +260,7 @@ def strided_images():
     }
 
 
-def test_kernels_are_given_contiguous_images_and_order_however_they_lie_in_memory(monkeypatch):
+def test_kernels_receive_contiguous_copies_of_strided_images_and_order(monkeypatch):
     # Compiled code assumes contiguous arrays, and would read wrong memory otherwise. It is not called here, because it
     # would be compiled again for the copies, which are writable; the next test calls it.
     handed_over = []
@@ -280,7 +280,7 @@ def test_kernels_are_given_contiguous_images_and_order_however_they_lie_in_memor
 
 
 @pytest.mark.parametrize("form", ["packed", pytest.param("rows", marks=SLOW)])
-def test_images_and_order_may_lie_in_memory_in_any_way(form):
+def test_training_on_strided_images_and_order_equals_reference(form):
     start, y = initial_parameters(2, 13), np.random.default_rng(2).integers(0, 10, 40)
     order, rates = (np.arange(80) % 40)[::-2], np.full(5, 0.1, np.float32)
     given_images = strided_images()
@@ -322,7 +322,7 @@ def assert_identical(found, expected):
 @pytest.mark.parametrize("batch_size", [1, 32, 300])
 @pytest.mark.parametrize("rule", ["sgd", "adam"])
 @pytest.mark.parametrize("form", FORMS)
-def test_training_is_the_same_to_the_last_bit_for_any_number_of_threads(threads, form, rule, batch_size):
+def test_training_gives_identical_bits_for_any_number_of_threads(threads, form, rule, batch_size):
     training = long_training()
     expected, state = train(training, form, rule, batch_size)
     for number in (1, 2, 3, 5):
@@ -333,14 +333,14 @@ def test_training_is_the_same_to_the_last_bit_for_any_number_of_threads(threads,
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_more_threads_than_pixels_units_and_images_find_nothing_to_do(threads, form):
+def test_training_with_more_threads_than_work_gives_identical_bits(threads, form):
     training = long_training(inputs=3, count=5)
     expected, _state = train(training, form, "adam", 2)
     threads(6)
     assert_identical(train(training, form, "adam", 2)[0], expected)
 
 
-def at_once(*functions):
+def run_concurrently(*functions):
     """Run functions at the same time, one thread per function, and return their results."""
     results = [None] * len(functions)
     together = threading.Barrier(len(functions))
@@ -360,11 +360,11 @@ def at_once(*functions):
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 @pytest.mark.parametrize("form", FORMS)
-def test_two_trainings_at_the_same_time_give_what_each_gives_alone(threads, form, number):
+def test_concurrent_trainings_equal_separate_trainings(threads, form, number):
     trainings_at_once = long_training(seed=3), long_training(seed=4)
     alone = [train(training, form, "adam")[0] for training in trainings_at_once]
     threads(number)
-    both = at_once(*(partial(train, training, form, "adam") for training in trainings_at_once))
+    both = run_concurrently(*(partial(train, training, form, "adam") for training in trainings_at_once))
     for (params, _state), expected in zip(both, alone, strict=True):
         assert_identical(params, expected)
 
@@ -372,7 +372,7 @@ def test_two_trainings_at_the_same_time_give_what_each_gives_alone(threads, form
 # Fallbacks to numba_kernels, and values that are not finite
 
 
-def compare_with_numpy(start, form, classes, rate=0.1):
+def train_by_fused_and_numpy(start, form, classes, rate=0.1):
     rng = np.random.default_rng(7)
     X, y, order = sparse_images(rng, 20, 13), rng.integers(0, classes, 20), rng.permutation(20)
     arguments = y, order, np.full(3, rate, np.float32), 8, feature_scale(X), update_rule(Optimizer())
@@ -388,18 +388,18 @@ def compare_with_numpy(start, form, classes, rate=0.1):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("value", [NAN, INF, -INF])
 @pytest.mark.parametrize("name", Parameters._fields)
-def test_what_is_not_finite_at_the_start_spreads_as_in_numpy(form, value, name):
+def test_nonfinite_parameters_propagate_as_in_numpy(form, value, name):
     # Even from the weights of a pixel that is always zero, which the lists would skip: 0 * inf is NaN.
     start = initial_parameters(2, 13)
     getattr(start, name).flat[-1] = value
-    params, expected = compare_with_numpy(start, form, 10)
+    params, expected = train_by_fused_and_numpy(start, form, 10)
     for actual, wanted in zip(params, expected, strict=True):
         np.testing.assert_allclose(actual, wanted, rtol=0, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(("classes", "dtype"), [(65, np.float32), (3, np.float64)], ids=["65 classes", "float64"])
-def test_networks_that_do_not_suit_go_to_the_numba_kernels(form, classes, dtype, monkeypatch):
+def test_unsupported_networks_fall_back_to_numba_kernels(form, classes, dtype, monkeypatch):
     given_to_numba = []
     monkeypatch.setattr(entries.numba_kernels, "train_inplace", lambda *arguments: given_to_numba.append(arguments))
     start, X, y = (
@@ -424,8 +424,8 @@ def test_networks_that_do_not_suit_go_to_the_numba_kernels(form, classes, dtype,
         pytest.param("packed", 3, np.float64, marks=SLOW),  # numba_kernels take six seconds to compile for float64
     ],
 )
-def test_networks_that_do_not_suit_are_trained_all_the_same(form, classes, dtype):
-    params, expected = compare_with_numpy(initial_parameters(2, 13, 7, classes, dtype), form, classes)
+def test_training_of_unsupported_networks_equals_numpy(form, classes, dtype):
+    params, expected = train_by_fused_and_numpy(initial_parameters(2, 13, 7, classes, dtype), form, classes)
     for actual, wanted in zip(params, expected, strict=True):
         assert actual.dtype == dtype
         np.testing.assert_allclose(actual, wanted, rtol=0, atol=TOLERANCE if dtype == np.float32 else 1e-14)
@@ -433,7 +433,7 @@ def test_networks_that_do_not_suit_are_trained_all_the_same(form, classes, dtype
 
 @instruction_set
 @pytest.mark.parametrize("form", FORMS)
-def test_a_training_that_diverges_is_seen_to_diverge(form):
+def test_diverging_training_gives_nan(form):
     start = with_biases(initial_parameters(2, 13))
     rng = np.random.default_rng(7)
     X, y = sparse_images(rng, 200, 13), rng.integers(0, 10, 200)
@@ -446,7 +446,7 @@ def test_a_training_that_diverges_is_seen_to_diverge(form):
 
 @instruction_set
 @pytest.mark.parametrize("form", FORMS)
-def test_a_damaged_image_is_not_hidden(form):
+def test_nan_pixel_reaches_parameters(form):
     start, X, y, order = long_training(inputs=13, count=20)
     features = as_features(X)
     features[4, 2] = NAN
@@ -457,7 +457,7 @@ def test_a_damaged_image_is_not_hidden(form):
 @instruction_set
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("rule", ["momentum", "adam"])
-def test_moments_do_not_sink_into_the_subnormals(form, rule):
+def test_moments_never_become_subnormal(form, rule):
     # Some pixels are nonzero in the first images only. In the steps after these, their moments decay to zero.
     rng = np.random.default_rng(5)
     X = sparse_images(rng, 30, 13)
@@ -503,7 +503,7 @@ def prediction_forms(X):
         pytest.param(65, ["features", "strided"], marks=SLOW),
     ],
 )
-def test_probabilities_are_those_of_the_oracle(hidden, forms, N):
+def test_probabilities_equal_oracle(hidden, forms, N):
     inputs = 29
     params = with_biases(initial_parameters(6, inputs, hidden))
     predict = prediction_entry(kernels.load("fused"), params)
@@ -521,7 +521,7 @@ def test_probabilities_are_those_of_the_oracle(hidden, forms, N):
 
 @instruction_set
 @given(data=st.data())
-def test_probabilities_of_images_of_any_width_and_ink(data):
+def test_probabilities_equal_oracle_for_any_width_and_density(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     inputs, N, inked = data.draw(st.tuples(st.integers(1, 40), st.integers(0, 9), st.sampled_from([0, 0.1, 0.5, 1.0])))
     params = with_biases(initial_parameters(1, inputs, 20, data.draw(st.integers(9, 12))))
@@ -532,7 +532,7 @@ def test_probabilities_of_images_of_any_width_and_ink(data):
 
 
 @instruction_set
-def test_predictions_are_the_same_to_the_last_bit_for_any_number_of_threads(threads, monkeypatch):
+def test_predictions_are_identical_for_any_number_of_threads(threads, monkeypatch):
     params = with_biases(initial_parameters(6, 29))
     X = sparse_images(np.random.default_rng(6), 2000, 29)
     predict = prediction_entry(kernels.load("fused"), params)
@@ -545,7 +545,7 @@ def test_predictions_are_the_same_to_the_last_bit_for_any_number_of_threads(thre
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_two_threads_may_call_one_predictor(threads, number):
+def test_predictor_can_be_called_from_two_threads(threads, number):
     predict = prediction_entry(kernels.load("fused"), with_biases(initial_parameters(6, 29)))
     X = [sparse_images(np.random.default_rng(seed), 1500, 29) for seed in (1, 2)]
     alone = [predict(images_of_one) for images_of_one in X]
@@ -554,7 +554,7 @@ def test_two_threads_may_call_one_predictor(threads, number):
     def often(images_of_one):
         return [predict(images_of_one) for _ in range(10)], [predict(images_of_one[:1]) for _ in range(100)]
 
-    for (all_of_one, first), expected in zip(at_once(*(partial(often, one) for one in X)), alone, strict=True):
+    for (all_of_one, first), expected in zip(run_concurrently(*(partial(often, one) for one in X)), alone, strict=True):
         for probs in all_of_one:
             np.testing.assert_array_equal(probs, expected)
         for probs in first:  # a single image is summed in another order
@@ -578,12 +578,12 @@ def test_probabilities_of_extreme_logits(case):
 
 
 @instruction_set
-def test_logits_may_be_as_far_apart_as_float32_allows():
+def test_probabilities_of_logits_at_limits_of_float32():
     assert probabilities_of_logits([3.4e38, -3.4e38]).tolist() == [1, 0]
 
 
 @instruction_set
-def test_a_damaged_image_has_no_probabilities_and_leaves_the_others_theirs():
+def test_nan_pixel_gives_nan_probabilities_for_its_image_only():
     params = with_biases(initial_parameters(6, 29))
     X = sparse_images(np.random.default_rng(6), 9, 29, np.float32)
     predict = prediction_entry(kernels.load("fused"), params)
@@ -598,7 +598,7 @@ def test_a_damaged_image_has_no_probabilities_and_leaves_the_others_theirs():
 @pytest.mark.parametrize("name", ["fused", "fused_dense"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 @pytest.mark.parametrize("N", [1, 5])
-def test_images_of_another_width_are_refused(name, dtype, N):
+def test_predict_rejects_images_of_another_width(name, dtype, N):
     contender = create(name)
     data = LabelledImages(np.zeros((4, 29), np.uint8), np.zeros(4, np.uint8))
     contender.prepare(initial_parameters(6, 29), data, Recipe("test"))
@@ -608,7 +608,7 @@ def test_images_of_another_width_are_refused(name, dtype, N):
 
 
 @pytest.mark.parametrize("N", [1, 3])
-def test_images_that_are_not_contiguous_are_predicted_to_the_same_last_bit(N):
+def test_predictions_of_noncontiguous_images_are_identical(N):
     rng = np.random.default_rng(5)
     predict = entries.predictor(with_biases(initial_parameters(0, 29, 20, 10)), PIXEL_SCALE, as_features)
     X = sparse_images(rng, N, 29)
@@ -621,7 +621,7 @@ def test_images_that_are_not_contiguous_are_predicted_to_the_same_last_bit(N):
             predict(wrong)
 
 
-def test_a_predictor_keeps_the_parameters_of_its_making():
+def test_predictor_keeps_parameters_from_its_creation():
     params = with_biases(initial_parameters(6, 29))
     X = sparse_images(np.random.default_rng(6), 3, 29)
     predict = entries.predictor(params, PIXEL_SCALE, as_features)
@@ -640,7 +640,7 @@ def test_a_predictor_keeps_the_parameters_of_its_making():
     max_panel_lanes=st.sampled_from([24, 64]),
     threads=st.integers(1, 9),
 )
-def test_threads_share_all_weights_and_none_twice(inputs, hidden, classes, max_panel_lanes, threads):
+def test_shares_assign_each_weight_to_exactly_one_thread(inputs, hidden, classes, max_panel_lanes, threads):
     layout = Layout(inputs, hidden, classes, max_panel_lanes)
     partitions = thread_partitions(layout, threads)
     taken = np.zeros(layout.ends[-1], int)

@@ -29,7 +29,7 @@ MOMENTS = [(name, ("adam", "momentum")[number % 2]) for number, name in enumerat
 
 
 @pytest.fixture(autouse=True)
-def fewer_images_are_predicted(monkeypatch):
+def fewer_predicted_images(monkeypatch):
     """Reduce the images predicted together from ten thousand to enough for two threads and a remainder."""
     monkeypatch.setattr(gate, "PREDICTED_TOGETHER", 521)
 
@@ -73,12 +73,12 @@ def test_installed_contenders_that_only_predict_pass(name, small_digits):
     ],
 )
 @pytest.mark.parametrize("name", kernels.names())
-def test_ours_pass_at_other_batch_sizes(name, optimizer, batch_size, small_digits):
+def test_own_backends_pass_at_other_batch_sizes(name, optimizer, batch_size, small_digits):
     recipe = benchmark_recipe(Optimizer(optimizer), batch_size)
     assert gate.require(name, contenders.create(name), small_digits, recipe).batch_size == batch_size
 
 
-def test_verify_measures_by_name(small_digits, monkeypatch):
+def test_verify_takes_contender_by_name(small_digits, monkeypatch):
     monkeypatch.setattr(gate, "PREDICTED_TOGETHER", PREDICTED_TOGETHER)
     result = verification.verify("numpy", small_digits)
     assert result.passed
@@ -87,7 +87,7 @@ def test_verify_measures_by_name(small_digits, monkeypatch):
         verification.verify("nympy", small_digits)
 
 
-def test_verify_all_goes_on_after_a_failure(small_digits, monkeypatch):
+def test_verify_all_continues_after_failure(small_digits, monkeypatch):
     entries = {
         "broken": contenders.Entry(lambda: Mutant(backward=crashing_backward), "raises an exception"),
         "numpy": contenders.entry("numpy"),
@@ -137,11 +137,11 @@ def no_relu_mask(params, X, y, activations):
     return numpy_kernels.backward(params, X, y, open_everywhere)
 
 
-def mask_by_inputs_sign_flipped(params, X, y, activations):
+def relu_mask_inverted(params, X, y, activations):
     return numpy_kernels.backward(params, X, y, activations._replace(Z1=-activations.Z1))
 
 
-def without(field, params, X, y, activations):
+def without_gradient(field, params, X, y, activations):
     grads = numpy_kernels.backward(params, X, y, activations)
     return grads._replace(**{field: np.zeros_like(getattr(grads, field))})
 
@@ -183,11 +183,11 @@ SGD_MUTANTS = {
     "missing 1/N": {"backward": sum_instead_of_mean},
     "short batch divided by the full size": {"backward": mean_over_full_batches},
     "no ReLU mask": {"backward": no_relu_mask},
-    "ReLU mask inverted": {"backward": mask_by_inputs_sign_flipped},
-    "no gradient of W1": {"backward": partial(without, "W1")},
-    "no gradient of b1": {"backward": partial(without, "b1")},
-    "no gradient of W2": {"backward": partial(without, "W2")},
-    "no gradient of b2": {"backward": partial(without, "b2")},
+    "ReLU mask inverted": {"backward": relu_mask_inverted},
+    "no gradient of W1": {"backward": partial(without_gradient, "W1")},
+    "no gradient of b1": {"backward": partial(without_gradient, "b1")},
+    "no gradient of W2": {"backward": partial(without_gradient, "W2")},
+    "no gradient of b2": {"backward": partial(without_gradient, "b2")},
     "gradients in float16": {"backward": rounded_to_float16},
     "labels shifted": {"backward": labels_shifted},
     "NaN": {"backward": one_nan},
@@ -198,7 +198,7 @@ SGD_MUTANTS = {
 }
 
 
-def refused(contender, dataset, recipe=None):
+def assert_rejected(contender, dataset, recipe=None):
     """Assert that the gate rejects a contender, and return the error message."""
     # A mutant may overflow during its training; only the result of the gate counts.
     with np.errstate(all="ignore"), pytest.raises(GateError) as caught:
@@ -209,14 +209,14 @@ def refused(contender, dataset, recipe=None):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_mutant_without_mutation_passes(optimizer, small_digits):
+def test_unchanged_mutant_passes(optimizer, small_digits):
     # Otherwise the rejections below would be meaningless.
     assert gate.require("sound", Mutant(), small_digits, benchmark_recipe(Optimizer(optimizer))).passed
 
 
 @pytest.mark.parametrize("mutation", SGD_MUTANTS)
-def test_wrong_gradients_and_updates_are_refused(mutation, small_digits):
-    refused(Mutant(**SGD_MUTANTS[mutation]), small_digits)
+def test_gate_rejects_wrong_gradients_and_updates(mutation, small_digits):
+    assert_rejected(Mutant(**SGD_MUTANTS[mutation]), small_digits)
 
 
 def without_momentum(params, grads, state, learning_rate, momentum):
@@ -239,9 +239,9 @@ MOMENTUM_MUTANTS = {"no momentum": without_momentum, "Nesterov's": nesterov, "da
 
 
 @pytest.mark.parametrize("mutation", MOMENTUM_MUTANTS)
-def test_wrong_momentum_is_refused(mutation, small_digits):
+def test_gate_rejects_wrong_momentum(mutation, small_digits):
     mutant = Mutant(momentum_update_inplace=MOMENTUM_MUTANTS[mutation])
-    refused(mutant, small_digits, benchmark_recipe(Optimizer("momentum")))
+    assert_rejected(mutant, small_digits, benchmark_recipe(Optimizer("momentum")))
 
 
 def adam_variant(change, params, grads, state, learning_rate, beta_1, beta_2, epsilon):
@@ -280,15 +280,15 @@ ADAM_MUTANTS = (
 )
 
 
-def test_the_adam_that_is_varied_passes(small_digits):
+def test_unchanged_adam_variant_passes(small_digits):
     mutant = Mutant(adam_update_inplace=partial(adam_variant, "nothing"))
     assert gate.require("sound", mutant, small_digits, benchmark_recipe(Optimizer("adam"))).passed
 
 
 @pytest.mark.parametrize("change", ADAM_MUTANTS)
-def test_wrong_adam_is_refused(change, small_digits):
+def test_gate_rejects_wrong_adam(change, small_digits):
     mutant = Mutant(adam_update_inplace=partial(adam_variant, change))
-    refused(mutant, small_digits, benchmark_recipe(Optimizer("adam")))
+    assert_rejected(mutant, small_digits, benchmark_recipe(Optimizer("adam")))
 
 
 class IgnoresOrder(Mutant):
@@ -395,7 +395,7 @@ class TakesTheFirstRate(Mutant):
 
 @pytest.mark.parametrize("optimizer", ["momentum", "adam"])
 @pytest.mark.parametrize("mutant", [ForgetsBetweenStretches, KeepsTheOptimizer], ids=lambda m: m.__name__)
-def test_who_remembers_too_little_or_too_much_is_refused(mutant, optimizer, small_digits, monkeypatch):
+def test_gate_rejects_lost_or_stale_optimizer_state(mutant, optimizer, small_digits, monkeypatch):
     # Only the training on digits is judged here. The check of extreme inputs still runs before it, as usual, because it
     # leaves optimizer state behind.
     first_wrong_answer = gate.first_wrong_answer
@@ -404,7 +404,7 @@ def test_who_remembers_too_little_or_too_much_is_refused(mutant, optimizer, smal
     assert not result.max_abs_difference <= result.tolerance
 
 
-def test_extreme_inputs_are_judged_and_told(small_digits):
+def test_gate_rejects_wrong_answer_to_extreme_inputs(small_digits):
     def forward(params, X):
         with np.errstate(over="ignore", invalid="ignore"):
             activations = numpy_kernels.forward(params, X)
@@ -416,10 +416,10 @@ def test_extreme_inputs_are_judged_and_told(small_digits):
     assert result.max_abs_difference <= result.tolerance  # rounding hides it on digits
     assert result.prediction_difference <= gate.PREDICTION_TOLERANCE
     assert not result.passed
-    assert "Extreme inputs: logits up to 1e4" in refused(mutant, small_digits)
+    assert "Extreme inputs: logits up to 1e4" in assert_rejected(mutant, small_digits)
 
 
-def test_frameworks_are_not_asked_for_extreme_inputs(small_digits, monkeypatch):
+def test_gate_skips_extreme_inputs_for_frameworks(small_digits, monkeypatch):
     class Framework:
         """A contender that does not use our kernels."""
 
@@ -440,8 +440,8 @@ def test_frameworks_are_not_asked_for_extreme_inputs(small_digits, monkeypatch):
     [IgnoresOrder, SwapsTwoBatches, SkipsShortBatch, RoundsTheStart, DoesNotTrain, TakesTheFirstRate],
     ids=lambda m: m.__name__,
 )
-def test_wrong_training_is_refused(mutant, small_digits):
-    refused(mutant(), small_digits)
+def test_gate_rejects_wrong_training(mutant, small_digits):
+    assert_rejected(mutant(), small_digits)
 
 
 class PredictsOneImageWrongly(Mutant):
@@ -490,10 +490,10 @@ class KeepsItsPredictor(Mutant):
     ],
     ids=lambda m: m.__name__,
 )
-def test_wrong_predictions_of_right_parameters_are_refused(mutant, small_digits):
+def test_gate_rejects_wrong_predictions_after_correct_training(mutant, small_digits):
     result = gate.compare_with_oracle("suspect", mutant(), small_digits)
     assert result.max_abs_difference <= result.tolerance  # only the predictions are wrong
-    assert "predictions" in refused(mutant(), small_digits)
+    assert "predictions" in assert_rejected(mutant(), small_digits)
 
 
 class DependsOnThreads(Mutant):
@@ -514,11 +514,11 @@ class DependsOnThreads(Mutant):
         return found
 
 
-def test_a_promise_of_the_same_bits_is_held_against_training_on_one_thread(small_digits):
+def test_gate_compares_promise_of_same_bits_with_training_on_one_thread(small_digits):
     result = gate.compare_with_oracle("suspect", DependsOnThreads(), small_digits)
     assert result.max_abs_difference <= result.tolerance
     assert 0 < result.threads_difference < 1e-7
-    assert "promises the same bits" in refused(DependsOnThreads(), small_digits)
+    assert "promises the same bits" in assert_rejected(DependsOnThreads(), small_digits)
     with closing(contenders.create("fused")) as contender, contenders.thread_limit(contender, 2):
         recipe = benchmark_recipe(batch_size=1024)
         assert gate.require("fused", contender, small_digits, recipe).threads_difference == 0
@@ -555,7 +555,7 @@ def only_predicts(monkeypatch):
     monkeypatch.setattr(contenders, "_entries", lambda: known)
 
 
-def test_who_only_predicts_is_not_asked_to_train(only_predicts, small_digits):
+def test_gate_does_not_train_prediction_only_contender(only_predicts, small_digits):
     result = gate.require("suspect", OnlyPredicts(), small_digits)
     assert (result.optimizer, result.trained) == ("inference only", False)
     assert (result.max_abs_difference, result.tolerance) == (0, 0)
@@ -565,15 +565,15 @@ def test_who_only_predicts_is_not_asked_to_train(only_predicts, small_digits):
 @pytest.mark.parametrize(
     "mutation", [{"forward": no_softmax}, {"forward": no_hidden_bias}], ids=["no softmax", "no hidden bias"]
 )
-def test_wrong_predictions_of_who_only_predicts_are_refused(mutation, only_predicts, small_digits):
-    assert "check its forward pass" in refused(OnlyPredicts(**mutation), small_digits)
+def test_gate_rejects_wrong_predictions_of_prediction_only_contender(mutation, only_predicts, small_digits):
+    assert "check its forward pass" in assert_rejected(OnlyPredicts(**mutation), small_digits)
 
 
-def test_who_only_predicts_keeps_what_it_is_given(only_predicts, small_digits):
-    assert "given the oracle's parameters" in refused(RoundsWhatItIsGiven(), small_digits)
+def test_gate_rejects_prediction_only_contender_that_rounds_parameters(only_predicts, small_digits):
+    assert "given the oracle's parameters" in assert_rejected(RoundsWhatItIsGiven(), small_digits)
 
 
-def test_who_has_not_said_that_it_only_predicts_is_asked_to_train(small_digits):
+def test_gate_trains_contender_not_registered_as_prediction_only(small_digits):
     with pytest.raises(InferenceOnlyError):
         gate.require("suspect", OnlyPredicts(), small_digits)
 
@@ -600,13 +600,13 @@ def test_oracle_equals_scalar_loops(optimizer):
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-13, err_msg=name)
 
 
-def test_oracle_predicts_as_scalar_loops_do():
+def test_oracle_predictions_equal_scalar_loops():
     start, X, _y = small_problem()
     probs = reference.forward(tuple(array.tolist() for array in start), X.tolist())[3]
     np.testing.assert_allclose(predict_float64(start, X), probs, rtol=0, atol=1e-14)
 
 
-def test_oracle_leaves_the_start_alone():
+def test_oracle_does_not_change_initial_parameters():
     start, X, y = small_problem()
     before = [array.copy() for array in start]
     train_float64(start, X, y, Recipe("tiny", batch_size=4), np.full(3, 0.1))
@@ -614,7 +614,7 @@ def test_oracle_leaves_the_start_alone():
         np.testing.assert_array_equal(array, old)
 
 
-def test_nearest_kink_is_the_smallest_input_of_any_relu():
+def test_nearest_kink_is_smallest_absolute_relu_input():
     start, X, y = small_problem()
     recipe, rates = Recipe("tiny", batch_size=4), np.array([0.1, 0.05, 0.2])
     params, smallest = tuple(array.tolist() for array in start), []
@@ -645,7 +645,7 @@ class FlippedAtFirst(KernelContender):
     ("batch_size", "always", "passes"),
     [(128, False, True), (128, True, False), (32, False, False)],  # at batch 32, no ReLU comes near its kink
 )
-def test_departure_at_a_relus_kink_is_judged_from_another_start(batch_size, always, passes, monkeypatch):
+def test_difference_near_relu_kink_is_checked_again_from_another_start(batch_size, always, passes, monkeypatch):
     monkeypatch.setattr(gate, "first_wrong_answer", lambda *_: "")  # it calls `parameters` too
     data = load_mnist("mnist-5k")
     data = type(data)(data.X_train[:2304], data.y_train[:2304], data.X_test[:256], data.y_test[:256])
@@ -665,7 +665,7 @@ def files(small_digits, tmp_path):
 
 
 @pytest.mark.parametrize("name", kernels.names())
-def test_ours_pass_from_a_file(name, files):
+def test_own_backends_pass_from_file(name, files):
     assert 0 < require_from_file(name, contenders.create(name), *files) < gate.TOLERANCES["sgd"]
 
 
@@ -688,12 +688,12 @@ class BeginsEachChunkAnew(Mutant):
 
 
 @pytest.mark.parametrize("mutant", [SkipsShortBatch, PreparesOnce, BeginsEachChunkAnew], ids=lambda m: m.__name__)
-def test_wrong_training_from_a_file_is_refused(mutant, files):
+def test_gate_rejects_wrong_training_from_file(mutant, files):
     with pytest.raises(GateError, match="suspect differs from the float64 oracle when it trains from a file"):
         require_from_file("suspect", mutant(), *files)
 
 
-def test_a_file_of_which_an_image_is_left_out_is_refused(files, monkeypatch):
+def test_gate_rejects_training_from_file_that_skips_images(files, monkeypatch):
     def some_chunks(*arguments):
         return list(epoch_chunks(*arguments))[1:]
 

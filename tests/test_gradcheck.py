@@ -20,20 +20,20 @@ from tests.backends import distinct_backend  # noqa: F401  (the fixture `backend
 ALL = ("dW1", "db1", "dW2", "db2")
 HIDDEN = ("dW1", "db1")
 BIASES, WEIGHTS = ("db1", "db2"), ("dW1", "dW2")
-KEPT = {}
+SMOOTH_PROBLEMS = {}
 
 
 @pytest.fixture(autouse=True)
-def our_gradients_are_taken_once(monkeypatch):
+def cache_numerical_gradients(monkeypatch):
     """Cache the numerical gradients of our own forward pass and loss: nearly all tests need the same ones."""
     take = check.smooth_problem
 
     def taken(functions, sizes, seed):
         if (functions.forward, functions.loss) != (numpy_kernels.forward, numpy_kernels.loss):
             return take(functions, sizes, seed)
-        if (sizes, seed) not in KEPT:
-            KEPT[sizes, seed] = take(functions, sizes, seed)
-        return copy.deepcopy(KEPT[sizes, seed])  # a backward pass may change its arguments
+        if (sizes, seed) not in SMOOTH_PROBLEMS:
+            SMOOTH_PROBLEMS[sizes, seed] = take(functions, sizes, seed)
+        return copy.deepcopy(SMOOTH_PROBLEMS[sizes, seed])  # a backward pass may change its arguments
 
     monkeypatch.setattr(check, "smooth_problem", taken)
 
@@ -100,7 +100,7 @@ def test_every_backend_passes(backend):
     images=st.integers(1, 6),
     seed=st.integers(0, 99),
 )
-def test_the_reference_passes_at_any_size(inputs, hidden, classes, images, seed):
+def test_reference_passes_at_any_size(inputs, hidden, classes, images, seed):
     report = gradcheck(
         numpy_kernels, inputs=inputs, hidden=hidden, classes=classes, images=images, seed=seed, tolerance=1e-8
     )
@@ -132,13 +132,13 @@ ACTIVATIONS = {
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_another_activation_function_with_its_own_derivative_passes(name):
+def test_other_activation_with_its_own_derivative_passes(name):
     function, dZ1 = ACTIVATIONS[name]
     assert gradcheck(backward_with(dZ1=dZ1), forward=forward_of(function)).passed
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_another_activation_function_with_relus_mask_fails(name):
+def test_other_activation_with_relu_mask_fails(name):
     report = gradcheck(backward_with(), forward=forward_of(ACTIVATIONS[name][0]))
     assert not report.passed
     assert report.mistakes == ("ReLU mask, but no ReLU",)
@@ -147,7 +147,7 @@ def test_another_activation_function_with_relus_mask_fails(name):
 
 
 @pytest.mark.parametrize("seeds", [range(6), pytest.param(range(6, 20), marks=pytest.mark.slow)])
-def test_a_kink_elsewhere_is_avoided(seeds):
+def test_kinks_away_from_zero_are_avoided(seeds):
     # ReLU6 has a kink at 6. This function has one at 0.3, which only some initial parameters stay clear of.
     def clipped(Z1):
         return np.clip(Z1, 0, 0.3)
@@ -166,7 +166,7 @@ def smoothed_loss(logits, y):
     return float(-(targets * log_probs).sum(axis=1).mean())
 
 
-def test_another_loss_with_its_own_gradient_passes_and_the_old_gradient_fails():
+def test_other_loss_passes_only_with_its_own_gradient():
     smoothed = backward_with(dlogits=lambda probs, Y, logits: (probs - 0.9 * Y - 0.1 / Y.shape[1]) / len(Y))
     assert gradcheck(smoothed, loss=smoothed_loss).passed
     report = gradcheck(backward_with(), loss=smoothed_loss)
@@ -175,7 +175,7 @@ def test_another_loss_with_its_own_gradient_passes_and_the_old_gradient_fails():
     assert "begin with dlogits" in report.diagnosis
 
 
-def test_a_squared_error_may_leave_its_factor_out_but_not_unnoticed():
+def test_missing_factor_of_squared_error_is_named():
     def squared(logits, y):
         return float(((logits - np.eye(logits.shape[1])[y]) ** 2).sum(axis=1).mean())
 
@@ -185,7 +185,7 @@ def test_a_squared_error_may_leave_its_factor_out_but_not_unnoticed():
     assert report.findings[0].arrays == ALL
 
 
-def test_a_module_brings_its_own_forward_and_loss():
+def test_forward_and_loss_of_module_are_used_unless_given():
     module = types.ModuleType("mine_kernels")
     module.forward, module.loss = forward_of(np.tanh), smoothed_loss
     module.backward = backward_with(
@@ -201,7 +201,7 @@ def test_a_module_brings_its_own_forward_and_loss():
     assert not gradcheck(module).passed
 
 
-def test_a_tuple_passes_with_a_note():
+def test_tuple_result_passes_with_note():
     report = gradcheck(backward_with(result=lambda *arrays: arrays))
     assert report.passed
     assert len(report.notes) == 1
@@ -296,7 +296,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("case", MISTAKES)
-def test_a_classic_mistake_is_named(case):
+def test_classic_mistake_is_named(case):
     backward, mistake, arrays = MISTAKES[case]
     report = gradcheck(backward)
     assert not report.passed
@@ -318,7 +318,7 @@ TRANSPOSES = {
 
 
 @pytest.mark.parametrize("which", TRANSPOSES)
-def test_a_missing_transpose_is_named_though_the_shapes_do_not_fit(which):
+def test_missing_transpose_is_named_if_sizes_differ(which):
     backward, arrays, right = TRANSPOSES[which]
     report = gradcheck(backward)
     assert report.mistakes == ("raises an error", "missing transpose")
@@ -331,20 +331,20 @@ def test_a_missing_transpose_is_named_though_the_shapes_do_not_fit(which):
 
 
 @pytest.mark.parametrize("which", TRANSPOSES)
-def test_a_missing_transpose_is_named_where_all_sizes_are_equal(which):
+def test_missing_transpose_is_named_if_sizes_are_equal(which):
     backward, arrays, _right = TRANSPOSES[which]
     report = gradcheck(backward, inputs=6, hidden=6, classes=6, images=6)
     assert "missing transpose" in report.mistakes
     assert finding_of(report, "missing transpose").arrays == arrays
 
 
-def test_all_transposes_missing_are_all_named():
+def test_all_missing_transposes_are_named():
     report = gradcheck(backward_with(dW1=lambda X, d: X @ d, dA1=lambda d, W2: d @ W2, dW2=lambda A1, Z1, d: A1 @ d))
     assert report.mistakes == ("raises an error", *["missing transpose"] * 3)
     assert {finding.right for finding in report.findings[1:]} == {right for _b, _a, right in TRANSPOSES.values()}
 
 
-def test_several_mistakes_at_once_are_each_named():
+def test_each_of_several_mistakes_is_named():
     report = gradcheck(backward_with(dlogits=lambda p, Y, z: p - Y, dZ1=lambda dA1, Z1, A1: dA1, db2=lambda d: d))
     assert set(report.mistakes) == {"missing 1/N", "no ReLU mask", "bias not summed"}
     assert finding_of(report, "missing 1/N").arrays == ALL
@@ -352,7 +352,7 @@ def test_several_mistakes_at_once_are_each_named():
     assert finding_of(report, "bias not summed").arrays == ("db2",)
 
 
-def test_a_factor_missing_in_some_arrays_is_not_mended_where_it_would_spoil_others():
+def test_no_correction_is_suggested_if_factor_is_missing_in_some_arrays():
     report = gradcheck(MISTAKES["missing 1/N in one layer"][0])
     assert report.findings[0].right == ""
     assert "look at where these are made" in report.findings[0].explanation
@@ -386,12 +386,12 @@ def test_mistakes_in_the_derivative_of_tanh_are_named(dZ1, mistake):
         assert "(1 - A1**2)" in report.findings[0].right
 
 
-def test_mistakes_before_another_activation_are_named_as_well():
+def test_mistake_in_network_with_other_activation_is_named():
     wrong = backward_with(dlogits=lambda p, Y, z: p - Y, dZ1=ACTIVATIONS["softplus"][1])
     assert gradcheck(wrong, forward=forward_of(ACTIVATIONS["softplus"][0])).mistakes == ("missing 1/N",)
 
 
-def test_a_network_built_otherwise_gets_rules_of_ratio_only():
+def test_only_constant_factors_are_named_for_other_architecture():
     # A connection from Z1 directly to the first logits changes the gradient of W1.
     def forward(params, X):
         Z1 = X @ params.W1 + params.b1
@@ -420,7 +420,7 @@ def test_a_network_built_otherwise_gets_rules_of_ratio_only():
     assert set(gradcheck(scaled, forward=forward).mistakes) == {"wrong sign", "missing 1/N"}
 
 
-def test_what_fits_two_mistakes_alike_is_called_either():
+def test_ambiguous_mistake_names_both_candidates():
     # The sum of all dlogits is zero with softmax, and with two classes their mean is half of their sum.
     report = gradcheck(backward_with(db2=lambda d: np.full(d.shape[1], d.sum())))
     assert report.mistakes == ("all zero or bias summed over everything",)
@@ -433,7 +433,7 @@ def test_what_fits_two_mistakes_alike_is_called_either():
 
 
 @pytest.mark.parametrize("name", ["backward", "softmax", "update"])
-def test_every_wrong_line_stands_for_a_right_one(name):
+def test_wrong_lines_of_catalogue_replace_right_lines(name):
     # A line of any other name would never be tried, so its mistake would never be recognised.
     catalogue = load_exercise(name)
     right = [set(lines) for computations in catalogue.right.values() for lines in computations]
@@ -471,14 +471,14 @@ SEEDED = {
     images=st.integers(3, 7),
     seed=st.integers(0, 9),
 )
-def test_a_mistake_is_named_at_any_size(case, inputs, hidden, classes, images, seed):
+def test_mistake_is_named_at_any_size(case, inputs, hidden, classes, images, seed):
     backward, mistake, arrays = MISTAKES[case]
     report = gradcheck(backward, inputs=inputs, hidden=hidden, classes=classes, images=images, seed=seed)
     assert report.mistakes == (mistake,), str(report)
     assert report.findings[0].arrays == arrays
 
 
-def is_not_explained(seed, k):
+def assert_not_recognised(seed, k):
     rng = np.random.default_rng(seed)
 
     def disturbed(params, X, y, activations):
@@ -493,18 +493,18 @@ def is_not_explained(seed, k):
 
 @settings(max_examples=5)
 @given(seed=st.integers(0, 10_000), k=st.integers(0, 3))
-def test_a_random_error_is_not_explained(seed, k):
-    is_not_explained(seed, k)
+def test_random_error_is_not_recognised(seed, k):
+    assert_not_recognised(seed, k)
 
 
 @pytest.mark.slow
 @settings(max_examples=15)
 @given(seed=st.integers(0, 10_000), k=st.integers(0, 3))
-def test_many_random_errors_are_not_explained(seed, k):
-    is_not_explained(seed, k)
+def test_many_random_errors_are_not_recognised(seed, k):
+    assert_not_recognised(seed, k)
 
 
-def test_a_single_wrong_entry_is_found_with_both_values():
+def test_single_wrong_entry_is_reported_with_both_values():
     def disturbed(params, X, y, activations):
         grads = numpy_kernels.backward(params, X, y, activations)
         grads.W1[4, 2] += 1e-4
@@ -521,7 +521,7 @@ def test_a_single_wrong_entry_is_found_with_both_values():
     assert "[4, 2]" in str(report)
 
 
-def test_the_tolerance_decides():
+def test_tolerance_determines_result():
     def disturbed(params, X, y, activations):
         return Parameters(*(1.001 * array for array in numpy_kernels.backward(params, X, y, activations)))
 
@@ -538,13 +538,13 @@ def test_the_tolerance_decides():
         ({"dW1": lambda X, d: (X**2).T @ d}, "the product that makes dW1"),
     ],
 )
-def test_what_is_not_recognised_is_located_from_the_output_backwards(change, hint):
+def test_unrecognised_mistake_is_located_from_output_backwards(change, hint):
     report = gradcheck(backward_with(**change))
     assert report.mistakes == ("not recognised",)
     assert hint in " ".join(report.diagnosis.split())
 
 
-def test_a_mistake_that_only_one_batch_shows_is_found():
+def test_mistake_visible_only_with_one_image_is_found():
     def squeezed(params, X, y, activations):
         dlogits = (activations.probs - np.eye(len(params.b2))[y]).squeeze() / len(X)
         return numpy_kernels.backward(params, X, y, activations)._replace(b2=dlogits.sum(axis=0))
@@ -557,7 +557,7 @@ def test_a_mistake_that_only_one_batch_shows_is_found():
 
 @pytest.mark.parametrize("images", [1, 6, 32])
 @pytest.mark.parametrize("seed", range(5))
-def test_hidden_units_are_near_zero_on_both_sides_but_clear_of_it(images, seed):
+def test_relu_inputs_of_problem_are_small_but_nonzero_on_both_sides(images, seed):
     problem = draw_problem(ProblemSizes(784, 20, 10, images), seed)
     Z1 = numpy_kernels.forward(problem.params, problem.X).Z1
     assert np.abs(Z1).min() > 0.015
@@ -568,7 +568,7 @@ def test_hidden_units_are_near_zero_on_both_sides_but_clear_of_it(images, seed):
         assert np.all((Z1 < 0).any(axis=0))
 
 
-def test_a_mistake_that_only_the_full_size_shows_is_found():
+def test_mistake_visible_only_at_full_size_is_found():
     def capped(params, X, y, activations):
         return numpy_kernels.backward(params, X, y, activations)._replace(
             W1=np.vstack([X[:, :300].T, 0 * X[:, 300:].T])
@@ -584,7 +584,7 @@ def test_a_mistake_that_only_the_full_size_shows_is_found():
 # Errors, side effects and invalid results of a backward pass
 
 
-def test_a_raised_error_is_reported_with_its_line_and_kept():
+def test_raised_error_is_reported_with_line_and_chained():
     def broken(params, X, y, activations):
         return numpy_kernels.backward(params, X, y, activations[7])  # the line that fails
 
@@ -598,7 +598,7 @@ def test_a_raised_error_is_reported_with_its_line_and_kept():
     assert caught.value.__cause__ is report.error
 
 
-def test_an_error_for_one_image_alone_is_reported():
+def test_error_raised_only_for_one_image_is_reported():
     def broken(params, X, y, activations):
         if len(X) == 1:
             raise ValueError("too few")
@@ -610,7 +610,7 @@ def test_an_error_for_one_image_alone_is_reported():
     assert all(array.passed for array in report.arrays)
 
 
-def test_a_size_written_into_the_code_is_named():
+def test_hard_coded_size_is_named():
     def fixed(params, X, y, activations):
         dlogits = (activations.probs - np.eye(10)[y]) / len(X)
         return numpy_kernels.backward(params, X, y, activations)._replace(b2=dlogits.sum(axis=0))
@@ -620,7 +620,7 @@ def test_a_size_written_into_the_code_is_named():
     assert gradcheck(fixed, classes=10).passed
 
 
-def test_a_missing_transpose_beside_a_size_written_into_the_code_is_still_named():
+def test_missing_transpose_beside_correct_gradients_is_named():
     def fixed(params, X, y, activations):
         dlogits = (activations.probs - np.eye(10)[y]) / len(X)
         return numpy_kernels.backward(params, X, y, activations)._replace(W2=activations.A1 @ dlogits)
@@ -630,7 +630,7 @@ def test_a_missing_transpose_beside_a_size_written_into_the_code_is_still_named(
     assert report.findings[1].arrays == ("dW2",)
 
 
-def test_two_sizes_confused_are_named():
+def test_confused_sizes_are_named():
     def confused(params, X, y, activations):
         dlogits = (activations.probs - np.eye(len(params.b1))[y]) / len(X)
         return numpy_kernels.backward(params, X, y, activations)._replace(b2=dlogits.sum(axis=0))
@@ -648,7 +648,7 @@ def test_interrupts_are_not_swallowed():
         gradcheck(interrupted)
 
 
-def changing(what):
+def with_side_effect(what):
     def backward(params, X, y, activations):
         grads = numpy_kernels.backward(params, X, y, activations)
         what(params, X, y, activations)
@@ -669,7 +669,7 @@ def changing(what):
     ],
 )
 def test_changed_arguments_are_reported(change, name):
-    report = gradcheck(changing(change))
+    report = gradcheck(with_side_effect(change))
     assert report.mistakes == ("changes its arguments",)
     assert report.findings[0].arrays == (name,)
     assert f"{name}.copy()" in report.diagnosis
@@ -690,19 +690,19 @@ def test_changed_arguments_are_reported(change, name):
         (lambda W1, b1, W2, b2: Parameters(W1 * 1j, b1, W2, b2), "complex128"),
     ],
 )
-def test_a_result_of_another_type_is_reported(result, text):
+def test_wrong_result_type_is_reported(result, text):
     report = gradcheck(backward_with(result=result))
     assert report.mistakes == ("wrong type",)
     assert text in " ".join(report.diagnosis.split())
 
 
-def test_nothing_is_said_twice():
+def test_findings_are_not_repeated():
     report = gradcheck(backward_with(result=lambda *arrays: None))
     assert len(report.findings) == 1
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int64])
-def test_another_dtype_is_reported(dtype):
+def test_wrong_dtype_is_reported(dtype):
     report = gradcheck(backward_with(dW2=lambda A1, Z1, d: (A1.T @ d).astype(dtype)))
     assert "wrong dtype" in report.mistakes
     assert finding_of(report, "wrong dtype").arrays == ("dW2",)
@@ -712,7 +712,7 @@ def test_another_dtype_is_reported(dtype):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_value_that_is_not_finite_is_reported(value):
+def test_nonfinite_value_is_reported(value):
     def spoilt(params, X, y, activations):
         grads = numpy_kernels.backward(params, X, y, activations)
         grads.W2[2, 1] = value
@@ -725,14 +725,14 @@ def test_a_value_that_is_not_finite_is_reported(value):
     assert not report.arrays[2].passed
 
 
-def test_arrays_in_another_order_are_reported_and_judged_in_the_right_one():
+def test_wrong_order_is_reported_and_arrays_are_checked_in_right_order():
     report = gradcheck(backward_with(result=lambda W1, b1, W2, b2: Parameters(W1, W2, b1, b2)))
     assert report.mistakes == ("wrong order",)
     assert "(dW1, dW2, db1, db2)" in " ".join(report.diagnosis.split())
     assert all(array.passed for array in report.arrays)
 
 
-def test_an_unknown_shape_is_reported():
+def test_wrong_shape_is_reported():
     report = gradcheck(backward_with(dW1=lambda X, d: np.ones((3, 3))))
     assert report.mistakes == ("wrong shape",)
     assert report.arrays[0].worst_entry is None
@@ -758,12 +758,12 @@ def test_an_unknown_shape_is_reported():
         (lambda params, X: numpy_kernels.forward(params, np.multiply(X, 2, out=X)), "changes X"),
     ],
 )
-def test_a_forward_that_cannot_be_differentiated_is_refused(forward, text):
+def test_forward_that_cannot_be_differentiated_is_rejected(forward, text):
     with pytest.raises(GradcheckError, match=text):
         gradcheck(numpy_kernels.backward, forward=forward)
 
 
-def test_the_error_of_a_forward_is_kept():
+def test_error_raised_by_forward_is_chained():
     def broken(params, X):
         raise ZeroDivisionError("at home")
 
@@ -787,7 +787,7 @@ def test_the_error_of_a_forward_is_kept():
         (lambda logits, y: float(np.multiply(logits, 2, out=logits).sum()), "changes logits"),
     ],
 )
-def test_a_loss_that_cannot_be_differentiated_is_refused(loss, text):
+def test_loss_that_cannot_be_differentiated_is_rejected(loss, text):
     with pytest.raises(GradcheckError, match=text):
         gradcheck(numpy_kernels.backward, loss=loss)
 
@@ -805,17 +805,17 @@ def test_a_loss_that_cannot_be_differentiated_is_refused(loss, text):
         ({"forward": 3}, "forward is a int"),
     ],
 )
-def test_senseless_options_are_refused(options, text):
+def test_invalid_options_are_rejected(options, text):
     with pytest.raises(ConfigurationError, match=text):
         gradcheck(numpy_kernels.backward, **options)
 
 
-def test_what_cannot_be_called_is_refused():
+def test_backward_must_be_callable():
     with pytest.raises(ConfigurationError, match="backward is a str"):
         gradcheck("backward")
 
 
-def test_a_report_fits_a_terminal_and_reads_alike_each_time():
+def test_report_fits_terminal_and_is_deterministic():
     report = gradcheck(MISTAKES["missing 1/N"][0])
     assert max(map(len, str(report).splitlines())) <= 100
     assert str(report) == str(gradcheck(MISTAKES["missing 1/N"][0]))
@@ -842,7 +842,7 @@ def right_softmax(logits):
     return normalised(np.exp(logits - row_max(logits)))
 
 
-def test_right_softmaxes_pass(backend):
+def test_correct_softmax_passes(backend):
     def of_backend(logits):
         # With zero weights, the logits of an image are b2: so one image per row.
         rows = []
@@ -876,7 +876,7 @@ SOFTMAXES = {
 
 
 @pytest.mark.parametrize("mistake", SOFTMAXES)
-def test_a_wrong_softmax_is_named(mistake):
+def test_mistake_in_softmax_is_named(mistake):
     report = check_softmax(SOFTMAXES[mistake])
     assert not report.passed
     assert [name for name in report.mistakes if name != "raises an error"] == [mistake]
@@ -884,30 +884,30 @@ def test_a_wrong_softmax_is_named(mistake):
         report.raise_if_failed()
 
 
-def test_a_softmax_over_the_wrong_axis_throughout_has_one_mistake():
+def test_softmax_over_wrong_axis_throughout_is_one_mistake():
     assert check_softmax(lambda z: normalised(np.exp(z - z.max(axis=0)), axis=0)).mistakes == (
         "normalised over the wrong axis",
     )
 
 
-def test_two_mistakes_in_a_softmax_are_both_named():
+def test_two_mistakes_in_softmax_are_both_named():
     report = check_softmax(lambda z: normalised(np.exp(z), axis=0))
     assert report.mistakes == ("overflow", "normalised over the wrong axis")
 
 
-def test_rows_that_do_not_sum_to_1_are_said_so():
+def test_softmax_rows_not_summing_to_1_are_reported():
     report = check_softmax(lambda z: right_softmax(z) * 1.01)
     assert report.mistakes == ("rows do not sum to 1",)
     assert "1.01" in report.diagnosis
 
 
-def test_a_sum_without_keepdims_shows_where_it_raises_no_error():
+def test_softmax_sum_without_keepdims_is_checked_where_shapes_allow():
     report = check_softmax(SOFTMAXES["sum without keepdims"])
     assert isinstance(report.error, ValueError)
     assert [(array.name, array.passed) for array in report.arrays] == [("N = C = 4", False), ("one image", True)]
 
 
-def test_a_softmax_of_another_base_is_not_explained():
+def test_softmax_of_another_base_is_not_recognised():
     assert check_softmax(lambda z: normalised(2**z)).mistakes == ("not recognised",)
     assert check_softmax(lambda z: right_softmax(z * np.log(2).astype(z.dtype))).mistakes == ("not recognised",)
 
@@ -921,11 +921,11 @@ def test_a_softmax_of_another_base_is_not_explained():
         (lambda z: z.nothing, "raises an error"),
     ],
 )
-def test_a_softmax_of_another_form_is_reported(softmax, mistake):
+def test_invalid_softmax_result_is_reported(softmax, mistake):
     assert check_softmax(softmax).mistakes == (mistake,)
 
 
-def test_a_softmax_that_works_in_place_is_reported():
+def test_softmax_that_changes_its_argument_is_reported():
     def inplace(logits):
         logits -= row_max(logits)
         return normalised(np.exp(logits))
@@ -935,7 +935,7 @@ def test_a_softmax_that_works_in_place_is_reported():
     assert all(array.passed for array in report.arrays)
 
 
-def test_the_error_of_a_softmax_is_kept():
+def test_error_raised_by_softmax_is_chained():
     report = check_softmax(lambda z: z.nothing)
     with pytest.raises(GradcheckError) as caught:
         report.raise_if_failed()
@@ -945,7 +945,7 @@ def test_the_error_of_a_softmax_is_kept():
 # Updates
 
 
-def test_every_backends_updates_pass(backend):
+def test_updates_of_every_backend_pass(backend):
     for name in ("sgd", "momentum", "adam"):
         update = getattr(backend, f"{name}_update_inplace")
         for optimizer in (Optimizer(name), Optimizer(name, momentum=0.5, beta_1=0.7, beta_2=0.95, epsilon=1e-3)):
@@ -955,14 +955,14 @@ def test_every_backends_updates_pass(backend):
             assert [array.name for array in report.arrays] == [f"{w} after step 6" for w in Parameters._fields]
 
 
-def test_an_optimizer_can_be_given_by_name():
+def test_optimizer_can_be_given_by_name():
     assert check_update(numpy_kernels.adam_update_inplace, "adam").passed
     assert not check_update(numpy_kernels.adam_update_inplace, "sgd").passed
     with pytest.raises(UnknownNameError, match="unknown optimizer 'rprop'"):
         check_update(numpy_kernels.sgd_update_inplace, "rprop")
 
 
-def test_one_optimizer_is_not_taken_for_another():
+def test_update_of_another_optimizer_fails():
     assert check_update(numpy_kernels.momentum_update_inplace, Optimizer("momentum", momentum=0.8)).passed
 
     def sgd(params, grads, state, learning_rate, momentum):
@@ -982,7 +982,7 @@ def each(body):
     return update
 
 
-def written(statements, names="w, g, m, v, t, lr"):
+def update_from_source(statements, names="w, g, m, v, t, lr"):
     """Return an update that executes these statements for each array."""
     program = compile(f"def body({names}): {statements}", "<update>", "exec")
     exec(program, namespace := {})
@@ -1004,20 +1004,20 @@ WEIGHTS_ONLY = "w -= lr * g * (w.ndim == 2)"
         ("g *= lr; w -= g", ("changes its arguments",)),
     ],
 )
-def test_a_wrong_update_is_named(body, mistakes):
-    report = check_update(written(body))
+def test_mistake_in_update_is_named(body, mistakes):
+    report = check_update(update_from_source(body))
     assert report.mistakes == mistakes
     with pytest.raises(GradcheckError, match=mistakes[0]):
         report.raise_if_failed()
 
 
-def test_only_the_arrays_that_stand_still_are_named():
-    report = check_update(written(WEIGHTS_ONLY))
+def test_only_arrays_that_are_not_updated_are_named():
+    report = check_update(update_from_source(WEIGHTS_ONLY))
     assert report.findings[0].arrays == ("b1", "b2")
     assert [array.passed for array in report.arrays] == [True, False, True, False]
 
 
-def test_an_update_that_returns_its_result_is_not_in_place():
+def test_update_that_is_not_in_place_is_reported():
     def returning(params, grads, state, learning_rate):
         return Parameters(*(w - learning_rate * g for w, g in zip(params, grads, strict=True)))
 
@@ -1028,13 +1028,13 @@ def test_an_update_that_returns_its_result_is_not_in_place():
         assert check_update(update).mistakes == ("not in place",)
 
 
-def test_an_update_of_another_signature_is_told_what_it_gets():
+def test_update_of_wrong_signature_is_reported_with_expected_call():
     report = check_update(lambda params, grads: None)
     assert report.mistakes == ("raises an error",)
     assert "update(params, grads, state, learning_rate) in step 1 raised TypeError" in report.diagnosis
 
 
-def test_steps_that_are_not_counted_are_a_note():
+def test_uncounted_steps_give_note():
     def uncounted(params, grads, state, learning_rate):
         for w, g in zip(params, grads, strict=True):
             w -= learning_rate * g
@@ -1061,8 +1061,8 @@ def test_steps_that_are_not_counted_are_a_note():
         ("v *= rho; v += lr * g; w -= v", ()),  # a velocity of opposite sign is correct too
     ],
 )
-def test_a_wrong_momentum_is_named(body, mistakes):
-    report = check_update(written(body, "w, g, v, _, t, lr, rho"), Optimizer("momentum"))
+def test_mistake_in_momentum_is_named(body, mistakes):
+    report = check_update(update_from_source(body, "w, g, v, _, t, lr, rho"), Optimizer("momentum"))
     assert report.mistakes == mistakes
     assert report.passed == (mistakes == ())
 
@@ -1114,7 +1114,7 @@ ADAMS = {
 
 
 @pytest.mark.parametrize("mistake", ADAMS)
-def test_a_wrong_adam_is_named(mistake):
+def test_mistake_in_adam_is_named(mistake):
     report = check_update(ADAMS[mistake], Optimizer("adam"))
     assert not report.passed
     assert report.mistakes == (mistake,)
@@ -1125,19 +1125,19 @@ def test_two_mistakes_in_adam_are_both_named():
     assert check_update(update, Optimizer("adam")).mistakes == ("step not counted", "no square root")
 
 
-def test_adam_without_epsilon_shows_as_nan_where_the_gradient_is_zero():
+def test_adam_without_epsilon_gives_nan_for_zero_gradient():
     W1 = check_update(ADAMS["no epsilon"], Optimizer("adam")).arrays[0]
     assert W1.worst_entry[0] == 0
     assert np.isnan(W1.yours)
 
 
-def test_adam_of_the_papers_first_form_passes_with_a_note():
+def test_adam_of_algorithm_1_passes_with_note():
     report = check_update(adam_with(), Optimizer("adam"))
     assert report.passed
     assert "Algorithm 1" in report.notes[0]
 
 
-def test_a_division_by_a_step_of_zero_is_explained():
+def test_zero_division_from_step_counted_from_0_is_named():
     def from_zero(params, grads, state, learning_rate, beta_1, beta_2, epsilon):
         return 1 / (1 - beta_1 ** int(state.step[0]))
 

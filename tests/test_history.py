@@ -36,17 +36,17 @@ def without_validation(records):
 # Progress
 
 
-def test_epochs_done_are_those_of_the_last_record(history):
+def test_epochs_done_is_epoch_of_last_record(history):
     assert history.epochs_done == 4
     assert History(RECIPE, 0, 100).epochs_done == 0
 
 
-def test_seconds_are_the_sum_of_all_records(history):
+def test_seconds_is_sum_over_records(history):
     assert history.seconds == 0.75
     assert History(RECIPE, 0, 100).seconds == 0
 
 
-def test_histories_do_not_share_their_records():
+def test_histories_do_not_share_records():
     first, second = History(RECIPE, 0, 100), History(RECIPE, 0, 100)
     first.epochs.append(RECORDS[0])
     assert second.epochs == []
@@ -55,7 +55,7 @@ def test_histories_do_not_share_their_records():
 # Keras' format
 
 
-def test_names_are_those_that_keras_users_plot(history):
+def test_history_has_column_names_of_keras(history):
     assert history.epoch == [1, 3]
     assert history.params == {"epochs": 5, "steps": 4}
     assert history.history == {
@@ -66,13 +66,13 @@ def test_names_are_those_that_keras_users_plot(history):
     }
 
 
-def test_without_validation_images_there_are_no_columns_of_them():
+def test_history_without_validation_has_no_validation_columns():
     history = History(RECIPE, 3, 100, without_validation(RECORDS))
     assert set(history.history) == {"loss", "accuracy"}
     assert set(History(RECIPE, 3, 100).history) == {"loss", "accuracy"}
 
 
-def test_a_training_that_blew_up_keeps_its_validation_columns():
+def test_history_of_diverged_training_keeps_validation_columns():
     # A network of NaN has a NaN loss, but its error rate is still a number.
     history = History(RECIPE, 3, 100, [EpochRecord(1, 0.5, NAN, 0.9, NAN, 0.9)])
     columns = history.history
@@ -81,7 +81,7 @@ def test_a_training_that_blew_up_keeps_its_validation_columns():
     assert columns["val_accuracy"] == [pytest.approx(0.1)]
 
 
-def test_validation_that_began_later_leaves_gaps():
+def test_missing_validation_of_early_epochs_becomes_nan():
     history = History(RECIPE, 3, 100, [*without_validation(RECORDS[:1]), RECORDS[1]])
     columns = history.history
     np.testing.assert_equal(columns["val_loss"], [NAN, 1.0])
@@ -89,7 +89,7 @@ def test_validation_that_began_later_leaves_gaps():
 
 
 @pytest.mark.parametrize("held_out", [True, False])
-def test_the_form_is_that_of_keras_own_history(tf, small_digits, held_out):
+def test_history_equals_that_of_keras_fit(tf, small_digits, held_out):
     """With all images in one batch, their order has no effect: we and Keras take the same steps."""
     import keras
 
@@ -130,7 +130,7 @@ def test_the_form_is_that_of_keras_own_history(tf, small_digits, held_out):
             np.testing.assert_allclose(ours.history[column], theirs.history[column], rtol=1e-5)
 
 
-def test_steps_count_the_short_last_batch(tf):
+def test_steps_per_epoch_include_short_last_batch(tf):
     import keras
 
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
@@ -143,7 +143,7 @@ def test_steps_count_the_short_last_batch(tf):
 # The data frame
 
 
-def test_table_has_a_row_an_evaluated_epoch(history):
+def test_to_frame_has_one_row_per_evaluated_epoch(history):
     pytest.importorskip("pandas")
     table = history.to_frame()
     assert list(table.columns) == [
@@ -159,27 +159,27 @@ def test_table_has_a_row_an_evaluated_epoch(history):
         assert {name: row[name] for name in vars(record)} == vars(record)
 
 
-def test_elapsed_seconds_count_from_the_start(history):
+def test_to_frame_accumulates_elapsed_seconds(history):
     pytest.importorskip("pandas")
     history.epochs.append(EpochRecord(5, 2.0, 0.6, 0.1))
     assert history.to_frame()["elapsed_seconds"].tolist() == [0.5, 0.75, 2.75]
     assert history.to_frame()["elapsed_seconds"].iloc[-1] == history.seconds
 
 
-def test_table_of_nothing_has_the_same_columns(history):
+def test_to_frame_of_empty_history_has_same_columns(history):
     pytest.importorskip("pandas")
     empty = History(RECIPE, 3, 100).to_frame()
     assert len(empty) == 0
     assert list(empty.columns) == list(history.to_frame().columns)
 
 
-def test_table_without_pandas_names_the_remedy(history, monkeypatch):
+def test_to_frame_without_pandas_names_pip_command(history, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingDependencyError, match=r"needs pandas.*pip install 'nnkernels\[data\]'"):
         history.to_frame()
 
 
-def test_table_survives_csv(history, tmp_path):
+def test_to_frame_round_trip_through_csv(history, tmp_path):
     pandas = pytest.importorskip("pandas")
     history.epochs.append(EpochRecord(5, 1 / 3, NAN, 0.1))
     history.to_frame().to_csv(tmp_path / "history.csv", index=False)
@@ -187,7 +187,7 @@ def test_table_survives_csv(history, tmp_path):
     pandas.testing.assert_frame_equal(read, history.to_frame(), check_exact=True)
 
 
-def test_the_table_of_a_training_is_its_history(small_digits):
+def test_to_frame_of_training_matches_history(small_digits):
     pytest.importorskip("pandas")
     recipe = Recipe("test", epochs=3)
     trained = train(create("numpy"), small_digits.training, recipe, validation=small_digits.test)

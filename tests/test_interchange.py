@@ -73,7 +73,7 @@ def onnx_session(path_or_bytes):
     return runtime.InferenceSession(path_or_bytes, providers=["CPUExecutionProvider"])
 
 
-def needed(suffix, request):
+def skip_unless_installed(suffix, request):
     """Skip the test if the package of a format is not installed; import TensorFlow without its messages."""
     if suffix == ".onnx":
         pytest.importorskip("onnx")
@@ -87,7 +87,7 @@ def contents(tmp_path_factory, request):
     written = {}
 
     def content(suffix):
-        needed(suffix, request)
+        skip_unless_installed(suffix, request)
         if suffix not in written:
             path = tmp_path_factory.mktemp("contents") / f"p{suffix}"
             save_parameters(network(), path)
@@ -108,8 +108,8 @@ def contents(tmp_path_factory, request):
     dtype=st.sampled_from(DTYPES),
     seed=st.integers(0, 99),
 )
-def test_every_bit_survives(tmp_path, request, suffix, inputs, hidden, classes, dtype, seed):
-    needed(suffix, request)
+def test_round_trip_is_exact(tmp_path, request, suffix, inputs, hidden, classes, dtype, seed):
+    skip_unless_installed(suffix, request)
     params = network(dtype, inputs, hidden, classes, seed)
     params.b1[0], params.W2[0, 0] = np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max
     path = tmp_path / f"p{suffix}"
@@ -118,15 +118,15 @@ def test_every_bit_survives(tmp_path, request, suffix, inputs, hidden, classes, 
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_every_bit_survives_keras(tmp_path, tf, dtype):
+def test_round_trip_through_keras_is_exact(tmp_path, tf, dtype):
     params = network(dtype, 784, 20, 10)
     save_parameters(params, tmp_path / "p.keras")
     assert_identical(load_parameters(str(tmp_path / "p.keras")), params)
 
 
 @pytest.mark.parametrize("suffix", LIGHT)
-def test_views_and_read_only_arrays_are_saved_as_what_they_show(tmp_path, request, suffix):
-    needed(suffix, request)
+def test_views_and_read_only_arrays_are_saved_by_value(tmp_path, request, suffix):
+    skip_unless_installed(suffix, request)
     wide = network(inputs=2 * D)
     params = Parameters(np.asfortranarray(wide.W1)[::2], wide.b1[::-1], wide.W2[::-1, ::-1], wide.b2)
     for array in params:
@@ -135,9 +135,9 @@ def test_views_and_read_only_arrays_are_saved_as_what_they_show(tmp_path, reques
     assert_identical(load_parameters(tmp_path / f"p{suffix}"), params)
 
 
-def test_equal_parameters_give_equal_files_in_every_process(tmp_path, request):
+def test_equal_parameters_give_identical_files_in_every_process(tmp_path, request):
     for suffix in LIGHT:
-        needed(suffix, request)
+        skip_unless_installed(suffix, request)
     code = (
         "import sys, numpy; from nnkernels.interchange import save_parameters;"
         "from nnkernels.parameters import initial_parameters;"
@@ -152,7 +152,7 @@ def test_equal_parameters_give_equal_files_in_every_process(tmp_path, request):
         assert contents[0] == contents[1], suffix
 
 
-def test_a_file_is_converted_by_loading_and_saving(tmp_path, tf):
+def test_loading_and_saving_converts_between_formats(tmp_path, tf):
     pytest.importorskip("onnx")
     params = network()
     save_parameters(params, tmp_path / "0.npz")
@@ -189,7 +189,7 @@ def test_numpy_reads_our_file(tmp_path, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_keras_predicts_from_our_file_what_we_do(tmp_path, tf, dtype):
+def test_keras_predictions_from_our_file_equal_ours(tmp_path, tf, dtype):
     import keras
 
     params, X = network(dtype, 784, 20, 10), features(33, dtype, 784)
@@ -206,7 +206,7 @@ def test_keras_predicts_from_our_file_what_we_do(tmp_path, tf, dtype):
 
 @pytest.mark.parametrize("samples", [0, 1, 33])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_onnx_runtime_predicts_from_our_file_what_we_do(tmp_path, dtype, samples):
+def test_onnx_runtime_predictions_from_our_file_equal_ours(tmp_path, dtype, samples):
     pytest.importorskip("onnx")
     params, X = network(dtype, 784, 20, 10), features(samples, dtype, 784)
     save_parameters(params, tmp_path / "p.onnx")
@@ -233,14 +233,14 @@ def test_onnx_model_is_valid_and_self_contained():
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}])
-def test_a_safetensors_file_of_another_program_is_read(tmp_path, metadata):
+def test_load_reads_safetensors_file_of_another_program(tmp_path, metadata):
     params = network(np.float64)
     safetensors.numpy.save_file(params._asdict(), tmp_path / "p.safetensors", metadata=metadata)
     assert_identical(load_parameters(tmp_path / "p.safetensors"), params)
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_an_npz_file_of_any_memory_order_and_byte_order_is_read(tmp_path, save):
+def test_load_reads_npz_file_of_any_memory_and_byte_order(tmp_path, save):
     params = network()
     foreign = {name: np.asfortranarray(array).astype(">f4") for name, array in params._asdict().items()}
     save(tmp_path / "p.npz", **foreign)
@@ -278,7 +278,7 @@ def keras_models():
 
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("name", ["softmax in the layer", "images", "functional"])
-def test_a_keras_model_of_this_network_is_read(tmp_path, tf, name, compiled):
+def test_load_reads_keras_model_of_same_network(tmp_path, tf, name, compiled):
     model = keras_models()[name]()
     if compiled:
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -338,7 +338,7 @@ SAME_NETWORKS = {
 
 
 @pytest.mark.parametrize("name", SAME_NETWORKS)
-def test_an_onnx_model_of_this_network_is_read(tmp_path, name):
+def test_load_reads_onnx_model_of_same_network(tmp_path, name):
     content = onnx_text(**SAME_NETWORKS[name])
     (tmp_path / "p.onnx").write_bytes(content)
     params = load_parameters(tmp_path / "p.onnx")
@@ -408,7 +408,7 @@ def other_keras_models():
     ]
 
 
-def test_other_keras_models_are_refused(tmp_path, tf):
+def test_keras_models_of_other_networks_are_rejected(tmp_path, tf):
     path = tmp_path / "other.keras"
     for model, message in other_keras_models():
         with pytest.raises(DataError, match=r"^the Keras model: ") as refused:
@@ -489,14 +489,14 @@ def misleading_keras_models():
     ]
 
 
-def test_keras_models_are_known_by_what_they_are_and_not_by_a_name(tf):
+def test_keras_models_that_only_resemble_network_are_rejected(tf):
     for model, message in misleading_keras_models():
         with pytest.raises(DataError, match=r"^the Keras model: ") as refused:
             from_keras(model)
         assert message in re.sub(r"_\d+' computes", "_{}' computes", str(refused.value))
 
 
-def test_keras_and_tensorflow_s_own_functions_are_known(tf):
+def test_functions_of_keras_and_tensorflow_are_recognised(tf):
     import keras
 
     for home in (keras.activations, keras.ops, tf.nn):
@@ -508,7 +508,7 @@ def test_keras_and_tensorflow_s_own_functions_are_known(tf):
         np.testing.assert_allclose(numpy_kernels.forward(network(), features(9) - 0.5).probs, theirs, rtol=0, atol=1e-6)
 
 
-def test_keras_itself_puts_its_own_function_in_the_place_of_another_of_that_name(tmp_path, tf):
+def test_keras_replaces_custom_function_by_its_own_of_same_name(tmp_path, tf):
     # We cannot detect this, as `from_keras` documents. If this test fails, Keras distinguishes them, and we can too.
     import keras
 
@@ -521,7 +521,7 @@ def test_keras_itself_puts_its_own_function_in_the_place_of_another_of_that_name
     assert loaded.layers[0].activation is keras.activations.relu
 
 
-def test_what_is_no_model_of_layers_is_refused(tf):
+def test_from_keras_rejects_subclassed_and_unbuilt_models_and_other_objects(tf):
     import keras
 
     class Subclassed(keras.Model):
@@ -592,14 +592,14 @@ OTHER_GRAPHS = [
 
 
 @pytest.mark.parametrize(("graph", "message"), OTHER_GRAPHS)
-def test_other_onnx_models_are_refused(tmp_path, graph, message):
+def test_onnx_models_of_other_networks_are_rejected(tmp_path, graph, message):
     (tmp_path / "other.onnx").write_bytes(onnx_text(**graph))
     with pytest.raises(DataError, match=r"other\.onnx: ") as refused:
         load_parameters(tmp_path / "other.onnx")
     assert message in str(refused.value)
 
 
-def test_a_long_onnx_model_is_described_in_short(tmp_path):
+def test_description_of_long_onnx_model_is_abbreviated(tmp_path):
     body = " ".join(f"x{i + 1} = Abs(x{i})" for i in range(99)).replace("x0)", "X)") + " out = Abs(x99)"
     (tmp_path / "long.onnx").write_bytes(onnx_text(body))
     with pytest.raises(DataError, match=r"Abs -> \.\.\. \(100 in all\)") as refused:
@@ -607,7 +607,7 @@ def test_a_long_onnx_model_is_described_in_short(tmp_path):
     assert len(str(refused.value)) < 400
 
 
-def test_onnx_weights_in_another_file_are_not_followed(tmp_path):
+def test_onnx_model_with_external_weights_is_rejected(tmp_path):
     onnx = pytest.importorskip("onnx")
     onnx.save(
         to_onnx(network()), tmp_path / "p.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0
@@ -634,13 +634,13 @@ BAD_ARRAYS = [
 ]
 
 
-def changed(changes):
+def network_arrays_with(changes):
     return {name: array for name, array in (network()._asdict() | changes).items() if array is not None}
 
 
 @pytest.mark.parametrize(("changes", "message"), BAD_ARRAYS)
-def test_arrays_that_make_no_network_are_refused(tmp_path, changes, message):
-    arrays = changed(changes)
+def test_arrays_that_form_no_network_are_rejected(tmp_path, changes, message):
+    arrays = network_arrays_with(changes)
     with pytest.raises(DataError, match=f"^here: .*{message}"):
         checked_parameters(arrays, "here")
     safetensors.numpy.save_file(
@@ -654,7 +654,7 @@ def test_arrays_that_make_no_network_are_refused(tmp_path, changes, message):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize(("name", "index"), [("W1", (2, 3)), ("b1", (1,)), ("W2", (0, 0)), ("b2", (2,))])
-def test_an_entry_that_is_not_finite_is_named(tmp_path, name, index, value):
+def test_nonfinite_entry_is_named(tmp_path, name, index, value):
     params = network()
     getattr(params, name)[index] = value
     entry = ", ".join(map(str, index))
@@ -666,7 +666,7 @@ def test_an_entry_that_is_not_finite_is_named(tmp_path, name, index, value):
     assert not (tmp_path / "q.npz").exists()
 
 
-def test_models_may_hold_the_weights_of_a_training_that_diverged(tf):
+def test_models_can_contain_nonfinite_weights(tf):
     pytest.importorskip("onnx")
     params = network()
     params.W1[:] = np.nan
@@ -685,7 +685,7 @@ def test_checked_parameters_are_copies():
 
 @pytest.mark.parametrize("suffix", ALL)
 @given(data=st.data())
-def test_a_truncated_file_is_refused(tmp_path, contents, suffix, data):
+def test_truncated_file_is_rejected(tmp_path, contents, suffix, data):
     content = contents(suffix)
     length = data.draw(st.integers(0, len(content) - 1), "length")
     path = tmp_path / f"short{suffix}"
@@ -695,7 +695,7 @@ def test_a_truncated_file_is_refused(tmp_path, contents, suffix, data):
 
 
 @pytest.mark.parametrize("suffix", LIGHT)
-def test_no_truncation_at_all_is_believed(tmp_path, contents, suffix):
+def test_every_truncation_is_rejected(tmp_path, contents, suffix):
     content = contents(suffix)
     form = parameter_files.FORMATS[suffix]
     path = tmp_path / f"short{suffix}"
@@ -708,7 +708,7 @@ def test_no_truncation_at_all_is_believed(tmp_path, contents, suffix):
 
 @pytest.mark.parametrize("suffix", LIGHT)
 @given(data=st.data())
-def test_a_damaged_byte_gives_our_error_or_a_network(tmp_path, contents, suffix, data):
+def test_damaged_byte_gives_data_error_or_finite_parameters(tmp_path, contents, suffix, data):
     content = bytearray(contents(suffix))
     place = data.draw(st.integers(0, len(content) - 1), "place")
     content[place] ^= data.draw(st.integers(1, 255), "flip")
@@ -720,8 +720,8 @@ def test_a_damaged_byte_gives_our_error_or_a_network(tmp_path, contents, suffix,
 
 
 @pytest.mark.parametrize(("suffix", "other"), list(itertools.permutations(ALL, 2)))
-def test_a_file_of_another_form_is_refused(tmp_path, request, contents, suffix, other):
-    needed(suffix, request)
+def test_file_of_another_format_is_rejected(tmp_path, request, contents, suffix, other):
+    skip_unless_installed(suffix, request)
     path = tmp_path / f"wrong{suffix}"
     path.write_bytes(contents(other))
     with pytest.raises(DataError, match=f"wrong{suffix}: "):
@@ -730,8 +730,8 @@ def test_a_file_of_another_form_is_refused(tmp_path, request, contents, suffix, 
 
 @pytest.mark.parametrize("suffix", ALL)
 @pytest.mark.parametrize("content", [b"", b"\0" * 64, b"hello, world\n" * 9, b"\x93NUMPY", b"PK\x03\x04", b"\xff" * 99])
-def test_what_is_no_such_file_is_refused(tmp_path, request, suffix, content):
-    needed(suffix, request)
+def test_content_of_no_format_is_rejected(tmp_path, request, suffix, content):
+    skip_unless_installed(suffix, request)
     path = tmp_path / f"nothing{suffix}"
     path.write_bytes(content)
     with pytest.raises(DataError, match=f"nothing{suffix}: "):
@@ -739,7 +739,7 @@ def test_what_is_no_such_file_is_refused(tmp_path, request, suffix, content):
 
 
 @pytest.mark.parametrize("suffix", ALL)
-def test_a_missing_file_and_a_folder_are_refused(tmp_path, suffix):
+def test_missing_file_and_folder_are_rejected(tmp_path, suffix):
     with pytest.raises(DataError, match=rf"none{suffix}: cannot be read \(No such file"):
         load_parameters(tmp_path / f"none{suffix}")
     (tmp_path / f"folder{suffix}").mkdir()
@@ -757,7 +757,7 @@ class Bomb:
         return (Path.touch, (self.path,))
 
 
-def test_a_pickle_is_never_loaded(tmp_path):
+def test_pickles_are_never_loaded(tmp_path):
     bomb, exploded = Bomb(tmp_path / "exploded"), tmp_path / "exploded"
     np.savez(tmp_path / "objects.npz", **(network()._asdict() | {"W1": np.array([[bomb]], object)}), allow_pickle=True)
     (tmp_path / "pickle.npz").write_bytes(pickle.dumps({"W1": bomb}))
@@ -773,7 +773,7 @@ def test_a_pickle_is_never_loaded(tmp_path):
     assert exploded.exists()
 
 
-def test_a_keras_file_with_a_lambda_is_refused_and_not_run(tmp_path, tf):
+def test_keras_file_with_lambda_is_rejected_without_running_it(tmp_path, tf):
     import keras
 
     # Keras' safe mode, which is on by default, would reject it too.
@@ -822,7 +822,7 @@ def with_changed_configuration(content, change):
 
 
 @pytest.mark.parametrize(("foreign", "named"), FOREIGN_OBJECTS)
-def test_a_keras_file_that_names_foreign_code_never_reaches_keras(tmp_path, tf, contents, monkeypatch, foreign, named):
+def test_keras_file_naming_foreign_code_is_rejected_before_loading(tmp_path, tf, contents, monkeypatch, foreign, named):
     import keras
 
     def change(configuration):
@@ -834,7 +834,7 @@ def test_a_keras_file_that_names_foreign_code_never_reaches_keras(tmp_path, tf, 
         load_parameters(tmp_path / "trap.keras")
 
 
-def test_keras_loads_in_safe_mode_and_without_a_foreign_loss(tmp_path, tf, monkeypatch):
+def test_load_uses_safe_mode_of_keras_and_ignores_custom_loss(tmp_path, tf, monkeypatch):
     import keras
 
     def unknown_loss(y_true, y_pred):
@@ -854,7 +854,7 @@ def test_keras_loads_in_safe_mode_and_without_a_foreign_loss(tmp_path, tf, monke
     assert modes == [True]
 
 
-def test_weights_that_do_not_fit_the_layers_of_a_keras_file_are_refused(tmp_path, contents):
+def test_keras_file_with_weights_of_wrong_shape_is_rejected(tmp_path, contents):
     def change(configuration):
         configuration["config"]["layers"][1]["config"]["units"] = H + 1
 
@@ -863,7 +863,7 @@ def test_weights_that_do_not_fit_the_layers_of_a_keras_file_are_refused(tmp_path
         load_parameters(tmp_path / "p.keras")
 
 
-def test_what_a_reader_explains_over_a_page_is_told_in_a_line(tmp_path, tf, contents, monkeypatch):
+def test_long_error_of_keras_is_shortened_to_one_line(tmp_path, tf, contents, monkeypatch):
     import keras
 
     def fail(*_args, **_options):
@@ -878,8 +878,8 @@ def test_what_a_reader_explains_over_a_page_is_told_in_a_line(tmp_path, tf, cont
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".keras"])
-def test_an_archive_that_unpacks_to_too_much_is_refused_unread(tmp_path, request, monkeypatch, suffix):
-    needed(suffix, request)
+def test_zip_bomb_is_rejected_before_unpacking(tmp_path, request, monkeypatch, suffix):
+    skip_unless_installed(suffix, request)
     with zipfile.ZipFile(tmp_path / f"bomb{suffix}", "w", zipfile.ZIP_DEFLATED) as archive:
         for name in ("config.json", "W1.npy"):
             archive.writestr(name, b"\0" * 2**16)
@@ -888,7 +888,7 @@ def test_an_archive_that_unpacks_to_too_much_is_refused_unread(tmp_path, request
         load_parameters(tmp_path / f"bomb{suffix}")
 
 
-def test_a_file_far_larger_than_parameters_is_refused(tmp_path, monkeypatch):
+def test_too_large_file_is_rejected(tmp_path, monkeypatch):
     save_parameters(network(), tmp_path / "p.npz")
     size = (tmp_path / "p.npz").stat().st_size
     monkeypatch.setattr(parameter_files, "MAX_BYTES", size)
@@ -898,7 +898,7 @@ def test_a_file_far_larger_than_parameters_is_refused(tmp_path, monkeypatch):
         load_parameters(tmp_path / "p.npz")
 
 
-def test_a_later_version_of_our_format_is_refused(tmp_path):
+def test_later_format_version_is_rejected(tmp_path):
     safetensors.numpy.save_file(
         network()._asdict(), tmp_path / "p.safetensors", metadata={"format": "nnkernels-parameters 2"}
     )
@@ -910,7 +910,7 @@ def test_a_later_version_of_our_format_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["p.h5", "p", "p.npz.gz", "p.pkl", ".npz"])
-def test_an_unknown_suffix_lists_those_known(tmp_path, file):
+def test_unknown_suffix_is_rejected_with_list_of_known_ones(tmp_path, file):
     message = r"expected one of: \.safetensors, \.npz, \.keras, \.onnx$"
     with pytest.raises(ConfigurationError, match=message):
         save_parameters(network(), tmp_path / file)
@@ -919,7 +919,7 @@ def test_an_unknown_suffix_lists_those_known(tmp_path, file):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing_folders_are_made(tmp_path):
+def test_save_creates_missing_folders(tmp_path):
     save_parameters(network(), tmp_path / "a" / "b" / "p.npz")
     assert [file.name for file in (tmp_path / "a" / "b").iterdir()] == ["p.npz"]
 
@@ -928,7 +928,7 @@ def test_missing_folders_are_made(tmp_path):
 @pytest.mark.parametrize(
     ("error", "raised"), [(OSError(28, "No space left"), ConfigurationError), (KeyboardInterrupt(), KeyboardInterrupt)]
 )
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, failing, error, raised):
+def test_failed_save_keeps_only_old_file(tmp_path, monkeypatch, failing, error, raised):
     old, path = network(), tmp_path / "p.safetensors"
     save_parameters(old, path)
 
@@ -946,7 +946,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     assert_identical(load_parameters(path), old)
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
+def test_unwritable_path_is_named(tmp_path):
     (tmp_path / "folder.npz").mkdir()
     (tmp_path / "file").touch()
     for place in ("folder.npz", "file/p.npz"):
@@ -956,7 +956,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(("package", "suffix"), [("keras", ".keras"), ("onnx", ".onnx")])
-def test_a_missing_package_is_named_with_its_extra(tmp_path, contents, monkeypatch, package, suffix):
+def test_missing_package_is_named_with_its_extra(tmp_path, contents, monkeypatch, package, suffix):
     path, content = tmp_path / f"p{suffix}", contents(suffix)
     path.write_bytes(content)
     monkeypatch.setitem(sys.modules, package, None)
@@ -968,7 +968,7 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path, contents, monkeypat
     assert path.read_bytes() == content
 
 
-def test_importing_the_package_and_using_the_light_forms_loads_no_framework(tmp_path):
+def test_light_formats_import_no_framework(tmp_path):
     code = (
         "import sys; from nnkernels.interchange import load_parameters, save_parameters;"
         "from nnkernels.parameters import initial_parameters;"

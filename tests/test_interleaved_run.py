@@ -65,7 +65,7 @@ class FailsLater(Ours):
 
 
 @pytest.fixture
-def entered(monkeypatch, short_gate):
+def register_contenders(monkeypatch, short_gate):
     """A function that registers these classes, besides numpy, as the only contenders, and returns all names."""
 
     def enter(trains=True, **classes):
@@ -91,8 +91,8 @@ def short_gate(monkeypatch):
 NUMPY = {"numpy@1", "numpy@all"}
 
 
-def test_each_work_is_timed_at_both_settings_in_its_rounds(entered, small_digits):
-    measured = run_interleaved(entered(), small_digits, ALL, "1", rounds=2, seeds=3)
+def test_each_scenario_is_timed_at_both_thread_settings(register_contenders, small_digits):
+    measured = run_interleaved(register_contenders(), small_digits, ALL, "1", rounds=2, seeds=3)
     assert not measured.failures
     assert labels(measured) == dict.fromkeys(names(ALL), NUMPY)
     shapes = {scenario.name: np.shape(measured.seconds[scenario.name]["numpy@1"]) for scenario in ALL}
@@ -109,10 +109,10 @@ def test_each_work_is_timed_at_both_settings_in_its_rounds(entered, small_digits
     assert not measured.took_part("numpy", "another scenario")
 
 
-def test_what_is_measured_so_far_is_handed_out_after_each_scenario(entered, small_digits):
+def test_partial_results_are_passed_on_after_each_scenario(register_contenders, small_digits):
     seen: list[list[str]] = []
     run_interleaved(
-        entered(),
+        register_contenders(),
         small_digits,
         (TRAIN, WIDE, PREPARE),
         "1",
@@ -122,7 +122,7 @@ def test_what_is_measured_so_far_is_handed_out_after_each_scenario(entered, smal
     assert seen == [["train"], ["train", "wide"], ["train", "wide", "prepare"]]
 
 
-class CountsThreads(Ours):
+class RecordsThreads(Ours):
     """Records the number of threads that was set last."""
 
     def use_threads(self, threads):
@@ -130,14 +130,14 @@ class CountsThreads(Ours):
         self.threads = threads
 
 
-class OneNumber(CountsThreads):
+class FixedThreads(RecordsThreads):
     """Cannot change its number of threads."""
 
     threads_can_change = False
 
 
-def test_the_gate_is_passed_by_the_recipe_of_each_work_on_each_number_of_threads(
-    entered,
+def test_gate_is_required_for_each_recipe_and_number_of_threads(
+    register_contenders,
     small_digits,
     monkeypatch,
 ):
@@ -148,7 +148,7 @@ def test_the_gate_is_passed_by_the_recipe_of_each_work_on_each_number_of_threads
         "require",
         lambda name, contender, _data, recipe: passed.append((name, recipe, contender.threads)),
     )
-    names = [name for name in entered(any=CountsThreads, one=OneNumber) if name != "numpy"]
+    names = [name for name in register_contenders(any=RecordsThreads, one=FixedThreads) if name != "numpy"]
     measured = run_interleaved(names, small_digits, ALL, "1", rounds=1, seeds=1)
     recipes = [SGD, WIDE.recipe, EASY]  # consecutive scenarios of the same recipe share one pass
     assert passed == [
@@ -158,11 +158,11 @@ def test_the_gate_is_passed_by_the_recipe_of_each_work_on_each_number_of_threads
 
 
 @pytest.mark.parametrize("scenario", FURTHER_SCENARIOS, ids=lambda scenario: scenario.name)
-def test_the_reference_passes_the_gate_of_each_further_scenario(scenario, small_digits):
+def test_reference_passes_gate_of_each_further_scenario(scenario, small_digits):
     assert gate.require("numpy", Ours(), small_digits, scenario.recipe).max_abs_difference < 1e-6
 
 
-def test_the_oracle_trains_once_for_all_who_are_held_against_it(small_digits, monkeypatch):
+def test_oracle_trains_once_per_recipe(small_digits, monkeypatch):
     trainings = []
     train = gate.train_float64
     monkeypatch.setattr(gate, "train_float64", lambda *given: trainings.append(given) or train(*given))
@@ -173,8 +173,8 @@ def test_the_oracle_trains_once_for_all_who_are_held_against_it(small_digits, mo
     assert not gate._trained_by_oracle(data, SGD, gate.SEEDS[0], 64).W1.flags.writeable
 
 
-def test_who_does_whole_epochs_only_takes_part_where_it_is_asked(entered, small_digits):
-    measured = run_interleaved(entered(whole=WholeEpochs), small_digits, ALL, "1", rounds=2, seeds=1)
+def test_contender_of_whole_epochs_takes_part_only_where_allowed(register_contenders, small_digits):
+    measured = run_interleaved(register_contenders(whole=WholeEpochs), small_digits, ALL, "1", rounds=2, seeds=1)
     assert not measured.failures
     took_part = {scenario for scenario in names(ALL) if measured.took_part("whole", scenario)}
     assert took_part == {"train", "predict", "prepare"}
@@ -182,26 +182,26 @@ def test_who_does_whole_epochs_only_takes_part_where_it_is_asked(entered, small_
     assert 0 < measured.relative_time("train", "whole", "numpy") < np.inf
 
 
-def test_who_only_predicts_takes_part_in_predictions(entered, small_digits):
-    known = entered(trains=False, mute=Ours)
+def test_prediction_only_contender_takes_part_only_in_predictions(register_contenders, small_digits):
+    known = register_contenders(trains=False, mute=Ours)
     measured = run_interleaved(known, small_digits, ALL, "1", rounds=1, seeds=1)
     assert {scenario for scenario in names(ALL) if measured.took_part("mute", scenario)} == {"predict"}
-    known = entered(trains=False, mute=lambda: pytest.fail("created without being needed"))
+    known = register_contenders(trains=False, mute=lambda: pytest.fail("created without being needed"))
     assert not run_interleaved(known, small_digits, (TRAIN,), "1", rounds=1).failures
 
 
-def test_who_cannot_be_made_is_out_everywhere_and_the_others_go_on(entered, small_digits):
+def test_contender_that_cannot_be_created_is_left_out_of_all_scenarios(register_contenders, small_digits):
     def broken():
         raise RuntimeError("no such machine")
 
-    measured = run_interleaved(entered(broken=broken), small_digits, (TRAIN, PREDICT), "1", rounds=1)
+    measured = run_interleaved(register_contenders(broken=broken), small_digits, (TRAIN, PREDICT), "1", rounds=1)
     assert list(measured.failures) == ["broken"]
     assert "no such machine" in measured.failure("broken", "train")
     assert labels(measured) == {"train": NUMPY, "predict": NUMPY}
 
 
-def test_who_fails_at_one_work_is_out_there_with_the_reason(entered, small_digits):
-    measured = run_interleaved(entered(narrow=FailsAtWidth), small_digits, ALL, "1", rounds=1, seeds=1)
+def test_failure_in_one_scenario_is_recorded_for_that_scenario_only(register_contenders, small_digits):
+    measured = run_interleaved(register_contenders(narrow=FailsAtWidth), small_digits, ALL, "1", rounds=1, seeds=1)
     assert {key: "not for me" in reason for key, reason in measured.failures.items()} == {
         "narrow: wide": True,
         "narrow: predict": True,
@@ -212,22 +212,22 @@ def test_who_fails_at_one_work_is_out_there_with_the_reason(entered, small_digit
     assert labels(measured)["wide"] == NUMPY
 
 
-def test_who_breaks_down_while_timed_is_out_with_both_settings(entered, small_digits):
-    measured = run_interleaved(entered(later=FailsLater), small_digits, (TRAIN, PREDICT), "1", rounds=1)
+def test_failure_during_timing_removes_both_thread_settings(register_contenders, small_digits):
+    measured = run_interleaved(register_contenders(later=FailsLater), small_digits, (TRAIN, PREDICT), "1", rounds=1)
     assert list(measured.failures) == ["later: train"]
     assert "enough" in measured.failure("later", "train")
     assert labels(measured)["train"] == NUMPY
     assert measured.took_part("later", "predict")
 
 
-def test_a_work_is_asked_of_its_data_sets_alone(entered, small_digits):
+def test_scenario_is_measured_on_its_data_sets_only(register_contenders, small_digits):
     elsewhere = Scenario("elsewhere", "train", SGD, datasets=("mnist",))
-    measured = run_interleaved(entered(), small_digits, (elsewhere,), "1", rounds=1)
+    measured = run_interleaved(register_contenders(), small_digits, (elsewhere,), "1", rounds=1)
     assert measured.seconds == {}
     assert small_digits.name != "mnist"
 
 
-def test_a_prediction_that_two_share_is_timed_once(short_gate, small_digits):
+def test_shared_prediction_code_is_timed_once(short_gate, small_digits):
     one_image = Scenario("some", "predict", images=1, calls=2)
     measured = run_interleaved(["fused", "fused_dense"], small_digits, (one_image, PREPARE), "1", rounds=1)
     assert not measured.failures
@@ -239,7 +239,7 @@ def test_a_prediction_that_two_share_is_timed_once(short_gate, small_digits):
     assert labels(alone) == {"some": {"fused_dense@1", "fused_dense@all"}}
 
 
-def test_names_of_works_are_those_on_record():
+def test_scenario_names_match_recorded_results():
     assert names(SCENARIOS) == ("epoch", "one image of 1,000", "10,000 images", "preparation")
     assert names(FURTHER_SCENARIOS) == (
         "epoch, Adam",
@@ -270,7 +270,7 @@ class Listener(Ours):
 
 
 @pytest.mark.parametrize(("share", "segments", "batches"), [(1.0, 10, 7), (0.25, 2, 9), (0.01, 5, 1)])
-def test_segments_are_full_batches_that_go_through_the_epoch(share, segments, batches, small_digits):
+def test_segments_are_full_batches_that_go_through_epoch(share, segments, batches, small_digits):
     images = len(small_digits.X_train)  # 72 batches
     listener = Listener()
     task = train_task(Scenario("some", "train", segments=segments, epoch_share=share), listener, small_digits, 1)
@@ -302,9 +302,7 @@ def test_whole_epochs_are_one_segment(small_digits):
 
 
 @pytest.mark.parametrize(("whole_epochs_only", "calls"), [(False, 200), (True, 2)])
-def test_calls_of_one_image_see_other_images_in_each_segment_and_the_mean_density_in_all(
-    whole_epochs_only, calls, digits
-):
+def test_single_image_segments_use_different_images_of_mean_density(whole_epochs_only, calls, digits):
     (scenario,) = (scenario for scenario in SCENARIOS if scenario.images == 1)
     listener, twin = Listener(), Listener()
     listener.whole_epochs_only = twin.whole_epochs_only = whole_epochs_only
@@ -329,7 +327,7 @@ def test_calls_of_one_image_see_other_images_in_each_segment_and_the_mean_densit
     assert all(image.tobytes() in test_images for image in seen)
 
 
-def test_all_calls_of_one_image_are_contiguous_bytes(small_digits):
+def test_single_image_calls_are_contiguous_bytes(small_digits):
     calls = one_image_calls(small_digits)
     assert 128 <= len(calls) <= 256
     assert {(X.shape, X.dtype, X.flags.c_contiguous) for X in calls} == {((1, 784), np.dtype(np.uint8), True)}
@@ -339,7 +337,7 @@ def test_all_calls_of_one_image_are_contiguous_bytes(small_digits):
     assert all(np.array_equal(given, X) for given, X in zip(listener.given, calls, strict=False))
 
 
-def test_a_preparation_ends_with_the_empty_stretch_that_may_trace(small_digits):
+def test_preparation_ends_with_advance_without_images(small_digits):
     steps: list[object] = []
 
     class Steps(Listener):
@@ -357,13 +355,13 @@ def test_a_preparation_ends_with_the_empty_stretch_that_may_trace(small_digits):
     assert (task.units, task.segments) == (1, 2)
 
 
-def test_frameworks_are_prepared_once_a_round(small_digits):
+def test_frameworks_are_prepared_once_per_round(small_digits):
     listener = Listener()
     listener.threads_can_change = False
     assert prepare_task(PREPARE, listener, small_digits, 1).segments == 1
 
 
-def test_alternate_leaves_out_who_fails_and_goes_on():
+def test_alternate_drops_failed_tasks_and_continues():
     calls: list[str] = []
 
     def fails():
@@ -418,12 +416,12 @@ def ticking(monkeypatch):
     return contender
 
 
-def judged(monkeypatch, error_rates):
+def fake_error_rates(monkeypatch, error_rates):
     monkeypatch.setattr(time_to_accuracy, "evaluate", lambda *_args: (0.0, next(error_rates)))
 
 
-def test_the_clock_runs_over_preparation_and_epochs_alone(ticking, small_digits, monkeypatch):
-    judged(monkeypatch, iter([0.9, 0.6, 0.61, 0.7, 0.1]))
+def test_time_to_accuracy_includes_preparation_and_epochs_only(ticking, small_digits, monkeypatch):
+    fake_error_rates(monkeypatch, iter([0.9, 0.6, 0.61, 0.7, 0.1]))
     trainings = time_to_accuracy.Trainings(TO_ACCURACY, ticking, small_digits)
     task = trainings.task(1)
     task.warm_up()
@@ -437,14 +435,14 @@ def test_the_clock_runs_over_preparation_and_epochs_alone(ticking, small_digits,
     assert not np.array_equal(first, second)  # each training has its own seed
 
 
-def test_who_never_gets_there_is_a_failure_with_the_reason(
-    entered,
+def test_missed_target_accuracy_is_recorded_as_failure(
+    register_contenders,
     small_digits,
     monkeypatch,
 ):
-    judged(monkeypatch, itertools.chain([0.1, 0.1, 0.95, 0.95], itertools.repeat(0.95)))
+    fake_error_rates(monkeypatch, itertools.chain([0.1, 0.1, 0.95, 0.95], itertools.repeat(0.95)))
     monkeypatch.setattr(interleaved_measuring.gate, "require", lambda *_args: None)
-    known = entered()
+    known = register_contenders()
     measured = run_interleaved(known, small_digits, (TO_ACCURACY, ALONE), "1", rounds=1, seeds=2)
     assert measured.failures == {
         "numpy: to accuracy": "MeasurementError: after 3 epochs with seed 1, the test error is 95.00 %, above the "

@@ -62,7 +62,7 @@ def test_each_task_follows_every_other() -> None:
     assert set(begins) == set("abcd")
 
 
-def test_a_seed_gives_its_orders_again_and_they_are_on_record() -> None:
+def test_order_is_reproducible_from_seed_and_recorded() -> None:
     calls, turns = order_of_calls(seed=7)
     assert order_of_calls(seed=7) == (calls, turns)
     assert order_of_calls(seed=8)[0] != calls
@@ -72,14 +72,14 @@ def test_a_seed_gives_its_orders_again_and_they_are_on_record() -> None:
     assert orders == [generator.permutation(4).tolist() for _ in orders]
 
 
-def test_a_task_of_fewer_segments_takes_part_in_the_first_turns_of_a_round() -> None:
+def test_task_of_fewer_segments_runs_in_first_turns_of_each_round() -> None:
     tasks = {"many": Task(lambda: None, 1, 3), "one": Task(lambda: None, 1), "lost": Task(lambda: None, 1, 3)}
     seconds, turns = alternate(tasks, 2, {"lost": ValueError()}, machine=Still())
     assert {name: np.shape(of_task) for name, of_task in seconds.items()} == {"many": (2, 3), "one": (2, 1)}
     assert [[sorted(turn["order"]) for turn in round_] for round_ in turns["rounds"]] == [[[0, 1], [0], [0]]] * 2
 
 
-def test_the_counters_are_read_between_the_segments_and_who_was_not_at_rest_is_on_record(
+def test_counters_per_segment_and_tasks_not_at_rest_are_recorded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # In each of the adjoining intervals of 20 ms, other processes take 7 ms and the hypervisor 1 ms.
@@ -95,7 +95,7 @@ def test_the_counters_are_read_between_the_segments_and_who_was_not_at_rest_is_o
     assert turns["cpus"] == 2
 
 
-def test_what_the_system_does_not_tell_is_unknown() -> None:
+def test_unavailable_counters_are_recorded_as_none() -> None:
     machine = Scripted(Counters(0.02 * i, None, None, None) for i in itertools.count())
     _seconds, turns = alternate({name: Task(lambda: None, 1) for name in "ab"}, 1, machine=machine)
     ((turn,),) = turns["rounds"]
@@ -103,23 +103,23 @@ def test_what_the_system_does_not_tell_is_unknown() -> None:
     assert turn["elapsed_ms"] == [20, 20]
 
 
-def test_what_precedes_a_segment_is_outside_the_clock() -> None:
+def test_function_before_segment_is_not_timed() -> None:
     task = Task(lambda: None, units=1, segments=1, before=lambda: time.sleep(0.2))
     seconds, _turns = alternate({"quick": task}, rounds=1)
     assert seconds["quick"][0][0] < 0.2
 
 
-def test_log_ratios_pair_segment_by_segment() -> None:
+def test_log_ratios_pair_segments() -> None:
     # The machine slows down in the second round, which does not affect the ratio.
     assert log_ratios([[2.0, 4.0], [8.0, 8.0]], [[1.0, 2.0], [4.0, 4.0]]) == pytest.approx(np.log(2) * np.ones(4))
 
 
-def test_log_ratios_of_unequal_segments_pair_the_rounds() -> None:
+def test_log_ratios_of_unequal_segments_pair_means_of_rounds() -> None:
     assert log_ratios([[6.0], [12.0]], [[1.0, 3.0], [2.0, 6.0]]) == pytest.approx(np.log([3.0, 3.0]))
 
 
 @pytest.mark.parametrize("segments", [(4, 4), (1, 4), (4, 2)])
-def test_log_ratios_leave_out_what_is_nan(segments: tuple[int, int]) -> None:
+def test_log_ratios_ignore_nan(segments: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     a, b = (rng.lognormal(size=(6, count)) for count in segments)
     for values in (a, b):

@@ -9,7 +9,7 @@ import pytest
 from nnkernels.interrupts import stop_request
 
 
-def test_the_first_asks_and_the_second_stops():
+def test_first_interrupt_requests_stop_and_second_raises():
     before = signal.getsignal(signal.SIGINT)
     with stop_request() as stop:
         assert not stop.requested
@@ -20,14 +20,14 @@ def test_the_first_asks_and_the_second_stops():
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_the_handler_comes_back_after_an_error():
+def test_handler_is_restored_after_error():
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(ZeroDivisionError), stop_request():
         os.getpid() / 0
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_the_handler_comes_back_after_the_second():
+def test_handler_is_restored_after_second_interrupt():
     before = signal.getsignal(signal.SIGINT)
 
     def interrupt_twice():
@@ -40,7 +40,7 @@ def test_the_handler_comes_back_after_the_second():
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_request_is_its_block_s_own():
+def test_stop_request_applies_to_its_own_block_only():
     with stop_request() as outer:
         with stop_request() as inner:
             signal.raise_signal(signal.SIGINT)
@@ -52,7 +52,7 @@ def test_a_request_is_its_block_s_own():
         assert not later.requested
 
 
-def test_another_thread_cannot_be_asked():
+def test_stop_request_in_another_thread_does_not_change_handler():
     answers = []
     before = signal.getsignal(signal.SIGINT)
 

@@ -73,9 +73,7 @@ print(json.dumps(found))
 
 
 @pytest.mark.parametrize("floatx", ["float16", pytest.param("float64", marks=pytest.mark.slow)])
-def test_no_keras_json_and_no_dtype_policy_changes_the_contenders(
-    tmp_path: Path, data_folder: Path, floatx: str
-) -> None:
+def test_keras_json_and_dtype_policy_do_not_affect_contenders(tmp_path: Path, data_folder: Path, floatx: str) -> None:
     content = {"floatx": floatx, "epsilon": 0.1, "backend": "jax", "image_data_format": "channels_first"}
     (tmp_path / "keras").mkdir()
     (tmp_path / "keras" / "keras.json").write_text(json.dumps(content), "utf-8")
@@ -103,7 +101,7 @@ def test_no_keras_json_and_no_dtype_policy_changes_the_contenders(
 
 
 @pytest.mark.slow
-def test_timed_processes_see_no_keras_json(tmp_path: Path) -> None:
+def test_timed_processes_ignore_keras_json(tmp_path: Path) -> None:
     (tmp_path / ".keras").mkdir()
     (tmp_path / ".keras" / "keras.json").write_text('{"floatx": "float64", "backend": "jax"}', "utf-8")
     home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[1])}
@@ -122,7 +120,7 @@ print(json.dumps(keras_in_use()))
 
 
 @pytest.mark.parametrize("loaded", [False, True])
-def test_another_backend_is_a_clear_error_and_left_alone(monkeypatch: pytest.MonkeyPatch, loaded: bool) -> None:
+def test_import_tensorflow_rejects_another_backend(monkeypatch: pytest.MonkeyPatch, loaded: bool) -> None:
     monkeypatch.delitem(sys.modules, "keras", raising=False)
     if loaded:
         jax = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "jax"))

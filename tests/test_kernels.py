@@ -84,7 +84,7 @@ def output_layer_alone(logits):
     return params, np.zeros((1, 3), row.dtype)
 
 
-def frozen(arrays):
+def read_only_copy(arrays):
     """Return a copy with read-only arrays."""
     copies = [np.array(array) for array in arrays]
     for array in copies:
@@ -138,7 +138,7 @@ def test_updates_equal_scalar_steps(backend, optimizer, update):
     assert state.step[0] == 3
 
 
-def test_step_sizes_are_the_learning_rates_but_for_adam():
+def test_step_sizes_are_learning_rates_except_for_adam():
     rates = np.full(3, 0.1, np.float32)
     assert step_sizes(update_rule(Optimizer("momentum")), rates, 5) is rates
     t = np.array([6, 7, 8])
@@ -196,7 +196,7 @@ def test_reference_backend_comes_first():
     assert len(set(kernels.names())) == len(kernels.names())
 
 
-def test_unknown_backend_is_named_with_those_that_are_known():
+def test_unknown_backend_is_rejected_with_list_of_known_ones():
     with pytest.raises(UnknownNameError, match=r"unknown backend 'numqy'.*numpy"):
         kernels.load("numqy")
 
@@ -214,7 +214,7 @@ def test_functions_belong_to_the_backend_that_defines_them():
         kernels.owner("numqy", "forward")
 
 
-def test_who_takes_some_functions_from_another_owns_the_rest_and_what_is_made_of_both(monkeypatch):
+def test_owner_of_functions_shared_between_backends(monkeypatch):
     known, load = kernels.names(), kernels.load
     numba = load("numba")
 
@@ -238,13 +238,13 @@ def test_who_takes_some_functions_from_another_owns_the_rest_and_what_is_made_of
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_functions_have_the_names_and_arguments_of_the_contract(backend, function):
+def test_functions_have_signatures_of_contract(backend, function):
     found = getattr(backend, function)
     parameters = inspect.signature(getattr(found, "py_func", found)).parameters
     assert ["self", *parameters] == list(inspect.signature(getattr(Backend, function)).parameters)
 
 
-def test_incomplete_backend_is_refused():
+def test_incomplete_backend_is_rejected():
     complete = kernels.load("numpy")
     lacking = ModuleType("lacking")
     lacking.forward = complete.forward
@@ -273,7 +273,7 @@ def test_results_keep_dtype_and_shape(backend, dtype, N):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
-def test_updates_keep_arrays_and_dtype_and_leave_gradients_alone(backend, dtype, optimizer):
+def test_updates_are_in_place_and_do_not_change_gradients(backend, dtype, optimizer):
     params, X, y = network(dtype)
     grads = backend.backward(params, X, y, backend.forward(params, X))
     params_before, grads_before = copy(params), copy(grads)
@@ -292,7 +292,7 @@ def test_updates_keep_arrays_and_dtype_and_leave_gradients_alone(backend, dtype,
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_forward_loss_and_backward_leave_their_inputs_alone(backend, dtype):
+def test_forward_loss_and_backward_do_not_change_inputs(backend, dtype):
     params, X, y = network(dtype)
     activations = backend.forward(params, X)
     everything = (*params, X, y, *activations)
@@ -313,7 +313,7 @@ def test_updates_accept_read_only_gradients(backend):
     params, X, y = network(np.float32)
     grads = backend.backward(params, X, y, backend.forward(params, X))
     results = []
-    for given_grads in (grads, frozen(grads)):
+    for given_grads in (grads, read_only_copy(grads)):
         trained = copy(params)
         update_inplace(backend, Optimizer("adam"), trained, given_grads, initial_state(params), 0.25)
         results.append(trained)
@@ -321,7 +321,7 @@ def test_updates_accept_read_only_gradients(backend):
         np.testing.assert_array_equal(one, other)
 
 
-def test_labels_may_be_bytes(backend):
+def test_labels_can_be_uint8(backend):
     # A Dataset's labels are uint8.
     params, X, y = network(np.float32)
     activations = backend.forward(params, X)
@@ -368,7 +368,7 @@ def test_gradient_of_extreme_logits(backend, case, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_logits_as_far_apart_as_the_dtype_allows(backend, dtype):
+def test_logits_at_limits_of_dtype(backend, dtype):
     # Their difference overflows to -inf, like the exact -inf of the table.
     limit = np.finfo(dtype).max
     params, X = output_layer_alone(np.array([limit, -limit], dtype))
@@ -379,7 +379,7 @@ def test_logits_as_far_apart_as_the_dtype_allows(backend, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_one_row_without_softmax_spoils_the_loss_and_no_other_row(backend, dtype):
+def test_nan_row_affects_loss_and_gradients_but_no_other_row(backend, dtype):
     params, X, y = network(dtype, N=3)
     clean = backend.forward(params, X)
     X[1, 2] = NAN  # a damaged pixel
@@ -394,7 +394,7 @@ def test_one_row_without_softmax_spoils_the_loss_and_no_other_row(backend, dtype
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_nan_gradient_stays_visible_behind_a_shut_relu(backend, dtype):
+def test_nan_gradient_passes_inactive_relu(backend, dtype):
     params, X, y = network(dtype, N=1)
     params.b1[:] = -1e3  # no hidden unit is active
     params.b2[0] = NAN
@@ -404,7 +404,7 @@ def test_nan_gradient_stays_visible_behind_a_shut_relu(backend, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_empty_batch_has_no_loss_and_zero_gradients(backend, dtype):
+def test_empty_batch_has_nan_loss_and_zero_gradients(backend, dtype):
     params, X, y = network(dtype, N=0)
     activations = backend.forward(params, X)
     assert np.isnan(backend.loss(activations.logits, y))
@@ -413,7 +413,7 @@ def test_empty_batch_has_no_loss_and_zero_gradients(backend, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_batch_is_the_mean_of_its_images(backend, dtype):
+def test_batch_gradient_is_mean_over_images(backend, dtype):
     # N = 1 is a batch like any other, and a short last batch is divided by its own length.
     params, X, y = network(dtype, N=5)
     grads = backend.backward(params, X, y, backend.forward(params, X))
@@ -426,7 +426,7 @@ def test_batch_is_the_mean_of_its_images(backend, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_relu_is_shut_at_exactly_zero(backend, dtype):
+def test_relu_is_inactive_at_zero(backend, dtype):
     params, X, y = network(dtype, N=2)
     X[:] = 0
     params.b1[:] = 0
@@ -438,7 +438,7 @@ def test_relu_is_shut_at_exactly_zero(backend, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_subnormals_are_numbers_like_others(backend, dtype):
+def test_subnormals_are_not_flushed_to_zero(backend, dtype):
     # They are not flushed to zero, and dividing by them does not give infinity.
     tiny = np.finfo(dtype).smallest_subnormal * dtype(1000)
     params = Parameters(np.ones((1, 1), dtype), np.zeros(1, dtype), np.ones((1, 2), dtype), np.zeros(2, dtype))
@@ -465,7 +465,7 @@ def test_subnormal_gradients_leave_weights_finite(backend, dtype, optimizer):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
-def test_nan_gradient_is_not_hidden_by_an_update(backend, dtype, optimizer):
+def test_nan_gradient_reaches_updated_weight(backend, dtype, optimizer):
     params, _X, _y = network(dtype)
     before = copy(params)
     grads = Parameters(*(np.zeros_like(array) for array in params))

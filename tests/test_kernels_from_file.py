@@ -93,7 +93,7 @@ def trained_by_hand(start, data, recipe, seed):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
-def test_an_unchanged_copy_is_the_reference(write, data, optimizer):
+def test_unchanged_copy_trains_like_reference(write, data, optimizer):
     recipe = RECIPE.with_changes(optimizer=Optimizer(optimizer), learning_rate=0.01)
     copied, reference = KernelContender(kernels.load_file(write(SOURCE))), KernelContender("numpy")
     histories = [train(contender, data, recipe) for contender in (copied, reference)]
@@ -101,7 +101,7 @@ def test_an_unchanged_copy_is_the_reference(write, data, optimizer):
     assert histories[0].history == histories[1].history
 
 
-def test_tanh_in_place_of_relu_trains_a_tanh_network(write, data):
+def test_file_with_tanh_in_place_of_relu_trains_tanh_network(write, data):
     backend = kernels.load_file(write(edited(*TANH)))
     contender = KernelContender(backend)
     history = train(contender, data, RECIPE, seed=4, judge=backend)
@@ -118,7 +118,7 @@ def test_tanh_in_place_of_relu_trains_a_tanh_network(write, data):
     np.testing.assert_allclose(contender.predict(data.X), probs, rtol=0, atol=1e-5)
 
 
-def test_without_its_own_judge_another_network_is_misjudged(write, data):
+def test_evaluation_of_another_network_needs_its_own_kernels(write, data):
     # The reason for the argument `judge`.
     backend = kernels.load_file(write(edited(*TANH)))
     contender = KernelContender(backend)
@@ -127,7 +127,7 @@ def test_without_its_own_judge_another_network_is_misjudged(write, data):
     assert evaluate(params, data.X, data.y, backend) != evaluate(params, data.X, data.y)
 
 
-def test_a_tanh_network_learns_the_digits(write, small_digits):
+def test_tanh_network_learns_digits(write, small_digits):
     backend = kernels.load_file(write(edited(*TANH)))
     recipe = Recipe("test", epochs=5, learning_rate=0.2)
     history = train(
@@ -137,7 +137,7 @@ def test_a_tanh_network_learns_the_digits(write, small_digits):
     assert history.epochs[-1].validation_error_rate < 0.25
 
 
-def test_a_loss_of_numpys_own_float_can_be_kept(write, data, tmp_path):
+def test_loss_of_numpy_float_can_be_saved_in_checkpoint(write, data, tmp_path):
     # Without `float(...)`, the loss is a NumPy float32 scalar, which JSON does not support.
     before = "return float(np.mean(log_sum_exp - shifted[np.arange(len(y)), y], dtype=np.float64))"
     backend = kernels.load_file(write(edited((before, "return np.mean(log_sum_exp - shifted[np.arange(len(y)), y])"))))
@@ -149,7 +149,7 @@ def test_a_loss_of_numpys_own_float_can_be_kept(write, data, tmp_path):
     assert load_checkpoint(path).history.epochs[-1].train_loss == history.epochs[-1].train_loss
 
 
-def test_a_whole_stretch_entry_of_its_own_is_used(write, data):
+def test_train_inplace_of_file_is_used(write, data):
     arguments = "params, state, X, y, order, learning_rates, batch_size, scale, rule"
     own = f"\n\ndef train_inplace({arguments}):\n    params.b2[:] = 7\n"
     contender = KernelContender(kernels.load_file(write(SOURCE + own)))
@@ -157,7 +157,7 @@ def test_a_whole_stretch_entry_of_its_own_is_used(write, data):
     assert (contender.parameters().b2 == 7).all()
 
 
-def test_compiled_functions_and_dataclasses_work(write, data):
+def test_file_can_define_compiled_functions_and_dataclasses(write, data):
     # Both look up their module by its name.
     source = edited(
         ("import numpy as np\n", "import dataclasses\n\nimport numba\nimport numpy as np\n"),
@@ -196,7 +196,7 @@ def unchanged_modules(*names):
 
 
 @pytest.mark.parametrize("name", ["numpy.py", "json.py", "numpy_kernels.py", "nnkernels.py"])
-def test_a_file_may_be_named_like_a_module(write, data, name):
+def test_file_can_have_name_of_a_module(write, data, name):
     import json  # noqa: F401
 
     with unchanged_modules("numpy", "json", "nnkernels", "nnkernels.kernels.numpy_kernels"):
@@ -211,12 +211,12 @@ def test_a_file_may_be_named_like_a_module(write, data, name):
 @pytest.mark.parametrize(
     "name", ["with space.py", "two.dots.py", "9-ways.py", "größer.py", "class.py", "mine.txt", "mine"]
 )
-def test_a_file_may_have_any_name(write, name):
+def test_file_can_have_any_name(write, name):
     backend = kernels.load_file(write(SOURCE, name))
     assert backend.loss(np.zeros((1, 10), np.float32), np.array([3])) == pytest.approx(np.log(10))
 
 
-def test_two_files_of_one_name_are_two_backends(write):
+def test_files_of_same_name_are_separate_backends(write):
     relu, tanh = (kernels.load_file(write(source, f"{i}/mine.py")) for i, source in enumerate((SOURCE, edited(*TANH))))
     params, X = initial_parameters(0), np.ones((1, 784), np.float32)
     A1_relu, A1_tanh = relu.forward(params, X).A1, tanh.forward(params, X).A1
@@ -225,7 +225,7 @@ def test_two_files_of_one_name_are_two_backends(write):
     assert relu.forward(params, X).A1.min() == 0, "the first backend must be unchanged"
 
 
-def test_nothing_is_written_beside_the_file(write, monkeypatch):
+def test_load_file_writes_nothing_beside_file(write, monkeypatch):
     # The folder may be the user's, or it may not be writable.
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     path = write(SOURCE)
@@ -233,14 +233,14 @@ def test_nothing_is_written_beside_the_file(write, monkeypatch):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_nothing_discovers_them(write):
+def test_loaded_file_is_not_registered_as_backend_or_contender(write):
     before = kernels.names(), contenders.names()
     kernels.load_file(write(SOURCE))
     assert (kernels.names(), contenders.names()) == before
 
 
 @pytest.mark.parametrize("change", ["later", "at once"])
-def test_an_edit_counts_at_the_next_load(write, monkeypatch, change):
+def test_edit_takes_effect_at_next_load(write, monkeypatch, change):
     # "At once": within a second and of the same size, so that a bytecode cache by time and size would miss the edit.
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     path = write(SOURCE.replace(RELU, "A1 = np.tanh(Z1)   "))
@@ -259,12 +259,12 @@ def test_an_edit_counts_at_the_next_load(write, monkeypatch, change):
 
 
 @pytest.mark.parametrize("name", ["missing.py", "no/such/folder.py", "missing"])
-def test_no_such_file_is_said_with_what_to_do(tmp_path, name):
+def test_missing_file_is_reported_with_advice(tmp_path, name):
     with pytest.raises(DataError, match=r"is not a file; .* an edited copy of nnkernels/kernels/numpy_kernels\.py"):
         kernels.load_file(tmp_path / name)
 
 
-def test_a_folder_is_no_python_file(tmp_path):
+def test_folder_is_rejected(tmp_path):
     (tmp_path / "folder.py").mkdir()
     for folder in (tmp_path, tmp_path / "folder.py"):
         with pytest.raises(DataError, match="is not a file; expected a Python file"):
@@ -272,7 +272,7 @@ def test_a_folder_is_no_python_file(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n" + bytes(9), b'{"cells": [}', b"\xff\xfe\xfd"])
-def test_another_kind_of_file_is_refused(tmp_path, content):
+def test_file_of_another_kind_is_rejected(tmp_path, content):
     path = tmp_path / "mine.py"
     path.write_bytes(content)
     with pytest.raises(ContractError, match=r"mine\.py.* cannot be imported: "):
@@ -289,7 +289,7 @@ def test_another_kind_of_file_is_refused(tmp_path, content):
     ],
     ids=["bracket", "operator", "too little indented", "too far indented"],
 )
-def test_a_syntax_error_is_said_with_its_line(write, before, after):
+def test_syntax_error_is_reported_with_line(write, before, after):
     path = write(edited((before + "\n", after + "\n")))
     line = next(number for number, text in enumerate(SOURCE.splitlines(), 1) if RELU in text)
     with pytest.raises(ContractError) as caught:
@@ -312,7 +312,7 @@ def test_a_syntax_error_is_said_with_its_line(write, before, after):
         ("# coding: nonsense\n", "unknown encoding: nonsense"),
     ],
 )
-def test_an_error_on_import_is_said(write, source, message):
+def test_error_on_import_is_reported(write, source, message):
     path = write(source)
     with pytest.raises(ContractError) as caught:
         kernels.load_file(path)
@@ -322,25 +322,25 @@ def test_an_error_on_import_is_said(write, source, message):
 
 
 @pytest.mark.parametrize("function", kernels.contract.FUNCTIONS)
-def test_a_missing_function_is_named(write, function):
+def test_missing_function_is_named(write, function):
     path = write(edited((f"def {function}(", f"def not_{function}(")))
     with pytest.raises(ContractError, match=rf"mine.* has no function {function}, which the contract requires"):
         kernels.load_file(path)
 
 
-def test_an_error_on_import_is_said_with_the_line_of_the_file(write):
+def test_error_on_import_is_reported_with_line_of_file(write):
     # Not with the line in the library that raised it.
     path = write("import json\n\n\ndef settings():\n    return json.loads('{')\n\n\nsettings()\n")
     with pytest.raises(ContractError, match=r"mine\.py, line 5 cannot be imported: JSONDecodeError"):
         kernels.load_file(path)
 
 
-def test_a_name_that_is_no_function_is_missing(write):
+def test_name_that_is_no_function_counts_as_missing(write):
     with pytest.raises(ContractError, match="has no function loss"):
         kernels.load_file(write(SOURCE + "\n\nloss = 0.5\n"))
 
 
-def test_an_empty_file_lacks_everything(write):
+def test_empty_file_is_rejected(write):
     with pytest.raises(ContractError, match="has no function forward"):
         kernels.load_file(write(""))
 
@@ -362,12 +362,12 @@ def test_an_empty_file_lacks_everything(write):
     ],
     ids=["another name", "another order", "one more"],
 )
-def test_other_arguments_are_named_with_those_expected(write, before, after, message):
+def test_wrong_arguments_are_reported_with_expected_ones(write, before, after, message):
     with pytest.raises(ContractError, match=rf"mine.*{message}"):
         kernels.load_file(write(edited((before, after))))
 
 
-def test_a_file_that_failed_can_be_mended_and_loaded(write, data):
+def test_file_can_be_loaded_after_failure_and_correction(write, data):
     with pytest.raises(ContractError, match="cannot be imported"):
         kernels.load_file(write("x = = 1\n"))
     contender = KernelContender(kernels.load_file(write(SOURCE)))

@@ -44,7 +44,7 @@ def run(request, dataset, folder, resume=False):
 
 
 @pytest.fixture
-def no_pictures(monkeypatch):
+def no_figures(monkeypatch):
     """Do not draw the figures, which take most of the time and have their own tests."""
     monkeypatch.setattr("nnkernels.learn.training_report._draw", lambda *_arguments: None)
 
@@ -59,7 +59,7 @@ def tanh_file(tmp_path):
     return path
 
 
-def test_a_training_leaves_weights_history_metrics_and_pictures(small_digits, tmp_path):
+def test_training_writes_weights_history_metrics_and_figures(small_digits, tmp_path):
     metrics = pytest.importorskip("sklearn.metrics")
     trained, shown = run(REQUEST, small_digits, tmp_path)
     write_report(trained, small_digits, tmp_path)
@@ -89,7 +89,7 @@ def test_a_training_leaves_weights_history_metrics_and_pictures(small_digits, tm
     assert "commit" in found["provenance"]
 
 
-def test_the_history_in_the_folder_is_the_history(small_digits, tmp_path, no_pictures):
+def test_history_file_equals_history(small_digits, tmp_path, no_figures):
     trained, _ = run(REQUEST, small_digits, tmp_path)
     write_report(trained, small_digits, tmp_path)
     with open(tmp_path / "history.csv") as file:
@@ -101,7 +101,7 @@ def test_the_history_in_the_folder_is_the_history(small_digits, tmp_path, no_pic
 
 
 @pytest.mark.parametrize("recipe", ["sgd", "momentum", "adam"])
-def test_a_training_that_goes_on_equals_one_that_never_stopped(recipe, small_digits, tmp_path):
+def test_resumed_training_equals_uninterrupted_training(recipe, small_digits, tmp_path):
     request = TrainingRequest(recipe=recipe, backend="numba", epochs=4, hidden=6)
     whole, _ = run(request, small_digits, tmp_path / "whole")
 
@@ -135,7 +135,7 @@ def test_a_training_that_goes_on_equals_one_that_never_stopped(recipe, small_dig
         ({"backend": "numba"}, "kernels"),
     ],
 )
-def test_what_contradicts_the_checkpoint_is_refused(change, named, small_digits, tmp_path):
+def test_resume_rejects_options_that_contradict_checkpoint(change, named, small_digits, tmp_path):
     run(REQUEST, small_digits, tmp_path)
     before = (tmp_path / CHECKPOINT).read_bytes()
     with pytest.raises(ConfigurationError, match=f"different {named}"):
@@ -143,7 +143,7 @@ def test_what_contradicts_the_checkpoint_is_refused(change, named, small_digits,
     assert (tmp_path / CHECKPOINT).read_bytes() == before
 
 
-def test_a_training_on_other_data_is_not_resumed(small_digits, tmp_path):
+def test_resume_rejects_other_data(small_digits, tmp_path):
     run(REQUEST, small_digits, tmp_path)
     X_train = small_digits.X_train.copy()
     X_train[0, 0] ^= 1
@@ -152,7 +152,7 @@ def test_a_training_on_other_data_is_not_resumed(small_digits, tmp_path):
         run(TrainingRequest(), other, tmp_path, resume=True)
 
 
-def test_a_folder_that_holds_a_training_is_not_written_over(small_digits, tmp_path):
+def test_run_does_not_overwrite_existing_training(small_digits, tmp_path):
     run(REQUEST, small_digits, tmp_path)
     before = (tmp_path / CHECKPOINT).read_bytes()
     with pytest.raises(ConfigurationError, match="already contains a training"):
@@ -160,7 +160,7 @@ def test_a_folder_that_holds_a_training_is_not_written_over(small_digits, tmp_pa
     assert (tmp_path / CHECKPOINT).read_bytes() == before
 
 
-def test_somebodys_own_mathematics_is_marked_and_judged_by_itself(small_digits, tmp_path, tanh_file, no_pictures):
+def test_network_of_user_kernels_is_marked_and_evaluated_by_them(small_digits, tmp_path, tanh_file, no_figures):
     request = TrainingRequest(recipe="sgd", kernels_file=tanh_file, epochs=2)
     trained, _ = run(request, small_digits, tmp_path / "out")
     found = write_report(trained, small_digits, tmp_path / "out")
@@ -176,12 +176,12 @@ def test_somebodys_own_mathematics_is_marked_and_judged_by_itself(small_digits, 
         run(TrainingRequest(kernels_file=tanh_file), small_digits, tmp_path / "out", resume=True)
 
 
-def test_a_backend_and_a_file_at_once_are_refused(tanh_file):
+def test_backend_and_kernels_file_are_mutually_exclusive(tanh_file):
     with pytest.raises(ConfigurationError, match="--backend and --kernels"):
         training_job.load_kernels("numpy", tanh_file)
 
 
-def test_a_learning_rate_far_too_large_is_reported(small_digits, tmp_path, no_pictures):
+def test_too_large_learning_rate_gives_valid_report(small_digits, tmp_path, no_figures):
     # 1e6 gives finite but useless weights. The file must be strict JSON, without NaN.
     trained, _ = run(replace(REQUEST, epochs=1, learning_rate=1e6), small_digits, tmp_path)
     write_report(trained, small_digits, tmp_path)
@@ -190,7 +190,7 @@ def test_a_learning_rate_far_too_large_is_reported(small_digits, tmp_path, no_pi
     assert np.sum(found["confusion"]) == len(small_digits.X_test)
 
 
-def test_a_training_that_blew_up_is_reported(small_digits, tmp_path):
+def test_diverged_training_is_reported(small_digits, tmp_path):
     request = TrainingRequest(recipe="sgd", backend="numpy", epochs=2, learning_rate=1e30)
     with np.errstate(all="ignore"):
         trained, _ = run(request, small_digits, tmp_path)
@@ -213,7 +213,7 @@ def test_predictions_list_the_surest_mistakes_first(small_digits):
     assert [predictions.confusion[true, said] for true, said in ((0, 0), (1, 5), (2, 6), (3, 7))] == [1, 1, 1, 1]
 
 
-def test_probabilities_come_in_one_piece_whatever_the_number_of_images(small_digits):
+def test_probabilities_of_any_number_of_images_equal_reference(small_digits):
     params = initial_parameters(3)
     backend = kernels.load("numpy")
     X = small_digits.X_train
@@ -226,7 +226,7 @@ def test_probabilities_come_in_one_piece_whatever_the_number_of_images(small_dig
 # Requests
 
 
-def test_an_order_changes_the_named_recipe_and_nothing_else():
+def test_request_changes_only_given_fields_of_recipe():
     found = TrainingRequest(recipe="momentum", epochs=7, learning_rate=0.5).recipe_for(1000)
     expected = Recipe(
         "momentum", Optimizer("momentum"), batch_size=32, epochs=7, learning_rate=0.5, schedule="linear", hidden=20
@@ -236,7 +236,7 @@ def test_an_order_changes_the_named_recipe_and_nothing_else():
     assert TrainingRequest().recipe_for(1000).name == "adam"
 
 
-def test_what_an_order_does_not_say_is_the_training_s_that_goes_on():
+def test_request_takes_missing_fields_from_resumed_training():
     base = Recipe("sgd", batch_size=8, epochs=3, hidden=5, learning_rate=0.3)
     assert TrainingRequest().recipe_for(1000, base) == base
     assert TrainingRequest(recipe="sgd").recipe_for(1000, base) == base
@@ -247,31 +247,31 @@ def test_what_an_order_does_not_say_is_the_training_s_that_goes_on():
 
 
 @pytest.mark.parametrize(("change", "named"), [({"epochs": 0}, "epochs is 0"), ({"hidden": 0}, "hidden is 0")])
-def test_a_recipe_that_cannot_be_carried_out_leaves_no_folder(change, named, small_digits, tmp_path):
+def test_invalid_recipe_creates_no_folder(change, named, small_digits, tmp_path):
     with pytest.raises(ConfigurationError, match=named):
         run(TrainingRequest(**change), small_digits, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_negative_seed_is_refused():
+def test_negative_seed_is_rejected():
     with pytest.raises(ConfigurationError, match="seed is -1"):
         TrainingRequest(seed=-1)
 
 
-def test_a_file_in_the_place_of_the_folder_is_said_before_any_work(small_digits, tmp_path):
+def test_run_rejects_file_in_place_of_folder(small_digits, tmp_path):
     (tmp_path / "out").touch()
     with pytest.raises(ConfigurationError, match="cannot create the folder"):
         run(REQUEST, small_digits, tmp_path / "out")
 
 
-def test_nothing_to_resume_is_said_and_leaves_no_folder(small_digits, tmp_path):
+def test_resume_without_checkpoint_is_rejected_and_creates_no_folder(small_digits, tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         run(REQUEST, small_digits, tmp_path / "out", resume=True)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_ctrl_c_ends_the_training_after_its_epoch_and_the_report_says_so(small_digits, tmp_path, no_pictures):
+def test_interrupt_stops_training_after_epoch_and_is_reported(small_digits, tmp_path, no_figures):
     def show(history):
         if history.epochs_done == 2:
             signal.raise_signal(signal.SIGINT)
@@ -283,7 +283,7 @@ def test_ctrl_c_ends_the_training_after_its_epoch_and_the_report_says_so(small_d
     assert run(TrainingRequest(), small_digits, tmp_path, resume=True)[1] == [3]
 
 
-def test_a_finished_training_is_resumed_without_an_epoch(small_digits, tmp_path):
+def test_resume_of_finished_training_runs_no_epoch(small_digits, tmp_path):
     whole, _ = run(REQUEST, small_digits, tmp_path)
     again, shown = run(TrainingRequest(), small_digits, tmp_path, resume=True)
     assert shown == []
@@ -295,7 +295,7 @@ def test_a_finished_training_is_resumed_without_an_epoch(small_digits, tmp_path)
 # Other threads, another BLAS, another CPU
 
 
-def stopped_after_an_epoch(request, dataset, folder):
+def train_one_epoch_and_abort(request, dataset, folder):
     """Train one epoch, then abort the training."""
 
     class Killed(Exception):  # noqa: N818
@@ -315,8 +315,8 @@ def one_blas_thread():
         yield
 
 
-def test_going_on_with_another_number_of_threads_is_warned_of(small_digits, tmp_path, one_blas_thread):
-    stopped_after_an_epoch(REQUEST, small_digits, tmp_path)
+def test_resume_with_another_number_of_threads_warns(small_digits, tmp_path, one_blas_thread):
+    train_one_epoch_and_abort(REQUEST, small_digits, tmp_path)
     message = r"other conditions \(threads: 1 of BLAS and \d+ of Numba in the checkpoint, 2 of BLAS .* now\), so its"
     with threadpool_limits(2, "blas"), pytest.warns(ReproducibilityWarning, match=message):
         trained, shown = run(TrainingRequest(epochs=3), small_digits, tmp_path, resume=True)
@@ -327,13 +327,13 @@ def test_going_on_with_another_number_of_threads_is_warned_of(small_digits, tmp_
 
 
 @pytest.mark.parametrize("backend", ["fused", "fused_dense"])
-def test_the_fused_kernels_go_on_bit_for_bit_on_any_number_of_threads(backend, small_digits, tmp_path, one_blas_thread):
+def test_fused_kernels_resume_identically_on_any_number_of_threads(backend, small_digits, tmp_path, one_blas_thread):
     request = replace(REQUEST, backend=backend, batch_size=512)
     before = numba.get_num_threads()
     numba.set_num_threads(1)
     try:
         whole, _ = run(request, small_digits, tmp_path / "whole")
-        stopped_after_an_epoch(request, small_digits, tmp_path / "parts")
+        train_one_epoch_and_abort(request, small_digits, tmp_path / "parts")
         numba.set_num_threads(min(2, numba.config.NUMBA_NUM_THREADS))
         with threadpool_limits(2, "blas"):
             parts, _ = run(
@@ -353,22 +353,22 @@ def test_the_fused_kernels_go_on_bit_for_bit_on_any_number_of_threads(backend, s
         ("microarchitecture", "another", r"\(CPU: .* in the checkpoint, .* \(another\) now\)"),
     ],
 )
-def test_going_on_with_another_blas_or_cpu_is_warned_of(function, answer, named, small_digits, tmp_path, monkeypatch):
-    stopped_after_an_epoch(REQUEST, small_digits, tmp_path)
+def test_resume_with_another_blas_or_cpu_warns(function, answer, named, small_digits, tmp_path, monkeypatch):
+    train_one_epoch_and_abort(REQUEST, small_digits, tmp_path)
     monkeypatch.setattr(provenance, function, lambda: answer)
     with pytest.warns(ReproducibilityWarning, match=named):
         assert run(TrainingRequest(), small_digits, tmp_path, resume=True)[0].finished
 
 
-def test_the_fused_kernels_depend_on_the_cpu_too(small_digits, tmp_path, monkeypatch):
-    stopped_after_an_epoch(replace(REQUEST, backend="fused"), small_digits, tmp_path)
+def test_resume_of_fused_kernels_on_another_cpu_warns(small_digits, tmp_path, monkeypatch):
+    train_one_epoch_and_abort(replace(REQUEST, backend="fused"), small_digits, tmp_path)
     monkeypatch.setattr(provenance, "cpu_name", lambda: "Another CPU")
     with pytest.warns(ReproducibilityWarning, match=r"\(CPU: .* in the checkpoint, Another CPU"):
         run(TrainingRequest(), small_digits, tmp_path, resume=True)
 
 
-def test_a_checkpoint_of_before_goes_on_with_a_warning(small_digits, tmp_path):
-    stopped_after_an_epoch(REQUEST, small_digits, tmp_path)
+def test_resume_from_checkpoint_without_recorded_conditions_warns(small_digits, tmp_path):
+    train_one_epoch_and_abort(REQUEST, small_digits, tmp_path)
     kept = load_checkpoint(tmp_path / CHECKPOINT)
     earlier = {name: text for name, text in kept.identity.items() if name not in ("threads", "BLAS", "CPU")}
     assert set(earlier) == {"kernels", "data", "NumPy", "Numba"}
@@ -413,7 +413,7 @@ def test_without_a_cache_the_default_network_is_trained(small_digits, tmp_path, 
 # The terminal
 
 
-def test_a_narrow_terminal_still_says_epoch_accuracies_and_speed(small_digits, tmp_path):
+def test_progress_in_narrow_terminal_shows_epoch_accuracies_and_speed(small_digits, tmp_path):
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=80, color_system=None)
     request = TrainingRequest(recipe="gradient-descent", backend="numpy", epochs=3)

@@ -119,7 +119,7 @@ def uninterrupted(shell):
 @pytest.mark.parametrize(
     "how", [pytest.param(signal.SIGKILL, id="kill", marks=pytest.mark.slow), pytest.param(signal.SIGINT, id="ctrl-c")]
 )
-def test_a_stopped_training_goes_on_bit_for_bit(how, shell, uninterrupted):
+def test_resumed_training_equals_uninterrupted_training(how, shell, uninterrupted):
     folder = shell.folder / how.name
     process = shell.start(*LONG, "--out", how.name)
     wait_for_epoch(folder, 2, process)
@@ -143,7 +143,7 @@ def test_a_stopped_training_goes_on_bit_for_bit(how, shell, uninterrupted):
     assert json.loads((folder / "metrics.json").read_text())["finished"] is True
 
 
-def test_predict_reads_a_picture_and_refuses_what_is_none(shell, uninterrupted, small_digits):
+def test_predict_reads_image_and_rejects_other_file(shell, uninterrupted, small_digits):
     image = pytest.importorskip("PIL.Image")
     W1, b1, W2, b2 = (uninterrupted[name].astype(float) for name in ("W1", "b1", "W2", "b2"))
     said = (np.maximum(small_digits.X_test / 255 @ W1 + b1, 0) @ W2 + b2).argmax(axis=1)
@@ -161,7 +161,7 @@ def test_predict_reads_a_picture_and_refuses_what_is_none(shell, uninterrupted, 
     assert re.fullmatch(r"error: words\.png is not a readable image.*\n", answer.stderr)
 
 
-def test_gradcheck_judges_a_file(shell):
+def test_gradcheck_checks_kernels_file(shell):
     source = Path(numpy_kernels.__file__).read_text("utf-8")
     assert shell.here("gradcheck").returncode == 0
     (shell.folder / "mine.py").write_text(source.replace("dlogits /= max(N, 1)", "pass"))
@@ -170,7 +170,7 @@ def test_gradcheck_judges_a_file(shell):
     assert "missing 1/N" in answer.stdout
 
 
-def test_compare_writes_numbers_and_pictures(shell, small_digits):
+def test_compare_writes_numbers_and_figures(shell, small_digits):
     answer = shell.here(
         "compare", "--contenders", "numpy,numba", "--recipe", "sgd", "--epochs", "2", "--seed", "6", "--out", "compared"
     )
@@ -198,7 +198,7 @@ def test_compare_writes_numbers_and_pictures(shell, small_digits):
     assert {path.stem for path in (shell.folder / "compared").glob("*.png")} == {"curves", "drift", "disagreements"}
 
 
-def test_help_has_three_groups_in_order_each_with_its_commands(shell):
+def test_help_lists_commands_in_three_groups(shell):
     text = shell.here("--help").stdout
     headings = ("Learn", "train", "predict", "compare", "gradcheck", "Measure", "verify", "bench", "Publish", "publish")
     places = [re.search(rf"^\W+{heading}\W", text, re.M).start() for heading in headings]
@@ -217,7 +217,7 @@ def test_help_has_three_groups_in_order_each_with_its_commands(shell):
         (("compare", "--claim", "--epochs", "3"), "--claim uses fixed recipes"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_line(arguments, message, shell):
+def test_invalid_command_is_reported_in_one_line(arguments, message, shell):
     answer = shell.here(*arguments)
     assert answer.returncode == 1
     assert answer.stderr.count("\n") == 1

@@ -45,7 +45,7 @@ def threads() -> tuple[list[int], int]:
 
 
 @pytest.fixture
-def found():
+def user_threads():
     """Threads of BLAS and Numba as a user has set them."""
     import_module("scipy.linalg.cython_blas")  # otherwise its BLAS could be loaded during the test
     before = numba.get_num_threads()
@@ -75,30 +75,30 @@ ENTRY_POINTS: dict[str, Callable[[Dataset], object]] = {
 
 
 @pytest.mark.parametrize("name", ENTRY_POINTS)
-def test_entry_points_leave_threads_and_environment(name, found, small_digits, monkeypatch):
+def test_entry_points_do_not_change_threads_and_environment(name, user_threads, small_digits, monkeypatch):
     monkeypatch.setattr(peaks, "MATMUL_SIZES", (64,))
     monkeypatch.setattr(peaks, "SAMPLE_SECONDS", 1e-4)
     monkeypatch.setattr(peaks, "READ_BYTES", 2**16)
     monkeypatch.setattr(interleaved_measuring, "thread_count", lambda _setting: 1)
     environment = dict(os.environ)
     ENTRY_POINTS[name](small_digits)
-    assert threads() == found
+    assert threads() == user_threads
     assert dict(os.environ) == environment
 
 
-def test_a_run_that_breaks_down_leaves_the_threads(found, small_digits, monkeypatch):
+def test_failed_run_restores_threads(user_threads, small_digits, monkeypatch):
     def fail(*_arguments):
-        assert threads() != found
+        assert threads() != user_threads
         raise KeyboardInterrupt
 
     monkeypatch.setattr(interleaved_measuring, "_check_and_prepare", fail)
     with pytest.raises(KeyboardInterrupt):
         run_interleaved(["numpy"], small_digits, FIVE_IMAGES, "1", rounds=1)
-    assert threads() == found
+    assert threads() == user_threads
 
 
 @pytest.mark.parametrize("name", ["numpy", "numba", "scikit-learn"])
-def test_a_limit_of_threads_ends_with_its_block(name, found):
+def test_thread_limit_ends_with_its_block(name, user_threads):
     if not contenders.is_installed(name):
         pytest.skip(f"{name} is not installed")
     contender = contenders.create(name)
@@ -106,7 +106,7 @@ def test_a_limit_of_threads_ends_with_its_block(name, found):
         with suppress(ZeroDivisionError), contenders.thread_limit(contender, count):
             assert set(threads()[0]) == {count}
             raise ZeroDivisionError
-        assert threads() == found
+        assert threads() == user_threads
 
 
 # Keras. The effects of importing the real Keras are tested in test_keras_settings.py, in separate processes.
@@ -131,7 +131,7 @@ if seen[1] == "broken":
         ({"KERAS_BACKEND": "jax"}, "broken", None),
     ],
 )
-def test_an_import_of_keras_leaves_the_environment(settings, backend, seen, tmp_path, monkeypatch):
+def test_import_keras_does_not_change_environment(settings, backend, seen, tmp_path, monkeypatch):
     (tmp_path / "keras.py").write_text(FAKE_KERAS)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(sys.modules, "keras", None)  # so that it is removed after the test as well
@@ -163,7 +163,7 @@ class FakeTensorFlow:
         self.hidden.append((devices, kind))
 
 
-def test_contenders_on_tensorflow_hide_the_gpus_from_it(monkeypatch):
+def test_tensorflow_backend_hides_gpus(monkeypatch):
     tensorflow = FakeTensorFlow(started=False)
     monkeypatch.setattr(_keras, "import_tensorflow", lambda: tensorflow)
     _keras.TensorFlowBackend()

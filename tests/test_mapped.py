@@ -41,7 +41,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_parts_are_read(tmp_path, form):
+def test_read_returns_any_range_of_images(tmp_path, form):
     pack, images = FORMS[form]
     file = ImageFile(write(tmp_path / "file", pack(images)))
     assert (len(file), file.inputs, file.dtype) == (5, 12, images.dtype)
@@ -53,7 +53,7 @@ def test_parts_are_read(tmp_path, form):
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint16, ">i2", np.float64, np.float16, ">f4", bool])
-def test_numbers_of_any_dtype_are_converted_by_the_rule(tmp_path, dtype):
+def test_other_dtypes_are_converted_to_uint8_or_float32(tmp_path, dtype):
     images = random_images((600, 12)).astype(dtype)  # more than are converted at a time
     file = ImageFile(write(tmp_path / "file", npy_of(images)))
     assert file.dtype == (np.uint8 if images.dtype.kind in "iu" else np.float32)
@@ -63,7 +63,7 @@ def test_numbers_of_any_dtype_are_converted_by_the_rule(tmp_path, dtype):
         np.testing.assert_array_equal(X, images[start:stop])
 
 
-def test_a_pixel_above_255_is_refused_where_it_is_read(tmp_path):
+def test_pixel_above_255_is_rejected_when_read(tmp_path):
     images = random_images((600, 12)).astype(np.int64)
     images[300, 5] = 256
     file = ImageFile(write(tmp_path / "file", npy_of(images)))
@@ -72,14 +72,14 @@ def test_a_pixel_above_255_is_refused_where_it_is_read(tmp_path):
         file.read(0, 600)
 
 
-def test_what_is_read_is_a_copy(tmp_path):
+def test_read_returns_copy(tmp_path):
     path = write(tmp_path / "file", npy_of(IMAGES))
     ImageFile(path).read(0, 5)[:] = 7
     np.testing.assert_array_equal(ImageFile(str(path)).read(0, 5), IMAGES.reshape(5, 12))
 
 
 @given(shape=st.tuples(st.integers(1, 40), st.integers(1, 9)), bounds=st.tuples(st.integers(0, 40), st.integers(0, 40)))
-def test_any_part_of_any_size_is_read_into_memory_that_is_given(tmp_path, shape, bounds):
+def test_read_writes_any_range_into_given_array(tmp_path, shape, bounds):
     images = random_images(shape, np.float32)
     file = ImageFile(write(tmp_path / "file", npy_of(images)))
     start, stop = sorted(min(bound, shape[0]) for bound in bounds)
@@ -90,7 +90,7 @@ def test_any_part_of_any_size_is_read_into_memory_that_is_given(tmp_path, shape,
 
 
 @pytest.mark.parametrize(("start", "stop"), [(-1, 2), (3, 2), (0, 6), (6, 6)])
-def test_images_that_there_are_not_are_refused(tmp_path, start, stop):
+def test_range_out_of_bounds_is_rejected(tmp_path, start, stop):
     file = ImageFile(write(tmp_path / "file", npy_of(IMAGES)))
     with pytest.raises(DataError, match=f"has 5 images; the range {start} to {stop} is out of bounds"):
         file.read(start, stop)
@@ -99,13 +99,13 @@ def test_images_that_there_are_not_are_refused(tmp_path, start, stop):
 @pytest.mark.parametrize(
     "out", [np.empty((2, 12), np.float32), np.empty((3, 12), np.uint8), np.empty((2, 24), np.uint8)[:, ::2]]
 )
-def test_memory_of_another_form_is_refused(tmp_path, out):
+def test_unsuitable_output_array_is_rejected(tmp_path, out):
     with pytest.raises(DataError, match=r"expected a C-contiguous uint8 array of shape \(2, 12\)"):
         ImageFile(write(tmp_path / "file", npy_of(IMAGES))).read(0, 2, out)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there the file would be written in full")
-def test_a_file_beyond_the_limit_of_other_readers_is_opened_and_read(tmp_path):
+def test_file_beyond_size_limit_of_other_readers_is_read(tmp_path):
     # A sparse file of 3 GB: the parts that were never written read as zeros and take no space on disk.
     path = tmp_path / "sparse"
     with path.open("wb") as stream:
@@ -117,7 +117,7 @@ def test_a_file_beyond_the_limit_of_other_readers_is_opened_and_read(tmp_path):
     np.testing.assert_array_equal(file.read(2_999_998, 3_000_000), np.repeat([[0], [9]], 1000, axis=1))
 
 
-def test_no_more_than_the_part_is_in_memory(tmp_path):
+def test_read_allocates_memory_for_range_only(tmp_path):
     path = write(tmp_path / "file", npy_of(np.ones((4000, 1000), np.uint8)))
     tracemalloc.start()
     try:
@@ -163,7 +163,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_broken_images_are_refused_by_name(tmp_path, case):
+def test_invalid_image_file_is_rejected_with_path(tmp_path, case):
     content, match = BROKEN[case]
     path = write(tmp_path / "broken", content)
     with pytest.raises(DataError, match=match) as caught:
@@ -171,7 +171,7 @@ def test_broken_images_are_refused_by_name(tmp_path, case):
     assert str(path) in str(caught.value)
 
 
-def test_what_is_no_file_is_refused_by_name(tmp_path):
+def test_missing_file_and_folder_are_rejected_with_path(tmp_path):
     for read in (ImageFile, read_labels):
         for path in (tmp_path / "no-such-file", tmp_path):
             with pytest.raises(DataError, match="cannot be read") as caught:
@@ -179,7 +179,7 @@ def test_what_is_no_file_is_refused_by_name(tmp_path):
             assert str(path) in str(caught.value)
 
 
-def test_a_file_that_is_gone_or_cut_after_it_was_opened_is_said(tmp_path):
+def test_file_truncated_or_removed_after_opening_is_reported(tmp_path):
     path = write(tmp_path / "file", npy_of(IMAGES))
     file = ImageFile(path)
     path.write_bytes(path.read_bytes()[:-1])
@@ -192,7 +192,7 @@ def test_a_file_that_is_gone_or_cut_after_it_was_opened_is_said(tmp_path):
 
 
 @given(content=st.binary(max_size=40), start=st.sampled_from([b"", npy_of(IMAGES)[:8], npy_of(IMAGES)[:70]]))
-def test_any_bytes_are_images_or_a_data_error(tmp_path, content, start):
+def test_any_bytes_give_images_or_data_error(tmp_path, content, start):
     path = write(tmp_path / "fuzzed", start + content)
     for read in (ImageFile, read_labels):
         read_or_refuse(read, path)
@@ -202,7 +202,7 @@ def test_any_bytes_are_images_or_a_data_error(tmp_path, content, start):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.uint16, ">i4"])
-def test_labels_are_read(tmp_path, dtype):
+def test_read_labels_of_npy(tmp_path, dtype):
     labels = np.arange(11).astype(dtype)
     found = read_labels(write(tmp_path / "labels.npy", npy_of(labels)))
     assert found.dtype == np.dtype(dtype).newbyteorder("=")
@@ -210,7 +210,7 @@ def test_labels_are_read(tmp_path, dtype):
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzipped"])
-def test_labels_of_idx_are_read(tmp_path, pack):
+def test_read_labels_of_idx(tmp_path, pack):
     labels = np.arange(11, dtype=np.uint8)
     write_idx(tmp_path / "plain", labels)
     path = write(tmp_path / "labels", pack((tmp_path / "plain").read_bytes()))
@@ -229,7 +229,7 @@ def test_labels_of_idx_are_read(tmp_path, pack):
         (b"", "0 bytes long"),
     ],
 )
-def test_broken_labels_are_refused_by_name(tmp_path, content, match):
+def test_invalid_label_file_is_rejected_with_path(tmp_path, content, match):
     path = write(tmp_path / "labels", content)
     with pytest.raises(DataError, match=match) as caught:
         read_labels(path)

@@ -31,7 +31,7 @@ from nnkernels.measure.mutants.catalogue import Mutant, read_catalogue, unchange
 from nnkernels.measure.mutants.gates import CHECKS, FUNCTIONS, GATES, TRAININGS, Verdict
 from nnkernels.measure.mutants.score import Judged, controls, run_mutant, run_mutants, stored
 from nnkernels.report import mutants as report
-from tests.command_line import in_this_process
+from tests.command_line import run_command_in_process
 
 ROOT = Path(__file__).parents[1]
 CATALOGUE = read_catalogue()
@@ -42,7 +42,7 @@ KERNELS = [mutant for mutant in CATALOGUE if mutant.file == "kernels/numpy_kerne
 # The catalogue
 
 
-def test_the_catalogue_is_large_and_names_each_mutant_once():
+def test_catalogue_covers_all_backends_with_unique_labels():
     assert len(CATALOGUE) >= 100
     assert {mutant.backend for mutant in CATALOGUE} == set(kernels.names())
     labels = [mutant.label for mutant in CATALOGUE]
@@ -50,7 +50,7 @@ def test_the_catalogue_is_large_and_names_each_mutant_once():
 
 
 @pytest.mark.parametrize("mutant", CATALOGUE, ids=lambda mutant: mutant.label)
-def test_what_a_mutant_changes_is_there_once_and_is_still_python(mutant):
+def test_mutant_applies_to_its_file_and_compiles(mutant):
     text = (PACKAGE / mutant.file).read_text("utf-8")
     assert mutant.mutated() != text
     compile(mutant.mutated(), mutant.file, "exec")
@@ -58,7 +58,7 @@ def test_what_a_mutant_changes_is_there_once_and_is_still_python(mutant):
     assert set(mutant.gates) <= set(GATES)
 
 
-def test_what_a_mutant_changes_must_be_there_once(tmp_path):
+def test_mutated_text_must_occur_exactly_once(tmp_path):
     (tmp_path / "kernel.py").write_text("a = 1\nb = 1\n")
     gone = Mutant("numpy", "some", "kernel.py", "c = 1", "c = 2", ("sgd",))
     with pytest.raises(
@@ -70,13 +70,13 @@ def test_what_a_mutant_changes_must_be_there_once(tmp_path):
     assert replace(gone, before="b = 1", after="b = 3").mutated(tmp_path) == "a = 1\nb = 3\n"
 
 
-def test_mutants_of_some_backends_alone():
+def test_read_catalogue_selects_backends():
     assert {mutant.backend for mutant in read_catalogue(["numpy", "fused"])} == {"numpy", "fused"}
     with pytest.raises(UnknownNameError, match="unknown backend with mutants 'keras-fit'; expected one of: numpy"):
         read_catalogue(["keras-fit"])
 
 
-def test_controls_pass_every_gate_that_a_mutant_of_their_backend_meets():
+def test_controls_have_all_gates_of_mutants_of_their_backend():
     found = {control.backend: control for control in controls(CATALOGUE)}
     assert set(found) == set(kernels.names())
     for mutant in CATALOGUE:
@@ -92,7 +92,7 @@ def test_controls_pass_every_gate_that_a_mutant_of_their_backend_meets():
     "which", [pytest.param(slice(1), id="first"), pytest.param(slice(1, None), id="others", marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize("mutant", KERNELS, ids=lambda mutant: mutant.name)
-def test_every_mutant_of_the_reference_kernels_is_refused_by_each_of_its_gates(
+def test_mutant_of_reference_kernels_is_rejected_by_each_of_its_gates(
     mutant, which, small_digits, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(gate, "PREDICTED_TOGETHER", 257)  # NumPy does not divide them among threads
@@ -124,7 +124,7 @@ def mutant_of(name):
     return next(mutant for mutant in CATALOGUE if mutant.label == name)
 
 
-def test_nothing_changed_passes_and_a_mistake_does_not(folder):
+def test_unchanged_kernels_pass_and_mutant_is_caught(folder):
     # Otherwise every rejection would be meaningless.
     sound = run_mutant(unchanged("numpy", ("sgd", "kernels", "from file")), folder)
     assert [verdict.gate for verdict in sound.verdicts] == ["sgd", "kernels", "from file"]
@@ -138,7 +138,7 @@ def test_nothing_changed_passes_and_a_mistake_does_not(folder):
 
 
 @pytest.mark.slow
-def test_compiled_kernels_are_changed_without_touching_the_cache(folder):
+def test_mutant_of_compiled_kernels_does_not_change_cache(folder):
     def kept():
         return sorted(compile_cache.folder().parent.rglob("*"))
 
@@ -149,7 +149,7 @@ def test_compiled_kernels_are_changed_without_touching_the_cache(folder):
     assert kept() == before
 
 
-def test_who_breaks_down_gets_no_time_and_says_why(folder):
+def test_mutant_that_crashes_is_reported_with_reason(folder):
     line = "from __future__ import annotations\n"
     broken = Mutant("numpy", "broken", "kernels/numpy_kernels.py", line, f"{line}1 / 0\n", ("sgd", "adam"))
     judged = run_mutant(broken, folder)
@@ -161,7 +161,7 @@ def test_who_breaks_down_gets_no_time_and_says_why(folder):
     assert run_mutant(dead, folder).verdicts[1] == Verdict("adam", {"breaks down": "exit status 3"})
 
 
-def test_a_mutant_that_never_ends_is_ended(folder, monkeypatch):
+def test_endless_mutant_is_stopped(folder, monkeypatch):
     monkeypatch.setattr("nnkernels.measure.mutants.score.CPU_SECONDS", 2)
     line = "from __future__ import annotations\n"
     endless = Mutant("numpy", "endless", "kernels/numpy_kernels.py", line, f"{line}while True:\n    pass\n", ("sgd",))
@@ -170,7 +170,7 @@ def test_a_mutant_that_never_ends_is_ended(folder, monkeypatch):
     )
 
 
-def test_no_mutant_is_judged_by_a_gate_that_refuses_everybody(small_digits, monkeypatch):
+def test_run_mutants_raises_if_unchanged_kernels_are_rejected(small_digits, monkeypatch):
     ran = []
 
     def refuse(mutant, folder, package):
@@ -183,7 +183,7 @@ def test_no_mutant_is_judged_by_a_gate_that_refuses_everybody(small_digits, monk
     assert ran == ["nothing changed"]
 
 
-def test_mutants_come_in_their_order_however_many_run_at_a_time(small_digits, monkeypatch):
+def test_run_mutants_keeps_order_with_parallel_jobs(small_digits, monkeypatch):
     second_began = threading.Event()
 
     def slow_first(mutant, folder, package):
@@ -199,7 +199,7 @@ def test_mutants_come_in_their_order_however_many_run_at_a_time(small_digits, mo
     assert [one.name for one in judged] == [mutant.name for mutant in KERNELS]
 
 
-def test_who_is_interrupted_does_not_wait_for_all(small_digits, monkeypatch):
+def test_interrupted_run_does_not_wait_for_all_mutants(small_digits, monkeypatch):
     begun = []
 
     def count(mutant, folder, package):
@@ -214,7 +214,7 @@ def test_who_is_interrupted_does_not_wait_for_all(small_digits, monkeypatch):
     assert len(begun) < len(KERNELS) / 2
 
 
-def test_a_mutant_whose_text_is_gone_is_told_before_any_is_judged(small_digits, monkeypatch):
+def test_mutant_without_its_text_is_reported_before_any_is_run(small_digits, monkeypatch):
     monkeypatch.setattr("nnkernels.measure.mutants.score.run_mutant", lambda *_args: pytest.fail("a mutant was run"))
     gone = Mutant("numpy", "some", "kernels/numpy_kernels.py", "no such text", "", ("sgd",))
     with pytest.raises(MeasurementError, match="update the catalogue"):
@@ -239,7 +239,7 @@ SOME = [
 ]
 
 
-def test_the_score_counts_what_was_caught_and_by_which_check():
+def test_score_counts_caught_mutants_by_first_check():
     assert report.score_text(SOME) == (
         "6 mutants (5 of numpy, 1 of fused_dense): 4 caught, 1 survived, 1 equivalent (no timed input distinguishes it "
         "from the kernel). Caught first by: parameters after training 2, extreme inputs 1, crash or time-out 1. Caught "
@@ -250,7 +250,7 @@ def test_the_score_counts_what_was_caught_and_by_which_check():
     assert set(report.CHECK_LABELS) == set(CHECKS)
 
 
-def test_a_survivor_within_the_tolerances_is_listed_with_the_reason():
+def test_survivor_within_tolerances_is_listed_with_reason():
     survivor = replace(SOME[3], tolerated="Its effect is rounding.")
     assert (survivor.survived, survivor.unexplained, SOME[3].unexplained) == (True, False, True)
     assert "1 survived" in report.score_text([survivor])
@@ -261,7 +261,7 @@ def test_a_survivor_within_the_tolerances_is_listed_with_the_reason():
     assert caught.unexplained
 
 
-def test_the_table_names_who_survived_and_where():
+def test_table_shows_survivors_and_their_gates():
     console = Console(file=io.StringIO(), record=True)
     report.show_mutants(console, SOME, 9)
     text = console.export_text()
@@ -278,7 +278,7 @@ def workspace(tmp_path):
     return Workspace(tmp_path, tmp_path / "bench", "0123456789" * 4, 0, "")
 
 
-def test_a_score_is_recorded_read_and_rendered(workspace, small_digits):
+def test_score_is_recorded_read_and_rendered(workspace, small_digits):
     written = record.write_score(workspace, SOME, small_digits)
     path = workspace.root / record.FILE
     assert record.read_score(path) == written
@@ -303,7 +303,7 @@ def test_a_score_is_recorded_read_and_rendered(workspace, small_digits):
         ('{"version": 1, "mutants": [{}]}', "damaged"),
     ],
 )
-def test_a_score_that_cannot_be_read_says_so(content, message, tmp_path):
+def test_unreadable_score_is_reported(content, message, tmp_path):
     path = tmp_path / "mutants.json"
     with pytest.raises(ResultsError, match="cannot be read"):
         record.read_score(path)
@@ -312,7 +312,7 @@ def test_a_score_that_cannot_be_read_says_so(content, message, tmp_path):
         record.read_score(path)
 
 
-def test_nothing_is_recorded_of_changed_files(workspace):
+def test_score_is_not_recorded_with_uncommitted_changes(workspace):
     record.require_recordable(workspace)
     with pytest.raises(ConfigurationError, match=r"cannot be recorded: uncommitted changes in README\.md"):
         record.require_recordable(replace(workspace, unrecorded="uncommitted changes in README.md"))
@@ -326,13 +326,13 @@ def test_every_survivor_in_the_recorded_score_is_explained():
 # The command
 
 
-def test_the_command_shows_the_score(data_folder, monkeypatch, capsys):
+def test_verify_command_shows_score(data_folder, monkeypatch, capsys):
     # The catalogue is reduced to one mutant, because all of them take minutes.
     whole = catalogue._read
     monkeypatch.setattr(catalogue, "_read", lambda name: whole(name)[:1] if name == "numpy" else [])
     monkeypatch.setenv("NNKERNELS_DATA", str(data_folder))
     monkeypatch.setenv("COLUMNS", "200")
-    status, output, said = in_this_process(["verify", "--mutants"], monkeypatch, capsys)
+    status, output, said = run_command_in_process(["verify", "--mutants"], monkeypatch, capsys)
     assert status == 0, said
     assert "1 mutants (1 of numpy): 1 caught, 0 survived" in " ".join(output.split())
     assert "numpy: update with the wrong sign: caught by parameters" in " ".join(said.split())
@@ -348,14 +348,14 @@ def test_sigterm_leaves_no_temporary_folder(data_folder, tmp_path, monkeypatch, 
     monkeypatch.setattr(score, "run_mutant", terminate)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("NNKERNELS_DATA", str(data_folder))
-    assert in_this_process(["verify", "--mutants", "numpy"], monkeypatch, capsys)[0] == 128 + signal.SIGTERM
+    assert run_command_in_process(["verify", "--mutants", "numpy"], monkeypatch, capsys)[0] == 128 + signal.SIGTERM
     assert not list(tmp_path.iterdir())
 
 
-def test_only_the_score_of_all_mutants_is_recorded(monkeypatch, capsys):
+def test_record_option_requires_all_mutants(monkeypatch, capsys):
     for arguments in (["--record"], ["--mutants", "--record", "numpy"]):
-        status, _output, said = in_this_process(["verify", *arguments], monkeypatch, capsys)
+        status, _output, said = run_command_in_process(["verify", *arguments], monkeypatch, capsys)
         assert status == 1
         assert "--record saves the score of all mutants" in " ".join(said.split())
-    said = in_this_process(["verify", "--mutants", "nobody"], monkeypatch, capsys)[2]
+    said = run_command_in_process(["verify", "--mutants", "nobody"], monkeypatch, capsys)[2]
     assert "unknown backend with mutants 'nobody'" in " ".join(said.split())

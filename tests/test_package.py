@@ -29,7 +29,7 @@ def test_public_names_load_and_are_documented(name: str) -> None:
     assert getattr(nnkernels, name).__doc__
 
 
-def test_unknown_name() -> None:
+def test_unknown_attribute_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         nnkernels.nothing  # noqa: B018
 
@@ -63,7 +63,7 @@ PAGES = [*ROOT.glob("*.md"), *(page for room in ROOMS for page in (ROOT / room).
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
+def test_links_between_pages_resolve(page: Path) -> None:
     for link in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
         if not link.startswith("http"):
             file, _, heading = link.partition("#")
@@ -74,7 +74,7 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
                 assert heading in [re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings], link
 
 
-def test_an_installed_wheel_runs_outside_the_checkout(tmp_path: Path) -> None:
+def test_installed_wheel_runs_outside_checkout(tmp_path: Path) -> None:
     built = ["-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(ROOT)]
     python(*built)
     (wheel,) = tmp_path.glob("*.whl")
@@ -90,7 +90,7 @@ def test_an_installed_wheel_runs_outside_the_checkout(tmp_path: Path) -> None:
     assert (installed / "nnkernels" / "_bench" / "ratios.py").is_file()
 
 
-def test_each_column_of_the_results_is_explained() -> None:
+def test_bench_readme_explains_each_column_of_results() -> None:
     from nnkernels.report.tidy import FIXED_COLUMNS
 
     page = (ROOT / "bench" / "README.md").read_text("utf-8")
@@ -98,13 +98,13 @@ def test_each_column_of_the_results_is_explained() -> None:
         assert re.search(rf"\b{column}\b", page), f"bench/README.md does not explain {column}"
 
 
-def test_the_claim_is_quoted_as_it_was_recorded() -> None:
+def test_learn_readme_quotes_recorded_claim() -> None:
     claim = json.loads((ROOT / "results" / "figures" / "claim" / "claim.json").read_text("utf-8"))
     page = ROOT / "nnkernels" / "learn" / "README.md"
     assert claim["sentence"] in " ".join(page.read_text("utf-8").split())
 
 
-def test_no_module_but_jit_names_compile_options() -> None:
+def test_only_jit_module_uses_njit() -> None:
     for path in (ROOT / "nnkernels").rglob("*.py"):
         if path.name != "jit.py":
             assert "njit" not in path.read_text("utf-8"), path

@@ -13,7 +13,7 @@ def glorot_limit(fan_in, fan_out):
     return np.sqrt(6 / (fan_in + fan_out))
 
 
-def test_shapes_dtype_and_zero_biases():
+def test_initial_parameters_have_default_shapes_float32_and_zero_biases():
     params = initial_parameters(0)
     assert [array.shape for array in params] == [(784, 20), (20,), (20, 10), (10,)]
     for array in params:
@@ -24,7 +24,7 @@ def test_shapes_dtype_and_zero_biases():
     assert not params.b2.any()
 
 
-def test_widths_can_be_chosen():
+def test_layer_sizes_can_be_chosen():
     params = initial_parameters(0, inputs=7, hidden=3, classes=2)
     assert [array.shape for array in params] == [(7, 3), (3,), (3, 2), (2,)]
 
@@ -39,7 +39,7 @@ def test_weights_are_uniform_within_glorots_limit(seed):
         assert test.pvalue > 1e-3, f"{test} for shape {W.shape}"
 
 
-def test_a_seed_gives_the_same_weights_and_another_seed_others():
+def test_same_seed_gives_same_weights_and_other_seed_different_ones():
     first, again, other = initial_parameters(5), initial_parameters(5), initial_parameters(6)
     for one, same in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, same)
@@ -48,7 +48,7 @@ def test_a_seed_gives_the_same_weights_and_another_seed_others():
     assert not np.array_equal(first.W2, other.W2)
 
 
-def test_precisions_of_one_seed_agree_to_rounding():
+def test_float32_weights_are_rounded_float64_weights_of_same_seed():
     single, double = initial_parameters(2), initial_parameters(2, dtype=np.float64)
     for one, other in zip(single, double, strict=True):
         assert other.dtype == np.float64
@@ -57,18 +57,18 @@ def test_precisions_of_one_seed_agree_to_rounding():
 
 @pytest.mark.parametrize("width", ["inputs", "hidden", "classes"])
 @pytest.mark.parametrize("units", [0, -3])
-def test_a_layer_without_units_is_refused(width, units):
+def test_layer_sizes_below_one_are_rejected(width, units):
     with pytest.raises(ConfigurationError, match=f"{width} is {units}"):
         initial_parameters(0, **{width: units})
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.int32, "complex64"])
-def test_other_dtypes_are_refused(dtype):
+def test_dtypes_other_than_float32_and_float64_are_rejected(dtype):
     with pytest.raises(ConfigurationError, match="use float32 or float64"):
         initial_parameters(0, dtype=dtype)
 
 
-def test_copy_is_writable_contiguous_and_apart():
+def test_copy_is_writable_contiguous_and_shares_no_memory():
     original = Parameters(*(np.asfortranarray(array) for array in initial_parameters(0)))
     for array in original:
         array.flags.writeable = False

@@ -32,7 +32,7 @@ RECIPE = Recipe("test", hidden=8)
 # JAX
 
 
-def in_a_new_process(program):
+def run_in_new_process(program):
     """Run a program in a new interpreter, in which JAX has not started; return its stdout and stderr."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     answer = python("-W", "error", "-c", program, environment=environment)
@@ -69,21 +69,22 @@ assert os.environ.get("NPROC") == {left!r}
 
 @needs_jax
 @pytest.mark.parametrize("threads", [*(pytest.param(threads, marks=pytest.mark.slow) for threads in (1, 2)), 3])
-def test_jax_runs_on_the_threads_it_is_given_and_says_nothing(threads):
+def test_jax_uses_given_number_of_threads_and_prints_nothing(threads):
     assert (
-        in_a_new_process(SET_THREADS.format(before="", names=JAX, threads=threads, left=os.environ.get("NPROC"))) == ""
+        run_in_new_process(SET_THREADS.format(before="", names=JAX, threads=threads, left=os.environ.get("NPROC")))
+        == ""
     )
 
 
 @needs_jax
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads can be counted only on Linux")
-def test_threads_of_a_jax_that_somebody_else_has_started_are_seen():
+def test_threads_of_already_started_jax_are_detected():
     started = "import jax; os.environ['NPROC'] = '2'; jax.devices(); os.environ['NPROC'] = '5'"
-    assert in_a_new_process(SET_THREADS.format(before=started, names=JAX[:1], threads=2, left="5")) == ""
+    assert run_in_new_process(SET_THREADS.format(before=started, names=JAX[:1], threads=2, left="5")) == ""
 
 
 @pytest.mark.parametrize("name", JAX)
-def test_jax_compiles_for_no_stretch(name, small_digits):
+def test_jax_does_not_recompile_for_other_numbers_of_images(name, small_digits):
     with closing(contenders.create(name)) as contender:
         contender.prepare(initial_parameters(0, hidden=8), small_digits.training, RECIPE)
         compiled = contender._train._cache_size()
@@ -94,7 +95,7 @@ def test_jax_compiles_for_no_stretch(name, small_digits):
 
 
 @pytest.mark.parametrize("name", JAX)
-def test_jax_is_given_no_row_or_label_that_is_not_there(name, small_digits):
+def test_jax_contenders_reject_rows_and_labels_out_of_range(name, small_digits):
     with closing(contenders.create(name)) as contender:
         contender.prepare(initial_parameters(0, hidden=8), small_digits.training, RECIPE)
         for row in (-1, 2304):
@@ -105,7 +106,7 @@ def test_jax_is_given_no_row_or_label_that_is_not_there(name, small_digits):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_lists_hold_every_nonzero_pixel(dtype, small_digits):
+def test_nonzero_lists_contain_every_nonzero_pixel(dtype, small_digits):
     X = small_digits.X_train[:50].astype(dtype)
     X[7] = 0
     lists = nonzero_lists(X)
@@ -118,7 +119,7 @@ def test_lists_hold_every_nonzero_pixel(dtype, small_digits):
 
 
 @pytest.mark.parametrize("X", [np.zeros((0, 784), np.uint8), np.zeros((3, 784), np.uint8)], ids=["none", "blank"])
-def test_lists_of_nothing_have_a_length(X):
+def test_nonzero_lists_without_nonzero_pixels_have_minimum_length(X):
     assert nonzero_lists(X).positions.shape == (len(X), CHUNK)
 
 
@@ -126,7 +127,7 @@ def test_lists_of_nothing_have_a_length(X):
 
 
 @needs_onnxruntime
-def test_onnxruntime_says_that_it_cannot_train(small_digits):
+def test_training_with_onnxruntime_raises_inference_only_error(small_digits):
     with closing(contenders.create("onnxruntime")) as contender:
         with pytest.raises(InferenceOnlyError, match="train with another contender, then pass its parameters"):
             train(contender, small_digits.training, RECIPE)
@@ -135,7 +136,7 @@ def test_onnxruntime_says_that_it_cannot_train(small_digits):
 
 
 @needs_onnxruntime
-def test_onnxruntime_changes_its_threads(small_digits):
+def test_threads_of_onnxruntime_can_be_changed(small_digits):
     with closing(contenders.create("onnxruntime")) as contender:
         contender.prepare(initial_parameters(0), small_digits.training, RECIPE)
         answers = []
@@ -150,7 +151,7 @@ def test_onnxruntime_changes_its_threads(small_digits):
 
 
 @needs_onnxruntime
-def test_onnxruntime_prepared_anew_forgets_the_former_network(small_digits):
+def test_second_prepare_of_onnxruntime_replaces_network(small_digits):
     with closing(contenders.create("onnxruntime")) as contender:
         answers = []
         for seed in (0, 1):
@@ -175,14 +176,14 @@ def listener(monkeypatch):
     return "listener"
 
 
-def test_who_only_predicts_is_not_compared_in_training(listener, small_digits, tmp_path):
+def test_comparisons_of_training_reject_inference_only_contender(listener, small_digits, tmp_path):
     with pytest.raises(InferenceOnlyError, match=listener):
         compare(["numpy", listener], small_digits, RECIPE)
     with pytest.raises(InferenceOnlyError, match=listener):
         run_claim("numpy", listener, small_digits, tmp_path / "claim.json")
 
 
-def test_benchmarks_of_training_skip_who_only_predicts(listener):
+def test_training_benchmarks_skip_inference_only_contender(listener):
     from asv_runner.benchmarks.mark import SkipNotImplemented
 
     from bench._common import trainable
@@ -192,20 +193,20 @@ def test_benchmarks_of_training_skip_who_only_predicts(listener):
         trainable(listener)
 
 
-def test_verdict_on_who_only_predicts_shows_no_training():
+def test_gate_table_shows_no_training_of_inference_only_contender():
     judged = [
         GateResult("numpy", "sgd", 32, 2e-7, 1e-5, 3e-7),
         GateResult("listener", INFERENCE_ONLY, 32, 0.0, 0.0, 4e-7),
     ]
-    lines = drawn(judged)
+    lines = gate_table_lines(judged)
     assert next(line.split() for line in lines if "listener" in line) == [
         "listener", "passed", "-", "4.0e-07", "(3e-06)",
     ]  # fmt: skip
     assert any("only predicts" in line for line in lines)
-    assert not any("only predicts" in line for line in drawn(judged[:1]))
+    assert not any("only predicts" in line for line in gate_table_lines(judged[:1]))
 
 
-def drawn(judged):
+def gate_table_lines(judged):
     """Return the lines of the gate's table as printed to a pipe."""
     out = StringIO()
     show_gate(Console(file=out), judged, {}, "mnist")

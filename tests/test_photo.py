@@ -12,7 +12,7 @@ FIRST, FURTHER = slice(0, 20), slice(20, 60)  # each picture takes about a thirt
 
 
 @pytest.fixture(scope="module")
-def judge(digits):
+def classifier(digits):
     """A quickly trained model that does not depend on nnkernels."""
     linear_model = pytest.importorskip("sklearn.linear_model")
     model = linear_model.LogisticRegression(max_iter=20)
@@ -53,24 +53,24 @@ def save(image, path, how):
 @pytest.mark.parametrize(
     "how", ["as it is", "dark on light", "in colour on transparency", "in a corner of a large sheet", "a photo"]
 )
-def test_digits_in_disguise_are_recognised_as_they_are(how, which, digits, judge, tmp_path):
+def test_pictures_are_recognised_about_as_well_as_original_digits(how, which, digits, classifier, tmp_path):
     X, y = digits.X_test[which], digits.y_test[which]
     seen = []
     for image in X:
         save(image.reshape(28, 28), tmp_path / "digit.png", how)
         seen.append(read_digit(tmp_path / "digit.png").pixels)
-    plain = np.mean(judge.predict(X / 255) == y)
+    plain = np.mean(classifier.predict(X / 255) == y)
     assert plain > 0.75
-    assert np.mean(judge.predict(np.array(seen) / 255) == y) >= plain - 0.05
+    assert np.mean(classifier.predict(np.array(seen) / 255) == y) >= plain - 0.05
 
 
-def test_it_knows_which_is_ink(digits, tmp_path):
+def test_dark_on_light_digit_is_inverted(digits, tmp_path):
     image = digits.X_test[0].reshape(28, 28)
     assert not digit_from_pixels(image).inverted
     assert digit_from_pixels(255 - image).inverted
 
 
-def test_the_digit_has_mnists_form(digits):
+def test_digit_is_scaled_and_centred_as_in_mnist(digits):
     for image in digits.X_test[:40]:
         big = np.asarray(Image.fromarray(image.reshape(28, 28)).resize((200, 100)))
         pixels = digit_from_pixels(big).pixels.reshape(28, 28)
@@ -82,7 +82,7 @@ def test_the_digit_has_mnists_form(digits):
         assert abs((mass.sum(axis=0) * np.arange(28)).sum() - 14) <= 1.01
 
 
-def test_the_camera_knows_which_way_is_up(digits, tmp_path):
+def test_exif_orientation_is_applied(digits, tmp_path):
     big = Image.fromarray(255 - digits.X_test[0].reshape(28, 28)).resize((280, 280))
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: rotate by 90 degrees clockwise for display
@@ -92,14 +92,14 @@ def test_the_camera_knows_which_way_is_up(digits, tmp_path):
     assert np.abs(turned - upright).mean() < 2
 
 
-def test_sixteen_bits_are_read(digits, tmp_path):
+def test_16_bit_picture_is_read(digits, tmp_path):
     image = digits.X_test[0].reshape(28, 28)
     Image.fromarray(image.astype(np.uint16) * 257).save(tmp_path / "deep.png")
     np.testing.assert_array_equal(read_digit(tmp_path / "deep.png").pixels, digit_from_pixels(image).pixels)
 
 
 @pytest.mark.parametrize("what", ["nothing", "folder", "text", "half", "blank", "noise"])
-def test_what_shows_no_digit_is_an_error_that_names_the_file(what, digits, tmp_path):
+def test_unreadable_file_or_picture_without_digit_raises_error_naming_file(what, digits, tmp_path):
     path = tmp_path / "picture.png"
     if what == "folder":
         path.mkdir()
@@ -117,7 +117,7 @@ def test_what_shows_no_digit_is_an_error_that_names_the_file(what, digits, tmp_p
         read_digit(path)
 
 
-def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
+def test_picture_with_too_many_pixels_is_rejected(tmp_path, monkeypatch):
     from nnkernels.transforms import image_files
 
     monkeypatch.setattr(image_files, "MAX_PIXELS", 99)
@@ -127,6 +127,6 @@ def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("picture", [np.zeros((0, 5), np.uint8), np.zeros(784, np.uint8), np.zeros((28, 28))])
-def test_other_forms_are_refused(picture):
+def test_arrays_of_other_shape_or_dtype_are_rejected(picture):
     with pytest.raises(DataError, match="expected uint8"):
         digit_from_pixels(picture)

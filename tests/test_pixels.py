@@ -24,7 +24,7 @@ def test_bytes_become_features_between_zero_and_one():
     assert as_features(pixels).dtype == np.float32
 
 
-def test_features_stay_as_they_are_and_are_not_copied_without_need():
+def test_features_are_unchanged_and_copied_only_if_needed():
     X = np.random.default_rng(0).random((3, 4), np.float32)
     assert as_features(X) is X
     np.testing.assert_array_equal(as_features(X, np.float64), X.astype(np.float64))
@@ -33,14 +33,14 @@ def test_features_stay_as_they_are_and_are_not_copied_without_need():
     np.testing.assert_array_equal(transposed, X)
 
 
-def test_feature_scale_is_what_as_features_multiplies_by():
+def test_feature_scale_is_factor_of_as_features():
     X = np.array([[51, 255]], np.uint8)
     np.testing.assert_allclose(X * feature_scale(X), as_features(X), rtol=1e-7)
     assert feature_scale(as_features(X)) == 1.0
 
 
 @pytest.mark.parametrize("shape", [(784,), (2, 28, 28), ()])
-def test_images_have_two_dimensions(shape):
+def test_images_must_have_two_dimensions(shape):
     with pytest.raises(DataError, match="one image per row"):
         as_features(np.zeros(shape, np.uint8))
 
@@ -70,7 +70,7 @@ def test_floats_and_booleans_are_features(dtype):
 
 
 @pytest.mark.parametrize(
-    ("values", "dtype", "said"),
+    ("values", "dtype", "description"),
     [
         ([0, 256], np.int64, "int64 and values from 0 to 256"),
         ([-1, 127], np.int8, "int8 and values from -1 to 127"),
@@ -78,14 +78,14 @@ def test_floats_and_booleans_are_features(dtype):
         ([0, 2**64 - 1], np.uint64, "uint64 and values from 0 to 18446744073709551615"),
     ],
 )
-def test_integers_that_are_no_pixels_are_refused_with_the_rule(values, dtype, said):
-    with pytest.raises(DataError, match=rf"{said}.*0 to 255 and are scaled by 1/255") as caught:
+def test_integers_out_of_pixel_range_raise_error_stating_rule(values, dtype, description):
+    with pytest.raises(DataError, match=rf"{description}.*0 to 255 and are scaled by 1/255") as caught:
         as_images(np.array([values], dtype))
     assert "X.astype(np.float32)" in str(caught.value)
 
 
 @pytest.mark.parametrize("dtype", [object, complex, str, "datetime64[s]"])
-def test_what_are_no_numbers_is_refused_with_the_rule(dtype):
+def test_dtypes_other_than_integers_and_floats_raise_error_stating_rule(dtype):
     with pytest.raises(DataError, match=r"expected integers or floats: integers are pixels"):
         as_features(np.zeros((2, 3)).astype(int).astype(dtype))
 
@@ -110,7 +110,7 @@ def test_floats_that_look_like_pixels_warn(user, dtype):
         use(UNSCALED + 0.25 * (UNSCALED < 255))  # fractions, as after resizing
 
 
-def test_what_the_warning_advises_is_silent_and_right():
+def test_conversions_advised_by_warning_are_silent_and_correct():
     floats = UNSCALED.astype(np.float64)
     for advised in (floats / 255, floats.astype(np.uint8)):
         np.testing.assert_allclose(as_features(advised), UNSCALED / 255, rtol=1e-6)
@@ -134,7 +134,7 @@ def test_what_the_warning_advises_is_silent_and_right():
     ],
     ids=str,
 )
-def test_what_does_not_look_like_pixels_is_silent(X):
+def test_values_unlike_pixels_do_not_warn(X):
     as_images(X)
 
 
@@ -144,7 +144,7 @@ def test_integers_that_look_like_features_warn():
     np.testing.assert_array_equal(as_features(np.eye(5, dtype=bool)), np.eye(5))
 
 
-def test_the_warning_is_said_once_at_the_callers_line():
+def test_warning_is_issued_once_at_line_of_caller():
     X, y = UNSCALED.astype(np.float32), np.zeros(len(UNSCALED), int)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")

@@ -64,28 +64,37 @@ def probabilities(images, seed=0):
     return np.random.default_rng(seed).dirichlet(np.full(10, 0.2), images)
 
 
-def answers(y, wrong, seed=0):
+def predicted_labels(y, wrong, seed=0):
     """Return predicted labels that differ from the true ones exactly at the indices ``wrong``."""
     predicted = np.array(y, np.int64)
     predicted[wrong] = (predicted[wrong] + np.random.default_rng(seed).integers(1, 10, len(wrong))) % 10
     return predicted
 
 
-def mistakes_of(digits, number, total_wrong=444):
+def mistakes_figure(digits, number, total_wrong=444):
     y = digits.y_test[:number]
     sure = np.random.default_rng(1).uniform(0.5, 1, number)
     return plots.mistakes(
-        digits.X_test[:number], y, answers(y, np.arange(number)), sure, (1 - sure) / 2, total_wrong, 10_000, SUBTITLE
+        digits.X_test[:number],
+        y,
+        predicted_labels(y, np.arange(number)),
+        sure,
+        (1 - sure) / 2,
+        total_wrong,
+        10_000,
+        SUBTITLE,
     )
 
 
-def counts_of(errors, seed=0):
+def confusion_counts(errors, seed=0):
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 10, 5000)
-    return pytest.importorskip("sklearn.metrics").confusion_matrix(y, answers(y, np.arange(errors)), labels=range(10))
+    return pytest.importorskip("sklearn.metrics").confusion_matrix(
+        y, predicted_labels(y, np.arange(errors)), labels=range(10)
+    )
 
 
-def cells(recipes=("gradient-descent", "adam"), contenders=("numba", "keras-graph")):
+def claim_table(recipes=("gradient-descent", "adam"), contenders=("numba", "keras-graph")):
     rows = [
         (hidden, recipe, contender, accuracy + 0.0004 * number, accuracy - 0.001, accuracy + 0.0015)
         for (hidden, recipe), accuracy in zip(
@@ -96,9 +105,12 @@ def cells(recipes=("gradient-descent", "adam"), contenders=("numba", "keras-grap
     return pd.DataFrame(rows, columns=["hidden", "recipe", "contender", "accuracy", "ci_low", "ci_high"])
 
 
-def disagreements_of(digits, names=("numba", "keras-graph"), first=(0, 2, 4, 9), second=(1, 3, 9)):
+def disagreements_figure(digits, names=("numba", "keras-graph"), first=(0, 2, 4, 9), second=(1, 3, 9)):
     y = digits.y_test[:60]
-    predicted = {names[0]: answers(y, np.array(first, int)), names[1]: answers(y, np.array(second, int), seed=1)}
+    predicted = {
+        names[0]: predicted_labels(y, np.array(first, int)),
+        names[1]: predicted_labels(y, np.array(second, int), seed=1),
+    }
     return plots.disagreements(digits.X_test[:60], y, predicted, subtitle=SUBTITLE)
 
 
@@ -137,13 +149,13 @@ FIGURES = {
         digits.X_test[:8], np.full((8, 10), np.nan), digits.y_test[:8]
     ),
     "samples, none": lambda digits: plots.sample_predictions(digits.X_test[:0], probabilities(0), digits.y_test[:0]),
-    "mistakes": lambda digits: mistakes_of(digits, 28),
-    "mistakes, 40": lambda digits: mistakes_of(digits, 40),
-    "mistakes, one": lambda digits: mistakes_of(digits, 1, 1),
-    "mistakes, none": lambda digits: mistakes_of(digits, 0, 0),
-    "confusion": lambda digits: plots.confusion_matrix(counts_of(500), SUBTITLE),
-    "confusion, none": lambda digits: plots.confusion_matrix(counts_of(0), SUBTITLE),
-    "confusion, one": lambda digits: plots.confusion_matrix(counts_of(1)),
+    "mistakes": lambda digits: mistakes_figure(digits, 28),
+    "mistakes, 40": lambda digits: mistakes_figure(digits, 40),
+    "mistakes, one": lambda digits: mistakes_figure(digits, 1, 1),
+    "mistakes, none": lambda digits: mistakes_figure(digits, 0, 0),
+    "confusion": lambda digits: plots.confusion_matrix(confusion_counts(500), SUBTITLE),
+    "confusion, none": lambda digits: plots.confusion_matrix(confusion_counts(0), SUBTITLE),
+    "confusion, one": lambda digits: plots.confusion_matrix(confusion_counts(1)),
     "confusion, one answer": lambda digits: plots.confusion_matrix(
         np.outer(np.full(10, 6000), np.eye(10)[3]).astype(int)
     ),
@@ -152,12 +164,14 @@ FIGURES = {
     "hidden, one": lambda digits: plots.hidden_units(*initial_parameters(0, hidden=1)[::2], SUBTITLE),
     "hidden, 40": lambda digits: plots.hidden_units(*initial_parameters(0, hidden=40)[::2], SUBTITLE),
     "hidden, 130": lambda digits: plots.hidden_units(*initial_parameters(0, hidden=130)[::2], SUBTITLE),
-    "disagreements": disagreements_of,
-    "disagreements, long name": lambda digits: disagreements_of(digits, (PLUGIN, "numba"), range(0, 40, 2), [1]),
-    "disagreements, one side": lambda digits: disagreements_of(digits, first=(4, 5), second=()),
-    "disagreements, none": lambda digits: disagreements_of(digits, first=(4, 5), second=(4, 5)),
-    "claim": lambda digits: plots.claim_table_figure(cells(), SUBTITLE, {"from scratch": 0.913, "Keras": 0.979}),
-    "claim, no intervals": lambda digits: plots.claim_table_figure(cells().assign(ci_low=np.nan, ci_high=np.nan)[:-1]),
+    "disagreements": disagreements_figure,
+    "disagreements, long name": lambda digits: disagreements_figure(digits, (PLUGIN, "numba"), range(0, 40, 2), [1]),
+    "disagreements, one side": lambda digits: disagreements_figure(digits, first=(4, 5), second=()),
+    "disagreements, none": lambda digits: disagreements_figure(digits, first=(4, 5), second=(4, 5)),
+    "claim": lambda digits: plots.claim_table_figure(claim_table(), SUBTITLE, {"from scratch": 0.913, "Keras": 0.979}),
+    "claim, no intervals": lambda digits: plots.claim_table_figure(
+        claim_table().assign(ci_low=np.nan, ci_high=np.nan)[:-1]
+    ),
     "reading": lambda digits: plots.digit_reading(
         np.full((300, 200, 3), 200, np.uint8), digits.X_test[0], probabilities(1)[0], subtitle="IMG_20240203_112233.jpg"
     ),
@@ -199,7 +213,7 @@ def lines_of(axes):
 
 
 # Of the 44 figures, minor variants of other ones. They are tested only with `-m slow`.
-SECOND_LOOKS = (
+MINOR_VARIANTS = (
     "training, 300 epochs",
     "training, no validation",
     "training, diverged at once",
@@ -224,9 +238,9 @@ SECOND_LOOKS = (
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SECOND_LOOKS else name for name in FIGURES]
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in MINOR_VARIANTS else name for name in FIGURES]
 )
-def test_texts_are_inside_apart_and_large_enough(name, digits):
+def test_texts_are_inside_figure_without_overlap_and_large_enough(name, digits):
     figure = FIGURES[name](digits)
     assert isinstance(figure, Figure)
     width, height = figure.get_size_inches()
@@ -250,7 +264,7 @@ def test_texts_are_inside_apart_and_large_enough(name, digits):
 
 
 @pytest.mark.parametrize("name", ["training", "curves", "drift", "confusion", "claim", "reading", "hidden", "mistakes"])
-def test_a_dark_style_of_the_user_leaves_dark_text_on_white(name, digits):
+def test_figures_are_dark_on_white_under_dark_style(name, digits):
     with matplotlib.style.context("dark_background"):
         figure = FIGURES[name](digits)
         drawn = drawn_texts(figure)
@@ -261,7 +275,7 @@ def test_a_dark_style_of_the_user_leaves_dark_text_on_white(name, digits):
             assert max(to_rgb(text.get_color())) < 0.75, text.get_text()
 
 
-def test_figures_leave_no_global_state(digits):
+def test_figures_do_not_change_state_of_matplotlib(digits):
     from matplotlib import pyplot
 
     before = dict(matplotlib.rcParams)
@@ -270,12 +284,12 @@ def test_figures_leave_no_global_state(digits):
     assert pyplot.get_fignums() == []
 
 
-def test_importing_the_figures_does_not_load_matplotlib():
+def test_importing_plots_loads_neither_matplotlib_nor_pandas():
     code = "import sys, nnkernels.plots; sys.exit('matplotlib' in sys.modules or 'pandas' in sys.modules)"
     python("-c", code)
 
 
-def test_names_with_dollars_are_no_mathematics():
+def test_dollars_in_names_are_not_parsed_as_mathematics():
     figure = plots.comparison_curves({"a$\\x$": history(), "b": history()}, "costs $5 or $6")
     drawn_texts(figure)  # mathtext would fail on \x
     assert heading(figure).endswith(r"costs \$5 or \$6")
@@ -284,7 +298,7 @@ def test_names_with_dollars_are_no_mathematics():
 # Training curves
 
 
-def test_training_curves_show_the_table():
+def test_training_curves_show_values_of_history():
     table = history()
     figure = plots.training_curves(table, SUBTITLE)
     accuracy, loss = (lines_of(axes) for axes in figure.axes)
@@ -304,27 +318,27 @@ def test_training_curves_show_the_table():
 
 
 @pytest.mark.parametrize("epochs", [1, 5, 300])
-def test_the_axes_hold_start_and_end(epochs):
+def test_axis_limits_include_all_points(epochs):
     for axes in plots.training_curves(history(epochs)).axes:
         for line in lines_of(axes).values():
             for limits, values in ((axes.get_xlim(), line.get_xdata()), (axes.get_ylim(), line.get_ydata())):
                 assert limits[0] <= min(values) <= max(values) <= limits[1]
 
 
-def test_accuracy_keeps_within_0_and_100_percent():
+def test_accuracy_axis_stays_within_0_and_100_percent():
     perfect = history(train_error_rate=0.0, validation_error_rate=0.0)
     assert plots.training_curves(perfect).axes[0].get_ylim()[1] == 100
     hopeless = history(train_error_rate=1.0, validation_error_rate=1.0)
     assert plots.training_curves(hopeless).axes[0].get_ylim()[0] == 0
 
 
-def test_a_point_without_neighbours_is_marked_also_in_a_long_training():
+def test_isolated_point_has_marker_even_in_long_training():
     line = lines_of(plots.training_curves(diverged(history(300), 2)).axes[1])["train"]
     assert line.get_marker() == "o"
     assert line.get_markevery() == [0]
 
 
-def test_of_a_training_from_a_file_the_validation_alone_is_drawn():
+def test_training_curves_without_training_values_show_only_validation():
     table = history(train_loss=np.nan, train_error_rate=np.nan)
     figure = plots.training_curves(table)
     assert list(lines_of(figure.axes[0])) == ["validation"]
@@ -333,14 +347,14 @@ def test_of_a_training_from_a_file_the_validation_alone_is_drawn():
         plots.training_curves(without_validation(table))
 
 
-def test_without_validation_there_is_no_line_of_it():
+def test_training_curves_without_validation_show_only_training():
     for table in (without_validation(history()), history().drop(columns=["validation_loss", "validation_error_rate"])):
         figure = plots.training_curves(table)
         assert [list(lines_of(axes)) for axes in figure.axes] == [["train"], ["train"]]
         assert not any("validation" in text for text in texts(figure))
 
 
-def test_a_diverged_training_has_a_gap_and_says_so():
+def test_diverged_training_has_gap_and_note():
     table = diverged(history(), 12)
     figure = plots.training_curves(table)
     gap = np.isnan(lines_of(figure.axes[1])["train"].get_ydata())
@@ -349,7 +363,7 @@ def test_a_diverged_training_has_a_gap_and_says_so():
     assert "iverged" not in heading(plots.training_curves(history()))
 
 
-def test_losses_of_many_magnitudes_get_a_logarithmic_axis():
+def test_losses_of_many_magnitudes_have_logarithmic_axis():
     assert plots.training_curves(history(train_loss=np.geomspace(1, 1e9, 20))).axes[1].get_yscale() == "log"
     assert plots.training_curves(history()).axes[1].get_yscale() == "linear"
 
@@ -358,7 +372,7 @@ def test_losses_of_many_magnitudes_get_a_logarithmic_axis():
     ("table", "message"),
     [(history()[:0], "no epoch"), (history().drop(columns="train_loss"), "no column train_loss")],
 )
-def test_a_history_that_cannot_be_drawn_is_refused(table, message):
+def test_history_without_epochs_or_required_column_is_rejected(table, message):
     with pytest.raises(DataError, match=message):
         plots.training_curves(table)
     with pytest.raises(DataError, match=message):
@@ -368,7 +382,7 @@ def test_a_history_that_cannot_be_drawn_is_refused(table, message):
 # Comparison curves and parameter drift
 
 
-def test_comparison_curves_show_the_tables():
+def test_comparison_curves_show_values_of_histories():
     tables = {"numba": history(seed=1), "keras-fit": history(seed=2, seconds=2)}
     figure = plots.comparison_curves(tables, SUBTITLE)
     panels = np.array(figure.axes).reshape(2, 2)
@@ -394,12 +408,12 @@ def test_equal_curves_stay_visible():
 
 
 @pytest.mark.parametrize(("seconds", "scale"), [(0.2, "linear"), (3.5, "log")])
-def test_seconds_are_logarithmic_where_they_differ_by_more_than_ten_times(seconds, scale):
+def test_time_axis_is_logarithmic_if_times_differ_more_than_tenfold(seconds, scale):
     figure = plots.comparison_curves({"numba": history(seconds=0.3), "keras-fit": history(seconds=seconds)})
     assert [axes.get_xscale() for axes in figure.axes] == ["linear", scale, "linear", scale]
 
 
-def test_training_images_are_compared_where_one_has_no_validation():
+def test_comparison_shows_training_accuracy_if_one_history_lacks_validation():
     tables = {"numba": history(), "numpy": without_validation(history(seed=3))}
     figure = plots.comparison_curves(tables)
     for name, table in tables.items():
@@ -407,14 +421,14 @@ def test_training_images_are_compared_where_one_has_no_validation():
     assert "training accuracy\nin percent" in texts(figure)
 
 
-def test_a_comparison_needs_histories_with_times():
+def test_comparison_without_histories_or_times_is_rejected():
     with pytest.raises(DataError, match="no history"):
         plots.comparison_curves({})
     with pytest.raises(DataError, match="numba has no column elapsed_seconds"):
         plots.comparison_curves({"numba": history().drop(columns="elapsed_seconds")})
 
 
-def test_drift_shows_the_distances_and_zeros_below_all_of_them():
+def test_drift_shows_distances_and_zeros_below_them():
     given_drift = {"W1": [0, 2e-7, 4e-6], "b1": [0, 0, np.nan]}
     figure = plots.parameter_drift([1, 2, 3], given_drift, "numba against numpy")
     (axes,) = figure.axes
@@ -432,7 +446,7 @@ def test_drift_shows_the_distances_and_zeros_below_all_of_them():
     assert "Not drawn where not finite: b1" in heading(figure)
 
 
-def test_drift_of_equal_parameters_says_so():
+def test_drift_of_equal_parameters_has_note():
     figure = plots.parameter_drift([1, 2], {"W1": [0, 0]})
     assert "Equal to the last bit" in heading(figure)
     assert "Equal" not in heading(plots.parameter_drift([1, 2], {"W1": [0, 1e-9]}))
@@ -443,7 +457,7 @@ def test_drift_of_equal_parameters_says_so():
     ("distances", "message"),
     [({}, "no distance"), ({"W1": [1.0]}, "W1 have shape"), ({"W1": [1.0, -1.0]}, "W1 is negative")],
 )
-def test_drift_refuses_what_is_no_distance(distances, message):
+def test_drift_rejects_missing_or_invalid_distances(distances, message):
     with pytest.raises(DataError, match=message):
         plots.parameter_drift([1, 2], distances)
 
@@ -489,14 +503,14 @@ def test_right_and_wrong_samples_differ_in_colour(digits):
     assert says[0] != says[1]
 
 
-def test_a_network_of_nan_has_no_answer(digits):
+def test_nan_probabilities_are_shown_as_no_answer(digits):
     figure = plots.sample_predictions(digits.X_test[:2], np.full((2, 10), np.nan), digits.y_test[:2])
     assert texts(figure).count("no answer (NaN)") == 2
 
 
-def test_mistakes_come_worst_first(digits):
+def test_mistakes_are_sorted_worst_first(digits):
     y = digits.y_test[:20]
-    predicted = answers(y, np.arange(20))
+    predicted = predicted_labels(y, np.arange(20))
     sure = np.random.default_rng(0).permutation(np.linspace(0.3, 0.99, 20))
     left = (1 - sure) / 3
     figure = plots.mistakes(digits.X_test[:20], y, predicted, sure, left, 431, 10_000)
@@ -510,21 +524,24 @@ def test_mistakes_come_worst_first(digits):
     assert "431 of 10,000 digits misclassified (4.3 %): the worst 20" in heading(figure)
 
 
-def test_no_mistakes_make_a_figure_that_says_so(digits):
+def test_figure_without_mistakes_has_note(digits):
     assert "None: all 256 digits are recognised." in texts(
         plots.mistakes(digits.X_test[:0], *np.zeros((4, 0)), total_wrong=0, total=256)
     )
 
 
-def test_what_is_right_is_no_mistake(digits):
+def test_correct_predictions_are_rejected_as_mistakes(digits):
     y = digits.y_test[:3]
     with pytest.raises(DataError, match="correctly classified"):
-        plots.mistakes(digits.X_test[:3], y, answers(y, np.array([0, 1])), np.ones(3), np.zeros(3), 3, 10)
+        plots.mistakes(digits.X_test[:3], y, predicted_labels(y, np.array([0, 1])), np.ones(3), np.zeros(3), 3, 10)
 
 
-def test_disagreements_are_what_exactly_one_gets_wrong(digits):
+def test_disagreements_are_digits_that_exactly_one_contender_gets_wrong(digits):
     y = digits.y_test[:50]
-    predicted = {"numba": answers(y, np.array([1, 5, 30])), "keras-fit": answers(y, np.array([5, 8]), seed=2)}
+    predicted = {
+        "numba": predicted_labels(y, np.array([1, 5, 30])),
+        "keras-fit": predicted_labels(y, np.array([5, 8]), seed=2),
+    }
     figure = plots.disagreements(digits.X_test[:50], y, predicted)
     (axes,) = figure.axes
     for image, index in zip(axes.images, (1, 30, 8), strict=True):
@@ -538,16 +555,16 @@ def test_disagreements_are_what_exactly_one_gets_wrong(digits):
     assert "Of 50 digits, only numba errs on 2, only keras-fit errs on 1; both err on 1." in heading(figure)
 
 
-def test_disagreements_of_many_show_the_first(digits):
+def test_only_first_disagreements_are_shown_if_many(digits):
     y = digits.y_test[:60]
-    predicted = {"numba": answers(y, np.arange(50)), "numpy": y}
+    predicted = {"numba": predicted_labels(y, np.arange(50)), "numpy": y}
     figure = plots.disagreements(digits.X_test[:60], y, predicted, counts="fifty", most=7)
     assert len(figure.axes[0].images) == 7
     assert "fifty" in heading(figure)
     assert "Only numba errs, the first 7" in texts(figure)
 
 
-def test_disagreements_are_between_two(digits):
+def test_disagreements_of_three_contenders_are_rejected(digits):
     with pytest.raises(DataError, match="3 are given"):
         plots.disagreements(digits.X_test[:1], digits.y_test[:1], dict.fromkeys("abc", digits.y_test[:1]))
 
@@ -555,17 +572,17 @@ def test_disagreements_are_between_two(digits):
 @pytest.mark.parametrize(
     "draw", [plots.sample_predictions, lambda X, probs, y: plots.disagreements(X, y, {"a": y, "b": probs})]
 )
-def test_arrays_of_different_lengths_are_refused(draw, digits):
+def test_arrays_of_different_lengths_are_rejected(draw, digits):
     with pytest.raises(DataError, match="differ in length"):
         draw(digits.X_test[:3], probabilities(3), digits.y_test[:2])
 
 
-def test_images_that_are_no_square_are_refused(digits):
+def test_non_square_images_are_rejected(digits):
     with pytest.raises(DataError, match="783 pixels"):
         plots.sample_predictions(digits.X_test[:1, 1:], probabilities(1), digits.y_test[:1])
 
 
-def test_a_reading_shows_picture_pixels_and_probabilities(digits):
+def test_digit_reading_shows_picture_pixels_and_probabilities(digits):
     probs = np.array([0, 0.02, 0, 0.9, 0, 0, 0.08, 0, 0, 0])
     picture = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
     figure = plots.digit_reading(picture, digits.X_test[0], probs)
@@ -581,8 +598,8 @@ def test_a_reading_shows_picture_pixels_and_probabilities(digits):
 # The confusion matrix
 
 
-def test_confusion_matrix_writes_the_counts_of_scikit_learn():
-    counts = counts_of(500)
+def test_confusion_matrix_shows_counts_of_scikit_learn():
+    counts = confusion_counts(500)
     matrix, ranking = plots.confusion_matrix(counts).axes
     written = np.zeros((10, 10), int)
     for text in matrix.texts:
@@ -600,7 +617,7 @@ def test_confusion_matrix_writes_the_counts_of_scikit_learn():
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=60))
-def test_confusions_are_ranked_as_a_counter_does(pairs):
+def test_confusions_are_ranked_by_count(pairs):
     counts = np.zeros((5, 5), np.int64)
     for true, predicted in pairs:
         counts[true, predicted] += 1
@@ -609,7 +626,7 @@ def test_confusions_are_ranked_as_a_counter_does(pairs):
     assert [((pair.true, pair.predicted), pair.times) for pair in confusions(counts)] == expected
 
 
-def test_confusion_without_errors_says_so():
+def test_confusion_matrix_without_errors_has_note():
     figure = plots.confusion_matrix(np.diag(np.arange(1, 11)))
     assert "No digit is\nmisclassified." in texts(figure)
     assert "0 errors in 55 (0 %)" in heading(figure)
@@ -618,7 +635,7 @@ def test_confusion_without_errors_says_so():
 @pytest.mark.parametrize(
     "counts", [np.zeros((2, 3), int), np.zeros(4, int), np.full((2, 2), 0.5), -np.eye(3, dtype=int)]
 )
-def test_what_is_no_confusion_matrix_is_refused(counts):
+def test_invalid_confusion_matrix_is_rejected(counts):
     with pytest.raises(DataError, match="confusion matrix"):
         plots.confusion_matrix(counts)
 
@@ -626,7 +643,7 @@ def test_what_is_no_confusion_matrix_is_refused(counts):
 # Hidden units
 
 
-def test_hidden_units_show_their_weights_on_one_symmetric_scale():
+def test_hidden_units_show_weights_on_common_symmetric_scale():
     W1 = np.random.default_rng(0).normal(size=(784, 20))
     figure = plots.hidden_units(W1)
     images = figure.axes[0].images
@@ -640,7 +657,7 @@ def test_hidden_units_show_their_weights_on_one_symmetric_scale():
     assert 0 < high <= np.abs(W1).max()
 
 
-def test_of_a_wide_layer_the_strongest_units_are_shown():
+def test_only_strongest_units_of_wide_layer_are_shown():
     W1 = np.random.default_rng(0).normal(size=(784, 200)) * np.linspace(0.1, 1, 200)
     W2 = np.ones((200, 10))
     figure = plots.hidden_units(W1, W2)
@@ -649,7 +666,7 @@ def test_of_a_wide_layer_the_strongest_units_are_shown():
     assert "the 128 strongest" in heading(figure)
 
 
-def test_a_unit_speaks_for_the_digits_that_it_raises_most():
+def test_digits_of_unit_are_those_with_strongest_weights():
     assert raised_and_lowered_digits([0, 0, 0, 4, 0, 3, 0, -5, 0, 0]) == ([3, 5], [7])
     assert raised_and_lowered_digits([0, 9, 0, 0, 0, 0, 0, 0, 0, 0]) == ([1], [])
     assert raised_and_lowered_digits([2.0] * 10) == ([], [])
@@ -657,13 +674,13 @@ def test_a_unit_speaks_for_the_digits_that_it_raises_most():
 
 
 @given(st.lists(st.integers(-100, 100), min_size=10, max_size=10), st.integers(-1000, 1000))
-def test_what_softmax_ignores_changes_nothing(weights, shift):
+def test_digits_of_unit_ignore_number_added_to_all_weights(weights, shift):
     # Softmax ignores a number added to all weights of a unit. Multiples of 160 make the mean exact in float64.
     weights = np.array(weights, np.float64) * 16 * 10
     assert raised_and_lowered_digits(weights) == raised_and_lowered_digits(weights + shift * 16 * 10)
 
 
-def test_hidden_units_name_the_digits(digits):
+def test_hidden_units_are_labelled_with_digits(digits):
     W1, W2 = np.ones((784, 2)), np.zeros((2, 10))
     W2[0, [3, 5, 7]] = 4, 3, -5
     W2[1, 1] = 9
@@ -671,12 +688,12 @@ def test_hidden_units_name_the_digits(digits):
     assert {"for 3 5", "against 7", "for 1", "against none"} <= set(shown)
 
 
-def test_layers_that_do_not_fit_are_refused():
+def test_mismatched_layers_are_rejected():
     with pytest.raises(DataError, match="W1 has 4 hidden units, W2 5"):
         plots.hidden_units(np.zeros((784, 4)), np.zeros((5, 10)))
 
 
-def test_diverged_weights_are_drawn_too():
+def test_nan_weights_are_drawn():
     params = initial_parameters(0)
     drawn_texts(plots.hidden_units(np.full_like(params.W1, np.nan), np.full_like(params.W2, np.nan)))
 
@@ -685,7 +702,7 @@ def test_diverged_weights_are_drawn_too():
 
 
 def test_claim_shows_accuracies_and_intervals():
-    table = cells()
+    table = claim_table()
     figure = plots.claim_table_figure(table, SUBTITLE, {"Keras": 0.979})
     (axes,) = figure.axes
     points = [line for line in axes.lines if line.get_label() in ("numba", "keras-graph")]
@@ -706,20 +723,20 @@ def test_claim_shows_accuracies_and_intervals():
     assert "Keras: 97.9 %" in shown
 
 
-def test_claim_without_intervals_writes_none():
-    assert not any("[" in text for text in texts(plots.claim_table_figure(cells().assign(ci_low=np.nan))))
+def test_claim_without_intervals_shows_none():
+    assert not any("[" in text for text in texts(plots.claim_table_figure(claim_table().assign(ci_low=np.nan))))
 
 
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (cells().drop(columns="ci_low"), "no column ci_low"),
-        (cells()[:0], "empty"),
-        (pd.concat([cells(), cells()[:1]]), "twice"),
-        (cells(contenders=("a", "b", "c")), "has 3"),
+        (claim_table().drop(columns="ci_low"), "no column ci_low"),
+        (claim_table()[:0], "empty"),
+        (pd.concat([claim_table(), claim_table()[:1]]), "twice"),
+        (claim_table(contenders=("a", "b", "c")), "has 3"),
     ],
 )
-def test_a_table_that_is_no_claim_is_refused(table, message):
+def test_invalid_claim_table_is_rejected(table, message):
     with pytest.raises(DataError, match=message):
         plots.claim_table_figure(table)
 
@@ -733,7 +750,7 @@ def test_a_table_that_is_no_claim_is_refused(table, message):
 @example(0.9994)
 @example(0.9996)
 @example(1 - 1e-9)
-def test_percent_never_rounds_to_all_or_nothing(fraction):
+def test_percent_shows_0_or_100_only_if_exact(fraction):
     text = percent(fraction)
     assert (text == "0 %") == (fraction == 0)
     assert (text == "100 %") == (fraction == 1)
@@ -745,7 +762,7 @@ def test_percent_never_rounds_to_all_or_nothing(fraction):
 
 
 @given(st.text(st.sampled_from("ab W.,$"), max_size=120), st.floats(0.5, 5))
-def test_wrapped_lines_keep_all_words_and_the_width(text, width):
+def test_wrapped_lines_contain_all_words_and_fit_width(text, width):
     lines = wrapped(text, 12, width)
     assert " ".join(lines).split() == text.split()
     for line in lines:
@@ -793,7 +810,7 @@ def test_the_same_figure_gives_the_same_bytes(name, suffix, digits, tmp_path):
     assert sorted(tmp_path.iterdir()) == paths
 
 
-def test_a_png_has_the_size_asked_for(tmp_path):
+def test_png_has_requested_size(tmp_path):
     from matplotlib.image import imread
 
     figure = plots.training_curves(history())
@@ -802,7 +819,7 @@ def test_a_png_has_the_size_asked_for(tmp_path):
     assert (width, height) == (500, round(50 * figure.get_figheight()))
 
 
-def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+def test_failed_save_keeps_old_file_and_no_temporary_file(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
     figure = plots.training_curves(history())
@@ -817,7 +834,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_other_formats_are_refused(tmp_path):
+def test_other_file_formats_are_rejected(tmp_path):
     with pytest.raises(ConfigurationError, match=r"figure as a\.gif; the name must end in \.png or \.svg"):
         plots.save_figure(plots.training_curves(history()), tmp_path / "a.gif")
     assert list(tmp_path.iterdir()) == []

@@ -70,7 +70,7 @@ def _error_rates(more: float) -> dict[str, Any]:
     return results
 
 
-def test_pooled_ratio_has_students_interval_over_the_means_of_the_runs(tmp_path: Path) -> None:
+def test_pooled_ratio_has_student_interval_over_means_of_runs(tmp_path: Path) -> None:
     run = pooled(tmp_path, record_runs(tmp_path))
     rows = tidy(run).set_index(["benchmark", "work", "contender", "threads"])
     row = rows.loc[("ratios", "epoch", "numba", "1")]
@@ -98,7 +98,7 @@ def test_other_values_are_pooled_over_the_runs(tmp_path: Path) -> None:
     assert row.ci_low == pytest.approx(0.2)  # over the runs: each measured it in one process, without an interval
 
 
-def test_the_text_says_of_how_many_runs_and_when(tmp_path: Path) -> None:
+def test_texts_state_number_and_dates_of_pooled_runs(tmp_path: Path) -> None:
     ids = record_runs(tmp_path)
     summary = summarise(pooled(tmp_path, ids))
     assert "(mean of 5 runs)" in headline(summary)
@@ -109,7 +109,7 @@ def test_the_text_says_of_how_many_runs_and_when(tmp_path: Path) -> None:
         assert all(run_id in text for run_id in ids)
 
 
-def test_a_single_run_says_that_hours_differ(tmp_path: Path) -> None:
+def test_texts_of_single_run_state_that_hours_differ(tmp_path: Path) -> None:
     summary = summarise(pooled(tmp_path, record_runs(tmp_path)[:1]))
     assert "(one run; the variation between hours exceeds its intervals)" in headline(summary)
     for text in (readme.section(summary), render(summary, None)):
@@ -118,7 +118,7 @@ def test_a_single_run_says_that_hours_differ(tmp_path: Path) -> None:
         assert "hardly" not in text
 
 
-def test_a_ratio_of_fewer_runs_is_told_and_has_no_interval_of_processes() -> None:
+def test_ratio_measured_in_one_run_has_one_sample_and_no_interval() -> None:
     runs = [synthetic.run().interleaved for _ in HOURS]
     for run in runs[1:]:
         for measured in run:
@@ -130,7 +130,7 @@ def test_a_ratio_of_fewer_runs_is_told_and_has_no_interval_of_processes() -> Non
     assert np.isnan(found.low)
 
 
-def test_pinned_runs_are_found_as_the_published_one(tmp_path: Path) -> None:
+def test_pinned_runs_are_found_as_published(tmp_path: Path) -> None:
     ids = record_runs(tmp_path)
     pin(tmp_path, pooled(tmp_path, list(reversed(ids))))
     assert json.loads((tmp_path / "published.json").read_text("utf-8")) == {"version": 2, "runs": ids}
@@ -163,7 +163,7 @@ def test_publish_pins_several_runs_and_every_figure_can_be_recomputed(
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "reason"),
     [
         ({"machine": "another"}, "their machines differ: some-processor-2-cpus and another"),
         ({"provenance": {"machine_code": "beef"}}, "their machine codes differ: c0de and beef"),
@@ -171,19 +171,19 @@ def test_publish_pins_several_runs_and_every_figure_can_be_recomputed(
         ({"dataset": "mnist-5k"}, "their data sets differ: mnist (00ff) and mnist-5k (00ff)"),
     ],
 )
-def test_runs_that_differ_are_not_pooled(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+def test_runs_that_differ_are_not_pooled(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
     ids = record_runs(tmp_path, **changes)
-    with pytest.raises(ResultsError, match=f"{ids[0]} and {ids[-1]} cannot be pooled because {re.escape(told)}"):
+    with pytest.raises(ResultsError, match=f"{ids[0]} and {ids[-1]} cannot be pooled because {re.escape(reason)}"):
         pooled(tmp_path, ids)
 
 
-def test_runs_of_one_hour_are_not_pooled(tmp_path: Path) -> None:
+def test_runs_less_than_an_hour_apart_are_not_pooled(tmp_path: Path) -> None:
     ids = record_runs(tmp_path, apart=0.99)
     with pytest.raises(ResultsError, match=f"{ids[0]} and {ids[1]} cannot be pooled: they started 59 minutes apart"):
         pooled(tmp_path, ids)
 
 
-def test_a_run_counts_once_and_four_are_too_few(tmp_path: Path) -> None:
+def test_repeated_run_and_fewer_than_five_runs_are_not_pooled(tmp_path: Path) -> None:
     ids = record_runs(tmp_path)
     with pytest.raises(ResultsError, match="they started 0 minutes apart"):
         pooled(tmp_path, [*ids, ids[2]])
@@ -191,7 +191,7 @@ def test_a_run_counts_once_and_four_are_too_few(tmp_path: Path) -> None:
         pooled(tmp_path, ids[:4])
 
 
-def test_runs_that_did_not_record_their_machine_code_are_not_pooled(tmp_path: Path) -> None:
+def test_runs_without_recorded_machine_code_are_not_pooled(tmp_path: Path) -> None:
     ids = record_runs(tmp_path)
     for run_id in ids:
         path = tmp_path / "runs" / run_id / "run.json"

@@ -76,7 +76,7 @@ def images_file(small_digits, tmp_path_factory):
     return path
 
 
-def started(images_file, cache, settings, contenders):
+def start_process(images_file, cache, settings, contenders):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "OPENBLAS_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     for name, value in settings.items():
@@ -105,16 +105,16 @@ def answers_of(process):
 # Each compiles all kernels again. Most other tests run code for this CPU, and the next test compiles it.
 @pytest.mark.slow
 @pytest.mark.parametrize("cpu", ["generic", "haswell"])
-def test_the_gate_is_passed_by_code_for_another_cpu(cpu, images_file, tmp_path):
+def test_code_for_another_cpu_passes_gate(cpu, images_file, tmp_path):
     needs_cpu(cpu)
     contenders = CONTENDERS if cpu == "generic" else CONTENDERS[:1]  # .ci/run runs all fused tests on both
-    answers = answers_of(started(images_file, tmp_path, CPUS[cpu], contenders))
+    answers = answers_of(start_process(images_file, tmp_path, CPUS[cpu], contenders))
     assert list(answers) == list(contenders)
 
 
 @pytest.mark.slow
-def test_processes_that_start_together_on_an_empty_cache_agree(images_file, tmp_path):
-    both = [started(images_file, tmp_path, CPUS["own"], ("fused",)) for _ in range(2)]
+def test_concurrent_processes_with_empty_cache_agree(images_file, tmp_path):
+    both = [start_process(images_file, tmp_path, CPUS["own"], ("fused",)) for _ in range(2)]
     try:
         first, second = (answers_of(process) for process in both)
     finally:
@@ -122,4 +122,4 @@ def test_processes_that_start_together_on_an_empty_cache_agree(images_file, tmp_
             process.kill()
     assert first == second
     # A third process can use the cache that they have filled.
-    assert answers_of(started(images_file, tmp_path, CPUS["own"], ("fused",))) == first
+    assert answers_of(start_process(images_file, tmp_path, CPUS["own"], ("fused",))) == first

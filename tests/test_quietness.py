@@ -20,7 +20,7 @@ def write(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def test_what_the_system_tells_is_read(tmp_path: Path) -> None:
+def test_settings_and_load_are_read_from_system_files(tmp_path: Path) -> None:
     cpu = "sys/devices/system/cpu"
     found = measure_quietness(
         write(
@@ -43,11 +43,11 @@ def test_what_the_system_tells_is_read(tmp_path: Path) -> None:
     assert math.isfinite(found.spread)
 
 
-def test_boost_is_read_where_there_is_no_intel_driver(tmp_path: Path) -> None:
+def test_boost_is_read_without_intel_driver(tmp_path: Path) -> None:
     assert measure_quietness(write(tmp_path, {"sys/devices/system/cpu/cpufreq/boost": "0"}), seconds=0).turbo is False
 
 
-def test_a_system_that_tells_nothing(tmp_path: Path) -> None:
+def test_missing_system_files_give_unknown_values(tmp_path: Path) -> None:
     found = measure_quietness(write(tmp_path, {"proc/stat": "nonsense"}), seconds=0)
     assert (found.governors, found.turbo, found.smt, found.virtual) == ((), None, None, None)
     assert (found.other_load, found.steal) == (None, None)
@@ -73,7 +73,7 @@ def test_a_quiet_machine_is_typical_and_needs_no_advice(monkeypatch: pytest.Monk
         ({"cpus": 1}, True, "only one CPU"),
     ],
 )
-def test_each_disturbance_is_named(
+def test_each_disturbance_gets_advice(
     change: dict[str, object], typical: bool, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nnkernels.measure.records.quietness.cgroup_quota", lambda: None)
@@ -84,6 +84,6 @@ def test_each_disturbance_is_named(
     assert verdict(found).startswith("typical" if typical else "not typical")
 
 
-def test_a_quota_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cgroup_quota_gets_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nnkernels.measure.records.quietness.cgroup_quota", lambda: 1.5)
     assert "quota" in advice(QUIET)[0]

@@ -51,7 +51,7 @@ def test_every_figure_of_a_published_run_agrees(checkout: Path) -> None:
     assert re.search(rf"\b0 of \d+ numbers differ, recomputed from the raw samples of {RUN_ID}", answer.output)
 
 
-def test_a_figure_that_was_changed_in_the_readme_is_found(checkout: Path) -> None:
+def test_changed_figure_in_readme_is_detected(checkout: Path) -> None:
     path = checkout / "README.md"
     path.write_text(path.read_text().replace("| 10.0 [", "| 10.1 [", 1).replace("125 times", "126 times"))
     figures = recompute(path.read_text(), summarise(find_run(checkout / "results", "published")))
@@ -64,7 +64,7 @@ def test_a_figure_that_was_changed_in_the_readme_is_found(checkout: Path) -> Non
     assert answer.output.count("DIFFERS") == 2
 
 
-def test_a_raw_sample_that_was_changed_is_found(checkout: Path) -> None:
+def test_changed_raw_sample_is_detected(checkout: Path) -> None:
     path = checkout / "results" / "runs" / RUN_ID / "panels.json"
     panels = json.loads(path.read_text())
     for panel in panels["panels"]:
@@ -99,7 +99,7 @@ def method_page(checkout: Path) -> Path:
     return page
 
 
-def test_the_page_of_the_method_is_recomputed_too(method_page: Path) -> None:
+def test_figures_of_method_page_are_recomputed(method_page: Path) -> None:
     answer = CliRunner().invoke(cli.app, ["results", "--recompute", "--format", "csv"])
     assert answer.exit_code == 0, answer.output
     assert '"self-test: condition quiet, 2%: flagged"' in answer.output
@@ -108,7 +108,7 @@ def test_the_page_of_the_method_is_recomputed_too(method_page: Path) -> None:
 
 
 @pytest.mark.parametrize(("old", "new"), [("100.0 % (2 of 2)", "100.0 % (3 of 3)"), ("| 5.0e-01", "| 6.0e-01")])
-def test_a_figure_that_was_changed_in_the_page_of_the_method_is_found(method_page: Path, old: str, new: str) -> None:
+def test_changed_figure_in_method_page_is_detected(method_page: Path, old: str, new: str) -> None:
     text = method_page.read_text()
     assert old in text
     method_page.write_text(text.replace(old, new, 1))
@@ -117,7 +117,7 @@ def test_a_figure_that_was_changed_in_the_page_of_the_method_is_found(method_pag
     assert answer.output.count("DIFFERS") == 1
 
 
-def test_a_sample_of_the_selftest_that_was_changed_is_found(method_page: Path) -> None:
+def test_changed_sample_of_selftest_is_detected(method_page: Path) -> None:
     path = method_page.parents[1] / "results" / "selftest" / "one-cpu" / "1.json"
     record = json.loads(path.read_text())
     for pair in record["pairs"]:
@@ -127,14 +127,14 @@ def test_a_sample_of_the_selftest_that_was_changed_is_found(method_page: Path) -
     assert answer.exit_code == 1
 
 
-def test_the_page_of_the_method_shows_what_is_recorded() -> None:
+def test_method_page_agrees_with_recorded_results() -> None:
     root = Path(__file__).parents[1]
     text = (root / PAGE).read_text("utf-8")
     for block, expected in method_page_blocks(root):
         assert block.split(text, PAGE.as_posix())[1] == expected, f"stale: run `{block.command}`"
 
 
-def test_words_and_rows_that_one_side_lacks_differ_too(checkout: Path) -> None:
+def test_changed_wording_and_missing_rows_are_detected(checkout: Path) -> None:
     path = checkout / "README.md"
     text = path.read_text()
     lines = [line for line in text.splitlines() if not line.startswith("| numba |")]

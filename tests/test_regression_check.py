@@ -50,7 +50,7 @@ def worktrees(root: Path) -> list[str]:
 
 
 class TestBaseWorktree:
-    def test_the_base_is_checked_out_and_gone_afterwards(self, checkout: Path) -> None:
+    def test_base_is_checked_out_and_removed_afterwards(self, checkout: Path) -> None:
         with base_worktree(checkout, find_commit(checkout, "HEAD~1")) as base:
             assert (base / "nnkernels" / "kernel.py").read_text("utf-8") == "old\n"
             assert len(worktrees(checkout)) == 2
@@ -58,7 +58,7 @@ class TestBaseWorktree:
         assert not base.parent.exists()
         assert len(worktrees(checkout)) == 1
 
-    def test_a_dirty_tree_stays_as_it_is(self, checkout: Path) -> None:
+    def test_dirty_working_tree_is_left_unchanged(self, checkout: Path) -> None:
         (checkout / "nnkernels" / "kernel.py").write_text("edited\n", "utf-8")
         (checkout / "nnkernels" / "other.py").write_text("untracked\n", "utf-8")
         before = git(checkout, "status", "--porcelain")
@@ -70,7 +70,7 @@ class TestBaseWorktree:
         assert changed_files(checkout, "HEAD", "bench") == []
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ZeroDivisionError])
-    def test_it_is_removed_whatever_happens(self, checkout: Path, error: type[BaseException]) -> None:
+    def test_worktree_is_removed_after_exception(self, checkout: Path, error: type[BaseException]) -> None:
         seen = []
 
         def use() -> None:
@@ -86,7 +86,7 @@ class TestBaseWorktree:
         assert len(worktrees(checkout)) == 1
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a process can handle")
-    def test_it_is_removed_by_sigterm(self, checkout: Path) -> None:
+    def test_worktree_is_removed_after_sigterm(self, checkout: Path) -> None:
         program = (
             "import sys, time; from pathlib import Path; "
             "from nnkernels.measure.regression.base_worktree import base_worktree\n"
@@ -104,13 +104,13 @@ class TestBaseWorktree:
         assert not base.parent.exists()
         assert len(worktrees(checkout)) == 1
 
-    def test_it_is_removed_even_if_git_was_killed_while_it_added_it(self, checkout: Path) -> None:
+    def test_worktree_left_locked_by_killed_git_is_removed(self, checkout: Path) -> None:
         with base_worktree(checkout, "HEAD"):
             (lock,) = (checkout / ".git" / "worktrees").iterdir()
             (lock / "locked").write_text("initializing", "utf-8")
         assert len(worktrees(checkout)) == 1
 
-    def test_hooks_and_the_variables_of_hooks_have_no_say(
+    def test_git_hooks_and_variables_set_by_hooks_are_ignored(
         self, checkout: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         hook = checkout / ".git" / "hooks" / "post-checkout"
@@ -124,18 +124,18 @@ class TestBaseWorktree:
         assert not (checkout / "seen").exists()
 
     @pytest.mark.parametrize("name", ["nowhere", "--help", "HEAD:nnkernels", ""])
-    def test_what_is_no_commit_is_said(self, checkout: Path, name: str) -> None:
+    def test_unknown_commit_is_rejected(self, checkout: Path, name: str) -> None:
         with pytest.raises(ConfigurationError, match="unknown commit"):
             find_commit(checkout, name)
 
-    def test_a_folder_without_history_is_said(self, tmp_path: Path) -> None:
+    def test_folder_without_git_history_is_rejected(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="unknown commit"):
             find_commit(tmp_path, "HEAD")
 
 
 class TestInjectedSlowdown:
     @pytest.mark.parametrize("every", [100, 50, 20, 10, 5, 2])
-    def test_it_does_the_stated_extra_work_in_as_many_calls(
+    def test_slowdown_adds_stated_work_to_same_number_of_calls(
         self, every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         order = np.random.default_rng(0).permutation(32 * 640)
@@ -162,11 +162,11 @@ class TestInjectedSlowdown:
             if every > 2:  # otherwise the extra images wrap around the epoch
                 assert not set(after[len(before) :].ravel()) & set(before.ravel())
 
-    def test_an_epoch_may_be_too_short(self) -> None:
+    def test_epoch_with_too_few_batches_is_rejected(self) -> None:
         with pytest.raises(ConfigurationError, match="fewer than 100 batches"):
             Comparison("numpy", "epoch", repeat_every=100).with_units(10, 2304)
 
-    def test_only_training_can_be_slowed(self) -> None:
+    def test_slowdown_is_possible_only_in_training(self) -> None:
         assert [one.injected for one in choose(["numpy"], ["epoch"], repeat_every=50)] == [0.02]
         with pytest.raises(ConfigurationError, match="no batches"):
             choose(["numpy"], ["one-image"], repeat_every=50)
@@ -180,12 +180,12 @@ def side_folder(small_digits: Dataset, tmp_path: Path) -> Path:
 
 class TestSides:
     @pytest.fixture(autouse=True)
-    def threads_of_this_process(self) -> Iterator[None]:
+    def restore_threads(self) -> Iterator[None]:
         """Restore the number of threads of the test process, in which these sides run and which they change."""
         with preserved_thread_counts():
             yield
 
-    def test_a_side_answers_and_says_what_went_wrong(self, side_folder: Path) -> None:
+    def test_side_returns_answers_and_errors(self, side_folder: Path) -> None:
         requests = [
             {"do": "add", **Comparison("numpy", "epoch").work(3)},
             {"do": "run", "work": 0, "times": 2},
@@ -203,7 +203,7 @@ class TestSides:
         assert min(*times["answer"], *more["answer"]) > 0
         assert "unknown backend 'nobody'" in unknown["error"] or "unknown contender 'nobody'" in unknown["error"]
 
-    def test_work_trains_and_predicts_as_many_as_it_says(
+    def test_work_trains_and_predicts_stated_numbers_of_images(
         self, side_folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         side = side_process.Side(side_folder)
@@ -222,7 +222,7 @@ class TestSides:
         side.add(**Comparison("numpy", "10000-images").work(2))
         assert fake.asked == [(1, 784)] * 7 + [(10_000, 784)] * 2
 
-    def test_the_gate_judges_a_side_in_its_own_process(self, side_folder: Path, small_digits: Dataset) -> None:
+    def test_contender_in_process_of_side_passes_gate(self, side_folder: Path, small_digits: Dataset) -> None:
         with running_side(Tree("tree", ROOT), side_folder) as process:
             process.require_own_package()
             contender = RemoteContender(process, "numpy", side_folder)
@@ -234,14 +234,14 @@ class TestSides:
                 )
         assert process.child.returncode is not None
 
-    def test_another_package_than_that_of_the_tree_is_refused(self, side_folder: Path, tmp_path: Path) -> None:
+    def test_package_from_outside_tree_is_rejected(self, side_folder: Path, tmp_path: Path) -> None:
         with (
             running_side(Tree("base", tmp_path), side_folder) as process,
             pytest.raises(MeasurementError, match="another"),
         ):
             process.require_own_package()
 
-    def test_a_process_that_breaks_down_is_named_with_its_last_words(self, side_folder: Path) -> None:
+    def test_error_of_crashed_process_states_side_status_and_stderr(self, side_folder: Path) -> None:
         broken = side_folder / "broken" / "nnkernels" / "contenders"
         broken.mkdir(parents=True)
         (broken.parent / "__init__.py").touch()
@@ -253,19 +253,19 @@ class TestSides:
         ):
             process.require_own_package()
 
-    def test_recipes_travel_whole(self, side_folder: Path) -> None:
+    def test_recipes_are_equal_after_json_round_trip(self, side_folder: Path) -> None:
         side = side_process.Side(side_folder)
         for scenario in SCENARIOS.values():
             assert side._recipe(json.loads(json.dumps(recipe_fields(scenario.recipe)))) == scenario.recipe
 
 
 class TestOutcome:
-    def test_nothing_worse(self) -> None:
+    def test_equal_times_give_status_0(self) -> None:
         outcome = outcome_of(record_of(TWO, pairs_of(TWO, 1.0)))
         assert outcome.status == 0
         assert "would have been detected with 80% probability" in conclusion(outcome)
 
-    def test_something_worse_is_named_with_its_interval(self) -> None:
+    def test_slower_comparison_gives_status_1_and_is_listed_with_ratio(self) -> None:
         pairs = [
             Pair(0, {**one.nanoseconds, "fused epoch": other.nanoseconds["fused epoch"]})
             for one, other in zip(pairs_of(TWO, 1.0), pairs_of(TWO, 1.03), strict=True)
@@ -276,13 +276,13 @@ class TestOutcome:
         assert "fused epoch (1.03" in conclusion(outcome)
         assert "numpy" not in conclusion(outcome)
 
-    def test_a_coarse_resolution_is_never_nothing_worse(self) -> None:
+    def test_unresolved_comparisons_give_status_2(self) -> None:
         outcome = outcome_of(record_of(TWO, pairs_of(TWO, 1.0, spread=0.1)))
         assert outcome.status == 2
         assert [one.label for one in outcome.results] == ["not resolved"] * 2
         assert "numpy epoch" in conclusion(outcome)
 
-    def test_something_worse_is_worse_however_coarse_the_rest(self) -> None:
+    def test_slower_comparison_gives_status_1_even_if_others_are_unresolved(self) -> None:
         noisy, slow = pairs_of(TWO, 1.0, spread=0.1), pairs_of(TWO, 1.5)
         pairs = [
             Pair(0, {**one.nanoseconds, "fused epoch": other.nanoseconds["fused epoch"]})
@@ -291,15 +291,15 @@ class TestOutcome:
         assert outcome_of(record_of(TWO, pairs)).status == 1
 
     @pytest.mark.parametrize("count", [0, 1, 8])
-    def test_too_few_pairs_are_no_measurement(self, count: int) -> None:
+    def test_too_few_pairs_give_status_2(self, count: int) -> None:
         outcome = outcome_of(record_of(TWO, pairs_of(TWO, 1.0, count=count)))
         assert outcome.status == 2
         assert "Not measured" in conclusion(outcome)
 
-    def test_faster_is_not_worse(self) -> None:
+    def test_faster_comparisons_give_status_0(self) -> None:
         assert outcome_of(record_of(TWO, pairs_of(TWO, 0.8))).status == 0
 
-    def test_markdown_has_a_row_a_comparison(self) -> None:
+    def test_markdown_has_one_row_per_comparison(self) -> None:
         record = record_of(TWO, pairs_of(TWO, 1.0))
         text = check_markdown(record, outcome_of(record))
         assert text.startswith("**No regression found")
@@ -307,14 +307,14 @@ class TestOutcome:
 
 
 class TestStopping:
-    def test_a_comparison_is_measured_until_it_is_resolved(self) -> None:
+    def test_comparison_is_measured_until_resolved(self) -> None:
         collected = Collected(TWO, resolve=0.03, error=0.002)
         for pair in pairs_of(TWO, 1.0, spread=0.005, count=40):
             if collected.unresolved:
                 collected.add(pair)
         assert len(collected.pairs) in (12, 16)
 
-    def test_which_side_was_slower_does_not_matter(self) -> None:
+    def test_stopping_does_not_depend_on_which_side_is_slower(self) -> None:
         pairs = pairs_of(TWO, 1.01, spread=0.01, count=40)
         swapped = [
             Pair(0, {name: {"base": one["tree"], "tree": one["base"]} for name, one in pair.nanoseconds.items()})
@@ -331,20 +331,20 @@ class TestStopping:
         assert stops[0][0] == 2
         assert stops[0][-1] == 0
 
-    def test_many_comparisons_leave_fewer_turns_to_each(self) -> None:
+    def test_more_comparisons_get_fewer_turns_each(self) -> None:
         plan = Plan()
         turns = [plan.turns(comparisons) for comparisons in (1, 6, 12, 40)]
         assert turns == sorted(turns, reverse=True)
         assert turns[0] == 40
         assert turns[-1] == 6
 
-    def test_a_pair_is_the_median_over_turns(self) -> None:
+    def test_log_ratio_of_pair_is_median_over_turns(self) -> None:
         assert log_ratio({"base": [100, 100, 200], "tree": [110, 500, 220]}) == pytest.approx(math.log(1.1))
 
 
 class TestBudget:
     @pytest.mark.parametrize(("at_most", "status"), [(0.25, 0), (0.2001, 2), (0.15, 1)])
-    def test_the_share_is_a_unit_of_work_of_the_working_tree(self, at_most: float, status: int) -> None:
+    def test_budget_ratio_is_per_unit_of_work_in_working_tree(self, at_most: float, status: int) -> None:
         limits = [Limit("epoch", "fused", "numpy", at_most)]
         record = record_of(TWO, pairs_of(TWO, 1.0))
         outcome = outcome_of(record, limits)
@@ -352,13 +352,13 @@ class TestBudget:
         assert outcome.status == status
         assert outcome.budget[0].exceeded == (status == 1)
 
-    def test_only_pairs_with_both_backends_count(self) -> None:
+    def test_budget_uses_only_pairs_with_both_backends(self) -> None:
         pairs = pairs_of(TWO, 1.0, count=12)
         alone = [Pair(0, {"fused epoch": {"base": [9], "tree": [9]}})] * 5
         limits = [Limit("epoch", "fused", "numpy", 0.25)]
         assert judge_budget(limits, TWO, pairs + alone, 0.002) == judge_budget(limits, TWO, pairs, 0.002)
 
-    def test_a_file(self, tmp_path: Path) -> None:
+    def test_budget_file_is_read(self, tmp_path: Path) -> None:
         path = tmp_path / "budget.toml"
         path.write_text('[[limit]]\nscenario = "epoch"\nbackend = "fused"\nagainst = "numpy"\nat_most = 0.2\n', "utf-8")
         assert read_budget(path) == [Limit("epoch", "fused", "numpy", 0.2)]
@@ -384,19 +384,21 @@ class TestBudget:
             ("[[limit]]\nscenario='epoch'\nbackend='a'\nagainst='a'\nat_most=1", ConfigurationError, "itself"),
         ],
     )
-    def test_a_file_that_is_wrong(self, tmp_path: Path, text: str, error: type[Exception], match: str) -> None:
+    def test_invalid_budget_file_is_rejected(
+        self, tmp_path: Path, text: str, error: type[Exception], match: str
+    ) -> None:
         path = tmp_path / "budget.toml"
         path.write_text(text, "utf-8")
         with pytest.raises(error, match=match):
             read_budget(path)
 
-    def test_a_missing_file(self, tmp_path: Path) -> None:
+    def test_missing_budget_file_is_rejected(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="cannot be read"):
             read_budget(tmp_path / "budget.toml")
 
 
 class TestRecord:
-    def test_samples_survive(self, tmp_path: Path) -> None:
+    def test_record_is_equal_after_write_and_read(self, tmp_path: Path) -> None:
         record = record_of(TWO, pairs_of(TWO, 1.01), neighbour=True)
         path = tmp_path / "checks" / "one.json"
         write_record(path, record)
@@ -414,7 +416,7 @@ class TestRecord:
             lambda text: text.replace('"backend"', '"backed"'),
         ],
     )
-    def test_a_damaged_one_is_refused(self, tmp_path: Path, spoil: Callable[[str], str]) -> None:
+    def test_damaged_record_is_rejected(self, tmp_path: Path, spoil: Callable[[str], str]) -> None:
         path = tmp_path / "one.json"
         write_record(path, record_of(TWO, pairs_of(TWO, 1.0)))
         path.write_text(spoil(path.read_text("utf-8")), "utf-8")
@@ -454,7 +456,7 @@ class TestCommand:
             (1.0, 0.2, 2, "Not measured"),
         ],
     )
-    def test_status(
+    def test_command_reports_outcome_and_exit_status(
         self, run_check_command: Callable[..., Any], ratio: float, spread: float, status: int, says: str, checkout: Path
     ) -> None:
         answer = run_check_command(lambda ready: pairs_of(ready, ratio, spread), "HEAD~1", *FEW)
@@ -465,7 +467,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         "error", [GateError("departs"), MeasurementError("ended"), RuntimeError("of somebody else's making")]
     )
-    def test_an_error_is_no_verdict(self, run_check_command: Callable[..., Any], error: Exception) -> None:
+    def test_error_gives_exit_status_2(self, run_check_command: Callable[..., Any], error: Exception) -> None:
         answer = run_check_command(error, *FEW)
         assert answer.exit_code == 2
         assert str(error) in answer.output
@@ -481,10 +483,12 @@ class TestCommand:
             ["--data", "none"],
         ],
     )
-    def test_a_wrong_wish_is_no_verdict(self, run_check_command: Callable[..., Any], arguments: list[str]) -> None:
+    def test_invalid_arguments_give_exit_status_2(
+        self, run_check_command: Callable[..., Any], arguments: list[str]
+    ) -> None:
         assert run_check_command(lambda ready: pairs_of(ready, 1.0), *arguments).exit_code == 2
 
-    def test_what_is_compared_can_be_chosen_and_kept(
+    def test_comparisons_can_be_chosen_and_recorded(
         self, run_check_command: Callable[..., Any], tmp_path: Path
     ) -> None:
         path = tmp_path / "check.json"
@@ -498,10 +502,12 @@ class TestCommand:
         assert answer.stdout.strip() == check_markdown(record, outcome_of(record))
         assert str(tmp_path) not in path.read_text("utf-8")
 
-    def test_all_is_compared_by_default(self) -> None:
+    def test_all_backends_and_scenarios_are_compared_by_default(self) -> None:
         assert len(choose([], [])) == len(BACKENDS) * len(SCENARIOS)
 
-    def test_over_budget_is_worse(self, run_check_command: Callable[..., Any], tmp_path: Path) -> None:
+    def test_exceeded_budget_gives_exit_status_1_and_unmeasured_budget_2(
+        self, run_check_command: Callable[..., Any], tmp_path: Path
+    ) -> None:
         path = tmp_path / "budget.toml"
         path.write_text('[[limit]]\nscenario = "epoch"\nbackend = "fused"\nagainst = "numpy"\nat_most = 0.1\n', "utf-8")
         answer = run_check_command(lambda ready: pairs_of(ready, 1.0), "--budget", str(path), *FEW)
@@ -511,7 +517,9 @@ class TestCommand:
         assert answer.exit_code == 2
 
 
-def test_a_side_that_fails_does_not_wait_for_the_other(small_digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_of_one_side_is_raised_without_waiting_for_other(
+    small_digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail_or_wait(process: SideProcess, *_: Any) -> Any:
         if process.tree.name == "base":
             raise GateError("departs")
@@ -522,7 +530,7 @@ def test_a_side_that_fails_does_not_wait_for_the_other(small_digits: Dataset, mo
         measuring.measure(Tree("base", ROOT), Tree("tree", ROOT), small_digits, TWO, Plan(), 0.002)
 
 
-def test_a_pair_of_processes_takes_turns(side_folder: Path, small_digits: Dataset) -> None:
+def test_processes_of_pair_measure_same_number_of_turns(side_folder: Path, small_digits: Dataset) -> None:
     comparisons = choose(["numpy"], ["epoch", "one-image"])
     tree = Tree("tree", ROOT)
     with running_side(tree, side_folder) as process:
@@ -540,7 +548,7 @@ def test_a_pair_of_processes_takes_turns(side_folder: Path, small_digits: Datase
 
 
 @pytest.mark.slow
-def test_a_whole_check(data_folder: Path, tmp_path: Path) -> None:
+def test_check_of_this_checkout_against_its_own_commit(data_folder: Path, tmp_path: Path) -> None:
     """Check this checkout against its own commit. The outcome depends on the machine."""
     if subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, check=False).returncode:
         pytest.skip("not in a git checkout")

@@ -28,7 +28,7 @@ DISTRIBUTIONS = {
 
 @pytest.mark.parametrize("pairs", [9, 13, 24])
 @pytest.mark.parametrize("shift", [0.0, 0.01, 0.02])
-def test_it_is_wilcoxons_test_as_scipy_has_it(pairs: int, shift: float) -> None:
+def test_verdict_agrees_with_wilcoxon_test_of_scipy(pairs: int, shift: float) -> None:
     rng = np.random.default_rng(pairs)
     for values in heavy_tails(rng, 12, pairs) + shift:
         expected = stats.wilcoxon(values, alternative="greater", method="exact").pvalue
@@ -36,7 +36,7 @@ def test_it_is_wilcoxons_test_as_scipy_has_it(pairs: int, shift: float) -> None:
             assert rule.judge(values, error).slower == (expected <= error)
 
 
-def test_sums_of_ranks_are_those_of_all_signs() -> None:
+def test_rank_sum_probabilities_agree_with_enumeration_of_signs() -> None:
     ranks = np.arange(1, 8)
     sums = [ranks[np.array(signs)].sum() for signs in itertools.product([False, True], repeat=7)]
     expected = np.bincount(sums, minlength=29) / 2**7
@@ -44,7 +44,7 @@ def test_sums_of_ranks_are_those_of_all_signs() -> None:
 
 
 @pytest.mark.parametrize("error", [ERROR, 0.0011, 0.05])
-def test_fewer_pairs_find_nothing_and_as_few_find_something(error: float) -> None:
+def test_fewest_pairs_is_smallest_number_that_can_find_slowdown(error: float) -> None:
     fewest = rule.fewest_pairs(error)
     alike = np.linspace(0.5, 0.6, fewest)
     assert rule.judge(alike, error).slower
@@ -54,7 +54,7 @@ def test_fewer_pairs_find_nothing_and_as_few_find_something(error: float) -> Non
     assert fewer.at_least == 0
 
 
-def test_whatever_the_sizes_the_error_over_all_signs_is_no_larger_than_stated() -> None:
+def test_error_over_all_combinations_of_signs_is_at_most_stated() -> None:
     """The proof of the rule, for ten pairs: without a slowdown, all combinations of signs are equally likely."""
     signs = np.array(list(itertools.product([-1, 1], repeat=10)))
     for sizes in np.abs(heavy_tails(np.random.default_rng(2), 5, 10)):
@@ -62,7 +62,7 @@ def test_whatever_the_sizes_the_error_over_all_signs_is_no_larger_than_stated() 
         assert 0 < alarms.mean() <= ERROR
 
 
-def test_what_stops_a_measurement_does_not_see_signs() -> None:
+def test_resolution_used_for_stopping_does_not_depend_on_signs() -> None:
     rng = np.random.default_rng(3)
     values = heavy_tails(rng, 12) + 0.05
     expected = rule.spread_resolution(values, ERROR)
@@ -84,7 +84,7 @@ def test_false_alarms_and_coverage_by_simulation(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["normal", "heavy tails"])
 @pytest.mark.parametrize("pairs", [12, 24])
-def test_a_slowdown_of_the_stated_resolution_is_found_four_times_in_five(name: str, pairs: int) -> None:
+def test_slowdown_of_stated_resolution_is_found_with_80_percent_probability(name: str, pairs: int) -> None:
     rng = np.random.default_rng(5)
     stated = [rule.judge(values, ERROR).resolution for values in DISTRIBUTIONS[name](rng, 60, pairs)]
     bounds = rule._lower_bounds(DISTRIBUTIONS[name](rng, 4000, pairs), ERROR)
@@ -92,7 +92,7 @@ def test_a_slowdown_of_the_stated_resolution_is_found_four_times_in_five(name: s
     assert 0.7 <= found <= 0.88
 
 
-def test_the_estimate_is_of_the_ratio_and_its_interval_holds_it() -> None:
+def test_estimate_is_close_to_true_ratio_and_inside_interval() -> None:
     rng = np.random.default_rng(6)
     verdict = rule.judge(np.log(1.25) + 0.01 * rng.normal(size=20), ERROR)
     assert verdict.pairs == 20
@@ -102,7 +102,7 @@ def test_the_estimate_is_of_the_ratio_and_its_interval_holds_it() -> None:
     assert 0.005 < verdict.resolution < 0.02
 
 
-def test_one_pair_that_was_held_up_changes_little() -> None:
+def test_single_delayed_pair_changes_estimate_little() -> None:
     values = 0.01 * np.random.default_rng(7).normal(size=16)
     before = rule.judge(values, ERROR)
     values[3] = 0.7  # as if another process had the CPU for half of the time
@@ -111,13 +111,13 @@ def test_one_pair_that_was_held_up_changes_little() -> None:
     assert not after.slower
 
 
-def test_the_error_of_a_whole_check_is_kept() -> None:
+def test_error_of_whole_check_is_bounded_for_any_number_of_comparisons() -> None:
     assert rule.error_per_comparison(1) == rule.error_per_comparison(12) == rule.COMPARISON_ERROR
     for comparisons in (1, 12, 13, 40):
         assert comparisons * rule.error_per_comparison(comparisons) <= rule.CHECK_ERROR + 1e-12
 
 
 @pytest.mark.parametrize("values", [[], [0.1, np.nan], [np.inf, 0.1]])
-def test_what_is_no_measurement_is_refused(values: list[float]) -> None:
+def test_missing_or_nonfinite_values_are_rejected(values: list[float]) -> None:
     with pytest.raises(ValueError, match="finite"):
         rule.judge(np.array(values), ERROR)

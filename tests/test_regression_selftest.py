@@ -36,7 +36,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def made_up(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def requested_checks(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Replace checks by made-up ones, whose tree has the injected slowdown; return the list of requested checks."""
     asked: list[dict[str, Any]] = []
 
@@ -60,8 +60,8 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def go_on(
-    checkout: Path, small_digits: Dataset, tmp_path: Path, made_up: list[dict[str, Any]]
+def run_one_check(
+    checkout: Path, small_digits: Dataset, tmp_path: Path, requested_checks: list[dict[str, Any]]
 ) -> Callable[..., list[CheckRecord]]:
     """Return a function that runs one check of the self-test and returns all recorded checks."""
 
@@ -72,75 +72,79 @@ def go_on(
     return run
 
 
-def test_it_goes_on_where_it_was(go_on: Callable[..., list[CheckRecord]], made_up: list[dict[str, Any]]) -> None:
-    for done in range(1, len(CYCLE) + 2):
-        assert len(go_on()) == done
-    injected = [one["comparisons"][0].repeat_every for one in made_up]
-    assert injected == [*CYCLE, CYCLE[0]]
-    assert {one["base"] for one in made_up} == {"HEAD"}
-
-
-def test_everything_is_compared_where_nothing_is_injected(
-    go_on: Callable[..., list[CheckRecord]], made_up: list[dict[str, Any]]
+def test_selftest_resumes_cycle_of_slowdowns(
+    run_one_check: Callable[..., list[CheckRecord]], requested_checks: list[dict[str, Any]]
 ) -> None:
-    go_on()
-    go_on()
-    same, slowed = (one["comparisons"] for one in made_up)
+    for done in range(1, len(CYCLE) + 2):
+        assert len(run_one_check()) == done
+    injected = [one["comparisons"][0].repeat_every for one in requested_checks]
+    assert injected == [*CYCLE, CYCLE[0]]
+    assert {one["base"] for one in requested_checks} == {"HEAD"}
+
+
+def test_only_checks_without_slowdown_compare_all_scenarios(
+    run_one_check: Callable[..., list[CheckRecord]], requested_checks: list[dict[str, Any]]
+) -> None:
+    run_one_check()
+    run_one_check()
+    same, slowed = (one["comparisons"] for one in requested_checks)
     assert {one.scenario for one in same} == {"epoch", "epoch-adam", "one-image", "10000-images"}
     assert {one.scenario for one in slowed} == {"epoch", "epoch-adam"}
     assert {one.injected for one in slowed} == {0.02}
 
 
-def test_a_neighbour_has_a_round_of_its_own(
-    go_on: Callable[..., list[CheckRecord]], made_up: list[dict[str, Any]]
+def test_checks_beside_neighbour_have_separate_cycle(
+    run_one_check: Callable[..., list[CheckRecord]], requested_checks: list[dict[str, Any]]
 ) -> None:
-    go_on()
-    go_on()
+    run_one_check()
+    run_one_check()
     for _ in range(len(NEIGHBOUR_CYCLE) + 1):
-        go_on(neighbour=True)
-    beside = made_up[2:]
-    assert [one["neighbour"] for one in made_up[:2]] == [False, False]
+        run_one_check(neighbour=True)
+    beside = requested_checks[2:]
+    assert [one["neighbour"] for one in requested_checks[:2]] == [False, False]
     assert all(one["neighbour"] for one in beside)
     assert [one["comparisons"][0].repeat_every for one in beside] == [*NEIGHBOUR_CYCLE, NEIGHBOUR_CYCLE[0]]
 
 
-def test_other_methods_are_never_mixed(
-    go_on: Callable[..., list[CheckRecord]], made_up: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+def test_resume_rejects_records_of_other_method(
+    run_one_check: Callable[..., list[CheckRecord]],
+    requested_checks: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    go_on()
+    run_one_check()
     with pytest.raises(ConfigurationError, match=r"resolve 0.03 there, 0.02 here"):
-        go_on(Plan(resolve=0.02))
+        run_one_check(Plan(resolve=0.02))
     monkeypatch.setattr("nnkernels.measure.regression.rule.METHOD", 99)
     with pytest.raises(ConfigurationError, match="version 1 there, 99 here"):
-        go_on()
-    assert len(made_up) == 1
+        run_one_check()
+    assert len(requested_checks) == 1
 
 
-def test_other_data_are_never_mixed(
-    go_on: Callable[..., list[CheckRecord]], made_up: list[dict[str, Any]], tmp_path: Path
+def test_resume_rejects_records_on_other_data(
+    run_one_check: Callable[..., list[CheckRecord]], requested_checks: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    (record,) = go_on()
+    (record,) = run_one_check()
     write_record(tmp_path / "results" / MACHINE / "more.json", replace(record, dataset="other digits"))
     with pytest.raises(ConfigurationError, match="contains checks on other digits"):
-        go_on()
-    assert len(made_up) == 1
+        run_one_check()
+    assert len(requested_checks) == 1
 
 
-def test_a_changed_package_is_not_its_commit(
-    go_on: Callable[..., list[CheckRecord]], made_up: list[dict[str, Any]], checkout: Path
+def test_package_with_uncommitted_changes_is_rejected(
+    run_one_check: Callable[..., list[CheckRecord]], requested_checks: list[dict[str, Any]], checkout: Path
 ) -> None:
     (checkout / "nnkernels" / "kernel.py").write_text("edited\n", "utf-8")
     with pytest.raises(ConfigurationError, match=r"nnkernels/kernel.py differs from HEAD"):
-        go_on()
-    assert not made_up
+        run_one_check()
+    assert not requested_checks
 
 
-def test_a_damaged_check_stops_it(go_on: Callable[..., list[CheckRecord]], tmp_path: Path) -> None:
-    go_on()
+def test_resume_rejects_damaged_record(run_one_check: Callable[..., list[CheckRecord]], tmp_path: Path) -> None:
+    run_one_check()
     (path,) = (tmp_path / "results" / MACHINE).iterdir()
     path.write_text("{", "utf-8")
     with pytest.raises(ResultsError, match="damaged"):
-        go_on()
+        run_one_check()
 
 
 def test_figures_are_counted_from_the_samples() -> None:
@@ -174,7 +178,7 @@ def test_figures_are_counted_from_the_samples() -> None:
     assert sum(line.startswith("| ") for line in text.splitlines()) == 2 + 3
 
 
-def test_days_and_commits_are_put_together_and_counted() -> None:
+def test_checks_of_several_days_and_commits_are_combined() -> None:
     records = [
         record_of(TWO, pairs_of(TWO, 1.0), base=commit * 40, recorded_at=f"2026-11-{day}T17:00:00+00:00")
         for commit, day in (("a", 28), ("b", 28), ("b", 29))
@@ -189,7 +193,7 @@ def figures(injected: float, neighbour: bool = False, **shares: Rate) -> Figures
     return replace(one, injected=injected, neighbour=neighbour, **shares)
 
 
-def test_what_is_short_of_the_aims_is_said() -> None:
+def test_aims_are_reached_only_with_enough_cases_and_good_rates() -> None:
     assert [one.met for one in check_criteria([])] == [False] * 5
     nothing = figures(0, alarms=rate(0, 200), passed=rate(17, 17))
     beside = figures(0, neighbour=True, alarms=rate(1, 100))
@@ -218,28 +222,28 @@ def test_what_is_short_of_the_aims_is_said() -> None:
     assert [one.met for one in missed] == [True, False, True, True, False]
 
 
-def test_the_aims_stand_below_the_figures() -> None:
+def test_markdown_lists_reached_and_missed_aims() -> None:
     text = selftest_markdown([record_of(TWO, pairs_of(TWO, 1.0))] * 10)
     assert "Met: whole checks on a quiet machine with nothing injected: exit status 0 in all of at least 10: " in text
     assert "Not met: whole checks on a quiet machine with 3% or more injected: exit status 1 in all of" in text
 
 
 @pytest.mark.parametrize(("count", "cases"), [(0, 300), (1, 300), (9, 10), (10, 10)])
-def test_rates_have_clopper_and_pearsons_interval(count: int, cases: int) -> None:
+def test_rates_have_clopper_pearson_interval(count: int, cases: int) -> None:
     found = rate(count, cases)
     low = stats.beta.ppf(0.025, count, cases - count + 1) if count else 0.0
     high = stats.beta.ppf(0.975, count + 1, cases - count) if count < cases else 1.0
     assert (found.low, found.high) == pytest.approx((low, high), abs=1e-9)
 
 
-def test_no_cases_say_nothing() -> None:
+def test_rate_without_cases_has_interval_from_0_to_1() -> None:
     assert (rate(0, 0).low, rate(0, 0).high) == (0, 1)
 
 
-def test_the_command_goes_on_and_prints_markdown(
+def test_command_resumes_prints_markdown_and_updates_page(
     checkout: Path,
     small_digits: Dataset,
-    made_up: list[dict[str, Any]],
+    requested_checks: list[dict[str, Any]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -259,7 +263,7 @@ def test_the_command_goes_on_and_prints_markdown(
     assert page.read_text("utf-8") == f"before\n{BLOCK.around(answer.stdout.strip())}\nafter\n"
 
 
-def test_recorded_selftests_can_be_read_and_are_of_one_method_a_machine() -> None:
+def test_recorded_selftests_are_readable_and_of_one_method_per_machine() -> None:
     results = Path(__file__).parents[1] / "results" / "selftest"
     for folder in (path for path in results.glob("*") if path.is_dir()):
         records = load_records(folder)
@@ -267,6 +271,6 @@ def test_recorded_selftests_can_be_read_and_are_of_one_method_a_machine() -> Non
         assert figures_of(records)
 
 
-def test_a_record_says_nothing_of_paths(tmp_path: Path) -> None:
+def test_record_contains_no_path(tmp_path: Path) -> None:
     write_record(tmp_path / "one.json", record_of(TWO, pairs_of(TWO, 1.0)))
     assert str(tmp_path) not in (tmp_path / "one.json").read_text("utf-8")

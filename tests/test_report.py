@@ -30,7 +30,7 @@ from tests import synthetic
 ROOT = Path(__file__).parents[1]
 
 
-def test_rows_have_the_documented_columns_and_one_row_a_measurement() -> None:
+def test_table_has_documented_columns_and_one_row_per_measurement() -> None:
     rows = tidy(synthetic.run())
     assert set(rows.columns) == {*FIXED_COLUMNS, "batch_size"}
     assert not rows.duplicated(keys(rows)).any()
@@ -64,7 +64,7 @@ def test_paired_ratios_are_against_the_faster_setting(
     assert row.keras_threads == ("" if np.isnan(to_keras) else "1" if contender == "keras-graph" else "all")
 
 
-def test_one_image_two_hundred_times_is_read_and_never_joined_with_one_image_of_1000() -> None:
+def test_old_one_image_scenario_is_read_but_not_joined_with_new_one() -> None:
     old, new = synthetic.run(), synthetic.run()
     for measured in new.interleaved:
         measured.seconds[ONE_IMAGE] = measured.seconds.pop("one image")
@@ -81,7 +81,7 @@ def test_one_image_two_hundred_times_is_read_and_never_joined_with_one_image_of_
     assert joined.loc["one image"].value_against.notna().all()
 
 
-def test_the_list_of_backends_says_whose_functions_are_shared() -> None:
+def test_list_of_backends_names_shared_functions() -> None:
     console = Console(file=io.StringIO(), width=100)
     inventory.show_backends(console)
     rows = {row.split()[0]: " ".join(row.split()[1:]) for row in console.file.getvalue().splitlines() if row.strip()}
@@ -90,7 +90,7 @@ def test_the_list_of_backends_says_whose_functions_are_shared() -> None:
     assert rows["fused_dense"] == "yes numba (kernels), fused (predictions)"
 
 
-def test_paired_ratio_does_not_see_how_fast_the_processes_were() -> None:
+def test_paired_ratio_does_not_depend_on_speed_of_process() -> None:
     ratios = PairedRatios(synthetic.run().interleaved)
     found = ratios.against("epoch", ("numba", "1"), "keras-fit")
     assert found is not None
@@ -110,7 +110,7 @@ def test_error_rates_are_means_and_have_no_ratio() -> None:
     assert rows.loc[rows.benchmark != "ratios", list(RATIOS)].isna().all(axis=None)
 
 
-def test_what_was_not_measured_has_no_row() -> None:
+def test_unmeasured_parameters_have_no_row() -> None:
     rows = tidy(synthetic.run())
     epochs = rows[rows.benchmark == "training.Epoch.time_epoch"]
     assert sorted(epochs.contender) == ["keras-fit", "numpy"]
@@ -118,7 +118,7 @@ def test_what_was_not_measured_has_no_row() -> None:
 
 
 @pytest.mark.parametrize("format_name", ["json", "csv", "md"])
-def test_exports_hold_every_row(format_name: str) -> None:
+def test_exports_contain_every_row(format_name: str) -> None:
     rows = tidy(synthetic.full_run())
     text = tables.export(rows, format_name)
     if format_name == "json":
@@ -138,19 +138,19 @@ def test_exports_hold_every_row(format_name: str) -> None:
         assert numbers == pytest.approx(rows[column].to_numpy(), rel=1e-5, nan_ok=True)
 
 
-def test_unknown_format() -> None:
+def test_unknown_export_format_is_rejected() -> None:
     with pytest.raises(ConfigurationError, match="expected one of: table, json, csv, md"):
         tables.export(tidy(synthetic.run()), "xml")
 
 
-def test_headline() -> None:
+def test_headline_states_ratios_to_numpy_and_keras() -> None:
     text = headline(summarise(synthetic.run()))
     assert "1.60 times as fast as NumPy" in text
     assert "20.0 times as fast as Keras' fit on TensorFlow" in text
     assert "4.00 times as fast as the fastest form of Keras tried (keras-graph, on TensorFlow)" in text
 
 
-def test_preliminary_ratios_name_who_was_timed_so_far() -> None:
+def test_preliminary_ratios_name_contenders_timed_so_far() -> None:
     one, other = synthetic.interleaved_run("1", 1.0), synthetic.interleaved_run("1", 1.1)
     ours = replace(one, seconds={"epoch": {label: one.seconds["epoch"][label] for label in ("numpy@1", "numba@1")}})
     assert preliminary([ours]) == "from 1 process: numba trains an epoch 2.00 times as fast as numpy"
@@ -163,7 +163,7 @@ def test_preliminary_ratios_name_who_was_timed_so_far() -> None:
     assert preliminary([replace(one, seconds={"epoch": {"numpy@1": [[0.2]]}})]) == ""
 
 
-def test_headline_names_the_kernels_on_blas_beside_the_fused() -> None:
+def test_headline_states_ratios_of_blas_kernels_beside_fused() -> None:
     assert headline(summarise(synthetic.full_run())) == (
         "From scratch in Numba, an epoch of training on mnist is 10.0 times as fast as NumPy, 125 times as fast as "
         "Keras' fit on TensorFlow and 25.0 times as fast as the fastest form of Keras tried (keras-graph, on "
@@ -173,7 +173,7 @@ def test_headline_names_the_kernels_on_blas_beside_the_fused() -> None:
     )
 
 
-def test_who_only_predicts_comes_last_with_dashes_for_the_rest() -> None:
+def test_inference_only_contender_is_last_row_with_dashes() -> None:
     summary = summarise(synthetic.full_run())
     last = summary.contenders[-1]
     assert last.name == "onnxruntime"
@@ -216,14 +216,14 @@ def test_page_is_self_contained_and_names_what_it_shows() -> None:
     assert "not recorded as history" not in page
 
 
-def test_page_says_when_a_run_is_not_history_and_when_the_data_are_few() -> None:
+def test_page_notes_unrecorded_run_and_small_data_set() -> None:
     page = render(summarise(synthetic.run(unrecorded="uncommitted changes in README.md", dataset="mnist-5k")), None)
     assert "not recorded as history" in page
     assert "5,000 embedded digits" in page
     assert "asv/index.html" not in page
 
 
-def test_runs_are_read_as_written_and_the_newest_is_found(tmp_path: Path) -> None:
+def test_written_runs_are_found_as_newest_by_id_and_as_published(tmp_path: Path) -> None:
     run = synthetic.run()
     for run_id in ("20260101T000000Z-a", "20260102T000000Z-b"):
         write_run(tmp_path / "runs" / run_id, synthetic.record(run_id=run_id), run.interleaved, run.asv_results)
@@ -244,13 +244,13 @@ def test_runs_are_read_as_written_and_the_newest_is_found(tmp_path: Path) -> Non
         find_run(tmp_path, "published")
 
 
-def test_no_run_yet(tmp_path: Path) -> None:
+def test_error_without_recorded_runs_names_bench_command(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="nnkernels bench"):
         find_run(tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"version": 99}', '{"version": 1}', None])
-def test_damaged_runs_are_told(tmp_path: Path, damage: str | None) -> None:
+def test_damaged_run_is_rejected(tmp_path: Path, damage: str | None) -> None:
     run = synthetic.run()
     write_run(tmp_path / "run", run.record, run.interleaved, run.asv_results)
     if damage is None:
@@ -272,11 +272,11 @@ def test_damaged_runs_are_told(tmp_path: Path, damage: str | None) -> None:
         (9.999e-3, "10.0 ms"),
     ],
 )
-def test_durations(seconds: float, text: str) -> None:
+def test_durations_are_formatted_with_suitable_unit(seconds: float, text: str) -> None:
     assert formats.duration(seconds) == text
 
 
-def test_ratios_and_percentages() -> None:
+def test_ratios_and_percentages_are_formatted() -> None:
     estimate = Estimate(1.234, 1.1, 1.5, 4)
     assert formats.ratio(estimate) == "1.23 [1.10, 1.50]"
     assert formats.ratio(estimate, interval=False) == "1.23"
@@ -287,7 +287,7 @@ def test_ratios_and_percentages() -> None:
 
 
 @pytest.mark.parametrize("version", [1, 3])
-def test_a_run_of_another_version_is_refused_by_its_number(tmp_path: Path, version: int) -> None:
+def test_run_of_other_format_version_is_rejected(tmp_path: Path, version: int) -> None:
     run = synthetic.run()
     write_run(tmp_path / "run", run.record, run.interleaved, run.asv_results)
     path = tmp_path / "run" / "run.json"
@@ -316,20 +316,20 @@ def test_side_by_side_names_every_difference() -> None:
     assert joined.benchmark[0] == "ratios"
 
 
-def test_runs_on_other_data_never_share_a_line() -> None:
+def test_runs_on_different_data_share_no_row() -> None:
     joined = side_by_side.side_by_side(synthetic.run(), synthetic.run(dataset="mnist-5k"))
     assert len(joined) == 2 * len(tidy(synthetic.run()))
     assert (joined.value.isna() ^ joined.value_against.isna()).all()
 
 
-def test_a_parameter_that_one_run_lacks_is_no_reason_to_fail() -> None:
+def test_side_by_side_accepts_parameter_that_one_run_lacks() -> None:
     joined = side_by_side.side_by_side(synthetic.run(), synthetic.full_run())
     bound = joined[(joined.bound == "sparse") & (joined.benchmark == "limits.Bound.track_epoch")]
     assert bound.value.isna().all()
     assert bound.value_against.tolist() == pytest.approx([0.004])
 
 
-def test_side_by_side_prints_each_fact_of_both_runs() -> None:
+def test_side_by_side_prints_values_and_ratios_of_both_runs() -> None:
     console = Console(file=io.StringIO(), record=True)
     side_by_side.show_side_by_side(console, synthetic.run(), synthetic.run(machine="other"), everything=True)
     text = console.export_text()
@@ -339,7 +339,7 @@ def test_side_by_side_prints_each_fact_of_both_runs() -> None:
     assert re.search(r"numba +1 +value +107 ms \[\d.*\] +107 ms \[\d.*\] +\+0\.0 %", text)
 
 
-def test_two_best_forms_of_keras_are_named_and_not_set_in_relation() -> None:
+def test_different_best_forms_of_keras_are_named_but_not_compared() -> None:
     console = Console(file=io.StringIO(), record=True)
     side_by_side.show_side_by_side(console, synthetic.keras_run(), synthetic.run(), everything=True)
     text = console.export_text()
@@ -367,7 +367,7 @@ def test_readme_shows_the_published_run() -> None:
     assert section == readme.section(summarise(published)), "stale: run `nnkernels publish --pin RUN`"
 
 
-def test_committed_results_hold_no_path_and_no_name_of_a_host() -> None:
+def test_committed_results_contain_no_path_or_host_name() -> None:
     for path in (ROOT / "results").rglob("*"):
         if path.suffix not in {".json", ".md", ".csv"} or "html" in path.parts:
             continue
@@ -385,5 +385,5 @@ def test_committed_results_hold_no_path_and_no_name_of_a_host() -> None:
         (float("nan"), "MiB", ""),
     ],
 )
-def test_quantities(value: float, unit: str, text: str) -> None:
+def test_quantities_are_formatted_by_unit(value: float, unit: str, text: str) -> None:
     assert formats.quantity(value, unit) == text

@@ -31,7 +31,7 @@ REASON = (
 )
 
 
-def shown(monkeypatch: pytest.MonkeyPatch, width: int | None, *arguments: str) -> str:
+def output_of(monkeypatch: pytest.MonkeyPatch, width: int | None, *arguments: str) -> str:
     """Return the output of a command on a terminal of the given width, or in a pipe."""
     monkeypatch.setenv("COLUMNS", str(width or 80))
     console = Console(file=io.StringIO(), force_terminal=width is not None, no_color=True, record=True)
@@ -42,18 +42,18 @@ def shown(monkeypatch: pytest.MonkeyPatch, width: int | None, *arguments: str) -
 
 
 @cache
-def tidied(run_id: str) -> pd.DataFrame:
+def cached_rows(run_id: str) -> pd.DataFrame:
     return tidy(find_run(ROOT / "results", run_id))
 
 
 @pytest.fixture(autouse=True)
-def each_run_is_tidied_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def use_cached_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("tidy", "side_by_side"):
-        monkeypatch.setattr(f"nnkernels.report.{module}.tidy", lambda run: tidied(run.record.run_id).copy())
+        monkeypatch.setattr(f"nnkernels.report.{module}.tidy", lambda run: cached_rows(run.record.run_id).copy())
 
 
 @pytest.fixture(scope="module")
-def made_up() -> Summary:
+def made_up_summary() -> Summary:
     run = synthetic.keras_run()
     run.record.not_installed["other"] = "pip install 'nnkernels[peers]'"
     return summarise(run)
@@ -66,7 +66,7 @@ def newest_two() -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def identities() -> set[str]:
+def expected_names() -> set[str]:
     run = find_run(ROOT / "results")
     in_turns = ("ratios.", "other_work.", "steps.")
     benchmarks = {name for name in run.asv_results["results"] if not name.startswith(in_turns)}
@@ -74,24 +74,24 @@ def identities() -> set[str]:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_results_print_every_name_whole(
-    monkeypatch: pytest.MonkeyPatch, width: int | None, identities: set[str]
+def test_results_do_not_truncate_names(
+    monkeypatch: pytest.MonkeyPatch, width: int | None, expected_names: set[str]
 ) -> None:
-    text = shown(monkeypatch, width, "results")
-    assert [name for name in identities if name not in text] == []
+    text = output_of(monkeypatch, width, "results")
+    assert [name for name in expected_names if name not in text] == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_two_runs_side_by_side_print_every_name_whole(
-    monkeypatch: pytest.MonkeyPatch, width: int | None, newest_two: tuple[str, str], identities: set[str]
+def test_side_by_side_does_not_truncate_names(
+    monkeypatch: pytest.MonkeyPatch, width: int | None, newest_two: tuple[str, str], expected_names: set[str]
 ) -> None:
     newer, older = newest_two
-    text = shown(monkeypatch, width, "results", "--run", newer, "--against", older, "--all")
-    assert [name for name in {*identities, newer, older} if name not in text] == []
+    text = output_of(monkeypatch, width, "results", "--run", newer, "--against", older, "--all")
+    assert [name for name in {*expected_names, newer, older} if name not in text] == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_reason_of_a_failed_verify_is_whole(monkeypatch: pytest.MonkeyPatch, width: int | None) -> None:
+def test_verify_does_not_truncate_reason_of_failure(monkeypatch: pytest.MonkeyPatch, width: int | None) -> None:
     judged = [
         GateResult("numpy", "sgd", 32, 1e-7, 1e-5, 1e-7),
         GateResult("keras-jax-fit-steps", "sgd", 32, math.nan, 1e-5, math.nan, REASON),
@@ -101,7 +101,7 @@ def test_the_reason_of_a_failed_verify_is_whole(monkeypatch: pytest.MonkeyPatch,
         "nnkernels.measure.asv_driver.run.choose_contenders", lambda names: ([one.contender for one in judged], missing)
     )
     monkeypatch.setattr(verification, "verify_all", lambda names, dataset: judged)
-    text = shown(monkeypatch, width, "verify", "--data", "mnist-5k")
+    text = output_of(monkeypatch, width, "verify", "--data", "mnist-5k")
     assert REASON in re.sub(r"\s+", " ", text)
     assert not re.search(r"Configurati\s", text)
     assert "pip install 'nnkernels[peers]'" in text
@@ -110,15 +110,15 @@ def test_the_reason_of_a_failed_verify_is_whole(monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.parametrize("width", [*WIDTHS, 200])
-def test_the_tables_that_end_a_bench_fit_and_say_it_all(made_up: Summary, width: int | None) -> None:
+def test_summary_tables_fit_width_and_truncate_nothing(made_up_summary: Summary, width: int | None) -> None:
     console = Console(width=width or 80, file=io.StringIO(), force_terminal=width is not None, record=True)
-    tables.show_summary(console, made_up)
+    tables.show_summary(console, made_up_summary)
     text = console.export_text()
     lines = text.splitlines()
     if width:
         assert max(map(len, lines)) <= width
-    names = {row.name for row in made_up.contenders}
-    headings = [column.heading for column in (*glance.columns(made_up), *glance.forms_columns(made_up))]
+    names = {row.name for row in made_up_summary.contenders}
+    headings = [column.heading for column in (*glance.columns(made_up_summary), *glance.forms_columns(made_up_summary))]
     reasons = [synthetic.NOT_COMPILED, "other is not installed: pip install 'nnkernels[peers]'"]
     for whole in (*names, *headings, *reasons):
         assert whole in re.sub(r"\s+", " ", text)
@@ -128,13 +128,13 @@ def test_the_tables_that_end_a_bench_fit_and_say_it_all(made_up: Summary, width:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_list_prints_every_name_whole(monkeypatch: pytest.MonkeyPatch, width: int | None) -> None:
-    text = shown(monkeypatch, width, "list")
+def test_list_does_not_truncate_names(monkeypatch: pytest.MonkeyPatch, width: int | None) -> None:
+    text = output_of(monkeypatch, width, "list")
     for name in ("gradient-descent", "learning_rate", "MemoryMap.track_peak_beyond_import", "fused_dense"):
         assert name in text
 
 
-def test_exports_have_a_column_a_parameter_and_the_intervals_of_the_ratios() -> None:
+def test_exports_have_one_column_per_parameter_and_intervals_of_ratios() -> None:
     answer = CliRunner().invoke(cli.app, ["results", "--run", "20261128T214323Z", "--format", "json"])
     rows = json.loads(answer.stdout)  # of profile standard: smaller profiles do not time single kernels
     step = next(row for row in rows if row["benchmark"] == "kernels.Kernels.time_step" and row["batch_size"] == "32")
@@ -145,14 +145,14 @@ def test_exports_have_a_column_a_parameter_and_the_intervals_of_the_ratios() -> 
     assert all(" " not in row["unit"] for row in rows)
 
 
-def test_a_ratio_in_an_export_is_paired_or_is_not_there() -> None:
+def test_exported_ratios_are_paired_or_missing() -> None:
     answer = CliRunner().invoke(cli.app, ["results", "--run", "published", "--format", "json"])
     others = [row for row in json.loads(answer.stdout) if row["benchmark"] != "ratios"]
     assert others
     assert all(row["ratio_to_numpy"] is None and row["ratio_to_keras"] is None for row in others)
 
 
-def test_nothing_asks_what_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_targets_option_and_section_stay_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = CliRunner().invoke(cli.app, ["results", "--targets"])
     assert answer.exit_code == 2
     assert "asked and reached" not in (ROOT / "README.md").read_text("utf-8").lower()

@@ -47,7 +47,7 @@ machines = st.builds(
 
 
 @st.composite
-def works(draw: st.DrawFn) -> Workload:
+def workloads(draw: st.DrawFn) -> Workload:
     inputs = draw(sizes)
     return Workload(
         images=draw(st.integers(1, 100_000)),
@@ -60,8 +60,8 @@ def works(draw: st.DrawFn) -> Workload:
     )
 
 
-@given(machines, works())
-def test_epoch_bounds_by_scalar_arithmetic(limits: MachineLimits, work: Workload) -> None:
+@given(machines, workloads())
+def test_epoch_bounds_agree_with_scalar_arithmetic(limits: MachineLimits, work: Workload) -> None:
     def expected(inputs: float, common: float) -> float:
         flops_of_an_image = 0.0
         for rows, columns in (
@@ -87,8 +87,8 @@ def test_epoch_bounds_by_scalar_arithmetic(limits: MachineLimits, work: Workload
     assert bounds.sparse_seconds == pytest.approx(expected(work.nonzero, work.common), rel=1e-12)
 
 
-@given(machines, works())
-def test_inference_bounds_by_scalar_arithmetic(limits: MachineLimits, work: Workload) -> None:
+@given(machines, workloads())
+def test_inference_bounds_agree_with_scalar_arithmetic(limits: MachineLimits, work: Workload) -> None:
     def expected(inputs: float) -> float:
         flops = work.images * (2 * inputs * work.hidden + 2 * work.hidden * work.classes)
         pixels = work.images * work.inputs
@@ -103,7 +103,7 @@ def test_inference_bounds_by_scalar_arithmetic(limits: MachineLimits, work: Work
     assert bounds.sparse_seconds == pytest.approx(expected(work.nonzero), rel=1e-12)
 
 
-def test_epoch_of_mnist_by_hand() -> None:
+def test_bounds_on_mnist_agree_with_manual_calculation() -> None:
     machine = MachineLimits(1, 100.0, 200.0, 80.0, 20.0, l1_bytes=32_768, cache_bytes=33_554_432)
     work = Workload(60_000, 784, 20, 10, 32, nonzero=150.0, common=420.0)
     # 2 x 60,000 x (2 x 784 x 20 + 600) = 3,835.2e6, and with 150 for 784 it is 792e6.
@@ -118,39 +118,39 @@ def test_epoch_of_mnist_by_hand() -> None:
     assert epoch_bounds(fast, work) == Bounds(pytest.approx(max(dram, 1874 * 29_952 / 80e9)), pytest.approx(l2))
 
 
-@given(machines, works(), st.sampled_from(["images", "inputs", "hidden", "classes", "nonzero", "common"]), sizes)
-def test_more_work_takes_no_less(limits: MachineLimits, work: Workload, field: str, more: int) -> None:
+@given(machines, workloads(), st.sampled_from(["images", "inputs", "hidden", "classes", "nonzero", "common"]), sizes)
+def test_more_work_does_not_lower_bounds(limits: MachineLimits, work: Workload, field: str, more: int) -> None:
     larger = replace(work, **{field: getattr(work, field) + more})
     for bounds in (epoch_bounds, inference_bounds):
         assert bounds(limits, larger).dense_seconds >= bounds(limits, work).dense_seconds
         assert bounds(limits, larger).sparse_seconds >= bounds(limits, work).sparse_seconds
 
 
-@given(machines, works(), st.sampled_from([*RATES, "l1_bytes", "cache_bytes"]), st.floats(1, 100))
-def test_a_better_machine_takes_no_longer(limits: MachineLimits, work: Workload, field: str, factor: float) -> None:
+@given(machines, workloads(), st.sampled_from([*RATES, "l1_bytes", "cache_bytes"]), st.floats(1, 100))
+def test_better_machine_does_not_raise_bounds(limits: MachineLimits, work: Workload, field: str, factor: float) -> None:
     better = replace(limits, **{field: getattr(limits, field) * factor})
     for bounds in (epoch_bounds, inference_bounds):
         assert bounds(better, work).dense_seconds <= bounds(limits, work).dense_seconds
         assert bounds(better, work).sparse_seconds <= bounds(limits, work).sparse_seconds
 
 
-@given(machines, works())
-def test_skipping_zeros_takes_no_longer(limits: MachineLimits, work: Workload) -> None:
+@given(machines, workloads())
+def test_sparse_bound_does_not_exceed_dense_bound(limits: MachineLimits, work: Workload) -> None:
     for bounds in (epoch_bounds(limits, work), inference_bounds(limits, work)):
         assert 0 < bounds.sparse_seconds <= bounds.dense_seconds < math.inf
     full = replace(work, nonzero=work.inputs, common=work.inputs)
     assert epoch_bounds(limits, full).sparse_seconds == epoch_bounds(limits, full).dense_seconds
 
 
-@given(machines, works())
-def test_where_the_caches_are_unknown_only_arithmetic_counts(limits: MachineLimits, work: Workload) -> None:
+@given(machines, workloads())
+def test_bounds_with_unknown_caches_depend_only_on_arithmetic(limits: MachineLimits, work: Workload) -> None:
     unknown = replace(limits, l1_bytes=math.inf, cache_bytes=math.inf)
     twice = replace(unknown, peak_gflops=2 * limits.peak_gflops)
     for bounds in (epoch_bounds, inference_bounds):
         assert bounds(twice, work).dense_seconds == pytest.approx(bounds(unknown, work).dense_seconds / 2)
 
 
-def test_work_counts_the_zeros_of_the_images(small_digits: Dataset) -> None:
+def test_workload_counts_nonzero_pixels_of_images(small_digits: Dataset) -> None:
     X = small_digits.X_train[:100]
     work = workload_of(X)
     assert (work.images, work.inputs, work.hidden, work.classes, work.batch_size) == (100, 784, 20, 10, 32)
@@ -185,7 +185,7 @@ def test_measured_limits_are_positive_and_finite(threads: int, monkeypatch: pyte
     assert unknown.l1_bytes == unknown.cache_bytes == math.inf
 
 
-def test_buffers_suit_the_caches_and_who_shares_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_buffer_sizes_follow_cache_sizes_and_sharing(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[tuple[int, int]] = []
 
     def record(buffer_bytes: int, threads: int, samples: int) -> float:
@@ -209,7 +209,7 @@ def test_buffers_suit_the_caches_and_who_shares_them(monkeypatch: pytest.MonkeyP
     ]
 
 
-def test_rates_are_in_units_of_a_billion(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rates_are_in_billions_per_second(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1000))
     monkeypatch.setattr(peaks, "time", SimpleNamespace(perf_counter=lambda: float(next(clock))))
     monkeypatch.setattr(peaks, "MATMUL_SIZES", (100,))
@@ -220,12 +220,12 @@ def test_rates_are_in_units_of_a_billion(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @given(st.integers(0, 50), st.integers(0, 3))
-def test_the_reading_kernel_reads_everything(quarter: int, repeats: int) -> None:
+def test_reading_kernel_reads_all_values(quarter: int, repeats: int) -> None:
     values = np.random.default_rng(quarter).integers(0, 100, 4 * quarter).astype(np.float32)
     assert read_sum(values, repeats) == repeats * values.sum(dtype=np.float64)
 
 
-def test_a_blas_that_does_not_keep_to_its_threads_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blas_that_ignores_thread_limit_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     library = {"user_api": "blas", "internal_api": "stubborn", "num_threads": 7}
     monkeypatch.setattr(ThreadpoolController, "info", lambda self: [library])
     with pytest.raises(ConfigurationError, match="stubborn runs on 7 threads instead of 1"):

@@ -32,25 +32,23 @@ def clock(monkeypatch):
     return clock
 
 
-def threads_told(clock, busy_seconds, monkeypatch):
+def fake_busy_threads(clock, busy_seconds, monkeypatch):
     monkeypatch.setattr(settling, "computing_threads", lambda: {7} if clock.passed() < busy_seconds else set())
 
 
-def cpu_time_told(clock, busy_seconds, monkeypatch, tmp_path):
+def fake_cpu_time(clock, busy_seconds, monkeypatch, tmp_path):
     monkeypatch.setattr(settling, "TASKS", tmp_path / "none")
     clock.process_time = lambda: clock.passed() + min(clock.passed(), busy_seconds)
 
 
-@pytest.mark.parametrize("told", ["threads", "CPU time"])
+@pytest.mark.parametrize("source", ["threads", "CPU time"])
 @pytest.mark.parametrize(("busy_seconds", "comes_to_rest"), [(0.0, True), (0.04, True), (1.0, False)])
-def test_rest_waits_for_threads_that_spin_on_but_not_for_ever(
-    busy_seconds, comes_to_rest, told, clock, monkeypatch, tmp_path
-):
-    if told == "threads":
+def test_rest_waits_for_spinning_threads_up_to_limit(busy_seconds, comes_to_rest, source, clock, monkeypatch, tmp_path):
+    if source == "threads":
         monkeypatch.setattr(settling, "TASKS", tmp_path)
-        threads_told(clock, busy_seconds, monkeypatch)
+        fake_busy_threads(clock, busy_seconds, monkeypatch)
     else:
-        cpu_time_told(clock, busy_seconds, monkeypatch, tmp_path)
+        fake_cpu_time(clock, busy_seconds, monkeypatch, tmp_path)
     assert wait_until_idle() == comes_to_rest
     if comes_to_rest:
         assert busy_seconds < clock.passed() <= busy_seconds + 2.5 * IDLE_SECONDS
@@ -65,17 +63,17 @@ def spin(stop):
 
 
 @pytest.mark.skipif(not LINUX, reason="only Linux lists the threads of a process")
-def test_a_thread_that_spins_computes_and_one_that_waits_does_not():
+def test_computing_threads_include_spinning_but_not_waiting_thread():
     stop, done = np.zeros(1, np.int64), threading.Event()
     spin(np.ones(1, np.int64))  # compiles the function, and returns at once
     spinning = threading.Thread(target=spin, args=(stop,), daemon=True)
     waiting = threading.Thread(target=done.wait)
     spinning.start()
     waiting.start()
-    looks_end = time.monotonic() + TIMEOUT  # for one thread to start spinning and the other to start waiting
+    deadline = time.monotonic() + TIMEOUT  # for one thread to start spinning and the other to start waiting
     try:
         seen = computing_threads()
-        while not (spinning.native_id in seen and waiting.native_id not in seen) and time.monotonic() < looks_end:
+        while not (spinning.native_id in seen and waiting.native_id not in seen) and time.monotonic() < deadline:
             seen = computing_threads()
     finally:
         stop[0] = 1

@@ -29,7 +29,7 @@ def shares(run: Run) -> pd.DataFrame:
     return rows[rows.benchmark == SHARES].set_index(["contender", "bound", "threads"])
 
 
-def test_share_is_of_the_limit_at_the_same_setting_with_welchs_interval() -> None:
+def test_share_uses_limit_at_same_threads_with_welch_interval() -> None:
     found = shares(run_with_limits(LIMITS))
     row = found.loc[("fused", "sparse", "1")]
     times = np.log(0.016 * np.array([1.0, 1.3, 0.9, 1.1] * 2))  # on one thread in processes of both settings
@@ -41,13 +41,13 @@ def test_share_is_of_the_limit_at_the_same_setting_with_welchs_interval() -> Non
     assert "all" not in found.index.get_level_values("threads")  # no limit was measured there
 
 
-def test_a_single_process_of_the_limit_gives_no_interval() -> None:
+def test_limit_measured_in_one_process_gives_no_interval() -> None:
     row = shares(run_with_limits(LIMITS[:1])).loc[("fused", "sparse", "1")]
     assert row.value > 0
     assert np.isnan([row.ci_low, row.ci_high]).all()
 
 
-def test_pooled_shares_are_over_the_runs() -> None:
+def test_pooled_share_has_student_interval_over_runs() -> None:
     runs = [run_with_limits([factor * value for value in LIMITS]) for factor in (1.0, 1.1, 0.9, 1.2, 1.0)]
     pooled = replace(runs[-1], pooled_with=tuple(runs[:-1]))
     row = shares(pooled).loc[("fused", "sparse", "1")]
@@ -63,5 +63,5 @@ def test_shares_are_shown_as_percentages() -> None:
     assert formats.estimate(estimate(row), row["unit"]).count("%") == 1
 
 
-def test_a_run_without_limits_has_no_shares() -> None:
+def test_run_without_limits_has_no_shares() -> None:
     assert SHARES not in set(tidy(synthetic.run()).benchmark)

@@ -90,7 +90,7 @@ def elementwise(a, b=None, scalar=0.0):
 @instruction_set
 @every_width
 @given(data=st.data(), scalar=st.floats(-100, 100, width=32))
-def test_arithmetic_is_numpys_to_the_last_bit(lanes, data, scalar):
+def test_arithmetic_equals_numpy_exactly(lanes, data, scalar):
     a, b = data.draw(rows(lanes))
     s = np.float32(scalar)
     with np.errstate(all="ignore"):
@@ -123,7 +123,7 @@ def test_arithmetic_is_numpys_to_the_last_bit(lanes, data, scalar):
 @instruction_set
 @every_width
 @given(data=st.data())
-def test_functions_of_one_row_are_numpys(lanes, data):
+def test_functions_of_one_row_equal_numpy(lanes, data):
     a = data.draw(rows(lanes, 1))[0]
     found = elementwise(a)
     with np.errstate(all="ignore"):
@@ -134,13 +134,13 @@ def test_functions_of_one_row_are_numpys(lanes, data):
 
 
 @instruction_set
-def test_relu_leaves_nan_and_infinity_visible():
+def test_relu_propagates_nan_and_infinity():
     found = elementwise(np.array([NAN, INF, -INF, -1, 0, 1, -TINY, TINY], np.float32))
     np.testing.assert_array_equal(found["relu"], np.array([NAN, INF, 0, 0, 0, 1, 0, TINY], np.float32))
 
 
 @instruction_set
-def test_nothing_but_subnormals_is_flushed():
+def test_only_subnormals_are_flushed_to_zero():
     largest_subnormal = np.nextafter(TINY, np.float32(0))
     given_numbers = np.array([SUBNORMAL, -largest_subnormal, TINY, -TINY, NAN, INF, -INF, 0], np.float32)
     found = elementwise(given_numbers)["without_subnormals"]
@@ -148,7 +148,7 @@ def test_nothing_but_subnormals_is_flushed():
 
 
 @instruction_set
-def test_maximum_is_the_second_where_one_is_nan():
+def test_maximum_is_second_operand_if_either_is_nan():
     a = np.array([NAN, 1, NAN, -INF, 2, -1, INF, 0], np.float32)
     b = np.array([1, NAN, NAN, -INF, 1, 3, NAN, 0], np.float32)
     np.testing.assert_array_equal(elementwise(a, b)["maximum"], np.array([1, NAN, NAN, -INF, 2, 3, NAN, 0], np.float32))
@@ -169,7 +169,7 @@ def adding_products(lanes):
 @instruction_set
 @every_width
 @given(data=st.data(), scalar=st.floats(-100, 100, width=32))
-def test_a_product_is_rounded_before_it_is_added(lanes, data, scalar):
+def test_product_is_rounded_before_addition(lanes, data, scalar):
     (a, b, c), s = data.draw(rows(lanes, 3)), np.float32(scalar)
     out = np.zeros(2 * lanes, np.float32)
     adding_products(lanes)(a, b, c, s, out)
@@ -196,7 +196,7 @@ def assert_exponentials(x, found):
 @instruction_set
 @every_width
 @given(data=st.data())
-def test_exponentials_are_close_to_numpys_in_float64(lanes, data):
+def test_exponentials_are_close_to_numpy_in_float64(lanes, data):
     x = data.draw(hnp.arrays(np.float32, lanes, elements=st.floats(-120, 0, width=32)))
     assert_exponentials(x, elementwise(x)["exp_nonpositive"])
 
@@ -215,7 +215,7 @@ def test_exponentials_are_close_over_their_whole_range():
 
 @instruction_set
 @every_width
-def test_exponentials_at_the_edge(lanes):
+def test_exponentials_of_special_values(lanes):
     x = np.resize(np.array([0.0, -0.0, -INF, NAN, -1e30, -87.4, -SUBNORMAL, -3.4e38], np.float32), lanes)
     expected = np.resize(np.array([1, 1, 0, NAN, 0, 0, 1, 0], np.float32), lanes)
     np.testing.assert_array_equal(elementwise(x)["exp_nonpositive"], expected)
@@ -239,7 +239,7 @@ def copying(lanes):
 @every_width
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize("start", [0, 1, 3, 8])
-def test_a_row_is_loaded_and_stored_at_any_index_and_nothing_beside_it(lanes, dtype, start):
+def test_row_is_loaded_and_stored_at_any_index_without_changing_neighbours(lanes, dtype, start):
     source = np.random.default_rng(lanes).integers(0, 256, lanes + start + 2).astype(dtype)
     source[start] = 255
     source.flags.writeable = False
@@ -262,7 +262,7 @@ def adding(lanes):
 @instruction_set
 @every_width
 @given(data=st.data(), start=st.sampled_from([0, 1, 8]))
-def test_a_row_is_added_at_any_index_and_to_nothing_beside_it(lanes, start, data):
+def test_row_is_added_at_any_index_without_changing_neighbours(lanes, start, data):
     target, row = data.draw(rows(lanes + start + 2, 1))[0], data.draw(rows(lanes, 1))[0]
     expected = target.copy()
     with np.errstate(all="ignore"):
@@ -283,7 +283,7 @@ def test_zeros_are_zero(lanes):
     assert target.tolist() == [GUARD, *[0.0] * lanes, GUARD]
 
 
-def test_lanes_are_the_next_multiple_of_eight():
+def test_number_of_lanes_is_next_multiple_of_eight():
     for units in range(1, 66):
         lanes = simd.lanes_for(units)
         assert lanes % 8 == 0
@@ -296,7 +296,7 @@ def element(array, index):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, np.float32])
-def test_an_element_keeps_its_type_and_value(dtype):
+def test_element_is_read_unchanged(dtype):
     array = np.array([0, 1, 200, 255, 7], dtype)
     for index, value in enumerate(array):
         assert element(array, index) == value
@@ -321,7 +321,7 @@ def picking(lanes):
 @every_width
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize("index", [0, 1, 4])
-def test_each_of_four_elements_is_picked_into_all_lanes(lanes, dtype, index):
+def test_each_of_four_elements_is_broadcast_to_all_lanes(lanes, dtype, index):
     array = np.array([3, 250, 0, 17, 128, 255, 1, 99], dtype)
     out = np.full(4 * lanes, GUARD)
     picking(lanes)(array, index, out)
@@ -340,7 +340,7 @@ def four_times(lanes):
 @instruction_set
 @every_width
 @given(data=st.data(), place=st.sampled_from([(0, 1), (3, 1), (2, 5), (1, 0)]))
-def test_four_elements_each_multiply_the_row(lanes, place, data):
+def test_row_is_multiplied_by_each_of_four_elements(lanes, place, data):
     index, stride = place
     array, row = data.draw(rows(20, 1))[0], data.draw(rows(lanes, 1))[0]
     found = np.full(4 * lanes + 8, GUARD)
@@ -351,7 +351,7 @@ def test_four_elements_each_multiply_the_row(lanes, place, data):
     assert (found[4 * lanes :] == GUARD).all()
 
 
-def test_four_places_come_as_one_number_and_are_taken_out_of_it():
+def test_four_places_are_loaded_as_one_number_and_unpacked():
     @jit
     def places(array, index):
         four = simd.load_four_indices(array, index)
@@ -395,7 +395,7 @@ def reducing(lanes):
 @instruction_set
 @every_width
 @given(data=st.data())
-def test_total_and_highest_are_numpys(lanes, data):
+def test_total_and_highest_equal_numpy(lanes, data):
     # Sums of eighths are exact in any order.
     x = data.draw(hnp.arrays(np.int64, lanes, elements=st.integers(-800, 800))).astype(np.float32) / np.float32(8)
     assert reducing(lanes)(x) == (x.sum(dtype=np.float64), x.max())
@@ -403,7 +403,7 @@ def test_total_and_highest_are_numpys(lanes, data):
 
 @instruction_set
 @every_width
-def test_the_highest_is_found_in_every_lane(lanes):
+def test_highest_is_found_in_every_lane(lanes):
     for place in range(lanes):
         x = np.full(lanes, -INF, np.float32)
         x[place] = -5
@@ -478,7 +478,7 @@ def feature_of(images, index, floats):
     return simd.feature(images, index, floats)
 
 
-def test_a_byte_is_looked_up_and_a_float_is_itself():
+def test_feature_of_byte_is_looked_up_and_of_float_is_unchanged():
     floats = np.linspace(-1, 1, 256, dtype=np.float32)
     every_byte = np.arange(256, dtype=np.uint8)[::-1].copy()
     assert [feature_of(every_byte, i, floats) for i in range(256)] == floats[::-1].tolist()
@@ -486,7 +486,7 @@ def test_a_byte_is_looked_up_and_a_float_is_itself():
 
 
 @jit
-def in_turns(numbers, out):
+def use_stack_arrays(numbers, out):
     kept = simd.stack_array(np.float32, 24)
     for i in range(24):
         kept[i] = numbers[i]
@@ -498,9 +498,9 @@ def in_turns(numbers, out):
 
 
 @instruction_set
-def test_arrays_on_the_stack_hold_what_is_written_and_each_its_own():
+def test_stack_arrays_contain_written_values_and_are_independent():
     numbers, out = np.arange(24, dtype=np.float32), np.zeros(16, np.float32)
-    assert in_turns(numbers, out) == (24, 0)
+    assert use_stack_arrays(numbers, out) == (24, 0)
     assert out.tolist() == list(range(8, 24))
 
 
@@ -511,7 +511,7 @@ def fetch(array, index, length):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_fetching_ahead_changes_nothing_and_may_go_beyond_the_end(dtype):
+def test_prefetching_row_beyond_end_changes_nothing(dtype):
     array = np.arange(10, dtype=dtype)
     assert fetch(array, 5, 10_000_000) == 0
     assert array.tolist() == list(range(10))
@@ -525,7 +525,7 @@ def move(target, index, table, row, distance):
 @instruction_set
 @given(distance=st.integers(0, 65528), row=st.integers(0, 2), index=st.integers(0, 4))
 @example(distance=65528, row=1, index=0)
-def test_a_row_of_a_table_is_stored_moved(distance, row, index):
+def test_distance_is_added_to_stored_row_of_table(distance, row, index):
     table = np.random.default_rng(1).integers(0, 8, (3, 8)).astype(np.uint16)
     table[1] = np.arange(8)
     target = np.full(14, 77, np.uint16)
@@ -536,7 +536,7 @@ def test_a_row_of_a_table_is_stored_moved(distance, row, index):
 
 
 @jit
-def ones_of(mask):
+def bit_count_of(mask):
     return simd.bit_count(mask)
 
 
@@ -545,5 +545,5 @@ def ones_of(mask):
 @example(mask=0)
 @example(mask=255)
 @example(mask=-1)
-def test_ones_are_counted(mask):
-    assert ones_of(mask) == (mask % 2**64).bit_count()
+def test_bit_count_equals_that_of_python(mask):
+    assert bit_count_of(mask) == (mask % 2**64).bit_count()

@@ -58,19 +58,19 @@ def coverage(of_each: Floats, truth: float = 0.0) -> float:
     [(0.1, 0.01), (0.01, 0.1), (0.0, 0.05), (0.05, 0.05)],
     ids=["mostly-between", "mostly-within", "only-within", "equal"],
 )
-def test_intervals_cover_the_truth_95_times_in_100_by_normal_noise(count: int, between: float, within: float) -> None:
+def test_intervals_have_95_percent_coverage_with_normal_noise(count: int, between: float, within: float) -> None:
     assert coverage(simulated(count, between, within, normal)) == pytest.approx(0.95, abs=0.01)
 
 
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize(("between", "within"), [(0.1, 0.01), (0.01, 0.1), (0.0, 0.05), (0.05, 0.05)])
-def test_intervals_cover_the_truth_by_heavy_tails(count: int, between: float, within: float) -> None:
+def test_intervals_have_93_to_98_percent_coverage_with_heavy_tails(count: int, between: float, within: float) -> None:
     assert 0.93 <= coverage(simulated(count, between, within, heavy)) <= 0.98
 
 
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("between", [0.005, 0.02, 0.05, 0.1, 0.15, 0.2])
-def test_intervals_cover_the_undisturbed_ratio_where_one_process_in_ten_is_slowed(count: int, between: float) -> None:
+def test_intervals_cover_undisturbed_ratio_if_one_process_in_ten_is_slowed(count: int, between: float) -> None:
     undisturbed = simulated(count, between, between / 2, normal)
     rng = np.random.default_rng(1)
     slowed = SLOWED * (rng.random(undisturbed.shape) < 0.1)
@@ -81,7 +81,7 @@ def test_intervals_cover_the_undisturbed_ratio_where_one_process_in_ten_is_slowe
 
 
 @pytest.mark.parametrize("count", [5, 8])
-def test_pooled_intervals_cover_the_truth_beyond_the_hour(count: int) -> None:
+def test_pooled_intervals_have_95_percent_coverage_across_hours(count: int) -> None:
     # Runs of four processes, each run in another hour: the hours differ, and the interval is over the runs' means.
     rng = np.random.default_rng(2)
     hours = 0.1 * rng.standard_normal((REPETITIONS // 4, count, 1))
@@ -93,7 +93,7 @@ def test_pooled_intervals_cover_the_truth_beyond_the_hour(count: int) -> None:
     assert np.mean(np.abs(one.mean(axis=-1)) <= student_margin(one)) < 0.65
 
 
-def test_mean_is_in_the_middle_of_students_interval_by_scipy() -> None:
+def test_student_interval_equals_scipy_and_is_centred_on_mean() -> None:
     values = np.random.default_rng(3).normal(0.05, 0.002, size=10)
     found = student(values)
     assert found.samples == 10
@@ -110,7 +110,7 @@ def test_one_value_gives_no_interval() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 8, 10, 20])
-def test_interquartile_mean_is_that_of_scipy(count: int) -> None:
+def test_interquartile_mean_equals_trimmed_mean_of_scipy(count: int) -> None:
     values = np.random.default_rng(4).normal(size=count)
     # SciPy trims whole values: with each value repeated four times, a quarter of them is a whole number.
     assert interquartile_mean(values) == pytest.approx(stats.trim_mean(np.repeat(values, 4), 0.25))
@@ -118,7 +118,7 @@ def test_interquartile_mean_is_that_of_scipy(count: int) -> None:
     assert interquartile_mean(0.1 * values + 2) == pytest.approx(0.1 * interquartile_mean(values) + 2)
 
 
-def test_disturbed_values_of_a_process_move_it_little_and_a_process_without_values_is_left_out() -> None:
+def test_interquartile_mean_is_robust_and_processes_without_values_are_left_out() -> None:
     quiet = np.linspace(-0.01, 0.01, 8)
     disturbed = np.where(np.arange(8) == 2, 3.0, quiet)
     assert abs(interquartile_mean(disturbed) - interquartile_mean(quiet)) < 0.005
@@ -126,7 +126,7 @@ def test_disturbed_values_of_a_process_move_it_little_and_a_process_without_valu
     assert np.isnan(interquartile_mean([]))
 
 
-def test_welch_is_that_of_scipy() -> None:
+def test_welch_interval_equals_scipy() -> None:
     rng = np.random.default_rng(5)
     limit, time = rng.normal(0.0, 0.01, 4), rng.normal(1.0, 0.1, 8)
     found = welch(limit, time)
@@ -139,7 +139,7 @@ def test_welch_is_that_of_scipy() -> None:
 
 
 @pytest.mark.parametrize("counts", [(4, 4), (4, 8), (3, 10)])
-def test_shares_cover_the_truth_whichever_of_the_two_is_noisier(counts: tuple[int, int]) -> None:
+def test_welch_intervals_have_93_to_98_percent_coverage_whichever_sample_is_noisier(counts: tuple[int, int]) -> None:
     rng = np.random.default_rng(6)
     for of_limit, of_time in ((0.01, 0.1), (0.1, 0.01), (0.05, 0.05)):
         samples = zip(

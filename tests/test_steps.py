@@ -34,9 +34,7 @@ def test_every_step_passes_the_gate(step: steps.Step, small_digits: Dataset) -> 
     assert result.max_abs_difference < result.tolerance
 
 
-def test_a_step_that_trains_otherwise_is_stopped_by_the_gate(
-    monkeypatch: pytest.MonkeyPatch, small_digits: Dataset
-) -> None:
+def test_gate_rejects_step_with_wrong_gradients(monkeypatch: pytest.MonkeyPatch, small_digits: Dataset) -> None:
     module = steps.load("numpy_arrays")
     backward = module.backward
     monkeypatch.setattr(module, "backward", lambda *arguments: [1.01 * array for array in backward(*arguments)])
@@ -44,11 +42,11 @@ def test_a_step_that_trains_otherwise_is_stopped_by_the_gate(
         check_step(steps.step("numpy_arrays"), steps.create("numpy_arrays"), small_digits)
 
 
-def test_steps_are_no_contenders() -> None:
+def test_steps_are_not_contenders() -> None:
     assert not set(steps.names()) & set(contenders.names())
 
 
-def test_each_step_builds_on_an_earlier_one_and_changes_some_of_its_lines() -> None:
+def test_each_step_builds_on_earlier_one_and_changes_some_of_its_lines() -> None:
     known = steps.names()
     for number, step in enumerate(steps.STEPS):
         assert step.builds_on in known[:number] if number else step.builds_on == ""
@@ -60,7 +58,7 @@ def test_each_step_builds_on_an_earlier_one_and_changes_some_of_its_lines() -> N
             assert 0 < added < len(step.source.splitlines())
 
 
-def test_every_step_says_its_idea_first_and_fits_on_two_screens() -> None:
+def test_every_step_starts_with_summary_and_is_short() -> None:
     for step in steps.STEPS:
         first, *lines = step.source.splitlines()
         assert first.startswith('"""')
@@ -68,7 +66,7 @@ def test_every_step_says_its_idea_first_and_fits_on_two_screens() -> None:
         assert len(lines) < 150
 
 
-def test_changes_against_any_other_step() -> None:
+def test_changes_can_be_shown_against_any_other_step() -> None:
     lines = steps.changes("vectors", against="fused_batch", context=0)
     assert lines[0] == "--- fused_batch.py"
     assert any(line.startswith("-") and "z3 +=" in line for line in lines)
@@ -76,7 +74,7 @@ def test_changes_against_any_other_step() -> None:
         steps.changes("vector")
 
 
-def test_what_no_step_can_train_is_refused(small_digits: Dataset) -> None:
+def test_unsupported_data_recipes_and_networks_are_rejected(small_digits: Dataset) -> None:
     contender = steps.create("numpy_arrays")
     floats = LabelledImages(small_digits.X_train[:8] / np.float32(255), small_digits.y_train[:8])
     with pytest.raises(DataError, match="uint8"):
@@ -113,7 +111,7 @@ def results(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_newest_run_that_has_timed_the_steps_gives_their_times_and_factors(results: Path) -> None:
+def test_times_and_factors_come_from_newest_run_with_steps(results: Path) -> None:
     times = report.find_step_times(results)
     assert times is not None
     assert times.run.record.run_id.startswith("20261101")
@@ -125,24 +123,24 @@ def test_the_newest_run_that_has_timed_the_steps_gives_their_times_and_factors(r
     assert table.loc["numba_loops", "ratio_to_base"] == pytest.approx(100)  # of python_loops, not of the row above
 
 
-def test_a_named_run_without_steps_is_refused_and_none_at_all_is_no_error(results: Path, tmp_path: Path) -> None:
+def test_named_run_without_steps_is_rejected_but_missing_runs_are_no_error(results: Path, tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="run 20261102 did not time the steps"):
         report.find_step_times(results, "20261102")
     assert report.find_step_times(tmp_path / "empty") is None
 
 
-def test_steps_are_in_no_table_of_contenders(results: Path) -> None:
+def test_step_times_are_not_among_those_of_contenders(results: Path) -> None:
     run = find_run(results, "20261101")
     assert not any(STEPS_EPOCH in measured.seconds for measured in run.interleaved)
 
 
-def test_a_damaged_record_of_steps_is_named(results: Path) -> None:
+def test_damaged_record_of_steps_is_rejected(results: Path) -> None:
     (results / "runs" / "20261101T000000Z-aaaaaaaa" / "steps.json").write_text('{"version": 2}')
     with pytest.raises(ResultsError, match=r"steps\.json: damaged"):
         report.find_step_times(results)
 
 
-def test_the_table_and_the_changed_lines_stand_beside_the_times(results: Path) -> None:
+def test_steps_are_shown_with_times_factors_and_changed_lines(results: Path) -> None:
     console = Console(record=True, width=240, file=StringIO())
     times = report.find_step_times(results)
     report.show_steps(console, times)
@@ -158,7 +156,7 @@ def test_the_table_and_the_changed_lines_stand_beside_the_times(results: Path) -
         report.show_step(console, times, "vectors", against="vectors")
 
 
-def test_the_picture_has_a_row_a_step_and_is_written_where_the_readme_looks(results: Path) -> None:
+def test_figure_has_one_row_per_step_and_is_saved_for_readme(results: Path) -> None:
     times = report.find_step_times(results)
     assert times is not None
     figure = plots.step_times(report.rows(times))
@@ -173,7 +171,7 @@ def test_the_picture_has_a_row_a_step_and_is_written_where_the_readme_looks(resu
         plots.step_times(report.rows(times).drop(columns="idea"))
 
 
-def test_the_command_shows_steps_and_refuses_two_questions(monkeypatch: pytest.MonkeyPatch, results: Path) -> None:
+def test_command_shows_steps_and_rejects_name_with_diff(monkeypatch: pytest.MonkeyPatch, results: Path) -> None:
     monkeypatch.setattr("nnkernels.measure.asv_driver.workspace.find_root", lambda: results.parent)
     monkeypatch.setattr(report, "find_step_times", lambda _results, _run: None)
     answer = CliRunner().invoke(cli.app, ["steps", "--diff", "numpy_arrays", "numba_blas"], catch_exceptions=False)

@@ -47,14 +47,14 @@ def cells(summary: Summary) -> dict[str, dict[str, str]]:
     return table(readme.section(summary))
 
 
-def test_one_image_is_of_the_setting_that_the_row_shows() -> None:
+def test_time_for_one_image_is_for_threads_of_row() -> None:
     row = cells(recorded(ONE_RUN))["jax-scan"]
     assert row["threads"] == "1"
     assert row["one image"].startswith("161 us")  # 60.7 us on all threads
 
 
 @pytest.mark.parametrize("run_id", [path.name for path in sorted((ROOT / "results" / "runs").iterdir())])
-def test_every_cell_of_every_recorded_run_is_of_its_row(run_id: str) -> None:
+def test_times_of_every_recorded_run_are_for_threads_of_row(run_id: str) -> None:
     summary = recorded(run_id)
     shown = cells(summary)
     assert set(shown) == set(summary.run.record.contenders)
@@ -79,14 +79,14 @@ def test_every_cell_of_every_recorded_run_is_of_its_row(run_id: str) -> None:
         assert row["test error"].endswith("]") or row["test error"] == "-"
 
 
-def test_the_baseline_shows_one() -> None:
+def test_ratio_of_baseline_to_itself_is_one() -> None:
     shown = cells(recorded(ONE_RUN))
     assert shown["numpy"]["x NumPy"] == "1.00"
     assert shown["keras-fit"]["x Keras fit"] == "1.00"
     assert shown["keras-graph"]["x best Keras"] == "1.00"
 
 
-def test_preparation_stands_beside_the_epoch() -> None:
+def test_preparation_and_break_even_are_shown() -> None:
     shown = cells(recorded(ONE_RUN))
     assert shown["fused"]["preparation"] == "18.9 ms (1 thread)"  # its row is for all threads
     assert shown["numpy"]["preparation"] == "246 us (1 thread)"
@@ -101,12 +101,12 @@ def test_preparation_stands_beside_the_epoch() -> None:
     assert any("separate processes" in note for note in glance.notes(recorded(ONE_RUN)))
 
 
-def test_a_run_without_preparations_shows_dashes() -> None:
+def test_run_without_preparations_shows_dashes() -> None:
     shown = cells(recorded("20261125T171915Z"))
     assert {row["preparation"] for row in shown.values()} == {row["break-even"] for row in shown.values()} == {"-"}
 
 
-def test_preparations_of_the_interleaved_runs_are_those_of_the_row() -> None:
+def test_preparation_of_interleaved_runs_gives_break_even() -> None:
     summary = with_keras_on_two_backends()
     shown = cells(summary)
     assert shown["numpy"]["threads"] == "1"
@@ -126,7 +126,7 @@ def test_preparations_of_the_interleaved_runs_are_those_of_the_row() -> None:
     assert not any("separate processes" in note for note in glance.notes(summary))
 
 
-def test_the_best_keras_may_be_in_processes_of_its_own() -> None:
+def test_best_keras_may_be_measured_in_separate_processes() -> None:
     summary = with_keras_on_two_backends()
     # Relative to NumPy on one thread in the same processes: 0.4 / 0.32 against 0.2 / 0.4 for keras-graph.
     assert summary.best_keras == "keras-jax-fit-steps"
@@ -147,7 +147,7 @@ def test_the_best_keras_may_be_in_processes_of_its_own() -> None:
     )
 
 
-def test_forms_that_lost_or_did_not_compile_are_listed_with_their_figure_or_reason() -> None:
+def test_slower_and_uncompiled_forms_are_listed_with_time_or_reason() -> None:
     section = readme.section(with_keras_on_two_backends())
     assert "| keras-fit-steps | TensorFlow | fit, 100 steps an execution | 1 | 852 ms [" in section
     assert "| keras-graph-xla | TensorFlow | an epoch in one tf.function, by XLA | - | - | - |" in section
@@ -156,11 +156,11 @@ def test_forms_that_lost_or_did_not_compile_are_listed_with_their_figure_or_reas
 
 
 @pytest.mark.parametrize("name", filter(keras_forms.is_form, contenders.names()))
-def test_each_form_is_described_by_its_backend_and_its_words(name: str) -> None:
+def test_description_of_each_keras_form_names_backend(name: str) -> None:
     assert contenders.entry(name).description.startswith(f"Keras on {keras_forms.backend(name)}, ")
 
 
-def test_the_headline_names_each_default_beside_its_best() -> None:
+def test_headline_states_default_and_best_form_of_each_keras_backend() -> None:
     text = headline(with_keras_on_two_backends())
     parts = (
         "200 times as fast as Keras' fit on TensorFlow",
@@ -173,7 +173,7 @@ def test_the_headline_names_each_default_beside_its_best() -> None:
     assert places == sorted(places)
 
 
-def test_without_numpy_no_form_is_the_best() -> None:
+def test_there_is_no_best_keras_without_numpy() -> None:
     run = synthetic.run()
     seconds = {"epoch": {"keras-fit@1": [[4.0]], "keras-graph@1": [[0.4]], "fused@1": [[0.02]]}}
     summary = summarise(Run(run.record, [InterleavedRun("1", "mnist", seconds, {})], run.asv_results))
@@ -182,7 +182,7 @@ def test_without_numpy_no_form_is_the_best() -> None:
     assert "200 times as fast as Keras' fit on TensorFlow" in headline(summary)
 
 
-def test_each_form_counts_at_its_own_faster_setting() -> None:
+def test_each_keras_form_is_compared_at_its_faster_setting() -> None:
     ratios = PairedRatios(synthetic.run().interleaved)
     # 0.20 / 2.0 for keras-fit on all threads, in whose process NumPy also ran on one thread.
     assert ratios.faster_setting("epoch", "keras-fit") == "all"
@@ -194,7 +194,7 @@ def test_each_form_counts_at_its_own_faster_setting() -> None:
     assert forms["keras-fit"].to_numpy.value == pytest.approx(0.20 / 2.0)
 
 
-def test_the_faster_setting_is_that_of_the_ratios_and_not_of_the_hour() -> None:
+def test_faster_setting_is_chosen_by_paired_ratios_not_by_times() -> None:
     # All threads are faster, but their processes ran while the machine was half as fast.
     interleaved = [
         InterleavedRun("1", "mnist", {"epoch": {"numpy@1": [[0.2]], "keras-fit@1": [[4.0]]}}, {}),
@@ -203,7 +203,7 @@ def test_the_faster_setting_is_that_of_the_ratios_and_not_of_the_hour() -> None:
     assert PairedRatios(interleaved).faster_setting("epoch", "keras-fit") == "all"
 
 
-def test_a_ratio_against_the_slower_setting_is_marked() -> None:
+def test_ratio_against_slower_setting_is_marked() -> None:
     summary = summarise(synthetic.run())
     # keras-fit is faster on all threads, but then never shared a process with keras-graph on one thread.
     assert cells(summary)["keras-graph"]["x Keras fit"] == "10.0 [10.0, 10.0]*"
@@ -212,7 +212,7 @@ def test_a_ratio_against_the_slower_setting_is_marked() -> None:
     )
 
 
-def test_one_image_of_old_and_new_runs_is_told_apart() -> None:
+def test_one_image_scenarios_of_old_and_new_runs_are_distinguished() -> None:
     old = synthetic.run()
     interleaved = [
         InterleavedRun(
@@ -234,7 +234,7 @@ def test_one_image_of_old_and_new_runs_is_told_apart() -> None:
     assert (works.value.isna() ^ works.value_against.isna()).all()
 
 
-def test_a_run_says_whom_it_timed_at_one_setting_alone() -> None:
+def test_notes_name_contenders_timed_at_one_setting_only() -> None:
     run = synthetic.run()
     both = glance.notes(summarise(run))
     assert not any("timed only on" in note for note in both)

@@ -19,7 +19,7 @@ TIMEOUT = 60  # seconds after which a test reports a deadlock; not a measurement
 
 
 @numba.njit(nogil=True)
-def count_in_turns(thread, threads, barrier, rounds, counts, seen):
+def count_rounds(thread, threads, barrier, rounds, counts, seen):
     """Increment this thread's counter each round; after the barrier, count the threads whose counter differs."""
     phase = 0
     for number in range(rounds):
@@ -31,13 +31,13 @@ def count_in_turns(thread, threads, barrier, rounds, counts, seen):
         phase = barrier_wait(barrier, threads, phase)
 
 
-def turns(threads, rounds=50):
+def run_counting_team(threads, rounds=50):
     counts, strays = np.zeros((threads, 8), np.int64), np.zeros(threads, np.int64)
-    run_together(count_in_turns, threads, rounds, counts, strays)
+    run_together(count_rounds, threads, rounds, counts, strays)
     return counts[:, 0].tolist(), strays.tolist()
 
 
-def in_the_background(*functions):
+def run_concurrently(*functions):
     """Run functions concurrently in daemon threads, which cannot keep the tests from ending; return their results."""
     results, errors = {}, []
 
@@ -59,13 +59,13 @@ def in_the_background(*functions):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 5])
-def test_what_others_wrote_before_a_meeting_is_seen_after_it(threads):
-    counts, strays = turns(threads)
+def test_writes_before_barrier_are_visible_after_it(threads):
+    counts, strays = run_counting_team(threads)
     assert counts == [50] * threads
     assert strays == [0] * threads
 
 
-class SlowlyFilled(ThreadPoolExecutor):
+class YieldingPool(ThreadPoolExecutor):
     """A pool that lets other threads run after each submission."""
 
     def submit(self, *arguments):
@@ -74,34 +74,34 @@ class SlowlyFilled(ThreadPoolExecutor):
         return future
 
 
-def test_teams_at_the_same_time_do_not_take_each_others_threads(monkeypatch):
+def test_concurrent_teams_do_not_deadlock_on_shared_pool(monkeypatch):
     # If half of one team and half of another took all threads, each would wait for its other half for ever.
-    pool = SlowlyFilled(2)
+    pool = YieldingPool(2)
     monkeypatch.setattr(team, "_pool", lambda workers: pool)
 
     def often():
-        return [turns(3, rounds=3) for _ in range(10)]
+        return [run_counting_team(3, rounds=3) for _ in range(10)]
 
-    for results in in_the_background(often, often, often, often):
+    for results in run_concurrently(often, often, often, often):
         assert results == [([3] * 3, [0] * 3)] * 10
     pool.shutdown()
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("who", [0, 1])
-def test_a_thread_that_breaks_down_does_not_leave_the_others_waiting(threads, who):
+def test_exception_in_one_thread_leaves_no_other_thread_waiting(threads, who):
     # As on Ctrl-C while the first call compiles: the others must not spin at the barrier beyond the program's end.
     def breaks(thread, threads, barrier, *arguments):
         if thread == min(who, threads - 1):
             raise KeyboardInterrupt
-        count_in_turns(thread, threads, barrier, *arguments)
+        count_rounds(thread, threads, barrier, *arguments)
 
     def attempt():
         with pytest.raises(KeyboardInterrupt):
             run_together(breaks, threads, 5, np.zeros((threads, 8), np.int64), np.zeros(threads, np.int64))
-        return turns(threads)
+        return run_counting_team(threads)
 
-    (after,) = in_the_background(attempt)
+    (after,) = run_concurrently(attempt)
     assert after == ([50] * threads, [0] * threads)
 
 
@@ -122,12 +122,12 @@ class InterruptedAt:
 # With three threads: before the first worker is started, between the two workers, after both but before the
 # caller's own part, and while the caller waits for them.
 @pytest.mark.parametrize(("name", "call"), [("submit", 1), ("submit", 2), ("run_member", 1), ("result", 1)])
-def test_an_interrupt_around_handing_out_work_leaves_no_thread_waiting(name, call):
+def test_interrupt_while_work_is_distributed_leaves_no_thread_waiting(name, call):
     barriers = []
 
     def kernel(thread, threads, barrier, *arguments):
         barriers.append(barrier)
-        count_in_turns(thread, threads, barrier, *arguments)
+        count_rounds(thread, threads, barrier, *arguments)
 
     def attempt():
         sys.settrace(InterruptedAt(name, call))
@@ -136,10 +136,10 @@ def test_an_interrupt_around_handing_out_work_leaves_no_thread_waiting(name, cal
                 run_together(kernel, 3, 5, np.zeros((3, 8), np.int64), np.zeros(3, np.int64))
         finally:
             sys.settrace(None)
-        return turns(3)  # on the same workers
+        return run_counting_team(3)  # on the same workers
 
     try:
-        (after,) = in_the_background(attempt)
+        (after,) = run_concurrently(attempt)
     finally:
         for barrier in barriers:  # no thread spins on, even if the test fails
             barrier[0] = team.RELEASED
@@ -149,17 +149,17 @@ def test_an_interrupt_around_handing_out_work_leaves_no_thread_waiting(name, cal
 FORKED = """
 import os, sys, warnings
 warnings.simplefilter("ignore")
-from tests.test_team import turns
-assert turns(2) == ([50] * 2, [0] * 2)
+from tests.test_team import run_counting_team
+assert run_counting_team(2) == ([50] * 2, [0] * 2)
 child = os.fork()
 if child == 0:
-    os._exit(0 if turns(2) == ([50] * 2, [0] * 2) else 1)
+    os._exit(0 if run_counting_team(2) == ([50] * 2, [0] * 2) else 1)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_forked_process_has_threads_of_its_own():
+def test_forked_process_starts_its_own_threads():
     process = subprocess.Popen([sys.executable, "-c", FORKED], start_new_session=True)
     try:
         assert process.wait(TIMEOUT) == 0

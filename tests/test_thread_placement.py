@@ -19,7 +19,7 @@ def settled(team, here, allowed, monkeypatch):
     return moves
 
 
-def test_a_thread_moves_only_from_a_cpu_that_another_of_the_team_has(monkeypatch):
+def test_thread_moves_only_from_cpu_of_another_team_member(monkeypatch):
     team = ThreadPlacement()
     assert settled(team, 1, {0, 1, 3}, monkeypatch) == []
     assert settled(team, 1, {0, 1, 3}, monkeypatch) == [{0}, {0, 1, 3}]
@@ -28,13 +28,13 @@ def test_a_thread_moves_only_from_a_cpu_that_another_of_the_team_has(monkeypatch
     assert settled(ThreadPlacement(), 1, {0, 1, 3}, monkeypatch) == []  # other teams do not matter
 
 
-def test_nothing_is_done_where_the_system_does_not_tell_cpus(monkeypatch):
+def test_settle_does_nothing_if_current_cpu_is_unknown(monkeypatch):
     team = ThreadPlacement()
     assert settled(team, None, {0, 1}, monkeypatch) == []
     assert settled(team, None, {0, 1}, monkeypatch) == []
 
 
-def test_a_refused_move_is_no_error(monkeypatch):
+def test_refused_move_is_ignored(monkeypatch):
     team = ThreadPlacement()
     settled(team, 0, {0, 1}, monkeypatch)
 
@@ -49,7 +49,7 @@ def test_a_refused_move_is_no_error(monkeypatch):
 @pytest.mark.skipif(
     thread_placement.current_cpu() is None or len(os.sched_getaffinity(0)) < 2, reason="needs two distinguishable CPUs"
 )
-def test_a_real_thread_is_moved_and_left_free(monkeypatch):
+def test_real_thread_is_moved_and_not_bound(monkeypatch):
     allowed, move = os.sched_getaffinity(0), os.sched_setaffinity
     seen = []
 

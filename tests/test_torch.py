@@ -29,12 +29,12 @@ def contender(request):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
 @pytest.mark.parametrize("schedule", ["constant", "linear"])
-def test_the_gate_is_passed_by_every_recipe(contender, optimizer, schedule, small_digits):
+def test_contender_passes_gate_with_every_recipe(contender, optimizer, schedule, small_digits):
     recipe = benchmark_recipe(Optimizer(optimizer)).with_changes(schedule=schedule)
     assert gate.require("torch-eager", contender, small_digits, recipe).passed
 
 
-def test_a_training_in_parts_is_numpys(contender, small_digits):
+def test_training_in_parts_agrees_with_numpy(contender, small_digits):
     data = LabelledImages(small_digits.X_train[:112], small_digits.y_train[:112])
     recipe = RECIPE.with_changes(optimizer=Optimizer("adam"), learning_rate=0.01, schedule="linear")
     order, rates, start = np.arange(112)[::-1], recipe.learning_rates(0, 112), initial_parameters(2, hidden=8)
@@ -56,7 +56,7 @@ def test_threads_are_set_and_read_back(contender):
     contender.use_threads(1)
 
 
-def test_a_label_without_a_class_is_refused(contender, small_digits):
+def test_label_out_of_range_is_rejected(contender, small_digits):
     beyond = LabelledImages(small_digits.X_train[:3], np.array([1, 2, 10]))
     with pytest.raises(DataError, match="a label is 10; the network has 10 classes"):
         contender.prepare(initial_parameters(0), beyond, RECIPE)

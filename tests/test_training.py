@@ -15,7 +15,7 @@ from nnkernels.recipes import Recipe
 from nnkernels.training import EVALUATION_BATCH, batch_order, continue_training, evaluate, train
 from nnkernels.transforms import as_features
 from tests import reference
-from tests.forms import TRACED, TRAINABLE, second_look
+from tests.forms import TRACED, TRAINABLE, slow_if_traced
 
 RECIPE = Recipe("test", epochs=3, learning_rate=0.2)
 
@@ -36,7 +36,7 @@ class Recorder:
         return copy(self.start)
 
 
-def known(history):
+def values_without_seconds(history):
     """Return the values of the records except the seconds, which are not reproducible."""
     return [
         (
@@ -86,7 +86,7 @@ def test_contenders_get_the_same_start_data_order_and_learning_rates(small_digit
             np.testing.assert_array_equal(given, expected)
 
 
-def test_a_start_that_is_given_is_taken(small_digits):
+def test_given_start_is_used(small_digits):
     # Its hidden width, other than the recipe's, is used as well.
     start, recorder = initial_parameters(9, hidden=7), Recorder()
     train(recorder, small_digits.training, RECIPE, seed=5, start=start)
@@ -94,7 +94,7 @@ def test_a_start_that_is_given_is_taken(small_digits):
     np.testing.assert_array_equal(recorder.stretches[0][0], batch_order(5, 0, len(small_digits.X_train)))
 
 
-def test_features_of_any_number_are_trained_on():
+def test_training_accepts_any_number_of_features():
     rng = np.random.default_rng(3)
     data = LabelledImages(rng.random((40, 12), np.float32), rng.integers(0, 10, 40))
     contender = contenders.create("numpy")
@@ -103,7 +103,7 @@ def test_features_of_any_number_are_trained_on():
 
 
 @pytest.mark.parametrize("name", TRAINABLE)
-def test_no_image_to_learn_from_is_said(name, small_digits):
+def test_training_without_images_is_rejected(name, small_digits):
     nothing = LabelledImages(small_digits.X_train[:0], small_digits.y_train[:0])
     with closing(contenders.create_anywhere(name)) as contender, pytest.raises(DataError, match="no training images"):
         train(contender, nothing, RECIPE)
@@ -112,7 +112,7 @@ def test_no_image_to_learn_from_is_said(name, small_digits):
 # The history
 
 
-def test_history_says_what_was_trained(small_digits):
+def test_history_contains_recipe_seed_and_epochs(small_digits):
     contender = contenders.create("numpy")
     history = train(contender, small_digits.training, RECIPE, seed=2)
     assert history.recipe is RECIPE
@@ -121,7 +121,7 @@ def test_history_says_what_was_trained(small_digits):
     assert history.epochs_done == 3
 
 
-def test_history_equals_what_the_predictions_give(small_digits):
+def test_history_agrees_with_predictions(small_digits):
     contender = contenders.create("numpy")
     record = train(contender, small_digits.training, RECIPE, validation=small_digits.test).epochs[-1]
     for X, y, loss, error_rate in (
@@ -134,7 +134,7 @@ def test_history_equals_what_the_predictions_give(small_digits):
         assert loss == pytest.approx(-np.log(true_class).mean(), rel=1e-5)
 
 
-def test_without_images_held_out_their_columns_are_nan(small_digits):
+def test_validation_values_are_nan_without_validation_images(small_digits):
     record = train(Recorder(), small_digits.training, RECIPE).epochs[-1]
     assert math.isnan(record.validation_loss)
     assert math.isnan(record.validation_error_rate)
@@ -153,7 +153,7 @@ def history_of_numpy(small_digits):
 
 # Tracing takes seconds: tests/test_gate.py and test_contenders.py check every step of the traced contenders.
 @pytest.mark.parametrize("name", [name for name in TRAINABLE if name not in TRACED])
-def test_everybody_learns_and_the_same(name, small_digits, history_of_numpy):
+def test_all_contenders_learn_and_agree_with_numpy(name, small_digits, history_of_numpy):
     # Guessing has an error rate of 0.9; five epochs on 2,304 digits reach about 0.1.
     history = five_epochs(name, small_digits)
     first, third, last = (history.epochs[epoch] for epoch in (0, 2, 4))
@@ -165,7 +165,7 @@ def test_everybody_learns_and_the_same(name, small_digits, history_of_numpy):
     assert third.validation_error_rate == pytest.approx(expected.validation_error_rate, abs=0.01)
 
 
-def test_same_seed_same_training_other_seed_another(small_digits):
+def test_same_seed_gives_same_training_and_other_seed_another(small_digits):
     first, again, other = (
         train(contenders.create("numpy"), small_digits.training, RECIPE.with_changes(epochs=1), seed=seed).epochs[0]
         for seed in (1, 1, 2)
@@ -175,7 +175,7 @@ def test_same_seed_same_training_other_seed_another(small_digits):
 
 
 @pytest.mark.parametrize(("evaluate_every", "expected"), [(1, [3, 3, 3, 3, 3]), (2, [6, 6, 3]), (0, [15])])
-def test_seconds_are_those_of_the_training_alone(small_digits, monkeypatch, evaluate_every, expected):
+def test_seconds_exclude_evaluation_and_callbacks(small_digits, monkeypatch, evaluate_every, expected):
     class Clock:
         now = 0.0
 
@@ -215,7 +215,7 @@ def test_seconds_are_those_of_the_training_alone(small_digits, monkeypatch, eval
     ("evaluate_every", "expected"),
     [(1, [1, 2, 3, 4, 5, 6, 7]), (2, [2, 4, 6, 7]), (3, [3, 6, 7]), (7, [7]), (50, [7]), (0, [7])],
 )
-def test_evaluation_can_be_rarer_and_the_last_epoch_never_goes_without(small_digits, evaluate_every, expected):
+def test_evaluate_every_is_obeyed_and_last_epoch_is_always_evaluated(small_digits, evaluate_every, expected):
     called = []
     history = train(
         Recorder(),
@@ -228,7 +228,7 @@ def test_evaluation_can_be_rarer_and_the_last_epoch_never_goes_without(small_dig
     assert called == expected
 
 
-def test_evaluation_does_not_touch_the_training(small_digits):
+def test_evaluation_does_not_affect_training(small_digits):
     often, once = (
         train(
             contenders.create("numpy"),
@@ -239,7 +239,7 @@ def test_evaluation_does_not_touch_the_training(small_digits):
         )
         for evaluate_every in (1, 0)
     )
-    assert known(once) == known(often)[-1:]
+    assert values_without_seconds(once) == values_without_seconds(often)[-1:]
 
 
 # Callbacks
@@ -287,7 +287,7 @@ def test_callbacks_may_come_from_a_generator(small_digits):
 
 
 @pytest.mark.parametrize("true", [True, 1, "enough", SimpleNamespace()])
-def test_whatever_is_true_ends_the_training(small_digits, true):
+def test_truthy_result_of_callback_stops_training(small_digits, true):
     recorder = Recorder()
     history = train(
         recorder,
@@ -300,12 +300,12 @@ def test_whatever_is_true_ends_the_training(small_digits, true):
 
 
 @pytest.mark.parametrize("false", [None, False, 0, ""])
-def test_whatever_is_not_true_lets_it_go_on(small_digits, false):
+def test_falsy_result_of_callback_does_not_stop_training(small_digits, false):
     history = train(Recorder(), small_digits.training, RECIPE, callbacks=[lambda history, contender: false])
     assert history.epochs_done == RECIPE.epochs
 
 
-def test_every_callback_is_called_whoever_ends_the_training(small_digits):
+def test_all_callbacks_are_called_even_if_one_stops_training(small_digits):
     called = []
 
     def end(history, contender):
@@ -330,7 +330,7 @@ def test_an_error_in_a_callback_is_not_swallowed(small_digits):
 # Resuming
 
 
-def test_going_on_runs_only_the_epochs_that_are_left(small_digits):
+def test_resuming_runs_only_remaining_epochs(small_digits):
     recipe = RECIPE.with_changes(epochs=4, schedule="linear")
     recorder, images = Recorder(), len(small_digits.X_train)
     history = train(recorder, small_digits.training, recipe, seed=5, callbacks=[lambda history, contender: True])
@@ -344,22 +344,22 @@ def test_going_on_runs_only_the_epochs_that_are_left(small_digits):
         np.testing.assert_array_equal(learning_rates, recipe.learning_rates(epoch, images))
 
 
-@pytest.mark.parametrize("name", second_look(TRAINABLE))  # test_contenders.py trains all in two stretches
-def test_stopped_and_continued_is_never_stopped(name, small_digits):
+@pytest.mark.parametrize("name", slow_if_traced(TRAINABLE))  # test_contenders.py trains all in two stretches
+def test_resumed_training_equals_uninterrupted_training(name, small_digits):
     recipe = RECIPE.with_changes(schedule="linear")
     histories = []
     for callbacks in ([], [lambda history, contender: history.epochs_done == 1]):
         with closing(contenders.create_anywhere(name)) as contender:
             history = train(contender, small_digits.training, recipe, validation=small_digits.test, callbacks=callbacks)
             continue_training(contender, small_digits.training, history, validation=small_digits.test)
-        histories.append(known(history))
+        histories.append(values_without_seconds(history))
     whole, continued = histories
     assert len(whole) == recipe.epochs
     # Our backends are reproducible bit for bit; frameworks may sum in another order in each run.
     np.testing.assert_allclose(continued, whole, rtol=0 if name in kernels.names() else 1e-3)
 
 
-def test_going_on_after_the_end_does_nothing(small_digits):
+def test_resuming_finished_training_does_nothing(small_digits):
     recorder, called = Recorder(), []
     history = train(recorder, small_digits.training, RECIPE)
     before = list(history.epochs)
@@ -369,7 +369,7 @@ def test_going_on_after_the_end_does_nothing(small_digits):
     assert called == []
 
 
-def test_going_on_evaluates_at_the_same_epochs(small_digits):
+def test_resuming_evaluates_at_same_epochs_as_uninterrupted_training(small_digits):
     recorder = Recorder()
     recipe = RECIPE.with_changes(epochs=7)
     history = train(
@@ -380,14 +380,14 @@ def test_going_on_evaluates_at_the_same_epochs(small_digits):
     assert [record.epoch for record in history.epochs] == [2, 3, 6, 7]
 
 
-def test_going_on_without_images_is_said(small_digits):
+def test_resuming_without_images_is_rejected(small_digits):
     recorder = Recorder()
     history = train(recorder, small_digits.training, RECIPE, callbacks=[lambda history, contender: True])
     with pytest.raises(DataError, match="no training images"):
         continue_training(recorder, LabelledImages(small_digits.X_train[:0], small_digits.y_train[:0]), history)
 
 
-def test_going_on_with_other_data_is_refused(small_digits):
+def test_resuming_with_other_data_is_rejected(small_digits):
     recorder = Recorder()
     history = train(recorder, small_digits.training, RECIPE, callbacks=[lambda history, contender: True])
     with pytest.raises(DataError, match="used 2304 images, but data has 256"):
@@ -411,7 +411,7 @@ def test_evaluate_equals_scikit_learn(digits):
 
 
 @pytest.mark.parametrize("images", [1, EVALUATION_BATCH - 1, EVALUATION_BATCH, EVALUATION_BATCH + 1])
-def test_evaluate_weighs_each_image_alike(images):
+def test_evaluate_weights_images_equally(images):
     # A short last batch is weighted by its number of images.
     rng = np.random.default_rng(1)
     params = initial_parameters(0, 5, 4, 3, np.float64)
@@ -424,14 +424,14 @@ def test_evaluate_weighs_each_image_alike(images):
     assert error_rate == wrong / images
 
 
-def test_evaluate_of_diverged_parameters_is_nan_and_not_a_good_score(small_digits):
+def test_evaluate_of_diverged_parameters_returns_nan_loss(small_digits):
     params = initial_parameters(0)
     params.W2[:] = np.nan
     loss, _error_rate = evaluate(params, small_digits.X_test, small_digits.y_test)
     assert math.isnan(loss)
 
 
-def test_no_image_to_evaluate_on_is_said(small_digits):
+def test_evaluation_without_images_is_rejected(small_digits):
     nothing = LabelledImages(small_digits.X_test[:0], small_digits.y_test[:0])
     with pytest.raises(DataError, match="no images to evaluate"):
         evaluate(initial_parameters(0), nothing.X, nothing.y)
@@ -446,7 +446,7 @@ def test_evaluate_of_bytes_and_of_features_agrees(small_digits):
     assert of_bytes == pytest.approx(of_features, rel=1e-6)
 
 
-def test_the_reference_judges_everybody_alike(backend, small_digits):
+def test_evaluate_by_any_backend_agrees_with_reference(backend, small_digits):
     # Other backends differ only by rounding. The default is the same backend for all contenders.
     params = initial_parameters(0)
     by_reference = evaluate(params, small_digits.X_test, small_digits.y_test)
@@ -465,7 +465,7 @@ class Judge:
         return np.float32(0.25)
 
 
-def test_a_judge_that_is_given_judges_training_and_validation_images(small_digits):
+def test_given_judge_evaluates_training_and_validation_images(small_digits):
     history = train(Recorder(), small_digits.training, RECIPE, validation=small_digits.test, judge=Judge)
     for record in history.epochs:
         assert (record.train_loss, record.validation_loss) == (0.25, 0.25)
@@ -473,7 +473,7 @@ def test_a_judge_that_is_given_judges_training_and_validation_images(small_digit
         assert record.validation_error_rate == np.mean(small_digits.y_test != 3)
 
 
-def test_records_hold_plain_floats_whatever_the_judge_returns(small_digits):
+def test_records_contain_plain_floats_whatever_judge_returns(small_digits):
     # Otherwise the history could not be written as JSON.
     record = train(Recorder(), small_digits.training, RECIPE, validation=small_digits.test, judge=Judge).epochs[0]
     assert {type(value) for value in vars(record).values()} == {int, float}
@@ -482,7 +482,7 @@ def test_records_hold_plain_floats_whatever_the_judge_returns(small_digits):
 # The data
 
 
-def test_data_hands_out_its_parts_without_a_copy_and_not_to_be_changed(small_digits):
+def test_parts_of_dataset_are_read_only_views(small_digits):
     for part, X, y in (
         (small_digits.training, small_digits.X_train, small_digits.y_train),
         (small_digits.test, small_digits.X_test, small_digits.y_test),
@@ -509,7 +509,7 @@ def test_data_hands_out_its_parts_without_a_copy_and_not_to_be_changed(small_dig
         (np.zeros((5, 3), object), np.zeros(5, int), "images have dtype object"),
     ],
 )
-def test_images_and_labels_that_do_not_fit_are_refused(X, y, message):
+def test_invalid_images_and_labels_are_rejected(X, y, message):
     # Compiled code does not check them again, and would read out of bounds.
     with pytest.raises(DataError, match=message):
         LabelledImages(X, y)

@@ -92,7 +92,7 @@ def test_entry_equals_the_functions_called_one_by_one(backend, entry, optimizer,
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_two_stretches_equal_one(backend, optimizer, problem, start):
+def test_training_in_two_calls_equals_one_call(backend, optimizer, problem, start):
     # The state carries momentum, moments and Adam's step count from one call to the next.
     X, y, order = problem
     rule, first_rate = OPTIMIZERS[optimizer]
@@ -109,7 +109,7 @@ def test_two_stretches_equal_one(backend, optimizer, problem, start):
     assert_same_training(parts, state, whole, whole_state)
 
 
-def test_read_only_images_are_trained_on_and_nothing_but_parameters_and_state_changes(backend, problem, start):
+def test_entry_accepts_read_only_images_and_changes_only_parameters_and_state(backend, problem, start):
     X, y, order = problem
     learning_rates = learning_rates_of(0.1)
     given = (X, y, order, learning_rates)
@@ -124,7 +124,7 @@ def test_read_only_images_are_trained_on_and_nothing_but_parameters_and_state_ch
     assert not np.array_equal(params.W1, start.W1)
 
 
-def test_a_short_last_batch_is_divided_by_its_own_length(backend, start):
+def test_gradient_of_short_last_batch_is_divided_by_its_length(backend, start):
     # One image in a batch made for sixteen: the step is that of a batch of one.
     rng = np.random.default_rng(8)
     X, y = rng.integers(0, 256, (3, PIXELS), np.uint8), np.array([0, 1, 2])
@@ -140,7 +140,7 @@ def test_a_short_last_batch_is_divided_by_its_own_length(backend, start):
         np.testing.assert_allclose(one, other, rtol=0, atol=TOLERANCE)
 
 
-def test_an_empty_stretch_changes_nothing(backend, problem, start):
+def test_empty_order_changes_nothing(backend, problem, start):
     X, y, order = problem
     params, state = copy(start), initial_state(start)
     training_entry(backend)(

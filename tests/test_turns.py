@@ -71,19 +71,19 @@ QUIET = turn(0, 1)
         (QUIET | {"steal_ms": None, "others_ms": None, "switches": None, "not_at_rest": [0]}, True),
     ],
 )
-def test_a_turn_is_disturbed_by_what_others_take_and_by_threads_that_do_not_rest(looked_at, is_disturbed):
+def test_turn_is_disturbed_by_other_processes_and_threads_not_at_rest(looked_at, is_disturbed):
     judged = judge(turns([looked_at, QUIET]), "ab")
     assert judged.disturbed.tolist() == [[is_disturbed, False]]
     assert judged.left_out.tolist() == [[is_disturbed, False]]
 
 
-def test_what_ticks_cannot_tell_from_nothing_does_not_count():
+def test_time_below_resolution_of_ticks_is_ignored():
     short = turn(0, 1, others=2 * RESOLUTION_SECONDS) | {"elapsed_ms": [20, 20]}
     assert disturbance(short, 2) == 0
     assert disturbance(short, 1) == pytest.approx(1.0)
 
 
-def test_the_least_disturbed_turn_of_a_task_that_has_no_other_counts():
+def test_task_without_undisturbed_turn_keeps_least_disturbed_one():
     # Task 2 takes part only in the first turn of each round.
     first, second = turn(0, 1, 2, others=0.5), turn(2, 0, 1, others=0.3)
     recorded = turns([first, QUIET], [second, turn(0, 1, others=0.2)], tasks="abc")
@@ -93,7 +93,7 @@ def test_the_least_disturbed_turn_of_a_task_that_has_no_other_counts():
     assert judge(recorded, "ab").left_out.tolist() == [[True, False], [True, True]]  # without times of task c
 
 
-def test_where_all_turns_are_disturbed_one_counts_for_all():
+def test_one_turn_is_kept_if_all_are_disturbed():
     recorded = turns([turn(0, 1, not_at_rest=0)], [turn(0, 1, others=0.4)], [turn(0, 1, others=0.9)])
     assert judge(recorded, "ab").left_out.tolist() == [[True], [False], [True]]
     assert judge(turns([], []), "").left_out.shape == (2, 0)
@@ -108,7 +108,7 @@ def measured_with(*rounds: list[Turn]) -> InterleavedRun:
 
 
 @pytest.mark.parametrize("scenario", ["epoch", "alone"])
-def test_a_turn_is_left_out_for_all_and_the_raw_seconds_stay(scenario):
+def test_disturbed_turn_is_left_out_for_all_tasks_but_kept_in_raw_seconds(scenario):
     measured = measured_with([turn(2, 0, 1, others=0.5), turn(1, 0)], [turn(0, 2, 1), turn(0, 1, steal=0.5)])
     found = measured.undisturbed(scenario)
     nan = np.nan
@@ -122,7 +122,7 @@ def test_a_turn_is_left_out_for_all_and_the_raw_seconds_stay(scenario):
     assert measured.relative_time(scenario, "fit", "a") == pytest.approx(30)
 
 
-def test_an_old_record_reads_and_nothing_of_it_is_left_out():
+def test_record_without_turns_is_read_and_nothing_is_left_out():
     _record, interleaved, _asv = read_run(min(RUNS.iterdir()))
     assert all(
         measured.undisturbed(work) == measured.seconds[work] for measured in interleaved for work in measured.seconds
@@ -130,7 +130,7 @@ def test_an_old_record_reads_and_nothing_of_it_is_left_out():
     assert disturbed.notes(interleaved) == []
 
 
-def test_the_share_of_turns_that_are_left_out_is_told():
+def test_notes_state_number_of_turns_left_out():
     quiet = [[turn(0, 1, 2), turn(0, 1)], [turn(2, 0, 1), turn(1, 0)]]
     one = measured_with([turn(0, 1, 2), turn(0, 1, others=0.5)], quiet[1])
     assert disturbed.notes([measured_with(*quiet), one]) == [
@@ -138,43 +138,43 @@ def test_the_share_of_turns_that_are_left_out_is_told():
         "than 10 % of a CPU, or threads of the measured process were still busy."
     ]
     busy = measured_with([turn(0, 1, 2, others=0.5), turn(0, 1)], [turn(2, 0, 1, others=0.6), turn(1, 0)])
-    (told,) = disturbed.notes([busy])
-    assert told.startswith("1 of 4 turns was disturbed and excluded")
-    assert told.endswith(" 1 more was disturbed but kept: a contender had no undisturbed turn in its process.")
+    (note,) = disturbed.notes([busy])
+    assert note.startswith("1 of 4 turns was disturbed and excluded")
+    assert note.endswith(" 1 more was disturbed but kept: a contender had no undisturbed turn in its process.")
     unknown = measured_with(*([of_round | {"steal_ms": None, "others_ms": None} for of_round in r] for r in quiet))
-    (told,) = disturbed.notes([unknown])
-    assert told.startswith("0 of 4 turns were disturbed and excluded")
-    assert told.endswith(" The system does not report the CPU time of others, so only the threads were checked.")
+    (note,) = disturbed.notes([unknown])
+    assert note.startswith("0 of 4 turns were disturbed and excluded")
+    assert note.endswith(" The system does not report the CPU time of others, so only the threads were checked.")
 
 
-def test_terminal_page_and_readme_tell_it(capsys):
+def test_terminal_page_and_readme_state_number_of_turns_left_out(capsys):
     run = synthetic.run()
     assert "turns were" not in readme.section(summarise(run))
     for measured in run.interleaved:
         tasks = list(measured.seconds["epoch"])
         found = [turn(*range(len(tasks)), steal=0.2 if segment == 3 else 0) for segment in range(10)]
         measured.turns["epoch"] = turns(found) | {"tasks": tasks}
-    summary, told = summarise(run), "8 of 80 turns were disturbed and excluded"
+    summary, note = summarise(run), "8 of 80 turns were disturbed and excluded"
     show_summary(Console(width=400), summary)
-    assert told in capsys.readouterr().out
-    assert told in readme.section(summary)
-    assert told in page.render(summary, None)
+    assert note in capsys.readouterr().out
+    assert note in readme.section(summary)
+    assert note in page.render(summary, None)
 
 
 # A run
 
 
 EASY = Recipe("easy", epochs=3)
-WORKS = (
+SCENARIOS = (
     Scenario("predict", "predict", segments=3, images=5),
     Scenario("to accuracy", "time to accuracy", EASY, error_rate=0.6),
     Scenario("to accuracy, alone", "training alone", EASY, error_rate=0.6),
 )
 
 
-def test_a_run_records_the_turns_of_each_scenario_and_they_read_back(small_digits, tmp_path, monkeypatch):
+def test_turns_of_each_scenario_are_recorded_and_read_back(small_digits, tmp_path, monkeypatch):
     monkeypatch.setattr(interleaved_measuring.gate, "require", lambda *_args: None)
-    measured = run_interleaved(["numpy"], small_digits, WORKS, "1", rounds=2, seeds=4, seed=5)
+    measured = run_interleaved(["numpy"], small_digits, SCENARIOS, "1", rounds=2, seeds=4, seed=5)
     assert not measured.failures
     assert measured.turns["to accuracy, alone"] == "to accuracy"
     for work, shape in {"predict": (2, 3), "to accuracy": (4, 1)}.items():
@@ -192,9 +192,9 @@ def test_a_run_records_the_turns_of_each_scenario_and_they_read_back(small_digit
     assert read_interleaved(tmp_path / "panel.json") == measured
     seeds = [recorded["seed"] for recorded in measured.turns.values() if not isinstance(recorded, str)]
     assert len(set(seeds)) == len(seeds)
-    again = run_interleaved(["numpy"], small_digits, WORKS[:1], "1", rounds=1, seed=5)
+    again = run_interleaved(["numpy"], small_digits, SCENARIOS[:1], "1", rounds=1, seed=5)
     assert again.turns["predict"]["seed"] == measured.turns["predict"]["seed"]
-    other = run_interleaved(["numpy"], small_digits, WORKS[:1], "1", rounds=1)
+    other = run_interleaved(["numpy"], small_digits, SCENARIOS[:1], "1", rounds=1)
     assert other.turns["predict"]["seed"] != measured.turns["predict"]["seed"]
     content = json.loads((tmp_path / "panel.json").read_text("utf-8"))
     del content["turns"]
@@ -239,12 +239,12 @@ def test_counters_that_cannot_be_read_are_unknown_and_not_zero(content, tmp_path
 
 
 @pytest.mark.skipif(Machine().read().others is None, reason="the system does not report the CPU time of others")
-def test_a_busy_neighbour_is_seen():
+def test_busy_neighbour_is_detected():
     machine = Machine()
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as neighbour:
         try:
-            before, looks_end = machine.read(), time.monotonic() + TIMEOUT
-            while machine.read().others - before.others < 0.2 and time.monotonic() < looks_end:
+            before, deadline = machine.read(), time.monotonic() + TIMEOUT
+            while machine.read().others - before.others < 0.2 and time.monotonic() < deadline:
                 time.sleep(0.01)
             after = machine.read()
         finally:
@@ -253,7 +253,7 @@ def test_a_busy_neighbour_is_seen():
 
 
 @pytest.mark.skipif(Machine().read().others is None, reason="the system does not report the CPU time of others")
-def test_own_work_and_that_of_children_is_not_others(monkeypatch):
+def test_own_cpu_time_and_that_of_children_is_not_counted_as_others(monkeypatch):
     monkeypatch.setattr(conditions, "_machine_seconds", lambda _cpus: (1000.0, 0.0))
     machine = Machine()
     before = machine.read()

@@ -35,22 +35,22 @@ def compared(run: Run, other: Run) -> list[Fact]:
     return facts(records(side_by_side(run, other)))
 
 
-def named(found: list[Fact], contender: str, threads: str, what: str, work: str = "epoch") -> Fact:
+def find_fact(found: list[Fact], contender: str, threads: str, what: str, work: str = "epoch") -> Fact:
     wanted: dict[str, Any] = {"benchmark": "ratios", "work": work, "contender": contender, "threads": threads}
     return next(fact for fact in found if fact.what == what and wanted.items() <= fact.row.items())
 
 
 def test_faster_is_better_for_seconds_and_for_ratios() -> None:
     found = compared(changed({"numba@1": 0.1, "keras-graph@1": 10.0}), synthetic.run())
-    assert named(found, "numba", "1", "value").verdict == BETTER
-    assert named(found, "numba", "1", "x Keras fit").verdict == BETTER
-    assert named(found, "keras-graph", "1", "value").verdict == WORSE
-    assert named(found, "keras-graph", "1", "x NumPy").verdict == WORSE
-    assert named(found, "numpy", "1", "value").verdict == OVERLAP
-    assert named(found, "numba", "1", "value").change == "-90.0 %"
+    assert find_fact(found, "numba", "1", "value").verdict == BETTER
+    assert find_fact(found, "numba", "1", "x Keras fit").verdict == BETTER
+    assert find_fact(found, "keras-graph", "1", "value").verdict == WORSE
+    assert find_fact(found, "keras-graph", "1", "x NumPy").verdict == WORSE
+    assert find_fact(found, "numpy", "1", "value").verdict == OVERLAP
+    assert find_fact(found, "numba", "1", "value").change == "-90.0 %"
 
 
-def test_the_most_significant_difference_comes_first_and_what_overlaps_last() -> None:
+def test_facts_are_sorted_by_significance_with_overlaps_last() -> None:
     found = compared(changed({"numba@1": 0.1, "numba@all": 0.5, "numpy@1": 1.05}), synthetic.run())
     told = [fact for fact in found if fact.is_conclusive]
     assert found[: len(told)] == told
@@ -59,11 +59,11 @@ def test_the_most_significant_difference_comes_first_and_what_overlaps_last() ->
     assert values[0] == "1"
 
 
-def test_a_single_process_has_no_verdict_and_a_row_of_one_run_neither() -> None:
+def test_single_process_and_row_of_only_one_run_have_no_verdict() -> None:
     found = compared(synthetic.run(), synthetic.full_run())
     single = next(fact for fact in found if fact.row["benchmark"] == "training.Epoch.time_epoch")
     assert single.verdict == NO_INTERVAL
-    assert named(found, "fused", "1", "value").verdict == ONE_SIDE
+    assert find_fact(found, "fused", "1", "value").verdict == ONE_SIDE
 
 
 def test_error_rates_whose_intervals_reach_below_zero_are_compared() -> None:
@@ -78,7 +78,7 @@ def test_error_rates_whose_intervals_reach_below_zero_are_compared() -> None:
 
 
 @pytest.mark.parametrize("everything", [False, True])
-def test_what_overlaps_is_hidden_unless_asked_for(everything: bool) -> None:
+def test_overlaps_are_hidden_by_default(everything: bool) -> None:
     console = Console(file=io.StringIO(), record=True)
     run = changed({"numba@1": 0.1})
     show_side_by_side(console, run, synthetic.run(), everything)
@@ -89,7 +89,7 @@ def test_what_overlaps_is_hidden_unless_asked_for(everything: bool) -> None:
     assert lines[0][-1] == BETTER
 
 
-def test_equal_runs_differ_by_nothing() -> None:
+def test_equal_runs_have_no_difference() -> None:
     console = Console(file=io.StringIO(), record=True)
     show_side_by_side(console, synthetic.run(), synthetic.run())
     assert "No significant differences." in console.export_text()

@@ -22,7 +22,7 @@ def outputs_of(cell):
 
 
 @pytest.mark.slow
-def test_it_runs_at_a_small_size(digits, tmp_path, monkeypatch, tf):
+def test_notebook_runs_on_small_data(digits, tmp_path, monkeypatch, tf):
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
     pytest.importorskip("sklearn")
@@ -41,7 +41,7 @@ def test_it_runs_at_a_small_size(digits, tmp_path, monkeypatch, tf):
     assert all(cell.execution_count for cell in solutions)
 
 
-def test_it_is_kept_with_its_outputs():
+def test_committed_notebook_has_outputs_and_no_local_paths():
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(cell.execution_count for cell in code)
@@ -54,7 +54,7 @@ def test_it_is_kept_with_its_outputs():
         assert f"{folder}{os.sep}" not in text
 
 
-def test_it_uses_the_public_names_only():
+def test_notebook_uses_only_public_names():
     import nnkernels
 
     notebook = nbformat.read(NOTEBOOK, as_version=4)

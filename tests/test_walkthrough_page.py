@@ -45,7 +45,7 @@ def identifiers(mathml):
         "```\nnever closed $x$",
     ],
 )
-def test_dollars_in_code_and_escaped_ones_stay(code):
+def test_dollars_in_code_and_escaped_dollars_are_unchanged(code):
     formulas = Formulas()
     assert formulas.set_aside(code) == code
     assert formulas.mathml == []
@@ -56,7 +56,7 @@ def test_dollars_in_code_and_escaped_ones_stay(code):
     "around", ["{}", "`a` {} `b`", "```\n$a$\n```\n{}\n\n~~~\n$b$\n~~~", "\\$1 {} \\$2", "one ` tick {}"]
 )
 @pytest.mark.parametrize(("formula", "display"), [("$q$", "inline"), ("$$q$$", "block"), ("$$\n  q\n$$", "block")])
-def test_a_formula_is_found_beside_code_and_put_back_in_its_place(around, formula, display):
+def test_formula_beside_code_is_replaced_in_its_place(around, formula, display):
     formulas = Formulas()
     aside = formulas.set_aside(around.format(formula))
     (mathml,) = formulas.mathml
@@ -65,7 +65,7 @@ def test_a_formula_is_found_beside_code_and_put_back_in_its_place(around, formul
     assert formulas.put_back(aside) == around.format(mathml)
 
 
-def test_many_formulas_over_many_cells_keep_their_places():
+def test_many_formulas_in_many_cells_are_replaced_in_order():
     formulas = Formulas()
     letters = "abcdefghijklmnopq"  # more than ten, so that some placeholders are prefixes of others
     asides = [formulas.set_aside(f"${letter}$ then $$ {letter.upper()}_1 $$") for letter in letters]
@@ -74,7 +74,7 @@ def test_many_formulas_over_many_cells_keep_their_places():
         assert identifiers(formulas.put_back(aside)) == [letter, letter.upper()]
 
 
-def test_a_dollar_escaped_in_a_formula_belongs_to_it():
+def test_escaped_dollar_inside_formula_is_part_of_it():
     formulas = Formulas()
     formulas.set_aside(r"$p = 5\$ + x$")
     (mathml,) = formulas.mathml
@@ -83,7 +83,7 @@ def test_a_dollar_escaped_in_a_formula_belongs_to_it():
 
 
 @pytest.mark.parametrize("formula", [r"$x_$", r"$$ \left( x $$", r"$\begin{matrix} a$"])
-def test_what_is_no_latex_is_named(formula):
+def test_error_for_invalid_latex_names_formula(formula):
     with pytest.raises(ResultsError, match=re.escape(formula)):
         Formulas().set_aside(f"Before {formula} after.")
 
@@ -91,7 +91,7 @@ def test_what_is_no_latex_is_named(formula):
 # The page
 
 
-def test_the_page_holds_formulas_code_outputs_and_pictures(tmp_path):
+def test_page_contains_formulas_code_outputs_and_pictures(tmp_path):
     image = pytest.importorskip("PIL.Image")
     (tmp_path / "figures").mkdir()
     image.fromarray(np.arange(16, dtype=np.uint8).reshape(4, 4)).save(tmp_path / "figures" / "dot.png")
@@ -116,7 +116,7 @@ def test_the_page_holds_formulas_code_outputs_and_pictures(tmp_path):
     assert not re.search(r"""(src=["']|@import|url\()\s*["']?(https?:)?//""", page)
 
 
-def test_without_ipython_the_code_is_coloured_all_the_same(tmp_path, monkeypatch):
+def test_code_is_highlighted_without_ipython(tmp_path, monkeypatch):
     for package in ("IPython", "IPython.lib.lexers", "ipython_pygments_lexers"):
         monkeypatch.setitem(sys.modules, package, None)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("for i in range(3): pass")])
@@ -126,7 +126,7 @@ def test_without_ipython_the_code_is_coloured_all_the_same(tmp_path, monkeypatch
     assert re.search(r'<span class="k">for</span>', (tmp_path / "page.html").read_text("utf-8"))
 
 
-def test_a_link_to_elsewhere_may_stay(tmp_path):
+def test_external_link_is_kept(tmp_path):
     assert 'href="https://example.org"' in rendered(tmp_path, "[more](https://example.org)")
 
 
@@ -141,7 +141,7 @@ def test_a_link_to_elsewhere_may_stay(tmp_path):
         ("Badly put: $x_$", "$x_$"),
     ],
 )
-def test_what_cannot_go_into_the_page_is_named_and_no_page_is_written(cell, named, tmp_path):
+def test_content_that_cannot_be_embedded_is_named_and_no_page_is_written(cell, named, tmp_path):
     with pytest.raises(ResultsError, match=re.escape(named)):
         rendered(tmp_path, "# Title", cell)
     assert not (tmp_path / "page.html").exists()
@@ -162,7 +162,7 @@ def test_what_cannot_go_into_the_page_is_named_and_no_page_is_written(cell, name
         b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "markdown"}]}',
     ],
 )
-def test_a_missing_or_damaged_notebook_leaves_the_page_before(content, tmp_path):
+def test_missing_or_damaged_notebook_leaves_old_page_unchanged(content, tmp_path):
     notebook, page = tmp_path / "walkthrough.ipynb", tmp_path / "page.html"
     if content is not None:
         notebook.write_bytes(content)

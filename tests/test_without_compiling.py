@@ -56,7 +56,7 @@ cli.main()
 """
 
 
-def test_kernels_work_as_plain_python_and_the_command_that_measures_refuses():
+def test_kernels_work_as_plain_python_but_measurements_raise_error():
     pytest.importorskip("sklearn")
     answer = python("-c", PROGRAM, folder=ROOT, environment=ENVIRONMENT | {"COLUMNS": "80"}, status=1)
     assert "error: NUMBA_DISABLE_JIT is set" in answer.stderr

@@ -46,7 +46,7 @@ def write_results(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("happens", "told"),
+    ("happens", "reason"),
     [
         (lambda root: None, ""),
         (write_results, ""),
@@ -54,15 +54,15 @@ def write_results(root: Path) -> None:
         (edit_and_commit, "another commit was checked out during the measurement"),
     ],
 )
-def test_a_change_of_the_checkout_is_told(checkout: Path, happens: Callable[[Path], None], told: str) -> None:
+def test_change_of_checkout_is_reported(checkout: Path, happens: Callable[[Path], None], reason: str) -> None:
     opened = open_workspace()
     assert opened.unrecorded == ""
     happens(checkout)
-    assert changed_since(opened) == told
+    assert changed_since(opened) == reason
     assert changed_since(replace(opened, unrecorded="dirty from the start")) == ""
 
 
-def test_passes_over_a_changed_checkout_are_told_and_measured_again(
+def test_passes_during_change_of_checkout_are_reported_and_measured_again(
     checkout: Path, small_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured: list[str] = []
