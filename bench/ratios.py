@@ -1,4 +1,4 @@
-"""How many times as fast is each contender as the others, measured in turns in one process?"""
+"""How fast is each contender relative to the others, if they are timed in turns in one process?"""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class AllThreads(_Ratios):
 
 
 class KerasJaxOneThread(_Ratios):
-    """Keras on JAX in a separate process with the references, on one thread."""
+    """Keras on JAX and the baselines, in a separate process, on one thread."""
 
     def setup_cache(self) -> InterleavedRun:
         """Measure the scenarios."""
@@ -41,7 +41,7 @@ class KerasJaxOneThread(_Ratios):
 
 
 class KerasJaxAllThreads(_Ratios):
-    """Keras on JAX in a separate process with the references, on all threads."""
+    """Keras on JAX and the baselines, in a separate process, on all threads."""
 
     def setup_cache(self) -> InterleavedRun:
         """Measure the scenarios."""
@@ -49,7 +49,7 @@ class KerasJaxAllThreads(_Ratios):
 
 
 class TorchOneThread(_Ratios):
-    """PyTorch in a separate process with the references, on one thread."""
+    """PyTorch and the baselines, in a separate process, on one thread."""
 
     def setup_cache(self) -> InterleavedRun:
         """Measure the scenarios."""
@@ -57,7 +57,7 @@ class TorchOneThread(_Ratios):
 
 
 class TorchAllThreads(_Ratios):
-    """PyTorch in a separate process with the references, on all threads."""
+    """PyTorch and the baselines, in a separate process, on all threads."""
 
     def setup_cache(self) -> InterleavedRun:
         """Measure the scenarios."""

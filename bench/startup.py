@@ -1,4 +1,4 @@
-"""How long does it take to start: to import a package, and to finish the first call?"""
+"""How long does it take to import a package, and to finish the first call?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._common import CONTENDERS, DATASETS, dataset, trainable
 
 MODULES = ("numpy", "nnkernels", "numba", "tensorflow")
 CACHES = ("empty", "warm")
-EMPTY_CACHES = [f"empty{sample}" for sample in range(SAMPLES)]  # a new one for each sample
+EMPTY_CACHES = [f"empty{sample}" for sample in range(SAMPLES)]  # a new folder for each sample
 
 FIRST_CALL = f"""
 import json, sys, time
@@ -53,7 +53,7 @@ print(json.dumps({"seconds": time.perf_counter() - started}))
 
 
 class Import:
-    """``import X`` in a new interpreter, without the start of the interpreter itself."""
+    """``import X`` in a new interpreter, not including the start of the interpreter itself."""
 
     params = (MODULES,)
     param_names = ("module",)
@@ -62,7 +62,7 @@ class Import:
     rounds = 1
     repeat = 5
     number = 1
-    env = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}  # noqa: RUF012  (asv asks for a dict)
+    env = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}  # noqa: RUF012  (asv requires a dict)
 
     def timeraw_import(self, module: str) -> tuple[str, str]:
         """Return the code to time, and a setup that enables garbage collection, which timeit would disable."""
@@ -74,8 +74,8 @@ class Import:
 class FirstCall:
     """From ``import nnkernels`` to the end of the first ten batches of real digits, on all threads.
 
-    Contenders that compile start with an empty cache of Numba, as after an installation, or with a warm one. Reading
-    the 2,049 images from a file takes about a millisecond of the time.
+    Compiled contenders start either with an empty Numba cache, as after an installation, or with a warm one. The time
+    includes about a millisecond for reading 2,049 images from a file.
     """
 
     params = (CONTENDERS, CACHES, DATASETS)
@@ -100,8 +100,8 @@ class FirstCall:
 class NumbaItself:
     """Numba's share of a first call: its import, and the call of a function that does nothing.
 
-    No contender that compiles can start faster, and any additional time in ``FirstCall`` is its own. The function is
-    cached in a separate folder.
+    No contender that uses Numba can start faster than this. The rest of its time in ``FirstCall`` is due to the
+    contender itself. The function is cached in a separate folder.
     """
 
     params = (CACHES,)

@@ -58,7 +58,7 @@ def stop_request() -> Iterator[StopRequest]:
 def exit_on_sigterm() -> Iterator[None]:
     """Raise SystemExit if SIGTERM arrives within the block, so that temporary files are removed.
 
-    Further SIGTERMs are ignored meanwhile. Outside the main thread, SIGTERM is not intercepted.
+    Further SIGTERMs are then ignored. Outside the main thread, SIGTERM is not intercepted.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

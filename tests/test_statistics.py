@@ -15,7 +15,7 @@ from nnkernels.statistics import interquartile_mean, process_means, student, stu
 Floats = npt.NDArray[np.float64]
 
 REPETITIONS = 20_000  # the standard error of a coverage of 95 % is 0.15 %
-VALUES = 8  # per process: one round of four segments has four, a recorded run eight to ten
+VALUES = 8  # values per process: a round of four segments yields four, recorded runs have eight to ten
 COUNTS = (4, 5, 10)
 SLOWED = np.log(1.5)
 
@@ -39,16 +39,16 @@ def unit_noise(count: int, noise: Noise) -> tuple[Floats, Floats]:
 
 
 def simulated(count: int, between: float, within: float, noise: Noise) -> Floats:
-    """Return one value per process, with the true value 0.
+    """Return one simulated log-ratio per process. The true value is 0.
 
-    The interquartile mean shifts and scales with its values, so it is computed once, of the unit noise.
+    The interquartile mean shifts and scales with its values, so it is computed only once, from the unit noise.
     """
     offsets, values = unit_noise(count, noise)
     return between * offsets + within * values
 
 
 def coverage(of_each: Floats, truth: float = 0.0) -> float:
-    """Return the share of the repetitions in which the interval of a run contains the true value."""
+    """Return the fraction of repetitions in which the confidence interval contains the true value."""
     return float(np.mean(np.abs(of_each.mean(axis=-1) - truth) <= student_margin(of_each)))
 
 
@@ -75,14 +75,15 @@ def test_intervals_cover_undisturbed_ratio_if_one_process_in_ten_is_slowed(count
     rng = np.random.default_rng(1)
     slowed = SLOWED * (rng.random(undisturbed.shape) < 0.1)
     assert coverage(undisturbed + slowed) >= 0.93
-    if count == 10:  # also if exactly one of the ten is slowed each time
+    if count == 10:  # also if exactly one of the ten processes is slow in every repetition
         slowed = SLOWED * (np.arange(10) == 0)
         assert coverage(undisturbed + slowed) >= 0.93
 
 
 @pytest.mark.parametrize("count", [5, 8])
 def test_pooled_intervals_have_95_percent_coverage_across_hours(count: int) -> None:
-    # Runs of four processes, each run in another hour: the hours differ, and the interval is over the runs' means.
+    # Each run has four processes and takes place in a different hour. Times differ between hours, so the interval is
+    # computed over the means of the runs.
     rng = np.random.default_rng(2)
     hours = 0.1 * rng.standard_normal((REPETITIONS // 4, count, 1))
     of_processes_ = hours + 0.05 * rng.standard_normal((REPETITIONS // 4, count, 4))

@@ -26,10 +26,10 @@ def initial_moments(
     Returns
     -------
     moments : tuple of Parameters
-        Zeros: nothing for SGD, the velocity for momentum, both moments for Adam.
+        Zeros for each moment: none for SGD, the velocity for momentum, the first and second moments for Adam.
     """
-    arrays = {"sgd": 0, "momentum": 1, "adam": 2}[optimizer.name]
-    return tuple(Parameters(*map(zeros_like, params)) for _ in range(arrays))
+    moments = {"sgd": 0, "momentum": 1, "adam": 2}[optimizer.name]
+    return tuple(Parameters(*map(zeros_like, params)) for _ in range(moments))
 
 
 def update_function(optimizer: Optimizer, tree_map: Any, sqrt: Any) -> Any:
@@ -40,8 +40,8 @@ def update_function(optimizer: Optimizer, tree_map: Any, sqrt: Any) -> Any:
     optimizer : Optimizer
         The update rule and its hyperparameters.
     tree_map : callable
-        ``tree_map(function, *trees)`` applies a function to each array of some Parameters, and to the corresponding
-        arrays of the others.
+        ``tree_map(function, *trees)`` calls a function with the corresponding arrays of several Parameters, once per
+        array, and returns the results as Parameters.
     sqrt : callable
         The elementwise square root.
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nnkernels.errors import ConfigurationError
 from nnkernels.parameters import FloatArray, Parameters
 
-# The minimum distance of Z1 from zero. The steps of the numerical derivative change Z1 by about 0.001.
+# The minimum distance of Z1 from zero. The numerical derivative changes Z1 by only about 0.001.
 MARGIN = 0.02
 
 
@@ -93,10 +93,10 @@ def check_sizes(sizes: ProblemSizes, seed: int) -> None:
 def draw_problem(sizes: ProblemSizes, seed: int) -> Problem:
     """Draw a random problem for which central differences are accurate.
 
-    Every hidden unit is active for some images and inactive for others. b1 keeps ``Z1`` at least :data:`MARGIN` away
-    from zero where possible, because ReLU has no derivative at zero, and a difference across it would be meaningless.
-    Some ``Z1`` are at this distance on either side, so that a mask with another threshold is detected. Every class
-    occurs if there are enough images.
+    Every hidden unit is active for some images and inactive for others. Where possible, b1 keeps ``Z1`` at least
+    :data:`MARGIN` away from zero, because ReLU has no derivative there, and a difference quotient across zero would be
+    meaningless. Some values of ``Z1`` are exactly this far above or below zero, so that a ReLU mask with a wrong
+    threshold is detected. Every class occurs if there are enough images.
 
     Parameters
     ----------
@@ -123,9 +123,10 @@ def draw_problem(sizes: ProblemSizes, seed: int) -> Problem:
 def _biases_avoiding_kinks(products: FloatArray) -> FloatArray:
     units = np.arange(products.shape[1])
     if len(products) == 1:
-        # A single image cannot be on both sides, so every other unit is active.
+        # A single image cannot activate and deactivate the same unit, so every other unit is active.
         return np.asarray(np.choose(units % 4, (0.5, -0.5, MARGIN, -MARGIN)) - products[0])
-    # For each unit, shift zero into the widest gap between two images: to its middle, or near either end, in turn.
+    # Choose the bias of each unit so that zero lies in the widest gap between its products: for one unit in the middle
+    # of the gap, for the next two near its lower and its upper end.
     ordered = np.sort(products, axis=0)
     gaps = np.diff(ordered, axis=0)
     widest = np.argmax(gaps, axis=0)

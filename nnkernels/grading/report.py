@@ -11,7 +11,7 @@ from nnkernels.errors import GradcheckError
 from nnkernels.parameters import FloatArray
 
 WIDTH = 96
-# Errors are relative to the largest entry of an array, but at least to this, so that an array of zeros can be compared.
+# Errors are divided by the largest entry of an array, or by this minimum, so that an array of zeros can be compared.
 MIN_SCALE = 1e-4
 
 
@@ -28,8 +28,8 @@ class ArrayCheck:
     max_absolute_error : float
         The largest ``|yours - expected|``; infinite if yours is NaN or infinite.
     max_relative_error : float
-        The same divided by the largest ``|expected|`` of the array, so that entries near zero do not need more
-        precision.
+        ``max_absolute_error`` divided by the largest ``|expected|`` of the array, so that entries near zero do not
+        need a smaller absolute error than others.
     worst_entry : tuple of int, or None
         The index of the largest error.
     yours, expected : float
@@ -50,7 +50,7 @@ class ArrayCheck:
 
     @property
     def passed(self) -> bool:
-        """Whether all entries are right."""
+        """Whether all entries agree within the tolerance."""
         return self.wrong_entries == 0
 
     @property
@@ -102,7 +102,7 @@ class Finding:
     explanation : str
         What was observed, and why it is wrong.
     right : str
-        The correct code, or what to do; may be empty.
+        The correct code, or how to fix the mistake; may be empty.
     """
 
     mistake: str
@@ -121,7 +121,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class GradcheckReport:
-    """The result of a check, as readable text when printed.
+    """The result of a check. Printing it shows a readable report.
 
     Attributes
     ----------
@@ -132,11 +132,12 @@ class GradcheckReport:
     oracle : str
         The heading of the expected values, such as ``numerical``.
     arrays : tuple of ArrayCheck
-        One comparison per array, of the worst batch. Empty if the function returned nothing to compare.
+        One comparison per array, for the batch with the largest error. Empty if the function returned nothing to
+        compare.
     findings : tuple of Finding
         The mistakes; empty if the check passed.
     notes : tuple of str
-        Remarks about what is unusual, but not wrong.
+        Remarks about unusual properties that are not mistakes.
     error : Exception or None
         The exception that the checked function raised, if any.
     """
@@ -195,7 +196,7 @@ def _table(arrays: tuple[ArrayCheck, ...], oracle: str) -> list[str]:
         else:
             values = (f"{array.yours:.8g}", f"{array.expected:.8g}", f"{array.max_relative_error:.1e}")
             rows.append((array.name, wrong, f"{list(array.worst_entry or ())}", *values))
-    # A text about a wrong shape may extend over the columns of the values, so it does not widen its own column.
+    # The message about a wrong shape may overlap the empty cells to its right, so it does not widen its own column.
     widths = [max(len(row[i]) for row in rows if i < 2 or row[3]) for i in range(6)]
     return ["  " + "  ".join(cell.ljust(widths[i]) for i, cell in enumerate(row)).rstrip() for row in rows]
 

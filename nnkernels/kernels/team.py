@@ -36,7 +36,7 @@ def _pool(workers: int) -> ThreadPoolExecutor:
 
 if hasattr(os, "register_at_fork"):  # a forked process inherits the pool, but not its threads
     os.register_at_fork(after_in_child=_pool.cache_clear)
-    # Nor does it inherit a thread that holds the lock, so the lock would never be released.
+    # If another thread held the lock during the fork, no thread of the child would ever release it.
     os.register_at_fork(
         before=_team_lock.acquire, after_in_parent=_team_lock.release, after_in_child=_team_lock.release
     )
@@ -102,7 +102,7 @@ def _run_team(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) 
     with _team_lock:
         try:
             placement.move_to_free_cpu()  # registers the caller's CPU before other threads wake up on it
-            for thread in range(1, threads):  # an interrupt would lose an unfinished list
+            for thread in range(1, threads):  # an interrupted list comprehension would lose its futures
                 others.append(_pool(threads - 1).submit(run_member, thread))  # noqa: PERF401
             run_member(0)
         finally:
@@ -114,7 +114,7 @@ def _run_team(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) 
 
 @device_function
 def partition(total: int, thread: int, threads: int) -> tuple[int, int]:
-    """Return a thread's range of items, which differ in size by at most one.
+    """Return a thread's range of items. The sizes of different threads' ranges differ by at most one.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def atomic_load(typingctx: Any, counter: Any) -> Any:
     return types.int64(counter), generate
 
 
-if sys.platform == "win32":  # which has no sched_yield
+if sys.platform == "win32":  # Windows has no sched_yield
 
     @device_function
     def yield_cpu() -> None:

@@ -1,4 +1,4 @@
-"""Accuracy and loss during one training."""
+"""Plots of accuracy and loss during a training run."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ _LOOKS = {"train": (BLUE, "solid", "o"), "validation": (VERMILION, (0, (4, 2)), 
 
 
 def training_curves(history: pd.DataFrame, subtitle: str = "") -> Figure:
-    """Draw accuracy and loss against epochs, with the last values as text.
+    """Draw accuracy and loss against epochs, and label each line with its last value.
 
     Lines are solid for training and dashed for validation.
 
-    NaN and infinite losses, from a diverged training, leave a gap. A warning names the epoch of the first one.
+    If training diverges, the line has a gap where the loss is NaN or infinite, and the figure shows a warning with the
+    first such epoch.
 
     Parameters
     ----------
     history : DataFrame
         One row per epoch, with the columns ``epoch``, ``train_loss``, ``train_error_rate``, ``validation_loss`` and
-        ``validation_error_rate``. Error rates are fractions. Without validation, its columns may be missing or NaN. The
-        training columns may be NaN after training from a file.
+        ``validation_error_rate``. Error rates are fractions. Without validation images, the validation columns may be
+        missing or NaN. The training columns may be NaN after training from a file.
     subtitle : str, optional
         Data set and recipe.
 

@@ -23,9 +23,9 @@ class Figure:
     Attributes
     ----------
     what : str
-        Its position: row and column of a table, or a sentence and the index of the number in it.
+        Its position: the row and column of a table, or a sentence and the index of the number within it.
     published, recomputed : str
-        Its text on the page and as the records give it now.
+        Its text on the page, and the text recomputed from the records.
     """
 
     what: str
@@ -72,7 +72,7 @@ def recompute_page(page_text: str, where: str, generated: Sequence[tuple[Block, 
     where : str
         The name of the page, for error messages.
     generated : sequence of (Block, str)
-        Each part with its text as the records give it now.
+        Each part, with its text recomputed from the records.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def columns(figures: list[Figure]) -> list[Column]:
 
 def _figures(section: str) -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each figure of a section."""
-    texts = 0
+    sentences = 0
     for block in section.split("\n\n"):
         if block.startswith("|"):
             headings, _rule, *rows = (_cells(line) for line in block.splitlines())
@@ -143,15 +143,15 @@ def _figures(section: str) -> Iterator[tuple[str, str]]:
         for line in block.splitlines():
             if line.startswith("<!--"):
                 continue
-            texts += 1
-            head = f"sentence {texts} ({' '.join(NUMBER.sub('#', line).strip('-* ').split()[:4])} ...)"
+            sentences += 1
+            head = f"sentence {sentences} ({' '.join(NUMBER.sub('#', line).strip('-* ').split()[:4])} ...)"
             for index, number in enumerate(NUMBER.findall(line)):
                 yield f"{head}: number {index + 1}", number
             yield f"{head}: words", _digest(NUMBER.sub("#", line))
 
 
 def _digest(text: str) -> str:
-    """Return a short text that changes whenever the words change, for a cell of the table."""
+    """Return a short fingerprint of a text, for a cell of the table."""
     import hashlib
 
     return f"{len(text.split())} words, {hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -26,12 +26,13 @@ from nnkernels.kernels.simd import (
 )
 from nnkernels.parameters import FloatArray
 
-# The sums of a panel stay in registers: eight vectors, which leave half of the sixteen AVX2 registers to operands.
+# The sums of a panel stay in registers: at most eight vectors, so that half of AVX2's sixteen registers are left
+# for operands.
 MAX_PANEL_LANES = 64
 MAX_FOUR_SUMS_LANES = 24  # maximum lanes of a panel for which four accumulators stay in registers
 MAX_L2_BATCH_SIZE = 256  # maximum batch size at which lists and weights fit into L2 together
 MULTIPLE_OF_FOUR = ~3  # mask that rounds an index down to a multiple of four
-PREFETCH_DISTANCE = 8  # in images: longer than the latency of memory, and short enough not to be evicted
+PREFETCH_DISTANCE = 8  # in images: long enough to hide the latency of memory, short enough to avoid early eviction
 
 
 @device_function
@@ -72,14 +73,14 @@ def first_layer(
     zero_panel : Lanes
         Zeros, as wide as a panel.
     """
-    # Outside the loops, because Numba counts references, atomically, at every access to an attribute of a tuple.
+    # Read before the loops, because each access to a tuple's attribute makes Numba update a reference count atomically.
     W1, b1, values, pixels, starts = model.W1, model.b1, images.values, images.pixels, images.starts
     A1, hidden_lanes, lanes = buffers.A1, len(b1), width(zero_panel)
     for p in range(0, hidden_lanes, lanes):
         panel_start = p * sizes.inputs
         for n in range(image_range[0], image_range[1]):
-            # Prefetch a later image, of which 192 entries suffice for most digits, and the start and label of another
-            # one still later, so that its own prefetch does not wait for them.
+            # Prefetch the first 192 entries of a later image, which are enough for most digits. Also prefetch the start
+            # and label of an even later image, whose own prefetch would otherwise have to wait for its start.
             ahead = batch.begin + n + PREFETCH_DISTANCE
             if p == 0 and ahead + PREFETCH_DISTANCE < len(order):
                 start = at(starts, at(order, ahead))
@@ -88,7 +89,7 @@ def first_layer(
                 prefetch(starts, at(order, ahead + PREFETCH_DISTANCE), 1)
                 prefetch(y, at(order, ahead + PREFETCH_DISTANCE), 1)
             row = at(order, batch.begin + n)
-            # Four accumulators hide the latency of an addition, which is four cycles, if there are enough registers.
+            # If there are enough registers, four accumulators hide the latency of an addition, which is four cycles.
             s0, s1, s2, s3 = zero_panel, zero_panel, zero_panel, zero_panel
             if lanes <= MAX_FOUR_SUMS_LANES:
                 for k in range(at(starts, row), at(starts, row + 1), 4):
@@ -203,7 +204,7 @@ def lower_bound(pixels: npt.NDArray[np.uint16], start: int, end: int, pixel: int
     index : int
         An index from ``start`` to ``end``.
     """
-    # Without a branch, because the CPU would mispredict it half of the time.
+    # Branchless, because the CPU would mispredict a branch half of the time.
     length = end - start
     while length > 1:
         half = length // 2

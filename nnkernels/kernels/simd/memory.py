@@ -61,7 +61,7 @@ def load(typingctx: Any, array: Any, index: Any, like: Any) -> Any:
 
 @intrinsic
 def store(typingctx: Any, array: Any, index: Any, lanes: Any) -> Any:
-    """``store(array, index, lanes)``: ``array[index:index + width] = lanes``, of a contiguous float32 array."""
+    """``store(array, index, lanes)``: ``array[index:index + width] = lanes``, in a contiguous float32 array."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         first = pointer(context, builder, array, args[0], args[1], FLOATS)
@@ -74,7 +74,7 @@ def store(typingctx: Any, array: Any, index: Any, lanes: Any) -> Any:
 
 @intrinsic
 def add_to(typingctx: Any, array: Any, index: Any, lanes: Any) -> Any:
-    """``add_to(array, index, lanes)``: ``array[index:index + width] += lanes``, of a contiguous float32 array."""
+    """``add_to(array, index, lanes)``: ``array[index:index + width] += lanes``, in a contiguous float32 array."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         first = pointer(context, builder, array, args[0], args[1], FLOATS)
@@ -111,8 +111,8 @@ def pick(typingctx: Any, four: Any, which: Any, like: Any) -> Any:
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         vector = unpack(builder, args[0])[0]
-        splat = builder.shuffle_vector(vector, vector, ir.Constant(INTS, [chosen] * 4 + [chosen + 4] * 4))
-        return pack(builder, [splat] * like.vectors)
+        broadcast = builder.shuffle_vector(vector, vector, ir.Constant(INTS, [chosen] * 4 + [chosen + 4] * 4))
+        return pack(builder, [broadcast] * like.vectors)
 
     return like(four, which, like), generate
 
@@ -148,18 +148,18 @@ def at(typingctx: Any, array: Any, index: Any) -> Any:
 
 @literal_intrinsic
 def prefetch(typingctx: Any, array: Any, index: Any, lines: Any) -> Any:
-    """``prefetch(array, index, lines)``: prefetch cache lines from ``array[index]`` on, into L2.
+    """``prefetch(array, index, lines)``: prefetch cache lines into L2, starting at ``array[index]``.
 
-    ``lines`` is a compile-time constant. The range may exceed the array.
+    ``lines`` is a compile-time constant. The range may extend past the end of the array.
     """
     count = lines.literal_value
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         first = pointer(context, builder, array, args[0], args[1], I8)
-        read, keep, data = I32(0), I32(2), I32(1)
+        read, locality, data = I32(0), I32(2), I32(1)
         for line in range(count):
             address = builder.gep(first, [I32(line * CACHE_LINE)])
-            call(builder, "llvm.prefetch.p0", [address, read, keep, data], ir.VoidType())
+            call(builder, "llvm.prefetch.p0", [address, read, locality, data], ir.VoidType())
         return context.get_dummy_value()
 
     return types.void(array, types.intp, lines), generate
@@ -174,7 +174,7 @@ def prefetch_row(array: npt.NDArray[Any], index: int, length: int) -> None:
     array : ndarray, shape (size,)
         The array.
     index, length : int
-        The range, which may exceed the array.
+        The range, which may extend past the end of the array.
     """
     step = CACHE_LINE // array.itemsize
     for i in range(index, index + length, step):
@@ -191,9 +191,9 @@ def transpose_eight(
     """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        def row(kind: Any, array: Any, start: Any, step: Any, i: int) -> Any:
+        def row(array_type: Any, array: Any, start: Any, step: Any, i: int) -> Any:
             index = builder.add(start, builder.mul(step, ir.Constant(step.type, i)))
-            return pointer(context, builder, kind, array, index, FLOATS)
+            return pointer(context, builder, array_type, array, index, FLOATS)
 
         def shuffle(a: Any, b: Any, lanes: list[int]) -> Any:
             return builder.shuffle_vector(a, b, ir.Constant(INTS, lanes))
@@ -254,7 +254,7 @@ def feature(typingctx: Any, images: Any, index: Any, floats: Any) -> Any:
         element = builder.load(builder.gep(context.make_array(images)(context, builder, args[0]).data, [args[1]]))
         if images.dtype == types.float32:
             return element
-        number = builder.zext(element, ir.IntType(64))
-        return builder.load(builder.gep(context.make_array(floats)(context, builder, args[2]).data, [number]))
+        pixel = builder.zext(element, ir.IntType(64))
+        return builder.load(builder.gep(context.make_array(floats)(context, builder, args[2]).data, [pixel]))
 
     return types.float32(images, types.intp, floats), generate

@@ -1,4 +1,4 @@
-"""The correctness check of training from a file. It precedes every timing of images that stay in their file."""
+"""The correctness check of training from a file, which runs before training from a file is timed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def require_from_file(name: str, contender: Contender, images: str | Path, label
     name : str
         Name of the contender, for the error message.
     contender : Contender
-        The contender to train. It is prepared anew.
+        The contender to train. Its previous state is lost.
     images : str or Path
         File of uint8 images, shape (N, D).
     labels : str or Path

@@ -20,15 +20,15 @@ from nnkernels.measure.regression.comparisons import Comparison, write_data
 from nnkernels.measure.regression.pairs import Pair, log_ratio, measure_pair, warm_up
 from nnkernels.measure.regression.sides import ANY_CPU, Tree, running_side
 
-# Measuring stops at this fraction of the requested resolution. A slowdown of the requested size is then detected almost
-# always, not just with a probability of 80 %.
+# Measuring stops when the resolution is this fraction of the requested one. A slowdown of the requested size is then
+# detected almost always, not just with a probability of 80 %.
 TARGET_SHARE = 2 / 3
-PAIRS_PER_LOOK = 4  # the stopping rule is evaluated each time there are this many more pairs
+PAIRS_PER_LOOK = 4  # number of new pairs between two evaluations of the stopping rule
 
-# If there are few comparisons, most of a pair's time is the start of its processes, so more turns cost little. But a
+# If there are few comparisons, a pair spends most of its time on starting processes, so more turns cost little. But a
 # pair is only one sample, so several pairs must fit into the time limit.
 PAIRS_WITHIN_TIME_LIMIT = 16
-TIMED_SHARE = 0.6
+TIMED_SHARE = 0.6  # fraction of a pair's time that is spent in timed segments
 MIN_TURNS, MAX_TURNS = 6, 40
 
 ShowProgress = Callable[[str], object]
@@ -41,7 +41,7 @@ class Plan:
     Attributes
     ----------
     resolve : float
-        The slowdown that is to be detected, as a fraction.
+        Smallest slowdown to detect, as a fraction.
     minutes : float
         Time limit of the measurements, without compilation and the correctness check.
     segment_seconds : float
@@ -70,7 +70,7 @@ class Plan:
         return round(min(max(turns, MIN_TURNS), MAX_TURNS))
 
     def method(self) -> dict[str, Any]:
-        """Return everything that determines the meaning of an alarm. Records that differ in it are never combined.
+        """Return all settings that determine what an alarm means. Records with different settings are never combined.
 
         Returns
         -------
@@ -96,7 +96,7 @@ class Collected:
     comparisons : sequence of Comparison
         What to compare.
     resolve : float
-        The slowdown that is to be detected, as a fraction.
+        Smallest slowdown to detect, as a fraction.
     error : float
         Significance level of each comparison.
 
@@ -144,7 +144,7 @@ def measure(
     error: float,
     show_progress: ShowProgress = lambda _: None,
 ) -> tuple[list[Comparison], list[Pair]]:
-    """Check both sides with the gate, then measure pairs until all comparisons are resolved or the time is over.
+    """Check both sides with the gate, then measure pairs until all comparisons are resolved or time runs out.
 
     Parameters
     ----------
@@ -179,8 +179,8 @@ def measure(
         folder = Path(scratch)
         write_data(dataset, folder)
         show_progress("compiling both versions, and checking them against the oracle")
-        # The processes are ended before the threads that wait for their answers, so that an error of one side, or
-        # SIGTERM, does not have to wait for the other side.
+        # Leaving this block ends the processes first, then the threads that wait for their answers. So after an error
+        # on one side, or SIGTERM, nothing waits for the other side.
         with ThreadPoolExecutor(2) as pool, ExitStack() as processes:
             both = [
                 pool.submit(warm_up, process, folder, comparisons, dataset, plan.segment_seconds)
@@ -191,8 +191,8 @@ def measure(
         collected = Collected(ready, plan.resolve, error)
         cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [ANY_CPU]
         rng = np.random.default_rng()
-        ends = time.monotonic() + 60 * plan.minutes
-        while collected.unresolved and (left := ends - time.monotonic()) > 0:
+        deadline = time.monotonic() + 60 * plan.minutes
+        while collected.unresolved and (left := deadline - time.monotonic()) > 0:
             show_progress(
                 f"pair {len(collected.pairs) + 1}, {len(collected.unresolved)} comparisons left to resolve, "
                 f"{left:.0f} s left"
@@ -205,7 +205,7 @@ def measure(
                 collected.unresolved,
                 plan.turns(len(ready)),
                 rng,
-                lambda: time.monotonic() < ends,
+                lambda: time.monotonic() < deadline,
             )
             if pair:
                 collected.add(pair)

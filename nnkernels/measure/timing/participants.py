@@ -53,7 +53,7 @@ def timed_as_another(scenario: Scenario, name: str, ready: Mapping[str, Contende
 
 
 def settings(contender: Contender, framework_threads: str) -> Sequence[str]:
-    """Return the thread settings at which a contender is checked by the gate and timed.
+    """Return the thread settings with which a contender is checked by the gate and timed.
 
     Parameters
     ----------
@@ -67,13 +67,13 @@ def settings(contender: Contender, framework_threads: str) -> Sequence[str]:
     settings : sequence of str
         Both settings if the contender can change its number of threads, otherwise ``framework_threads`` alone.
     """
-    # Contenders that can change their threads are timed at both settings in every process. So the ratio of two
-    # contenders, each at its own faster setting, can always be paired within one process.
+    # Every process times both settings of a contender that can change its number of threads. So both times of a ratio
+    # come from the same process, even if the two contenders are fastest with different settings.
     return SETTINGS if contender.threads_can_change else [framework_threads]
 
 
 def by_label(contenders_by_name: dict[str, Contender], framework_threads: str) -> dict[str, tuple[Contender, int]]:
-    """Return the contenders and numbers of threads that are timed, by label.
+    """Return the contenders to time, with their numbers of threads, by label.
 
     Parameters
     ----------
