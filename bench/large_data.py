@@ -1,4 +1,4 @@
-"""Is training from a file larger than memory as fast per image as from memory, and how much memory does it use?"""
+"""Is training from a file that exceeds memory as fast per image as from memory, and how much memory does it use?"""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ._children import (
 from ._common import DATASETS, OPTIONS, available_dataset, dataset
 
 IMAGES = (60_000, 1_000_000)
-# Sizes that the run measures instead of `IMAGES`.
+# Sizes that the options of the run select instead of `IMAGES`.
 CHOSEN = OPTIONS.large_images
 SIZES = tuple(dict.fromkeys((*IMAGES, *CHOSEN)))
 FROM_FILE, IN_MEMORY = "from file", "in memory"
@@ -79,7 +79,7 @@ ANSWER = """
 print(json.dumps({"seconds": statistics.median(seconds[1:]), "beyond_import": peak - after_import}))
 """
 
-# For each number of images, and each place and contender: one sample per process, or why there are none.
+# For each number of images: for each place and contender, one sample per process, or why there are none.
 Samples = list[dict[str, float]]
 Measured = dict[int, dict[tuple[str, str], Samples | str] | str]
 
@@ -98,7 +98,7 @@ class _LargeData:
     def track_seconds_per_image(
         self, measured: Measured, contender: str, images: int, dataset_name: str
     ) -> dict[str, object]:
-        """Return the seconds per image of each process' median epoch."""
+        """Return the seconds per image in the median epoch of each process."""
         samples = _samples(measured, self.place, contender, images, dataset_name)
         return {"samples": [numbers["seconds"] / images for numbers in samples], "number": 1}
 
@@ -113,10 +113,10 @@ class MemoryMap(_LargeData):
     Each sample is from a new process.
 
     While the contender converts one chunk of 65,536 images and trains on it, the next chunk is read. Training has to
-    wait for the first chunk. So with 60,000 images, which are one chunk, no reading overlaps with training. With
-    1,000,000 images, all but a sixteenth of it does. Therefore, the times of the two sizes are not comparable.
-    Contenders are comparable, because they share the reader. So is :class:`InMemory` at the same size, which reads
-    nothing.
+    wait for the first chunk. So with 60,000 images, which fit into one chunk, reading never overlaps with training.
+    With 1,000,000 images, all but a sixteenth of the reading does. So do not compare the times of the two sizes.
+    Times of different contenders are comparable, because the reader is the same. They are also comparable with those of
+    :class:`InMemory` for the same number of images, which reads nothing.
     """
 
     place = FROM_FILE
@@ -134,10 +134,10 @@ class MemoryMap(_LargeData):
 
 
 class InMemory(_LargeData):
-    """An epoch of training on the same images, in memory: a new process for each sample.
+    """An epoch of training on the same images in memory. Each sample is from a new process.
 
-    The time is that of conversion to the contender's internal layout and of training, on one thread. Since nothing is
-    read, it is the time of training from a file if reading were completely hidden.
+    The time includes conversion to the contender's internal layout and training, on one thread. It is the time that
+    training from a file would take if reading overlapped completely.
     """
 
     place = IN_MEMORY
@@ -193,7 +193,7 @@ def _why_too_large_for_memory(images: int, needed: int) -> str:
 
 
 def _why_too_large(images: int, resource: str, needed: int, free: int) -> str:
-    """Return why so many images do not fit; empty if they do."""
+    """Return why this number of images does not fit; empty if it does."""
     if needed <= free:
         return ""
     return f"{images:,} images need {needed / 1e9:.1f} GB of {resource}, with a reserve; {free / 1e9:.1f} GB are free"

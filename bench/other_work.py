@@ -8,11 +8,11 @@ from nnkernels.measure.timing.scenarios import FURTHER_SCENARIOS, names
 from ._common import CONTENDERS, DATASETS
 from ._interleaved import _InterleavedBenchmark, measure_interleaved
 
-AGAINST = ("numpy", "keras-graph", "jax-scan")
+BASELINES = ("numpy", "keras-graph", "jax-scan")
 
 
 class _FurtherScenarios(_InterleavedBenchmark):
-    params = (CONTENDERS, AGAINST, names(FURTHER_SCENARIOS), DATASETS)
+    params = (CONTENDERS, BASELINES, names(FURTHER_SCENARIOS), DATASETS)
     version = "3"
 
 
@@ -33,7 +33,7 @@ class AllThreads(_FurtherScenarios):
 
 
 class KerasJaxOneThread(_FurtherScenarios):
-    """Keras on JAX in a separate process with the references, on one thread."""
+    """Keras on JAX and the reference contenders, in a separate process, on one thread."""
 
     def setup_cache(self) -> InterleavedRun:
         """Measure the further scenarios."""
@@ -41,7 +41,7 @@ class KerasJaxOneThread(_FurtherScenarios):
 
 
 class KerasJaxAllThreads(_FurtherScenarios):
-    """Keras on JAX in a separate process with the references, on all threads."""
+    """Keras on JAX and the reference contenders, in a separate process, on all threads."""
 
     def setup_cache(self) -> InterleavedRun:
         """Measure the further scenarios."""
@@ -49,7 +49,7 @@ class KerasJaxAllThreads(_FurtherScenarios):
 
 
 class TorchOneThread(_FurtherScenarios):
-    """PyTorch in a separate process with the references, on one thread."""
+    """PyTorch and the reference contenders, in a separate process, on one thread."""
 
     def setup_cache(self) -> InterleavedRun:
         """Measure the further scenarios."""
@@ -57,7 +57,7 @@ class TorchOneThread(_FurtherScenarios):
 
 
 class TorchAllThreads(_FurtherScenarios):
-    """PyTorch in a separate process with the references, on all threads."""
+    """PyTorch and the reference contenders, in a separate process, on all threads."""
 
     def setup_cache(self) -> InterleavedRun:
         """Measure the further scenarios."""

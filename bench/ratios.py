@@ -8,11 +8,11 @@ from nnkernels.measure.timing.scenarios import SCENARIOS, names
 from ._common import CONTENDERS, DATASETS
 from ._interleaved import _InterleavedBenchmark, measure_interleaved
 
-AGAINST = ("numpy", "keras-fit", "keras-graph")
+BASELINES = ("numpy", "keras-fit", "keras-graph")
 
 
 class _Ratios(_InterleavedBenchmark):
-    params = (CONTENDERS, AGAINST, names(SCENARIOS), DATASETS)
+    params = (CONTENDERS, BASELINES, names(SCENARIOS), DATASETS)
     version = "4"
 
 
@@ -33,7 +33,7 @@ class AllThreads(_Ratios):
 
 
 class KerasJaxOneThread(_Ratios):
-    """Keras on JAX and the baselines, in a separate process, on one thread."""
+    """Keras on JAX and the reference contenders, in a separate process, on one thread."""
 
     def setup_cache(self) -> InterleavedRun:
         """Measure the scenarios."""
@@ -41,7 +41,7 @@ class KerasJaxOneThread(_Ratios):
 
 
 class KerasJaxAllThreads(_Ratios):
-    """Keras on JAX and the baselines, in a separate process, on all threads."""
+    """Keras on JAX and the reference contenders, in a separate process, on all threads."""
 
     def setup_cache(self) -> InterleavedRun:
         """Measure the scenarios."""
@@ -49,7 +49,7 @@ class KerasJaxAllThreads(_Ratios):
 
 
 class TorchOneThread(_Ratios):
-    """PyTorch and the baselines, in a separate process, on one thread."""
+    """PyTorch and the reference contenders, in a separate process, on one thread."""
 
     def setup_cache(self) -> InterleavedRun:
         """Measure the scenarios."""
@@ -57,7 +57,7 @@ class TorchOneThread(_Ratios):
 
 
 class TorchAllThreads(_Ratios):
-    """PyTorch and the baselines, in a separate process, on all threads."""
+    """PyTorch and the reference contenders, in a separate process, on all threads."""
 
     def setup_cache(self) -> InterleavedRun:
         """Measure the scenarios."""

@@ -317,7 +317,7 @@ def one_blas_thread():
 
 def test_resume_with_another_number_of_threads_warns(small_digits, tmp_path, one_blas_thread):
     train_one_epoch_and_abort(REQUEST, small_digits, tmp_path)
-    message = r"other conditions \(threads: 1 of BLAS and \d+ of Numba in the checkpoint, 2 of BLAS .* now\), so its"
+    message = r"different conditions \(threads: 1 of BLAS and \d+ of Numba in the checkpoint, 2 of BLAS .* now\), so its"
     with threadpool_limits(2, "blas"), pytest.warns(ReproducibilityWarning, match=message):
         trained, shown = run(TrainingRequest(epochs=3), small_digits, tmp_path, resume=True)
     assert (shown, trained.finished) == ([2, 3], True)

@@ -1,1 +1,1 @@
-"""Comparison of contenders' accuracy: pairwise after each epoch, and by the experiment on the write-up's claim."""
+"""Comparison of contenders' accuracy: pairwise after each epoch, and in an experiment on the write-ups' claim."""

@@ -33,7 +33,7 @@ class _Process:
 
     def __init__(self, group: str) -> None:
         self.group = group
-        # The child searches modules in the same places as this process.
+        # The child searches for modules in the same places as this process.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self.child = subprocess.Popen(
             [sys.executable, "-c", SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
@@ -53,7 +53,7 @@ class _Process:
             raise ConfigurationError(
                 f"the process of {self.group} ended with status {self.child.returncode}; see its error output above"
             ) from pipe_error
-        except BaseException:  # a late response would be mistaken for the next one
+        except BaseException:  # otherwise, its late response would be mistaken for that of the next request
             self._terminate()
             raise
         if error is not None:
@@ -208,7 +208,7 @@ def _call(contenders: list[Any], method: str, index: int, *arguments: Any) -> An
 
 
 def _picklable(error: Exception) -> Exception:
-    """Return the exception if pickling preserves it and its message, else a ConfigurationError with the same text."""
+    """Return the exception if pickling preserves its type and message, otherwise a ConfigurationError."""
     try:
         copy = pickle.loads(pickle.dumps(error))
     except Exception:

@@ -30,11 +30,11 @@ def contenders() -> dict[str, Entry]:
 
 
 class ScikitLearn:
-    """A contender that calls ``partial_fit`` on float32 features, without L2 penalty and Nesterov momentum.
+    """A contender that calls ``partial_fit`` on float32 features, without L2 penalty or Nesterov momentum.
 
-    scikit-learn's update rules are the same as those of nnkernels, including Adam's epsilon. Its schedules only change
-    the learning rate per epoch. So a constant rate needs one call of ``partial_fit``, and a varying one needs a call
-    per batch, with the rate set in scikit-learn's optimizer.
+    scikit-learn's update rules are the same as those of nnkernels, including Adam's epsilon. Its schedules cannot
+    change the learning rate within an epoch. So at a constant rate, one call of ``partial_fit`` trains on all batches.
+    With a varying rate, each batch needs a call, before which the rate is set in scikit-learn's optimizer.
     """
 
     whole_epochs_only = False
@@ -99,12 +99,13 @@ class ScikitLearn:
             epsilon=rule.epsilon,
         )
         self.classes = np.arange(classes)
-        # Only a first call creates the arrays. Its result is overwritten, and its optimizer deleted.
+        # The first call creates the arrays. Its results are then overwritten, and its optimizer is deleted.
         images = np.zeros((recipe.batch_size, len(parameters.W1)), np.float32)
         self.model.partial_fit(images, np.zeros(recipe.batch_size, np.int64), classes=self.classes)
-        own = (*self.model.coefs_, *self.model.intercepts_)
-        for array, given in zip(own, (parameters.W1, parameters.W2, parameters.b1, parameters.b2), strict=True):
-            array[...] = given
+        arrays = (*self.model.coefs_, *self.model.intercepts_)
+        initial = (parameters.W1, parameters.W2, parameters.b1, parameters.b2)
+        for array, values in zip(arrays, initial, strict=True):
+            array[...] = values
         del self.model._optimizer
         self.batch_size = recipe.batch_size
         self.X = as_features(data.X)
@@ -132,7 +133,7 @@ class ScikitLearn:
         # scikit-learn warns if there are fewer samples than `batch_size`.
         self.model.set_params(batch_size=min(self.batch_size, len(order)))
         if hasattr(self.model, "_optimizer"):
-            # SGD uses the former; Adam derives the rate of each step from the latter.
+            # SGD uses `learning_rate`; Adam derives the rate of each step from `learning_rate_init`.
             self.model._optimizer.learning_rate = self.model._optimizer.learning_rate_init = learning_rate
         else:
             self.model.set_params(learning_rate_init=learning_rate)

@@ -1,7 +1,7 @@
 """Image files that may be larger than memory: opened without being read, and read a range of images at a time.
 
 Ranges are read by file offset. With a memory map, every page that was accessed would count as memory of the process,
-so after an epoch the process would appear to hold the whole file.
+so after an epoch the process would appear to use as much memory as the whole file.
 """
 
 from __future__ import annotations

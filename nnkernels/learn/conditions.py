@@ -1,4 +1,4 @@
-"""The conditions that affect the last bits of a training, in addition to its data, its kernels and their versions."""
+"""Conditions, besides data, kernels and versions, that affect the last bits of trained parameters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ THREADS, BLAS, CPU = "threads", "BLAS", "CPU"
 
 
 def conditions() -> dict[str, str]:
-    """Return the conditions of this process.
+    """Return the current conditions of this process.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def warn_of_other_conditions(there: Mapping[str, str], here: Mapping[str, str], 
     Parameters
     ----------
     there : mapping of str to str
-        The :func:`conditions` in the checkpoint. Checkpoints of earlier versions of nnkernels have none.
+        The :func:`conditions` recorded in the checkpoint. Earlier versions of nnkernels did not record them.
     here : mapping of str to str
         The conditions of this process.
     backend : Backend
@@ -51,8 +51,8 @@ def warn_of_other_conditions(there: Mapping[str, str], here: Mapping[str, str], 
     ReproducibilityWarning
         If a condition that matters differs.
     """
-    on_cpu_alone = getattr(backend, "SAME_BITS_ON_ANY_THREADS", False)
-    names = (CPU,) if on_cpu_alone else (THREADS, BLAS, CPU)
+    only_cpu_matters = getattr(backend, "SAME_BITS_ON_ANY_THREADS", False)
+    names = (CPU,) if only_cpu_matters else (THREADS, BLAS, CPU)
     differences = [
         f"{name}: {there.get(name, 'not recorded')} in the checkpoint, {here[name]} now"
         for name in names
@@ -60,8 +60,8 @@ def warn_of_other_conditions(there: Mapping[str, str], here: Mapping[str, str], 
     ]
     if differences:
         warnings.warn(
-            f"the training resumes under other conditions ({'; '.join(differences)}), so its last bits may differ from "
-            "those of an uninterrupted training",
+            f"training resumes under different conditions ({'; '.join(differences)}), so its last bits may differ from "
+            "those of uninterrupted training",
             ReproducibilityWarning,
             stacklevel=2,
         )

@@ -28,17 +28,18 @@ class BenchFile:
     threads : str
         Thread setting of the benchmarks without a parameter for it.
     planned : mapping of str to sequence of str
-        For each profile, regular expressions of the benchmarks that it adds. They match what follows ``name.`` in asv's
-        ``Class.function('contender', 32, 'mnist')``. ``{contender}``, ``{dataset}`` and the names of kernels are
-        placeholders for the values of the run. For interleaved runs of contenders, the expressions are made by
-        :mod:`~nnkernels.measure.asv_driver.plan` instead.
+        For each profile, regular expressions of the benchmarks that it adds. They match asv's name of a benchmark
+        without the leading ``name.``, for example ``Class.function('contender', 32, 'mnist')``. ``{contender}``,
+        ``{dataset}`` and the names of kernels are placeholders for the values of the run. For interleaved runs of
+        contenders, :mod:`~nnkernels.measure.asv_driver.plan` creates the expressions instead.
     single_pass : bool
-        Whether only one pass measures it, because its samples are seeds, not processes.
+        Whether only one pass measures it, because its samples come from different seeds, not from different processes.
     every_pass : bool
-        Whether every pass measures it, because ratios to its results need several processes for an interval.
+        Whether every pass measures it, because the confidence interval of a ratio to its results needs several
+        processes.
     interleaved : bool
-        Whether it times contenders or steps in turns. It is then measured in every pass of ratios, and its times are
-        taken from the records of interleaved runs, not from asv.
+        Whether it times contenders or steps in turns. It is then measured in every pass that measures ratios, and its
+        times are taken from the records of interleaved runs, not from asv.
     """
 
     name: str
@@ -95,14 +96,14 @@ BENCH_FILES = (
         planned={"standard": [*map(_KERNEL.format, KERNEL_BENCHMARKS)]},
     ),
     BenchFile("limits", "limits: peak rates of this machine", planned={"standard": [EACH_BENCHMARK]}, every_pass=True),
-    BenchFile("large_data", "large data: training from a memory map", planned={"standard": [EACH_BENCHMARK]}),
+    BenchFile("large_data", "large data: training from a file", planned={"standard": [EACH_BENCHMARK]}),
     BenchFile(
         "startup",
         "start-up: imports and first calls",
         "all",
         {"standard": ["(Import|NumbaItself)[.].*", f"FirstCall[.]{EACH_CONTENDER}"]},
     ),
-    # asv starts a process for each of its numbers, so it gets only one step. The records contain all of them.
+    # asv starts a process for each value that it reports, so only one step is reported to asv. The records contain all.
     BenchFile(
         "steps",
         "steps: from naive to fast, in turns",

@@ -1,4 +1,4 @@
-"""Result files of asv: passes are merged, paths of this machine removed, and the results added to the history."""
+"""Result files of asv: merging passes, removing paths of this machine, and adding the results to the history."""
 
 from __future__ import annotations
 
@@ -11,13 +11,8 @@ from typing import Any
 
 from nnkernels.errors import MeasurementError
 
-VERSIONED = (
-    "numpy",
-    "numba",
-    "keras",
-    "tensorflow",
-    "tensorflow-cpu",
-)  # versions that start a new line in asv's graphs
+# Packages of which a new version starts a new line in asv's graphs.
+VERSIONED = ("numpy", "numba", "keras", "tensorflow", "tensorflow-cpu")
 
 
 @dataclass(frozen=True)
@@ -29,7 +24,7 @@ class Merged:
     results : asv.results.Results
         The merged results, with the samples of all passes.
     processes : dict
-        For each benchmark and each combination of its parameters, the value of each pass.
+        For each benchmark and each combination of its parameters, the value that each pass measured.
     parameter_names : dict
         For each benchmark, the names of its parameters.
     units : dict
@@ -168,7 +163,7 @@ def merge_passes(folders: list[Path], provenance: dict[str, Any]) -> Merged:
 
 
 def add_measured(target: Any, source: Any, benchmarks: dict[str, Any], append: bool) -> None:
-    """Add measured results to others.
+    """Add the measured values of one set of results to another.
 
     Parameters
     ----------
@@ -203,14 +198,14 @@ def add_measured(target: Any, source: Any, benchmarks: dict[str, Any], append: b
 
 
 def add_to_history(merged: Merged, any_pass: Path, machine: str, history: Path) -> None:
-    """Add merged results to asv's history. Earlier results of the same commit that were not measured again are kept.
+    """Add merged results to asv's history. Earlier results of the same commit are kept unless they were measured again.
 
     Parameters
     ----------
     merged : Merged
         The results.
     any_pass : Path
-        The folder of any pass. All passes have the same descriptions of benchmarks and machine.
+        The folder of any pass, because all passes have the same descriptions of benchmarks and machine.
     machine : str
         Name of the machine.
     history : Path

@@ -15,7 +15,7 @@ COUNTS = ("rounds", "seeds", "seeds_to_accuracy", "samples")
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """Options of the benchmarks. The variable of ``rounds`` is ``NNKERNELS_BENCH_ROUNDS``, and so on.
+    """Options of the benchmarks. ``rounds`` is set by ``NNKERNELS_BENCH_ROUNDS``, and so on.
 
     Lists are separated by commas. If a variable is empty or not set, the benchmarks use their own default.
 
@@ -32,7 +32,7 @@ class BenchOptions:
     seeds_to_accuracy : int or None
         Trainings per contender for the time to an accuracy.
     samples : int or None
-        Samples of benchmarks that take their own: scaling, start-up, memory, large data, and the machine's limits.
+        Samples of benchmarks that do their own sampling: scaling, start-up, memory, large data and machine limits.
     profiles : tuple of str
         The profiles whose scenarios an interleaved run measures; empty for all.
     large_images : tuple of int

@@ -1,4 +1,4 @@
-"""The plan of a run: passes over the benchmarks, in which each benchmark and parameter has a fresh process."""
+"""The plan of a run: passes over the benchmarks, with a fresh process for each benchmark and parameter value."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Profile:
     includes : tuple of str
         The profiles whose benchmarks are measured; see :data:`~nnkernels.measure.asv_driver.bench_files.BENCH_FILES`.
     threads : tuple of str
-        Default thread settings of contenders that cannot change threads during a process. Other contenders are always
-        measured at both settings.
+        Default thread settings of contenders that cannot change their number of threads while a process runs. Other
+        contenders are always measured with both settings.
     seeds_to_accuracy : int
         Trainings of "time to accuracy" per process.
     samples : int
-        Processes for each number of start-up and memory.
+        Processes per result of the start-up and memory benchmarks.
     resumable : bool
         Whether an interrupted run can be continued.
     """
@@ -70,7 +70,8 @@ PROFILES = {
     ),
     "full": Profile(10, 3, rounds=3, seeds=10, minutes=150, includes=("quick", "standard", "full"), resumable=True),
 }
-# Class names of interleaved benchmarks by thread setting, and their prefixes by the process of an `Entry`.
+# The class name of an interleaved benchmark has a prefix that depends on the process of an `Entry`, and a suffix that
+# depends on the thread setting.
 CLASSES = {"1": "OneThread", "all": "AllThreads"}
 RELATIVE_TIME = "track_relative_time"
 PROCESSES = {"": "", "keras-jax": "KerasJax", "torch": "Torch"}
@@ -180,17 +181,17 @@ def make_plan(chosen: Profile, contenders: Sequence[str], dataset: str, threads:
 
 
 def _pass_indices(file: BenchFile, chosen: Profile, count: int) -> range:
-    """Return the indices of the passes, of ``count``, that measure a file without interleaved runs."""
+    """Return the indices, below ``count``, of the passes that measure a file without interleaved runs."""
     # The first pass is kept short, because its ratios are the first results on the terminal. Error rates are measured
-    # once, because training again from the same seeds would give the same ones.
+    # only once, because training again from the same seeds would reproduce them.
     if file.single_pass:
         return range(min(1, count - 1), min(2, count))
     return range(count) if file.every_pass else range(count - chosen.single_passes, count)
 
 
 def _ratios(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> list[str]:
-    # asv starts a process for each of its numbers, so it gets only part of an interleaved run: each contender against
-    # NumPy, or a single one in a short run. The records contain all of it.
+    # asv starts a process for each value that it reports, so only part of an interleaved run is reported to asv: the
+    # ratio of each contender to NumPy, or of only one contender in a short run. The records contain the whole run.
     patterns = []
     for process, prefix in PROCESSES.items():
         own = [name for name in contenders if entry(name).process == process]
@@ -210,7 +211,7 @@ def _ratios(chosen: Profile, contenders: Sequence[str], dataset: str, threads: S
 
 
 def _other_work(chosen: Profile, contenders: Sequence[str], dataset: str, threads: Sequence[str]) -> list[str]:
-    # As above, asv gets only a part: our backends against NumPy in one of the scenarios.
+    # Again, only a part is reported to asv: the ratios of our backends to NumPy in one of the scenarios.
     patterns = []
     for process, prefix in PROCESSES.items():
         trainers = [name for name in contenders if entry(name).trains and entry(name).process == process]
@@ -231,12 +232,12 @@ def _placeholder_values(contenders: Sequence[str], dataset: str) -> Mapping[str,
     return {
         "contender": contenders,
         "dataset": [dataset],
-        # A function that several backends share is timed for its owner only.
+        # A function that several backends share is timed only for the backend that defines it.
         **{kernel: [name for name in backends if kernel_owner(kernel, name) == name] for kernel in KERNEL_BENCHMARKS},
     }
 
 
 def _call(benchmark: str, *parameters: Sequence[object]) -> str:
-    # asv writes a call as name(repr, repr, ...).
+    # asv names a benchmark with its parameters as name(repr, repr, ...).
     alternatives = ["|".join(re.escape(repr(value)) for value in values) for values in parameters]
     return f"^{benchmark.replace('.', '[.]')}\\({', '.join(f'({values})' for values in alternatives)}\\)$"

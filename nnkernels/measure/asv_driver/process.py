@@ -1,4 +1,4 @@
-"""A child process of asv: one pass over some benchmarks, with its progress and its failures."""
+"""A child process of asv, which makes one pass over some benchmarks, with its progress and failures."""
 
 from __future__ import annotations
 
@@ -119,13 +119,13 @@ def run_pass(
         Variables for the benchmarks, in addition to those of
         :func:`~nnkernels.measure.records.environment.timed_environment`.
     show_progress : callable
-        ``show_progress(fraction, what)``; called with the fraction that is done and the current benchmark, whenever asv
-        writes something, and every second otherwise.
+        ``show_progress(fraction, what)``, where ``fraction`` is the fraction of the pass that is done, and ``what`` is
+        the current benchmark. Called whenever asv writes something, and every second otherwise.
 
     Raises
     ------
     MeasurementError
-        If benchmarks fail. The message contains each name and reason.
+        If benchmarks fail. The message contains the name and the error of each.
     """
     for folder in (where.folder, where.records):
         shutil.rmtree(folder, ignore_errors=True)  # left by an interrupted pass
@@ -154,14 +154,14 @@ def run_pass(
             # In a new session, Ctrl-C reaches only this process, which then ends asv and its benchmark.
             start_new_session=os.name == "posix",
         )
-        done, including_current, what, begun = 0.0, 0.0, "", ""
+        done, including_current, what, unfinished = 0.0, 0.0, "", ""
         with closing(_output(child)) as output:
             for text in output:
                 log.write(text)
                 log.flush()
                 # asv ends a line only when it begins the next one, so the current benchmark is in an unfinished line.
-                *lines, begun = (begun + text).split("\n")
-                for line in (*lines, begun):
+                *lines, unfinished = (unfinished + text).split("\n")
+                for line in (*lines, unfinished):
                     if match := PROGRESS.match(line):
                         # asv's percentage counts the current benchmark as done.
                         percent, what = float(match["percent"]), match["what"].split("  ")[0]
@@ -191,8 +191,8 @@ def register_machine(workspace: Workspace, name: str, information: Mapping[str, 
     Returns
     -------
     environment : dict
-        Environment variables with which asv finds the file. Empty, unless the user's home folder is not writable; then
-        they set a home folder in ``scratch``.
+        Environment variables with which asv finds the file. Empty if the user's home folder is writable. Otherwise they
+        set the home folder to a folder in ``scratch``.
 
     Raises
     ------

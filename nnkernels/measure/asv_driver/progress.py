@@ -41,7 +41,7 @@ ShowProgress = Callable[[Progress], None]
 class RecordsSoFar:
     """A cache of the interleaved runs in some folders. A file is read again only if it has changed.
 
-    This saves CPU time, which would be taken from the process that is being measured.
+    This saves CPU time for the process that is being measured.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class RecordsSoFar:
             One per file.
         """
         for path in (path for folder in folders for path in interleaved_files(folder)):
-            changed = path.stat().st_mtime_ns
-            if path not in self._known or self._known[path][0] != changed:
-                self._known[path] = changed, read_interleaved(path)
-        return [measured for _changed, measured in self._known.values()]
+            modified = path.stat().st_mtime_ns
+            if path not in self._known or self._known[path][0] != modified:
+                self._known[path] = modified, read_interleaved(path)
+        return [measured for _modified, measured in self._known.values()]

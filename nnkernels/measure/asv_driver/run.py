@@ -44,9 +44,9 @@ class Request:
     profile : Profile
         The profile, possibly changed.
     threads : sequence of str
-        Thread settings, of ``1`` and ``all``; empty for those of the profile.
+        Thread settings, each ``1`` or ``all``; empty for those of the profile.
     machine : str
-        Name of the machine in the results; empty for a name made from the processor.
+        Name of the machine in the results; empty for a name derived from the processor.
 
     Raises
     ------
@@ -239,7 +239,7 @@ def _measure(
     profile: Profile,
 ) -> tuple[list[Pass], str]:
     """Return the complete passes, and a description of changes to the checkout during the measurements."""
-    # The data are unpacked once, so that each of some sixty processes loads them in milliseconds.
+    # Unpack the data once, so that each of about sixty processes loads them in milliseconds.
     write_folder(scratch / "data", dataset)
     environment = {**environment, "NNKERNELS_DATA": str(scratch / "data"), **options.as_environ()}
     complete: list[Pass] = []
@@ -253,9 +253,9 @@ def _measure(
         def show_pass_progress(
             fraction: float, what: str, number: int = number, done: int = done, where: Pass = where
         ) -> None:
-            share = len(plan.passes[number])
+            total_fraction = (done + fraction * len(plan.passes[number])) / total
             so_far = records.read([*(earlier.records for earlier in complete), where.records])
-            show_progress(Progress((done + fraction * share) / total, number + 1, len(plan.passes), what, so_far))
+            show_progress(Progress(total_fraction, number + 1, len(plan.passes), what, so_far))
 
         try:
             if not where.is_complete:

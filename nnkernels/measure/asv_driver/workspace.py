@@ -1,4 +1,4 @@
-"""The nnkernels that is measured: a git checkout at some commit, or a copy without history."""
+"""The copy of nnkernels that is measured: a git checkout at some commit, or a copy without history."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Workspace:
     commit_date : int
         Date of the commit, in milliseconds since 1970.
     unrecorded : str
-        Why a run is not recorded in the history; empty if it is.
+        Why a run cannot be recorded in the history; empty if it can.
     """
 
     root: Path
@@ -57,12 +57,12 @@ def find_root(start: Path | None = None) -> Path:
     Returns
     -------
     root : Path
-        The root of the checkout around ``start``, or else around this package.
+        The root of the checkout that contains ``start``, otherwise of the one that contains this package.
 
     Raises
     ------
     ConfigurationError
-        If there is none.
+        If neither is in a checkout.
     """
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents, PACKAGE.parent):
@@ -121,12 +121,12 @@ def open_workspace() -> Workspace:
 
 
 def code_state() -> dict[str, str]:
-    """Return the state of the imported nnkernels. It never raises.
+    """Return the commit and state of the imported nnkernels, without raising exceptions.
 
     Returns
     -------
     state : dict
-        ``commit``: the hash or ``none``. ``tree``: ``clean``, or what is changed, or why it is not known.
+        ``commit``: the hash or ``none``. ``tree``: ``clean``, or which files have changed, or why this is unknown.
     """
     root = PACKAGE.parent
     if not _is_root(root):

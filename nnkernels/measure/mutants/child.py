@@ -29,7 +29,7 @@ def main(cpu_seconds: str, backend: str, folder: str, *gates: str) -> None:
     *gates : str
         Names of the gates.
     """
-    if find_spec("resource"):  # not on Windows, where a process that never ends must be killed by the user
+    if find_spec("resource"):  # missing on Windows, where the user must kill a process that never ends
         import resource
 
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
@@ -37,7 +37,7 @@ def main(cpu_seconds: str, backend: str, folder: str, *gates: str) -> None:
     print(json.dumps({"package": str(PACKAGE)}), flush=True)
     arrays = (np.load(Path(folder, f"{field.name}.npy"), allow_pickle=False) for field in fields(Dataset))
     dataset = Dataset(*arrays)
-    with np.errstate(all="ignore"):  # a mutant may overflow in between; only its results count
+    with np.errstate(all="ignore"):  # intermediate values of a mutant may overflow; only its results count
         for verdict in judge(backend, gates, dataset):
             print(json.dumps(asdict(verdict)), flush=True)
 

@@ -26,7 +26,7 @@ from nnkernels.measure.mutants.gates import GATES, MAX_THREADS, Verdict
 from nnkernels.measure.records.environment import timed_environment
 
 CHILD = "nnkernels.measure.mutants.child"
-# A limit of CPU time, because wall-clock time also passes while the machine is busy or asleep. A mutant that does not
+# The limit is CPU time, because wall-clock time also passes while the machine is busy or asleep. A mutant that does not
 # terminate is in an infinite loop, which uses CPU time.
 CPU_SECONDS = 900
 NO_VERDICT = "breaks down"
@@ -116,8 +116,8 @@ def run_mutants(
     Raises
     ------
     MeasurementError
-        If the text that a mutant replaces does not occur exactly once, or if a gate rejects a control. In the second
-        case, rejecting a mutant would prove nothing.
+        If the text that a mutant replaces does not occur exactly once. Also if a gate rejects a control, because its
+        rejection of a mutant would then prove nothing.
     """
     for mutant in mutants:
         mutant.mutated(package)  # raises an error now instead of after minutes
@@ -134,7 +134,7 @@ def run_mutants(
             try:
                 for future in running:
                     yield future.result()
-            finally:  # after an interruption, mutants that have not begun are not waited for
+            finally:  # after an interruption, cancel the mutants that have not been started
                 pool.shutdown(cancel_futures=True)
 
 
@@ -185,7 +185,7 @@ def _verdicts(mutant: Mutant, root: Path, cache: Path, dataset_folder: Path) -> 
             "be tested: run this in an environment in which PYTHONPATH takes precedence"
         )
     verdicts = [Verdict(**one) for one in messages[1:]]
-    # A mutant that crashes before a verdict would not be timed either.
+    # A mutant that crashes before a verdict also counts as rejected, because it would not be timed either.
     return (*verdicts, *(Verdict(gate, {NO_VERDICT: reason}) for gate in mutant.gates[len(verdicts) :]))
 
 

@@ -24,12 +24,13 @@ from nnkernels.parameters import initial_parameters
 from nnkernels.process_settings import preserved_thread_counts
 from nnkernels.recipes import Recipe
 
-# Measured in every process, so that contenders in different processes can be compared with the same references.
+# The reference contenders. They are measured in every process, so that contenders of different processes can be
+# compared with the same ones.
 REFERENCES = ("numpy", "numba", "fused")
 
 
 def contenders_in_process(names: Sequence[str], process: str) -> list[str]:
-    """Return the contenders that are measured in a separate process: those that require it, and the references.
+    """Return the contenders of a separate process: those that require it, and the reference contenders.
 
     Parameters
     ----------
