@@ -196,7 +196,9 @@ def _why_too_large(images: int, resource: str, needed: int, free: int) -> str:
     """Return why this number of images does not fit; empty if it does."""
     if needed <= free:
         return ""
-    return f"{images:,} images need {needed / 1e9:.1f} GB of {resource}, with a reserve; {free / 1e9:.1f} GB are free"
+    return (
+        f"{images:,} images need {needed / 1e9:.1f} GB of {resource}, including a reserve; {free / 1e9:.1f} GB are free"
+    )
 
 
 def write_repeated(data: Dataset, images: int, folder: Path) -> None:

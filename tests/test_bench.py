@@ -192,7 +192,7 @@ def test_memory_map_benchmark_is_skipped_without_enough_disk_space(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1e9))
     benchmark = large_data.MemoryMap()
     measured = large_data._all_measured.__wrapped__()
-    with pytest.raises(SkipNotImplemented, match=r"need 1\.6 GB of disk, with a reserve; 1\.0 GB are free"):
+    with pytest.raises(SkipNotImplemented, match=r"need 1\.6 GB of disk, including a reserve; 1\.0 GB are free"):
         benchmark.track_seconds_per_image(measured, "fused", 1_000_000, small_digits.name)
     with pytest.raises(SkipNotImplemented, match="NNKERNELS_BENCH_LARGE_IMAGES selects other sizes"):
         benchmark.track_peak_beyond_import(measured, "fused", 60_000, small_digits.name)
@@ -217,7 +217,7 @@ def test_in_memory_benchmark_is_skipped_without_enough_memory(
     measured = large_data._all_measured.__wrapped__()
     where = ("fused", 5_000, small_digits.name)
     assert large_data.MemoryMap().track_seconds_per_image(measured, *where)["samples"] == [1e-4] * large_data.SAMPLES
-    with pytest.raises(SkipNotImplemented, match=r"need 0\.0 GB of memory, with a reserve; 0\.0 GB are free"):
+    with pytest.raises(SkipNotImplemented, match=r"need 0\.0 GB of memory, including a reserve; 0\.0 GB are free"):
         large_data.InMemory().track_seconds_per_image(measured, *where)
     assert set(ran) == {("fused", True), ("numpy", True)}
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1e12))

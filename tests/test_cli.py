@@ -244,9 +244,9 @@ def test_dirty_tree_is_measured_but_not_recorded(recorded: Project, command: Com
     shutil.rmtree(recorded.root / "results")
     status, _shown, said = command("bench", "--contenders", "numpy", "--rounds", "1", "--threads", "1")
     assert status == 0, said
-    assert "not recorded as history" in said
+    assert "not recorded in the history" in said
     assert "README.md" in said
-    assert "not recorded as history" in (recorded.root / "results" / "html" / "index.html").read_text("utf-8")
+    assert "not recorded in the history" in (recorded.root / "results" / "html" / "index.html").read_text("utf-8")
     assert not (recorded.root / "results" / "asv").exists()
     assert not (recorded.root / "results" / "runs").exists()
     assert list((recorded.root / ".asv" / "unrecorded").glob("*/run.json"))
@@ -264,10 +264,10 @@ def test_run_without_git_and_home_is_measured_but_not_recorded(
     monkeypatch.setenv("PATH", str(tmp_path))
     status, shown, said = command("bench", "--contenders", "numpy", "--rounds", "1", "--threads", "1")
     assert status == 0, said
-    assert "not recorded as history: git is not installed" in said
+    assert "not recorded in the history: git is not installed" in said
     assert not (recorded.root / "results").exists()
     page = Path(next(line.split()[1] for line in shown.splitlines() if line.startswith("page ")))
-    assert "not recorded as history" in page.read_text("utf-8")
+    assert "not recorded in the history" in page.read_text("utf-8")
     shutil.rmtree(page.parents[2])
 
 
@@ -278,7 +278,7 @@ def test_ctrl_c_keeps_complete_passes(
     replay_recorded_run(monkeypatch, measured / "checkout", interrupted_pass=1)
     status, _shown, said = command("bench", "--contenders", "numpy")
     assert status == 130
-    assert "complete passes kept: 1" in said
+    assert "complete passes saved: 1" in said
     (kept,) = set((recorded.root / "results" / "runs").iterdir()) - {before}
     record = json.loads((kept / "run.json").read_text("utf-8"))
     assert (record["passes"], record["planned_passes"]) == (1, 4)

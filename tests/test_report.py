@@ -213,12 +213,12 @@ def test_page_is_self_contained_and_names_what_it_shows() -> None:
     assert 'href="asv/index.html"' in page
     for text in ("keras-graph", "20.0", "Some Processor", "clean tree"):
         assert text in page
-    assert "not recorded as history" not in page
+    assert "not recorded in the history" not in page
 
 
 def test_page_notes_unrecorded_run_and_small_data_set() -> None:
     page = render(summarise(synthetic.run(unrecorded="uncommitted changes in README.md", dataset="mnist-5k")), None)
-    assert "not recorded as history" in page
+    assert "not recorded in the history" in page
     assert "5,000 embedded digits" in page
     assert "asv/index.html" not in page
 

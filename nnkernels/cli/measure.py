@@ -26,7 +26,7 @@ def verify(
     data: DataOption = None,
     mutants: Annotated[
         bool,
-        typer.Option("--mutants", help="Instead, run mutation tests: insert one mistake at a time into the kernels."),
+        typer.Option("--mutants", help="Run mutation tests instead: insert one mistake at a time into the kernels."),
     ] = False,
     jobs: Annotated[
         int, typer.Option(metavar="N", min=1, help="Number of mutants to check in parallel (only with --mutants).")
@@ -59,7 +59,7 @@ def verify(
 
 
 def _verify_mutants(backends: list[str], data: str | None, mutants: bool, jobs: int, record: bool) -> None:
-    """Judge the mutants, and exit with a status that depends on the result."""
+    """Check all mutants, and exit with a status that depends on the result."""
     from nnkernels.data import load_mnist
     from nnkernels.interrupts import exit_on_sigterm
     from nnkernels.measure.asv_driver.workspace import open_workspace
@@ -80,10 +80,10 @@ def _verify_mutants(backends: list[str], data: str | None, mutants: bool, jobs: 
     catalogue, dataset = read_catalogue(backends), load_mnist(data)
     judged: list[Judged] = []
     try:
-        with exit_on_sigterm(), report.mutants_progress(err, len(catalogue)) as tell:
+        with exit_on_sigterm(), report.mutants_progress(err, len(catalogue)) as show_progress:
             for one in run_mutants(catalogue, dataset, jobs):
                 judged.append(one)
-                tell(one)
+                show_progress(one)
     except KeyboardInterrupt:
         report.show_mutants(out, judged, len(catalogue))
         raise typer.Exit(INTERRUPTED) from None
@@ -110,7 +110,7 @@ def bench(
     profile: Annotated[str, typer.Option(help=PROFILE_HELP)] = "quick",
     rounds: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Number of fresh processes per paired ratio (default: as in the profile)."),
+        typer.Option(metavar="N", help="Number of fresh processes per paired ratio (default: set by the profile)."),
     ] = None,
     threads: Annotated[
         str,
@@ -119,7 +119,7 @@ def bench(
         ),
     ] = "",
     machine: Annotated[
-        str, typer.Option(help="Name of this machine in the results (default: made from the processor's name).")
+        str, typer.Option(help="Name of this machine in the results (default: derived from the name of the processor).")
     ] = "",
 ) -> None:
     """Measure speed and accuracy with asv, record the run, and print the speed-up of each contender."""
@@ -141,7 +141,7 @@ def bench(
     request = Request(split_names(contenders), profile, chosen, split_names(threads), machine)
     workspace = open_workspace()
     if workspace.unrecorded:
-        note(f"not recorded as history: {workspace.unrecorded}")
+        note(f"not recorded in the history: {workspace.unrecorded}")
     if text := environment.removed_settings_note(environment.find_settings()):
         note(text)
     dataset = load_mnist(data)
@@ -153,9 +153,9 @@ def bench(
     out.print(f"[bold]{escape(headline(summary))}[/]", highlight=False, soft_wrap=not out.is_terminal)
     out.print(f"run   {outcome.folder}\npage  {page}", highlight=False, soft_wrap=True)
     if outcome.record.unrecorded != workspace.unrecorded:
-        note(f"not recorded as history: {outcome.record.unrecorded}")
+        note(f"not recorded in the history: {outcome.record.unrecorded}")
     if outcome.interrupted:
-        note(f"interrupted; complete passes kept: {outcome.record.passes}")
+        note(f"interrupted; complete passes saved: {outcome.record.passes}")
         raise typer.Exit(INTERRUPTED)
 
 

@@ -70,7 +70,8 @@ class ImageFile:
             )
         if len(layout.shape) not in (2, 3) or 0 in layout.shape:
             raise DataError(
-                f"{self.path}: images have shape {layout.shape}; expected (N, D) or (N, height, width), no size 0"
+                f"{self.path}: images have shape {layout.shape}; expected (N, D) or (N, height, width), "
+                "all sizes at least 1"
             )
         self.inputs = math.prod(layout.shape[1:])
         self.dtype = np.dtype(np.uint8 if layout.dtype.kind in "iu" else np.float32)

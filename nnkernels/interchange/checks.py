@@ -97,7 +97,9 @@ def _check_shapes(arrays: Mapping[str, FloatArray], where: str) -> None:
     fits = len(W1) == len(W2) == 2 and b1 == (W1[1],) == (W2[0],) and b2 == (W2[1],)
     if not fits or 0 in W1 + W2:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-        raise DataError(f"{where}: the shapes do not form a network ({shapes}); expected {_EXPECTED}, no size 0")
+        raise DataError(
+            f"{where}: the shapes do not form a network ({shapes}); expected {_EXPECTED}, all sizes at least 1"
+        )
 
 
 def _check_finite(params: Parameters, where: str) -> None:

@@ -53,8 +53,8 @@ def require_from_file(name: str, contender: Contender, images: str | Path, label
     train_from_file(contender, images, labels, recipe, seed=SEEDS[0], start=start, chunk_images=CHUNK_IMAGES)
     if sorted(seen) != list(range(len(X))):
         raise GateError(
-            f"training from a file uses {len(set(seen))} of {len(X)} images ({len(seen)} in total), expected each "
-            f"once. {name} is not timed: check the order of the chunks."
+            f"an epoch of training from a file uses {len(set(seen))} of {len(X)} images ({len(seen)} with "
+            f"repetitions); expected each image once. {name} is not timed: check the order of the chunks."
         )
     difference = max_abs_difference(contender.parameters(), expected)
     if not difference <= TOLERANCES[recipe.optimizer.name]:

@@ -194,7 +194,7 @@ def measure(
         deadline = time.monotonic() + 60 * plan.minutes
         while collected.unresolved and (left := deadline - time.monotonic()) > 0:
             show_progress(
-                f"pair {len(collected.pairs) + 1}, {len(collected.unresolved)} comparisons left to resolve, "
+                f"pair {len(collected.pairs) + 1}: {len(collected.unresolved)} of {len(ready)} comparisons unresolved, "
                 f"{left:.0f} s left"
             )
             pair = measure_pair(
