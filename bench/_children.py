@@ -110,8 +110,8 @@ def few_images(data: Dataset) -> Dataset:
 
 
 @contextmanager
-def stored(data: Dataset) -> Iterator[Path]:
-    """Store a data set in a temporary folder, in ``.npy`` files.
+def saved_dataset(data: Dataset) -> Iterator[Path]:
+    """Save a data set in a temporary folder, as ``.npy`` files.
 
     Parameters
     ----------

@@ -92,7 +92,7 @@ def dataset(name: str) -> Dataset:
     return available_dataset()
 
 
-def installed(name: str) -> str:
+def installed_or_skip(name: str) -> str:
     """Return the name of a contender, or skip the benchmark if it is not installed.
 
     Parameters
@@ -120,7 +120,7 @@ def installed(name: str) -> str:
     return name
 
 
-def trainable(name: str) -> str:
+def trainable_or_skip(name: str) -> str:
     """Return the name of a contender, or skip the benchmark if it is not installed or cannot train.
 
     Parameters
@@ -142,7 +142,7 @@ def trainable(name: str) -> str:
     """
     if not contenders.entry(name).trains:
         raise SkipNotImplemented(f"{name} cannot train")
-    return installed(name)
+    return installed_or_skip(name)
 
 
 def skip_shared(name: str, owner: str) -> None:
@@ -199,7 +199,7 @@ def ready(name: str, threads: str, dataset_name: str) -> Contender:
         If the contender fails the gate.
     """
     data = dataset(dataset_name)
-    contender = contenders.create(installed(name))
+    contender = contenders.create(installed_or_skip(name))
     contender.use_threads(thread_count(threads))
     gate.require(name, contender, data)
     contender.prepare(initial_parameters(0), data.training, SGD)

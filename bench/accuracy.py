@@ -12,7 +12,7 @@ from nnkernels.measure.timing.threads import thread_count
 from nnkernels.recipes import accuracy_recipe
 from nnkernels.training import train
 
-from ._common import CONTENDERS, DATASETS, OPTIONS, available_dataset, dataset, selected_contenders, trainable
+from ._common import CONTENDERS, DATASETS, OPTIONS, available_dataset, dataset, selected_contenders, trainable_or_skip
 
 SEEDS = OPTIONS.seeds or 10
 
@@ -86,6 +86,6 @@ def _samples(
     error_rates, failures = measured
     if contender in failures:
         raise MeasurementError(f"{contender} could not be trained: {failures[contender]}")
-    if trainable(contender) not in error_rates:
+    if trainable_or_skip(contender) not in error_rates:
         raise SkipNotImplemented(f"{contender} is not part of this run")
     return {"samples": error_rates[contender][part], "number": 1}

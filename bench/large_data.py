@@ -24,7 +24,7 @@ from ._children import (
     few_images,
     fill_cache,
     fresh_process,
-    stored,
+    saved_dataset,
 )
 from ._common import DATASETS, OPTIONS, available_dataset, dataset
 
@@ -167,7 +167,7 @@ def _measured(images: int) -> dict[tuple[str, str], Samples | str] | str:
     if reason := _why_too_large(images, "disk", 2 * pixels, shutil.disk_usage(gettempdir()).free):
         return reason
     reasons = {FROM_FILE: "", IN_MEMORY: _why_too_large_for_memory(images, MEMORY_BYTES_PER_PIXEL * pixels)}
-    with stored(few_images(whole)) as folder:
+    with saved_dataset(few_images(whole)) as folder:
         write_repeated(whole, images, folder)
         pairs = [(place, contender) for place, those in CONTENDERS.items() for contender in those]
         measured: dict[tuple[str, str], Samples | str] = {(place, name): reasons[place] or [] for place, name in pairs}

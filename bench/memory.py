@@ -14,9 +14,9 @@ from ._children import (
     can_measure_memory,
     fill_cache,
     fresh_process,
-    stored,
+    saved_dataset,
 )
-from ._common import CONTENDERS, DATASETS, dataset, trainable
+from ._common import CONTENDERS, DATASETS, dataset, trainable_or_skip
 
 EPOCH = f"""{MEMORY_START}
 after_import, _ = resident_bytes()
@@ -33,10 +33,10 @@ print(json.dumps({{"after_import": after_import, "peak": peak}}))
 @cache
 def _peaks(contender: str, dataset_name: str) -> list[dict[str, float]]:
     data = dataset(dataset_name)
-    trainable(contender)
+    trainable_or_skip(contender)
     if not can_measure_memory():
         raise SkipNotImplemented("psutil is not installed: pip install psutil")
-    with stored(data) as folder:
+    with saved_dataset(data) as folder:
         fill_cache(EPOCH, contender, folder)  # because compilation needs additional memory
         return [fresh_process(EPOCH, contender, folder) for _ in range(SAMPLES)]
 

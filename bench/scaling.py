@@ -18,7 +18,7 @@ from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import Recipe, benchmark_recipe
 from nnkernels.training import batch_order
 
-from ._common import CONTENDERS, DATASETS, OPTIONS, THREADS, dataset, trainable
+from ._common import CONTENDERS, DATASETS, OPTIONS, THREADS, dataset, trainable_or_skip
 
 BATCH_SIZES = (1, 8, 32, 128, 512, 2048)
 HIDDEN = (20, 128, 512)
@@ -90,7 +90,7 @@ def _seconds_per_image(
     data = dataset(dataset_name)
     if epoch_images is not None and len(data.X_train) < epoch_images:
         raise SkipNotImplemented(f"{dataset_name} has {len(data.X_train)} training images, fewer than {epoch_images}")
-    contender = contenders.create(trainable(name))
+    contender = contenders.create(trainable_or_skip(name))
     contender.use_threads(thread_count(threads))
     gate.require(name, contender, data, recipe)
     part = LabelledImages(data.X_train[:epoch_images], data.y_train[:epoch_images])

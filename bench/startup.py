@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from ._children import CHECK_WITH_GATE, SAMPLES, compiled_by_numba, few_images, fill_cache, fresh_process, stored
-from ._common import CONTENDERS, DATASETS, dataset, trainable
+from ._children import CHECK_WITH_GATE, SAMPLES, compiled_by_numba, few_images, fill_cache, fresh_process, saved_dataset
+from ._common import CONTENDERS, DATASETS, dataset, trainable_or_skip
 
 MODULES = ("numpy", "nnkernels", "numba", "tensorflow")
 CACHES = ("empty", "warm")
@@ -87,10 +87,10 @@ class FirstCall:
     def track_seconds(self, contender: str, cache: str, dataset_name: str) -> dict[str, object]:
         """Return the seconds from import to the end of the first batches; each sample is from a new process."""
         whole = dataset(dataset_name)
-        trainable(contender)
+        trainable_or_skip(contender)
         if cache == "empty" and not compiled_by_numba(contender):
             raise SkipNotImplemented(f"{contender} does not use Numba's cache")
-        with stored(few_images(whole)) as folder:
+        with saved_dataset(few_images(whole)) as folder:
             if cache == "warm":
                 fill_cache(FIRST_CALL, contender, folder)
             caches = ["" if cache == "warm" else name for name in EMPTY_CACHES]

@@ -9,7 +9,7 @@ from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import SGD
 from nnkernels.training import batch_order
 
-from ._common import CONTENDERS, DATASETS, THREADS, dataset, ready, trainable
+from ._common import CONTENDERS, DATASETS, THREADS, dataset, ready, trainable_or_skip
 
 
 class _TrainingBenchmark:
@@ -29,7 +29,7 @@ class Epoch(_TrainingBenchmark):
 
     def setup(self, contender: str, threads: str, dataset_name: str) -> None:
         """Check and prepare the contender once per process; asv repeats this call before every sample."""
-        self.contender = ready(trainable(contender), threads, dataset_name)
+        self.contender = ready(trainable_or_skip(contender), threads, dataset_name)
         images = len(dataset(dataset_name).X_train)
         self.order = batch_order(0, 0, images)
         self.learning_rates = SGD.learning_rates(0, images)
@@ -54,7 +54,7 @@ class Preparation(_TrainingBenchmark):
 
     def setup(self, contender: str, threads: str, dataset_name: str) -> None:
         """Check and prepare the contender once per process, so that one-time compilation is excluded."""
-        self.contender = ready(trainable(contender), threads, dataset_name)
+        self.contender = ready(trainable_or_skip(contender), threads, dataset_name)
         self.data = dataset(dataset_name).training
 
     def time_prepare(self, contender: str, threads: str, dataset_name: str) -> None:

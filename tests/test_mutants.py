@@ -29,7 +29,7 @@ from nnkernels.measure.correctness.composed import require_functions
 from nnkernels.measure.mutants import catalogue, record, score
 from nnkernels.measure.mutants.catalogue import Mutant, read_catalogue, unchanged
 from nnkernels.measure.mutants.gates import CHECKS, FUNCTIONS, GATES, TRAININGS, Verdict
-from nnkernels.measure.mutants.score import Judged, controls, run_mutant, run_mutants, stored
+from nnkernels.measure.mutants.score import Judged, controls, run_mutant, run_mutants, saved_dataset
 from nnkernels.report import mutants as report
 from tests.command_line import run_command_in_process
 
@@ -116,7 +116,7 @@ def test_mutant_of_reference_kernels_is_rejected_by_each_of_its_gates(
 
 @pytest.fixture(scope="module")
 def folder(small_digits):
-    with stored(small_digits) as found:
+    with saved_dataset(small_digits) as found:
         yield found
 
 

@@ -16,7 +16,7 @@ import warnings
 warnings.simplefilter("ignore")  # a training of a few steps has not converged, and 5,000 images are few
 import numpy as np
 import pytest
-from bench._common import installed
+from bench._common import installed_or_skip
 from nnkernels import MLPClassifier, contenders, load_mnist
 from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError
@@ -45,7 +45,7 @@ for name in ("numba", "fused", "fused_dense"):
 for measure in (
     lambda: run_interleaved(["numpy", "numba"], data, SCENARIOS, "1", 1),
     lambda: measure_limits(1),
-    lambda: installed("fused"),
+    lambda: installed_or_skip("fused"),
 ):
     with pytest.raises(ConfigurationError, match="NUMBA_DISABLE_JIT is set.*Unset it"):
         measure()

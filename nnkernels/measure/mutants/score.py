@@ -121,7 +121,7 @@ def run_mutants(
     """
     for mutant in mutants:
         mutant.mutated(package)  # raises an error now instead of after minutes
-    with stored(dataset) as folder:
+    with saved_dataset(dataset) as folder:
         for control in controls(mutants):
             judged = run_mutant(control, folder, package)
             if rejected := [verdict for verdict in judged.verdicts if not verdict.passed]:
@@ -146,7 +146,7 @@ def run_mutant(mutant: Mutant, dataset_folder: Path, package: Path = PACKAGE) ->
     mutant : Mutant
         The mutant.
     dataset_folder : Path
-        Folder of the data set, as written by :func:`stored`.
+        Folder of the data set, as written by :func:`saved_dataset`.
     package : Path
         Folder of the unchanged package.
 
@@ -197,8 +197,8 @@ def _reason(answer: subprocess.CompletedProcess[str]) -> str:
 
 
 @contextmanager
-def stored(dataset: Dataset) -> Iterator[Path]:
-    """Store a data set in a temporary folder for the processes of mutants.
+def saved_dataset(dataset: Dataset) -> Iterator[Path]:
+    """Save a data set in a temporary folder, for the processes that check mutants.
 
     Parameters
     ----------
