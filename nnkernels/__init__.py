@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nnkernels.chunked import train_from_file
     from nnkernels.comparing.pair import Comparison, compare
     from nnkernels.data import Dataset, LabelledImages, load_mnist
-    from nnkernels.data.mapped import ImageFile
+    from nnkernels.data.image_file import ImageFile
     from nnkernels.estimator import MLPClassifier
     from nnkernels.grading import check_softmax, check_update, gradcheck
     from nnkernels.history import History
@@ -30,7 +30,7 @@ _HOMES = {
     "Comparison": "nnkernels.comparing.pair",
     "Dataset": "nnkernels.data",
     "History": "nnkernels.history",
-    "ImageFile": "nnkernels.data.mapped",
+    "ImageFile": "nnkernels.data.image_file",
     "LabelledImages": "nnkernels.data",
     "MLPClassifier": "nnkernels.estimator",
     "Optimizer": "nnkernels.recipes",

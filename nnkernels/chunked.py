@@ -16,7 +16,7 @@ import numpy.typing as npt
 from nnkernels import kernels
 from nnkernels.contenders import Contender
 from nnkernels.data import LabelledImages
-from nnkernels.data.mapped import ImageFile, read_labels
+from nnkernels.data.image_file import ImageFile, read_labels
 from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.history import EpochRecord, History
 from nnkernels.kernels.contract import OptimizerState

@@ -15,7 +15,7 @@ from nnkernels import chunked, contenders, kernels
 from nnkernels.chunked import chunk_starts, epoch_chunks, train_from_file
 from nnkernels.data import LabelledImages
 from nnkernels.data.idx import write_idx
-from nnkernels.data.mapped import ImageFile
+from nnkernels.data.image_file import ImageFile
 from nnkernels.data.pixels import UnscaledPixelsWarning
 from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.parameters import initial_parameters, max_abs_difference

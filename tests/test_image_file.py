@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnkernels.data.idx import write_idx
-from nnkernels.data.mapped import ImageFile, read_labels
+from nnkernels.data.image_file import ImageFile, read_labels
 from nnkernels.errors import DataError
 from tests.test_data import BROKEN_IDX, idx_bytes, npy_bytes, read_or_refuse, write
 
