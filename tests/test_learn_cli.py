@@ -1,4 +1,4 @@
-"""The commands for learning, run as on a command line, with real signals."""
+"""The learning commands, run as from the command line, with real signals."""
 
 import csv
 import io
@@ -38,11 +38,11 @@ class Shell:
             "NNKERNELS_DATA": str(folder / "digits.npz"),
             "NNKERNELS_CACHE": str(folder / "cache"),
             "COLUMNS": "200",
-            "OPENBLAS_NUM_THREADS": "1",  # more threads would only spin between such small products
+            "OPENBLAS_NUM_THREADS": "1",  # the products are so small that more threads would only spin
         }
 
-    def here(self, *arguments):
-        """Run a command in this process, without its figures, which have their own tests."""
+    def run_here(self, *arguments):
+        """Run a command in this process, without drawing its figures, which have their own tests."""
         with pytest.MonkeyPatch.context() as patch, threadpool_limits(1, "blas"):
             patch.chdir(self.folder)
             for name in ("NNKERNELS_DATA", "NNKERNELS_CACHE", "COLUMNS"):
@@ -51,13 +51,14 @@ class Shell:
             for console in (shared.out, shared.err):  # their width was set when they were imported
                 patch.setattr(console, "_width", 200)
             patch.setattr(sys, "argv", ["nnkernels", *arguments])
-            patch.setattr(warnings, "showwarning", warnings.showwarning)  # restored, because `main` sets it
+            patch.setattr(warnings, "showwarning", warnings.showwarning)  # `main` sets it; this restores it
             out, err = io.StringIO(), io.StringIO()
             with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
                 cli.main()
         return subprocess.CompletedProcess(arguments, ended.value.code or 0, out.getvalue(), err.getvalue())
 
     def start(self, *arguments):
+        """Start a command in a new process."""
         command = [sys.executable, "-m", "nnkernels.cli", *arguments]
         environment = self.environment | {"PYTHONPATH": str(Path(__file__).parents[1])}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -69,7 +70,7 @@ def shell(tmp_path_factory, small_digits):
     return Shell(tmp_path_factory.mktemp("learner"), small_digits)
 
 
-# Long enough to be interrupted: at most twenty epochs per second.
+# Slow enough to be interrupted: an epoch takes at least a twentieth of a second.
 EPOCHS = 20
 LONG = ("train", "--recipe", "momentum", "--backend", "numpy", "--batch-size", "8", "--epochs", str(EPOCHS))
 
@@ -101,40 +102,41 @@ def history_in(folder):
 
 @pytest.fixture(scope="module")
 def uninterrupted(shell):
-    answer = shell.here(*LONG, "--out", "whole")
+    answer = shell.run_here(*LONG, "--out", "whole")
     assert answer.returncode == 0, answer.stderr
-    found = json.loads((shell.folder / "whole" / "metrics.json").read_text())
-    for part in ("train", "validation", "test"):  # the printed numbers must be the written ones
-        percent, loss = 100 * found[part]["accuracy"], found[part]["loss"]
+    metrics = json.loads((shell.folder / "whole" / "metrics.json").read_text())
+    for part in ("train", "validation", "test"):  # the printed numbers must equal those in the file
+        percent, loss = 100 * metrics[part]["accuracy"], metrics[part]["loss"]
         assert re.search(rf"{part}\s+{percent:.2f} %\s+{loss:.4f}", answer.stdout)
     assert answer.stdout.endswith("whole\n")
-    # A pipe gets one line for each tenth of the epochs, without control codes.
+    # If stderr is a pipe, each tenth of the epochs is reported in one line, without control codes.
     assert re.findall(r"^epoch (\d+) of 20  momentum  loss", answer.stderr, re.M) == [str(n) for n in range(2, 21, 2)]
     assert "\x1b" not in answer.stderr
     assert [row["epoch"] for row in history_in(shell.folder / "whole")] == [str(n) for n in range(1, EPOCHS + 1)]
     return load_file(shell.folder / "whole" / "parameters.safetensors")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.skipif(sys.platform == "win32", reason="requires POSIX signals")
 @pytest.mark.parametrize(
-    "how", [pytest.param(signal.SIGKILL, id="kill", marks=pytest.mark.slow), pytest.param(signal.SIGINT, id="ctrl-c")]
+    "signal_sent",
+    [pytest.param(signal.SIGKILL, id="kill", marks=pytest.mark.slow), pytest.param(signal.SIGINT, id="ctrl-c")],
 )
-def test_resumed_training_equals_uninterrupted_training(how, shell, uninterrupted):
-    folder = shell.folder / how.name
-    process = shell.start(*LONG, "--out", how.name)
+def test_resumed_training_equals_uninterrupted_training(signal_sent, shell, uninterrupted):
+    folder = shell.folder / signal_sent.name
+    process = shell.start(*LONG, "--out", signal_sent.name)
     wait_for_epoch(folder, 2, process)
-    process.send_signal(how)
+    process.send_signal(signal_sent)
     _out, err = process.communicate(timeout=60)
     assert 2 <= epochs_in(folder) < EPOCHS
-    if how == signal.SIGKILL:
+    if signal_sent == signal.SIGKILL:
         assert process.returncode == -signal.SIGKILL
         assert not (folder / "metrics.json").exists()
     else:
         assert process.returncode == 130
-        assert f"nnkernels train --resume --out {how.name}" in err
+        assert f"nnkernels train --resume --out {signal_sent.name}" in err
         assert (folder / "curves.png").is_file()
         assert json.loads((folder / "metrics.json").read_text())["finished"] is False
-    answer = shell.here("train", "--resume", "--out", how.name)
+    answer = shell.run_here("train", "--resume", "--out", signal_sent.name)
     assert answer.returncode == 0, answer.stderr
     resumed = load_file(folder / "parameters.safetensors")
     for name, expected in uninterrupted.items():
@@ -146,60 +148,61 @@ def test_resumed_training_equals_uninterrupted_training(how, shell, uninterrupte
 def test_predict_reads_image_and_rejects_other_file(shell, uninterrupted, small_digits):
     image = pytest.importorskip("PIL.Image")
     W1, b1, W2, b2 = (uninterrupted[name].astype(float) for name in ("W1", "b1", "W2", "b2"))
-    said = (np.maximum(small_digits.X_test / 255 @ W1 + b1, 0) @ W2 + b2).argmax(axis=1)
-    chosen = int(np.flatnonzero(said == small_digits.y_test)[0])
+    predicted = (np.maximum(small_digits.X_test / 255 @ W1 + b1, 0) @ W2 + b2).argmax(axis=1)
+    chosen = int(np.flatnonzero(predicted == small_digits.y_test)[0])
     pixels = small_digits.X_test[chosen].reshape(28, 28)
     image.fromarray(255 - pixels).resize((280, 280)).save(shell.folder / "digit.png")
     weights = ("--weights", "whole/parameters.safetensors")
-    answer = shell.here("predict", "digit.png", *weights, "--out", "seen")
+    answer = shell.run_here("predict", "digit.png", *weights, "--out", "seen")
     assert answer.returncode == 0, answer.stderr
     assert re.search(rf"digit\.png\s+{small_digits.y_test[chosen]}\s", answer.stdout)
     assert (shell.folder / "seen" / "01-digit.png").is_file()
     (shell.folder / "words.png").write_text("seven")
-    answer = shell.here("predict", "words.png", *weights)
+    answer = shell.run_here("predict", "words.png", *weights)
     assert answer.returncode == 1
     assert re.fullmatch(r"error: words\.png is not a readable image.*\n", answer.stderr)
 
 
 def test_gradcheck_checks_kernels_file(shell):
     source = Path(numpy_kernels.__file__).read_text("utf-8")
-    assert shell.here("gradcheck").returncode == 0
+    assert shell.run_here("gradcheck").returncode == 0
     (shell.folder / "mine.py").write_text(source.replace("dlogits /= max(N, 1)", "pass"))
-    answer = shell.here("gradcheck", "--kernels", "mine.py")
+    answer = shell.run_here("gradcheck", "--kernels", "mine.py")
     assert answer.returncode == 1
     assert "missing 1/N" in answer.stdout
 
 
 def test_compare_writes_numbers_and_figures(shell, small_digits):
-    answer = shell.here(
+    answer = shell.run_here(
         "compare", "--contenders", "numpy,numba", "--recipe", "sgd", "--epochs", "2", "--seed", "6", "--out", "compared"
     )
     assert answer.returncode == 0, answer.stderr
     found = json.loads((shell.folder / "compared" / "comparison.json").read_text())
-    said = f"{found['different_answers']} of {len(small_digits.X_test)} test images are classified differently"
-    assert said in " ".join(answer.stdout.split())
+    summary = f"{found['different_answers']} of {len(small_digits.X_test)} test images are classified differently"
+    assert summary in " ".join(answer.stdout.split())
     assert [row["contender"] for row in found["contenders"]] == ["numpy", "numba"]
     with open(shell.folder / "compared" / "histories.csv") as file:
         last = {row["contender"]: row for row in csv.DictReader(file) if row["epoch"] == "2"}
     for row in found["contenders"]:
         assert row["train_error_rate"] == float(last[row["contender"]]["train_error_rate"])
         assert row["seconds"] == pytest.approx(float(last[row["contender"]]["elapsed_seconds"]))
-    # The same trainings in this process. Their drift comes from rounding, so it agrees in size but not in every bit.
-    learnt = small_digits.validation_split().training
-    recipe = named_recipe("sgd", len(learnt.X)).with_changes(epochs=2)
-    ends = []
+    # Repeat the training in this process. The drift is caused by rounding, so only its order of magnitude is the same.
+    training_images = small_digits.validation_split().training
+    recipe = named_recipe("sgd", len(training_images.X)).with_changes(epochs=2)
+    final_parameters = []
     for name in ("numpy", "numba"):
         contender = KernelContender(name)
-        train(contender, learnt, recipe, seed=6, evaluate_every=0)
-        ends.append(contender.parameters())
+        train(contender, training_images, recipe, seed=6, evaluate_every=0)
+        final_parameters.append(contender.parameters())
     drift = found["drift"]["numpy and numba"]["maximum"]
     assert len(drift) == 2
-    assert max_abs_difference(*ends) / 10 < drift[-1] < 10 * max_abs_difference(*ends)
+    difference = max_abs_difference(*final_parameters)
+    assert difference / 10 < drift[-1] < 10 * difference
     assert {path.stem for path in (shell.folder / "compared").glob("*.png")} == {"curves", "drift", "disagreements"}
 
 
 def test_help_lists_commands_in_three_groups(shell):
-    text = shell.here("--help").stdout
+    text = shell.run_here("--help").stdout
     headings = ("Learn", "train", "predict", "compare", "gradcheck", "Measure", "verify", "bench", "Publish", "publish")
     places = [re.search(rf"^\W+{heading}\W", text, re.M).start() for heading in headings]
     assert places == sorted(places)
@@ -218,7 +221,7 @@ def test_help_lists_commands_in_three_groups(shell):
     ],
 )
 def test_invalid_command_is_reported_in_one_line(arguments, message, shell):
-    answer = shell.here(*arguments)
+    answer = shell.run_here(*arguments)
     assert answer.returncode == 1
     assert answer.stderr.count("\n") == 1
     assert message in answer.stderr

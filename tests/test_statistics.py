@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 REPETITIONS = 20_000  # the standard error of a coverage of 95 % is 0.15 %
 VALUES = 8  # values per process: a round of four segments yields four, recorded runs have eight to ten
 COUNTS = (4, 5, 10)
-SLOWED = np.log(1.5)
+SLOWDOWN = np.log(1.5)  # log-ratio of a process that takes 1.5 times as long
 
 
 def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
@@ -47,9 +47,9 @@ def simulated(count: int, between: float, within: float, noise: Noise) -> Floats
     return between * offsets + within * values
 
 
-def coverage(of_each: Floats, truth: float = 0.0) -> float:
+def coverage(per_process: Floats, truth: float = 0.0) -> float:
     """Return the fraction of repetitions in which the confidence interval contains the true value."""
-    return float(np.mean(np.abs(of_each.mean(axis=-1) - truth) <= student_margin(of_each)))
+    return float(np.mean(np.abs(per_process.mean(axis=-1) - truth) <= student_margin(per_process)))
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -73,10 +73,10 @@ def test_intervals_have_93_to_98_percent_coverage_with_heavy_tails(count: int, b
 def test_intervals_cover_undisturbed_ratio_if_one_process_in_ten_is_slowed(count: int, between: float) -> None:
     undisturbed = simulated(count, between, between / 2, normal)
     rng = np.random.default_rng(1)
-    slowed = SLOWED * (rng.random(undisturbed.shape) < 0.1)
+    slowed = SLOWDOWN * (rng.random(undisturbed.shape) < 0.1)
     assert coverage(undisturbed + slowed) >= 0.93
     if count == 10:  # also if exactly one of the ten processes is slow in every repetition
-        slowed = SLOWED * (np.arange(10) == 0)
+        slowed = SLOWDOWN * (np.arange(10) == 0)
         assert coverage(undisturbed + slowed) >= 0.93
 
 
@@ -86,12 +86,12 @@ def test_pooled_intervals_have_95_percent_coverage_across_hours(count: int) -> N
     # computed over the means of the runs.
     rng = np.random.default_rng(2)
     hours = 0.1 * rng.standard_normal((REPETITIONS // 4, count, 1))
-    of_processes_ = hours + 0.05 * rng.standard_normal((REPETITIONS // 4, count, 4))
-    runs = of_processes_.mean(axis=-1)
+    process_values = hours + 0.05 * rng.standard_normal((REPETITIONS // 4, count, 4))
+    runs = process_values.mean(axis=-1)
     assert np.mean(np.abs(runs.mean(axis=-1)) <= student_margin(runs)) == pytest.approx(0.95, abs=0.01)
     # The interval of a single run does not cover other hours.
-    one = of_processes_[:, 0]
-    assert np.mean(np.abs(one.mean(axis=-1)) <= student_margin(one)) < 0.65
+    single_run = process_values[:, 0]
+    assert np.mean(np.abs(single_run.mean(axis=-1)) <= student_margin(single_run)) < 0.65
 
 
 def test_student_interval_equals_scipy_and_is_centred_on_mean() -> None:
@@ -113,7 +113,7 @@ def test_one_value_gives_no_interval() -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 8, 10, 20])
 def test_interquartile_mean_equals_trimmed_mean_of_scipy(count: int) -> None:
     values = np.random.default_rng(4).normal(size=count)
-    # SciPy trims whole values: with each value repeated four times, a quarter of them is a whole number.
+    # SciPy trims only whole values. With each value repeated four times, a quarter of the values is a whole number.
     assert interquartile_mean(values) == pytest.approx(stats.trim_mean(np.repeat(values, 4), 0.25))
     assert interquartile_mean([*values, np.nan]) == interquartile_mean(values)
     assert interquartile_mean(0.1 * values + 2) == pytest.approx(0.1 * interquartile_mean(values) + 2)
@@ -142,11 +142,11 @@ def test_welch_interval_equals_scipy() -> None:
 @pytest.mark.parametrize("counts", [(4, 4), (4, 8), (3, 10)])
 def test_welch_intervals_have_93_to_98_percent_coverage_whichever_sample_is_noisier(counts: tuple[int, int]) -> None:
     rng = np.random.default_rng(6)
-    for of_limit, of_time in ((0.01, 0.1), (0.1, 0.01), (0.05, 0.05)):
+    for limit_spread, time_spread in ((0.01, 0.1), (0.1, 0.01), (0.05, 0.05)):
         samples = zip(
-            of_limit * rng.standard_normal((2_000, counts[0])),
-            of_time * rng.standard_normal((2_000, counts[1])),
+            limit_spread * rng.standard_normal((2_000, counts[0])),
+            time_spread * rng.standard_normal((2_000, counts[1])),
             strict=True,
         )
-        found = [welch(limit, time) for limit, time in samples]
-        assert 0.93 <= np.mean([one.low <= 0.0 <= one.high for one in found]) <= 0.98
+        intervals = [welch(limit, time) for limit, time in samples]
+        assert 0.93 <= np.mean([interval.low <= 0.0 <= interval.high for interval in intervals]) <= 0.98
