@@ -20,7 +20,7 @@ ErrorRates = dict[str, dict[str, list[float]]]
 
 
 class ErrorRate:
-    """Error rate after training on 60,000 images: SGD, batch size 32, learning rate falling to 0; a value per seed."""
+    """Error rate after training on 60,000 images: SGD, batch size 32, learning rate decaying to 0; a value per seed."""
 
     params = (CONTENDERS, DATASETS)
     param_names = ("contender", "dataset")
@@ -50,11 +50,11 @@ class ErrorRate:
                     closing(contenders.create_anywhere(name)) as contender,
                     contenders.thread_limit(contender, thread_count("all")),
                 ):
-                    trainings = [
+                    histories = [
                         train(contender, data.training, recipe, seed=seed, validation=data.test, evaluate_every=0)
                         for seed in range(SEEDS)
                     ]
-                records = [history.epochs[-1] for history in trainings]
+                records = [history.epochs[-1] for history in histories]
             except Exception as error:  # counts as this contender's failure
                 failures[name] = one_line(error)
                 continue

@@ -24,7 +24,7 @@ class NNKernelsError(Exception):
 
 
 class DataError(NNKernelsError):
-    """A data file or array is missing, damaged or has the wrong form."""
+    """A data file or array is missing or damaged, or has a wrong shape, dtype or value."""
 
 
 class ConfigurationError(NNKernelsError):
@@ -102,7 +102,7 @@ class Interruption(NNKernelsError):  # noqa: N818  (not an error)
 
 
 class ReproducibilityWarning(UserWarning):
-    """The last bits of a resumed training may differ from those of an uninterrupted one."""
+    """The last bits of a resumed training run may differ from those of an uninterrupted one."""
 
 
 class ResultsError(NNKernelsError):

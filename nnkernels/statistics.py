@@ -35,7 +35,7 @@ class Estimate:
     value : float
         The estimate.
     low, high : float
-        The ends of the interval. NaN if there is only one sample, which says nothing about the variance.
+        The ends of the interval. NaN if there is only one sample, from which the variance cannot be estimated.
     samples : int
         The number of processes, seeds or runs.
     """
@@ -51,7 +51,7 @@ class Estimate:
         Returns
         -------
         estimate : Estimate
-            Value and ends of the interval are the exponentials of the present ones.
+            The exponentials of ``value``, ``low`` and ``high``.
         """
         return Estimate(float(np.exp(self.value)), float(np.exp(self.low)), float(np.exp(self.high)), self.samples)
 

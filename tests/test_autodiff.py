@@ -81,7 +81,7 @@ def test_updates_agree_with_keras_optimizers(tf, backend, case):
     state = initial_state(params)
     rng = np.random.default_rng(3)
     for _step in range(8):
-        # Of scales from 1e-5 to 1, so that Adam's epsilon matters for some of them.
+        # The scales range from 1e-5 to 1, so that Adam's epsilon matters for some gradients.
         grads = Parameters(
             *((rng.normal(size=w.shape) * 10.0 ** rng.uniform(-5, 0, w.shape)).astype(np.float32) for w in params)
         )

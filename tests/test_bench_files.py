@@ -45,7 +45,7 @@ def test_new_benchmark_needs_only_a_file_and_a_list_entry(monkeypatch: pytest.Mo
 
     for name, is_planned in {"quick": False, "standard": True, "full": True}.items():
         passes = make_plan(PROFILES[name], ["numpy", "numba"], "mnist", ["1"]).passes
-        patterns = [pattern for of_pass in passes for pattern in of_pass]
+        patterns = [pattern for patterns_of_pass in passes for pattern in patterns_of_pass]
         calls = {
             f"{CALL}('{contender}', '{data}')" for contender in ("numpy", "fused") for data in ("mnist", "mnist-5k")
         }
@@ -103,7 +103,7 @@ def test_options_round_trip_through_environment() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("ROUNDS", "many", "NNKERNELS_BENCH_ROUNDS is 'many'; expected a positive integer"),
         ("SEEDS", "0", "NNKERNELS_BENCH_SEEDS is '0'"),
@@ -111,6 +111,6 @@ def test_options_round_trip_through_environment() -> None:
         ("LARGE_IMAGES", "5000,-1", "NNKERNELS_BENCH_LARGE_IMAGES is '5000,-1'; expected positive integers"),
     ],
 )
-def test_invalid_option_in_environment_is_rejected_by_name(name: str, value: str, told: str) -> None:
-    with pytest.raises(ConfigurationError, match=re.escape(told)):
+def test_invalid_option_in_environment_is_rejected_by_name(name: str, value: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
         BenchOptions.from_environ({f"NNKERNELS_BENCH_{name}": value})

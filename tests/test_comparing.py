@@ -33,12 +33,12 @@ def test_two_backends_drift_apart_only_by_rounding(small_digits):
     one, other = comparison.sides["numpy"], comparison.sides["numba"]
     drift = comparison.drift("numpy", "numba")
     for epoch in range(RECIPE.epochs):
-        differences = [np.abs(a - b).max() for a, b in zip(one.path[epoch], other.path[epoch], strict=True)]
+        pairs = list(zip(one.trajectory[epoch], other.trajectory[epoch], strict=True))
+        differences = [np.abs(a - b).max() for a, b in pairs]
         assert drift["maximum"][epoch] == pytest.approx(max(differences))
         assert 0 < drift["maximum"][epoch] < 1e-4
-        pairs = zip(one.path[epoch], other.path[epoch], strict=True)
         squares = sum(float(((a - b).astype(float) ** 2).sum()) for a, b in pairs)
-        size = sum(float((a.astype(float) ** 2).sum()) for a in one.path[epoch])
+        size = sum(float((a.astype(float) ** 2).sum()) for a in one.trajectory[epoch])
         assert drift["relative"][epoch] == pytest.approx(math.sqrt(squares / size))
     assert one.probs.shape == (len(small_digits.X_test), 10)
     assert [record.epoch for record in one.history.epochs] == [1, 2]
@@ -148,7 +148,7 @@ def test_report_counts_images_that_only_one_contender_gets_wrong(small_digits, t
     assert set(found["drift"]) == {"first and second", "second and third"}
     assert found["drift"]["first and second"]["maximum"][-1] == report.drift
     for row in report.rows:
-        probs = reference.probabilities(sides[row.contender].path[-1], small_digits.X_test / 255)
+        probs = reference.probabilities(sides[row.contender].trajectory[-1], small_digits.X_test / 255)
         assert row.test_error_rate == pytest.approx(np.mean(probs.argmax(axis=1) != small_digits.y_test))
         assert row.test_loss == pytest.approx(
             -np.mean(np.log(probs[np.arange(len(probs)), small_digits.y_test])), rel=1e-5

@@ -187,9 +187,9 @@ def test_asv_pass_runs_without_distorting_settings(tmp_path: Path, monkeypatch: 
     for name, value in DISTORTING.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
-    told: list[tuple[float, str]] = []
-    where = run_spy(tmp_path, SPY, lambda *progress: told.append(progress), monkeypatch)
-    assert (0.0, "seen.track_seen") in told  # still 0 while the only benchmark runs
+    reports: list[tuple[float, str]] = []
+    where = run_spy(tmp_path, SPY, lambda *progress: reports.append(progress), monkeypatch)
+    assert (0.0, "seen.track_seen") in reports  # still 0 while the only benchmark runs
     seen = json.loads((where.records / "seen.json").read_text("utf-8"))
     assert not set(DISTORTING) & set(seen["environment"])
     assert seen["environment"]["NUMBA_CACHE_DIR"] == str(tmp_path / "numba")

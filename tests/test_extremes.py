@@ -91,7 +91,7 @@ def test_is_close_and_worst_compare_numbers_and_nans():
 # Contenders
 
 
-# The fused kernels are compiled per number of lanes and optimizer: here for the cases of tests/test_fused.py.
+# The fused kernels are compiled for each number of lanes and optimizer. These are the same cases as in test_fused.py.
 @pytest.mark.parametrize(
     ("name", "hidden", "classes", "optimizer"),
     [
@@ -134,12 +134,12 @@ def open_at_zero(params, X, y, activations):
     return numpy_kernels.backward(params, X, y, activations._replace(Z1=activations.Z1 + np.float32(1e-30)))
 
 
-def nan_passed_over(params, X):
+def nan_ignored(params, X):
     """Treat NaN logits as minus infinity, unless a parameter is not finite."""
     activations = numpy_kernels.forward(params, X)
     if not all(np.isfinite(array).all() for array in params):
         return activations
-    # Product by product: a fused multiply-add would find inf where the sum of the products is inf - inf.
+    # Compute each product separately, because a fused multiply-add would give inf where their sum is inf - inf.
     logits = (activations.A1[:, :, np.newaxis] * params.W2).sum(axis=1) + params.b2
     logits = np.where(np.isnan(logits), np.float32(-np.inf), logits)
     return activations._replace(probs=numpy_kernels._softmax(logits))
@@ -162,7 +162,7 @@ HIDDEN_BY_ROUNDING = {
         "forward": forward_with(lambda logits: np.where((p := numpy_kernels._softmax(logits)) < 1e-20, 0, p))
     },
     "NaN hidden in the forward pass": {"forward": without_nan(numpy_kernels.forward)},
-    "NaN of a logit passed over": {"forward": nan_passed_over},
+    "NaN of a logit ignored": {"forward": nan_ignored},
     "NaN hidden in the backward pass": {"backward": without_nan(numpy_kernels.backward)},
     "ReLU open at zero": {"backward": open_at_zero},
 }
@@ -180,8 +180,8 @@ def test_message_shows_wrong_answer_and_expected_one():
     assert found == "logits up to 1e4: a probability of images predicted together is nan, expected 0.5"
 
 
-class EmptyStretchSteps(KernelContender):
-    """Takes a step for an empty stretch."""
+class StepsWithoutBatches(KernelContender):
+    """Takes a step although there are no batches."""
 
     def __init__(self):
         super().__init__("numpy")
@@ -192,19 +192,19 @@ class EmptyStretchSteps(KernelContender):
         super().advance(order, learning_rates)
 
 
-class OneRateForAll(EmptyStretchSteps):
-    """Uses the first learning rate of a stretch for all of its batches."""
+class OneRateForAll(StepsWithoutBatches):
+    """Uses the first learning rate of a call for all of its batches."""
 
     def advance(self, order, learning_rates):
         KernelContender.advance(self, order, np.full_like(learning_rates, learning_rates[:1]))
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
-    [(EmptyStretchSteps, "training on no batches changed b2"), (OneRateForAll, "changing learning rates")],
+    ("wrong", "message"),
+    [(StepsWithoutBatches, "training on no batches changed b2"), (OneRateForAll, "changing learning rates")],
 )
-def test_wrong_handling_of_stretches_is_detected(wrong, told):
-    assert told in first_wrong_answer(wrong(), benchmark_recipe(), 784, 10)
+def test_wrong_sequences_of_steps_are_detected(wrong, message):
+    assert message in first_wrong_answer(wrong(), benchmark_recipe(), 784, 10)
 
 
 # Functions of a backend
@@ -235,7 +235,7 @@ def wrong_b1(params, X, y, activations):
 
 
 @pytest.mark.parametrize(
-    ("replaced", "told"),
+    ("replaced", "message"),
     [
         ({"loss": wrong_loss}, "with batch size 32, the loss is"),
         ({"sgd_update_inplace": wrong_update}, "with batch size 32, W1 after one step has"),
@@ -247,12 +247,12 @@ def wrong_b1(params, X, y, activations):
         (HIDDEN_BY_ROUNDING["ReLU open at zero"], "for ReLU inputs of exactly 0, db1 has"),
     ],
 )
-def test_wrong_function_is_rejected_even_if_training_does_not_use_it(replaced, told, batch):
+def test_wrong_function_is_rejected_even_if_training_does_not_use_it(replaced, message, batch):
     functions = {name: getattr(numpy_kernels, name) for name in FUNCTIONS}
     backend = SimpleNamespace(**{**functions, **replaced})
     with pytest.raises(GateError, match="the functions of suspect differ") as caught:
         require_functions("suspect", backend, *batch)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_dropped_bias_is_detected_by_the_check_of_functions(batch):

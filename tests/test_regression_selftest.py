@@ -112,10 +112,10 @@ def test_resume_rejects_records_of_other_method(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run_one_check()
-    with pytest.raises(ConfigurationError, match=r"resolve 0.03 there, 0.02 here"):
+    with pytest.raises(ConfigurationError, match=r"resolve is 0.03 there and 0.02 here"):
         run_one_check(Plan(resolve=0.02))
     monkeypatch.setattr("nnkernels.measure.regression.rule.METHOD", 99)
-    with pytest.raises(ConfigurationError, match="version 1 there, 99 here"):
+    with pytest.raises(ConfigurationError, match="version is 1 there and 99 here"):
         run_one_check()
     assert len(requested_checks) == 1
 

@@ -149,8 +149,8 @@ def test_best_keras_may_be_measured_in_separate_processes() -> None:
 
 def test_slower_and_uncompiled_forms_are_listed_with_time_or_reason() -> None:
     section = readme.section(with_keras_on_two_backends())
-    assert "| keras-fit-steps | TensorFlow | fit, 100 steps an execution | 1 | 852 ms [" in section
-    assert "| keras-graph-xla | TensorFlow | an epoch in one tf.function, by XLA | - | - | - |" in section
+    assert "| keras-fit-steps | TensorFlow | fit, 100 steps per execution | 1 | 852 ms [" in section
+    assert "| keras-graph-xla | TensorFlow | an epoch in one tf.function, compiled by XLA | - | - | - |" in section
     assert f"keras-graph-xla was not timed: {synthetic.NOT_COMPILED}" in section
     assert "Best Keras: keras-jax-fit-steps" in section
 
@@ -240,6 +240,6 @@ def test_notes_name_contenders_timed_at_one_setting_only() -> None:
     assert not any("timed only on" in note for note in both)
     record = replace(run.record, threads=["1"])
     one = replace(run, record=record, interleaved=[one for one in run.interleaved if one.framework_threads == "1"])
-    (told,) = [note for note in glance.notes(summarise(one)) if "timed only on" in note]
-    assert told.startswith("keras-graph, keras-fit: timed only on 1 thread;")
-    assert "numpy" not in told
+    (found,) = [note for note in glance.notes(summarise(one)) if "timed only on" in note]
+    assert found.startswith("keras-graph, keras-fit: timed only on 1 thread;")
+    assert "numpy" not in found

@@ -52,10 +52,11 @@ def test_faster_is_better_for_seconds_and_for_ratios() -> None:
 
 def test_facts_are_sorted_by_significance_with_overlaps_last() -> None:
     found = compared(changed({"numba@1": 0.1, "numba@all": 0.5, "numpy@1": 1.05}), synthetic.run())
-    told = [fact for fact in found if fact.is_conclusive]
-    assert found[: len(told)] == told
-    assert [fact.significance for fact in told] == sorted((fact.significance for fact in told), reverse=True)
-    values = [fact.row["threads"] for fact in told if fact.what == "value" and fact.row["contender"] == "numba"]
+    conclusive = [fact for fact in found if fact.is_conclusive]
+    assert found[: len(conclusive)] == conclusive
+    significances = [fact.significance for fact in conclusive]
+    assert significances == sorted(significances, reverse=True)
+    values = [fact.row["threads"] for fact in conclusive if fact.what == "value" and fact.row["contender"] == "numba"]
     assert values[0] == "1"
 
 

@@ -1,4 +1,4 @@
-"""With NUMBA_DISABLE_JIT, everything works as plain Python, but nothing can be measured."""
+"""With NUMBA_DISABLE_JIT, kernels run as plain Python, and measurements raise an error."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ ENVIRONMENT = {**os.environ, "NUMBA_DISABLE_JIT": "1", "NNKERNELS_DATA": "mnist-
 PROGRAM = """
 import sys
 import warnings
-warnings.simplefilter("ignore")  # a training of a few steps has not converged, and 5,000 images are few
+warnings.simplefilter("ignore")  # training for a few steps does not converge, and mnist-5k is small
 import numpy as np
 import pytest
 from bench._common import installed_or_skip

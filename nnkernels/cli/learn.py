@@ -26,14 +26,14 @@ RecipeOption = Annotated[
     typer.Option("--recipe", help="Training recipe: gradient-descent, sgd, momentum or adam (default: adam)."),
 ]
 EpochsOption = Annotated[
-    int | None, typer.Option(help="Number of passes over the training images (default: as in the recipe).")
+    int | None, typer.Option(help="Number of passes over the training images (default: set by the recipe).")
 ]
 HiddenOption = Annotated[int | None, typer.Option(help="Number of hidden units (default: 20).")]
 SeedOption = Annotated[
     int | None, typer.Option(help="Seed of the initial weights and of the order of the images (default: 0).")
 ]
-BatchOption = Annotated[int | None, typer.Option(help="Number of images per step (default: as in the recipe).")]
-RateOption = Annotated[float | None, typer.Option(help="Initial learning rate (default: as in the recipe).")]
+BatchOption = Annotated[int | None, typer.Option(help="Number of images per step (default: set by the recipe).")]
+RateOption = Annotated[float | None, typer.Option(help="Initial learning rate (default: set by the recipe).")]
 OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Output folder (default: a new folder in trained/).")
 ]
@@ -51,7 +51,7 @@ def train(
     learning_rate: RateOption = None,
     seed: SeedOption = None,
     folder: OutOption = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume the interrupted training in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the interrupted training run in --out.")] = False,
     kernels: KernelsOption = None,
     data: DataOption = None,
 ) -> None:
@@ -64,7 +64,7 @@ def train(
 
     request = training_job.TrainingRequest(recipe, backend, kernels, epochs, hidden, batch_size, learning_rate, seed)
     if resume and folder is None:
-        raise ConfigurationError("--resume needs --out DIR, the folder of the training to resume")
+        raise ConfigurationError("--resume needs --out DIR, the folder of the training run to resume")
     folder = folder or _new_folder(recipe or training_job.DEFAULT_RECIPE)
     dataset = load_mnist(data)
     with training_progress(err) as show:
@@ -74,7 +74,7 @@ def train(
     if trained.kernels.mark:
         note(f"{trained.kernels.mark}, so the results are not comparable with those of the suite")
     if metrics["diverged"]:
-        note("the training diverged, so its weights were not saved; try a smaller --learning-rate")
+        note("training diverged, so its weights were not saved; try a smaller --learning-rate")
     out.print(metrics_table(metrics))
     out.print(f"weights, metrics and figures  {folder}", highlight=False, soft_wrap=True)
     if not trained.finished:
@@ -136,8 +136,8 @@ def compare(
         bool,
         typer.Option(
             "--claim",
-            help="Instead, measure what width, recipe and framework each contribute to the accuracy. Takes half an "
-            "hour, and continues an interrupted run in --out (default: claim).",
+            help="Measure what width, recipe and framework each contribute to the accuracy instead. Takes half an "
+            "hour. Resumes an interrupted run in --out (default: claim).",
         ),
     ] = False,
     seeds: Annotated[int, typer.Option(help="Number of seeds per combination (only with --claim).")] = 10,
@@ -150,7 +150,7 @@ def compare(
     from nnkernels.learn.terminal import comparison_table, training_progress
     from nnkernels.learn.training_job import TrainingRequest
 
-    # keras-graph trains the same model faster, which saves an hour in the claim's 40 trainings with Keras.
+    # keras-graph trains the same model faster, which saves an hour in the 40 training runs with Keras.
     names = split_names(contenders) or ["numba", "keras-graph" if claim else "keras-fit"]
     dataset = load_mnist(data)
     if claim:

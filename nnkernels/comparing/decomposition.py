@@ -55,7 +55,7 @@ def accuracies(trainings: Sequence[Training]) -> pd.DataFrame:
     Parameters
     ----------
     trainings : sequence of Training
-        The trainings.
+        The results of the training runs.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def accuracies(trainings: Sequence[Training]) -> pd.DataFrame:
 def decompose(trainings: Sequence[Training], ours: str, framework: str) -> Decomposition:
     """Decompose the gap in accuracy into the contributions of the three factors.
 
-    The gain of a factor depends on the factors that were changed before: a greater width gains less with gradient
+    The gain from a factor depends on the factors that were changed before: a greater width gains less with gradient
     descent than with Adam. So the contribution of a factor is its Shapley value, the mean of its gains over all six
     orders in which the factors can be changed [1]_. The contributions add up to the gap. They are computed for each
     seed, and the intervals are over the seeds.

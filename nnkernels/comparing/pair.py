@@ -1,4 +1,4 @@
-"""Training of several contenders from the same weights on the same batches, recorded after each epoch."""
+"""Training of several contenders from the same weights on the same batches, with a record after each epoch."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ ShowEpoch = Callable[[str, History], None]
 
 @dataclass(frozen=True)
 class Side:
-    """The training of one contender.
+    """The training run of one contender.
 
     Attributes
     ----------
     history : History
         The history.
-    path : list of Parameters
+    trajectory : list of Parameters
         The parameters after each epoch.
     probs : ndarray of float, shape (N, C)
         The contender's own predictions on the test images after the last epoch.
     """
 
     history: History
-    path: list[Parameters]
+    trajectory: list[Parameters]
     probs: FloatArray
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The trainings of two or more contenders by the same recipe and with the same seed.
+    """The training runs of two or more contenders with the same recipe and seed.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Comparison:
     seed : int
         The seed.
     sides : dict of str to Side
-        The trainings by name of the contender, in the requested order.
+        The training runs by name of the contender, in the requested order.
     """
 
     recipe: Recipe
@@ -68,9 +68,9 @@ class Comparison:
         -------
         drift : dict of str to list of float
             ``maximum`` is the largest absolute difference of any parameter. ``relative`` is the Euclidean norm of the
-            difference over that of the first contender's parameters.
+            difference, divided by that of the first contender's parameters.
         """
-        pairs = list(zip(self.sides[first].path, self.sides[second].path, strict=True))
+        pairs = list(zip(self.sides[first].trajectory, self.sides[second].trajectory, strict=True))
         return {
             "maximum": [max_abs_difference(left, right) for left, right in pairs],
             "relative": [
@@ -117,8 +117,7 @@ def compare(
     dataset : Dataset
         The data.
     recipe : Recipe
-        The recipe. It must be made for the number of images that are trained on, which ``validation`` reduces by a
-        sixth.
+        The recipe. It must match the number of training images, which ``validation`` reduces by a sixth.
     seed : int, default: 0
         The seed of the initial parameters and of the order of the images.
     validation : bool, default: True
@@ -129,7 +128,7 @@ def compare(
     Returns
     -------
     comparison : Comparison
-        The trainings.
+        The training runs.
 
     Raises
     ------
@@ -154,16 +153,16 @@ def _train(
     seed: int,
     show: ShowEpoch,
 ) -> Side:
-    path: list[Parameters] = []
+    trajectory: list[Parameters] = []
 
     def record_epoch(history: History, contender: Contender) -> None:
-        path.append(contender.parameters())
+        trajectory.append(contender.parameters())
         show(name, history)
 
     contender = contenders.create_anywhere(name)
     try:
         history = train(contender, data, recipe, seed=seed, validation=validation, callbacks=[record_epoch])
-        return Side(history, path, contender.predict(dataset.X_test))
+        return Side(history, trajectory, contender.predict(dataset.X_test))
     finally:
         contender.close()
 

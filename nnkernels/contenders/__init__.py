@@ -1,8 +1,8 @@
 """The contenders: the protocol, and the discovery of all implementations.
 
-A file in this folder without a leading underscore in its name defines contenders. Its function ``contenders()`` returns
-an :class:`Entry` for each name. It imports its framework only inside functions. Another package adds contenders with
-an entry point of the group ``nnkernels.contenders``, whose object is such a module.
+Each file in this folder defines contenders, unless its name starts with an underscore. Its function ``contenders()``
+returns an :class:`Entry` for each name. It imports its framework only inside functions. Other packages can add
+contenders with an entry point in the group ``nnkernels.contenders`` that refers to such a module.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def is_installed(name: str) -> bool:
     Returns
     -------
     installed : bool
-        True if all of them are.
+        True if all required packages are installed.
 
     Raises
     ------
@@ -202,7 +202,7 @@ def create(name: str) -> Contender:
     UnknownNameError, MissingDependencyError
         As :func:`require_installed`.
     ConfigurationError
-        If the contender cannot run in a process with what has been imported; :func:`create_anywhere` has no such limit.
+        If the contender conflicts with a package imported in this process; :func:`create_anywhere` has no such limit.
     """
     return require_installed(name).create()
 

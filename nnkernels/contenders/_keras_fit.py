@@ -20,7 +20,7 @@ from nnkernels.transforms import as_features
 class KerasFit(KerasContender):
     """A contender that calls ``fit`` on float32 arrays.
 
-    The order of the images is given, so Keras does not shuffle them.
+    The caller determines the order of the images, so Keras does not shuffle them.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class KerasFit(KerasContender):
 
         self.max_batches = max(1, recipe.batches(len(data.X)))
         super().prepare(parameters, data, recipe)
-        # From logits, because on JAX the loss of probabilities clips them at 1e-7.
+        # Computed from logits, because on JAX Keras clips probabilities at 1e-7.
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype="float32")
         with float32_floatx(keras):
             self.model.compile(optimizer=self.optimizer, loss=loss, **self.compile_options)
@@ -83,7 +83,7 @@ class KerasFit(KerasContender):
         Returns
         -------
         optimizer : keras.optimizers.Optimizer
-            Its state is not built yet.
+            A new optimizer, whose state has not been built yet.
         """
         self.schedule = None
         if recipe.schedule == "constant":

@@ -27,7 +27,7 @@ def contenders() -> dict[str, Entry]:
     return {
         # Not in the quick profile, because the form with XLA was faster on every CPU on which both were measured.
         "keras-graph": Entry(KerasGraph, description, PACKAGES, EXTRA, from_profile="headline"),
-        "keras-graph-xla": Entry(KerasGraphXla, f"{description}, by XLA", PACKAGES, EXTRA),
+        "keras-graph-xla": Entry(KerasGraphXla, f"{description}, compiled by XLA", PACKAGES, EXTRA),
     }
 
 
@@ -74,7 +74,7 @@ class KerasGraph(KerasContender):
         self.scale = feature_scale(data.X)
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
-        """Run the loop over the batches. Reading a weight afterwards waits for its end.
+        """Run the loop over the batches, then read a weight, which waits until the loop has finished.
 
         Parameters
         ----------
@@ -147,8 +147,8 @@ class KerasGraph(KerasContender):
 class KerasGraphXla(KerasGraph):
     """The same loop compiled by XLA, which halves its CPU time.
 
-    XLA recompiles for each shape. So the arrays have the size of one epoch, and the number of batches is an argument at
-    run time. A short last batch is trained in a separate graph without XLA.
+    XLA recompiles for each shape. So the arrays always have the size of one epoch, and the number of batches is passed
+    at run time. A short last batch is trained in a separate graph without XLA.
     """
 
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
@@ -173,7 +173,7 @@ class KerasGraphXla(KerasGraph):
         self._step = self.tf.function(self._step_function(), reduce_retracing=True)
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
-        """Run the compiled loop, then a short last batch. Reading a weight afterwards waits for the end.
+        """Run the compiled loop, then a short last batch. Then read a weight, which waits until both have finished.
 
         Parameters
         ----------

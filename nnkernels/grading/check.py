@@ -80,7 +80,7 @@ def gradcheck(
     if not 0 < tolerance < 1:
         raise ConfigurationError(f"tolerance is {tolerance}; expected a number between 0 and 1, such as 1e-6")
     functions = _functions(backward, forward, loss)
-    # With a second batch size, a missing 1/N can be told from any other constant factor.
+    # A second batch size distinguishes a missing 1/N from any other constant factor.
     other_size = 1 if images > 1 else 3
     setting = f"Compared with numerical derivatives of the loss, in float64, for {sizes} and for N = {other_size}"
     cases = _cases(functions, (sizes, sizes._replace(images=other_size)), seed)

@@ -87,14 +87,14 @@ def _constants(graph: onnx.GraphProto, where: str) -> dict[str, FloatArray]:
 
 
 def _check_standard(model: onnx.ModelProto, where: str) -> None:
-    # In earlier opsets, operators of the same name differ: Add has an axis, and Dropout drops at inference.
+    # In earlier opsets, some operators behave differently: Add has an axis, and Dropout also drops at inference.
     versions = [entry.version for entry in model.opset_import if entry.domain in _STANDARD]
     if any(version < OLDEST_OPSET for version in versions):
         raise DataError(
             f"{where}: uses opset {min(versions)}; expected {OLDEST_OPSET} or later, so convert it: "
             "onnx.version_converter.convert_version(model, 17)"
         )
-    # It depends on the runtime whether such a function replaces the operator of the same name.
+    # Whether such a function replaces the operator of the same name depends on the runtime.
     if redefined := [function.name for function in model.functions if function.domain in _STANDARD]:
         raise DataError(f"{where}: redefines the operators {', '.join(redefined[:10])}; expected ONNX's own")
 
@@ -144,6 +144,6 @@ def _is_identity(operator: str, attributes: Mapping[str, Any], arrays: list[Floa
     if operator == "Flatten":
         return bool(attributes.get("axis", 1) == 1)
     if operator == "Reshape":
-        # At the start, to one row per sample. After a layer it could mix samples.
+        # Only at the start, where it makes one row per sample. After a layer, it could mix samples.
         return first and len(arrays) == 1 and arrays[0].shape == (2,)
     return operator in ("Dropout", "Identity")

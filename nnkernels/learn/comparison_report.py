@@ -116,7 +116,7 @@ def write_report(comparison: Comparison, dataset: Dataset, folder: Path) -> Repo
 
 def _row(comparison: Comparison, dataset: Dataset, name: str, only_wrong: int) -> Row:
     side = comparison.sides[name]
-    test_loss, test_error_rate = evaluate(side.path[-1], dataset.X_test, dataset.y_test)
+    test_loss, test_error_rate = evaluate(side.trajectory[-1], dataset.X_test, dataset.y_test)
     train_error_rate = side.history.epochs[-1].train_error_rate
     return Row(name, train_error_rate, test_error_rate, test_loss, side.history.seconds, only_wrong)
 

@@ -52,10 +52,9 @@ def show_rows(console: Console, rows: pd.DataFrame) -> None:
     rows : DataFrame
         The rows, as :func:`~nnkernels.report.tidy.tidy` returns them.
     """
-    for (benchmark, work), of_benchmark in rows.groupby(["benchmark", WORK], sort=False):
-        found = records(of_benchmark)
-        columns = [*identity_columns(of_benchmark, parameter_columns(rows)), *number_columns(found)]
-        best = best_keras(of_benchmark["best_keras"])
+    for (benchmark, work), group in rows.groupby(["benchmark", WORK], sort=False):
+        columns = [*identity_columns(group, parameter_columns(rows)), *number_columns(records(group))]
+        best = best_keras(group["best_keras"])
         show(console, title(str(benchmark), str(work)), columns, [f"Best Keras: {best}."] if best else [])
     first = records(rows)[0]
     source = (first["dataset"], f"commit {first['commit'][:8]}", first["machine"], first["recorded_at"])
@@ -130,7 +129,7 @@ def number_columns(rows: list[dict[str, Any]]) -> list[Column]:
     Returns
     -------
     columns : list of Column
-        One row each.
+        One row per tidy row.
     """
     return [
         estimate_column("value", rows),
@@ -255,7 +254,7 @@ def export(rows: pd.DataFrame, format_name: str) -> str:
     rows : DataFrame
         The rows.
     format_name : str
-        ``json`` (a list of records) or ``csv``. Any other known format gives a Markdown table.
+        ``json`` (a list of records) or ``csv``. The other formats give a Markdown table.
 
     Returns
     -------

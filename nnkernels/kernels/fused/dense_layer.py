@@ -12,7 +12,7 @@ from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, Trai
 from nnkernels.kernels.simd import at, load, relu, store, width, zeros
 from nnkernels.parameters import FloatArray
 
-# Four images, or four pixels, share a row that is loaded once. This takes twelve vectors of sums and three of the row.
+# A row of three vectors is loaded once for four images or four pixels, whose sums take twelve vectors.
 MAX_PANEL_LANES = 24
 
 
@@ -29,10 +29,10 @@ def first_layer(
     scale: np.float32,
     zero_panel: Any,
 ) -> None:
-    """Compute ``A1 = relu(scale X W1 + b1)``. Parameters are those of ``nonzero_layer.first_layer``.
+    """Compute ``A1 = relu(scale X W1 + b1)``, with the parameters of ``nonzero_layer.first_layer``.
 
-    ``images`` are rows of pixels, and ``buffers.features`` is written too. Results of an incomplete group of four
-    images that are beyond the end of the batch are not used.
+    ``images`` are rows of pixels, and ``buffers.features`` is written too. Images are processed in groups of four. If
+    the last group is incomplete, its results beyond the end of the batch are not used.
     """
     W1, b1, A1, features = model.W1, model.b1, buffers.A1, buffers.features
     hidden_lanes, lanes = len(b1), width(zero_panel)
@@ -74,7 +74,7 @@ def add_outer_products(
     factor: np.float32,
     zero_panel: Any,
 ) -> None:
-    """Compute ``target += factor X^T dZ1`` for a range of pixels. Parameters are those of ``nonzero_layer``.
+    """Compute ``target += factor X^T dZ1`` for a range of pixels, with the parameters of ``nonzero_layer``.
 
     Four pixels are processed at a time. Their sums over the batch stay in registers. ``buffers.features`` is read.
     """

@@ -62,8 +62,8 @@ def nearest_kink(
 ) -> float:
     """Return the smallest absolute input of any ReLU during the training of :func:`train_float64`.
 
-    If it is within float32's rounding error, that ReLU may be active in float32 and inactive in float64. The two
-    trainings then diverge, even if both are correct.
+    If it is smaller than the rounding errors of float32, that ReLU may be active in float32 and inactive in float64.
+    The two training runs then diverge, even if both are correct.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def nearest_kink(
     weights = _trained_weights(start, X, y, recipe, learning_rates)
     batches = range(0, len(X), recipe.batch_size)
     inputs = (X[i : i + recipe.batch_size] @ w[0] + w[1] for i, w in zip(batches, weights, strict=False))
-    return min(float(np.abs(of_batch).min()) for of_batch in inputs)
+    return min(float(np.abs(batch_inputs).min()) for batch_inputs in inputs)
 
 
 def _trained_weights(
@@ -95,8 +95,8 @@ def _trained_weights(
     """Yield the weights before each batch, and after the last one."""
     weights = [np.asarray(array, np.float64).copy() for array in start]
     yield weights
-    slow = [np.zeros_like(w) for w in weights]
-    fast = [np.zeros_like(w) for w in weights]
+    first_moments = [np.zeros_like(w) for w in weights]  # with momentum, the velocities
+    second_moments = [np.zeros_like(w) for w in weights]
     targets = np.eye(weights[3].size)[y]
     rule = recipe.optimizer
     for t, learning_rate in enumerate(np.asarray(learning_rates, np.float64), start=1):
@@ -106,14 +106,14 @@ def _trained_weights(
             if rule.name == "sgd":
                 change = -learning_rate * g
             elif rule.name == "momentum":
-                slow[i] = rule.momentum * slow[i] - learning_rate * g
-                change = slow[i]
+                first_moments[i] = rule.momentum * first_moments[i] - learning_rate * g
+                change = first_moments[i]
             else:
-                slow[i] = rule.beta_1 * slow[i] + (1 - rule.beta_1) * g
-                fast[i] = rule.beta_2 * fast[i] + (1 - rule.beta_2) * g**2
+                first_moments[i] = rule.beta_1 * first_moments[i] + (1 - rule.beta_1) * g
+                second_moments[i] = rule.beta_2 * second_moments[i] + (1 - rule.beta_2) * g**2
                 correction_1, correction_2 = 1 - rule.beta_1**t, 1 - rule.beta_2**t
-                epsilon = rule.epsilon / np.sqrt(correction_2)
-                change = -learning_rate * (slow[i] / correction_1) / (np.sqrt(fast[i] / correction_2) + epsilon)
+                mean, mean_square = first_moments[i] / correction_1, second_moments[i] / correction_2
+                change = -learning_rate * mean / (np.sqrt(mean_square) + rule.epsilon / np.sqrt(correction_2))
             weights[i] = weights[i] + change
         yield list(weights)
 

@@ -23,9 +23,9 @@ from nnkernels.measure.regression.record import CheckRecord, read_record, write_
 
 FOLDER = Path("results", "selftest")  # in a checkout, with a subfolder per machine
 
-# Injected slowdowns, as values of `repeat_every`: one extra batch after that many, 0 for none. Checks cycle through
-# them, so a self-test that is stopped early still has some checks of each kind. Beside a neighbour, small slowdowns
-# are rarely resolved, so only larger ones are injected.
+# Injected slowdowns, as values of `repeat_every`: one extra batch after that many batches, or 0 for no slowdown. Checks
+# cycle through them, so a self-test that is stopped early still has some checks of each kind. With a busy neighbour,
+# small slowdowns are rarely resolved, so only larger ones are injected.
 CYCLE = (0, 50, 0, 33, 0, 20, 0, 100, 0, 10, 0, 5, 0, 2)
 NEIGHBOUR_CYCLE = (0, 20, 0, 10)
 
@@ -78,7 +78,7 @@ def run_selftest(
         )
     folder = results / provenance.machine_name()
     require_same_method(folder, plan, dataset.name)
-    ends = time.monotonic() + 60 * minutes
+    deadline = time.monotonic() + 60 * minutes
     for repeat_every in _next_slowdowns(load_records(folder), neighbour):
         show_progress(f"injecting a slowdown of {1 / repeat_every:.0%}" if repeat_every else "injecting no slowdown")
         scenarios = [name for name, one in SCENARIOS.items() if one.kind == "train" or not repeat_every]
@@ -88,7 +88,7 @@ def run_selftest(
                 root, "HEAD", dataset, comparisons, plan, neighbour=neighbour, show_progress=show_progress
             )
         write_record(folder / _file_name(record), record)
-        if time.monotonic() >= ends:
+        if time.monotonic() >= deadline:
             break
     return folder
 
@@ -120,13 +120,13 @@ def require_same_method(folder: Path, plan: Plan, dataset: str) -> None:
             )
         if record.method != plan.method():
             differing = [
-                f"{key} {record.method.get(key)} there, {value} here"
+                f"{key} is {record.method.get(key)} there and {value} here"
                 for key, value in plan.method().items()
                 if record.method.get(key) != value
             ]
             raise ConfigurationError(
-                f"{folder} contains checks with different settings ({'; '.join(differing) or 'some unknown here'}), "
-                "which cannot be combined: delete them, or choose another folder"
+                f"{folder} contains checks with different settings ({'; '.join(differing) or 'some are unknown here'}"
+                "), which cannot be combined: delete them, or choose another folder"
             )
 
 
