@@ -1,4 +1,4 @@
-"""Checkpoints: files with the complete state of a training, from which it can be resumed."""
+"""Checkpoints: files with the complete state of a training run, from which it can be resumed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VERSION = "1"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a training after an epoch.
+    """The state of a training run after an epoch.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The record of a training, one entry per evaluated epoch, also in the form of Keras' ``History``."""
+"""The record of a training run, one entry per evaluated epoch, also in the form of Keras' ``History``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class EpochRecord:
 
 @dataclass
 class History:
-    """A training, and the records of its evaluated epochs.
+    """A training run, and the records of its evaluated epochs.
 
     Attributes
     ----------

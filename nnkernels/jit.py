@@ -14,7 +14,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # contract allows fused multiply-adds. reassoc and nsz allow sums to be split into vector lanes. nnan and ninf, which
-# `fastmath=True` includes, are not allowed: they would hide NaN and infinities, and so a training that diverges.
+# `fastmath=True` includes, are not allowed: they would hide NaN and infinities, and so a training run that diverges.
 FASTMATH = {"contract", "reassoc", "nsz"}
 
 # No reassociation, for expressions in which terms cancel, such as log(sum) - (logit - maximum).

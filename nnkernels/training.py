@@ -196,7 +196,7 @@ def continue_training(
     """Train a prepared contender from the end of ``history`` to the end of its recipe.
 
     The order of the images and the learning rates of an epoch depend only on the recipe, the seed and the number of the
-    epoch. So a training that resumes from a checkpoint takes the same steps as an uninterrupted one.
+    epoch. So a training run that resumes from a checkpoint takes the same steps as an uninterrupted one.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ def assert_same_history(actual, expected):
 
 
 def of(contender, history):
-    """Return a checkpoint of the current state of a training."""
+    """Return a checkpoint of the current state of a training run."""
     return Checkpoint(contender.parameters(), contender.optimizer_state(), history, IDENTITY)
 
 
@@ -195,7 +195,7 @@ def test_any_recipe_seed_and_identity_round_trip(path, checkpoint, recipe, seed,
 
 
 def test_checkpoint_file_is_readable_as_plain_safetensors(path, checkpoint):
-    # Other programs can read the weights of an unfinished training without nnkernels.
+    # Other programs can read the weights of an unfinished training run without nnkernels.
     save_checkpoint(path, checkpoint)
     arrays = load_file(path)
     np.testing.assert_array_equal(arrays["parameters.W1"], checkpoint.parameters.W1)

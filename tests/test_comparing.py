@@ -299,7 +299,7 @@ def test_claim_rejects_unknown_contender(small_digits, tmp_path):
 
 
 def trainings_of(errors):
-    """Return trainings with given error rates: for each (hidden, recipe, contender) a list, one value per seed."""
+    """Return results with given error rates: for each (hidden, recipe, contender) a list with one value per seed."""
     return [
         Training(*cell, seed, 0.0, error, 1.0) for cell, values in errors.items() for seed, error in enumerate(values)
     ]

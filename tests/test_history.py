@@ -1,4 +1,4 @@
-"""The history of a training: its records, Keras' format, and the data frame."""
+"""The history of a training run: its records, Keras' format, and the data frame."""
 
 import math
 import sys

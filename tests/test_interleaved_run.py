@@ -432,7 +432,7 @@ def test_time_to_accuracy_includes_preparation_and_epochs_only(ticking, small_di
     assert trainings.training == [[200.0], [300.0]]
     warm_up, first, second = ticking.starts
     np.testing.assert_array_equal(warm_up, first)
-    assert not np.array_equal(first, second)  # each training has its own seed
+    assert not np.array_equal(first, second)  # each training run has its own seed
 
 
 def test_missed_target_accuracy_is_recorded_as_failure(

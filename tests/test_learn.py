@@ -1,4 +1,4 @@
-"""Training jobs: the files they write, and resumed trainings, which equal uninterrupted ones."""
+"""Training jobs: the files they write, and resumed jobs, which equal uninterrupted ones."""
 
 import csv
 import importlib
@@ -155,7 +155,7 @@ def test_resume_rejects_other_data(small_digits, tmp_path):
 def test_run_does_not_overwrite_existing_training(small_digits, tmp_path):
     run(REQUEST, small_digits, tmp_path)
     before = (tmp_path / CHECKPOINT).read_bytes()
-    with pytest.raises(ConfigurationError, match="already contains a training"):
+    with pytest.raises(ConfigurationError, match="already contains a training run"):
         run(REQUEST, small_digits, tmp_path)
     assert (tmp_path / CHECKPOINT).read_bytes() == before
 
@@ -317,11 +317,11 @@ def one_blas_thread():
 
 def test_resume_with_another_number_of_threads_warns(small_digits, tmp_path, one_blas_thread):
     train_one_epoch_and_abort(REQUEST, small_digits, tmp_path)
-    message = r"different conditions \(threads: 1 of BLAS and \d+ of Numba in the checkpoint, 2 of BLAS .* now\), so its"
+    message = r"different conditions \(threads: 1 of BLAS and \d+ of Numba in the checkpoint, 2 of BLAS .* now\), so"
     with threadpool_limits(2, "blas"), pytest.warns(ReproducibilityWarning, match=message):
         trained, shown = run(TrainingRequest(epochs=3), small_digits, tmp_path, resume=True)
     assert (shown, trained.finished) == ([2, 3], True)
-    # The new checkpoint records two threads. A finished training can be resumed on any number without a warning.
+    # The new checkpoint records two threads. A finished run can be resumed on any number of threads without a warning.
     assert load_checkpoint(tmp_path / CHECKPOINT).identity["threads"].startswith("2 of BLAS")
     run(TrainingRequest(), small_digits, tmp_path, resume=True)
 

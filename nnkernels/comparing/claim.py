@@ -48,7 +48,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Training:
-    """The result of one training on all training images.
+    """The result of one training run on all training images.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ def run_claim(
     seeds: int = SEEDS,
     show: ShowTraining = lambda _done, _all, _training: None,
 ) -> list[Training]:
-    """Train every combination with several seeds, except for trainings already in a file.
+    """Train every combination with several seeds, except for those whose results are already in a file.
 
     Parameters
     ----------
@@ -116,16 +116,16 @@ def run_claim(
     dataset : Dataset
         The data. All training images are used.
     path : Path
-        A JSON file that is rewritten after each training. So an interrupted run can be continued.
+        A JSON file that is rewritten after each training run, so that an interrupted experiment can be resumed.
     seeds : int, default: 10
         The number of seeds, at least 2.
     show : callable, optional
-        ``show(done, total, training)``, called after each training.
+        ``show(done, total, training)``, called after each training run.
 
     Returns
     -------
     trainings : list of Training
-        Ordered by seed, so that an interrupted run has about equally many trainings of each combination.
+        Ordered by seed, so that an interrupted run has about equally many results of each combination.
 
     Raises
     ------
@@ -199,7 +199,7 @@ def _read(path: Path, dataset: Dataset) -> Iterator[Training]:
     if version != VERSION:
         raise DataError(f"{path} has the format version {version}; expected {VERSION}, so delete it to start again")
     if data != dataset.sha256:
-        raise ConfigurationError(f"{path} contains trainings on other data than {dataset.name}; choose another folder")
+        raise ConfigurationError(f"{path} contains results on other data than {dataset.name}; choose another folder")
     if recipes != _recipes(dataset):
-        raise ConfigurationError(f"{path} contains trainings by recipes that have changed; choose another folder")
+        raise ConfigurationError(f"{path} contains results of recipes that have changed; choose another folder")
     yield from found

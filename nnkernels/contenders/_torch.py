@@ -74,7 +74,7 @@ class TorchContender:
         self.start_from(Parameters(*(torch.tensor(array) for array in native(parameters))))
 
     def start_from(self, params: Parameters) -> None:
-        """Start a training from initial parameters.
+        """Start a training run from initial parameters.
 
         Parameters
         ----------

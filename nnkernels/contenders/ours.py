@@ -174,7 +174,7 @@ class KernelContender:
         return OptimizerState(self.state.step.copy(), copy(self.state.first), copy(self.state.second))
 
     def restore(self, state: OptimizerState) -> None:
-        """Replace the optimizer state, in order to resume a training. Call it after :meth:`prepare`.
+        """Replace the optimizer state, in order to resume a training run. Call it after :meth:`prepare`.
 
         Parameters
         ----------

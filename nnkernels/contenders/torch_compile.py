@@ -40,7 +40,7 @@ class TorchCompile(TorchContender):
     params: Any  # Parameters of tensors
 
     def start_from(self, params: Parameters) -> None:
-        """Start a training from initial parameters.
+        """Start a training run from initial parameters.
 
         Parameters
         ----------

@@ -59,7 +59,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
     random_state : int, RandomState or None, default: None
         An int is the seed of the initial parameters and of the order of the samples. ``nnkernels.train`` with the same
         seed and recipe gives the same parameters, bit for bit under the conditions in the notes. From a ``RandomState``
-        a seed is drawn whenever a training starts from the beginning; None stands for NumPy's global random state.
+        a seed is drawn whenever a training run starts from the beginning; None stands for NumPy's global random state.
     warm_start : bool, default: False
         Whether :meth:`fit` continues the previous training, if there is one, instead of starting from the beginning.
     validation_fraction : float, default: 0.0

@@ -110,7 +110,7 @@ def validate_backend(backend: object) -> str:
 
 
 def seed_from(random_state: Any) -> int:
-    """Return the seed of a training. An integer is itself the seed; from a random state, a seed is drawn.
+    """Return the seed of a training run. An integer is itself the seed; from a random state, a seed is drawn.
 
     Parameters
     ----------

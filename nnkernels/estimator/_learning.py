@@ -23,12 +23,12 @@ from nnkernels.recipes import Recipe
 from nnkernels.training import continue_training
 
 # In units of log(C), the loss of uniform guessing among C classes. With scaled features, an untrained network has about
-# that loss. A training that ends above twice that has not converged.
+# that loss. A training run whose loss ends above twice that value has not converged.
 MAX_RELATIVE_LOSS = 2.0
 
 
 class TrainingState(NamedTuple):
-    """The complete state of a training, as plain arrays and records that can be copied and pickled.
+    """The complete state of a training run, as plain arrays and records that can be copied and pickled.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class TrainingState(NamedTuple):
 
 
 def initial_training_state(seed: int, inputs: int, classes: int, recipe: Recipe) -> TrainingState:
-    """Return the state of a training before its first epoch.
+    """Return the state of a training run before its first epoch.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def initial_training_state(seed: int, inputs: int, classes: int, recipe: Recipe)
 
 
 def train_further(X: FloatArray, y: npt.NDArray[Any], hyper: HyperParameters, state: TrainingState) -> TrainingState:
-    """Continue a training for as many epochs as the recipe has.
+    """Continue a training run for as many epochs as the recipe has.
 
     Parameters
     ----------

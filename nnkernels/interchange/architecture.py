@@ -45,7 +45,7 @@ def parameters_of_chain(steps: Sequence[Step], features: int | None, where: str)
     Returns
     -------
     params : Parameters
-        Copies of the arrays. They may contain NaN, as after a training that diverged.
+        Copies of the arrays. They may contain NaN, as after a training run that diverged.
 
     Raises
     ------

@@ -28,7 +28,7 @@ def from_keras(model: Any, where: str = "the Keras model") -> Parameters:
     Returns
     -------
     params : Parameters
-        They may contain NaN, as after a training that diverged.
+        They may contain NaN, as after a training run that diverged.
 
     Raises
     ------

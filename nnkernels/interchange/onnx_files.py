@@ -84,7 +84,7 @@ def from_onnx(model: ModelProto, where: str = "the ONNX model") -> Parameters:
     Returns
     -------
     params : Parameters
-        They may contain NaN, as after a training that diverged.
+        They may contain NaN, as after a training run that diverged.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The experiment on the write-up's claim: its trainings, and the table, sentence and figure written to its folder."""
+"""The experiment on the write-ups' claim: its training runs, and the table, sentence and figure in its folder."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ClaimReport:
 
 
 def run(ours: str, framework: str, dataset: Dataset, folder: Path, seeds: int, show: ShowTraining) -> ClaimReport:
-    """Run the trainings that are missing in a folder, then write the summary and the figure.
+    """Run the training runs whose results are missing in a folder, then write the summary and the figure.
 
     Parameters
     ----------
@@ -50,11 +50,11 @@ def run(ours: str, framework: str, dataset: Dataset, folder: Path, seeds: int, s
     dataset : Dataset
         The data.
     folder : Path
-        The folder of the experiment. Trainings that it already contains are not repeated.
+        The folder of the experiment. Training runs whose results it already contains are not repeated.
     seeds : int
         The number of seeds per combination, at least 2.
     show : callable
-        ``show(done, total, training)``, called after each training.
+        ``show(done, total, training)``, called after each training run.
 
     Returns
     -------

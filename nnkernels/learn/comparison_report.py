@@ -89,7 +89,7 @@ def write_report(comparison: Comparison, dataset: Dataset, folder: Path) -> Repo
     Parameters
     ----------
     comparison : Comparison
-        The trainings.
+        The training runs.
     dataset : Dataset
         The data.
     folder : Path

@@ -35,7 +35,7 @@ def conditions() -> dict[str, str]:
 
 
 def warn_of_other_conditions(there: Mapping[str, str], here: Mapping[str, str], backend: Backend) -> None:
-    """Warn if a resumed training may differ in its last bits from an uninterrupted one.
+    """Warn if a resumed training run may differ in its last bits from an uninterrupted one.
 
     Parameters
     ----------

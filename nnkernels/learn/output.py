@@ -79,6 +79,6 @@ def finite(value: float) -> float | None:
     Returns
     -------
     value : float or None
-        None if the number is not finite, as after a training that diverged.
+        None if the number is not finite, as after a training run that diverged.
     """
     return value if math.isfinite(value) else None

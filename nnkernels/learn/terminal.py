@@ -59,7 +59,7 @@ def epoch_text(history: History) -> str:
 
 @contextmanager
 def training_progress(console: Console) -> Iterator[Callable[[str, History], None]]:
-    """Show the progress of trainings: one bar per training on a terminal, about ten lines per training in a log.
+    """Show the progress of training runs: for each, a bar on a terminal, or about ten lines in a log.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def counting_progress(console: Console, what: str) -> Iterator[Callable[[int, in
 
 
 def metrics_table(metrics: Mapping[str, Any]) -> Table:
-    """Return a table of the metrics of a training.
+    """Return a table of the metrics of a training run.
 
     Parameters
     ----------

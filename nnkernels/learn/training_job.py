@@ -1,4 +1,4 @@
-"""The job of `nnkernels train`: one training in a folder with checkpoints, which can be interrupted and resumed."""
+"""The job of `nnkernels train`: one training run in a folder with checkpoints, which can be interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class TrainingRequest:
 
 @dataclass(frozen=True)
 class Kernels:
-    """The kernels of a training: a backend of nnkernels, or the user's own file.
+    """The kernels of a training run: a backend of nnkernels, or the user's own file.
 
     Attributes
     ----------
@@ -161,7 +161,7 @@ def load_kernels(backend: str | None, kernels_file: Path | None) -> Kernels:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A training at its end, or at the epoch after which it was interrupted.
+    """A training run at its end, or at the epoch after which it was interrupted.
 
     Attributes
     ----------
@@ -210,8 +210,8 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
     Raises
     ------
     ConfigurationError
-        If the folder cannot be created, if it already contains a training and ``resume`` is False, or if the request
-        contradicts the training to resume.
+        If the folder cannot be created, if it already contains a training run and ``resume`` is False, or if the
+        request contradicts the run to resume.
     DataError
         If there is no checkpoint to resume, or if it is damaged.
 
@@ -227,7 +227,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
     checkpoint = load_checkpoint(path) if resume else None
     if checkpoint is None and path.exists():
         raise ConfigurationError(
-            f"{folder} already contains a training; resume it (--resume), or choose another folder (--out)"
+            f"{folder} already contains a training run; resume it (--resume), or choose another folder (--out)"
         )
     used = _kernels(request, checkpoint)
     contender = KernelContender(used.backend)

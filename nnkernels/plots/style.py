@@ -217,7 +217,7 @@ def new_figure(
     strip : float, default: 0
         Height in inches at the top of the body that the subplots leave free, for a legend.
     warning : str, optional
-        A prominent text below the subtitle, for example about a diverged training.
+        A prominent text below the subtitle, for example about a diverged training run.
 
     Returns
     -------

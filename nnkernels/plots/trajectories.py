@@ -1,4 +1,4 @@
-"""Trainings of several contenders: their curves, and the distance between their parameters."""
+"""Training runs of several contenders: their curves, and the distance between their parameters."""
 
 from __future__ import annotations
 

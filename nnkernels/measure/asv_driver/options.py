@@ -28,9 +28,9 @@ class BenchOptions:
     rounds : int or None
         Rounds of an interleaved run.
     seeds : int or None
-        Trainings per contender for error rates.
+        Training runs per contender for error rates.
     seeds_to_accuracy : int or None
-        Trainings per contender for the time to an accuracy.
+        Training runs per contender for the time to an accuracy.
     samples : int or None
         Samples of benchmarks that do their own sampling: scaling, start-up, memory, large data and machine limits.
     profiles : tuple of str

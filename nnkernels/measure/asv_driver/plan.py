@@ -29,7 +29,7 @@ class Profile:
     rounds : int
         Rounds of an interleaved run. In a round, each contender trains for some epochs or for a part of one.
     seeds : int
-        Trainings for the test error.
+        Training runs for the test error.
     minutes : int
         Approximate duration on two cores with the extra ``bench``, for the display.
     includes : tuple of str
@@ -38,7 +38,7 @@ class Profile:
         Default thread settings of contenders that cannot change their number of threads while a process runs. Other
         contenders are always measured with both settings.
     seeds_to_accuracy : int
-        Trainings of "time to accuracy" per process.
+        Training runs of "time to accuracy" per process.
     samples : int
         Processes per result of the start-up and memory benchmarks.
     resumable : bool

@@ -65,8 +65,8 @@ class GateResult:
         Description of the first wrong result in the extreme-input table; empty if there is none. The table applies to
         this package's own contenders only, because frameworks do not guarantee these results.
     threads_difference : float
-        Largest absolute difference of any parameter from a training on one thread. It must be 0. It is computed only
-        for backends that declare the same bits on any number of threads, and is 0 for all others.
+        Largest absolute difference of any parameter from a training run on one thread. It must be 0. It is computed
+        only for backends that declare the same bits on any number of threads, and is 0 for all others.
     """
 
     contender: str

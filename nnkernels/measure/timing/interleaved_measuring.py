@@ -80,9 +80,9 @@ def run_interleaved(
     framework_threads : str
         ``1`` or ``all``: the thread setting of contenders that cannot change it.
     rounds : int
-        Number of rounds of each scenario, except trainings to an accuracy.
+        Number of rounds of each scenario, except for training to an accuracy.
     seeds : int
-        Number of trainings to an accuracy.
+        Number of training runs to an accuracy.
     save : callable
         ``save(measured)``; called with the results so far after each scenario.
     seed : int, optional
@@ -183,7 +183,7 @@ def _time_to_accuracy(
     measured: InterleavedRun,
     orders: np.random.Generator,
 ) -> None:
-    """Time the first scenario of a group; the others are the same trainings without the time of the preparation."""
+    """Time the first scenario of a group; the others are the same training runs without the preparation."""
     scenario, *alone = group
     settings = by_label(participants, measured.framework_threads)
     trainings = {label: Trainings(scenario, contender, dataset) for label, (contender, _) in settings.items()}

@@ -30,8 +30,8 @@ class Scenario:
     kind : {"train", "predict", "prepare", "time to accuracy", "training alone"}
         ``prepare`` is the time from uint8 images in memory to a contender that is ready for its first batch. ``time to
         accuracy`` is the time from uint8 images in memory to the end of the first epoch after which the test error is
-        at most ``error_rate``; preparation is included, evaluation is not. ``training alone`` is the same trainings
-        without the time of their preparation; they are not run again.
+        at most ``error_rate``; preparation is included, evaluation is not. ``training alone`` is
+        the time of the same training runs without preparation, and needs no further measurement.
     recipe : Recipe
         Training recipe; also used for the correctness check.
     segments : int

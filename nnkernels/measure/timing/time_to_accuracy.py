@@ -1,4 +1,4 @@
-"""Times from images in memory to a network of a given test error, one training per seed."""
+"""Times from images in memory to a network of a given test error, one training run per seed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SEEDS = 10
 
 
 class Trainings:
-    """Trainings of a contender to an error rate, with a new seed each, and their times.
+    """Training runs of a contender to an error rate, each with a new seed, and their times.
 
     The preparation (see :func:`~nnkernels.measure.timing.tasks.prepare`) and the epochs are timed. The evaluation on
     test images, by the reference forward pass, is excluded from the timing.
@@ -35,9 +35,9 @@ class Trainings:
     Attributes
     ----------
     preparation : list of list of float
-        Seconds of each preparation: one list of one number per seed.
+        Seconds of each preparation. There is one list per seed, with one number.
     training : list of list of float
-        Seconds of the epochs of each training, likewise.
+        Seconds of the epochs of each training run, in the same form.
     """
 
     def __init__(self, scenario: Scenario, contender: Contender, dataset: Dataset) -> None:
@@ -63,7 +63,7 @@ class Trainings:
         Returns
         -------
         task : Task
-            Its unit is a training.
+            Its unit is a training run.
         """
         return Task(self._next_seed, 1, 1, partial(self.contender.use_threads, threads), self._first_epoch)
 
