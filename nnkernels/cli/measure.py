@@ -155,7 +155,7 @@ def bench(
     if outcome.record.unrecorded != workspace.unrecorded:
         note(f"not recorded as history: {outcome.record.unrecorded}")
     if outcome.interrupted:
-        note(f"interrupted; complete passes recorded: {outcome.record.passes}")
+        note(f"interrupted; complete passes: {outcome.record.passes}")
         raise typer.Exit(INTERRUPTED)
 
 
