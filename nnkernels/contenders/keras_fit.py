@@ -32,7 +32,7 @@ def contenders() -> dict[str, Entry]:
         "keras-fit": Entry(KerasFit, "Keras on TensorFlow, model.fit by default", PACKAGES, EXTRA),
         "keras-fit-steps": Entry(
             multi_step,
-            f"Keras on TensorFlow, fit, {STEPS} steps an execution",
+            f"Keras on TensorFlow, fit, {STEPS} steps per execution",
             PACKAGES,
             EXTRA,
             from_profile="standard",  # takes several times as long as an epoch in one tf.function

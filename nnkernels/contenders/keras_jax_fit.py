@@ -24,5 +24,5 @@ def contenders() -> dict[str, Entry]:
     on_jax = partial(Entry, packages=JAX_PACKAGES, extra=JAX_EXTRA, process=JAX_PROCESS)
     return {
         "keras-jax-fit": on_jax(partial(KerasFit, JaxBackend), "Keras on JAX, model.fit by default"),
-        "keras-jax-fit-steps": on_jax(multi_step, f"Keras on JAX, fit, {STEPS} steps an execution"),
+        "keras-jax-fit-steps": on_jax(multi_step, f"Keras on JAX, fit, {STEPS} steps per execution"),
     }
