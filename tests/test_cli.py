@@ -278,7 +278,7 @@ def test_ctrl_c_keeps_complete_passes(
     replay_recorded_run(monkeypatch, measured / "checkout", interrupted_pass=1)
     status, _shown, said = command("bench", "--contenders", "numpy")
     assert status == 130
-    assert "complete passes saved: 1" in said
+    assert "complete passes: 1" in said
     (kept,) = set((recorded.root / "results" / "runs").iterdir()) - {before}
     record = json.loads((kept / "run.json").read_text("utf-8"))
     assert (record["passes"], record["planned_passes"]) == (1, 4)

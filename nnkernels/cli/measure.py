@@ -13,8 +13,8 @@ from nnkernels.cli.shared import INTERRUPTED, DataOption, app, err, note, out, s
 from nnkernels.errors import ConfigurationError
 
 PROFILE_HELP = (
-    "What to measure: quick (3 minutes), headline (5 minutes; pool runs from different hours), standard (30 minutes) "
-    "or full (150 minutes, resumable)."
+    "What to measure: quick (3 minutes), headline (5 minutes, for results pooled from several hours), standard "
+    "(30 minutes) or full (150 minutes, resumable)."
 )
 
 
@@ -40,8 +40,8 @@ def verify(
 ) -> None:
     """Check contenders against the float64 oracle, without timing anything.
 
-    With --mutants, check that the gates reject kernels with one deliberate mistake each; CONTENDERS are then backends.
-    This takes an estimated 30 minutes of CPU time. Ctrl-C shows the results so far.
+    With --mutants, test this check itself: it must reject kernels that contain one deliberate mistake each. CONTENDERS
+    are then backends. This takes an estimated 30 minutes of CPU time. Ctrl-C shows the results so far.
     """
     if mutants or record:
         _verify_mutants(contenders or [], data, mutants, jobs, record)
@@ -155,7 +155,7 @@ def bench(
     if outcome.record.unrecorded != workspace.unrecorded:
         note(f"not recorded in the history: {outcome.record.unrecorded}")
     if outcome.interrupted:
-        note(f"interrupted; complete passes saved: {outcome.record.passes}")
+        note(f"interrupted; complete passes: {outcome.record.passes}")
         raise typer.Exit(INTERRUPTED)
 
 

@@ -100,7 +100,7 @@ def show_steps(
         typer.Argument(metavar="[STEP]", help="Show this step only: the lines that it changes, and its speed-up."),
     ] = "",
     diff: Annotated[
-        tuple[str, str] | None, typer.Option(metavar="A B", help="Show the lines that step B changes in step A.")
+        tuple[str, str] | None, typer.Option(metavar="A B", help="Show the lines that change from step A to step B.")
     ] = None,
     run: RunOption = "newest",
 ) -> None:

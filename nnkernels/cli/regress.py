@@ -99,7 +99,7 @@ def selftest(
     resolve: ResolveOption = 3.0,
     minutes_each: MinutesEachOption = 2.0,
     folder: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder of the saved checks (default: results/selftest).")
+        Path | None, typer.Option(metavar="DIR", help="Folder of the saved checks (default: results/selftest).")
     ] = None,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the results of all machines as Markdown, without measuring.")

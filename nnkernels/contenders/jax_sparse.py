@@ -23,7 +23,7 @@ def contenders() -> dict[str, Entry]:
     entries : dict of str to Entry
         The entry by name.
     """
-    return {"jax-sparse": Entry(JaxSparse, "JAX, each image a list of its nonzero pixels", PACKAGES, EXTRA)}
+    return {"jax-sparse": Entry(JaxSparse, "JAX, images as lists of their nonzero pixels", PACKAGES, EXTRA)}
 
 
 class NonzeroLists(NamedTuple):

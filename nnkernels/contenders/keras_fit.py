@@ -29,7 +29,7 @@ def contenders() -> dict[str, Entry]:
         from_profile="full",  # not faster than the default
     )
     return {
-        "keras-fit": Entry(KerasFit, "Keras on TensorFlow, model.fit with defaults", PACKAGES, EXTRA),
+        "keras-fit": Entry(KerasFit, "Keras on TensorFlow, model.fit by default", PACKAGES, EXTRA),
         "keras-fit-steps": Entry(
             multi_step,
             f"Keras on TensorFlow, fit, {STEPS} steps per execution",

@@ -27,7 +27,7 @@ def contenders() -> dict[str, Entry]:
     return {
         # Not in the quick profile, because the form with XLA was faster on every CPU on which both were measured.
         "keras-graph": Entry(KerasGraph, description, PACKAGES, EXTRA, from_profile="headline"),
-        "keras-graph-xla": Entry(KerasGraphXla, f"{description}, compiled by XLA", PACKAGES, EXTRA),
+        "keras-graph-xla": Entry(KerasGraphXla, f"{description}, by XLA", PACKAGES, EXTRA),
     }
 
 

@@ -23,6 +23,6 @@ def contenders() -> dict[str, Entry]:
     multi_step = partial(KerasFit, JaxBackend, steps_per_execution=STEPS)
     on_jax = partial(Entry, packages=JAX_PACKAGES, extra=JAX_EXTRA, process=JAX_PROCESS)
     return {
-        "keras-jax-fit": on_jax(partial(KerasFit, JaxBackend), "Keras on JAX, model.fit with defaults"),
+        "keras-jax-fit": on_jax(partial(KerasFit, JaxBackend), "Keras on JAX, model.fit by default"),
         "keras-jax-fit-steps": on_jax(multi_step, f"Keras on JAX, fit, {STEPS} steps per execution"),
     }

@@ -17,8 +17,8 @@ from nnkernels.transforms import PIXEL_SCALE, as_images
 
 NAME = "onnxruntime"
 NOTE = (
-    "session.force_spinning_stop is set: its threads stop spinning after each call, and so leave the CPUs to whoever "
-    "is timed next; that costs it about a quarter of its time for 10,000 images on two threads, and nothing on one"
+    "session.force_spinning_stop is set, so that its threads do not occupy the CPUs while the next contender is timed. "
+    "This slows it down by about a quarter for 10,000 images on two threads, and not at all on one"
 )
 # The features of this many images fit into the cache. 10,000 images take a fifth to a third less time than in one call.
 IMAGES_PER_CALL = 512
