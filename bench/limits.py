@@ -1,6 +1,6 @@
-"""What are the limits of this machine, and how long does the work take at least?
+"""What are the limits of this machine, and which lower bounds on times follow from them?
 
-asv expects values of which lower is better, so rates are recorded as their reciprocals.
+asv assumes that lower values are better, so the reciprocals of rates are recorded.
 ``nnkernels.measure.roofline.peaks`` has the rates.
 """
 
@@ -58,7 +58,7 @@ class Peak(_Limits):
     def track_seconds_per_gflop(self, measured: Measured, threads: str, dataset_name: str) -> dict[str, object]:
         """Return the seconds per GFLOP of a matrix product."""
         dataset(dataset_name)
-        return _one(1 / measured[threads].peak_gflops)
+        return _single_sample(1 / measured[threads].peak_gflops)
 
 
 class Reading(_Limits):
@@ -75,7 +75,7 @@ class Reading(_Limits):
         dataset(dataset_name)
         limits = measured[threads]
         rates = (limits.l1_gbytes_per_second, limits.l2_gbytes_per_second, limits.dram_gbytes_per_second)
-        return _one(1 / dict(zip(LEVELS, rates, strict=True))[level])
+        return _single_sample(1 / dict(zip(LEVELS, rates, strict=True))[level])
 
 
 class Bound(_Limits):
@@ -86,17 +86,17 @@ class Bound(_Limits):
     unit = "seconds"
 
     def track_epoch(self, measured: Measured, bound: str, threads: str, dataset_name: str) -> dict[str, object]:
-        """Return the least seconds of training on all images, by SGD with batch size 32."""
-        return _one(_seconds(epoch_bounds(measured[threads], _epoch_work(dataset_name)), bound))
+        """Return the lower bound for training on all images by SGD with batch size 32, in seconds."""
+        return _single_sample(_seconds(epoch_bounds(measured[threads], _epoch_work(dataset_name)), bound))
 
     def track_inference(self, measured: Measured, bound: str, threads: str, dataset_name: str) -> dict[str, object]:
-        """Return the least seconds of predicting 10,000 images."""
-        return _one(_seconds(inference_bounds(measured[threads], _inference_work(dataset_name)), bound))
+        """Return the lower bound for predicting 10,000 images, in seconds."""
+        return _single_sample(_seconds(inference_bounds(measured[threads], _inference_work(dataset_name)), bound))
 
 
 def _seconds(bounds: Bounds, bound: str) -> float:
     return bounds.dense_seconds if bound == "dense" else bounds.sparse_seconds
 
 
-def _one(value: float) -> dict[str, object]:
+def _single_sample(value: float) -> dict[str, object]:
     return {"samples": [value], "number": 1}

@@ -35,7 +35,7 @@ from tests.command_line import run_command_in_process
 
 ROOT = Path(__file__).parents[1]
 CATALOGUE = read_catalogue()
-# Those that can be tested in this process: they change a single file of plain NumPy.
+# The mutants that can be tested in this process, because they change a single file of plain NumPy.
 KERNELS = [mutant for mutant in CATALOGUE if mutant.file == "kernels/numpy_kernels.py"]
 
 
@@ -125,7 +125,7 @@ def mutant_of(name):
 
 
 def test_unchanged_kernels_pass_and_mutant_is_caught(folder):
-    # Otherwise every rejection would be meaningless.
+    # If the unchanged kernels did not pass, rejecting a mutant would prove nothing.
     sound = run_mutant(unchanged("numpy", ("sgd", "kernels", "from file")), folder)
     assert [verdict.gate for verdict in sound.verdicts] == ["sgd", "kernels", "from file"]
     assert all(verdict.passed for verdict in sound.verdicts), sound
@@ -139,14 +139,14 @@ def test_unchanged_kernels_pass_and_mutant_is_caught(folder):
 
 @pytest.mark.slow
 def test_mutant_of_compiled_kernels_does_not_change_cache(folder):
-    def kept():
+    def cached_files():
         return sorted(compile_cache.folder().parent.rglob("*"))
 
-    before = kept()
+    before = cached_files()
     wrong = run_mutant(replace(mutant_of("numba: update with the wrong sign"), gates=(FUNCTIONS,)), folder)
     # Functions that the gate checks earlier are unchanged, and pass.
     assert "with batch size 1, W1 after one step has" in wrong.verdicts[0].checks["functions"]
-    assert kept() == before
+    assert cached_files() == before
 
 
 def test_mutant_that_crashes_is_reported_with_reason(folder):
@@ -200,10 +200,10 @@ def test_run_mutants_keeps_order_with_parallel_jobs(small_digits, monkeypatch):
 
 
 def test_interrupted_run_does_not_wait_for_all_mutants(small_digits, monkeypatch):
-    begun = []
+    started = []
 
     def count(mutant, folder, package):
-        begun.append(mutant.name)
+        started.append(mutant.name)
         time.sleep(0.02)
         return judged_as(mutant, {"sgd": {}})
 
@@ -211,7 +211,7 @@ def test_interrupted_run_does_not_wait_for_all_mutants(small_digits, monkeypatch
     judged = run_mutants(KERNELS, small_digits)
     next(judged)
     judged.close()
-    assert len(begun) < len(KERNELS) / 2
+    assert len(started) < len(KERNELS) / 2
 
 
 def test_mutant_without_its_text_is_reported_before_any_is_run(small_digits, monkeypatch):

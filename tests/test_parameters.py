@@ -1,4 +1,4 @@
-"""Initial parameters, drawn as by Keras' layers and reproducible by seed, and operations on parameters."""
+"""Initial parameters, which are distributed as in Keras' layers and reproducible by seed, and their operations."""
 
 import numpy as np
 import pytest

@@ -213,10 +213,10 @@ class TestSides:
         monkeypatch.setattr(side, "_contender", lambda *_: fake)
         side.add(**Comparison("numpy", "epoch").work(30))
         side.run(0, times=2)
-        stretches = [order for order, _ in fake.seen]
-        assert [len(order) for order in stretches] == [960] * 3
-        assert not set(stretches[0]) & set(stretches[1])  # through the epoch, then from its start again
-        np.testing.assert_array_equal(stretches[0], stretches[2])
+        orders = [order for order, _ in fake.seen]
+        assert [len(order) for order in orders] == [960] * 3
+        assert not set(orders[0]) & set(orders[1])  # through the epoch, then from its start again
+        np.testing.assert_array_equal(orders[0], orders[2])
         np.testing.assert_array_equal(fake.seen[0][1], SGD.learning_rates(0, 960))
         side.add(**Comparison("numpy", "one-image").work(7))
         side.add(**Comparison("numpy", "10000-images").work(2))

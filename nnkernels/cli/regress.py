@@ -111,8 +111,8 @@ def selftest(
 ) -> None:
     """Measure the false-alarm rate and the power of `nnkernels check`.
 
-    Each check compares HEAD with HEAD, with or without an injected slowdown of known size. It is saved when it ends,
-    and the next self-test continues from there.
+    Each check compares HEAD with itself, with or without an injected slowdown of known size. It is saved when it ends,
+    and the next self-test continues after it.
     """
     from nnkernels.data import load_mnist
     from nnkernels.measure.asv_driver.workspace import find_root
@@ -131,11 +131,11 @@ def selftest(
         return
     plan = Plan(resolve=resolve / 100, minutes=minutes_each)
     with err.status("reading the data") as status:
-        of_machine = run_selftest(
+        machine_folder = run_selftest(
             root, results, load_mnist(data), split_names(backends), plan, minutes, neighbour, _status_updater(status)
         )
-    report.show_selftest(out, load_records(of_machine))
-    note(f"the checks are saved in {of_machine}")
+    report.show_selftest(out, load_records(machine_folder))
+    note(f"the checks are saved in {machine_folder}")
 
 
 def _status_updater(status: Status) -> Callable[[str], None]:

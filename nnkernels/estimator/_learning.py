@@ -78,12 +78,12 @@ def train_further(X: FloatArray, y: npt.NDArray[Any], hyper: HyperParameters, st
     hyper : HyperParameters
         The hyperparameters of this call.
     state : TrainingState
-        The training so far; not modified. Its optimizer state is used only if the name of the optimizer is the same.
+        The state so far; not modified. Its optimizer state is used only if the name of the optimizer is the same.
 
     Returns
     -------
     state : TrainingState
-        The training including the new epochs.
+        The state after the new epochs.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def train_further(X: FloatArray, y: npt.NDArray[Any], hyper: HyperParameters, st
     contender.prepare(state.parameters, data, recipe)
     if state.history.recipe.optimizer.name == recipe.optimizer.name:
         contender.restore(state.optimizer_state)
-    with np.errstate(over="ignore", invalid="ignore"):  # the loss shows an overflow, with every backend
+    with np.errstate(over="ignore", invalid="ignore"):  # with every backend, an overflow shows in the loss
         callbacks = (_has_diverged, *hyper.callbacks)
         continue_training(contender, data, history, validation=held_out, callbacks=callbacks, judge=contender.backend)
     return TrainingState(contender.parameters(), contender.optimizer_state(), history)

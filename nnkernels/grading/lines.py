@@ -70,7 +70,7 @@ def final_value(lines: Lines, given: Mapping[str, Any]) -> Answer:
     Returns
     -------
     value : ndarray or None
-        None if the shapes in a line do not fit.
+        None if the shapes in a line are incompatible.
     """
     try:
         return np.asarray(evaluate_lines(lines, given)["last"])

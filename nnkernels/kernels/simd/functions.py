@@ -76,9 +76,9 @@ def exp_nonpositive(typingctx: Any, lanes: Any) -> Any:
         y = builder.fmul(x, constant(LOG2_E))
         too_low = builder.fcmp_ordered("<", y, constant(LOWEST))
         # Conversion to integers truncates towards zero. As y is not positive, subtracting 1/2 first rounds to nearest.
-        # Conversion is undefined for NaN, so it converts LOWEST instead. NaN still reaches the result through f.
-        whole = builder.select(builder.fcmp_ordered(">=", y, constant(LOWEST)), y, constant(LOWEST))
-        n = builder.fptosi(builder.fsub(whole, constant(0.5)), INTS)
+        # Conversion is undefined for NaN, so LOWEST is converted in its place. NaN still reaches the result through f.
+        clamped = builder.select(builder.fcmp_ordered(">=", y, constant(LOWEST)), y, constant(LOWEST))
+        n = builder.fptosi(builder.fsub(clamped, constant(0.5)), INTS)
         f = builder.fsub(y, builder.sitofp(n, FLOATS))
         power = constant(TAYLOR[0])
         for coefficient in TAYLOR[1:]:

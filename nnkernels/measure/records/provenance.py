@@ -36,7 +36,7 @@ PACKAGES = (
 
 
 def collect(dataset: Dataset, timed: bool = False) -> dict[str, Any]:
-    """Collect the provenance of results of this machine on a data set.
+    """Collect the provenance of results on this machine and a data set.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def machine_name() -> str:
     Returns
     -------
     name : str
-        Made from the processor, its microarchitecture and the number of CPUs.
+        Derived from the processor, its microarchitecture and the number of CPUs.
     """
     words = re.sub(r"\((r|tm)\)|\bcpu\b|@.*$", " ", cpu_name().lower())
     slug = "-".join(re.findall(r"[a-z0-9]+", f"{words} {microarchitecture()}"))

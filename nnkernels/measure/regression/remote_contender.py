@@ -71,8 +71,8 @@ class RemoteContender:
         learning_rates : ndarray of float32, shape (ceil(M / batch_size),)
             Learning rate of each batch.
         """
-        np.savez(self.folder / f"{self.prefix}-stretch.npz", order=order, learning_rates=learning_rates)
-        self.process.ask("advance", stretch=f"{self.prefix}-stretch.npz")
+        np.savez(self.folder / f"{self.prefix}-batches.npz", order=order, learning_rates=learning_rates)
+        self.process.ask("advance", batches=f"{self.prefix}-batches.npz")
 
     def predict(self, X: npt.NDArray[Any]) -> FloatArray:
         """Return the class probabilities of images.

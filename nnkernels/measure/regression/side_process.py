@@ -1,7 +1,8 @@
-"""One side of a comparison: a program that runs work of the nnkernels on its path, on request.
+"""One side of a comparison: a program that, on request, runs the version of nnkernels that it imports.
 
-:mod:`~nnkernels.measure.regression.sides` starts it by its path. It imports no other file of this folder, because the
-nnkernels that it measures may be older than this program. It uses little of it besides the protocol of contenders.
+:mod:`~nnkernels.measure.regression.sides` starts it by the path of this file. It imports no other file of this folder,
+because the version that it measures may be older than this file. For the same reason, it uses little besides the
+protocol of contenders.
 
 A request is a line of JSON on the standard input, ``{"do": NAME, ...}``. The answer is a line on the standard output,
 ``{"answer": ...}`` or ``{"error": TEXT}``. Arrays are passed as ``.npz`` files in the data folder. The process ends
@@ -81,7 +82,7 @@ class Side:
         recipe : dict
             Training recipe; see :func:`nnkernels.measure.regression.comparisons.recipe_fields`.
         kind : str
-            ``train`` on ``batches`` batches; ``one image``: ``calls`` predictions of different images, one image each;
+            ``train``: training on ``batches`` batches. ``one image``: ``calls`` predictions, each of a different image.
             ``many images``: ``calls`` predictions of all images together.
         batches, calls : int
             Amount of work.
@@ -116,7 +117,7 @@ class Side:
         Parameters
         ----------
         work : int
-            Its identifier.
+            Identifier of the work, from :meth:`add`.
         times : int
             Number of repetitions.
 
@@ -151,17 +152,17 @@ class Side:
         self.gate_contender.use_threads(1)
         self.gate_contender.prepare(self._parameters(start), self._data(), self._recipe(recipe))
 
-    def advance(self, stretch: str) -> None:
+    def advance(self, batches: str) -> None:
         """Train the gate's contender.
 
         Parameters
         ----------
-        stretch : str
+        batches : str
             Name of the ``.npz`` file of the image order and the learning rates.
         """
         import numpy as np
 
-        with np.load(self.folder / stretch, allow_pickle=False) as arrays:
+        with np.load(self.folder / batches, allow_pickle=False) as arrays:
             self.gate_contender.advance(arrays["order"], arrays["learning_rates"])
 
     def predict(self, images: str, predictions: str) -> None:
@@ -209,11 +210,11 @@ class Side:
 
         order, size = self.array(ORDER), recipe["batch_size"]
         length = batches * size
-        stretches = []
+        orders = []
         for start in range(0, len(order) - length + 1, length):
-            elsewhere = np.roll(order, -(start + len(order) // 2))[: extra * size]
-            stretches.append(np.concatenate([order[start : start + length], elsewhere]))
-        turns = itertools.cycle(stretches)
+            additional = np.roll(order, -(start + len(order) // 2))[: extra * size]
+            orders.append(np.concatenate([order[start : start + length], additional]))
+        turns = itertools.cycle(orders)
         learning_rates = np.full(batches + extra, recipe["learning_rate"], np.float32)
         return lambda: contender.advance(next(turns), learning_rates)
 

@@ -1,6 +1,6 @@
 """Lower bounds of the time of a workload on a machine with known limits.
 
-There are two bounds, for two kinds of float32 programs that compute matrix products by their definition. *Dense*
+There are two bounds, for two kinds of float32 programs that compute matrix products by definition. *Dense*
 programs store and multiply every input, whether or not it is zero. *Sparse* programs skip zero inputs, but still
 multiply the zeros that ReLU produces. (A program that skips these too is covered by neither bound. In the first epoch
 on MNIST, 48 to 65 % of the hidden units are active, so it could save about a fifth of the sparse arithmetic.)
@@ -17,7 +17,7 @@ because the same capacity of L1 could hold data of either kind:
 * The images. Each is used once per epoch, so at most one L1's capacity of them can be cached already. In the dense
   case, a pixel is one byte. In the sparse case, a nonzero pixel is one byte, without an index: a contender may convert
   the data before the timing. The usual uint16 index would make three bytes, but a bitmap or run lengths need less.
-* ``W1``. It has 63 kB, more than many L1 caches, but little of it must come from L2. A step needs only the rows of
+* ``W1``. It is 63 kB, more than many L1 caches, but little of it must come from L2. A step needs only the rows of
   inputs that are nonzero in its batch. L1 keeps as many rows as it can hold between steps. A row's update can be fused
   with its use in the next step, and rows that a step does not change can be used ahead of time. One part cannot be
   avoided: a row whose input is nonzero in two successive batches. It is needed after the forward pass of the first

@@ -17,8 +17,8 @@ TASKS = Path("/proc/self/task")
 def wait_until_idle() -> bool:
     """Wait until no other thread of this process computes, for at most 0.3 seconds.
 
-    The threads of BLAS and of the frameworks keep spinning for up to some 40 ms after a call, in case another call
-    follows. They would slow down whichever contender is timed next. The wait is a busy loop, because a CPU that wakes
+    The threads of BLAS and of the frameworks keep spinning for up to about 40 ms after a call, in case another call
+    follows. They would slow down the contender that is timed next. The wait is a busy loop, because a CPU that wakes
     from idle starts slowly, which would distort short segments.
 
     Returns
