@@ -147,8 +147,8 @@ class InMemory(_LargeData):
 
 def _samples(measured: Measured, place: str, contender: str, images: int, dataset_name: str) -> Samples:
     dataset(dataset_name)
-    of_size = measured.get(images, "NNKERNELS_BENCH_LARGE_IMAGES selects other sizes")
-    found = of_size if isinstance(of_size, str) else of_size[place, contender]
+    same_size = measured.get(images, "NNKERNELS_BENCH_LARGE_IMAGES selects other sizes")
+    found = same_size if isinstance(same_size, str) else same_size[place, contender]
     if isinstance(found, str):
         raise SkipNotImplemented(found)
     return found

@@ -61,13 +61,13 @@ def call_file(file: str, threads: str, process: str, values: dict[str, float | N
                     values[label] = call(instance, function, prefix, parameters)
 
 
-def is_left_out(of_what: str, first: object, process: str) -> bool:
+def is_left_out(kind: str, first: object, process: str) -> bool:
     """Return whether a benchmark's first parameter is a contender of another process, or one that is not selected.
 
     A module may have the name of a contender. TensorFlow, whose import takes seconds, is imported only if one of its
     contenders is selected.
     """
-    if of_what == "module":
+    if kind == "module":
         return first == "tensorflow" and "keras-fit" not in selected_contenders()
     if first not in contenders.names():
         return False

@@ -70,11 +70,11 @@ def full_interleaved(threads: str, slowdown: float) -> list[InterleavedRun]:
     seconds = {
         work: {
             f"{name}@{setting}": [[slowdown * value] * (1 if "fit" in name else 2)]
-            for name, of_contender in of_scenario.items()
-            for setting, value in of_contender.items()
+            for name, contender_seconds in scenario_seconds.items()
+            for setting, value in contender_seconds.items()
             if name in FREE_THREADS or setting == threads
         }
-        for work, of_scenario in SECONDS.items()
+        for work, scenario_seconds in SECONDS.items()
     }
     usual = ("epoch", "one image", "10,000 images")
     parts = ({work: seconds[work] for work in usual}, {work: seconds[work] for work in SECONDS if work not in usual})

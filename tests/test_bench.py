@@ -115,13 +115,13 @@ def call_all(settings: Sequence[str], chosen: list[str], data: Dataset, folder: 
     measured = {label for label, value in here.items() if value is not None}
     assert all(0 < here[label] < math.inf for label in measured)
     for threads, _, files in (setting.partition("=") for setting in settings):
-        of_files = [benchmark for benchmark in OF_EACH if benchmark.partition(".")[0] in files.split(",")]
-        for name, benchmark in itertools.product(chosen, of_files):
+        selected_benchmarks = [benchmark for benchmark in OF_EACH if benchmark.partition(".")[0] in files.split(",")]
+        for name, benchmark in itertools.product(chosen, selected_benchmarks):
             trains = contenders.entry(name).trains  # those that only predict have no training benchmarks
-            of_contender = [label for label in measured if label.startswith(f"{benchmark}('{name}'")]
-            at_setting = [label for label in of_contender if f"'{threads}'" in label]
+            contender_labels = [label for label in measured if label.startswith(f"{benchmark}('{name}'")]
+            at_setting = [label for label in contender_labels if f"'{threads}'" in label]
             has_setting = benchmark.startswith(("inference", "scaling.Threads", "training"))
-            is_measured = bool(at_setting if has_setting else of_contender)
+            is_measured = bool(at_setting if has_setting else contender_labels)
             assert is_measured == (trains or benchmark.startswith("inference")), (benchmark, name, threads)
         if "other_work" in files:
             scenarios = {label.split("'")[5] for label in measured if label.startswith("other_work.")}
@@ -140,12 +140,12 @@ def test_every_benchmark_runs(small_digits: Dataset, data_folder: Path) -> None:
     from_file = {label for label in measured if label.startswith("large_data.")}
     assert from_file == {
         f"large_data.{benchmark}('{contender}', 5000, '{small_digits.name}')"
-        for benchmark, of_benchmark in {
+        for benchmark, benchmark_contenders in {
             "MemoryMap.track_seconds_per_image": ("fused", "numpy"),
             "MemoryMap.track_peak_beyond_import": ("fused", "numpy"),
             "InMemory.track_seconds_per_image": ("fused",),
         }.items()
-        for contender in of_benchmark
+        for contender in benchmark_contenders
     }
     limits = [label for label in measured if label.startswith("limits.")]
     for threads in SETTINGS:  # peak, 3 levels of reading, 2 bounds of epoch and inference

@@ -211,13 +211,13 @@ def test_bench_refuses_to_time_backend_with_wrong_update_sign(project: Project) 
 
 
 def test_two_successive_runs_are_recorded_and_compared(recorded: Project, command: Command) -> None:
-    status, _shown, said = command("bench", "--contenders", "numpy", "--rounds", "2", "--machine", "second")
-    assert status == 0, said
+    status, _shown, stderr = command("bench", "--contenders", "numpy", "--rounds", "2", "--machine", "second")
+    assert status == 0, stderr
     first, second = sorted(path.parent.name for path in (recorded.root / "results" / "runs").glob("*/run.json"))
     rows = json.loads(command("results", "--run", second, "--format", "json")[1])
     assert {row["samples"] for row in rows if row["benchmark"] == "ratios"} == {2}  # both passes
-    status, shown, said = command("results", "--run", second, "--against", first)
-    assert status == 0, said
+    status, shown, stderr = command("results", "--run", second, "--against", first)
+    assert status == 0, stderr
     assert "Different conditions of" in shown
     assert "machine" in shown
     assert "environment.neutralised.OMP_NUM_THREADS" in shown
@@ -230,10 +230,10 @@ def test_results_of_missing_commit_are_published_with_a_message(recorded: Projec
     for path in (recorded.root / "results" / "asv").glob("*/*existing*.json"):
         content = json.loads(path.read_text("utf-8"))
         path.write_text(json.dumps(content | {"commit_hash": "deadbeef" * 5}), "utf-8")
-    status, _shown, said = command("publish")
-    assert status == 0, said
+    status, _shown, stderr = command("publish")
+    assert status == 0, stderr
     assert "../index.html" in (recorded.root / "results" / "html" / "asv" / "index.html").read_text("utf-8")
-    assert "lack the results of deadbeef" in said
+    assert "lack the results of deadbeef" in stderr
     assert "numpy" in (recorded.root / "results" / "html" / "index.html").read_text("utf-8")
     assert command("results")[0] == 0
 
@@ -242,10 +242,10 @@ def test_dirty_tree_is_measured_but_not_recorded(recorded: Project, command: Com
     with open(recorded.root / "README.md", "a", encoding="utf-8") as readme:
         readme.write("A change.\n")
     shutil.rmtree(recorded.root / "results")
-    status, _shown, said = command("bench", "--contenders", "numpy", "--rounds", "1", "--threads", "1")
-    assert status == 0, said
-    assert "not recorded in the history" in said
-    assert "README.md" in said
+    status, _shown, stderr = command("bench", "--contenders", "numpy", "--rounds", "1", "--threads", "1")
+    assert status == 0, stderr
+    assert "not recorded in the history" in stderr
+    assert "README.md" in stderr
     assert "not recorded in the history" in (recorded.root / "results" / "html" / "index.html").read_text("utf-8")
     assert not (recorded.root / "results" / "asv").exists()
     assert not (recorded.root / "results" / "runs").exists()
@@ -262,9 +262,9 @@ def test_run_without_git_and_home_is_measured_but_not_recorded(
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(tmp_path / "file" / "home"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    status, shown, said = command("bench", "--contenders", "numpy", "--rounds", "1", "--threads", "1")
-    assert status == 0, said
-    assert "not recorded in the history: git is not installed" in said
+    status, shown, stderr = command("bench", "--contenders", "numpy", "--rounds", "1", "--threads", "1")
+    assert status == 0, stderr
+    assert "not recorded in the history: git is not installed" in stderr
     assert not (recorded.root / "results").exists()
     page = Path(next(line.split()[1] for line in shown.splitlines() if line.startswith("page ")))
     assert "not recorded in the history" in page.read_text("utf-8")
@@ -276,9 +276,9 @@ def test_ctrl_c_keeps_complete_passes(
 ) -> None:
     (before,) = (recorded.root / "results" / "runs").iterdir()
     replay_recorded_run(monkeypatch, measured / "checkout", interrupted_pass=1)
-    status, _shown, said = command("bench", "--contenders", "numpy")
+    status, _shown, stderr = command("bench", "--contenders", "numpy")
     assert status == 130
-    assert "complete passes: 1" in said
+    assert "complete passes: 1" in stderr
     (kept,) = set((recorded.root / "results" / "runs").iterdir()) - {before}
     record = json.loads((kept / "run.json").read_text("utf-8"))
     assert (record["passes"], record["planned_passes"]) == (1, 4)
@@ -316,10 +316,10 @@ def test_user_error_is_reported_without_traceback(
     arguments: list[str], message: str, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    status, _out, said = command(*arguments)
+    status, _out, stderr = command(*arguments)
     assert status == 1
-    assert message in said
-    assert "Traceback" not in said
+    assert message in stderr
+    assert "Traceback" not in stderr
 
 
 def test_user_error_ends_process_with_one_line() -> None:
@@ -352,9 +352,9 @@ def test_manual_asv_run_leaves_nothing_to_commit_and_no_host_name(data_folder: P
     project = Project.made(root, data_folder, ("kernels", "ratios"))
     project.replace("bench/kernels.py", "BATCH_SIZES = (1, 32, 256, 2048)", "BATCH_SIZES = (1,)")  # one process each
     # One recorded machine and one run: asv draws a graph of each benchmark for each machine.
-    of_one_machine = ROOT / "results" / "asv" / "amd-epyc-znver3-2-cpus"
+    machine_folder = ROOT / "results" / "asv" / "amd-epyc-znver3-2-cpus"
     newest = sorted((ROOT / "results" / "runs").iterdir())[-1]
-    for folder in (of_one_machine, newest):
+    for folder in (machine_folder, newest):
         shutil.copytree(folder, root / folder.relative_to(ROOT))
     shutil.copyfile(ROOT / "results" / "asv" / "benchmarks.json", root / "results" / "asv" / "benchmarks.json")
     project.commit()

@@ -740,8 +740,8 @@ def test_csv_in_kaggle_layout_is_read_and_split(small_digits, tmp_path):
     assert dataset.name.startswith("custom-")
     # Split 6:1 within each class, rounded to whole images; every image is in exactly one part.
     for digit in range(10):
-        of_digit = np.count_nonzero(y == digit)
-        assert np.count_nonzero(dataset.y_test == digit) == round(of_digit / 7)
+        count = np.count_nonzero(y == digit)
+        assert np.count_nonzero(dataset.y_test == digit) == round(count / 7)
     together = np.concatenate([dataset.X_train, dataset.X_test])
     np.testing.assert_array_equal(np.sort(together.sum(axis=1)), np.sort(X.sum(axis=1)))
 

@@ -843,7 +843,7 @@ def right_softmax(logits):
 
 
 def test_correct_softmax_passes(backend):
-    def of_backend(logits):
+    def backend_softmax(logits):
         # With zero weights, the logits of an image are b2: so one image per row.
         rows = []
         for row in logits:
@@ -851,7 +851,7 @@ def test_correct_softmax_passes(backend):
             rows.append(backend.forward(Parameters(*zeros, row.copy()), np.zeros((1, 2), logits.dtype)).probs)
         return np.concatenate(rows)
 
-    for softmax in (right_softmax, of_backend):
+    for softmax in (right_softmax, backend_softmax):
         report = check_softmax(softmax)
         assert report.passed, str(report)
         assert len(report.arrays) == 7

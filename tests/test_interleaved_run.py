@@ -78,7 +78,7 @@ def register_contenders(monkeypatch, short_gate):
 
 
 def labels(measured):
-    return {scenario: set(of_scenario) for scenario, of_scenario in measured.seconds.items()}
+    return {scenario: set(scenario_seconds) for scenario, scenario_seconds in measured.seconds.items()}
 
 
 @pytest.fixture
@@ -315,12 +315,12 @@ def test_single_image_segments_use_different_images_of_mean_density(whole_epochs
         np.testing.assert_array_equal(segments[-1], np.concatenate(twin.given))  # all contenders see the same images
         listener.given.clear()
         twin.given.clear()
-    of_an_image = np.count_nonzero(digits.X_test, axis=1)
+    nonzero_counts = np.count_nonzero(digits.X_test, axis=1)
     for X in segments:
         assert X.shape == (calls, 784)
-        assert np.count_nonzero(X) / calls == pytest.approx(of_an_image.mean(), rel=0.02)
+        assert np.count_nonzero(X) / calls == pytest.approx(nonzero_counts.mean(), rel=0.02)
     densities = np.count_nonzero(np.concatenate(segments), axis=1)
-    assert densities.std() > 0.5 * of_an_image.std()  # both sparse and dense images
+    assert densities.std() > 0.5 * nonzero_counts.std()  # both sparse and dense images
     seen = np.unique(np.concatenate(segments), axis=0)
     assert len(seen) == 4 * calls
     test_images = {image.tobytes() for image in digits.X_test}

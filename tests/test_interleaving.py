@@ -40,9 +40,11 @@ def test_tasks_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interleaving.time, "perf_counter", lambda: float(next(clock)))
     tasks = {name: Task(lambda name=name: calls.append(name), units=0.1, segments=3) for name in "abc"}
     seconds, _turns = alternate(tasks, rounds=2)
-    assert all(np.shape(of_task) == (2, 3) for of_task in seconds.values())
+    assert all(np.shape(task_seconds) == (2, 3) for task_seconds in seconds.values())
     # The fake clock advances by 1 s per reading, so each segment takes 1 s for a tenth of the work.
-    assert all(value == pytest.approx(10.0) for of_task in seconds.values() for round_ in of_task for value in round_)
+    assert all(
+        value == pytest.approx(10.0) for task_seconds in seconds.values() for round_ in task_seconds for value in round_
+    )
     turns = [calls[i : i + 3] for i in range(0, len(calls), 3)]
     assert all(sorted(turn) == ["a", "b", "c"] for turn in turns)
 
@@ -75,7 +77,7 @@ def test_order_is_reproducible_from_seed_and_recorded() -> None:
 def test_task_of_fewer_segments_runs_in_first_turns_of_each_round() -> None:
     tasks = {"many": Task(lambda: None, 1, 3), "one": Task(lambda: None, 1), "lost": Task(lambda: None, 1, 3)}
     seconds, turns = alternate(tasks, 2, {"lost": ValueError()}, machine=Still())
-    assert {name: np.shape(of_task) for name, of_task in seconds.items()} == {"many": (2, 3), "one": (2, 1)}
+    assert {name: np.shape(task_seconds) for name, task_seconds in seconds.items()} == {"many": (2, 3), "one": (2, 1)}
     assert [[sorted(turn["order"]) for turn in round_] for round_ in turns["rounds"]] == [[[0, 1], [0], [0]]] * 2
 
 
@@ -126,11 +128,11 @@ def test_log_ratios_ignore_nan(segments: tuple[int, int]) -> None:
         values[rng.random(values.shape) < 0.3] = np.nan
     a[2] = np.nan
     expected = []
-    for of_a, of_b in zip(a.tolist(), b.tolist(), strict=True):
-        if len(of_a) == len(of_b):
-            pairs = list(zip(of_a, of_b, strict=True))
+    for a_values, b_values in zip(a.tolist(), b.tolist(), strict=True):
+        if len(a_values) == len(b_values):
+            pairs = list(zip(a_values, b_values, strict=True))
         else:
-            known = [[value for value in values if not math.isnan(value)] for values in (of_a, of_b)]
+            known = [[value for value in values if not math.isnan(value)] for values in (a_values, b_values)]
             pairs = [(sum(known[0]) / len(known[0]), sum(known[1]) / len(known[1]))] if all(known) else []
         expected += [math.log(x / y) for x, y in pairs if not math.isnan(x + y)]
     assert 0 < len(expected) < a.size

@@ -202,15 +202,15 @@ def test_diverged_training_is_reported(small_digits, tmp_path):
     assert not (tmp_path / "parameters.safetensors").exists()
 
 
-def test_predictions_list_the_surest_mistakes_first(small_digits):
+def test_predictions_list_most_confident_mistakes_first(small_digits):
     probs = np.full((4, 10), 0.01)
     images = type(small_digits.test)(small_digits.X_test[:4], np.array([0, 1, 2, 3]))
-    for n, (said, how_sure) in enumerate([(0, 0.9), (5, 0.6), (6, 0.8), (7, 0.7)]):
-        probs[n, said] = how_sure
+    for n, (predicted, confidence) in enumerate([(0, 0.9), (5, 0.6), (6, 0.8), (7, 0.7)]):
+        probs[n, predicted] = confidence
     predictions = Predictions(images, probs)
     assert predictions.wrong.tolist() == [2, 3, 1]
     assert predictions.confusion.sum() == 4
-    assert [predictions.confusion[true, said] for true, said in ((0, 0), (1, 5), (2, 6), (3, 7))] == [1, 1, 1, 1]
+    assert all(predictions.confusion[true, predicted] == 1 for true, predicted in ((0, 0), (1, 5), (2, 6), (3, 7)))
 
 
 def test_probabilities_of_any_number_of_images_equal_reference(small_digits):

@@ -332,10 +332,10 @@ def test_verify_command_shows_score(data_folder, monkeypatch, capsys):
     monkeypatch.setattr(catalogue, "_read", lambda name: whole(name)[:1] if name == "numpy" else [])
     monkeypatch.setenv("NNKERNELS_DATA", str(data_folder))
     monkeypatch.setenv("COLUMNS", "200")
-    status, output, said = run_command_in_process(["verify", "--mutants"], monkeypatch, capsys)
-    assert status == 0, said
+    status, output, stderr = run_command_in_process(["verify", "--mutants"], monkeypatch, capsys)
+    assert status == 0, stderr
     assert "1 mutants (1 of numpy): 1 caught, 0 survived" in " ".join(output.split())
-    assert "numpy: update with the wrong sign: caught by parameters" in " ".join(said.split())
+    assert "numpy: update with the wrong sign: caught by parameters" in " ".join(stderr.split())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM that a process could handle")
@@ -354,8 +354,8 @@ def test_sigterm_leaves_no_temporary_folder(data_folder, tmp_path, monkeypatch, 
 
 def test_record_option_requires_all_mutants(monkeypatch, capsys):
     for arguments in (["--record"], ["--mutants", "--record", "numpy"]):
-        status, _output, said = run_command_in_process(["verify", *arguments], monkeypatch, capsys)
+        status, _output, stderr = run_command_in_process(["verify", *arguments], monkeypatch, capsys)
         assert status == 1
-        assert "--record saves the score of all mutants" in " ".join(said.split())
-    said = run_command_in_process(["verify", "--mutants", "nobody"], monkeypatch, capsys)[2]
-    assert "unknown backend with mutants 'nobody'" in " ".join(said.split())
+        assert "--record saves the score of all mutants" in " ".join(stderr.split())
+    stderr = run_command_in_process(["verify", "--mutants", "nobody"], monkeypatch, capsys)[2]
+    assert "unknown backend with mutants 'nobody'" in " ".join(stderr.split())

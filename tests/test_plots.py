@@ -473,15 +473,15 @@ def test_samples_show_images_probabilities_and_verdicts(digits):
         np.testing.assert_array_equal(image.get_array(), pixels.reshape(28, 28))
     whole, shares = axes.containers[::2], axes.containers[1::2]
     heights = [
-        [bar.get_height() / full.get_height() for bar, full in zip(of_digit, full_bars, strict=True)]
-        for of_digit, full_bars in zip(shares, whole, strict=True)
+        [bar.get_height() / full.get_height() for bar, full in zip(digit_bars, full_bars, strict=True)]
+        for digit_bars, full_bars in zip(shares, whole, strict=True)
     ]
     np.testing.assert_allclose(heights, probs, atol=1e-12)
-    said = [max(range(10), key=row.__getitem__) for row in probs.tolist()]
+    predicted = [max(range(10), key=row.__getitem__) for row in probs.tolist()]
     shown = texts(figure)
-    expected = [f"says {c}: {100 * row[c]:.1f} %" for c, row in zip(said, probs, strict=True)]
+    expected = [f"says {c}: {100 * row[c]:.1f} %" for c, row in zip(predicted, probs, strict=True)]
     assert Counter(text for text in shown if text.startswith("says")) == Counter(expected)
-    verdicts = [f"{'✓' if c == label else '✗'} true {label}" for c, label in zip(said, y, strict=True)]
+    verdicts = [f"{'✓' if c == label else '✗'} true {label}" for c, label in zip(predicted, y, strict=True)]
     assert Counter(text for text in shown if "true " in text and len(text) == 8) == Counter(verdicts)
     boxed = [text.get_text() for text in axes.texts if text.get_bbox_patch() is not None]
     assert boxed == [str(label) for label in y]
@@ -546,8 +546,8 @@ def test_disagreements_are_digits_that_exactly_one_contender_gets_wrong(digits):
     (axes,) = figure.axes
     for image, index in zip(axes.images, (1, 30, 8), strict=True):
         np.testing.assert_array_equal(image.get_array().ravel(), digits.X_test[index])
-    said = [text.get_text() for text in axes.texts if ":" in text.get_text()]
-    assert said == [
+    labelled = [text.get_text() for text in axes.texts if ":" in text.get_text()]
+    assert labelled == [
         f"{'✓' if labels[index] == y[index] else '✗'} {name}: {labels[index]}"
         for index in (1, 30, 8)
         for name, labels in predicted.items()

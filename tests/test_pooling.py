@@ -56,9 +56,9 @@ def _slowed(measured: InterleavedRun, times: float) -> InterleavedRun:
     seconds = {
         scenario: {
             label: (np.asarray(values) * (times if label.startswith("keras") else 1.0)).tolist()
-            for label, values in of_scenario.items()
+            for label, values in scenario_seconds.items()
         }
-        for scenario, of_scenario in measured.seconds.items()
+        for scenario, scenario_seconds in measured.seconds.items()
     }
     return InterleavedRun(measured.framework_threads, measured.dataset, seconds, {})
 
@@ -122,8 +122,8 @@ def test_ratio_measured_in_one_run_has_one_sample_and_no_interval() -> None:
     runs = [synthetic.run().interleaved for _ in HOURS]
     for run in runs[1:]:
         for measured in run:
-            for of_scenario in measured.seconds.values():
-                of_scenario.pop("numba@1", None)
+            for scenario_seconds in measured.seconds.values():
+                scenario_seconds.pop("numba@1", None)
     found = PairedRatios(*runs).at("epoch", ("numba", "1"), ("numpy", "1"))
     assert found
     assert (found.value, found.samples) == (pytest.approx(2.0), 1)

@@ -105,9 +105,9 @@ def results(tmp_path: Path) -> Path:
     """A results folder with two runs, of which only the older has timed the steps, in two processes."""
     processes = [timed(**{name: value * factor for name, value in SECONDS.items()}) for factor in (0.5, 2.0)]
     run = synthetic.keras_run()
-    for run_id, of_steps in (("20261101T000000Z-aaaaaaaa", processes), ("20261102T000000Z-bbbbbbbb", [])):
+    for run_id, step_records in (("20261101T000000Z-aaaaaaaa", processes), ("20261102T000000Z-bbbbbbbb", [])):
         record = synthetic.record(run_id=run_id)
-        write_run(tmp_path / "runs" / run_id, record, run.interleaved, run.asv_results, of_steps)
+        write_run(tmp_path / "runs" / run_id, record, run.interleaved, run.asv_results, step_records)
     return tmp_path
 
 

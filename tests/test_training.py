@@ -441,9 +441,9 @@ def test_evaluation_without_images_is_rejected(small_digits):
 
 def test_evaluate_of_bytes_and_of_features_agrees(small_digits):
     params = initial_parameters(0)
-    of_bytes = evaluate(params, small_digits.X_test, small_digits.y_test)
-    of_features = evaluate(params, as_features(small_digits.X_test), small_digits.y_test)
-    assert of_bytes == pytest.approx(of_features, rel=1e-6)
+    from_bytes = evaluate(params, small_digits.X_test, small_digits.y_test)
+    from_features = evaluate(params, as_features(small_digits.X_test), small_digits.y_test)
+    assert from_bytes == pytest.approx(from_features, rel=1e-6)
 
 
 def test_evaluate_by_any_backend_agrees_with_reference(backend, small_digits):

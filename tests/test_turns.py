@@ -141,7 +141,7 @@ def test_notes_state_number_of_turns_left_out():
     (note,) = disturbed.notes([busy])
     assert note.startswith("1 of 4 turns was disturbed and excluded")
     assert note.endswith(" 1 more was disturbed but kept: a contender had no undisturbed turn in its process.")
-    unknown = measured_with(*([of_round | {"steal_ms": None, "others_ms": None} for of_round in r] for r in quiet))
+    unknown = measured_with(*([found | {"steal_ms": None, "others_ms": None} for found in r] for r in quiet))
     (note,) = disturbed.notes([unknown])
     assert note.startswith("0 of 4 turns were disturbed and excluded")
     assert note.endswith(" The system does not report the CPU time of others, so only the threads were checked.")
@@ -180,8 +180,8 @@ def test_turns_of_each_scenario_are_recorded_and_read_back(small_digits, tmp_pat
     for work, shape in {"predict": (2, 3), "to accuracy": (4, 1)}.items():
         recorded = measured.turns[work]
         assert recorded["tasks"] == ["numpy@1", "numpy@all"]
-        assert (len(recorded["rounds"]), {len(of_round) for of_round in recorded["rounds"]}) == (shape[0], {shape[1]})
-        for found in (found for of_round in recorded["rounds"] for found in of_round):
+        assert (len(recorded["rounds"]), {len(round_) for round_ in recorded["rounds"]}) == (shape[0], {shape[1]})
+        for found in (found for round_ in recorded["rounds"] for found in round_):
             assert sorted(found["order"]) == [0, 1]
             assert min(found["elapsed_ms"]) > 0
     for work in measured.seconds:

@@ -102,11 +102,11 @@ def gradcheck(
 
 
 def _functions(backward: Any, forward: Function | None, loss: Function | None) -> Functions:
-    of_module = getattr(backward, "backward", None)
-    if of_module is not None:
+    module_backward = getattr(backward, "backward", None)
+    if module_backward is not None:
         forward = forward or getattr(backward, "forward", None)
         loss = loss or getattr(backward, "loss", None)
-    functions = Functions(forward or numpy_kernels.forward, loss or numpy_kernels.loss, of_module or backward)
+    functions = Functions(forward or numpy_kernels.forward, loss or numpy_kernels.loss, module_backward or backward)
     for name, function in functions._asdict().items():
         if not callable(function):
             raise ConfigurationError(

@@ -34,15 +34,15 @@ def asv_rows(run: Run) -> Iterator[dict[str, Any]]:
     """
     rows: dict[tuple[tuple[str, str], ...], tuple[dict[str, str], bool, list[Floats]]] = {}
     for one in run.each:
-        for row, of_seeds, values in _measured(one.asv_results):
-            rows.setdefault(tuple(row.items()), (row, of_seeds, []))[2].append(values)
-    for row, of_seeds, of_runs in rows.values():
-        if of_seeds:
-            by_seed = itertools.zip_longest(*of_runs, fillvalue=np.nan)
+        for row, samples_are_seeds, values in _measured(one.asv_results):
+            rows.setdefault(tuple(row.items()), (row, samples_are_seeds, []))[2].append(values)
+    for row, samples_are_seeds, run_values in rows.values():
+        if samples_are_seeds:
+            by_seed = itertools.zip_longest(*run_values, fillvalue=np.nan)
             found = student([np.nanmean(rates) for rates in by_seed])
         else:
-            logs = [np.log(values) for values in of_runs]
-            found = student(logs[0] if len(run.each) == 1 else [of_run.mean() for of_run in logs]).exp()
+            logs = [np.log(values) for values in run_values]
+            found = student(logs[0] if len(run.each) == 1 else [run_logs.mean() for run_logs in logs]).exp()
         yield {**row, **estimate_columns(found)}
 
 
@@ -63,36 +63,36 @@ def log_values(run: Run, benchmark: str) -> Iterator[tuple[dict[str, str], Float
     logs : ndarray of float64, shape (processes,)
         The natural logarithm of the value from each process.
     """
-    for row, _of_seeds, values in _measured(run.asv_results):
+    for row, _samples_are_seeds, values in _measured(run.asv_results):
         if row["benchmark"] == benchmark:
             yield row, np.log(values)
 
 
 def _measured(results: dict[str, Any]) -> Iterator[tuple[dict[str, str], bool, Floats]]:
-    """Iterate over the rows of asv's results: the columns, whether the values are of seeds, and the values.
+    """Iterate over the rows of asv's results: the columns, whether there is one value per seed, and the values.
 
-    Values that are not of seeds are one per process.
+    Otherwise there is one value per process.
 
     Yields
     ------
     row : dict of str to str
         The benchmark, its parameters and its unit.
-    of_seeds : bool
+    samples_are_seeds : bool
         Whether there is one value per seed.
     values : ndarray of float64
         The values, one per seed or one per process.
     """
     for name, columns in results["results"].items():
-        of_benchmark = dict(zip(results["result_columns"], columns, strict=False))
+        columns_by_name = dict(zip(results["result_columns"], columns, strict=False))
         file = bench_file(name) or BenchFile(name, name)  # a benchmark that no longer exists
-        if file.interleaved or of_benchmark.get("result") is None:
+        if file.interleaved or columns_by_name.get("result") is None:
             continue
         names = results["parameter_names"][name]
-        combinations = list(itertools.product(*of_benchmark["params"]))
-        samples = of_benchmark.get("samples") or [None] * len(combinations)
-        processes = results.get("processes", {}).get(name) or [[value] for value in of_benchmark["result"]]
-        for combination, value, sample, of_processes in zip(
-            combinations, of_benchmark["result"], samples, processes, strict=True
+        combinations = list(itertools.product(*columns_by_name["params"]))
+        samples = columns_by_name.get("samples") or [None] * len(combinations)
+        processes = results.get("processes", {}).get(name) or [[value] for value in columns_by_name["result"]]
+        for combination, value, sample, process_values in zip(
+            combinations, columns_by_name["result"], samples, processes, strict=True
         ):
             if value is None:
                 continue
@@ -106,7 +106,7 @@ def _measured(results: dict[str, Any]) -> Iterator[tuple[dict[str, str], bool, F
                 **parameters,
                 "unit": results["units"].get(name, "seconds").replace(" ", "_"),
             }
-            yield row, file.single_pass, np.asarray(sample if file.single_pass else of_processes, np.float64)
+            yield row, file.single_pass, np.asarray(sample if file.single_pass else process_values, np.float64)
 
 
 def estimate_columns(estimate: Estimate) -> dict[str, float | int]:

@@ -21,18 +21,19 @@ def notes(interleaved: Sequence[InterleavedRun]) -> list[str]:
     notes : list of str
         At most one note. It is empty for old runs, which did not record the conditions of their turns.
     """
-    # A scenario timed in the turns of another one has the name of that one instead. So no turn is counted twice.
-    of_scenarios = [
+    # If a scenario is timed in the turns of another one, its entry is the name of that scenario, so no turn is
+    # counted twice.
+    by_scenario = [
         (turns, measured.judged(scenario))
         for measured in interleaved
         for scenario, turns in measured.turns.items()
         if not isinstance(turns, str)
     ]
-    all_turns = [turn for turns, _judged in of_scenarios for round_ in turns["rounds"] for turn in round_]
+    all_turns = [turn for turns, _judged in by_scenario for round_ in turns["rounds"] for turn in round_]
     if not all_turns:
         return []
-    left_out = sum(int(judged.left_out.sum()) for _turns, judged in of_scenarios if judged)
-    kept = sum(int(judged.disturbed.sum()) for _turns, judged in of_scenarios if judged) - left_out
+    left_out = sum(int(judged.left_out.sum()) for _turns, judged in by_scenario if judged)
+    kept = sum(int(judged.disturbed.sum()) for _turns, judged in by_scenario if judged) - left_out
     text = (
         f"{left_out:,} of {len(all_turns):,} turns {_were(left_out)} disturbed and excluded for all contenders: other "
         f"processes or virtual machines used more than {100 * MAX_DISTURBANCE:.0f} % of a CPU, or threads of the "

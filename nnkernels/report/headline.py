@@ -93,9 +93,9 @@ def _keras_forms(tried: list[KerasForm]) -> list[tuple[str, str]]:
     best = keras_forms.best(tried)
     several = len({form.backend for form in tried if form.threads}) > 1
     for _head, backend, default in reversed(keras_forms.BACKENDS):
-        of_backend = [form for form in tried if form.backend == backend and form.threads]
-        fastest = keras_forms.best(of_backend)
-        if any(form.name == default for form in of_backend):
+        backend_forms = [form for form in tried if form.backend == backend and form.threads]
+        fastest = keras_forms.best(backend_forms)
+        if any(form.name == default for form in backend_forms):
             is_best = ", the fastest form of Keras tried" if several and default == best else ""
             named.append((default, f"Keras' fit on {backend}{is_best}"))
         if fastest and fastest != default:

@@ -157,8 +157,8 @@ class PairedRatios:
         label, other = "@".join(ours), "@".join(theirs)
         key = (scenario, label, other)
         if key not in self._ratios:
-            of_runs = self._of_runs(scenario, {label, other}, lambda found: log_ratios(found[other], found[label]))
-            self._ratios[key] = _estimate(of_runs)
+            run_ratios = self._of_runs(scenario, {label, other}, lambda found: log_ratios(found[other], found[label]))
+            self._ratios[key] = _estimate(run_ratios)
         return self._ratios[key]
 
     def faster_setting(self, scenario: str, name: str) -> str | None:
@@ -236,12 +236,12 @@ def _undisturbed(measured: InterleavedRun) -> dict[str, SecondsByRound]:
     }
 
 
-def _estimate(of_runs: list[Floats]) -> Estimate | None:
+def _estimate(run_ratios: list[Floats]) -> Estimate | None:
     """Return the mean over the processes of one run, or over the means of several runs."""
-    means = [of_run.mean() for of_run in of_runs if len(of_run)]
+    means = [ratios.mean() for ratios in run_ratios if len(ratios)]
     if not means:
         return None
-    return student(of_runs[0] if len(of_runs) == 1 else means).exp()
+    return student(run_ratios[0] if len(run_ratios) == 1 else means).exp()
 
 
 def _parts(label: str) -> tuple[str, str]:

@@ -48,9 +48,9 @@ def selftest_markdown(records: Sequence[CheckRecord]) -> str:
     """
     parts = []
     for machine in sorted({record.machine for record in records}):
-        of_machine = [record for record in records if record.machine == machine]
-        parts += [f"**{machine}**", markdown(_figure_columns(figures_of(of_machine)))]
-        parts.append("\n".join(f"- {note}" for note in _figure_notes(of_machine)))
+        machine_records = [record for record in records if record.machine == machine]
+        parts += [f"**{machine}**", markdown(_figure_columns(figures_of(machine_records)))]
+        parts.append("\n".join(f"- {note}" for note in _figure_notes(machine_records)))
     return "\n\n".join(parts)
 
 

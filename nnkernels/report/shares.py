@@ -42,12 +42,12 @@ def shares_of_limits(run: Run, ratios: PairedRatios) -> Iterator[dict[str, Any]]
         for index, one in enumerate(run.each):
             for row, logs in log_values(one, benchmark):
                 limits.setdefault((row["bound"], row["threads"]), {})[index] = logs
-        for (bound, threads), of_runs in limits.items():
+        for (bound, threads), logs_by_run in limits.items():
             for name, setting in ratios.labels(work):
                 if setting != threads:
                     continue
                 times = ratios.log_seconds(work, name, threads)
-                pairs = [(logs, times[index]) for index, logs in of_runs.items() if len(times[index])]
+                pairs = [(logs, times[index]) for index, logs in logs_by_run.items() if len(times[index])]
                 if pairs:
                     yield {
                         "benchmark": SHARES,

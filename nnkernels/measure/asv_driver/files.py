@@ -153,10 +153,10 @@ def merge_passes(folders: list[Path], provenance: dict[str, Any]) -> Merged:
         add_measured(merged, results, benchmarks, append=True)
         for benchmark in results.get_all_result_keys():
             values = results.get_result_value(benchmark, benchmarks[benchmark]["params"])
-            of_benchmark = processes.setdefault(benchmark, [[] for _ in values])
-            for of_parameters, value in zip(of_benchmark, values, strict=True):
+            values_by_parameters = processes.setdefault(benchmark, [[] for _ in values])
+            for pass_values, value in zip(values_by_parameters, values, strict=True):
                 if _is_number(value):
-                    of_parameters.append(value)
+                    pass_values.append(value)
     names = {benchmark: benchmarks[benchmark]["param_names"] for benchmark in processes}
     units = {benchmark: benchmarks[benchmark]["unit"] for benchmark in processes}
     return Merged(merged, processes, names, units)

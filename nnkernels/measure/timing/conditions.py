@@ -77,9 +77,9 @@ def _machine_seconds(cpus: frozenset[int]) -> tuple[float, float] | tuple[None, 
     """Return the busy and the stolen CPU seconds of these CPUs."""
     try:
         lines = [line.split() for line in STAT.read_text("ascii").splitlines() if line.startswith("cpu")]
-        of_cpu = [ticks for name, *ticks in lines if name != "cpu" and int(name.removeprefix("cpu")) in cpus]
-        busy = sum(int(ticks[place]) for ticks in of_cpu for place in _BUSY)
-        steal = sum(int(ticks[_STEAL]) for ticks in of_cpu)
+        cpu_ticks = [ticks for name, *ticks in lines if name != "cpu" and int(name.removeprefix("cpu")) in cpus]
+        busy = sum(int(ticks[place]) for ticks in cpu_ticks for place in _BUSY)
+        steal = sum(int(ticks[_STEAL]) for ticks in cpu_ticks)
     except (OSError, ValueError, IndexError):
         return None, None
     if not busy:  # a sandbox whose counters stay 0

@@ -104,9 +104,9 @@ def run_interleaved(
     created = _create_all(names, scenarios, measured)
     require_compiled()
     for recipe, group in itertools.groupby(scenarios, lambda scenario: scenario.recipe):
-        of_recipe = list(group)
-        ready = _check_and_prepare(created, dataset, recipe, of_recipe, measured)
-        for scenario in of_recipe:
+        scenarios_of_recipe = list(group)
+        ready = _check_and_prepare(created, dataset, recipe, scenarios_of_recipe, measured)
+        for scenario in scenarios_of_recipe:
             participants = {
                 name: contender
                 for name, contender in ready.items()
@@ -217,5 +217,7 @@ def _in_turns(
     for label, reason in errors.items():
         measured.failures[failure_key(label.split("@")[0], scenario.name)] = one_line(reason)
     return {
-        label: of_task for label, of_task in seconds.items() if not measured.failure(label.split("@")[0], scenario.name)
+        label: task_seconds
+        for label, task_seconds in seconds.items()
+        if not measured.failure(label.split("@")[0], scenario.name)
     }

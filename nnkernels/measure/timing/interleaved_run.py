@@ -100,15 +100,15 @@ class InterleavedRun:
         seconds : dict
             By ``contender@threads``, for each round a list of one number per segment.
         """
-        judged, of_scenario = self.judged(scenario), self.seconds[scenario]
+        judged, scenario_seconds = self.judged(scenario), self.seconds[scenario]
         if judged is None:
-            return of_scenario
+            return scenario_seconds
         return {
             label: [
                 [np.nan if out else value for out, value in zip(left_out, round_, strict=False)]
                 for left_out, round_ in zip(judged.left_out, rounds, strict=True)
             ]
-            for label, rounds in of_scenario.items()
+            for label, rounds in scenario_seconds.items()
         }
 
     def relative_time(self, scenario: str, contender: str, against: str) -> float:
@@ -126,9 +126,9 @@ class InterleavedRun:
         ratio : float
             Below 1 if ``contender`` is faster.
         """
-        of_scenario = self.undisturbed(scenario)
+        scenario_seconds = self.undisturbed(scenario)
         setting = self.framework_threads
-        ratios = log_ratios(of_scenario[f"{contender}@{setting}"], of_scenario[f"{against}@{setting}"])
+        ratios = log_ratios(scenario_seconds[f"{contender}@{setting}"], scenario_seconds[f"{against}@{setting}"])
         return float(np.exp(np.median(ratios)))
 
 

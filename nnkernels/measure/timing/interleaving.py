@@ -108,7 +108,7 @@ def alternate(
                 after = machine.read()
                 add_segment(turn, place, at_rest, before, after)
                 before = after
-    return {name: of_task for name, of_task in seconds.items() if name not in failed}, turns
+    return {name: task_seconds for name, task_seconds in seconds.items() if name not in failed}, turns
 
 
 def log_ratios(numerator: list[list[float]], denominator: list[list[float]]) -> npt.NDArray[np.float64]:
