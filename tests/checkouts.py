@@ -20,7 +20,7 @@ from nnkernels.measure.records.run import read_run
 
 ROOT = Path(__file__).parents[1]
 
-# A run of these takes seconds. tests/test_bench.py runs every benchmark.
+# Runs of these benchmark files take only seconds. tests/test_bench.py runs every benchmark.
 QUICKEST = ("ratios",)
 
 
@@ -54,7 +54,7 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment variables of the processes that run in it."""
+        """Environment variables of the processes that run in this checkout."""
         return {**os.environ, **self.changes}
 
     def add_backend(self, name: str, source: str) -> None:

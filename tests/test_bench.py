@@ -36,8 +36,8 @@ from tests.processes import python
 
 ROOT = Path(__file__).parents[1]
 
-# Benchmarks of every installed contender, at each thread setting if they have a parameter for it.
-OF_EACH = (
+# Benchmarks that measure every installed contender, at each thread setting if they have a parameter for it.
+CONTENDER_BENCHMARKS = (
     "accuracy.ErrorRate.track_test",
     "inference.OneImage.time_predict",
     "inference.Predict.time_predict",
@@ -49,8 +49,8 @@ OF_EACH = (
 )
 
 HERE = [name for name in INSTALLED if contenders.entry(name).process == ""]
-# Contenders without a framework run every benchmark in one process, because they can change their threads. Start-up and
-# memory are measured in fresh processes, some of which compile for many seconds, so NumPy represents them all there.
+# Contenders without a framework run every benchmark in one process, because they can change their number of threads.
+# Start-up and memory are measured in fresh processes, some of which compile for many seconds, so only NumPy runs there.
 NO_FRAMEWORK = [name for name in ("fused", "numba", "numpy", "onnxruntime") if name in HERE]
 FRESH = "all=memory,startup"
 TOGETHER = (
@@ -59,11 +59,11 @@ TOGETHER = (
 )
 # Tests of the other contenders are `slow` and use one thread setting. Benchmarks that prepare a contender in each call,
 # or start a process for it, run one contender of each framework; interleaved runs and error rates include all.
-OF_EACH_FRAMEWORK = [name for name in ("jax-scan", "keras-fit", "scikit-learn") if name in HERE]
+ONE_PER_FRAMEWORK = [name for name in ("jax-scan", "keras-fit", "scikit-learn") if name in HERE]
 SLOW_CALLS = {
-    "1=inference,scaling,training": OF_EACH_FRAMEWORK,
+    "1=inference,scaling,training": ONE_PER_FRAMEWORK,
     "all=accuracy,other_work,ratios": [name for name in HERE if name not in NO_FRAMEWORK],
-    FRESH: ["fused", *OF_EACH_FRAMEWORK],
+    FRESH: ["fused", *ONE_PER_FRAMEWORK],
 }
 
 
@@ -89,7 +89,7 @@ def benchmarks_once(arguments: list[str], chosen: list[str], small_digits: Datas
 
 @pytest.mark.slow
 @pytest.mark.skipif(not contenders.is_installed("keras-jax-fit"), reason="keras or jax is not installed")
-def test_contenders_of_separate_process_are_measured_with_the_references(
+def test_contenders_of_separate_process_are_measured_with_reference_contenders(
     small_digits: Dataset, data_folder: Path
 ) -> None:
     values = benchmarks_once(
@@ -115,7 +115,9 @@ def call_all(settings: Sequence[str], chosen: list[str], data: Dataset, folder: 
     measured = {label for label, value in here.items() if value is not None}
     assert all(0 < here[label] < math.inf for label in measured)
     for threads, _, files in (setting.partition("=") for setting in settings):
-        selected_benchmarks = [benchmark for benchmark in OF_EACH if benchmark.partition(".")[0] in files.split(",")]
+        selected_benchmarks = [
+            benchmark for benchmark in CONTENDER_BENCHMARKS if benchmark.partition(".")[0] in files.split(",")
+        ]
         for name, benchmark in itertools.product(chosen, selected_benchmarks):
             trains = contenders.entry(name).trains  # those that only predict have no training benchmarks
             contender_labels = [label for label in measured if label.startswith(f"{benchmark}('{name}'")]
@@ -169,10 +171,10 @@ def test_every_benchmark_runs_for_the_slow_contenders(setting: str, small_digits
 def test_each_interleaved_benchmark_measures_its_scenarios_threads_and_process(
     module: ModuleType, scenarios: object, process: str, threads: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[object, ...]] = []
-    monkeypatch.setattr(module, "measure_interleaved", lambda *arguments: asked.append(arguments))
+    requested: list[tuple[object, ...]] = []
+    monkeypatch.setattr(module, "measure_interleaved", lambda *arguments: requested.append(arguments))
     getattr(module, PROCESSES[process] + CLASSES[threads])().setup_cache()
-    assert [(*arguments, "")[:3] for arguments in asked] == [(scenarios, threads, process)]
+    assert [(*arguments, "")[:3] for arguments in requested] == [(scenarios, threads, process)]
 
 
 @pytest.mark.parametrize("images", [100, 2304, 5000])
@@ -291,7 +293,7 @@ def test_interleaved_run_times_the_scenarios_of_its_profiles(
     monkeypatch.setattr(_interleaved, "available_dataset", lambda: small_digits)
     timed: list[str] = []
     monkeypatch.setattr(
-        _interleaved, "run_interleaved", lambda _names, _data, asked, *_rest: timed.extend(names(asked))
+        _interleaved, "run_interleaved", lambda _names, _data, scenarios, *_rest: timed.extend(names(scenarios))
     )
     _interleaved.measure_interleaved(SCENARIOS, "1")
     assert set(timed) == set(names(SCENARIOS)) - (set() if has_many_images else {"10,000 images"})

@@ -24,7 +24,7 @@ RECIPE = Recipe("test", batch_size=BATCH_SIZE)
 CHANGING = RECIPE.with_changes(schedule="linear")
 RATES = np.full(4, 0.1, np.float32)
 
-# `test_each_stretch_matches_the_reference` and others also cover the subjects of these tests.
+# `test_each_training_call_matches_the_reference` and others also cover the subjects of these tests.
 each_slow_if_traced = pytest.mark.parametrize("contender", slow_if_traced(TRAINABLE), indirect=True)
 
 
@@ -65,20 +65,20 @@ def trained(contender, start, data, order, rates=RATES, recipe=RECIPE):
 
 
 def test_prepare_copies_the_start_parameters_unchanged(predictor, start, data):
-    kept = copy(start)
+    original = copy(start)
     predictor.prepare(start, data, RECIPE)
     found = predictor.parameters()
-    for actual, expected in zip(found, kept, strict=True):
+    for actual, expected in zip(found, original, strict=True):
         assert actual.dtype == np.float32
         np.testing.assert_array_equal(actual, expected)
     for array in (*start, *predictor.parameters()):
         array += 1
-    assert max_abs_difference(predictor.parameters(), kept) == 0
+    assert max_abs_difference(predictor.parameters(), original) == 0
 
 
 def test_training_leaves_its_inputs_unchanged_and_returns_copies(contender, start, data, order, small_digits):
     given = (*start, order, RATES.copy())
-    kept = [array.copy() for array in given]
+    originals = [array.copy() for array in given]
     for array in given:
         array.flags.writeable = False
     assert not data.X.flags.writeable
@@ -88,7 +88,7 @@ def test_training_leaves_its_inputs_unchanged_and_returns_copies(contender, star
     first = contender.parameters()
     assert max_abs_difference(first, trained(create("numpy"), start, data, order)) <= TOLERANCE
     assert_predictions_match_reference(contender, small_digits.X_test[:37])
-    for array, before in zip(given, kept, strict=True):
+    for array, before in zip(given, originals, strict=True):
         np.testing.assert_array_equal(array, before)
     before = copy(first)
     for array in contender.parameters():
@@ -130,7 +130,7 @@ def test_prepare_resets_parameters_and_optimizer_state(contender, start, data, o
     + [pytest.param(other, name, marks=pytest.mark.slow) for other in ("sgd", "momentum") for name in TRACED],
     indirect=["contender"],
 )
-def test_training_in_two_stretches_equals_one_stretch(contender, start, data, order, optimizer):
+def test_training_in_two_calls_equals_training_in_one(contender, start, data, order, optimizer):
     recipe = RECIPE.with_changes(optimizer=Optimizer(optimizer))
     rates = np.full(4, 0.01, np.float32)
     whole = trained(contender, start, data, order, rates, recipe)
@@ -141,8 +141,8 @@ def test_training_in_two_stretches_equals_one_stretch(contender, start, data, or
     assert max_abs_difference(contender.parameters(), whole) <= TOLERANCE
 
 
-def test_each_stretch_matches_the_reference(contender, start, data, order):
-    # Covers in a single training what the tests below check one by one.
+def test_each_training_call_matches_the_reference(contender, start, data, order):
+    # Covers in a single test what the tests below check one by one.
     reference = create("numpy")
     X = data.X.copy()
     X[100:104] = 0
@@ -154,17 +154,17 @@ def test_each_stretch_matches_the_reference(contender, start, data, order):
     reference.advance(np.arange(100, 104), np.full(1, 0.05, np.float32))
     np.testing.assert_array_equal(contender.parameters().b1, start.b1)
     assert contender.parameters().b2.any()
-    stretches = {
+    calls = {
         "only the first batch has a learning rate": (order, [0.05, 0, 0, 0]),
         "only the short last batch has a learning rate": (order, [0, 0, 0, 0.05]),
         "each batch has a different learning rate": (order[::-1], [0.05, 0.02, 0.04, 0.01]),
         "some of the images": (order[20:84], [0.01, 0.03]),
         "an image twice": (order[[3, 3, 8, 90]], [0.04]),
         "a short batch alone": (order[96:], [0.05]),
-        "in the order in which they are stored": (np.arange(IMAGES), [0.05] * 4),
+        "all images in the order in which they are stored": (np.arange(IMAGES), [0.05] * 4),
         "more than an epoch": (np.concatenate([order, order[::-1]]), [0.05] * 7),
     }
-    for what, (images, rates) in stretches.items():
+    for what, (images, rates) in calls.items():
         before = reference.parameters()
         for each in (contender, reference):
             each.advance(images.copy(), np.array(rates, np.float32))
@@ -175,7 +175,7 @@ def test_each_stretch_matches_the_reference(contender, start, data, order):
 @each_slow_if_traced
 def test_training_follows_the_given_order(contender, start, data, order):
     given = trained(contender, start, data, order)
-    # Images stored in that order give the same training; the reversed order gives a different one.
+    # Images stored in that order give the same parameters; the reversed order gives different ones.
     stored = LabelledImages(data.X[order], data.y[order])
     assert max_abs_difference(trained(contender, start, stored, np.arange(IMAGES)), given) <= TOLERANCE
     assert max_abs_difference(trained(contender, start, data, order[::-1].copy()), given) > 100 * TOLERANCE
@@ -217,7 +217,7 @@ def test_step_is_proportional_to_the_learning_rate(contender, start, data, order
 
 
 @each_slow_if_traced
-def test_later_stretches_use_their_own_learning_rates(contender, start, data, order):
+def test_later_training_calls_use_their_own_learning_rates(contender, start, data, order):
     rates = CHANGING.with_changes(epochs=2).learning_rates(0, IMAGES)
     whole = trained(contender, start, data, order, rates, CHANGING)
     contender.prepare(start, data, CHANGING)

@@ -344,7 +344,7 @@ def test_resuming_runs_only_remaining_epochs(small_digits):
         np.testing.assert_array_equal(learning_rates, recipe.learning_rates(epoch, images))
 
 
-@pytest.mark.parametrize("name", slow_if_traced(TRAINABLE))  # test_contenders.py trains all in two stretches
+@pytest.mark.parametrize("name", slow_if_traced(TRAINABLE))  # test_contenders.py trains all in two calls
 def test_resumed_training_equals_uninterrupted_training(name, small_digits):
     recipe = RECIPE.with_changes(schedule="linear")
     histories = []

@@ -65,7 +65,7 @@ def keras_optimizer(optimizer: Optimizer, learning_rate: Any) -> Any:
     Returns
     -------
     optimizer : keras.optimizers.Optimizer
-        Its state is not built yet.
+        A new optimizer, whose state has not been built yet.
     """
     import keras
 

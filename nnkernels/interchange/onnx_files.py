@@ -11,7 +11,7 @@ from nnkernels.parameters import FloatArray, Parameters, native
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-# Of 2022. ONNX 1.12, ONNX Runtime 1.12 and later read it, and the four operators have not changed since.
+# Released in 2022, and read by ONNX 1.12, ONNX Runtime 1.12 and later. The operators used here have not changed since.
 OPSET = 17
 IR_VERSION = 8
 

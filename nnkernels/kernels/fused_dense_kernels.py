@@ -1,4 +1,4 @@
-"""The fused kernels with a dense first layer, which show their speed on data that is not sparse."""
+"""The fused kernels with a dense first layer, for data that is not sparse."""
 
 from __future__ import annotations
 

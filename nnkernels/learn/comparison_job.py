@@ -1,4 +1,4 @@
-"""The job of `nnkernels compare`: check each contender by the gate, train them, and write the report."""
+"""The job of `nnkernels compare`: check each contender with the gate, train them, and write the report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nnkernels.measure.correctness import gate
 
 
 def run(names: Sequence[str], request: TrainingRequest, dataset: Dataset, folder: Path, show: ShowEpoch) -> Report:
-    """Compare contenders by the requested recipe, and write the report.
+    """Compare contenders with the requested recipe, and write the report.
 
     Parameters
     ----------

@@ -86,7 +86,7 @@ def conclusion(outcome: Outcome) -> str:
     undecided = [f"{_limit(one)} ({_interval(one)})" for one in outcome.budget if not one.kept]
     parts = [f"Resolution too coarse: {', '.join(unresolved)}."] if unresolved else []
     parts += [f"Budget undecided: {', '.join(undecided)}."] if undecided else []
-    return " ".join(["Not measured.", *parts, "Increase --minutes or --resolve, or compare less."])
+    return " ".join(["Not measured.", *parts, "Increase --minutes or --resolve, or measure fewer comparisons."])
 
 
 def _title(record: CheckRecord) -> str:

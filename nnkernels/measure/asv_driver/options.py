@@ -58,7 +58,7 @@ class BenchOptions:
         Parameters
         ----------
         environ : mapping, optional
-            Environment variables; by default, this process'.
+            Environment variables; by default, those of this process.
 
         Returns
         -------

@@ -143,7 +143,7 @@ def find_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Parameters
     ----------
     environ : mapping, optional
-        Environment variables; by default, this process'.
+        Environment variables; by default, those of this process.
 
     Returns
     -------
@@ -167,7 +167,7 @@ def timed_environment(environ: Mapping[str, str] | None = None) -> dict[str, str
     Parameters
     ----------
     environ : mapping, optional
-        Environment variables; by default, this process'.
+        Environment variables; by default, those of this process.
 
     Returns
     -------
@@ -185,7 +185,7 @@ def python_path(environ: Mapping[str, str] | None = None) -> str:
     Parameters
     ----------
     environ : mapping, optional
-        Environment variables; by default, this process'.
+        Environment variables; by default, those of this process.
 
     Returns
     -------
