@@ -1,4 +1,4 @@
-"""Which speed-up does each step from Python loops to threads bring, with all steps timed in turns in one process?"""
+"""How much faster is each step from Python loops to threads, if all are timed in turns in one process?"""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Steps:
     version = "1"
 
     def setup_cache(self) -> InterleavedRun:
-        """Time all steps. The run's records contain all times, and asv keeps the medians that it is asked for."""
+        """Time all steps. The run's records contain all times, and asv stores the medians of the requested steps."""
         measured = time_steps(available_dataset(), ROUNDS)
         if OPTIONS.records:
             save_interleaved(measured, steps_file(OPTIONS.records))

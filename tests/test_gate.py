@@ -24,7 +24,8 @@ from tests import reference
 from tests.forms import INSTALLED, TRACED, TRAINABLE
 
 OPTIMIZERS = ("sgd", "momentum", "adam")
-# Contenders of one framework share its optimizers, and each takes seconds to trace: so one gets Adam, one momentum.
+# Contenders on the same framework share its optimizers, and each takes seconds to trace. So one uses Adam, another one
+# momentum.
 MOMENTS = [(name, ("adam", "momentum")[number % 2]) for number, name in enumerate(TRACED)]
 
 
@@ -210,7 +211,7 @@ def assert_rejected(contender, dataset, recipe=None):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_unchanged_mutant_passes(optimizer, small_digits):
-    # Otherwise the rejections below would be meaningless.
+    # If it did not pass, the rejections below would prove nothing.
     assert gate.require("sound", Mutant(), small_digits, benchmark_recipe(Optimizer(optimizer))).passed
 
 
@@ -363,7 +364,7 @@ class PredictsNaN(Mutant):
         return probs
 
 
-class ForgetsBetweenStretches(Mutant):
+class ForgetsBetweenCalls(Mutant):
     """Resets the optimizer state at each call of ``advance``."""
 
     def advance(self, order, learning_rates):
@@ -372,7 +373,7 @@ class ForgetsBetweenStretches(Mutant):
 
 
 class KeepsTheOptimizer(Mutant):
-    """Starts a new training with the optimizer state of the previous one."""
+    """Starts a new training run with the optimizer state of the previous one."""
 
     def prepare(self, parameters, data, recipe):
         state = getattr(self, "state", None)
@@ -394,7 +395,7 @@ class TakesTheFirstRate(Mutant):
 
 
 @pytest.mark.parametrize("optimizer", ["momentum", "adam"])
-@pytest.mark.parametrize("mutant", [ForgetsBetweenStretches, KeepsTheOptimizer], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("mutant", [ForgetsBetweenCalls, KeepsTheOptimizer], ids=lambda m: m.__name__)
 def test_gate_rejects_lost_or_stale_optimizer_state(mutant, optimizer, small_digits, monkeypatch):
     # Only the training on digits is judged here. The check of extreme inputs still runs before it, as usual, because it
     # leaves optimizer state behind.
@@ -454,7 +455,7 @@ class PredictsOneImageWrongly(Mutant):
         return numpy_kernels.forward(params, X * np.float32(1 / 255)).probs
 
 
-class LosesAShare(Mutant):
+class LosesRemainder(Mutant):
     """Loses the remainder when it divides many images among threads."""
 
     def predict(self, X):
@@ -485,7 +486,7 @@ class KeepsItsPredictor(Mutant):
         PredictsUnscaled,
         PredictsNaN,
         PredictsOneImageWrongly,
-        LosesAShare,
+        LosesRemainder,
         KeepsItsPredictor,
     ],
     ids=lambda m: m.__name__,
@@ -540,7 +541,7 @@ class OnlyPredicts(Mutant):
         raise InferenceOnlyError("suspect")
 
 
-class RoundsWhatItIsGiven(OnlyPredicts):
+class RoundsGivenParameters(OnlyPredicts):
     """Predicts correctly, but from parameters rounded to float16."""
 
     def prepare(self, parameters, data, recipe):
@@ -570,7 +571,7 @@ def test_gate_rejects_wrong_predictions_of_prediction_only_contender(mutation, o
 
 
 def test_gate_rejects_prediction_only_contender_that_rounds_parameters(only_predicts, small_digits):
-    assert "given the oracle's parameters" in assert_rejected(RoundsWhatItIsGiven(), small_digits)
+    assert "given the oracle's parameters" in assert_rejected(RoundsGivenParameters(), small_digits)
 
 
 def test_gate_trains_contender_not_registered_as_prediction_only(small_digits):
@@ -679,7 +680,7 @@ class PreparesOnce(Mutant):
             self.images = images
 
 
-class BeginsEachChunkAnew(Mutant):
+class RestartsAtEachChunk(Mutant):
     """Starts each chunk from the initial parameters."""
 
     def prepare(self, parameters, data, recipe):
@@ -687,7 +688,7 @@ class BeginsEachChunkAnew(Mutant):
         super().prepare(self.start, data, recipe)
 
 
-@pytest.mark.parametrize("mutant", [SkipsShortBatch, PreparesOnce, BeginsEachChunkAnew], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("mutant", [SkipsShortBatch, PreparesOnce, RestartsAtEachChunk], ids=lambda m: m.__name__)
 def test_gate_rejects_wrong_training_from_file(mutant, files):
     with pytest.raises(GateError, match="suspect differs from the float64 oracle when it trains from a file"):
         require_from_file("suspect", mutant(), *files)

@@ -25,7 +25,7 @@ JAX_PROCESS = "keras-jax"  # a process can have only one Keras backend
 
 
 def import_tensorflow() -> Any:
-    """Import Keras with TensorFlow as its backend, whatever ``keras.json`` says.
+    """Import Keras with TensorFlow as its backend, regardless of ``keras.json``.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def import_tensorflow() -> Any:
 
 
 class TensorFlowBackend:
-    """Keras on TensorFlow, on the CPU, on which all contenders are compared."""
+    """Keras on TensorFlow, on the CPU, because contenders are compared on the CPU."""
 
     def __init__(self) -> None:
         self.tf = import_tensorflow()
@@ -184,7 +184,7 @@ class KerasContender:
         Returns
         -------
         optimizer : keras.optimizers.Optimizer
-            Its state is not built yet.
+            A new optimizer, whose state has not been built yet.
         """
         return keras_optimizer(recipe.optimizer, recipe.learning_rate)
 

@@ -184,7 +184,7 @@ class KernelContender:
         self.state = OptimizerState(np.array(state.step, np.int64), copy(state.first), copy(state.second))
 
     def close(self) -> None:
-        """Do nothing: the contender only holds memory."""
+        """Do nothing: the contender has no resources other than memory."""
 
 
 def prediction_entry(backend: Backend, params: Parameters) -> Predict:

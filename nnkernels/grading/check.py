@@ -11,8 +11,13 @@ from nnkernels.errors import ConfigurationError
 from nnkernels.grading.backward_call import BACKWARD, NAMES, BackwardResult, call_backward
 from nnkernels.grading.calls import Function
 from nnkernels.grading.diagnosis import Case, diagnose, reference_steps
-from nnkernels.grading.measured import Functions, check_forward_and_loss, directional_derivative, smooth_problem
 from nnkernels.grading.networks import FULL_SIZE, SQUARE, ProblemSizes, check_sizes, draw_problem
+from nnkernels.grading.numerical_gradient import (
+    Functions,
+    check_forward_and_loss,
+    directional_derivative,
+    smooth_problem,
+)
 from nnkernels.grading.report import ArrayCheck, Finding, GradcheckReport
 from nnkernels.kernels import numpy_kernels
 from nnkernels.parameters import Parameters
@@ -118,9 +123,9 @@ def _functions(backward: Any, forward: Function | None, loss: Function | None) -
 def _cases(functions: Functions, batches: tuple[ProblemSizes, ...], seed: int) -> list[Case]:
     cases = []
     for sizes in batches:
-        measured = smooth_problem(functions, sizes, seed)
-        result = call_backward(functions.backward, measured.problem, measured.activations)
-        cases.append(Case(measured, reference_steps(functions, measured), result))
+        reference = smooth_problem(functions, sizes, seed)
+        result = call_backward(functions.backward, reference.problem, reference.activations)
+        cases.append(Case(reference, reference_steps(functions, reference), result))
     return cases
 
 

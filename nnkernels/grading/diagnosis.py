@@ -16,8 +16,8 @@ import numpy as np
 from nnkernels.grading.backward_call import BACKWARD, NAMES, BackwardResult
 from nnkernels.grading.calls import as_floats
 from nnkernels.grading.lines import Lines, final_value, is_close
-from nnkernels.grading.measured import Functions, Measured, differentiate, richardson
 from nnkernels.grading.mistakes import Attempt, Mistake
+from nnkernels.grading.numerical_gradient import Functions, NumericalGradient, differentiate, richardson
 from nnkernels.grading.report import ArrayCheck, Finding, compare
 from nnkernels.parameters import FloatArray
 
@@ -55,7 +55,7 @@ class Case:
 
     Attributes
     ----------
-    measured : Measured
+    reference : NumericalGradient
         The problem and its numerical gradient.
     steps : dict or None
         The intermediate values of :func:`reference_steps`; None if the network has another architecture.
@@ -63,14 +63,14 @@ class Case:
         What the learner's backward pass returned.
     """
 
-    measured: Measured
+    reference: NumericalGradient
     steps: dict[str, Any] | None
     result: BackwardResult
 
     @property
     def images(self) -> int:
         """The number of images in the batch."""
-        return len(self.measured.problem.X)
+        return len(self.reference.problem.X)
 
     def compared(self, k: int, tolerance: float) -> ArrayCheck | None:
         """Compare one of the learner's arrays with the numerical gradient.
@@ -88,7 +88,7 @@ class Case:
             None if there is no array.
         """
         yours = self.result.arrays[k]
-        return None if yours is None else compare(NAMES[k], yours, self.measured.gradient[k], tolerance)
+        return None if yours is None else compare(NAMES[k], yours, self.reference.gradient[k], tolerance)
 
     def passes(self, k: int, tolerance: float) -> bool:
         """Return whether one of the learner's arrays is right.
@@ -154,13 +154,13 @@ def _right_lines(k: int, cases: list[Case]) -> Lines:
 
 def _computed_arrays(k: int, cases: list[Case], lines: Lines) -> Iterator[FloatArray | None]:
     for case in cases:
-        gradient = case.measured.gradient
+        gradient = case.reference.gradient
         yield final_value(lines, case.steps or {"last": gradient[k], "N": case.images, "C": len(gradient.b2)})
 
 
 def _finding(mistake: Mistake, names: tuple[str, ...], case: Case) -> Finding:
     steps = case.steps or {"softmax": False, "code": UNKNOWN_ACTIVATION.code}
-    fields = {"N": case.images, "C": len(case.measured.gradient.b2), "slope": steps["code"]}
+    fields = {"N": case.images, "C": len(case.reference.gradient.b2), "slope": steps["code"]}
     fields["dlogits"] = "(probs - onehot(y)) / N" if steps["softmax"] else "the derivative of the loss, including 1/N"
     line = next(iter(mistake.forms[0]))
     line = {"scaled": "dlogits", "signed": "dlogits"}.get(line, line)
@@ -176,7 +176,7 @@ def _by_rule(k: int, cases: list[Case]) -> Finding | None:
     # These rules apply to any network.
     name = NAMES[k]
     yours = [np.asarray(case.result.arrays[k]) for case in cases]
-    right = [case.measured.gradient[k] for case in cases]
+    right = [case.reference.gradient[k] for case in cases]
     for actual, expected in zip(yours, right, strict=True):
         if actual.shape != expected.shape:
             return BACKWARD.finding("wrong shape", (name,), name=name, shape=actual.shape, expected=expected.shape)
@@ -184,7 +184,7 @@ def _by_rule(k: int, cases: list[Case]) -> Finding | None:
     found = {"constant factor": _ratios(yours, right)}
     ratios = zip(cases, found["constant factor"], strict=False)
     found["divided by a fixed number"] = [case.images / ratio for case, ratio in ratios]
-    params = [case.measured.problem.params[k] for case in cases]
+    params = [case.reference.problem.params[k] for case in cases]
     found["weight decay that the loss does not have"] = _ratios(differences, params)
     for mistake, numbers in found.items():
         if numbers and max(numbers) - min(numbers) <= 1e-4 * abs(numbers[0]):
@@ -218,14 +218,14 @@ def _not_recognised(unexplained: list[str], cases: list[Case], tolerance: float)
     return BACKWARD.finding("not recognised", tuple(unexplained), hint=hint)
 
 
-def reference_steps(functions: Functions, measured: Measured) -> dict[str, Any] | None:
+def reference_steps(functions: Functions, reference: NumericalGradient) -> dict[str, Any] | None:
     """Return the intermediate values of the backward pass of a network ``X W1 + b1 -> f -> A1 W2 + b2 -> loss``.
 
     Parameters
     ----------
     functions : Functions
         The functions of the network.
-    measured : Measured
+    reference : NumericalGradient
         The problem and its numerical gradient.
 
     Returns
@@ -235,11 +235,11 @@ def reference_steps(functions: Functions, measured: Measured) -> dict[str, Any] 
         loss), ``slopes`` (dA1/dZ1) and ``softmax`` (whether dlogits is ``(probs - onehot) / N``). None if the network
         has another architecture, so that these lines do not give its gradient.
     """
-    params, X, y = measured.problem
+    params, X, y = reference.problem
     N, H, C = len(X), len(params.b1), len(params.b2)
     values: dict[str, FloatArray | None] = {}
     for name, shape in {"Z1": (N, H), "A1": (N, H), "logits": (N, C), "probs": (N, C)}.items():
-        array, _finding = as_floats(name, getattr(measured.activations, name, None))
+        array, _finding = as_floats(name, getattr(reference.activations, name, None))
         values[name] = array if array is not None and array.shape == shape else None
     Z1, A1, logits, probs = values.values()
     if Z1 is None or A1 is None or logits is None:
@@ -261,5 +261,5 @@ def reference_steps(functions: Functions, measured: Measured) -> dict[str, Any] 
     steps = {**values, "X": X, "y": y, "N": N, "C": C, "W2": params.W2, "onehot": onehot, **activation._asdict()}
     steps |= {"dlogits": dlogits, "slopes": slopes, "relu": activation is RELU, "softmax": softmax}
     rebuilt = (final_value(BACKWARD.right[name][0], steps) for name in NAMES)
-    matches = (is_close(*pair, TOLERANCE) for pair in zip(rebuilt, measured.gradient, strict=True))
+    matches = (is_close(*pair, TOLERANCE) for pair in zip(rebuilt, reference.gradient, strict=True))
     return steps if all(matches) else None

@@ -24,7 +24,8 @@ UPDATE = load_exercise("update")
 _rng = np.random.default_rng(0)
 _SHAPES = ((4, 3), (3,), (3, 5), (5,))
 START = Parameters(*(_rng.normal(size=shape) for shape in _SHAPES))
-# From 1e-4 to 1, so that Adam's epsilon matters for some. Some are always zero, like those of a dark pixel.
+# The scales range from 1e-4 to 1, so that Adam's epsilon matters for some. Some gradients are always zero, like those
+# of a dark pixel.
 GRADIENTS = [
     Parameters(*(_rng.normal(size=shape) * 10.0 ** _rng.uniform(-4, 0, shape) for shape in _SHAPES))
     for _step in LEARNING_RATES
@@ -47,7 +48,7 @@ def check_update(update: Function, optimizer: Optimizer | OptimizerName = "sgd")
     Returns
     -------
     report : GradcheckReport
-        ``arrays`` has one comparison per parameter array, for the first step that is wrong, or else for the last one.
+        ``arrays`` has one comparison per parameter array, for the first wrong step, otherwise for the last step.
 
     Raises
     ------
@@ -70,7 +71,7 @@ def check_update(update: Function, optimizer: Optimizer | OptimizerName = "sgd")
     settings = {name: getattr(optimizer, name) for name in HYPERPARAMETERS[optimizer.name]}
     names = ("params", "grads", "state", "learning_rate", *settings)
     params, state = START, initial_state(START)
-    path: list[Parameters] = []
+    trajectory: list[Parameters] = []
     findings: tuple[Finding, ...] = ()
     for step, (grads, learning_rate) in enumerate(zip(GRADIENTS, LEARNING_RATES, strict=True), start=1):
         called = call(update, names, params, grads, state, learning_rate, *settings.values())
@@ -80,15 +81,15 @@ def check_update(update: Function, optimizer: Optimizer | OptimizerName = "sgd")
         if changed_grads := tuple(name for name in called.changed if name.startswith("grads")):
             findings = (changed_arguments_finding("update", changed_grads),)
         params, _grads, state = called.arguments[:3]
-        path.append(copy(params))
-    arrays, notes = _compare_all(path, optimizer)
-    if state.step[0] != len(path):
-        notes = (UPDATE.hints["uncounted"].format(counted=state.step[0], steps=len(path)), *notes)
-    findings += _diagnose(path, arrays, optimizer)
+        trajectory.append(copy(params))
+    arrays, notes = _compare_all(trajectory, optimizer)
+    if state.step[0] != len(trajectory):
+        notes = (UPDATE.hints["uncounted"].format(counted=state.step[0], steps=len(trajectory)), *notes)
+    findings += _diagnose(trajectory, arrays, optimizer)
     return GradcheckReport(subject, setting, "expected", arrays, findings, () if findings else notes)
 
 
-def _reference_path(lines: Lines, k: int, optimizer: Optimizer) -> Iterator[FloatArray]:
+def _reference_trajectory(lines: Lines, k: int, optimizer: Optimizer) -> Iterator[FloatArray]:
     """Yield an array after each step of an update rule; not finite if the rule divides by zero."""
     w = START[k]
     values = {"w": w, "first": np.zeros_like(w), "second": np.zeros_like(w), **asdict(optimizer)}
@@ -111,7 +112,7 @@ def _raised(error: Exception, what: str, optimizer_name: str) -> Finding:
     return Finding(mistake, (), finding.explanation + reason, UPDATE.shown[optimizer_name])
 
 
-def _compare_all(path: list[Parameters], optimizer: Optimizer) -> tuple[tuple[ArrayCheck, ...], tuple[str, ...]]:
+def _compare_all(trajectory: list[Parameters], optimizer: Optimizer) -> tuple[tuple[ArrayCheck, ...], tuple[str, ...]]:
     forms = []
     for lines in UPDATE.right[optimizer.name]:
         found = []
@@ -119,20 +120,22 @@ def _compare_all(path: list[Parameters], optimizer: Optimizer) -> tuple[tuple[Ar
             steps = [
                 compare(f"{name} after step {t}", params[k], expected, TOLERANCE)
                 for t, (params, expected) in enumerate(
-                    zip(path, _reference_path(lines, k, optimizer), strict=True), start=1
+                    zip(trajectory, _reference_trajectory(lines, k, optimizer), strict=True), start=1
                 )
             ]
-            # The first wrong step, because later ones only carry on its error.
+            # The first wrong step, because later steps only propagate its error.
             found.append(next((step for step in steps if not step.passed), steps[-1]))
         forms.append(tuple(found))
     arrays = next((arrays for arrays in forms if all(array.passed for array in arrays)), forms[0])
     return arrays, () if arrays is forms[0] else (UPDATE.hints["algorithm 1"],)
 
 
-def _diagnose(path: list[Parameters], arrays: tuple[ArrayCheck, ...], optimizer: Optimizer) -> tuple[Finding, ...]:
+def _diagnose(
+    trajectory: list[Parameters], arrays: tuple[ArrayCheck, ...], optimizer: Optimizer
+) -> tuple[Finding, ...]:
     names, right = Parameters._fields, UPDATE.shown[optimizer.name]
     wrong = [k for k in range(4) if not arrays[k].passed]
-    unchanged = [k for k in wrong if all(np.array_equal(params[k], START[k]) for params in path)]
+    unchanged = [k for k in wrong if all(np.array_equal(params[k], START[k]) for params in trajectory)]
     moved = [k for k in wrong if k not in unchanged]
     mistake = "not in place" if len(unchanged) == len(names) else "not updated"
     found = (UPDATE.finding(mistake, tuple(names[k] for k in unchanged), right),) if unchanged else ()
@@ -140,9 +143,9 @@ def _diagnose(path: list[Parameters], arrays: tuple[ArrayCheck, ...], optimizer:
         return found
     where = tuple(names[k] for k in moved)
     attempt = Attempt(
-        [params[k] for k in moved for params in path],
+        [params[k] for k in moved for params in trajectory],
         UPDATE.right[optimizer.name],
-        lambda lines: (w for k in moved for w in _reference_path(lines, k, optimizer)),
+        lambda lines: (w for k in moved for w in _reference_trajectory(lines, k, optimizer)),
     )
     if recognised := UPDATE.recognise({where: attempt}, 1e-8, lambda mistake, names: mistake.finding(names, right)):
         return found + recognised

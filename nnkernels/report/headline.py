@@ -43,7 +43,7 @@ def headline(summary: Summary) -> str:
         sentence += f"; with plain matrix products (numba instead of fused), it is {numbers} times as fast"
     runs = len(summary.run.each)
     source = "one run; the variation between hours exceeds its intervals" if runs == 1 else f"mean of {runs} runs"
-    return f"{sentence} ({source}). {_clock(summary, ours)}"
+    return f"{sentence} ({source}). {_what_is_timed(summary, ours)}"
 
 
 def preliminary(interleaved: Sequence[InterleavedRun]) -> str:
@@ -107,16 +107,16 @@ def _keras_forms(tried: list[KerasForm]) -> list[tuple[str, str]]:
     return named
 
 
-def _clock(summary: Summary, ours: ContenderSummary) -> str:
-    clock = "The time includes training and fetching the shuffled images, but not preparation."
-    numpys = summary.contender(BASELINE)
+def _what_is_timed(summary: Summary, ours: ContenderSummary) -> str:
+    included = "The time includes training and fetching the shuffled images, but not preparation."
+    numpy = summary.contender(BASELINE)
     if not ours.preparation or not ours.epoch:
-        return clock
+        return included
     prepared = ours.preparation.estimate.value
     preparation = f"{formats.duration(prepared)} for {ours.name} ({prepared / ours.epoch.value:.2g} epochs)"
-    if numpys and numpys is not ours and numpys.preparation:
-        preparation += f" and {formats.duration(numpys.preparation.estimate.value)} for NumPy"
-    return f"{clock} Preparation takes {preparation}."
+    if numpy and numpy is not ours and numpy.preparation:
+        preparation += f" and {formats.duration(numpy.preparation.estimate.value)} for NumPy"
+    return f"{included} Preparation takes {preparation}."
 
 
 def _listed(parts: list[str]) -> str:

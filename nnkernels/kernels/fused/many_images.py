@@ -62,9 +62,9 @@ def many_images_kernel(panel_lanes: int, panels: int, class_lanes: int, pixel_sc
         for n in range(GROUP_SIZE * start, min(GROUP_SIZE * end, N), GROUP_SIZE):
             for i in range(GROUP_SIZE):
                 rows[i] = min(n + i, N - 1) * inputs  # an incomplete group repeats the last image
-            # The next group is prefetched meanwhile, a quarter at a time, because a CPU core can only wait for about 24
-            # cache lines at once. Both lists are written before the first is read, because a load that overlaps recent
-            # stores has to wait for them.
+            # The next group is prefetched in four parts, because a CPU core can have only about 24 pending reads of
+            # cache lines. Both lists are written before the first is read, because a load that overlaps recent stores
+            # has to wait for them.
             for half in range(GROUP_SIZE // IMAGES_PER_LIST):
                 i = IMAGES_PER_LIST * half
                 prefetch_row(images, (n + GROUP_SIZE) * inputs + half * quarter, quarter)

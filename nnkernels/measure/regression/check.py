@@ -31,7 +31,7 @@ def run_check(
     neighbour: bool = False,
     show_progress: ShowProgress = lambda _: None,
 ) -> CheckRecord:
-    """Measure the nnkernels of a working tree, with uncommitted changes, against that of a commit.
+    """Compare nnkernels in a working tree, including uncommitted changes, with that of a commit.
 
     Parameters
     ----------
@@ -60,7 +60,8 @@ def run_check(
     Raises
     ------
     ConfigurationError
-        If there is no such commit, a limit concerns something that is not measured, or Numba's compiler is disabled.
+        If there is no such commit, if a limit is for something that is not measured, or if Numba's compiler is
+        disabled.
     GateError
         If a backend of either side fails the gate.
     MeasurementError

@@ -145,7 +145,7 @@ def warm_up(
     GateError
         If a backend differs from the oracle of the calling process.
     MeasurementError
-        If the process imports another nnkernels than its tree's, lacks a backend, or fails.
+        If the process does not import nnkernels from its tree, lacks a backend, or fails.
     """
     units = {}
     process.require_own_package()

@@ -20,12 +20,12 @@ from nnkernels.measure.records.environment import timed_environment
 from nnkernels.measure.regression import side_process
 
 ANY_CPU = -1
-LONGEST_SECONDS = 900.0  # longest lifetime of a process, including compilation
+MAX_LIFETIME_SECONDS = 900.0  # of a process, including compilation
 
 
 @dataclass(frozen=True)
 class Tree:
-    """One side: the nnkernels of a folder.
+    """One side: the version of nnkernels in a folder.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Tree:
 
 
 class SideProcess:
-    """A fresh process that runs the nnkernels of a tree on one CPU.
+    """A fresh process that runs a tree's version of nnkernels on one CPU.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class SideProcess:
         self.tree = tree
         self.errors = open(folder / f"{tree.name}-{cpu}.log", "w+b")  # noqa: SIM115  (closed with the process)
         self.child = subprocess.Popen(
-            # -P keeps the program's own folder off the path.
+            # With -P, Python does not add the program's folder to the path.
             [sys.executable, "-P", side_process.__file__, str(folder), str(cpu)],
             cwd=folder,
             env=_environment(tree.root),
@@ -66,7 +66,7 @@ class SideProcess:
             text=True,
             encoding="utf-8",
         )
-        self.watch = threading.Timer(LONGEST_SECONDS, self.child.kill)
+        self.watch = threading.Timer(MAX_LIFETIME_SECONDS, self.child.kill)
         self.watch.daemon = True
         self.watch.start()
 
@@ -134,17 +134,17 @@ class SideProcess:
         return self.answer()
 
     def require_own_package(self) -> None:
-        """Check that the process has imported the nnkernels of its tree.
+        """Check that the process has imported nnkernels from its tree.
 
         Raises
         ------
         MeasurementError
-            If it has imported another one.
+            If it has imported nnkernels from elsewhere.
         """
         package = Path(self.ask("where")["package"]).resolve()
         if not package.is_relative_to(self.tree.root.resolve()):
             raise MeasurementError(
-                f"{self.tree.name}: Python imports another nnkernels than that of this tree: check that the tree "
+                f"{self.tree.name}: Python does not import nnkernels from this tree: check that the tree "
                 "contains the package, and that no folder precedes PYTHONPATH"
             )
 
@@ -162,8 +162,8 @@ class SideProcess:
     def end(self) -> None:
         """Kill the process and close its files."""
         self.watch.cancel()
-        self.child.kill()  # its answers are not needed any more
-        with contextlib.suppress(OSError):  # unsent requests cannot be written any more
+        self.child.kill()  # its answers are no longer needed
+        with contextlib.suppress(OSError):  # unsent requests can no longer be written
             self.child.__exit__(None, None, None)
         self.errors.close()
 

@@ -19,7 +19,7 @@ STEP = 2.0**-10
 # If the estimates from two steps differ by more than this (relative to the array), the function is not smooth: it has a
 # kink, noise or float32 rounding.
 ROUGHNESS = 1e-4
-# The learner's functions may have kinks anywhere, such as a hinge or a clipped activation: then draw another problem.
+# The learner's functions may have kinks, for example a hinge or a clipped activation. Then another problem is drawn.
 MAX_ATTEMPTS = 8
 
 
@@ -41,7 +41,7 @@ class Functions(NamedTuple):
     backward: Function
 
 
-class Measured(NamedTuple):
+class NumericalGradient(NamedTuple):
     """A problem with its numerical gradient.
 
     Attributes
@@ -59,7 +59,7 @@ class Measured(NamedTuple):
     gradient: Parameters
 
 
-def smooth_problem(functions: Functions, sizes: ProblemSizes, seed: int) -> Measured:
+def smooth_problem(functions: Functions, sizes: ProblemSizes, seed: int) -> NumericalGradient:
     """Draw a problem at which the loss is smooth, and compute the numerical gradient.
 
     Parameters
@@ -73,7 +73,7 @@ def smooth_problem(functions: Functions, sizes: ProblemSizes, seed: int) -> Meas
 
     Returns
     -------
-    measured : Measured
+    reference : NumericalGradient
         The problem and its gradient.
 
     Raises
@@ -90,7 +90,7 @@ def smooth_problem(functions: Functions, sizes: ProblemSizes, seed: int) -> Meas
             raise GradcheckError(FORM.hints["flat"])
         rough = {name: array for name, array in roughness._asdict().items() if not np.all(array <= ROUGHNESS)}
         if not rough:
-            return Measured(problem, activations, gradient)
+            return NumericalGradient(problem, activations, gradient)
     name, array = next(iter(rough.items()))
     raise GradcheckError(FORM.hints["rough"].format(name=name, entry=np.argwhere(~(array <= ROUGHNESS))[0].tolist()))
 
@@ -113,7 +113,7 @@ def directional_derivative(functions: Functions, problem: Problem, name: str, di
     name : {"W1", "b1", "W2", "b2"}
         The parameter array.
     direction : ndarray of float64
-        The direction, of the shape of the array.
+        The direction, with the shape of the array.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def loss_at(functions: Functions, params: Parameters, problem: Problem) -> float
     params : Parameters
         The parameters, in place of those of the problem.
     problem : Problem
-        Has the batch.
+        The problem whose batch is used.
 
     Returns
     -------
@@ -178,8 +178,8 @@ def check_forward_and_loss(functions: Functions, problem: Problem) -> Any:
     loss = _result(functions.loss, "loss(logits, y)", problem, logits, y)
     _require_float64(loss, loss, "loss", (), "one float, the mean over the batch")
     if not np.isfinite(loss):
-        raise GradcheckError(f"loss is {float(loss)} with {problem.sizes} of ordinary size; it has to be finite")
-    # Not bit for bit, because BLAS may round differently for arrays at other addresses.
+        raise GradcheckError(f"loss is {float(loss)} for ordinary values ({problem.sizes}); it has to be finite")
+    # Allow rounding differences, because BLAS may round differently for arrays at other addresses.
     if not np.isclose(loss_at(functions, params, problem), float(loss), rtol=1e-12, atol=1e-12):
         raise GradcheckError(FORM.hints["random"])
     return activations
@@ -253,7 +253,7 @@ def differentiate(function: Callable[[], float], array: FloatArray) -> tuple[Flo
     Returns
     -------
     derivatives : ndarray of float64
-        Of the shape of ``array``.
+        The derivatives, with the shape of ``array``.
     roughness : ndarray of float64
         The difference of two estimates of each derivative, relative to the largest derivative.
     """
