@@ -98,7 +98,7 @@ def _seconds_per_image(
     order = batch_order(0, 0, len(part.X))
     if epoch_images is None:
         order = _stretch(contender, recipe, order)
-    _seconds(contender, recipe, order)  # compiles or traces whatever the gate did not use
+    _seconds(contender, recipe, order)  # compiles or traces everything that the gate did not use
     calls = ceil(_enough_seconds(contender) / _seconds(contender, recipe, order))
     seconds = [_seconds(contender, recipe, order, calls) for _ in range(SAMPLES)]
     contender.close()

@@ -213,10 +213,10 @@ def epoch_chunks(seed: int, epoch: int, images: int, chunk_images: int, batch_si
 def _prefetch(
     file: ImageFile, chunks: Iterable[Chunk], buffers: list[npt.NDArray[Any]]
 ) -> Iterator[tuple[Chunk, npt.NDArray[Any]]]:
-    # Yields chunks with their images, and reads the next chunk in a thread meanwhile. Two buffers take turns, so that
-    # reading causes no page faults; the images of a chunk are valid until the next one is requested. If the file is in
-    # the page cache, this saves next to nothing (reading takes a tenth of the fastest training). For a file on disk,
-    # it saves a third of the time.
+    # Yield chunks with their images, while a thread reads the next chunk. Two buffers take turns, so that reading does
+    # not cause page faults; the images of a chunk are valid until the next chunk is requested. For a file on disk, this
+    # saves a third of the time. If the file is in the page cache, it saves hardly anything, because reading takes only
+    # a tenth of the time of the fastest training.
     with ThreadPoolExecutor(1, thread_name_prefix="nnkernels-reader") as reader:
         ahead: deque[tuple[Chunk, Future[npt.NDArray[Any]]]] = deque()
         for number, chunk in enumerate(chunks):

@@ -37,7 +37,7 @@ class Copier(Recorder):
 
 
 @pytest.fixture
-def stored(tmp_path, small_digits):
+def digit_files(tmp_path, small_digits):
     """Paths of two files: real digits, and their labels."""
     write_idx(tmp_path / "images", small_digits.X_train.reshape(-1, 28, 28))
     write_idx(tmp_path / "labels", small_digits.y_train)
@@ -98,10 +98,10 @@ def test_order_changes_with_seed_and_epoch():
 # What contenders receive
 
 
-def test_contender_receives_each_chunk_with_its_labels_order_and_rates(stored, small_digits):
+def test_contender_receives_each_chunk_with_its_labels_order_and_rates(digit_files, small_digits):
     recorder = Copier()
     images = len(small_digits.X_train)
-    train_from_file(recorder, *stored, RECIPE, seed=5, chunk_images=1000)
+    train_from_file(recorder, *digit_files, RECIPE, seed=5, chunk_images=1000)
     given = zip(recorder.prepared, recorder.stretches, strict=True)
     for epoch in range(RECIPE.epochs):
         rates = []
@@ -139,10 +139,10 @@ def test_every_image_is_trained_on_once_with_its_own_label(tmp_path, images, chu
     ("name", "optimizer"),
     [*[(name, "adam") for name in kernels.names()], *[("numpy", optimizer) for optimizer in ("sgd", "momentum")]],
 )
-def test_single_chunk_equals_in_memory_training_bit_for_bit(name, optimizer, stored, small_digits):
+def test_single_chunk_equals_in_memory_training_bit_for_bit(name, optimizer, digit_files, small_digits):
     recipe = RECIPE.with_changes(optimizer=Optimizer(optimizer), learning_rate=0.01)
     from_file, in_memory = contenders.create(name), contenders.create(name)
-    found = train_from_file(from_file, *stored, recipe, seed=3, validation=small_digits.test)
+    found = train_from_file(from_file, *digit_files, recipe, seed=3, validation=small_digits.test)
     expected = train(in_memory, small_digits.training, recipe, seed=3, validation=small_digits.test)
     assert max_abs_difference(from_file.parameters(), in_memory.parameters()) == 0
     for part in ("first", "second"):
@@ -155,11 +155,11 @@ def test_single_chunk_equals_in_memory_training_bit_for_bit(name, optimizer, sto
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_chunks_equal_in_memory_training_in_the_same_order(optimizer, stored, small_digits):
+def test_chunks_equal_in_memory_training_in_the_same_order(optimizer, digit_files, small_digits):
     # Only the order differs: a contender with all images in memory trains on the same batches.
     recipe = RECIPE.with_changes(optimizer=Optimizer(optimizer), learning_rate=0.01, epochs=2)
     from_file, in_memory = contenders.create("numpy"), contenders.create("numpy")
-    train_from_file(from_file, *stored, recipe, seed=3, chunk_images=700)
+    train_from_file(from_file, *digit_files, recipe, seed=3, chunk_images=700)
     in_memory.prepare(initial_parameters(3), small_digits.training, recipe)
     images = len(small_digits.X_train)
     for epoch in range(recipe.epochs):
@@ -172,12 +172,12 @@ def test_chunks_equal_in_memory_training_in_the_same_order(optimizer, stored, sm
     assert from_file.optimizer_state().step == in_memory.optimizer_state().step == 2 * recipe.batches(images)
 
 
-def test_train_from_file_learns_and_records_history(stored, small_digits):
+def test_train_from_file_learns_and_records_history(digit_files, small_digits):
     seen = []
     contender = contenders.create("numpy")
     history = train_from_file(
         contender,
-        *stored,
+        *digit_files,
         RECIPE.with_changes(epochs=4),
         chunk_images=640,
         validation=small_digits.test,
@@ -192,9 +192,9 @@ def test_train_from_file_learns_and_records_history(stored, small_digits):
     assert all(record.seconds > 0 for record in history.epochs)
 
 
-def test_given_start_parameters_are_used(stored):
+def test_given_start_parameters_are_used(digit_files):
     start, recorder = initial_parameters(9, hidden=7), Copier()
-    train_from_file(recorder, *stored, RECIPE.with_changes(epochs=1), start=start)
+    train_from_file(recorder, *digit_files, RECIPE.with_changes(epochs=1), start=start)
     assert recorder.start is start
 
 
@@ -205,12 +205,12 @@ class Forgetful(Copier):
     """A contender that cannot return or restore its optimizer state."""
 
 
-def test_contender_without_optimizer_state_supports_only_sgd(stored):
-    train_from_file(Forgetful(), *stored, RECIPE, chunk_images=1000)
+def test_contender_without_optimizer_state_supports_only_sgd(digit_files):
+    train_from_file(Forgetful(), *digit_files, RECIPE, chunk_images=1000)
     for optimizer in ("momentum", "adam"):
         recorder = Forgetful()
         with pytest.raises(ConfigurationError, match=f"Forgetful cannot carry the optimizer state of {optimizer}"):
-            train_from_file(recorder, *stored, RECIPE.with_changes(optimizer=Optimizer(optimizer)))
+            train_from_file(recorder, *digit_files, RECIPE.with_changes(optimizer=Optimizer(optimizer)))
         assert not hasattr(recorder, "prepared")
 
 
@@ -224,25 +224,25 @@ def test_contender_without_optimizer_state_supports_only_sgd(stored):
         (np.append(np.zeros(2303, int), -1), "labels range from -1 to 0"),
     ],
 )
-def test_invalid_labels_are_rejected_before_training(stored, labels, match):
+def test_invalid_labels_are_rejected_before_training(digit_files, labels, match):
     recorder = Copier()
     with pytest.raises(DataError, match=match):
-        train_from_file(recorder, stored[0], labels, RECIPE)
+        train_from_file(recorder, digit_files[0], labels, RECIPE)
     assert not hasattr(recorder, "prepared")
 
 
-def test_start_parameters_for_other_image_size_are_rejected(stored):
+def test_start_parameters_for_other_image_size_are_rejected(digit_files):
     with pytest.raises(DataError, match="images have 784 pixels; the network has 100 inputs"):
-        train_from_file(Copier(), *stored, RECIPE, start=initial_parameters(0, 100))
+        train_from_file(Copier(), *digit_files, RECIPE, start=initial_parameters(0, 100))
 
 
-def test_batch_larger_than_chunk_is_rejected(stored):
+def test_batch_larger_than_chunk_is_rejected(digit_files):
     with pytest.raises(ConfigurationError, match="chunk_images is 1000, but a batch has 2000 images"):
-        train_from_file(Copier(), *stored, RECIPE.with_changes(batch_size=2000), chunk_images=1000)
+        train_from_file(Copier(), *digit_files, RECIPE.with_changes(batch_size=2000), chunk_images=1000)
 
 
-def test_file_truncated_during_training_is_reported(stored):
-    images, labels = stored
+def test_file_truncated_during_training_is_reported(digit_files):
+    images, labels = digit_files
 
     class Cutter(Copier):
         def advance(self, order, learning_rates):
@@ -297,7 +297,7 @@ def test_peak_memory_is_two_chunks_for_any_file_size(tmp_path):
     assert large < small + 100_000  # labels and learning rates, a few bytes per image
 
 
-def test_at_most_one_chunk_is_read_ahead(stored, monkeypatch):
+def test_at_most_one_chunk_is_read_ahead(digit_files, monkeypatch):
     read = []
     monkeypatch.setattr(ImageFile, "read", spy(ImageFile.read, read))
 
@@ -306,7 +306,7 @@ def test_at_most_one_chunk_is_read_ahead(stored, monkeypatch):
             super().advance(order, learning_rates)
             assert len(read) <= len(self.stretches) + 1
 
-    train_from_file(Watcher(), *stored, RECIPE.with_changes(epochs=1), chunk_images=320)
+    train_from_file(Watcher(), *digit_files, RECIPE.with_changes(epochs=1), chunk_images=320)
     assert len(read) == 8
     assert len({memory for _start, _stop, memory in read}) == 2
 

@@ -480,7 +480,7 @@ def test_partial_fit_learns_from_chunks_of_unequal_size(iris):
     assert classifier.history_.epochs_done == 80
 
 
-@pytest.mark.parametrize("go_on", ["partial_fit", "partial_fit with classes", "warm_start"])
+@pytest.mark.parametrize("continuation", ["partial_fit", "partial_fit with classes", "warm_start"])
 @pytest.mark.parametrize(
     ("learnt", "unseen", "named"),
     [
@@ -497,7 +497,7 @@ def test_partial_fit_learns_from_chunks_of_unequal_size(iris):
         (np.array(["a", "b"], object), "ab", "'ab'"),
     ],
 )
-def test_unseen_label_is_rejected(learnt, unseen, named, go_on):
+def test_unseen_label_is_rejected(learnt, unseen, named, continuation):
     rng = np.random.default_rng(0)
     classes = np.asarray(learnt)
     y = np.tile(classes, 10)
@@ -509,7 +509,7 @@ def test_unseen_label_is_rejected(learnt, unseen, named, go_on):
         "partial_fit": classifier.partial_fit,
         "partial_fit with classes": partial(classifier.partial_fit, classes=classes),
         "warm_start": classifier.fit,
-    }[go_on]
+    }[continuation]
     with pytest.raises(ValueError, match=re.escape(f": {named};")) as caught:
         learn(X[:10], labels)
     assert isinstance(caught.value, SampleError)

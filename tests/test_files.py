@@ -1,4 +1,4 @@
-"""Atomic file writes: a file has its old or its new content, whatever interrupts the write."""
+"""Atomic file writes: a file has either its old or its new content, even if the write is interrupted."""
 
 import json
 import random

@@ -104,9 +104,9 @@ def test_subprocess_contender_reports_errors_and_can_be_recreated_after_kill(sma
     contender._process.child.kill()
     with pytest.raises(ConfigurationError, match="the process of of this test ended"):
         contender.parameters()
-    anew = SubprocessContender("numpy", "of this test")
-    anew.close()
-    anew._process._terminate()
+    restarted = SubprocessContender("numpy", "of this test")
+    restarted.close()
+    restarted._process._terminate()
 
 
 @pytest.mark.slow

@@ -67,7 +67,7 @@ def sparse_images(rng, images, inputs, dtype=np.uint8, inked=0.3):
 
 
 def with_biases(params, seed=1):
-    """Return the parameters with random biases in place of zeros."""
+    """Return the parameters with random biases instead of zeros."""
     rng = np.random.default_rng(seed)
     return params._replace(
         b1=rng.uniform(-0.3, 0.3, len(params.b1)).astype(np.float32),

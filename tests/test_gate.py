@@ -331,7 +331,7 @@ class DoesNotTrain(Mutant):
 
 
 class PredictsLogits(Mutant):
-    """Trains correctly, but predicts logits in place of probabilities."""
+    """Trains correctly, but predicts logits instead of probabilities."""
 
     def predict(self, X):
         return np.log(super().predict(X))

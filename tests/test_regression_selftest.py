@@ -1,4 +1,4 @@
-"""`nnkernels selftest`: resuming, rejection of records that do not match, figures and aims."""
+"""`nnkernels selftest`: resuming, rejection of records that do not match, figures and criteria."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.fixture
 def requested_checks(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Replace checks by made-up ones, whose tree has the injected slowdown; return the list of requested checks."""
-    asked: list[dict[str, Any]] = []
+    requested: list[dict[str, Any]] = []
 
     def run_check(
         root: Path, base: str, dataset: Dataset, comparisons: list[Comparison], plan: Plan, **more: Any
     ) -> CheckRecord:
-        asked.append({"base": base, "comparisons": comparisons, "neighbour": more["neighbour"]})
+        requested.append({"base": base, "comparisons": comparisons, "neighbour": more["neighbour"]})
         ready = [replace(one, units=10) for one in comparisons]
         return record_of(
             ready,
@@ -51,12 +51,12 @@ def requested_checks(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
             method=plan.method(),
             neighbour=more["neighbour"],
             dataset=dataset.name,
-            recorded_at=f"2026-11-28T17:{len(asked):02}:00+00:00",
+            recorded_at=f"2026-11-28T17:{len(requested):02}:00+00:00",
             machine=MACHINE,
         )
 
     monkeypatch.setattr(selftest, "run_check", run_check)
-    return asked
+    return requested
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def figures(injected: float, neighbour: bool = False, **shares: Rate) -> Figures
     return replace(one, injected=injected, neighbour=neighbour, **shares)
 
 
-def test_aims_are_reached_only_with_enough_cases_and_good_rates() -> None:
+def test_criteria_are_met_only_with_enough_cases_and_good_rates() -> None:
     assert [one.met for one in check_criteria([])] == [False] * 5
     nothing = figures(0, alarms=rate(0, 200), passed=rate(17, 17))
     beside = figures(0, neighbour=True, alarms=rate(1, 100))
@@ -222,7 +222,7 @@ def test_aims_are_reached_only_with_enough_cases_and_good_rates() -> None:
     assert [one.met for one in missed] == [True, False, True, True, False]
 
 
-def test_markdown_lists_reached_and_missed_aims() -> None:
+def test_markdown_lists_met_and_missed_criteria() -> None:
     text = selftest_markdown([record_of(TWO, pairs_of(TWO, 1.0))] * 10)
     assert "Met: whole checks on a quiet machine with nothing injected: exit status 0 in all of at least 10: " in text
     assert "Not met: whole checks on a quiet machine with 3% or more injected: exit status 1 in all of" in text

@@ -75,7 +75,7 @@ class YieldingPool(ThreadPoolExecutor):
 
 
 def test_concurrent_teams_do_not_deadlock_on_shared_pool(monkeypatch):
-    # If half of one team and half of another took all threads, each would wait for its other half for ever.
+    # If half of one team and half of another took all threads, each would wait for its other half forever.
     pool = YieldingPool(2)
     monkeypatch.setattr(team, "_pool", lambda workers: pool)
 

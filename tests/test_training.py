@@ -188,7 +188,7 @@ def test_seconds_exclude_evaluation_and_callbacks(small_digits, monkeypatch, eva
             super().advance(order, learning_rates)
 
         def parameters(self):
-            clock.now += 100  # evaluation, and whatever else is not training
+            clock.now += 100  # evaluation and everything else that is not training
             return super().parameters()
 
     clock = Clock()

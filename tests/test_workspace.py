@@ -1,4 +1,4 @@
-"""The checkout that a run measures, and what happens to the run if the checkout changes meanwhile."""
+"""The checkout that a run measures, and what happens to the run if the checkout changes during it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@example.invalid")
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A git checkout of two files, used in place of the real one."""
+    """A git checkout of two files, used instead of the real one."""
     (tmp_path / "bench").mkdir()
     for name in ("asv.conf.json", "bench/ratios.py"):
         (tmp_path / name).write_text("first", "utf-8")

@@ -137,7 +137,7 @@ def loss_at(functions: Functions, params: Parameters, problem: Problem) -> float
     functions : Functions
         Forward pass and loss.
     params : Parameters
-        The parameters, in place of those of the problem.
+        The parameters, instead of those of the problem.
     problem : Problem
         The problem whose batch is used.
 

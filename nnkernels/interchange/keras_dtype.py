@@ -9,7 +9,7 @@ from typing import Any
 
 @contextmanager
 def float32_floatx(keras: Any) -> Iterator[None]:
-    """Set Keras' ``floatx`` to float32 within the block, whatever the user has set.
+    """Set Keras' ``floatx`` to float32 within the block, regardless of the user's setting.
 
     ``fit`` and ``predict`` convert their input arrays to ``floatx``, and an optimizer stores its learning rate in it;
     neither has a dtype argument. Layers, losses and models do, and are given one. ``floatx`` is a setting of the whole

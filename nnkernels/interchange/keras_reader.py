@@ -20,7 +20,7 @@ def from_keras(model: Any, where: str = "the Keras model") -> Parameters:
     model : keras.Sequential or functional keras.Model
         Two ``Dense`` layers with biases and ReLU between them, optionally followed by softmax. ReLU and softmax may be
         activations or separate layers. ``Flatten`` and ``Dropout`` are allowed where they have no effect at inference.
-        A function counts as ReLU or softmax only if it is the one of Keras or TensorFlow, whatever its name. Every
+        A function counts as ReLU or softmax only if it is that of Keras or TensorFlow, regardless of its name. Every
         layer has to compute in float32 or float64. The loss that the model is compiled with is ignored.
     where : str, default: "the Keras model"
         The name of the model, with which each error message begins.

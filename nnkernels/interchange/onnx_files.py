@@ -77,7 +77,7 @@ def from_onnx(model: ModelProto, where: str = "the ONNX model") -> Parameters:
         A chain of two dense layers with biases and Relu between them, optionally followed by Softmax or LogSoftmax. A
         dense layer is a Gemm (also with ``transB``, as PyTorch exports it), or MatMul and Add (as Keras exports it).
         Flatten, Reshape, Dropout and Identity are allowed where they have no effect at inference. Names are ignored.
-        The model has opset 7 or later, and does not redefine ONNX's operators as functions of its own.
+        The model has opset 7 or later, and does not redefine ONNX's operators as functions.
     where : str, default: "the ONNX model"
         The name of the model, with which each error message begins.
 

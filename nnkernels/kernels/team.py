@@ -106,7 +106,7 @@ def _run_team(threads: int, work: Callable[[int, npt.NDArray[np.int64]], None]) 
                 others.append(_pool(threads - 1).submit(run_member, thread))  # noqa: PERF401
             run_member(0)
         finally:
-            # After an interrupt, the workers may still wait for the caller. Without one, no thread waits any more.
+            # After an interrupt, the workers may still wait for the caller. Otherwise, no thread is waiting any longer.
             barrier[0] = RELEASED
             for other in others:
                 other.result()

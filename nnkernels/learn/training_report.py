@@ -1,4 +1,4 @@
-"""The report of a training run: weights, history, metrics and figures."""
+"""The report of a training: weights, history, metrics and figures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ METRICS_VERSION = 1
 
 
 def write_report(trained: TrainingResult, dataset: Dataset, folder: Path) -> dict[str, Any]:
-    """Evaluate a training run on the test images, and write all files of the report.
+    """Evaluate a training on the test images, and write all files of the report.
 
     Parameters
     ----------

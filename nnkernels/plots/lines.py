@@ -21,7 +21,7 @@ LOGARITHMIC_LOSS = 50  # ratio of the largest to the smallest loss above which t
 
 
 def has_part(history: pd.DataFrame, part: str) -> bool:
-    """Tell whether a history has the accuracy on a part of the data.
+    """Return whether a history has the accuracy on a part of the data.
 
     Parameters
     ----------

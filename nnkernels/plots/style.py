@@ -252,7 +252,7 @@ def new_figure(
 
 
 def fix_layout(figure: Figure) -> None:
-    """Remove the layout engine of a figure, so that nothing moves any more.
+    """Remove the layout engine of a figure, so that nothing moves afterwards.
 
     The engine is set to None, not to ``"none"``: matplotlib would replace it by a placeholder that makes every saving
     draw the figure twice.

@@ -38,7 +38,7 @@ def first_wrong_answer(contender: Contender, recipe: Recipe, inputs: int, classe
     Parameters
     ----------
     contender : Contender
-        The contender to check. It is prepared anew.
+        The contender to check. Its previous state is lost.
     recipe : Recipe
         Its optimizer and hidden width are used.
     inputs : int

@@ -109,7 +109,7 @@ def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recip
     name : str
         Name of the contender.
     contender : Contender
-        The contender to check. It is prepared anew, and not closed.
+        The contender to check. Its previous state is lost, and it is not closed.
     dataset : Dataset
         The source of the images.
     recipe : Recipe, optional
@@ -226,7 +226,7 @@ def require(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | 
     name : str
         Name of the contender.
     contender : Contender
-        The contender to check. It is prepared anew, and not closed.
+        The contender to check. Its previous state is lost, and it is not closed.
     dataset : Dataset
         The source of the images.
     recipe : Recipe, optional

@@ -19,7 +19,7 @@ STEAL_LIMIT = 0.01
 OTHER_LOAD_LIMIT = 0.1
 
 SPIN_SECONDS = 1.0
-LOOP = range(20_000)  # takes some tenths of a millisecond
+LOOP = range(20_000)  # takes a few tenths of a millisecond
 
 
 @dataclass(frozen=True)
@@ -161,8 +161,8 @@ def verdict(found: Quietness) -> str:
 
 def _spin(seconds: float) -> float:
     turns: list[float] = []
-    ends = time.perf_counter() + seconds
-    while not turns or time.perf_counter() < ends:
+    deadline = time.perf_counter() + seconds
+    while not turns or time.perf_counter() < deadline:
         started = time.perf_counter()
         for _ in LOOP:
             pass

@@ -1,7 +1,7 @@
 """The statistical test of a check: from log-ratios of pairs of processes to a verdict, with its resolution.
 
 It is a one-sided Wilcoxon signed-rank test. If the two sides have the same speed, they are exchangeable within a pair,
-so each log-ratio is positive or negative with equal probability, whatever its absolute value. Given the absolute
+so each log-ratio is positive or negative with equal probability, regardless of its absolute value. Given the absolute
 values, the signs are therefore fair coin tosses, and the error probability of the test is exact. This holds for any
 distribution, including heavy-tailed ones, and for any stopping rule that depends only on the absolute values.
 :func:`spread_resolution` depends only on them.

@@ -78,7 +78,7 @@ class InterleavedRun:
         Returns
         -------
         judgement : Judgement or None
-            None if the conditions of the turns are not on record.
+            None if the conditions of the turns were not recorded.
         """
         turns = self.turns.get(scenario)
         if isinstance(turns, str):

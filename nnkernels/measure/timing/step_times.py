@@ -53,7 +53,7 @@ def check_step(step: Step, contender: Contender, dataset: Dataset) -> gate.GateR
     step : Step
         The step; ``gate_images`` is the number of images.
     contender : Contender
-        The step as a contender. It is prepared anew.
+        The step as a contender. Its previous state is lost.
     dataset : Dataset
         The source of the images.
 
