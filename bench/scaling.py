@@ -27,8 +27,8 @@ SAMPLES = OPTIONS.samples or 5
 
 FEWEST_IMAGES = 2_000
 SAMPLE_SECONDS = 0.05
-# Each call of Keras' `fit` has an overhead of some 0.1 s that belongs to a whole epoch, so its samples are longer: half
-# a second or an epoch, and at least 2,000 images (several seconds at batch size 1).
+# Each call of Keras' `fit` has an overhead of about 0.1 s that belongs to a whole epoch. So its samples are longer:
+# half a second or an epoch, and at least 2,000 images (several seconds at batch size 1).
 WHOLE_EPOCHS_SAMPLE_SECONDS = 0.5
 
 

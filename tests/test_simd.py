@@ -22,7 +22,7 @@ GUARD = np.float32(-77)  # surrounds a result, and must not be overwritten
 # Compiled like the kernels, but not cached: the cache's key would not detect changes of simd.py.
 jit = numba.njit(nogil=True, error_model="numpy", fastmath=ORDERED)
 
-# Compiling takes some tenths of a second per width. 64 lanes are tested only with `-m slow`.
+# Compiling takes a few tenths of a second per width. 64 lanes are tested only with `-m slow`.
 every_width = pytest.mark.parametrize(
     "lanes", [pytest.param(lanes, marks=pytest.mark.slow) if lanes == 64 else lanes for lanes in WIDTHS]
 )

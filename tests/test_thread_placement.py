@@ -9,8 +9,8 @@ from nnkernels.kernels import thread_placement
 from nnkernels.kernels.thread_placement import ThreadPlacement
 
 
-def settled(team, here, allowed, monkeypatch):
-    """Settle a thread that runs on CPU ``here``; return the affinities that were set, in order."""
+def place_thread(team, here, allowed, monkeypatch):
+    """Place a thread that runs on CPU ``here``, and return the affinities that were set, in order."""
     moves = []
     monkeypatch.setattr(thread_placement, "current_cpu", lambda: here)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(allowed), raising=False)
@@ -21,22 +21,22 @@ def settled(team, here, allowed, monkeypatch):
 
 def test_thread_moves_only_from_cpu_of_another_team_member(monkeypatch):
     team = ThreadPlacement()
-    assert settled(team, 1, {0, 1, 3}, monkeypatch) == []
-    assert settled(team, 1, {0, 1, 3}, monkeypatch) == [{0}, {0, 1, 3}]
-    assert settled(team, 0, {0, 1, 3}, monkeypatch) == [{3}, {0, 1, 3}]
-    assert settled(team, 3, {0, 1, 3}, monkeypatch) == []  # more threads than CPUs: they share
-    assert settled(ThreadPlacement(), 1, {0, 1, 3}, monkeypatch) == []  # other teams do not matter
+    assert place_thread(team, 1, {0, 1, 3}, monkeypatch) == []
+    assert place_thread(team, 1, {0, 1, 3}, monkeypatch) == [{0}, {0, 1, 3}]
+    assert place_thread(team, 0, {0, 1, 3}, monkeypatch) == [{3}, {0, 1, 3}]
+    assert place_thread(team, 3, {0, 1, 3}, monkeypatch) == []  # more threads than CPUs: they share
+    assert place_thread(ThreadPlacement(), 1, {0, 1, 3}, monkeypatch) == []  # other teams do not matter
 
 
-def test_settle_does_nothing_if_current_cpu_is_unknown(monkeypatch):
+def test_placement_does_nothing_if_current_cpu_is_unknown(monkeypatch):
     team = ThreadPlacement()
-    assert settled(team, None, {0, 1}, monkeypatch) == []
-    assert settled(team, None, {0, 1}, monkeypatch) == []
+    assert place_thread(team, None, {0, 1}, monkeypatch) == []
+    assert place_thread(team, None, {0, 1}, monkeypatch) == []
 
 
 def test_refused_move_is_ignored(monkeypatch):
     team = ThreadPlacement()
-    settled(team, 0, {0, 1}, monkeypatch)
+    place_thread(team, 0, {0, 1}, monkeypatch)
 
     def refuse(_pid, cpus):
         if len(cpus) == 1:
@@ -53,7 +53,7 @@ def test_real_thread_is_moved_and_not_bound(monkeypatch):
     allowed, move = os.sched_getaffinity(0), os.sched_setaffinity
     seen = []
 
-    def crowd():
+    def move_from_occupied_cpu():
         move(0, {min(allowed)})  # makes sure that the thread runs there
         monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: allowed)
         monkeypatch.setattr(
@@ -63,7 +63,7 @@ def test_real_thread_is_moved_and_not_bound(monkeypatch):
         monkeypatch.undo()
         seen.append(os.sched_getaffinity(0))
 
-    thread = threading.Thread(target=crowd)
+    thread = threading.Thread(target=move_from_occupied_cpu)
     thread.start()
     thread.join()
     assert seen[0] == min(allowed - {min(allowed)})

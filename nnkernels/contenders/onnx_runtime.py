@@ -158,7 +158,7 @@ class OnnxRuntime:
         options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 3  # errors
-        # Otherwise its threads spin for some 40 ms after a call, on CPUs that the contender timed next needs. Waking
+        # Otherwise its threads spin for about 40 ms after a call, on CPUs that the contender timed next needs. Waking
         # them costs ONNX Runtime a quarter of its time for 10,000 images on two threads, and nothing on one.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -1,8 +1,8 @@
 """Placement of the threads of a team on different CPUs.
 
 The scheduler often starts a woken thread on the CPU of the thread that woke it. Both then take turns on this CPU while
-another one is idle. It takes the scheduler some milliseconds to move one of them, which is longer than a short training
-call.
+another one is idle. The scheduler moves one of them only after a few milliseconds, which is longer than a short
+training call.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class KerasForm:
 
 
 def is_form(name: str) -> bool:
-    """Tell whether a contender is a form of Keras.
+    """Return whether a contender is a form of Keras.
 
     Parameters
     ----------

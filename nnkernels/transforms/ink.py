@@ -12,7 +12,7 @@ Mask = npt.NDArray[np.bool_]
 
 # Brightness and contrast are between 0 and 1.
 MIN_CONTRAST = 0.04
-# In standard deviations of the noise. Among some 100,000 pixels, noise alone reaches 4 to 5.
+# In standard deviations of the noise. Among 100,000 pixels, noise alone reaches 4 to 5.
 MIN_CONTRAST_TO_NOISE = 6
 # As fractions of the strongest contrast. Most lines of squared paper are fainter than the first. The second applies
 # where the background is not perfectly flat.

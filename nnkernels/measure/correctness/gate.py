@@ -201,10 +201,10 @@ def _train(
     recipe: Recipe,
 ) -> None:
     """Train on ``cut`` batches in one call, then on the remaining ones in another."""
-    stretch = cut * recipe.batch_size
+    first_images = cut * recipe.batch_size
     if cut:
-        contender.advance(order[:stretch], learning_rates[:cut])
-    contender.advance(order[stretch:], learning_rates[cut:])
+        contender.advance(order[:first_images], learning_rates[:cut])
+    contender.advance(order[first_images:], learning_rates[cut:])
 
 
 def _prediction_difference(

@@ -58,7 +58,8 @@ class Comparison:
     units : int
         Batches or calls per segment; 0 if not yet decided.
     repeat_every : int
-        Injects a slowdown of known size: for each ``repeat_every`` batches, the tree trains on one more. 0 for none.
+        Injects a slowdown of known size: after every ``repeat_every`` batches, the tree trains on an additional
+        one. 0 for none.
     """
 
     backend: str
@@ -103,8 +104,8 @@ class Comparison:
             raise ConfigurationError(
                 f"an epoch of {images} images has fewer than {self.repeat_every} batches: use a larger data set"
             )
-        most = self.max_units(images) // self.repeat_every
-        return replace(self, units=self.repeat_every * min(max(round(units / self.repeat_every), 1), most))
+        max_repeats = self.max_units(images) // self.repeat_every
+        return replace(self, units=self.repeat_every * min(max(round(units / self.repeat_every), 1), max_repeats))
 
     def work(self, units: int, slowed: bool = False) -> dict[str, Any]:
         """Return the request for a side's process to prepare a segment.

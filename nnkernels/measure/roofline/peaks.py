@@ -67,7 +67,7 @@ class MachineLimits:
 
 
 def measure_limits(threads: int, samples: int = SAMPLES, caches: Caches | None = None) -> MachineLimits:
-    """Measure the limits of this machine. It takes some seconds.
+    """Measure the limits of this machine. This takes a few seconds.
 
     Each rate is the best of its samples, unlike the times of contenders. Other load can only lower a measured limit,
     and a limit that is too low gives a bound that is too high.
@@ -145,7 +145,7 @@ def matmul_gflops(threads: int, samples: int = SAMPLES) -> float:
 def read_gbytes_per_second(buffer_bytes: int, threads: int, samples: int = SAMPLES) -> float:
     """Measure the rate at which threads read repeatedly, each from its own buffer.
 
-    The time of a sample is from the start of the first thread to the end of the last one. The best sample counts.
+    The time of a sample is from the start of the first thread to the end of the last one. The best sample is used.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Conditions during a timed segment: steal time, other processes and context switches, read outside the clock."""
+"""Conditions during a timed segment: steal time, other processes and context switches."""
 
 from __future__ import annotations
 

@@ -33,9 +33,9 @@ class Task:
     segments : int
         Segments per round.
     before : callable
-        Called before each segment, outside the clock, to set the number of threads.
+        Called before each segment, to set the number of threads; not timed.
     warm_up : callable
-        Called once before the first segment, outside the clock.
+        Called once before the first segment; not timed.
     """
 
     run: Callable[[], object]
@@ -69,7 +69,7 @@ def alternate(
     seed : int
         Seed of the orders.
     machine : Machine, optional
-        Its counters are read after each segment, outside the clock.
+        Its counters are read after each segment, which is not timed.
 
     Returns
     -------

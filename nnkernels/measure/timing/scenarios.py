@@ -130,8 +130,8 @@ PREPARATION = "preparation"
 FORMER_UNITS = {"one image": UNITS["predict"]}
 
 # A segment must be long compared with the overhead of a call and of refilling the caches after another contender. Half
-# an epoch in batches of 32, or a whole epoch of large batches, takes the fastest contender some 15 ms. With segments of
-# a tenth of an epoch, this overhead added a tenth to its time, and almost nothing to the times of the others.
+# an epoch in batches of 32, or a whole epoch of large batches, takes the fastest contender about 15 ms. With segments
+# of a tenth of an epoch, this overhead added a tenth to its time, and almost nothing to the times of the others.
 SCENARIOS = (
     Scenario(EPOCH, "train", segments=4, epoch_share=2.0, whole_epochs=True),
     Scenario(ONE_IMAGE, "predict", segments=3, images=1, calls=200, whole_epochs=True),

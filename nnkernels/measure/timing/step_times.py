@@ -128,7 +128,7 @@ def _task(step: Step, contender: Contender, dataset: Dataset) -> Task:
     turns = itertools.cycle([order[start : start + length] for start in range(0, images - length + 1, length)])
 
     def run() -> None:
-        stretch = next(turns)
-        contender.advance(stretch, SGD.learning_rates(0, len(stretch)))
+        segment_order = next(turns)
+        contender.advance(segment_order, SGD.learning_rates(0, len(segment_order)))
 
     return Task(run, length / images, SEGMENTS, partial(contender.use_threads, thread_count(step.threads)))

@@ -26,8 +26,8 @@ NO_IMAGES = np.empty(0, np.int64)
 def train_task(scenario: Scenario, contender: Contender, dataset: Dataset, threads: int) -> Task:
     """Return a task that trains on parts of an epoch. They cycle through the epoch, in whole batches.
 
-    The order of the images is the same in each epoch, because drawing a new order would be inside the clock. A segment
-    has thousands of images, more than a branch predictor can remember.
+    The order of the images is the same in each epoch, because drawing a new order would be timed. A segment has
+    thousands of images, more than a branch predictor can remember.
 
     Parameters
     ----------
@@ -50,17 +50,17 @@ def train_task(scenario: Scenario, contender: Contender, dataset: Dataset, threa
     segments = 1 if contender.whole_epochs_only else scenario.segments
     batches = max(1, int(images // recipe.batch_size * scenario.epoch_share) // segments)
     length = images if contender.whole_epochs_only else min(batches * recipe.batch_size, images)
-    stretches = [order[start : start + length] for start in range(0, images - length + 1, length)]
-    turns = itertools.cycle(stretches)
+    segment_orders = [order[start : start + length] for start in range(0, images - length + 1, length)]
+    turns = itertools.cycle(segment_orders)
 
     def run() -> None:
-        stretch = next(turns)
-        contender.advance(stretch, recipe.learning_rates(0, len(stretch)))
+        segment_order = next(turns)
+        contender.advance(segment_order, recipe.learning_rates(0, len(segment_order)))
 
     def warm_up() -> None:
         # Contenders that compile for a given number of batches do so here. A whole epoch would take Keras' `fit`
         # seconds.
-        part = order[: WARM_UP_BATCHES * recipe.batch_size] if contender.whole_epochs_only else stretches[0]
+        part = order[: WARM_UP_BATCHES * recipe.batch_size] if contender.whole_epochs_only else segment_orders[0]
         contender.advance(part, recipe.learning_rates(0, len(part)))
 
     return Task(run, length / images, segments, partial(contender.use_threads, threads), warm_up)
