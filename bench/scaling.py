@@ -25,7 +25,7 @@ HIDDEN = (20, 128, 512)
 IMAGES = (1_000, 10_000, 60_000)
 SAMPLES = OPTIONS.samples or 5
 
-FEWEST_IMAGES = 2_000
+MIN_IMAGES = 2_000
 SAMPLE_SECONDS = 0.05
 # Each call of Keras' `fit` has an overhead of about 0.1 s that belongs to a whole epoch. So its samples are longer:
 # half a second or an epoch, and at least 2,000 images (several seconds at batch size 1).
@@ -63,7 +63,7 @@ class HiddenWidth(_Scaling):
 
 
 class Images(_Scaling):
-    """Images per epoch, at batch size 128 on one thread. More images exceed the caches, but share a start-up."""
+    """Images per epoch, at batch size 128 on one thread. More images exceed the caches, but spread a fixed cost."""
 
     params = (CONTENDERS, IMAGES, DATASETS)
     param_names = ("contender", "images", "dataset")
@@ -97,7 +97,7 @@ def _seconds_per_image(
     contender.prepare(initial_parameters(0, part.X.shape[1], recipe.hidden), part, recipe)
     order = batch_order(0, 0, len(part.X))
     if epoch_images is None:
-        order = _stretch(contender, recipe, order)
+        order = _whole_batches(contender, recipe, order)
     _seconds(contender, recipe, order)  # compiles or traces everything that the gate did not use
     calls = ceil(_enough_seconds(contender) / _seconds(contender, recipe, order))
     seconds = [_seconds(contender, recipe, order, calls) for _ in range(SAMPLES)]
@@ -105,15 +105,15 @@ def _seconds_per_image(
     return {"samples": [value / (calls * len(order)) for value in seconds], "number": 1}
 
 
-def _stretch(contender: Contender, recipe: Recipe, order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _whole_batches(contender: Contender, recipe: Recipe, order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return enough whole batches of an epoch for a sample, or all of them."""
-    most = max(1, len(order) // recipe.batch_size)
-    batches = min(ceil(FEWEST_IMAGES / recipe.batch_size), most)
+    max_batches = max(1, len(order) // recipe.batch_size)
+    batches = min(ceil(MIN_IMAGES / recipe.batch_size), max_batches)
     _seconds(contender, recipe, order[: batches * recipe.batch_size])
-    while batches < most and _seconds(contender, recipe, order[: batches * recipe.batch_size]) < _enough_seconds(
+    while batches < max_batches and _seconds(contender, recipe, order[: batches * recipe.batch_size]) < _enough_seconds(
         contender
     ):
-        batches = min(2 * batches, most)
+        batches = min(2 * batches, max_batches)
     return order[: batches * recipe.batch_size]
 
 

@@ -178,7 +178,7 @@ class _Serializer(CompileResultCacheImpl):
 def folder() -> Path:
     """Return the cache folder of this process. It is created if it does not exist.
 
-    The first usable location is taken: ``NUMBA_CACHE_DIR`` if it is set, the folder of the package, the user's cache.
+    The first usable location is used: ``NUMBA_CACHE_DIR`` if it is set, the folder of the package, the user's cache.
 
     Returns
     -------
@@ -240,8 +240,8 @@ def _stamp(function: Callable[..., Any], path: Path) -> str:
     """Return a hash of the source files from which a function outside the package may be compiled."""
     package = sys.modules.get(function.__module__.partition(".")[0])
     roots = getattr(package, "__path__", None)
-    beside = python_files(Path(roots[0])) if roots else sorted(path.parent.glob("*.py"))
-    return digest_of([path, *beside], path.parent)
+    others = python_files(Path(roots[0])) if roots else sorted(path.parent.glob("*.py"))
+    return digest_of([path, *others], path.parent)
 
 
 @cache

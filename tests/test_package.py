@@ -58,8 +58,8 @@ def test_readme_example_trains_and_predicts(
     assert re.fullmatch(r"\[\d( \d){4}\]\n", digits)
 
 
-ROOMS = ("bench", "findings", "nnkernels")
-PAGES = [*ROOT.glob("*.md"), *(page for room in ROOMS for page in (ROOT / room).rglob("*.md"))]
+FOLDERS = ("bench", "findings", "nnkernels")
+PAGES = [*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])

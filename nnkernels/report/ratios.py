@@ -191,8 +191,8 @@ class PairedRatios:
     def against(self, scenario: str, ours: tuple[str, str], other: str) -> PairedRatio | None:
         """Return how many times as fast a contender is as another at the other's faster thread setting.
 
-        If that setting never shared a process with the contender, the other's slower setting is used instead, and the
-        result says so.
+        If that setting never shared a process with the contender, the other's slower setting is used instead, and
+        ``is_faster`` is False.
 
         Parameters
         ----------

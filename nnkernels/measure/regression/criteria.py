@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from nnkernels.measure.regression.figures import Figures, Rate, rate
 
-COMPARISONS = 300  # smallest number of comparisons without an injected slowdown
-FALSE_ALARMS = 0.02  # largest upper end of the interval of the false-alarm rate
-DETECTED = 0.8  # smallest share of the slowdowns below that is detected, where the resolution suffices
+MIN_COMPARISONS = 300  # without an injected slowdown
+MAX_FALSE_ALARMS = 0.02  # upper end of the interval of the false-alarm rate
 SLOWDOWN, SLOWDOWN_BESIDE_A_NEIGHBOUR = 0.02, 0.05
-CHECKS = 10  # smallest number of checks, or of comparisons with a slowdown, for a share to count
-FLAGGED = 0.03  # whole checks with at least this slowdown must end with status 1
+MIN_DETECTED = 0.8  # fraction of these slowdowns, among comparisons with a sufficient resolution
+MIN_FLAGGED_SLOWDOWN = 0.03  # whole checks with at least this slowdown must end with status 1
+MIN_CASES = 10  # checks, or comparisons with a slowdown, for each criterion
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ def check_criteria(figures: Sequence[Figures]) -> list[Criterion]:
     alarms = _pooled(one.alarms for one in figures if not one.injected)
     quiet = [one for one in figures if not one.neighbour]
     passed = _pooled(one.passed for one in quiet if not one.injected)
-    flagged = _pooled(one.flagged for one in quiet if one.injected >= FLAGGED)
+    flagged = _pooled(one.flagged for one in quiet if one.injected >= MIN_FLAGGED_SLOWDOWN)
     criteria = [
         Criterion(
             f"false alarms with nothing injected, quiet or beside a neighbour: upper end of the interval at most "
-            f"{FALSE_ALARMS:.0%}, in at least {COMPARISONS} comparisons",
+            f"{MAX_FALSE_ALARMS:.0%}, in at least {MIN_COMPARISONS} comparisons",
             alarms,
-            alarms.cases >= COMPARISONS and alarms.high <= FALSE_ALARMS,
+            alarms.cases >= MIN_COMPARISONS and alarms.high <= MAX_FALSE_ALARMS,
         )
     ]
     for neighbour, slowdown in ((False, SLOWDOWN), (True, SLOWDOWN_BESIDE_A_NEIGHBOUR)):
@@ -68,18 +68,18 @@ def check_criteria(figures: Sequence[Figures]) -> list[Criterion]:
         where = "beside a neighbour" if neighbour else "on a quiet machine"
         criteria.append(
             Criterion(
-                f"a slowdown of {slowdown:.0%} of an epoch {where}: detected in at least {DETECTED:.0%} of at least "
-                f"{CHECKS} comparisons that resolve it",
+                f"a slowdown of {slowdown:.0%} of an epoch {where}: detected in at least {MIN_DETECTED:.0%} of at "
+                f"least {MIN_CASES} comparisons that resolve it",
                 measured,
-                measured.cases >= CHECKS and measured.count >= DETECTED * measured.cases,
+                measured.cases >= MIN_CASES and measured.count >= MIN_DETECTED * measured.cases,
             )
         )
     for share, what in (
         (passed, "nothing injected: exit status 0"),
-        (flagged, f"{FLAGGED:.0%} or more injected: exit status 1"),
+        (flagged, f"{MIN_FLAGGED_SLOWDOWN:.0%} or more injected: exit status 1"),
     ):
-        description = f"whole checks on a quiet machine with {what} in all of at least {CHECKS}"
-        criteria.append(Criterion(description, share, share.count == share.cases >= CHECKS))
+        description = f"whole checks on a quiet machine with {what} in all of at least {MIN_CASES}"
+        criteria.append(Criterion(description, share, share.count == share.cases >= MIN_CASES))
     return criteria
 
 
