@@ -62,7 +62,7 @@ def train_from_file(
     validation: LabelledImages | None = None,
     callbacks: Iterable[Callback] = (),
 ) -> History:
-    """Train a contender by a recipe on images in a file, with at most two chunks of images in memory.
+    """Train a contender with a recipe on images in a file, with at most two chunks of images in memory.
 
     The next chunk is read while the contender trains on the current one. An epoch uses every image once: the chunks are
     visited in random order, and the images within a chunk are shuffled. If all images fit into one chunk, the order and

@@ -133,7 +133,7 @@ def train(
     evaluate_every: int = 1,
     judge: Backend | None = None,
 ) -> History:
-    """Train a contender by a recipe, with the initial parameters and the batch order that ``seed`` determines.
+    """Train a contender with a recipe, with the initial parameters and the batch order that ``seed`` determines.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = ("hidden", "recipe", "contender", "accuracy", "ci_low", "ci_high")
-_LOOKS = ((OURS, "o"), (FRAMEWORK, "s"))
+_STYLES = ((OURS, "o"), (FRAMEWORK, "s"))
 
 
 def claim_table_figure(cells: pd.DataFrame, subtitle: str = "", claims: Mapping[str, float] | None = None) -> Figure:
@@ -68,7 +68,7 @@ def claim_table_figure(cells: pd.DataFrame, subtitle: str = "", claims: Mapping[
     for row in cells.to_dict("records"):
         index = contenders.index(str(row["contender"]))
         place = groups.index((row["hidden"], row["recipe"])) + (index - (len(contenders) - 1) / 2) * 0.4
-        _draw_cell(axes, row, place, *_LOOKS[index])
+        _draw_cell(axes, row, place, *_STYLES[index])
     axes.set_yticks(range(len(groups)), [f"{hidden} hidden units\n{plain(str(recipe))}" for hidden, recipe in groups])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(groups) - 0.5, -0.5)
@@ -134,5 +134,5 @@ def _check(cells: pd.DataFrame) -> None:
         raise DataError("the table of cells is empty")
     if cells.duplicated(["hidden", "recipe", "contender"]).any():
         raise DataError("the table contains a cell twice; expected one row per hidden, recipe and contender")
-    if cells["contender"].nunique() > len(_LOOKS):
-        raise DataError(f"expected at most {len(_LOOKS)} contenders; the table has {cells['contender'].nunique()}")
+    if cells["contender"].nunique() > len(_STYLES):
+        raise DataError(f"expected at most {len(_STYLES)} contenders; the table has {cells['contender'].nunique()}")

@@ -109,8 +109,8 @@ def _draw_matrix(axes: Axes, counts: npt.NDArray[np.integer]) -> None:
     classes = len(counts)
     errors = np.ma.masked_array(counts, mask=np.eye(classes, dtype=bool))
     colors = LinearSegmentedColormap.from_list("errors", ["#ffffff", "#f6c9a8", "#e3813a"]).with_extremes(bad="#e3e3e3")
-    most = max(1, int(errors.max()) if classes > 1 else 1)
-    axes.imshow(errors, cmap=colors, vmin=0, vmax=most, aspect="equal")
+    max_errors = max(1, int(errors.max()) if classes > 1 else 1)
+    axes.imshow(errors, cmap=colors, vmin=0, vmax=max_errors, aspect="equal")
     axes.set_anchor("N")
     tidy(axes, "predicted digit", "true digit", grid=None)
     names = [str(number) for number in range(classes)]

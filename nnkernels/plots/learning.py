@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LOOKS = {"train": (BLUE, "solid", "o"), "validation": (VERMILION, (0, (4, 2)), "s")}
+_STYLES = {"train": (BLUE, "solid", "o"), "validation": (VERMILION, (0, (4, 2)), "s")}
 
 
 def training_curves(history: pd.DataFrame, subtitle: str = "") -> Figure:
@@ -56,13 +56,13 @@ def training_curves(history: pd.DataFrame, subtitle: str = "") -> Figure:
     tidy(loss_axes, "epochs", "loss (mean cross-entropy, nats)")
     epochs = history["epoch"].to_numpy(np.float64)
     for part in parts:
-        color, dashes, marker = _LOOKS[part]
+        color, dashes, marker = _STYLES[part]
         for axes, values in (
             (accuracy_axes, lines.accuracy_percent(history, part)),
             (loss_axes, lines.finite_loss(history, part)),
         ):
-            look = lines.marked(values, marker)
-            axes.plot(epochs, values, color=color, linestyle=dashes, linewidth=2.2, label=part, **look)
+            marks = lines.marked(values, marker)
+            axes.plot(epochs, values, color=color, linestyle=dashes, linewidth=2.2, label=part, **marks)
     lines.limit_accuracy(accuracy_axes)
     lines.limit_loss(loss_axes)
     for axes in (accuracy_axes, loss_axes):

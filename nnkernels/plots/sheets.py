@@ -108,8 +108,8 @@ def columns_for(count: int, cell_width: float) -> int:
     columns : int
         The number of columns.
     """
-    most = max(1, math.floor((WIDTH - 2 * MARGIN) / cell_width))
-    return math.ceil(count / math.ceil(count / most))
+    max_columns = max(1, math.floor((WIDTH - 2 * MARGIN) / cell_width))
+    return math.ceil(count / math.ceil(count / max_columns))
 
 
 def write(

@@ -157,8 +157,8 @@ def parameter_drift(
     for index, (name, values) in enumerate(curves.items()):
         color, dashes, marker = line_look(index)
         places = np.where(values == 0, scale.zero, np.where(np.isfinite(values), values, np.nan))
-        look = lines.marked(places, marker)
-        axes.plot(times, places, color=color, linestyle=dashes, linewidth=2.2, label=name, **look)
+        marks = lines.marked(places, marker)
+        axes.plot(times, places, color=color, linestyle=dashes, linewidth=2.2, label=name, **marks)
         last = lines.last_finite(places)
         if last is not None:
             ends.append((places[last], "\n".join(wrapped(name, LABEL_SIZE, 1.4, bold=True)), color))

@@ -155,11 +155,11 @@ def warm_up(
         except GateError as error:
             raise GateError(f"{process.tree.name}: {error}") from error
     for comparison in comparisons:
-        most = comparison.max_units(len(dataset.X_train))
-        few = max(1, most // 50) if SCENARIOS[comparison.scenario].kind == "train" else 1
-        work = process.ask("add", **comparison.work(few))
-        seconds = 1e-9 * float(np.median(process.ask("run", work=work, times=CALIBRATION_RUNS))) / few
-        units[comparison.name] = int(np.clip(round(segment_seconds / seconds), 1, most))
+        max_units = comparison.max_units(len(dataset.X_train))
+        calibration_units = max(1, max_units // 50) if SCENARIOS[comparison.scenario].kind == "train" else 1
+        work = process.ask("add", **comparison.work(calibration_units))
+        seconds = 1e-9 * float(np.median(process.ask("run", work=work, times=CALIBRATION_RUNS))) / calibration_units
+        units[comparison.name] = int(np.clip(round(segment_seconds / seconds), 1, max_units))
     return units
 
 
