@@ -117,7 +117,7 @@ def _strongest(W1: npt.NDArray[Any], W2: npt.NDArray[Any] | None) -> npt.NDArray
 
 
 def _columns(units: int) -> int:
-    return next((most for count, most in ((4, 4), (10, 5), (21, 7), (32, 8), (60, 12)) if units <= count), 16)
+    return next((columns for count, columns in ((4, 4), (10, 5), (21, 7), (32, 8), (60, 12)) if units <= count), 16)
 
 
 def _limit(W1: npt.NDArray[Any]) -> float:

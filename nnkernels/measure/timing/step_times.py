@@ -46,7 +46,7 @@ def label(step: Step) -> str:
 
 
 def check_step(step: Step, contender: Contender, dataset: Dataset) -> gate.GateResult:
-    """Check a step with the gate of all contenders, on a number of images that the step can afford.
+    """Check a step with the gate of all contenders. A slow step is checked on fewer images.
 
     Parameters
     ----------
