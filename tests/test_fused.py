@@ -67,7 +67,7 @@ def sparse_images(rng, images, inputs, dtype=np.uint8, inked=0.3):
 
 
 def with_biases(params, seed=1):
-    """Return the parameters with random biases instead of zeros."""
+    """Return the parameters with random biases in place of zeros."""
     rng = np.random.default_rng(seed)
     return params._replace(
         b1=rng.uniform(-0.3, 0.3, len(params.b1)).astype(np.float32),
@@ -177,7 +177,7 @@ def trainings(draw, hidden, classes, dtype, rules=tuple(RULES)):
     rates = (first_rate * np.linspace(1, 0.3, -(-len(order) // batch_size))).astype(np.float32)
     start = with_biases(initial_parameters(int(rng.integers(1000)), inputs, hidden, classes))
     state = initial_state(start)
-    if rule.name != "sgd":  # a training run that has already taken three steps
+    if rule.name != "sgd":  # a training that has already taken three steps
         state.step[0] = 3
         for first, second in zip(state.first, state.second, strict=True):
             first[...] = rng.uniform(-0.01, 0.01, first.shape)
