@@ -77,6 +77,7 @@ def check(
 def selftest(
     minutes: Annotated[float, typer.Option(metavar="MINUTES", help="Begin no further check after that.")] = 30.0,
     neighbour: Annotated[bool, typer.Option("--neighbour", help="Beside a process that is busy in bursts.")] = False,
+    unchanged: Annotated[bool, typer.Option("--unchanged", help="Inject no slowdown in any check.")] = False,
     data: DataOption = None,
     backends: BackendsOption = "",
     resolve: ResolveOption = 3.0,
@@ -115,7 +116,15 @@ def selftest(
     plan = Plan(resolve=resolve / 100, minutes=minutes_each)
     with err.status("reading the data") as status:
         of_machine = run_selftest(
-            root, results, load_mnist(data), split_names(backends), plan, minutes, neighbour, _telling(status)
+            root,
+            results,
+            load_mnist(data),
+            split_names(backends),
+            plan,
+            minutes,
+            neighbour,
+            unchanged,
+            _telling(status),
         )
     report.show_selftest(out, load_records(of_machine))
     note(f"the checks are in {of_machine}")

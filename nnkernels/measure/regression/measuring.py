@@ -28,6 +28,7 @@ PAIRS_A_LOOK = 4  # the stopping rule is evaluated each time there are this many
 # If there are few comparisons, most of a pair's time is the start of its processes, so more turns cost little. But a
 # pair is only one sample, so several pairs must fit into the time limit.
 PAIRS_THAT_FIT = 16
+MINUTES_THAT_COUNT = 2.0  # a longer limit gives more pairs, not longer ones
 SHARE_IN_TURNS = 0.6
 FEWEST_TURNS, MOST_TURNS = 6, 40
 
@@ -65,7 +66,7 @@ class Plan:
         turns : int
             Chosen so that several pairs fit into the time limit.
         """
-        in_turns = 60 * self.minutes / PAIRS_THAT_FIT * SHARE_IN_TURNS
+        in_turns = 60 * min(self.minutes, MINUTES_THAT_COUNT) / PAIRS_THAT_FIT * SHARE_IN_TURNS
         wanted = in_turns / (2 * self.segment_seconds * max(comparisons, 1))
         return round(min(max(wanted, FEWEST_TURNS), MOST_TURNS))
 
