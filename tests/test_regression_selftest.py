@@ -106,6 +106,22 @@ def test_checks_beside_neighbour_have_separate_cycle(
     assert [one["comparisons"][0].repeat_every for one in beside] == [*NEIGHBOUR_CYCLE, NEIGHBOUR_CYCLE[0]]
 
 
+def test_unchanged_trees_can_be_measured_alone(
+    run_one_check: Callable[..., list[CheckRecord]], requested_checks: list[dict[str, Any]]
+) -> None:
+    for _ in range(3):
+        run_one_check(unchanged=True)
+    assert [one["comparisons"][0].repeat_every for one in requested_checks] == [0, 0, 0]
+
+
+def test_checks_with_other_time_limits_are_combined_and_shown_apart(
+    run_one_check: Callable[..., list[CheckRecord]], requested_checks: list[dict[str, Any]]
+) -> None:
+    run_one_check(Plan(minutes=2))
+    records = run_one_check(Plan(minutes=5), unchanged=True)
+    assert [(one.minutes, one.injected, one.checks) for one in figures_of(records)] == [(2, 0, 1), (5, 0, 1)]
+
+
 def test_resume_rejects_records_of_other_method(
     run_one_check: Callable[..., list[CheckRecord]],
     requested_checks: list[dict[str, Any]],
@@ -188,14 +204,14 @@ def test_checks_of_several_days_and_commits_are_combined() -> None:
     assert "0.0 % (0 of 6)" in text
 
 
-def figures(injected: float, neighbour: bool = False, **shares: Rate) -> Figures:
+def figures(injected: float, neighbour: bool = False, minutes: float = 2, **shares: Rate) -> Figures:
     (one,) = figures_of([record_of(TWO, pairs_of(TWO, 1.0))])
-    return replace(one, injected=injected, neighbour=neighbour, **shares)
+    return replace(one, injected=injected, neighbour=neighbour, minutes=minutes, **shares)
 
 
 def test_criteria_are_met_only_with_enough_cases_and_good_rates() -> None:
     assert [one.met for one in check_criteria([])] == [False] * 5
-    nothing = figures(0, alarms=rate(0, 200), passed=rate(17, 17))
+    nothing = figures(0, minutes=Plan().minutes, alarms=rate(0, 200), passed=rate(17, 17))
     beside = figures(0, neighbour=True, alarms=rate(1, 100))
     found = figures(0.02, alarms_where_resolved=rate(8, 10), flagged=rate(0, 10))
     found_beside = figures(0.05, neighbour=True, alarms_where_resolved=rate(9, 10), flagged=rate(0, 10))
@@ -214,8 +230,11 @@ def test_criteria_are_met_only_with_enough_cases_and_good_rates() -> None:
         (0, replace(nothing, alarms=rate(0, 199))),
         (0, replace(nothing, alarms=rate(1, 200))),  # two of 300: up to 2.4 %
         (3, replace(nothing, passed=rate(16, 17))),
+        (3, replace(nothing, minutes=2.0)),  # not the default limit
     ):
         assert [one.met for one in check_criteria([short, *enough[1:]])] == [i != place for i in range(5)]
+    late = check_criteria([nothing, beside, replace(found, minutes=5.0), found_beside, *flagged])
+    assert [one.met for one in late] == [True, False, True, True, True]
     missed = check_criteria(
         [nothing, beside, replace(found, alarms_where_resolved=rate(9, 9)), found_beside, flagged[0]]
     )
@@ -224,7 +243,7 @@ def test_criteria_are_met_only_with_enough_cases_and_good_rates() -> None:
 
 def test_markdown_lists_met_and_missed_criteria() -> None:
     text = selftest_markdown([record_of(TWO, pairs_of(TWO, 1.0))] * 10)
-    assert "Met: whole checks on a quiet machine with nothing injected: exit status 0 in all of at least 10: " in text
+    assert "Met: whole checks on a quiet machine with nothing injected and the default limit of 5 minutes: exit" in text
     assert "Not met: whole checks on a quiet machine with 3% or more injected: exit status 1 in all of" in text
 
 
@@ -256,7 +275,7 @@ def test_command_resumes_prints_markdown_and_updates_page(
     answer = CliRunner().invoke(app, ["selftest", "--markdown"])
     assert answer.exit_code == 0, answer.output
     assert answer.stdout.startswith(f"**{MACHINE}**")
-    assert "| quiet | 2% |" in answer.stdout
+    assert "| quiet | 5 min | 2% |" in answer.stdout
     page = checkout / PAGE
     page.write_text(f"before\n{BLOCK.begin}\nold\n{BLOCK.end}\nafter\n", "utf-8")
     assert CliRunner().invoke(app, ["selftest", "--page"]).exit_code == 0
@@ -267,7 +286,7 @@ def test_recorded_selftests_are_readable_and_of_one_method_per_machine() -> None
     results = Path(__file__).parents[1] / "results" / "selftest"
     for folder in (path for path in results.glob("*") if path.is_dir()):
         records = load_records(folder)
-        assert len({str(record.method) for record in records}) == 1
+        assert len({str({**record.method, "minutes": None}) for record in records}) == 1
         assert figures_of(records)
 
 

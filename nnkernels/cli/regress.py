@@ -35,7 +35,7 @@ def check(
         ),
     ] = "",
     resolve: ResolveOption = 3.0,
-    minutes: MinutesEachOption = 2.0,
+    minutes: MinutesEachOption = 5.0,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the result as Markdown, for a pull request.")
     ] = False,
@@ -94,10 +94,11 @@ def selftest(
         bool,
         typer.Option("--neighbour", help="Run a second process that is busy in bursts, as on a shared machine."),
     ] = False,
+    unchanged: Annotated[bool, typer.Option("--unchanged", help="Inject no slowdown in any check.")] = False,
     data: DataOption = None,
     backends: BackendsOption = "",
     resolve: ResolveOption = 3.0,
-    minutes_each: MinutesEachOption = 2.0,
+    minutes_each: MinutesEachOption = 5.0,
     folder: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the saved checks (default: results/selftest).")
     ] = None,
@@ -132,7 +133,15 @@ def selftest(
     plan = Plan(resolve=resolve / 100, minutes=minutes_each)
     with err.status("reading the data") as status:
         machine_folder = run_selftest(
-            root, results, load_mnist(data), split_names(backends), plan, minutes, neighbour, _status_updater(status)
+            root,
+            results,
+            load_mnist(data),
+            split_names(backends),
+            plan,
+            minutes,
+            neighbour,
+            unchanged,
+            _status_updater(status),
         )
     report.show_selftest(out, load_records(machine_folder))
     note(f"the checks are saved in {machine_folder}")

@@ -73,6 +73,7 @@ def block(records: Sequence[CheckRecord]) -> str:
 def _figure_columns(figures: Sequence[Figures]) -> list[Column]:
     return [
         Column("condition", ["busy neighbour" if one.neighbour else "quiet" for one in figures], identity=True),
+        Column("time limit", [f"{one.minutes:g} min" for one in figures], identity=True),
         Column("injected", [f"{one.injected:.0%}" if one.injected else "none" for one in figures], identity=True),
         Column("checks", [str(one.checks) for one in figures], right=True),
         Column("flagged", [_rate(one.alarms) for one in figures], right=True),
@@ -102,8 +103,9 @@ def _figure_notes(records: Sequence[CheckRecord]) -> list[str]:
         f"{percentage(method['resolve'])}.",
         "Exit status: of whole checks (0 no regression, 1 regression, 2 not measured). Ratio: time of the slowed side "
         "divided by that of the other.",
-        f"The rule allows a false alarm in {percentage(method['comparison_error'])} of comparisons, and at most "
-        f"{method['minutes']:g} minutes per check. Percentages: count of cases; {INTERVALS} (Clopper-Pearson).",
+        f"The rule allows a false alarm in {percentage(method['comparison_error'])} of comparisons. A check ends when all "
+        "comparisons are resolved, or at its time limit. Percentages: count of cases; "
+        f"{INTERVALS} (Clopper-Pearson).",
         f"Method version {method['version']}; {_count(len(records), 'check')} on {records[0].dataset}, of "
         f"{_count(len(commits), 'commit')}, on {_count(len(days), 'day')}: {', '.join(days)}.",
         *(

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nnkernels.measure.regression.figures import Figures, Rate, rate
+from nnkernels.measure.regression.measuring import Plan
 
 MIN_COMPARISONS = 300  # without an injected slowdown
 MAX_FALSE_ALARMS = 0.02  # upper end of the interval of the false-alarm rate
 SLOWDOWN, SLOWDOWN_BESIDE_A_NEIGHBOUR = 0.02, 0.05
+MAX_MINUTES = 2.0  # time limit of the checks in which they must be detected
 MIN_DETECTED = 0.8  # fraction of these slowdowns, among comparisons with a sufficient resolution
 MIN_FLAGGED_SLOWDOWN = 0.03  # whole checks with at least this slowdown must end with status 1
 MIN_CASES = 10  # checks, or comparisons with a slowdown, for each criterion
@@ -49,7 +51,7 @@ def check_criteria(figures: Sequence[Figures]) -> list[Criterion]:
     """
     alarms = _pooled(one.alarms for one in figures if not one.injected)
     quiet = [one for one in figures if not one.neighbour]
-    passed = _pooled(one.passed for one in quiet if not one.injected)
+    passed = _pooled(one.passed for one in quiet if not one.injected and one.minutes == Plan().minutes)
     flagged = _pooled(one.flagged for one in quiet if one.injected >= MIN_FLAGGED_SLOWDOWN)
     criteria = [
         Criterion(
@@ -63,19 +65,19 @@ def check_criteria(figures: Sequence[Figures]) -> list[Criterion]:
         measured = _pooled(
             one.alarms_where_resolved
             for one in figures
-            if one.neighbour == neighbour and abs(one.injected - slowdown) < 1e-9
+            if one.neighbour == neighbour and abs(one.injected - slowdown) < 1e-9 and one.minutes <= MAX_MINUTES
         )
         where = "beside a neighbour" if neighbour else "on a quiet machine"
         criteria.append(
             Criterion(
-                f"a slowdown of {slowdown:.0%} of an epoch {where}: detected in at least {MIN_DETECTED:.0%} of at "
+                f"a slowdown of {slowdown:.0%} of an epoch {where}: detected within {MAX_MINUTES:g} minutes in at least {MIN_DETECTED:.0%} of at "
                 f"least {MIN_CASES} comparisons that resolve it",
                 measured,
                 measured.cases >= MIN_CASES and measured.count >= MIN_DETECTED * measured.cases,
             )
         )
     for share, what in (
-        (passed, "nothing injected: exit status 0"),
+        (passed, f"nothing injected and the default limit of {Plan().minutes:g} minutes: exit status 0"),
         (flagged, f"{MIN_FLAGGED_SLOWDOWN:.0%} or more injected: exit status 1"),
     ):
         description = f"whole checks on a quiet machine with {what} in all of at least {MIN_CASES}"

@@ -36,6 +36,8 @@ class Figures:
     ----------
     neighbour : bool
         Whether a busy neighbour was running.
+    minutes : float
+        Time limit of the checks.
     injected : float
         The tree's slowdown, as a fraction.
     checks : int
@@ -60,6 +62,7 @@ class Figures:
     """
 
     neighbour: bool
+    minutes: float
     injected: float
     checks: int
     seconds: float
@@ -87,11 +90,11 @@ def figures_of(records: Sequence[CheckRecord]) -> list[Figures]:
     figures : list of Figures
         One per condition, those without a neighbour first.
     """
-    conditions = sorted({(record.neighbour, injected(record)) for record in records})
-    return [
-        _figures(*condition, [one for one in records if (one.neighbour, injected(one)) == condition])
-        for condition in conditions
-    ]
+    by_condition: dict[tuple[bool, float, float], list[CheckRecord]] = {}
+    for record in records:
+        condition = record.neighbour, float(record.method["minutes"]), injected(record)
+        by_condition.setdefault(condition, []).append(record)
+    return [_figures(*condition, of_condition) for condition, of_condition in sorted(by_condition.items())]
 
 
 def rate(count: int, cases: int) -> Rate:
@@ -120,7 +123,7 @@ def rate(count: int, cases: int) -> Rate:
     return Rate(count, cases, float(interval.low), float(interval.high))
 
 
-def _figures(neighbour: bool, slowdown: float, records: Sequence[CheckRecord]) -> Figures:
+def _figures(neighbour: bool, minutes: float, slowdown: float, records: Sequence[CheckRecord]) -> Figures:
     import numpy as np
 
     outcomes = [outcome_of(record) for record in records]
@@ -135,6 +138,7 @@ def _figures(neighbour: bool, slowdown: float, records: Sequence[CheckRecord]) -
     same = [] if slowdown else [verdict for _, verdict in judged]
     return Figures(
         neighbour,
+        minutes,
         slowdown,
         len(records),
         float(np.median([record.seconds for record in records])),

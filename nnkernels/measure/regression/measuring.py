@@ -28,6 +28,7 @@ PAIRS_PER_LOOK = 4  # number of new pairs between two evaluations of the stoppin
 # If there are few comparisons, a pair spends most of its time on starting processes, so more turns cost little. But a
 # pair is only one sample, so several pairs must fit into the time limit.
 PAIRS_WITHIN_TIME_LIMIT = 16
+MAX_MINUTES_OF_TURNS = 2.0  # a longer time limit means more pairs, not longer ones
 TIMED_SHARE = 0.6  # fraction of a pair's time that is spent in timed segments
 MIN_TURNS, MAX_TURNS = 6, 40
 
@@ -49,7 +50,7 @@ class Plan:
     """
 
     resolve: float = 0.03
-    minutes: float = 2.0
+    minutes: float = 5.0
     segment_seconds: float = 0.02
 
     def turns(self, comparisons: int) -> int:
@@ -65,7 +66,7 @@ class Plan:
         turns : int
             Chosen so that several pairs fit into the time limit.
         """
-        timed_seconds = 60 * self.minutes / PAIRS_WITHIN_TIME_LIMIT * TIMED_SHARE
+        timed_seconds = 60 * min(self.minutes, MAX_MINUTES_OF_TURNS) / PAIRS_WITHIN_TIME_LIMIT * TIMED_SHARE
         turns = timed_seconds / (2 * self.segment_seconds * max(comparisons, 1))
         return round(min(max(turns, MIN_TURNS), MAX_TURNS))
 

@@ -5,6 +5,7 @@ Each check compares the working tree with its own commit, so there is no differe
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -38,6 +39,7 @@ def run_selftest(
     plan: Plan,
     minutes: float,
     neighbour: bool = False,
+    unchanged: bool = False,
     show_progress: ShowProgress = lambda _: None,
 ) -> Path:
     """Continue the self-test of this machine. Each check is written to a file when it is complete.
@@ -58,6 +60,8 @@ def run_selftest(
         Time after which no further check is started. At least one check is run.
     neighbour : bool
         Whether to run a busy neighbour during the checks.
+    unchanged : bool
+        Whether to inject no slowdown in any check.
     show_progress : callable
         ``show_progress(text)``; called with progress messages.
 
@@ -79,7 +83,8 @@ def run_selftest(
     folder = results / provenance.machine_name()
     require_same_method(folder, plan, dataset.name)
     deadline = time.monotonic() + 60 * minutes
-    for repeat_every in _next_slowdowns(load_records(folder), neighbour):
+    slowdowns = itertools.repeat(0) if unchanged else _next_slowdowns(load_records(folder), neighbour)
+    for repeat_every in slowdowns:
         show_progress(f"injecting a slowdown of {1 / repeat_every:.0%}" if repeat_every else "injecting no slowdown")
         scenarios = [name for name, one in SCENARIOS.items() if one.kind == "train" or not repeat_every]
         comparisons = choose(backends, scenarios, repeat_every)
@@ -118,11 +123,13 @@ def require_same_method(folder: Path, plan: Plan, dataset: str) -> None:
                 f"{folder} contains checks on {record.dataset}, which cannot be combined with checks on {dataset}: "
                 "choose another folder"
             )
-        if record.method != plan.method():
+        # The error of a check does not depend on its time limit.
+        there, here = ({**method, "minutes": None} for method in (record.method, plan.method()))
+        if there != here:
             differing = [
-                f"{key} is {record.method.get(key)} there and {value} here"
-                for key, value in plan.method().items()
-                if record.method.get(key) != value
+                f"{key} is {there.get(key)} there and {value} here"
+                for key, value in here.items()
+                if there.get(key) != value
             ]
             raise ConfigurationError(
                 f"{folder} contains checks with different settings ({'; '.join(differing) or 'some are unknown here'}"
