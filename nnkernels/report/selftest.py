@@ -103,8 +103,8 @@ def _figure_notes(records: Sequence[CheckRecord]) -> list[str]:
         f"{percentage(method['resolve'])}.",
         "Exit status: of whole checks (0 no regression, 1 regression, 2 not measured). Ratio: time of the slowed side "
         "divided by that of the other.",
-        f"The rule allows a false alarm in {percentage(method['comparison_error'])} of comparisons. A check ends when all "
-        "comparisons are resolved, or at its time limit. Percentages: count of cases; "
+        f"The rule allows a false alarm in {percentage(method['comparison_error'])} of comparisons. A check ends when "
+        "all comparisons are resolved, or at its time limit. Percentages: count of cases; "
         f"{INTERVALS} (Clopper-Pearson).",
         f"Method version {method['version']}; {_count(len(records), 'check')} on {records[0].dataset}, of "
         f"{_count(len(commits), 'commit')}, on {_count(len(days), 'day')}: {', '.join(days)}.",
