@@ -70,8 +70,8 @@ def check_criteria(figures: Sequence[Figures]) -> list[Criterion]:
         where = "beside a neighbour" if neighbour else "on a quiet machine"
         criteria.append(
             Criterion(
-                f"a slowdown of {slowdown:.0%} of an epoch {where}: detected within {MAX_MINUTES:g} minutes in at least "
-                f"{MIN_DETECTED:.0%} of at least {MIN_CASES} comparisons that resolve it",
+                f"a slowdown of {slowdown:.0%} of an epoch {where}: detected within {MAX_MINUTES:g} minutes in at "
+                f"least {MIN_DETECTED:.0%} of at least {MIN_CASES} comparisons that resolve it",
                 measured,
                 measured.cases >= MIN_CASES and measured.count >= MIN_DETECTED * measured.cases,
             )
