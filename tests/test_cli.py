@@ -189,7 +189,7 @@ def test_added_backends_and_plugins_are_benchmarked(recorded: Project, measured:
     }
     assert messages.count("preliminary, from 1 process: twin trains an epoch ") == 1
     assert messages.count("OMP_NUM_THREADS") == 1  # the user is informed once
-    assert "the mean over 3 seeds" in output
+    assert "mean over 3 seeds" in output
     (record,) = (recorded.root / "results" / "runs").glob("*/run.json")
     described = json.loads(record.read_text("utf-8"))
     assert (described["threads"], described["provenance"]["seeds"]) == (["1"], 3)

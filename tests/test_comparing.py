@@ -229,7 +229,7 @@ def test_claim_rejects_file_of_other_data_or_version(short_recipes, small_digits
     with pytest.raises(ConfigurationError, match="other data"):
         run_claim("numba", "numpy", small_digits, path, 2)
     path.write_text(json.dumps({"version": 0, "data": small_digits.sha256, "trainings": []}))
-    with pytest.raises(DataError, match="version 0, not 2"):
+    with pytest.raises(DataError, match="format version 0; expected 2"):
         run_claim("numba", "numpy", small_digits, path, 2)
 
 

@@ -562,12 +562,12 @@ def test_inconsistent_continuation_is_rejected(further, message, iris):
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=60), st.floats(0.01, 0.99), st.integers(0, 9))
 def test_hold_out_is_stratified_and_loses_no_sample(labels, fraction, seed):
     y = np.array(labels)
-    X = np.arange(len(y), dtype=np.float32)[:, np.newaxis]
+    X = -np.arange(len(y), dtype=np.float32)[:, np.newaxis]  # negative, so that they do not look like pixels
     learnt, held_out = hold_out(X, y, fraction, seed)
-    assert sorted([*learnt.X.ravel(), *held_out.X.ravel()]) == list(range(len(y)))
+    assert sorted([*-learnt.X.ravel(), *-held_out.X.ravel()]) == list(range(len(y)))
     for part in (learnt, held_out):
         assert len(part.X)
-        np.testing.assert_array_equal(y[part.X.ravel().astype(int)], part.y)
+        np.testing.assert_array_equal(y[-part.X.ravel().astype(int)], part.y)
     wanted = fraction * np.bincount(y)
     if 0 < sum(np.round(wanted)) < len(y):
         assert np.abs(np.bincount(held_out.y, minlength=len(wanted)) - wanted).max() <= 0.5

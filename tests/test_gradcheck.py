@@ -355,7 +355,7 @@ def test_each_of_several_mistakes_is_named():
 def test_no_correction_is_suggested_if_factor_is_missing_in_some_arrays():
     report = gradcheck(MISTAKES["missing 1/N in one layer"][0])
     assert report.findings[0].right == ""
-    assert "look at where these are made" in report.findings[0].explanation
+    assert "look at the code that computes these" in report.findings[0].explanation
 
 
 def test_weight_decay_is_recognised():

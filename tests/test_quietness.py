@@ -51,7 +51,7 @@ def test_missing_system_files_give_unknown_values(tmp_path: Path) -> None:
     found = measure_quietness(write(tmp_path, {"proc/stat": "nonsense"}), seconds=0)
     assert (found.governors, found.turbo, found.smt, found.virtual) == ((), None, None, None)
     assert (found.other_load, found.steal) == (None, None)
-    assert "steal time was not known" in verdict(found)
+    assert "steal time: unknown" in verdict(found)
 
 
 def test_a_quiet_machine_is_typical_and_needs_no_advice(monkeypatch: pytest.MonkeyPatch) -> None:

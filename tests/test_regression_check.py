@@ -237,7 +237,7 @@ class TestSides:
     def test_package_from_outside_tree_is_rejected(self, side_folder: Path, tmp_path: Path) -> None:
         with (
             running_side(Tree("base", tmp_path), side_folder) as process,
-            pytest.raises(MeasurementError, match="another"),
+            pytest.raises(MeasurementError, match="Python does not import nnkernels from this tree"),
         ):
             process.require_own_package()
 

@@ -275,7 +275,7 @@ def test_command_resumes_prints_markdown_and_updates_page(
     answer = CliRunner().invoke(app, ["selftest", "--markdown"])
     assert answer.exit_code == 0, answer.output
     assert answer.stdout.startswith(f"**{MACHINE}**")
-    assert "| quiet | 5 min | 2% |" in answer.stdout
+    assert "| quiet | 2% | 5 min |" in answer.stdout
     page = checkout / PAGE
     page.write_text(f"before\n{BLOCK.begin}\nold\n{BLOCK.end}\nafter\n", "utf-8")
     assert CliRunner().invoke(app, ["selftest", "--page"]).exit_code == 0

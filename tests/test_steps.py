@@ -177,5 +177,5 @@ def test_command_shows_steps_and_rejects_name_with_diff(monkeypatch: pytest.Monk
     answer = CliRunner().invoke(cli.app, ["steps", "--diff", "numpy_arrays", "numba_blas"], catch_exceptions=False)
     assert "+++ numba_blas.py" in answer.stdout
     assert "fused_batch" in CliRunner().invoke(cli.app, ["steps"], catch_exceptions=False).stdout
-    with pytest.raises(ConfigurationError, match="not both"):
+    with pytest.raises(ConfigurationError, match="exclude each other"):
         CliRunner().invoke(cli.app, ["steps", "vectors", "--diff", "a", "b"], catch_exceptions=False)

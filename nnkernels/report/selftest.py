@@ -73,8 +73,8 @@ def block(records: Sequence[CheckRecord]) -> str:
 def _figure_columns(figures: Sequence[Figures]) -> list[Column]:
     return [
         Column("condition", ["busy neighbour" if one.neighbour else "quiet" for one in figures], identity=True),
-        Column("time limit", [f"{one.minutes:g} min" for one in figures], identity=True),
         Column("injected", [f"{one.injected:.0%}" if one.injected else "none" for one in figures], identity=True),
+        Column("time limit", [f"{one.minutes:g} min" for one in figures], identity=True),
         Column("checks", [str(one.checks) for one in figures], right=True),
         Column("flagged", [_rate(one.alarms) for one in figures], right=True),
         Column("flagged of those resolved", [_rate(one.alarms_where_resolved) for one in figures], right=True),
