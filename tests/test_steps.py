@@ -20,7 +20,9 @@ from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.step_times import STEPS_EPOCH, check_step
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import SGD, Optimizer
+from nnkernels.report import recorded_steps
 from nnkernels.report import steps as report
+from nnkernels.report.recorded_steps import find_step_times
 from nnkernels.report.runs import find_run
 from tests import synthetic
 
@@ -112,7 +114,7 @@ def results(tmp_path: Path) -> Path:
 
 
 def test_times_and_factors_come_from_newest_run_with_steps(results: Path) -> None:
-    times = report.find_step_times(results)
+    times = find_step_times(results)
     assert times is not None
     assert times.run.record.run_id.startswith("20261101")
     table = report.rows(times).set_index("step")
@@ -125,8 +127,8 @@ def test_times_and_factors_come_from_newest_run_with_steps(results: Path) -> Non
 
 def test_named_run_without_steps_is_rejected_but_missing_runs_are_no_error(results: Path, tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="run 20261102 did not time the steps"):
-        report.find_step_times(results, "20261102")
-    assert report.find_step_times(tmp_path / "empty") is None
+        find_step_times(results, "20261102")
+    assert find_step_times(tmp_path / "empty") is None
 
 
 def test_step_times_are_not_among_those_of_contenders(results: Path) -> None:
@@ -137,12 +139,12 @@ def test_step_times_are_not_among_those_of_contenders(results: Path) -> None:
 def test_damaged_record_of_steps_is_rejected(results: Path) -> None:
     (results / "runs" / "20261101T000000Z-aaaaaaaa" / "steps.json").write_text('{"version": 2}')
     with pytest.raises(ResultsError, match=r"steps\.json: damaged"):
-        report.find_step_times(results)
+        find_step_times(results)
 
 
 def test_steps_are_shown_with_times_factors_and_changed_lines(results: Path) -> None:
     console = Console(record=True, width=240, file=StringIO())
-    times = report.find_step_times(results)
+    times = find_step_times(results)
     report.show_steps(console, times)
     report.show_step(console, times, "vectors")
     report.show_step(console, times, "numba_blas", against="numpy_arrays")
@@ -157,7 +159,7 @@ def test_steps_are_shown_with_times_factors_and_changed_lines(results: Path) -> 
 
 
 def test_figure_has_one_row_per_step_and_is_saved_for_readme(results: Path) -> None:
-    times = report.find_step_times(results)
+    times = find_step_times(results)
     assert times is not None
     figure = plots.step_times(report.rows(times))
     (axes,) = figure.axes
@@ -173,7 +175,7 @@ def test_figure_has_one_row_per_step_and_is_saved_for_readme(results: Path) -> N
 
 def test_command_shows_steps_and_rejects_name_with_diff(monkeypatch: pytest.MonkeyPatch, results: Path) -> None:
     monkeypatch.setattr("nnkernels.measure.asv_driver.workspace.find_root", lambda: results.parent)
-    monkeypatch.setattr(report, "find_step_times", lambda _results, _run: None)
+    monkeypatch.setattr(recorded_steps, "find_step_times", lambda _results, _run: None)
     answer = CliRunner().invoke(cli.app, ["steps", "--diff", "numpy_arrays", "numba_blas"], catch_exceptions=False)
     assert "+++ numba_blas.py" in answer.stdout
     assert "fused_batch" in CliRunner().invoke(cli.app, ["steps"], catch_exceptions=False).stdout

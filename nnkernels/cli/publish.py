@@ -106,11 +106,11 @@ def show_steps(
 ) -> None:
     """Show eight steps from plain Python loops to threads, with the idea, the time and the speed-up of each."""
     from nnkernels.measure.asv_driver.workspace import find_root
-    from nnkernels.report import steps
+    from nnkernels.report import recorded_steps, steps
 
     if step and diff:
         raise ConfigurationError("a step and --diff exclude each other; give one step, or --diff with two steps")
-    times = steps.find_step_times(find_root() / "results", run)
+    times = recorded_steps.find_step_times(find_root() / "results", run)
     if diff:
         steps.show_step(out, times, diff[1], against=diff[0])
     elif step:
@@ -132,7 +132,7 @@ def publish(
 ) -> None:
     """Build the pages in results/html/ and the figure of the steps from the recorded results."""
     from nnkernels.measure.asv_driver.workspace import find_root
-    from nnkernels.report import readme, runs, steps
+    from nnkernels.report import readme, recorded_steps, runs, steps
     from nnkernels.report.publish import publish as publish_run
     from nnkernels.report.summary import summarise
 
@@ -142,7 +142,7 @@ def publish(
     if pin:
         readme.update(root / "README.md", summary)
         runs.pin(root / "results", shown)
-    if times := steps.published_step_times(root / "results", shown):
+    if times := recorded_steps.published_step_times(root / "results", shown):
         steps.draw_steps(root / "results", times)
     published = publish_run(root, summary)
     for text in published.notes:

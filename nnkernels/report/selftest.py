@@ -30,7 +30,8 @@ def show_selftest(console: Console, records: Sequence[CheckRecord]) -> None:
     """
     machine = records[0].machine if records else "this machine"
     title = f"Self-test of `nnkernels check` on {machine}"
-    show(console, title, _figure_columns(figures_of(records)), _figure_notes(records))
+    figures = figures_of(records)
+    show(console, title, _figure_columns(figures), _figure_notes(records, figures))
 
 
 def selftest_markdown(records: Sequence[CheckRecord]) -> str:
@@ -49,8 +50,9 @@ def selftest_markdown(records: Sequence[CheckRecord]) -> str:
     parts = []
     for machine in sorted({record.machine for record in records}):
         machine_records = [record for record in records if record.machine == machine]
-        parts += [f"**{machine}**", markdown(_figure_columns(figures_of(machine_records)))]
-        parts.append("\n".join(f"- {note}" for note in _figure_notes(machine_records)))
+        figures = figures_of(machine_records)
+        parts += [f"**{machine}**", markdown(_figure_columns(figures))]
+        parts.append("\n".join(f"- {note}" for note in _figure_notes(machine_records, figures)))
     return "\n\n".join(parts)
 
 
@@ -89,10 +91,10 @@ def _figure_columns(figures: Sequence[Figures]) -> list[Column]:
     ]
 
 
-def _figure_notes(records: Sequence[CheckRecord]) -> list[str]:
+def _figure_notes(records: Sequence[CheckRecord], figures: Sequence[Figures]) -> list[str]:
     if not records:
         return []
-    method, criteria = records[0].method, check_criteria(figures_of(records))
+    method, criteria = records[0].method, check_criteria(figures)
     commits = {record.base for record in records}
     days = sorted({record.recorded_at[:10] for record in records})
     return [
