@@ -48,6 +48,22 @@ class UnknownNameError(ConfigurationError):
         super().__init__(f"unknown {kind} {name!r}; expected one of: {', '.join(known)}")
 
 
+class GitError(ConfigurationError):
+    """Git refused a command, or it failed.
+
+    Parameters
+    ----------
+    command : str
+        The git command, such as ``rev-parse``.
+    answer : str
+        What git printed to the standard error stream, in one line.
+    """
+
+    def __init__(self, command: str, answer: str) -> None:
+        self.answer = answer
+        super().__init__(f"git {command} failed: {answer or 'it printed no reason'}")
+
+
 class MissingDependencyError(NNKernelsError):
     """A required optional package is not installed.
 

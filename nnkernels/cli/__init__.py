@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 
@@ -16,6 +17,10 @@ from nnkernels.errors import Interruption, NNKernelsError
 def main() -> None:
     """Run the command line. The exit status is 1 after an error of nnkernels, and 130 after Ctrl-C."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
+    for stream in (sys.stdout, sys.stderr):
+        # A file name that the terminal cannot encode is shown with escapes, and ends no command.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except Interruption as error:

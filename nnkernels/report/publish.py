@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from nnkernels import git
 from nnkernels.errors import NNKernelsError
 from nnkernels.files import write_text
 from nnkernels.measure.asv_driver.workspace import CONFIG_NAME, missing_commits
@@ -120,7 +121,13 @@ def _publish_asv(root: Path, history: Path, html: Path) -> str:
         config = _history_config(root, history, html, Path(folder))
         command = [sys.executable, "-m", "asv", "--config", str(config), "publish", "--no-pull"]
         answer = subprocess.run(
-            command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            command,
+            cwd=root,
+            env=git.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     if answer.returncode or not (html / "index.html").is_file():
         last_line = (answer.stdout + answer.stderr).strip().splitlines()[-1:]

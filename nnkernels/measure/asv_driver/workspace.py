@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnkernels.errors import ConfigurationError
+from nnkernels.errors import ConfigurationError, GitError
 from nnkernels.files import PACKAGE
+from nnkernels.git import run_git
 
 CONFIG_NAME = "asv.conf.json"
 UNVERSIONED = "0" * 40
@@ -107,10 +107,10 @@ def open_workspace() -> Workspace:
         )
     benchmarks = benchmarks_folder()
     try:
-        if Path(_git(root, "rev-parse", "--show-toplevel").strip()).resolve() != root:
+        if Path(run_git(root, "rev-parse", "--show-toplevel").strip()).resolve() != root:
             return _temporary(benchmarks, "this copy is not a git checkout")
-        commit = _git(root, "rev-parse", "HEAD").strip()
-        seconds = int(_git(root, "show", "-s", "--format=%ct", "HEAD"))
+        commit = run_git(root, "rev-parse", "HEAD").strip()
+        seconds = int(run_git(root, "show", "-s", "--format=%ct", "HEAD"))
         reason = _uncommitted(root)
     except ConfigurationError as error:
         return _temporary(benchmarks, str(error))
@@ -132,7 +132,9 @@ def code_state() -> dict[str, str]:
     if not _is_root(root):
         return {"commit": "none", "tree": "an installed package"}
     try:
-        return {"commit": _git(root, "rev-parse", "HEAD").strip(), "tree": _uncommitted(root) or "clean"}
+        return {"commit": run_git(root, "rev-parse", "HEAD").strip(), "tree": _uncommitted(root) or "clean"}
+    except GitError:  # its words contain paths, which must not be recorded
+        return {"commit": "none", "tree": "unknown, because git failed"}
     except ConfigurationError as error:
         return {"commit": "none", "tree": str(error)}
 
@@ -160,7 +162,7 @@ def changed_since(workspace: Workspace) -> str:
 
 def _uncommitted(root: Path) -> str:
     """Describe uncommitted changes in the checkout, except in ``results/``. Empty if there are none."""
-    status = _git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--", ".", ":(exclude)results")
+    status = run_git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--", ".", ":(exclude)results")
     dirty = [line[3:] for line in status.split("\0") if line]
     return f"uncommitted changes in {', '.join(dirty[:5])}{' and more' if len(dirty) > 5 else ''}" if dirty else ""
 
@@ -181,7 +183,7 @@ def missing_commits(root: Path, commits: set[str]) -> set[str]:
         All of ``commits`` if git is not available.
     """
     try:
-        known = _git(root, "rev-list", "--all", "HEAD").split()
+        known = run_git(root, "rev-list", "--all", "HEAD").split()
     except ConfigurationError:
         return commits
     return commits - set(known)
@@ -194,13 +196,3 @@ def _is_root(folder: Path) -> bool:
 def _temporary(benchmarks: Path, reason: str) -> Workspace:
     root = Path(tempfile.mkdtemp(prefix="nnkernels-"))
     return Workspace(root, benchmarks, UNVERSIONED, 1000 * int(time.time()), reason)
-
-
-def _git(root: Path, *arguments: str) -> str:
-    try:
-        answer = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise ConfigurationError("git is not installed, so the commit is not known") from error
-    if answer.returncode:
-        raise ConfigurationError("this copy is not a git checkout with a commit")
-    return answer.stdout

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nnkernels import git
 from nnkernels.errors import MeasurementError
 from nnkernels.files import PACKAGE
 from nnkernels.measure.records.shown_values import shown
@@ -172,9 +173,9 @@ def timed_environment(environ: Mapping[str, str] | None = None) -> dict[str, str
     Returns
     -------
     environment : dict
-        The variables without those that distort times. ``KERAS_HOME`` makes Keras ignore the user's ``keras.json``.
+        The variables without those that distort times or name another git repository. ``KERAS_HOME`` makes Keras ignore the user's ``keras.json``.
     """
-    environ = os.environ if environ is None else environ
+    environ = git.environment(environ)
     removed = find_settings(environ).removed
     return {name: value for name, value in environ.items() if name not in removed} | {"KERAS_HOME": NO_KERAS_HOME}
 
