@@ -69,7 +69,7 @@ def test_refusal_of_git_is_shown_in_its_own_words_and_recorded_without_paths(
     assert "safe.directory" in opened.unrecorded
     state = workspace.code_state()
     assert state == {"commit": "none", "tree": "unknown, because git failed"}
-    with pytest.raises(GitError, match="safe.directory"):
+    with pytest.raises(GitError, match=r"safe\.directory"):
         find_commit(tmp_path / "here", "HEAD")
 
 

@@ -161,6 +161,27 @@ def test_predict_reads_image_and_rejects_other_file(shell, uninterrupted, small_
     answer = shell.run_here("predict", "words.png", *weights)
     assert answer.returncode == 1
     assert re.fullmatch(r"error: words\.png is not a readable image.*\n", answer.stderr)
+    # Those that can be read are answered all the same.
+    answer = shell.run_here("predict", "words.png", "digit.png", *weights)
+    assert answer.returncode == 1
+    assert re.search(rf"digit\.png\s+{small_digits.y_test[chosen]}\s", answer.stdout)
+    assert re.fullmatch(r"error: words\.png is not a readable image.*\n", answer.stderr)
+    # A folder, and a pipe.
+    (shell.folder / "several").mkdir()
+    for name in ("b.PNG", "a.png", "notes.txt", ".hidden.png"):
+        (shell.folder / "several" / name).write_bytes((shell.folder / "digit.png").read_bytes())
+    answer = shell.run_here("predict", "several", *weights)
+    assert answer.returncode == 0, answer.stderr
+    assert re.findall(r"\S+\.(?:png|PNG|txt)", answer.stdout) == ["a.png", "b.PNG"]
+    with pytest.MonkeyPatch.context() as patch, (shell.folder / "digit.png").open("rb") as piped:
+        patch.setattr(sys, "stdin", io.TextIOWrapper(piped))
+        answer = shell.run_here("predict", "-", *weights, "--out", "piped")
+    assert answer.returncode == 0, answer.stderr
+    assert re.search(rf"standard input\s+{small_digits.y_test[chosen]}\s", answer.stdout)
+    assert (shell.folder / "piped" / "01-standard-input.png").is_file()
+    (shell.folder / "none").mkdir()
+    answer = shell.run_here("predict", "none", *weights)
+    assert re.fullmatch(r"error: none contains no picture; .*\n", answer.stderr)
 
 
 def test_gradcheck_checks_kernels_file(shell):

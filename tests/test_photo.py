@@ -1,5 +1,8 @@
 """Pictures of digits in various formats and conditions are converted to images like those of MNIST."""
 
+import os
+import threading
+
 import numpy as np
 import pytest
 
@@ -115,6 +118,55 @@ def test_unreadable_file_or_picture_without_digit_raises_error_naming_file(what,
         Image.fromarray(grey.astype(np.uint8)).save(path)
     with pytest.raises(DataError, match=r"picture\.png"):
         read_digit(path)
+
+
+def test_white_ink_on_transparency_is_the_same_digit_as_dark_ink(digits, tmp_path):
+    image = digits.X_test[0].reshape(28, 28)
+    big = np.asarray(Image.fromarray(image).resize((280, 280), Image.Resampling.BICUBIC))
+    seen = {}
+    for name, ink in (("white", 255), ("black", 0)):
+        Image.fromarray(np.dstack([np.full_like(big, ink)] * 3 + [big])).save(tmp_path / f"{name}.png")
+        seen[name] = read_digit(tmp_path / f"{name}.png")
+    assert (seen["white"].inverted, seen["black"].inverted) == (False, True)
+    assert np.abs(seen["white"].pixels.astype(int) - seen["black"].pixels).max() <= 1
+
+
+def test_transparent_corners_of_a_light_sheet_become_white(digits, tmp_path):
+    sheet = np.full((300, 300, 4), 255, np.uint8)
+    sheet[10:290, 10:290, :3] -= np.asarray(Image.fromarray(digits.X_test[0].reshape(28, 28)).resize((280, 280)))[
+        ..., None
+    ]
+    Image.fromarray(sheet).save(tmp_path / "whole.png")
+    sheet[:8, :8, 3] = 0
+    Image.fromarray(sheet).save(tmp_path / "cut.png")
+    whole, cut = (read_digit(tmp_path / f"{name}.png").pixels for name in ("whole", "cut"))
+    np.testing.assert_array_equal(whole, cut)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_large_picture_is_reduced_within_bounded_memory(suffix, digits, tmp_path, monkeypatch):
+    from nnkernels.transforms import image_files
+
+    image = Image.fromarray(255 - digits.X_test[0].reshape(28, 28))
+    image.resize((1120, 1680)).save(tmp_path / f"large.{suffix}")
+    whole = read_digit(tmp_path / f"large.{suffix}")
+    monkeypatch.setattr(image_files, "MAX_SIDE", 500)
+    reduced = read_digit(tmp_path / f"large.{suffix}")
+    assert whole.picture.shape == (1680, 1120)
+    assert 250 < max(reduced.picture.shape) <= 500
+    assert np.abs(whole.pixels.astype(int) - reduced.pixels).mean() < 3
+
+
+def test_pipe_is_read(digits, tmp_path):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    Image.fromarray(digits.X_test[0].reshape(28, 28)).save(tmp_path / "digit.png")
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=((tmp_path / "digit.png").read_bytes(),))
+    writer.start()
+    seen = read_digit(tmp_path / "pipe").pixels
+    writer.join()
+    np.testing.assert_array_equal(seen, read_digit(tmp_path / "digit.png").pixels)
 
 
 def test_picture_with_too_many_pixels_is_rejected(tmp_path, monkeypatch):

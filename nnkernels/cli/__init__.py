@@ -10,7 +10,7 @@ from rich.markup import escape
 
 # Importing a module registers its commands. The order is that of the help.
 from nnkernels.cli import learn, measure, publish, regress  # noqa: F401
-from nnkernels.cli.shared import INTERRUPTED, app, err, note
+from nnkernels.cli.shared import INTERRUPTED, app, err, note, show_error
 from nnkernels.errors import Interruption, NNKernelsError
 
 
@@ -27,7 +27,7 @@ def main() -> None:
         note(str(error))
         sys.exit(INTERRUPTED)
     except NNKernelsError as error:
-        err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        show_error(str(error))
         sys.exit(1)
 
 

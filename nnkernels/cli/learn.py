@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnkernels.cli.shared import INTERRUPTED, DataOption, app, err, note, out, split_names
+from nnkernels.cli.shared import INTERRUPTED, DataOption, app, err, note, out, show_error, split_names
 
 if TYPE_CHECKING:
     from nnkernels.data import Dataset
@@ -84,7 +84,13 @@ def train(
 
 @app.command(rich_help_panel=PANEL)
 def predict(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG or JPEG files, one digit each.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IMAGE...",
+            help="PNG or JPEG files with one digit each, folders of such files, or - for the standard input.",
+        ),
+    ],
     weights: Annotated[
         Path | None,
         typer.Option(
@@ -98,21 +104,27 @@ def predict(
         typer.Option("--out", metavar="DIR", help="Folder for one figure per image, with the pixels the network sees."),
     ] = None,
 ) -> None:
-    """Predict the digit in each picture, and print the probabilities."""
+    """Predict the digit in each picture, and print the probabilities. The exit status is 1 if one cannot be read."""
     from nnkernels.interchange import load_parameters
     from nnkernels.learn import pictures
     from nnkernels.learn.terminal import predictions_table
 
+    files = pictures.find_pictures(images)
     if weights:
         params = load_parameters(weights)
     else:
         with err.status("loading the cached network, or training it once"):
             params = pictures.default_network()
-    predictions = pictures.predict_pictures(images, params)
-    out.print(predictions_table(predictions))
+    predictions, unread = pictures.predict_pictures(files, params)
+    if predictions:
+        out.print(predictions_table(predictions))
     if folder:
         for path in pictures.draw_predictions(predictions, folder):
-            out.print(f"figure  {path}", highlight=False, soft_wrap=True)
+            out.print(f"figure  {path}", highlight=False, soft_wrap=True, markup=False)
+    for picture in unread:
+        show_error(picture.reason)
+    if unread:
+        raise typer.Exit(1)
 
 
 @app.command(rich_help_panel=PANEL)

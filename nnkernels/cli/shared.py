@@ -56,3 +56,14 @@ def note(text: str) -> None:
         The note.
     """
     err.print(f"[yellow]note:[/] {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def show_error(text: str) -> None:
+    """Print an error to the standard error stream.
+
+    Parameters
+    ----------
+    text : str
+        What was wrong, where, and what to do.
+    """
+    err.print(f"[bold red]error:[/] {escape(text)}", highlight=False, soft_wrap=True)

@@ -20,7 +20,10 @@ from nnkernels.parameters import FloatArray, Parameters
 from nnkernels.recipes import named_recipe
 from nnkernels.training import train
 from nnkernels.transforms import as_features
+from nnkernels.transforms.image_files import STANDARD_INPUT, source_name
 from nnkernels.transforms.photo import Digit, read_digit
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ class PicturePrediction:
     path: Path
     digit: Digit
     probs: FloatArray
+
+    @property
+    def name(self) -> str:
+        """The name of the file, or ``standard input``."""
+        return source_name(self.path) if self.path == STANDARD_INPUT else self.path.name
 
     @property
     def label(self) -> int:
@@ -75,7 +83,60 @@ def default_network() -> Parameters:
     return params
 
 
-def predict_pictures(paths: Sequence[Path], params: Parameters) -> list[PicturePrediction]:
+@dataclass(frozen=True)
+class UnreadPicture:
+    """A picture that could not be read.
+
+    Attributes
+    ----------
+    path : Path
+        The file of the picture.
+    reason : str
+        What is wrong with it, and what to do.
+    """
+
+    path: Path
+    reason: str
+
+
+def find_pictures(paths: Sequence[Path]) -> list[Path]:
+    """Replace each folder by the pictures in it.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Files and folders. ``-`` is the standard input.
+
+    Returns
+    -------
+    files : list of Path
+        The files in the given order, those of a folder by name. In a folder, only files with the suffix of a picture
+        are used, and subfolders and hidden files are not.
+
+    Raises
+    ------
+    DataError
+        If a folder contains no picture, or if the standard input is named twice.
+    """
+    files: list[Path] = []
+    for path in paths:
+        found = [path]
+        if path.is_dir():
+            inside = sorted(path.iterdir())
+            found = [
+                file
+                for file in inside
+                if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".") and file.is_file()
+            ]
+            if not found:
+                raise DataError(f"{path} contains no picture; expected files named {', '.join(PICTURE_SUFFIXES)}")
+        files += found
+    if files.count(STANDARD_INPUT) > 1:
+        raise DataError("the standard input (-) is named twice, but it can be read only once")
+    return files
+
+
+def predict_pictures(paths: Sequence[Path], params: Parameters) -> tuple[list[PicturePrediction], list[UnreadPicture]]:
     """Predict the digits in pictures.
 
     Parameters
@@ -88,23 +149,29 @@ def predict_pictures(paths: Sequence[Path], params: Parameters) -> list[PictureP
     Returns
     -------
     predictions : list of PicturePrediction
-        One per picture.
+        One per picture that can be read.
+    unread : list of UnreadPicture
+        The others: not an image, damaged, or without a digit.
 
     Raises
     ------
     DataError
-        If a file is not an image or shows no digit, or if the network does not take 784 features.
+        If the network does not take 784 features.
     """
     inputs = len(params.W1)
     if inputs != PIXELS:
         raise DataError(f"the network takes {inputs} features; a picture has {PIXELS} pixels (28 x 28)")
     forward = kernels.load("numpy").forward
-    predictions = []
+    predictions, unread = [], []
     for path in paths:
-        digit = read_digit(path)
+        try:
+            digit = read_digit(path)
+        except DataError as error:
+            unread.append(UnreadPicture(path, str(error)))
+            continue
         probs = forward(params, as_features(digit.pixels[np.newaxis], params.W1.dtype)).probs[0]
         predictions.append(PicturePrediction(path, digit, probs))
-    return predictions
+    return predictions, unread
 
 
 def draw_predictions(predictions: Sequence[PicturePrediction], folder: Path) -> list[Path]:
@@ -125,8 +192,9 @@ def draw_predictions(predictions: Sequence[PicturePrediction], folder: Path) -> 
     files = []
     for number, prediction in enumerate(predictions, start=1):
         figure = plots.digit_reading(
-            prediction.digit.picture, prediction.digit.pixels, prediction.probs, prediction.path.name
+            prediction.digit.picture, prediction.digit.pixels, prediction.probs, prediction.name
         )
-        files.append(folder / f"{number:02d}-{prediction.path.stem}.png")
+        stem = "standard-input" if prediction.path == STANDARD_INPUT else prediction.path.stem
+        files.append(folder / f"{number:02d}-{stem}.png")
         plots.save_figure(figure, files[-1])
     return files

@@ -152,7 +152,7 @@ def predictions_table(predictions: Sequence[PicturePrediction]) -> Table:
         ranked = sorted(range(len(prediction.probs)), key=lambda label: -prediction.probs[label])
         following = ", ".join(f"{label}: {100 * prediction.probs[label]:.1f} %" for label in ranked[1:3])
         table.add_row(
-            escape(prediction.path.name),
+            escape(prediction.name),
             str(prediction.label),
             f"{100 * prediction.probs[prediction.label]:.1f} %",
             following,

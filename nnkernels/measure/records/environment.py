@@ -173,7 +173,8 @@ def timed_environment(environ: Mapping[str, str] | None = None) -> dict[str, str
     Returns
     -------
     environment : dict
-        The variables without those that distort times or name another git repository. ``KERAS_HOME`` makes Keras ignore the user's ``keras.json``.
+        The variables without those that distort times or name another git repository. ``KERAS_HOME`` makes Keras
+        ignore the user's ``keras.json``.
     """
     environ = git.environment(environ)
     removed = find_settings(environ).removed
