@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 
 def one_line(error: BaseException) -> str:
     """Return the type and message of an exception in one line.
@@ -17,6 +20,35 @@ def one_line(error: BaseException) -> str:
         ``Type: message``, with each run of whitespace replaced by a space.
     """
     return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def system_refusal(error: OSError) -> str | None:
+    """Describe an error of the operating system that the user can put right, such as a full disk.
+
+    Parameters
+    ----------
+    error : OSError
+        The error.
+
+    Returns
+    -------
+    text : str or None
+        What was wrong, where, and what to do. None for errors that a defect may cause, which need their traceback.
+    """
+    advice = {
+        errno.ENOSPC: "free some space, and run the command again",
+        errno.EDQUOT: "free some space, and run the command again",
+        errno.EROFS: "choose a place that can be written to",
+        errno.EACCES: "change its permissions, or choose another place",
+        errno.EPERM: "change its permissions, or choose another place",
+        errno.EIO: "check the disk",
+        errno.EMFILE: "raise the limit of open files (ulimit -n)",
+        errno.ENAMETOOLONG: "choose a shorter name",
+    }.get(error.errno or 0)
+    if advice is None:
+        return None
+    where = f"{os.fspath(error.filename)!s}: " if error.filename else ""
+    return f"{where}{error.strerror}; {advice}"
 
 
 class NNKernelsError(Exception):

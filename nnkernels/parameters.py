@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nnkernels import memory
 from nnkernels.errors import ConfigurationError, DataError
 
 FloatArray = npt.NDArray[Any]
@@ -66,7 +67,7 @@ def initial_parameters(
     Raises
     ------
     ConfigurationError
-        If a width is below 1 or the dtype is neither float32 nor float64.
+        If a width is below 1, the dtype is neither float32 nor float64, or the network does not fit into memory.
 
     References
     ----------
@@ -78,6 +79,12 @@ def initial_parameters(
             raise ConfigurationError(f"{width_name} is {width}; expected at least 1")
     if np.dtype(dtype) not in DTYPES:
         raise ConfigurationError(f"dtype {np.dtype(dtype)} is not supported; use float32 or float64")
+    weights = hidden * (inputs + classes)
+    memory.require(
+        weights * (np.dtype(np.float64).itemsize + np.dtype(dtype).itemsize),
+        f"a network of {inputs}-{hidden}-{classes} units",
+        "choose fewer hidden units",
+    )
     rng = np.random.default_rng(seed)
 
     def glorot_uniform(fan_in: int, fan_out: int) -> FloatArray:

@@ -1,6 +1,7 @@
 """The learning commands, run as from the command line, with real signals."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -246,3 +247,45 @@ def test_invalid_command_is_reported_in_one_line(arguments, message, shell):
     assert answer.returncode == 1
     assert answer.stderr.count("\n") == 1
     assert message in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (errno.ENOSPC, "error: .*No space left on device; free some space.*"),
+        (errno.EROFS, "error: .*Read-only file system; choose a place.*"),
+    ],
+)
+def test_full_or_read_only_disk_is_one_line_and_leaves_nothing_half_written(shell, monkeypatch, code, says):
+    def refused(temporary, path):
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr("nnkernels.files.os.replace", refused)
+    answer = shell.run_here("train", "--epochs", "1", "--out", f"refused-{code}", "--backend", "numpy")
+    assert answer.returncode == 1
+    assert re.fullmatch(says + r"\n", answer.stderr.splitlines(keepends=True)[-1])
+    assert "Traceback" not in answer.stderr
+    assert list((shell.folder / f"refused-{code}").iterdir()) == []
+
+
+def test_name_that_the_terminal_cannot_encode_is_shown_with_escapes(shell, uninterrupted, small_digits):
+    image = pytest.importorskip("PIL.Image")
+    name = "ünï\udcff.png"  # the last letter stands for a byte that is not UTF-8
+    image.fromarray(small_digits.X_test[0].reshape(28, 28)).save(shell.folder / name)
+    child = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "nnkernels.cli",
+            "predict",
+            os.fsencode(name),
+            "--weights",
+            "whole/parameters.safetensors",
+        ],
+        cwd=shell.folder,
+        env=shell.environment | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=False,
+    )
+    assert child.returncode == 0, child.stderr
+    assert rb"\xfcn\xef\udcff.png" in child.stdout

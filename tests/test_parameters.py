@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from nnkernels import memory
 from nnkernels.errors import ConfigurationError
 from nnkernels.parameters import Parameters, copy, initial_parameters, max_abs_difference, zeros_like
 
@@ -103,3 +104,21 @@ def test_max_abs_difference_does_not_hide_nan():
     other.b1[3] = np.nan
     assert np.isnan(max_abs_difference(params, other))
     assert np.isnan(max_abs_difference(other, params))
+
+
+@pytest.mark.parametrize("hidden", [10**8, 10**15])
+def test_network_that_does_not_fit_into_memory_is_refused_before_it_is_drawn(hidden):
+    with pytest.raises(ConfigurationError, match=f"a network of 784-{hidden}-10 units needs at least .* GB"):
+        initial_parameters(0, hidden=hidden)
+
+
+def test_memory_is_limited_by_the_container(tmp_path, monkeypatch):
+    limits = (tmp_path / "max", tmp_path / "none", tmp_path / "unlimited")
+    limits[0].write_text("1000000\n")
+    limits[2].write_text("max\n")
+    monkeypatch.setattr(memory, "CGROUP_LIMITS", limits)
+    assert memory.limit() == 1_000_000
+    # (784 + 10) weights a unit, of 8 bytes in float64 and 4 in float32: 104.95 units fit.
+    with pytest.raises(ConfigurationError, match="hidden units"):
+        initial_parameters(0, hidden=106)
+    assert initial_parameters(0, hidden=104).W1.shape == (784, 104)

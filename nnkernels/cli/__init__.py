@@ -11,11 +11,11 @@ from rich.markup import escape
 # Importing a module registers its commands. The order is that of the help.
 from nnkernels.cli import learn, measure, publish, regress  # noqa: F401
 from nnkernels.cli.shared import INTERRUPTED, app, err, note, show_error
-from nnkernels.errors import Interruption, NNKernelsError
+from nnkernels.errors import Interruption, NNKernelsError, system_refusal
 
 
 def main() -> None:
-    """Run the command line. The exit status is 1 after an error of nnkernels, and 130 after Ctrl-C."""
+    """Run the command line. The exit status is 1 after an error of nnkernels or a full disk, and 130 after Ctrl-C."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     for stream in (sys.stdout, sys.stderr):
         # A file name that the terminal cannot encode is shown with escapes, and ends no command.
@@ -28,6 +28,12 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except NNKernelsError as error:
         show_error(str(error))
+        sys.exit(1)
+    except OSError as error:
+        refusal = system_refusal(error)
+        if refusal is None:
+            raise
+        show_error(refusal)
         sys.exit(1)
 
 
