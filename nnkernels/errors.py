@@ -149,6 +149,10 @@ class Interruption(NNKernelsError):  # noqa: N818  (not an error)
     """Ctrl-C during a long computation that has no results yet, or that can be resumed."""
 
 
+class DamagedResultsWarning(UserWarning):
+    """A recorded run cannot be read, and was left out."""
+
+
 class ReproducibilityWarning(UserWarning):
     """The last bits of a resumed training run may differ from those of an uninterrupted one."""
 

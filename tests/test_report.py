@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from nnkernels.errors import ConfigurationError, ResultsError
+from nnkernels.errors import ConfigurationError, DamagedResultsWarning, ResultsError
 from nnkernels.measure.records.run import write_run
 from nnkernels.measure.timing.scenarios import ONE_IMAGE, PREPARATION
 from nnkernels.report import formats, inventory, readme, side_by_side, tables
@@ -259,6 +259,18 @@ def test_damaged_run_is_rejected(tmp_path: Path, damage: str | None) -> None:
         (tmp_path / "run" / "run.json").write_text(damage)
     with pytest.raises(ResultsError, match="run"):
         load_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "<<<<<<< HEAD\n{}", "{}"])
+def test_damaged_newest_run_is_left_out_with_a_warning_that_names_the_file(tmp_path: Path, damage: str) -> None:
+    for run_id in ("20260101T000000Z-a", "20260102T000000Z-b"):
+        run = synthetic.run(run_id=run_id)
+        write_run(tmp_path / "runs" / run_id, run.record, run.interleaved, run.asv_results)
+    (tmp_path / "runs" / "20260102T000000Z-b" / "panels.json").write_text(damage)
+    with pytest.warns(DamagedResultsWarning, match=r"20260102T000000Z-b.panels\.json: damaged.*restore it"):
+        assert find_run(tmp_path).record.run_id == "20260101T000000Z-a"
+    with pytest.raises(ResultsError, match=r"panels\.json"):
+        find_run(tmp_path, "20260102")
 
 
 @pytest.mark.parametrize(

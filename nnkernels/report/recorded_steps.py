@@ -12,7 +12,7 @@ from nnkernels.measure.records.run import STEPS_FILE, read_steps
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.step_times import STEPS_EPOCH
 from nnkernels.report.ratios import PairedRatios
-from nnkernels.report.runs import NEWEST, Run, find_run, load_run, run_folders
+from nnkernels.report.runs import NEWEST, Run, find_run, readable, run_folders
 from nnkernels.statistics import Estimate
 from nnkernels.steps import Step
 
@@ -90,7 +90,7 @@ def find_step_times(results: Path, name: str = NEWEST) -> StepTimes | None:
         If the named run does not exist, is damaged, or has not timed the steps.
     """
     if name == NEWEST:
-        return _newest_times(map(load_run, _folders_with_steps(results)), results)
+        return _newest_times(readable(_folders_with_steps(results)), results)
     if times := _newest_times(reversed(find_run(results, name).each), results):
         return times
     raise ResultsError(f"run {name} did not time the steps; `{COMMAND}` times them")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nnkernels.errors import ResultsError, one_line
+from nnkernels.errors import DamagedResultsWarning, ResultsError, one_line
 from nnkernels.files import write_json
 from nnkernels.measure.records.run import RunRecord, read_run
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
@@ -103,7 +104,12 @@ def find_run(results: Path, name: str = NEWEST) -> Run:
     Raises
     ------
     ResultsError
-        If there is no such run or several, or if it is damaged.
+        If there is no such run or several, or if it is damaged. A damaged run is never the newest one.
+
+    Warns
+    -----
+    DamagedResultsWarning
+        If a run that may be the newest one is damaged.
     """
     if name == PUBLISHED:
         return pooled(results, published_ids(results))
@@ -111,12 +117,39 @@ def find_run(results: Path, name: str = NEWEST) -> Run:
     if not folders:
         raise ResultsError("results/runs/ contains no runs; record one with `nnkernels bench`")
     if name == NEWEST:
-        return load_run(folders[-1])
+        return next(readable(reversed(folders)), None) or load_run(folders[-1])
     found = [folder for folder in folders if folder.name.startswith(name)]
     if len(found) != 1:
         listed = ", ".join(folder.name for folder in found or folders)
         raise ResultsError(f"{len(found)} runs begin with {name!r}; choose one of: {listed}")
     return load_run(found[0])
+
+
+def readable(folders: Iterable[Path]) -> Iterator[Run]:
+    """Load runs, and leave out those that are damaged.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        The folders of the runs.
+
+    Yields
+    ------
+    run : Run
+        The runs, in the same order.
+
+    Warns
+    -----
+    DamagedResultsWarning
+        For each damaged run, with the file, what is wrong with it, and what to do.
+    """
+    for folder in folders:
+        try:
+            run = load_run(folder)
+        except ResultsError as error:
+            warnings.warn(f"left out a run: {error}", DamagedResultsWarning, stacklevel=2)
+        else:
+            yield run
 
 
 def pooled(results: Path, names: Sequence[str]) -> Run:
