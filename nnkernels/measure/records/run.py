@@ -6,11 +6,13 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from nnkernels.errors import ResultsError
 from nnkernels.files import write_json
+from nnkernels.measure.records.conformance import check_asv_results, check_provenance, conforming
 from nnkernels.measure.records.versioned import read_versioned
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 
@@ -117,7 +119,7 @@ def read_run(folder: Path) -> tuple[RunRecord, list[InterleavedRun], dict[str, A
     ResultsError
         If a file is missing, damaged, or has another format version.
     """
-    record = read_versioned(folder / "run.json", VERSION, lambda content: RunRecord(**content), REMEDY)
+    record = read_versioned(folder / "run.json", VERSION, _record_from, REMEDY)
     return record, _read_interleaved(folder / "panels.json", "panels"), _read_asv(folder / "asv.json")
 
 
@@ -147,19 +149,35 @@ def read_steps(folder: Path) -> list[InterleavedRun]:
 
 def _read_interleaved(path: Path, key: str) -> list[InterleavedRun]:
     return read_versioned(
-        path, VERSION, lambda content: [InterleavedRun(**measured) for measured in content[key]], REMEDY
+        path, VERSION, lambda content: [_interleaved_from(measured) for measured in content[key]], REMEDY
     )
+
+
+def _record_from(content: dict[str, Any]) -> RunRecord:
+    record = conforming(RunRecord(**content))
+    check_provenance(record.provenance)
+    datetime.fromisoformat(record.recorded_at)
+    return record
+
+
+def _interleaved_from(content: dict[str, Any]) -> InterleavedRun:
+    measured = conforming(InterleavedRun(**content))
+    for scenario, seconds in measured.seconds.items():
+        for label, rounds in seconds.items():
+            if not rounds or not all(rounds) or not all(value > 0 for values in rounds for value in values):
+                raise ValueError(f"{scenario}: {label} needs rounds of positive numbers")
+        measured.judged(scenario)  # fails if the turns do not fit the seconds
+    return measured
 
 
 def _read_asv(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        check_asv_results(content)
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ResultsError(f"{path}: damaged, {error}; {REMEDY}") from error
-    if not isinstance(content, dict):
-        raise ResultsError(f"{path}: damaged, expected a JSON object; {REMEDY}")
     return content
 
 

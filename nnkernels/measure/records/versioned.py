@@ -47,5 +47,5 @@ def read_versioned(path: Path, version: int, build: Callable[[dict[str, Any]], R
         return build(content)
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise ResultsError(f"{path}: damaged, {error}; {remedy}") from error

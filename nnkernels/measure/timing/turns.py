@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import TypedDict
 
 from nnkernels.measure.timing.conditions import Counters
 
