@@ -220,8 +220,8 @@ def _lower_bounds(samples: Floats, error: float) -> Floats:
 def _low_averages(count: int, place: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Return which averages of a sorted sample's values can be among the ``place + 1`` smallest.
 
-    An average is at least as large as those of earlier values, so it cannot be if there are more than ``place`` of these.
-    Few are left, because the bound is far out in the tail.
+    An average is at least as large as those of earlier values. It is left out if more than ``place`` of these exist.
+    Few remain, because the bound is far out in the tail.
 
     Returns
     -------
