@@ -1,7 +1,11 @@
 """Shared fixtures (real digits, the backends, TensorFlow) and Hypothesis' settings."""
 
+import atexit
 import gc
 import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +14,14 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Before anything imports Numba: copies of the project share one cache of compiled code.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parent / "__pycache__" / "numba"))
+# Tests start many processes, each of which would compile the Python sources of TensorFlow for ten seconds. If no
+# bytecode may be written beside the sources, this run writes it to a folder of its own, which its processes share.
+if sys.dont_write_bytecode:
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = tempfile.mkdtemp(prefix="nnkernels-bytecode-")
+    atexit.register(shutil.rmtree, sys.pycache_prefix, ignore_errors=True)
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import pytest
 from filelock import FileLock

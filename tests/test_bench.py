@@ -19,7 +19,7 @@ from asv_runner.benchmarks._base import get_setup_cache_key
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 import bench.kernels
-from bench import _interleaved, inference, large_data, other_work, ratios
+from bench import _children, _interleaved, inference, large_data, other_work, ratios
 from bench._children import fresh_process
 from bench.large_data import write_repeated
 from nnkernels import contenders, kernels, steps
@@ -214,7 +214,8 @@ def test_in_memory_benchmark_is_skipped_without_enough_memory(
     monkeypatch.setattr(large_data, "available_dataset", lambda: small_digits)
     monkeypatch.setattr(large_data, "dataset", lambda name: small_digits)
     monkeypatch.setattr(large_data, "CHOSEN", (5_000,))
-    monkeypatch.setattr(large_data, "fresh_process", recorded)
+    for module in (large_data, _children):
+        monkeypatch.setattr(module, "fresh_process", recorded)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1e6))
     measured = large_data._all_measured.__wrapped__()
     where = ("fused", 5_000, small_digits.name)

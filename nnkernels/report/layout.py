@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.segment import Segments
-from rich.table import Table
 from rich.text import Text
 
 GAP = 2
@@ -98,7 +96,7 @@ def show(console: Console, title: str, columns: Sequence[Column], notes: Sequenc
         columns = [column.shortened() for column in columns]
         lines.append("Intervals are omitted to fit the terminal: widen it, or redirect the output to a file.")
     for part in _parts([column for column in columns if any(column.cells)], limit):
-        _print_whole(console, _table(part), _width(part))
+        _print_whole(console, part)
         console.print()
     show_notes(console, lines)
 
@@ -156,15 +154,17 @@ def _width(columns: Sequence[Column]) -> int:
     return sum(column.width for column in columns) + GAP * (len(columns) - 1)
 
 
-def _table(columns: Sequence[Column]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, GAP - 1, 0, 0), pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(column.heading, justify="right" if column.right else "left", no_wrap=True)
-    for row in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*map(Text, row))  # a Text is printed literally; in a str, Rich would interpret markup
-    return table
+def _print_whole(console: Console, columns: Sequence[Column]) -> None:
+    """Print lines that are never wrapped. They are made here, because Rich takes seconds for a table of 1,000 rows."""
+    heading, *rows = map((" " * GAP).join, zip(*map(_aligned, columns), strict=True)) if columns else [""]
+    lines = [Text(heading, "bold"), *([Text("─" * cell_len(heading))] if columns else []), *map(Text, rows)]
+    # A Text is printed literally; in a str, Rich would interpret markup.
+    console.print(Text("\n").join(lines), soft_wrap=True, highlight=False)
 
 
-def _print_whole(console: Console, table: Table, width: int) -> None:
-    options = console.options.update(width=max(width, 1), highlight=False)
-    console.print(Segments(console.render(table, options)), soft_wrap=True, end="")
+def _aligned(column: Column) -> list[str]:
+    """Return the heading and the cells, padded to the same width in the terminal."""
+    texts = [column.heading, *column.cells]
+    width = max(map(cell_len, texts))
+    padding = [" " * (width - cell_len(text)) for text in texts]
+    return [space + text if column.right else text + space for text, space in zip(texts, padding, strict=True)]

@@ -115,12 +115,14 @@ def rate(count: int, cases: int) -> Rate:
     C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
     Biometrika 26(4), 1934.
     """
-    from scipy import stats
+    from scipy.special import betaincinv
 
     if not cases:
         return Rate(0, 0, 0.0, 1.0)
-    interval = stats.binomtest(count, cases).proportion_ci(CONFIDENCE, "exact")
-    return Rate(count, cases, float(interval.low), float(interval.high))
+    margin = (1 - CONFIDENCE) / 2
+    low = betaincinv(count, cases - count + 1, margin) if count else 0.0
+    high = betaincinv(count + 1, cases - count, 1 - margin) if count < cases else 1.0
+    return Rate(count, cases, float(low), float(high))
 
 
 def _figures(neighbour: bool, minutes: float, slowdown: float, records: Sequence[CheckRecord]) -> Figures:

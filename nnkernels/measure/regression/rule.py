@@ -206,11 +206,32 @@ def _walsh_averages(samples: Floats) -> Floats:
 
 def _lower_bounds(samples: Floats, error: float) -> Floats:
     """Return the one-sided lower bound of each sample's centre; minus infinity if the sample is too small."""
-    averages = _walsh_averages(samples)
-    place = averages.shape[1] - smallest_rank_sum(samples.shape[1], error)
+    count = samples.shape[1]
+    place = count * (count + 1) // 2 - smallest_rank_sum(count, error)
     if place < 0:
         return np.full(len(samples), -np.inf)
-    return np.asarray(np.partition(averages, place, axis=1)[:, place])
+    first, second = _low_averages(count, place)
+    ordered = np.sort(samples, axis=1).T  # by column: contiguous in memory below
+    averages = (ordered[first] + ordered[second]) / 2
+    return np.asarray(np.partition(averages, place, axis=0)[place])
+
+
+@cache
+def _low_averages(count: int, place: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return which averages of a sorted sample's values can be among the ``place + 1`` smallest.
+
+    An average is at least as large as those of earlier values. It is left out if more than ``place`` of these exist.
+    Few remain, because the bound is far out in the tail.
+
+    Returns
+    -------
+    first, second : ndarray of intp
+        Indices of the two values of each average.
+    """
+    first, second = np.triu_indices(count)
+    no_larger = (first + 1) * (second + 1) - first * (first + 1) // 2  # of pairs a <= b, with itself
+    possible = no_larger <= place + 1
+    return first[possible], second[possible]
 
 
 def _resolution(sizes: Floats, error: float) -> float:
