@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+
+_PACKAGE = __name__.partition(".")[0]
+
 
 def one_line(error: BaseException) -> str:
     """Return the type and message of an exception in one line.
@@ -17,6 +22,22 @@ def one_line(error: BaseException) -> str:
         ``Type: message``, with each run of whitespace replaced by a space.
     """
     return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def warn_caller(message: str, category: type[Warning]) -> None:
+    """Issue a warning at the caller's line outside this package, so that Python shows it only once per line.
+
+    Parameters
+    ----------
+    message : str
+        The message.
+    category : type of Warning
+        The class of the warning.
+    """
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 class NNKernelsError(Exception):
@@ -103,6 +124,10 @@ class Interruption(NNKernelsError):  # noqa: N818  (not an error)
 
 class ReproducibilityWarning(UserWarning):
     """The last bits of a resumed training run may differ from those of an uninterrupted one."""
+
+
+class AssumedActivationWarning(UserWarning):
+    """A file of weights does not state the activation of its hidden layer, so ReLU was assumed."""
 
 
 class ResultsError(NNKernelsError):
