@@ -64,9 +64,7 @@ def from_keras(
     """
     decoded = decoded_model(model, where)
     stated = stated_preprocessing(input_range, preprocessing)
-    params = parameters_of_chain(decoded.steps, decoded.features, where, stated)
-    _check_precision(model, decoded.steps, where)
-    return params
+    return parameters_of_chain(decoded.steps, decoded.features, where, stated)
 
 
 def decoded_model(model: Any, where: str) -> Decoded:
@@ -100,6 +98,8 @@ def decoded_model(model: Any, where: str) -> Decoded:
     for layer in _layers(keras, model, where):
         found, sizes = layer_steps(keras, layer, sizes)
         steps += found
+    if steps and model.inputs:
+        _check_precision(model, steps, where)
     return Decoded(steps, features)
 
 
@@ -151,5 +151,5 @@ def _check_precision(model: Any, steps: Sequence[Step], where: str) -> None:
         if dtype not in ("float32", "float64"):
             raise DataError(
                 f"{where}: {what} {dtype}; expected float32 or float64, so build the model with dtype='float32' and "
-                "copy the weights into it with set_weights"
+                "floatx float32 in keras.json, and copy the weights into it with set_weights"
             )
