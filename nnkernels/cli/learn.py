@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnkernels.cli.shared import INTERRUPTED, DataOption, app, err, note, out, split_names
+from nnkernels.cli.shared import INTERRUPTED, DataOption, app, err, note, numbers, out, split_names
 
 if TYPE_CHECKING:
     from nnkernels.data import Dataset
@@ -132,7 +132,7 @@ def predict(
         params = load_parameters(
             weights,
             activation=activation,
-            input_range=None if input_range is None else _numbers(input_range),
+            input_range=None if input_range is None else numbers(input_range, "--input-range"),
             preprocessing=None
             if mean is deviation is None
             else Preprocessing(mean=mean or 0.0, deviation=1.0 if deviation is None else deviation),
@@ -244,15 +244,6 @@ def _claim(names: list[str], dataset: Dataset, folder: Path, seeds: int) -> None
     out.print(claim_table(report.cells))
     out.print(report.decomposition.sentence(), highlight=False)
     out.print(f"metrics and figure  {folder}", highlight=False, soft_wrap=True)
-
-
-def _numbers(text: str) -> list[float]:
-    from nnkernels.errors import ConfigurationError
-
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise ConfigurationError(f"--input-range is {text!r}; expected two numbers, such as 0,255") from None
 
 
 def _new_folder(name: str) -> Path:

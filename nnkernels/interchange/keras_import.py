@@ -43,9 +43,9 @@ def import_keras(backend: str | None = None) -> Any:
             import keras
     except (ImportError, ValueError) as error:  # a ValueError for a backend that Keras does not know
         selected, place = (backend, "the caller") if backend else _selected_backend()
-        is_missing = isinstance(error, ModuleNotFoundError)
-        if is_missing and (error.name in ("keras", None) or selected == "tensorflow" or place == "the caller"):
-            raise MissingDependencyError("A Keras model", error.name or "keras", "keras") from error
+        missing = (error.name or "keras") if isinstance(error, ModuleNotFoundError) else None
+        if missing and (missing == "keras" or selected == "tensorflow" or place == "the caller"):
+            raise MissingDependencyError("A Keras model", missing, "keras") from error
         raise ConfigurationError(
             f"Keras cannot start on its backend {selected!r}, which {place} selects ({one_line(error)[:200]}); set "
             "KERAS_BACKEND=tensorflow, or another backend that is installed"

@@ -98,7 +98,7 @@ def decoded_model(model: Any, where: str) -> Decoded:
     for layer in _layers(keras, model, where):
         found, sizes = layer_steps(keras, layer, sizes)
         steps += found
-    if steps and model.inputs:
+    if steps and getattr(model, "inputs", None):  # a Sequential that has not been built has none
         _check_precision(model, steps, where)
     return Decoded(steps, features)
 

@@ -12,9 +12,10 @@ from nnkernels.errors import DataError
 from nnkernels.interchange.architecture import DENSE, RELU, SCALING, SOFTMAX, describe_chain
 from nnkernels.interchange.file_format import Decoded
 from nnkernels.interchange.named_arrays import upcast
+from nnkernels.interchange.onnx_chain import Chain
 from nnkernels.interchange.onnx_constants import BATCH, fold
 from nnkernels.interchange.onnx_external import external_tensors
-from nnkernels.interchange.onnx_steps import Chain, apply
+from nnkernels.interchange.onnx_steps import apply
 from nnkernels.interchange.preprocessing import Preprocessing
 from nnkernels.parameters import FloatArray
 
