@@ -588,3 +588,44 @@ def test_unfitted_and_other_estimators_are_rejected():
         from_sklearn(neural.MLPClassifier())
     with pytest.raises(DataError, match="contains str that is not fitted"):
         from_sklearn("no estimator")
+
+
+# The command
+
+
+def predicted_parameters(monkeypatch, *options):
+    """Run ``nnkernels predict`` and return its result and the parameters with which it would predict."""
+    from typer.testing import CliRunner
+
+    from nnkernels.cli.shared import app
+    from nnkernels.learn import pictures
+
+    used = []
+    monkeypatch.setattr(pictures, "predict_pictures", lambda _images, params: used.append(params) or [])
+    return CliRunner().invoke(app, ["predict", "digit.png", *map(str, options)]), used
+
+
+def test_predict_folds_stated_normalisation(tmp_path, monkeypatch):
+    import nnkernels.cli  # noqa: F401  (registers the commands)
+
+    path = tmp_path / "p.safetensors"
+    save_arrays(path, state_dict(STATE_DICTS["Module"], network()))
+    options = ["--weights", path, "--activation", "relu"]
+    result, (params,) = predicted_parameters(monkeypatch, *options, "--mean", 0.1307, "--deviation", 0.3081)
+    assert result.exit_code == 0
+    assert_identical(params, fold(network(), PYTORCH))
+    _, (params,) = predicted_parameters(monkeypatch, *options, "--input-range", "0,255")
+    np.testing.assert_array_equal(params.W1, network().W1 * np.float32(255))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [(["--mean", "0.1"], "describe the file of --weights"), (["--weights", "w", "--input-range", "a"], "expected two")],
+)
+def test_predict_rejects_options_that_do_not_fit(monkeypatch, options, message):
+    import nnkernels.cli  # noqa: F401
+
+    result, used = predicted_parameters(monkeypatch, *options)
+    assert isinstance(result.exception, ConfigurationError)
+    assert message in str(result.exception)
+    assert not used
