@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nnkernels.estimator import MLPClassifier
     from nnkernels.grading import check_softmax, check_update, gradcheck
     from nnkernels.history import History
-    from nnkernels.interchange import load_parameters, save_parameters
+    from nnkernels.interchange import Preprocessing, load_parameters, save_parameters
     from nnkernels.measure.correctness.verification import verify
     from nnkernels.parameters import Parameters, initial_parameters
     from nnkernels.recipes import Optimizer, Recipe, named_recipe
@@ -35,6 +35,7 @@ _HOMES = {
     "MLPClassifier": "nnkernels.estimator",
     "Optimizer": "nnkernels.recipes",
     "Parameters": "nnkernels.parameters",
+    "Preprocessing": "nnkernels.interchange",
     "Recipe": "nnkernels.recipes",
     "batch_order": "nnkernels.training",
     "check_softmax": "nnkernels.grading",
@@ -66,6 +67,7 @@ __all__ = [
     "MLPClassifier",
     "Optimizer",
     "Parameters",
+    "Preprocessing",
     "Recipe",
     "__version__",
     "batch_order",

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
+import warnings
+
+_PACKAGE = __name__.partition(".")[0]
 
 
 def one_line(error: BaseException) -> str:
@@ -49,6 +53,22 @@ def system_refusal(error: OSError) -> str | None:
         return None
     where = f"{os.fspath(error.filename)!s}: " if error.filename else ""
     return f"{where}{error.strerror}; {advice}"
+
+
+def warn_caller(message: str, category: type[Warning]) -> None:
+    """Issue a warning at the caller's line outside this package, so that Python shows it only once per line.
+
+    Parameters
+    ----------
+    message : str
+        The message.
+    category : type of Warning
+        The class of the warning.
+    """
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 class NNKernelsError(Exception):
@@ -155,6 +175,10 @@ class DamagedResultsWarning(UserWarning):
 
 class ReproducibilityWarning(UserWarning):
     """The last bits of a resumed training run may differ from those of an uninterrupted one."""
+
+
+class AssumedActivationWarning(UserWarning):
+    """A file of weights does not state the activation of its hidden layer, so ReLU was assumed."""
 
 
 class ResultsError(NNKernelsError):

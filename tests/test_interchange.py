@@ -183,7 +183,8 @@ def test_numpy_reads_our_file(tmp_path, dtype):
     params = network(dtype)
     save_parameters(params, tmp_path / "p.npz")
     with np.load(tmp_path / "p.npz", allow_pickle=False) as theirs:
-        assert sorted(theirs) == sorted(Parameters._fields)
+        assert sorted(theirs) == sorted([*Parameters._fields, "format"])
+        assert str(theirs["format"]) == "nnkernels-parameters 1"
         for name, array in params._asdict().items():
             np.testing.assert_array_equal(theirs[name], array, strict=True)
 
@@ -236,7 +237,7 @@ def test_onnx_model_is_valid_and_self_contained():
 def test_load_reads_safetensors_file_of_another_program(tmp_path, metadata):
     params = network(np.float64)
     safetensors.numpy.save_file(params._asdict(), tmp_path / "p.safetensors", metadata=metadata)
-    assert_identical(load_parameters(tmp_path / "p.safetensors"), params)
+    assert_identical(load_parameters(tmp_path / "p.safetensors", activation="relu"), params)
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -244,7 +245,7 @@ def test_load_reads_npz_file_of_any_memory_and_byte_order(tmp_path, save):
     params = network()
     foreign = {name: np.asfortranarray(array).astype(">f4") for name, array in params._asdict().items()}
     save(tmp_path / "p.npz", **foreign)
-    assert_identical(load_parameters(tmp_path / "p.npz"), params)
+    assert_identical(load_parameters(tmp_path / "p.npz", activation="relu"), params)
 
 
 def keras_models():
@@ -389,22 +390,21 @@ def other_keras_models():
         (sequential(dense(H), dense(C)), "contains dense -> dense;"),
         (sequential(dense(H, "relu"), dense(H, "relu"), dense(C)), "dense -> relu -> dense -> relu -> dense"),
         (sequential(dense(H, "relu"), dense(C, "sigmoid")), "relu -> dense -> function sigmoid"),
-        (sequential(layers.Rescaling(1 / 255), dense(H, "relu"), dense(C)), "Rescaling"),
-        (sequential(dense(H), layers.BatchNormalization(), layers.ReLU(), dense(C)), "BatchNormalization"),
+        (sequential(layers.Rescaling(1), dense(H, "relu"), dense(C)), "nothing states the range of this input"),
+        (sequential(layers.Normalization(), dense(H, "relu"), dense(C)), "nothing states the range of this input"),
         (sequential(dense(H), layers.ReLU(max_value=6), dense(C)), "dense -> ReLU 're_lu"),
         (sequential(dense(H), layers.ReLU(negative_slope=0.1), dense(C)), "dense -> ReLU 're_lu"),
-        (sequential(dense(H, "relu", use_bias=False), dense(C)), "of 1 arrays"),
         (sequential(dense(H, "relu"), dense(C), shape=(5, D)), "takes 30 features per sample"),
         (
             sequential(layers.Flatten("channels_first"), dense(H, "relu"), dense(C), shape=(2, 3)),
             "Flatten of channels_first",
         ),
         (sequential(dense(H, "relu"), layers.Dense(C, dtype="float64")), "differ in dtype"),
-        (sequential(dense(H, "relu", dtype="float16"), dense(C, dtype="float16")), "W1 is float16"),
+        (sequential(dense(H, "relu", dtype="float16"), dense(C, dtype="float16")), "computes in float16"),
         (skipping(), "do not form a chain from one input to one output"),
         (twice(), "do not form a chain from one input to one output"),
         (two_outputs(), "do not form a chain from one input to one output"),
-        (sequential(sequential(dense(H, "relu"), dense(C))), "Sequential 'sequential"),
+        (sequential(sequential(dense(H, "relu"), dense(C)), dense(C)), "dense -> relu -> dense -> dense;"),
     ]
 
 
@@ -467,7 +467,7 @@ def misleading_keras_models():
         (sequential(dense(H, "relu"), dense(C, softmax)), "relu -> dense -> function softmax"),
         (sequential(dense(H, "relu"), dense(C), layers.Activation(softmax)), "relu -> dense -> function softmax"),
         (sequential(dense(H, functools.partial(ops.relu)), dense(C)), "dense -> function functools.partial("),
-        (sequential(dense(H, layers.ReLU(negative_slope=0.2)), dense(C)), "dense -> function <ReLU"),
+        (sequential(dense(H, layers.ReLU(negative_slope=0.2)), dense(C)), "dense -> ReLU 're_lu"),
         (sequential(dense(H), layers.Lambda(relu), dense(C)), "dense -> Lambda 'lambda"),
         (sequential(dense(H), layers.ReLU(threshold=0.5), dense(C)), "dense -> ReLU 're_lu"),
         (sequential(Twice(H, "relu"), dense(C)), "contains Twice 'twice"),
@@ -539,16 +539,11 @@ OTHER_GRAPHS = [
     ({"body": "p = Gemm(X, A, a) q = Tanh(p) out = Gemm(q, B, b)"}, "contains dense -> Tanh -> dense"),
     ({"body": "q = Gemm(X, A, a) out = Gemm(q, B, b)"}, "contains dense -> dense;"),
     ({"body": "out = Relu(X)"}, "contains relu;"),
-    ({"body": "p = Gemm(X, A) q = Relu(p) out = Gemm(q, B, b)"}, "contains Gemm -> relu"),
-    ({"body": "p = Gemm<alpha = 0.5>(X, A, a) q = Relu(p) out = Gemm(q, B, b)"}, "contains Gemm -> relu"),
     ({"body": "p = Gemm<transA = 1>(X, A, a) q = Relu(p) out = Gemm(q, B, b)"}, "contains Gemm -> relu"),
-    ({"body": "p = MatMul(X, A) q = Relu(p) out = Gemm(q, B, b)"}, "contains MatMul -> relu"),
     ({"body": "m = MatMul(A, X) p = Add(m, a) q = Relu(p) out = Gemm(q, B, b)"}, "contains MatMul -> Add -> relu"),
-    ({"body": f"{DENSE_1} r = Add(q, a) out = Gemm(r, B, b)"}, "dense -> relu -> Add -> dense"),
-    ({"body": "p = Gemm(X, A, a) r = Add(p, a) q = Relu(r) out = Gemm(q, B, b)"}, "contains dense -> Add -> relu"),
     ({"body": f"{DENSE_1} r = Gemm(q, B, b) out = Softmax<axis = 0>(r)"}, "dense -> Softmax;"),
     (
-        {"body": f"{DENSE_1} s = Constant<value = int64[2] {{-1, 4}}>() r = Reshape(q, s) out = Gemm(r, B, b)"},
+        {"body": f"{DENSE_1} s = Constant<value = int64[2] {{4, -1}}>() r = Reshape(q, s) out = Gemm(r, B, b)"},
         "relu -> Reshape -> dense",
     ),
     ({"body": f"{DENSE_1} r = Flatten<axis = 0>(q) out = Gemm(r, B, b)"}, "relu -> Flatten -> dense"),
@@ -559,9 +554,12 @@ OTHER_GRAPHS = [
         },
         "relu -> Dropout in training -> dense",
     ),
-    ({"body": "p = Gemm(X, A, a) q = Relu(p) out = Gemm(p, B, b)"}, "Gemm '' takes an input other than the output"),
-    ({"body": "p = Gemm(X, A, a) out = Relu(p) r = Gemm(out, B, b)"}, "is not an output of the model"),
-    ({"body": "p = Gemm(X, A, a) r = Add(p, p) q = Relu(r) out = Gemm(q, B, b)"}, "Add '' takes an input other"),
+    ({"body": "p = Gemm(X, A, a) q = Relu(p) out = Gemm(p, B, b)"}, "contains dense -> dense;"),
+    ({"body": "p = Gemm(X, A, a) out = Relu(p) r = Gemm(out, B, b)"}, "contains dense -> relu; expected"),
+    (
+        {"body": "p = Gemm(X, A, a) r = Add(p, p) q = Relu(r) out = Gemm(q, B, b)"},
+        "dense -> Add of several branches -> relu",
+    ),
     ({"body": f"{DENSE_1} {DENSE_2}", "head": HEAD.replace("X)", "X, float[N, 6] Y)")}, "has 2 inputs"),
     ({"body": f"{DENSE_1} {DENSE_2}", "head": HEAD.replace("[N, 6]", "[N, 2, 6]")}, "takes 12 features per sample"),
     (
@@ -571,7 +569,10 @@ OTHER_GRAPHS = [
         },
         "contains other.Gemm -> relu",
     ),
-    ({"body": "p = Gemm(X, B, b) q = Relu(p) out = Gemm(q, A, a)"}, "the shapes do not form a network"),
+    (
+        {"body": "p = Gemm(X, B, b) q = Relu(p) out = Gemm(q, A, a)"},
+        "takes 6 features per sample, but W1 has shape (4, 3)",
+    ),
     (
         {"body": f"{DENSE_1} t = Constant<value = bool {{1}}>() r = Dropout(q,, t) out = Gemm(r, B, b)"},
         "relu -> Dropout in training -> dense",
@@ -607,14 +608,14 @@ def test_description_of_long_onnx_model_is_abbreviated(tmp_path):
     assert len(str(refused.value)) < 400
 
 
-def test_onnx_model_with_external_weights_is_rejected(tmp_path):
+def test_onnx_model_in_memory_with_external_weights_is_rejected(tmp_path):
     onnx = pytest.importorskip("onnx")
     onnx.save(
         to_onnx(network()), tmp_path / "p.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0
     )
     assert (tmp_path / "weights.bin").exists()
-    with pytest.raises(DataError, match=r"stores its weights in another file; save it as one file"):
-        load_parameters(tmp_path / "p.onnx")
+    with pytest.raises(DataError, match=r"stores its weights in another file; load it with load_parameters, or save"):
+        from_onnx(onnx.load(tmp_path / "p.onnx", load_external_data=False))
 
 
 # Invalid arrays
@@ -629,7 +630,6 @@ BAD_ARRAYS = [
     ({"W1": np.zeros((0, H), np.float32)}, "all sizes at least 1"),
     ({"W2": np.zeros((H, 0), np.float32), "b2": np.zeros(0, np.float32)}, "all sizes at least 1"),
     ({"W1": np.zeros((D, H), np.float64)}, r"differ in dtype \(W1 float64, b1 float32"),
-    ({"W1": np.zeros((D, H), np.float16)}, "W1 is float16; expected float32 or float64"),
     ({"b1": np.zeros(H, np.int64)}, "b1 is int64"),
 ]
 
@@ -697,13 +697,13 @@ def test_truncated_file_is_rejected(tmp_path, contents, suffix, data):
 @pytest.mark.parametrize("suffix", LIGHT)
 def test_every_truncation_is_rejected(tmp_path, contents, suffix):
     content = contents(suffix)
-    form = parameter_files.FORMATS[suffix]
     path = tmp_path / f"short{suffix}"
     for length in itertools.chain(range(len(content) - 100, len(content)), range(0, len(content) - 100, 7)):
         path.write_bytes(content[:length])
         with pytest.raises(DataError):
             load_parameters(path)
-    assert form.decode(content, "whole")
+    path.write_bytes(content)
+    assert_identical(load_parameters(path), network())
 
 
 @pytest.mark.parametrize("suffix", LIGHT)
@@ -715,7 +715,7 @@ def test_damaged_byte_gives_data_error_or_finite_parameters(tmp_path, contents, 
     path = tmp_path / f"flipped{suffix}"
     path.write_bytes(content)
     with contextlib.suppress(DataError):
-        params = load_parameters(path)
+        params = load_parameters(path, activation="relu")
         assert all(np.isfinite(array).all() for array in params)
 
 
@@ -900,18 +900,18 @@ def test_too_large_file_is_rejected(tmp_path, monkeypatch):
 
 def test_later_format_version_is_rejected(tmp_path):
     safetensors.numpy.save_file(
-        network()._asdict(), tmp_path / "p.safetensors", metadata={"format": "nnkernels-parameters 2"}
+        network()._asdict(), tmp_path / "p.safetensors", metadata={"format": "nnkernels-parameters 3"}
     )
-    with pytest.raises(DataError, match="has the format nnkernels-parameters 2, but this version of nnkernels reads"):
+    with pytest.raises(DataError, match="has the format nnkernels-parameters 3, but this version of nnkernels reads"):
         load_parameters(tmp_path / "p.safetensors")
 
 
 # Suffixes, writing, and missing packages
 
 
-@pytest.mark.parametrize("file", ["p.h5", "p", "p.npz.gz", "p.pkl", ".npz"])
+@pytest.mark.parametrize("file", ["p.hd", "p", "p.npz.gz", ".npz"])
 def test_unknown_suffix_is_rejected_with_list_of_known_ones(tmp_path, file):
-    message = r"expected one of: \.safetensors, \.npz, \.keras, \.onnx$"
+    message = r"expected one of: \.keras, \.npz, \.onnx, \.safetensors"
     with pytest.raises(ConfigurationError, match=message):
         save_parameters(network(), tmp_path / file)
     with pytest.raises(ConfigurationError, match=message):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnkernels.cli.shared import INTERRUPTED, DataOption, app, err, note, out, show_error, split_names
+from nnkernels.cli.shared import INTERRUPTED, DataOption, app, err, note, numbers, out, show_error, split_names
 
 if TYPE_CHECKING:
     from nnkernels.data import Dataset
@@ -95,9 +95,33 @@ def predict(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Weights: a .safetensors, .npz, .keras or .onnx file (default: a network that is trained once and "
-            "cached).",
+            help="Weights of nnkernels or of another program: a .safetensors, .npz, .keras, .onnx or .h5 file "
+            "(default: a network that is trained once and cached). They must be for pixels / 255, from 0 (background) "
+            "to 1 (ink), unless the file or the options below say what the pixels must be.",
         ),
+    ] = None,
+    input_range: Annotated[
+        str | None,
+        typer.Option(
+            "--input-range",
+            metavar="LOW,HIGH",
+            help="What the weights take for a pixel of 0 and of 255, such as 0,255 or -1,1 (default: stated by the "
+            "file, otherwise 0,1).",
+        ),
+    ] = None,
+    mean: Annotated[
+        float | None,
+        typer.Option(
+            help="Mean that was subtracted from pixels / 255 for training, such as 0.1307 in PyTorch's example."
+        ),
+    ] = None,
+    deviation: Annotated[
+        float | None,
+        typer.Option(help="Standard deviation that then divided them, such as 0.3081."),
+    ] = None,
+    activation: Annotated[
+        str | None,
+        typer.Option(help="Activation of the hidden layer, relu, for files that do not state it."),
     ] = None,
     folder: Annotated[
         Path | None,
@@ -105,13 +129,23 @@ def predict(
     ] = None,
 ) -> None:
     """Predict the digit in each picture, and print the probabilities. The exit status is 1 if one cannot be read."""
-    from nnkernels.interchange import load_parameters
+    from nnkernels.errors import ConfigurationError
+    from nnkernels.interchange import Preprocessing, load_parameters
     from nnkernels.learn import pictures
     from nnkernels.learn.terminal import predictions_table
 
     files = pictures.find_pictures(images)
     if weights:
-        params = load_parameters(weights)
+        params = load_parameters(
+            weights,
+            activation=activation,
+            input_range=None if input_range is None else numbers(input_range, "--input-range"),
+            preprocessing=None
+            if mean is deviation is None
+            else Preprocessing(mean=mean or 0.0, deviation=1.0 if deviation is None else deviation),
+        )
+    elif (input_range, mean, deviation, activation) != (None,) * 4:
+        raise ConfigurationError("--input-range, --mean, --deviation and --activation describe the file of --weights")
     else:
         with err.status("loading the cached network, or training it once"):
             params = pictures.default_network()

@@ -67,3 +67,31 @@ def show_error(text: str) -> None:
         What was wrong, where, and what to do.
     """
     err.print(f"[bold red]error:[/] {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def numbers(text: str, option: str) -> list[float]:
+    """Return the numbers of a list such as ``0,255``.
+
+    Parameters
+    ----------
+    text : str
+        Numbers, separated by commas.
+    option : str
+        The name of the option, with which the error message begins.
+
+    Returns
+    -------
+    numbers : list of float
+        The numbers.
+
+    Raises
+    ------
+    ConfigurationError
+        If a part is not a number.
+    """
+    from nnkernels.errors import ConfigurationError
+
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigurationError(f"{option} is {text!r}; expected two numbers, such as 0,255") from None

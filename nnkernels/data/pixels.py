@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.errors import DataError
+from nnkernels.errors import DataError, warn_caller
 
 PIXEL_SCALE = 1 / 255
 MAX_PIXEL = 255
@@ -21,8 +19,6 @@ DTYPE_RULE = (
 # Features scaled to [0, 1] or to unit variance rarely exceed this value. Pixels lie on both sides of it.
 LARGE_FEATURE = 16
 SAMPLE_SIZE = 64  # images that are checked first, to recognise scaled features quickly
-
-_PACKAGE = __name__.partition(".")[0]
 
 
 class UnscaledPixelsWarning(UserWarning):
@@ -135,9 +131,10 @@ def _pixels(images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
                 "convert features to floats: X.astype(np.float32)"
             )
         if highest == 1:
-            _warn(
+            warn_caller(
                 f"integer images have no value above 1, but {DTYPE_RULE}. If they are binary features, convert them: "
-                "X.astype(np.float32)"
+                "X.astype(np.float32)",
+                UnscaledPixelsWarning,
             )
     return np.ascontiguousarray(images, np.uint8)
 
@@ -148,16 +145,9 @@ def _warn_if_unscaled(features: npt.NDArray[Any]) -> None:
     if not (sample.size and sample.max() > LARGE_FEATURE):
         return
     if 0 <= features.min() < LARGE_FEATURE and features.max() <= MAX_PIXEL:
-        _warn(
+        warn_caller(
             f"float images have values between 0 and 255, and some are above {LARGE_FEATURE}: they look like pixels "
             f"that were not scaled, but {DTYPE_RULE}. If they are pixels, divide them by 255, or convert them: "
-            "X.astype(np.uint8)"
+            "X.astype(np.uint8)",
+            UnscaledPixelsWarning,
         )
-
-
-def _warn(message: str) -> None:
-    # Attribute the warning to the caller's line outside this package, so that Python shows it only once per line.
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(_PACKAGE):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, UnscaledPixelsWarning, stacklevel=level)

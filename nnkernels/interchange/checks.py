@@ -39,7 +39,7 @@ def checked_parameters(arrays: Mapping[str, Any], where: str, *, finite: bool = 
     DataError
         If an array is missing or unknown, has another dtype, does not fit the shapes of the others, or is not finite.
     """
-    _check_names(arrays, where)
+    check_names(arrays, where)
     found = native(Parameters(*(np.asarray(arrays[name]) for name in Parameters._fields)), where)
     _check_shapes(found._asdict(), where)
     params = copy(found)
@@ -78,7 +78,21 @@ def reader_errors_as_data_errors(where: str, file_format: str) -> Iterator[None]
         ) from error
 
 
-def _check_names(arrays: Mapping[str, Any], where: str) -> None:
+def check_names(arrays: Mapping[str, Any], where: str) -> None:
+    """Reject arrays of other names than those of :class:`~nnkernels.parameters.Parameters`.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+        The named arrays.
+    where : str
+        The source of the arrays, with which the error message begins.
+
+    Raises
+    ------
+    DataError
+        If a name is missing or unknown.
+    """
     missing = [name for name in Parameters._fields if name not in arrays]
     unknown = [name for name in arrays if name not in Parameters._fields]
     if missing:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nnkernels.data.pixels import PIXEL_SCALE
 from nnkernels.interchange.keras_dtype import float32_floatx
 from nnkernels.interchange.keras_import import import_keras
+from nnkernels.interchange.preprocessing import Preprocessing
 from nnkernels.parameters import Parameters, native
 
 if TYPE_CHECKING:
     from nnkernels.recipes import Optimizer
 
 
-def to_keras(parameters: Parameters) -> Any:
+def to_keras(parameters: Parameters, preprocessing: Preprocessing | None = None) -> Any:
     """Build the equivalent Keras model: ``Dense``, ReLU, ``Dense``.
 
     The model returns logits. Softmax is left to the loss (``from_logits=True``), as Keras recommends: this is both the
@@ -22,6 +24,9 @@ def to_keras(parameters: Parameters) -> Any:
     ----------
     parameters : Parameters
         Copied into the model. The model computes in their dtype, regardless of Keras' ``floatx`` and dtype policy.
+    preprocessing : Preprocessing, optional
+        The preprocessing of the features that the parameters take, if these are not pixels / 255. The model then takes
+        pixels from 0 to 255, and begins with ``Rescaling`` layers.
 
     Returns
     -------
@@ -43,6 +48,7 @@ def to_keras(parameters: Parameters) -> Any:
     model = keras.Sequential(
         [
             keras.Input((inputs,), dtype=dtype),
+            *_rescaling(keras, preprocessing or Preprocessing(), dtype),
             keras.layers.Dense(hidden, activation="relu", dtype=dtype, name="hidden"),
             keras.layers.Dense(classes, dtype=dtype, name="logits"),
         ]
@@ -50,6 +56,16 @@ def to_keras(parameters: Parameters) -> Any:
     model.dtype_policy = dtype  # otherwise the global policy applies: mixed_float16 would cast the layers' weights
     model.set_weights(list(parameters))
     return model
+
+
+def _rescaling(keras: Any, preprocessing: Preprocessing, dtype: str) -> list[Any]:
+    if preprocessing.is_default:
+        return []
+    gain, offset = preprocessing.affine()
+    # The first layer states that the model takes pixels.
+    pixels = keras.layers.Rescaling(PIXEL_SCALE, dtype=dtype, name="pixels")
+    normalised = keras.layers.Rescaling(gain.tolist(), offset.tolist(), dtype=dtype, name="preprocessing")
+    return [pixels, normalised]
 
 
 def keras_optimizer(optimizer: Optimizer, learning_rate: Any) -> Any:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from nnkernels.errors import MissingDependencyError
+from nnkernels.errors import ConfigurationError, MissingDependencyError, one_line
 from nnkernels.process_settings import environment_variables
 
 
@@ -29,7 +31,9 @@ def import_keras(backend: str | None = None) -> Any:
     Raises
     ------
     MissingDependencyError
-        If Keras or the package of its backend is not installed.
+        If Keras or the package of its default backend is not installed.
+    ConfigurationError
+        If ``KERAS_BACKEND`` or ``keras.json`` selects a backend on which Keras cannot start.
     """
     settings = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
     if backend is not None:
@@ -37,9 +41,27 @@ def import_keras(backend: str | None = None) -> Any:
     try:
         with environment_variables(**settings), _silent_stderr():
             import keras
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError("A Keras model", error.name or "keras", "keras") from error
+    except (ImportError, ValueError) as error:  # a ValueError for a backend that Keras does not know
+        selected, place = (backend, "the caller") if backend else _selected_backend()
+        missing = (error.name or "keras") if isinstance(error, ModuleNotFoundError) else None
+        if missing and (missing == "keras" or selected == "tensorflow" or place == "the caller"):
+            raise MissingDependencyError("A Keras model", missing, "keras") from error
+        raise ConfigurationError(
+            f"Keras cannot start on its backend {selected!r}, which {place} selects ({one_line(error)[:200]}); set "
+            "KERAS_BACKEND=tensorflow, or another backend that is installed"
+        ) from error
     return keras
+
+
+def _selected_backend() -> tuple[str, str]:
+    if name := os.environ.get("KERAS_BACKEND"):
+        return name, "the environment variable KERAS_BACKEND"
+    folder = os.environ.get("KERAS_HOME")
+    try:
+        content = json.loads((Path(folder or "~/.keras").expanduser() / "keras.json").read_text("utf-8"))
+        return str(content["backend"]), f"keras.json in {'KERAS_HOME' if folder else '~/.keras'}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "tensorflow", "Keras"
 
 
 @contextmanager

@@ -3,37 +3,56 @@
 from __future__ import annotations
 
 import math
-import sys
+from collections.abc import Sequence
 from typing import Any
 
 from nnkernels.errors import DataError
-from nnkernels.interchange.architecture import DENSE, RELU, SOFTMAX, Step, parameters_of_chain
+from nnkernels.interchange.architecture import SCALING, Step, parameters_of_chain
+from nnkernels.interchange.file_format import Decoded
 from nnkernels.interchange.keras_import import import_keras
+from nnkernels.interchange.keras_layers import layer_steps
+from nnkernels.interchange.preprocessing import Preprocessing, stated_preprocessing
 from nnkernels.parameters import Parameters
 
 
-def from_keras(model: Any, where: str = "the Keras model") -> Parameters:
+def from_keras(
+    model: Any,
+    where: str = "the Keras model",
+    *,
+    input_range: Sequence[float] | None = None,
+    preprocessing: Preprocessing | None = None,
+) -> Parameters:
     """Return a copy of the parameters of a Keras model with the same architecture.
 
     Parameters
     ----------
     model : keras.Sequential or functional keras.Model
-        Two ``Dense`` layers with biases and ReLU between them, optionally followed by softmax. ReLU and softmax may be
-        activations or separate layers. ``Flatten`` and ``Dropout`` are allowed where they have no effect at inference.
-        A function counts as ReLU or softmax only if it is that of Keras or TensorFlow, regardless of its name. Every
-        layer has to compute in float32 or float64. The loss that the model is compiled with is ignored.
+        Two ``Dense`` layers and ReLU between them, optionally followed by softmax. ReLU and softmax may be activations
+        or separate layers, and models may be nested. ``Flatten``, ``Reshape``, ``Dropout``, noise and augmentation are
+        allowed where they have no effect at inference. ``Rescaling``, ``Normalization`` and ``BatchNormalization`` are
+        folded into the dense layers. A function counts as ReLU or softmax only if it is that of Keras or TensorFlow,
+        regardless of its name. Every layer has to compute in float32 or float64. The loss that the model is compiled
+        with is ignored.
     where : str, default: "the Keras model"
         The name of the model, with which each error message begins.
+    input_range : sequence of two floats, optional
+        What the model takes for a pixel of 0 and for a pixel of 255. By default, a model that begins with a
+        ``Rescaling`` by about 1/255 takes ``(0, 255)``, and a model without normalisation ``(0, 1)``.
+    preprocessing : Preprocessing, optional
+        The preprocessing of the features that the model was trained on, instead of `input_range`.
 
     Returns
     -------
     params : Parameters
-        They may contain NaN, as after a training run that diverged.
+        For features that are pixels / 255. They may contain NaN, as after a training run that diverged.
 
     Raises
     ------
     DataError
-        If the model has another architecture; the message names the layers that were found.
+        If the model has another architecture, in which case the message names the layers that were found, or if it
+        normalises its input and nothing states the range of this input.
+    ConfigurationError
+        If `input_range` is invalid, or `preprocessing` is given too.
     MissingDependencyError
         If Keras is not installed.
 
@@ -43,19 +62,58 @@ def from_keras(model: Any, where: str = "the Keras model") -> Parameters:
     and if Keras has a function of that name, loading uses Keras' function instead. So a custom leaky ``relu`` comes
     back as Keras' ReLU, which cannot be detected afterwards.
     """
+    decoded = decoded_model(model, where)
+    stated = stated_preprocessing(input_range, preprocessing)
+    return parameters_of_chain(decoded.steps, decoded.features, where, stated)
+
+
+def decoded_model(model: Any, where: str) -> Decoded:
+    """Return the steps of a Keras model. See :func:`from_keras` for the accepted models.
+
+    Parameters
+    ----------
+    model : keras.Sequential or functional keras.Model
+        The model.
+    where : str
+        The name of the model, with which each error message begins.
+
+    Returns
+    -------
+    decoded : Decoded
+        The steps.
+
+    Raises
+    ------
+    DataError
+        If the layers do not form a chain, or if the model takes arrays of an unknown size.
+    """
     keras = import_keras()
+    shape: Any = getattr(model, "input_shape", None)  # a Sequential that has not been built has none
     if type(model) is not keras.Sequential:
         _check_chain(model, where)
-    shape: Any = getattr(model, "input_shape", None)  # a Sequential that has not been built has none
+        shape = model.input_shape
     features = _features(shape, where)
-    rank = len(shape) if isinstance(shape, tuple) else 2
     steps: list[Step] = []
+    sizes = tuple(shape[1:]) if isinstance(shape, tuple) else None
+    for layer in _layers(keras, model, where):
+        found, sizes = layer_steps(keras, layer, sizes)
+        steps += found
+    if steps and getattr(model, "inputs", None):  # a Sequential that has not been built has none
+        _check_precision(model, steps, where)
+    return Decoded(steps, features)
+
+
+def _layers(keras: Any, model: Any, where: str) -> list[Any]:
+    layers: list[Any] = []
     for layer in model.layers:
-        rank = 2 if type(layer) is keras.layers.Flatten else rank
-        steps += _steps(keras, layer, rank)
-    params = parameters_of_chain(steps, features, where)
-    _check_precision(model, where)
-    return params
+        if type(layer) is keras.Sequential:
+            layers += _layers(keras, layer, where)
+        elif isinstance(layer, keras.Model):
+            _check_chain(layer, where)
+            layers += _layers(keras, layer, where)
+        else:
+            layers.append(layer)
+    return layers
 
 
 def _check_chain(model: Any, where: str) -> None:
@@ -83,47 +141,15 @@ def _features(shape: Any, where: str) -> int | None:
     return None if None in shape[1:] else math.prod(shape[1:])
 
 
-def _check_precision(model: Any, where: str) -> None:
-    dtypes = [(f"{type(layer).__name__} {layer.name!r} computes in", layer.compute_dtype) for layer in model.layers]
-    for what, dtype in [*dtypes, ("takes features of", model.inputs[0].dtype)]:
+def _check_precision(model: Any, steps: Sequence[Step], where: str) -> None:
+    layers = _layers(import_keras(), model, where)
+    found = [(f"{type(layer).__name__} {layer.name!r} computes in", layer.compute_dtype) for layer in layers]
+    # A normalisation converts whatever it takes, such as uint8.
+    if steps[0].kind != SCALING:
+        found.append(("takes features of", model.inputs[0].dtype))
+    for what, dtype in found:
         if dtype not in ("float32", "float64"):
             raise DataError(
                 f"{where}: {what} {dtype}; expected float32 or float64, so build the model with dtype='float32' and "
-                "copy the weights into it with set_weights"
+                "floatx float32 in keras.json, and copy the weights into it with set_weights"
             )
-
-
-def _steps(keras: Any, layer: Any, rank: int) -> list[Step]:
-    layers = keras.layers
-    kind = type(layer)
-    unknown = [Step(f"{kind.__name__} {layer.name!r}")]
-    if kind in (layers.InputLayer, layers.Dropout):
-        return []
-    if kind is layers.Flatten:
-        # channels_first transposes the image before flattening it.
-        return [] if layer.data_format == "channels_last" else [Step("Flatten of channels_first")]
-    if kind is layers.ReLU:
-        plain = layer.max_value is None and not layer.negative_slope and not layer.threshold
-        return [Step(RELU)] if plain else unknown
-    if kind is layers.Softmax:
-        return [Step(SOFTMAX)] if layer.axis in (-1, rank - 1) else unknown
-    if kind is layers.Activation:
-        return _activation(keras, layer.activation)
-    if kind is layers.Dense:
-        weights = layer.get_weights()
-        if len(weights) != 2:
-            return [Step(f"Dense {layer.name!r} of {len(weights)} arrays (expected a kernel and a bias)")]
-        return [Step(DENSE, *weights), *_activation(keras, layer.activation)]
-    return unknown
-
-
-def _activation(keras: Any, function: Any) -> list[Step]:
-    if function is keras.activations.linear:
-        return []
-    modules = [keras.activations, keras.ops]
-    if (tensorflow := sys.modules.get("tensorflow")) is not None:
-        modules.append(tensorflow.nn)
-    for kind in (RELU, SOFTMAX):  # compare the functions, not their names
-        if any(function is getattr(module, kind) for module in modules):
-            return [Step(kind)]
-    return [Step(f"function {getattr(function, '__name__', function)!s}")]

@@ -3,47 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from nnkernels.errors import ConfigurationError, DataError
+from nnkernels.errors import AssumedActivationWarning, ConfigurationError, DataError, warn_caller
 from nnkernels.files import write_bytes
+from nnkernels.interchange.architecture import parameters_of_chain
 from nnkernels.interchange.checks import MAX_BYTES, checked_parameters, reader_errors_as_data_errors
-from nnkernels.interchange.keras_files import from_keras_archive, to_keras_archive
-from nnkernels.interchange.npz_files import from_npz, to_npz
-from nnkernels.interchange.onnx_files import from_onnx_file, to_onnx_file
-from nnkernels.interchange.safetensors_files import from_safetensors, to_safetensors
+from nnkernels.interchange.file_format import Decoded, FileFormat, Source
+from nnkernels.interchange.formats import suffixes
+from nnkernels.interchange.preprocessing import Preprocessing, stated_preprocessing
 from nnkernels.parameters import Parameters
 
 
-class FileFormat(NamedTuple):
-    """A file format.
-
-    Attributes
-    ----------
-    name : str
-        The name of the format, for error messages.
-    encode : callable
-        ``encode(params) -> bytes``: the content of a file.
-    decode : callable
-        ``decode(content, where) -> mapping``: arrays by name. ``where`` is the name of the file, for error messages.
-    """
-
-    name: str
-    encode: Callable[[Parameters], bytes]
-    decode: Callable[[bytes, str], Mapping[str, Any]]
-
-
-FORMATS: dict[str, FileFormat] = {
-    ".safetensors": FileFormat("safetensors file", to_safetensors, from_safetensors),
-    ".npz": FileFormat("NumPy archive of plain arrays", to_npz, from_npz),
-    ".keras": FileFormat("Keras archive", to_keras_archive, from_keras_archive),
-    ".onnx": FileFormat("ONNX model", to_onnx_file, from_onnx_file),
-}
-
-
-def save_parameters(params: Parameters, path: str | os.PathLike[str]) -> None:
+def save_parameters(
+    params: Parameters, path: str | os.PathLike[str], *, preprocessing: Preprocessing | None = None
+) -> None:
     """Save parameters to a file, atomically. Missing folders are created.
 
     Every format preserves every bit, in float32 and in float64.
@@ -56,6 +31,10 @@ def save_parameters(params: Parameters, path: str | os.PathLike[str]) -> None:
         ``.safetensors`` and ``.npz`` files contain the arrays ``W1``, ``b1``, ``W2`` and ``b2``. A ``.keras`` file
         contains the model of :func:`to_keras`, which returns logits, and an ``.onnx`` file the model of
         :func:`to_onnx`.
+    preprocessing : Preprocessing, optional
+        The preprocessing of the features that the parameters take, if these are not pixels / 255. The file records it:
+        ``.safetensors`` and ``.npz`` beside the arrays, ``.keras`` and ``.onnx`` as first steps of the model, which
+        then takes pixels from 0 to 255.
 
     Raises
     ------
@@ -67,8 +46,10 @@ def save_parameters(params: Parameters, path: str | os.PathLike[str]) -> None:
         If the format requires Keras or onnx, and the package is not installed.
     """
     path = Path(path)
-    file_format = _format_of(path)
-    content = file_format.encode(checked_parameters(params._asdict(), "the parameters"))
+    file_format = _format_of(path, writable=True)
+    assert file_format.encode is not None
+    params = checked_parameters(params._asdict(), "the parameters")
+    content = file_format.encode(params, preprocessing or Preprocessing())
     try:
         write_bytes(path, content)
     except OSError as error:
@@ -77,32 +58,85 @@ def save_parameters(params: Parameters, path: str | os.PathLike[str]) -> None:
         ) from error
 
 
-def load_parameters(path: str | os.PathLike[str]) -> Parameters:
+def load_parameters(
+    path: str | os.PathLike[str],
+    *,
+    activation: str | None = None,
+    input_range: Sequence[float] | None = None,
+    preprocessing: Preprocessing | None = None,
+) -> Parameters:
     """Load parameters from a file of nnkernels or of another program. No code from the file is executed.
+
+    The returned parameters take features that are **pixels / 255**, without further normalisation. If the model was
+    trained on other features, say so with `input_range` or `preprocessing`, unless the file records it: the difference
+    is folded into ``W1`` and ``b1``, in float64, and rounded once. Otherwise its predictions are wrong without any
+    error. A model that begins with a normalisation of its own, such as Keras' ``Rescaling`` or ONNX's Sub and Div, is
+    folded likewise.
 
     Parameters
     ----------
     path : str or PathLike
-        The suffix determines the format, see :func:`save_parameters`. See :func:`from_keras` and :func:`from_onnx` for
-        the accepted ``.keras`` and ``.onnx`` models.
+        The suffix determines the format. The README of :mod:`nnkernels.interchange` lists what can be read.
+    activation : {"relu"}, optional
+        The activation of the hidden layer, for formats that do not state it.
+    input_range : sequence of two floats, optional
+        What the model takes for a pixel of 0 and for a pixel of 255, such as ``(0, 255)`` or ``(-1, 1)``. By default, a
+        model that divides its input by about 255 takes ``(0, 255)``, and a model without normalisation ``(0, 1)``.
+    preprocessing : Preprocessing, optional
+        The preprocessing of the features that the model was trained on, instead of `input_range`.
 
     Returns
     -------
     params : Parameters
-        Writable, C-contiguous and finite, float32 or float64 as in the file.
+        Writable, C-contiguous and finite, float32 or float64 as in the file. Floats of 8 or 16 bits become float32.
 
     Raises
     ------
     ConfigurationError
-        If the suffix is unknown.
+        If the suffix is unknown, `activation` is not ``"relu"``, or both `input_range` and `preprocessing` are given.
     DataError
-        If the file is missing or damaged, contains another network, or does not match its suffix. The message names the
-        file and what was found.
+        If the file is missing or damaged, contains another network, does not match its suffix, or records another
+        preprocessing than the given one. The message names the file and what was found.
     MissingDependencyError
-        If the format requires Keras or onnx, and the package is not installed.
+        If the format requires Keras, onnx or h5py, and the package is not installed.
+
+    Warns
+    -----
+    AssumedActivationWarning
+        If the file does not state the activation, and `activation` is not given.
     """
     path = Path(path)
     file_format = _format_of(path)
+    stated = stated_preprocessing(input_range, preprocessing)
+    if activation not in (None, "relu"):
+        raise ConfigurationError(
+            f"activation is {activation!r}; the networks of nnkernels have ReLU ('relu'), so train the model with it"
+        )
+    content = _content(path, file_format)
+    with reader_errors_as_data_errors(str(path), file_format.name):
+        decoded = file_format.decode(Source(content, str(path), path.parent))
+        stated = _agreed(stated, decoded, str(path))
+        params = parameters_of_chain(decoded.steps, decoded.features, str(path), stated)
+        params = checked_parameters(params._asdict(), str(path))
+    if not decoded.states_activation and activation is None:
+        warn_caller(
+            f"{path}: does not state the activation of its hidden layer, so ReLU is assumed. With another activation, "
+            "the predictions would be wrong. If it is ReLU, pass activation='relu' (--activation relu)",
+            AssumedActivationWarning,
+        )
+    return params
+
+
+def _agreed(stated: Preprocessing | None, decoded: Decoded, where: str) -> Preprocessing | None:
+    if None in (stated, decoded.preprocessing) or stated == decoded.preprocessing:
+        return stated or decoded.preprocessing
+    raise DataError(
+        f"{where}: records the preprocessing {decoded.preprocessing}, but {stated} is given; leave it out, because the "
+        "record is applied by itself"
+    )
+
+
+def _content(path: Path, file_format: FileFormat) -> bytes:
     try:
         with open(path, "rb") as stream:
             content = stream.read(MAX_BYTES + 1)
@@ -112,14 +146,15 @@ def load_parameters(path: str | os.PathLike[str]) -> Parameters:
         raise DataError(
             f"{path}: has more than {MAX_BYTES} bytes, far more than parameters need; expected a {file_format.name}"
         )
-    with reader_errors_as_data_errors(str(path), file_format.name):
-        return checked_parameters(file_format.decode(content, str(path)), str(path))
+    return content
 
 
-def _format_of(path: Path) -> FileFormat:
+def _format_of(path: Path, *, writable: bool = False) -> FileFormat:
+    known = suffixes(writable=writable)
     try:
-        return FORMATS[path.suffix.lower()]
+        return known[path.suffix.lower()]
     except KeyError:
         raise ConfigurationError(
-            f"{path}: unknown suffix {path.suffix!r} of a parameter file; expected one of: {', '.join(FORMATS)}"
+            f"{path}: unknown suffix {path.suffix!r} of a parameter file; expected one of: "
+            f"{', '.join(suffix for suffix, form in known.items() if form.readings)}"
         ) from None

@@ -11,24 +11,33 @@ from pathlib import Path
 from typing import Any
 
 from nnkernels.errors import DataError
+from nnkernels.interchange.file_format import Decoded, FileFormat, Reading, Source
+from nnkernels.interchange.hdf5_arrays import hdf5_arrays
 from nnkernels.interchange.keras_builder import to_keras
+from nnkernels.interchange.keras_configuration import decoded_configuration
 from nnkernels.interchange.keras_import import import_keras
-from nnkernels.interchange.keras_reader import from_keras
+from nnkernels.interchange.keras_layers import IDENTITY_LAYERS
+from nnkernels.interchange.keras_reader import decoded_model
+from nnkernels.interchange.preprocessing import Preprocessing
 from nnkernels.interchange.zip_sizes import check_sizes
-from nnkernels.parameters import FloatArray, Parameters
+from nnkernels.parameters import Parameters
 
 # The classes that a model may contain. Keras' safe mode only refuses lambdas. This list also keeps everything else that
 # a configuration could name, such as functions of other modules or layers that fetch files, away from Keras.
 _ALLOWED_CLASSES = {
+    *IDENTITY_LAYERS,
     "Sequential",
     "Functional",
-    "InputLayer",
+    "Model",
     "Dense",
     "ReLU",
     "Softmax",
     "Activation",
     "Flatten",
-    "Dropout",
+    "Reshape",
+    "Rescaling",
+    "Normalization",
+    "BatchNormalization",
     "DTypePolicy",
     "__keras_tensor__",
 }
@@ -36,13 +45,15 @@ _ALLOWED_CLASSES = {
 _ALLOWED_MODULES = {"keras.initializers", "keras.regularizers", "keras.constraints"}
 
 
-def to_keras_archive(params: Parameters) -> bytes:
+def to_keras_archive(params: Parameters, preprocessing: Preprocessing) -> bytes:
     """Return the content of a ``.keras`` file with the model of :func:`to_keras`, which returns logits.
 
     Parameters
     ----------
     params : Parameters
         All float32 or all float64.
+    preprocessing : Preprocessing
+        The preprocessing of their features.
 
     Returns
     -------
@@ -56,27 +67,26 @@ def to_keras_archive(params: Parameters) -> bytes:
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "model.keras")
-        to_keras(params).save(file)
+        to_keras(params, preprocessing).save(file)
         return file.read_bytes()
 
 
-def from_keras_archive(content: bytes, where: str) -> dict[str, FloatArray]:
-    """Return the arrays of a ``.keras`` file by name. See :func:`from_keras` for the accepted models.
+def from_keras_archive(source: Source) -> Decoded:
+    """Return the steps of a ``.keras`` file. See :func:`from_keras` for the accepted models.
 
     No code from the file is executed. Its configuration may only name the few layers that such a network can have, and
-    Keras loads it in safe mode, without optimizer, loss and metrics.
+    Keras loads it in safe mode, without optimizer, loss and metrics. Keras 3 refuses files of Keras 2; of those, the
+    configuration and the weights are read without Keras.
 
     Parameters
     ----------
-    content : bytes
-        The content of the file.
-    where : str
-        The name of the file, with which each error message begins.
+    source : Source
+        The file.
 
     Returns
     -------
-    arrays : dict of str to ndarray
-        ``W1`` (D, H), ``b1`` (H,), ``W2`` (H, C) and ``b2`` (C,).
+    decoded : Decoded
+        The steps of the model.
 
     Raises
     ------
@@ -87,6 +97,7 @@ def from_keras_archive(content: bytes, where: str) -> dict[str, FloatArray]:
     Exception
         Any exception of ``zipfile`` and Keras on a damaged file.
     """
+    content, where = source.content, source.where
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         check_sizes(archive, where)
         configuration = json.loads(archive.read("config.json"))
@@ -95,15 +106,25 @@ def from_keras_archive(content: bytes, where: str) -> dict[str, FloatArray]:
     if disallowed:
         raise DataError(
             f"{where}: contains {', '.join(disallowed[:10])}; expected a Sequential or functional model of two Dense "
-            "layers, with ReLU between them and nothing else but Flatten, Dropout and Softmax"
+            "layers, with ReLU between them and nothing else but Flatten, Reshape, Dropout, Rescaling, Normalization, "
+            "BatchNormalization and Softmax; build such a model and copy the weights into it with set_weights"
         )
     keras = import_keras()
     with tempfile.TemporaryDirectory() as folder:
         # Keras can only load from a file.
         file = Path(folder, "model.keras")
         file.write_bytes(content)
-        model = keras.saving.load_model(file, compile=False, safe_mode=True)
-    return from_keras(model, where)._asdict()
+        try:
+            model = keras.saving.load_model(file, compile=False, safe_mode=True)
+        except TypeError:  # a configuration of Keras 2
+            return _without_keras(content, configuration, where)
+    return decoded_model(model, where)
+
+
+def _without_keras(content: bytes, configuration: Any, where: str) -> Decoded:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        weights = archive.read("model.weights.h5")
+    return decoded_configuration(configuration, hdf5_arrays(weights, where), where)
 
 
 def _disallowed_classes(node: Any) -> Iterator[str]:
@@ -117,3 +138,18 @@ def _disallowed_classes(node: Any) -> Iterator[str]:
     if isinstance(node, list):
         for child in node:
             yield from _disallowed_classes(child)
+
+
+FORMAT = FileFormat(
+    name="Keras archive",
+    suffixes=(".keras",),
+    requires="keras",
+    readings=(
+        Reading("`model.save` of Keras 3", "Sequential or functional models, also nested ones"),
+        Reading("the same with Rescaling, Normalization or BatchNormalization", "the layers, folded into the weights"),
+        Reading("`model.save` of Keras 2", "Keras 3 refuses it; the configuration and the weights in it are read"),
+    ),
+    decode=from_keras_archive,
+    encode=to_keras_archive,
+    writes="a Keras model of two dense layers",
+)
