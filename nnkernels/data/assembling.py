@@ -62,6 +62,7 @@ def read_files(path: Path, options: ReadOptions) -> Dataset:
         train, test = content.parts["train"], content.parts["test"]
         validation = content.parts.get("validation")
         classes = max(int(part.y.max(initial=0)) for part in content.parts.values()) + 1
+        named = content.class_names or emnist.class_names(subset, classes)
         X_validation, y_validation = _bytes(validation, "validation") if validation else (None, None)
         dataset = Dataset(
             *_bytes(train, "training"),
@@ -69,7 +70,7 @@ def read_files(path: Path, options: ReadOptions) -> Dataset:
             X_validation=X_validation,
             y_validation=y_validation,
             classes=len(content.class_names) if content.class_names else max(2, classes),
-            class_names=content.class_names or emnist.class_names(subset, classes),
+            class_names=None if named == tuple(map(str, range(len(named or "")))) else named,
             origin=Origin(found.name, tuple(content.files), split, tuple(content.notes)),
         )
     except DataError as error:

@@ -15,6 +15,7 @@ from nnkernels.errors import DataError
 
 ByteArray = npt.NDArray[np.uint8]
 
+PARTS = ("X_train", "y_train", "X_test", "y_test")  # the arrays of every data set
 PIXELS = 784
 CLASSES = 10  # of MNIST
 MIN_CLASSES, MAX_CLASSES = 2, 64

@@ -36,7 +36,8 @@ def role_and_group(name: str) -> tuple[Role, str]:
     found = list(_WORD.finditer(lower))
     words = [match for match in found if "/" not in lower[match.end() :]] or found  # the file's own name first
     role = ROLES.get(words[-1][0][:2], "test") if words else ""
-    group = _SHARD.sub("", _WORD.sub("*", lower))
+    # LIBSVM's training file has no word: `mnist` belongs to `mnist.t`.
+    group = _SHARD.sub("", _WORD.sub(lambda match: "" if match[0] == ".t" else "*", lower))
     return role, _LAYOUT.sub("", group).strip("/")
 
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
+from nnkernels.data.dataset import PIXELS
+from nnkernels.data.formats._columns import Columns
 from nnkernels.data.formats._declaration import Content, Part, ReadOptions, Role, concatenated
 from nnkernels.data.formats._files import File
 from nnkernels.data.formats._roles import by_group, only_group
@@ -56,6 +61,29 @@ def read_tables(files: Sequence[File], options: ReadOptions, read: ReadTable) ->
         )
     content.notes += [f"{file.name} has no labels and was left out" for file in unlabelled]
     return merged_roles(content)
+
+
+def part_of(rows: npt.NDArray[np.uint8], columns: Columns) -> Part | None:
+    """Return the images and labels of the rows of a table, or None if it has no labels.
+
+    Parameters
+    ----------
+    rows : ndarray of uint8, shape (N, count)
+        The table.
+    columns : Columns
+        What its columns contain.
+
+    Returns
+    -------
+    part : Part or None
+        The pixels and the labels.
+    """
+    if columns.label is None:
+        return None
+    first = columns.pixels[0]
+    together = columns.pixels == tuple(range(first, first + PIXELS))
+    X = rows[:, first : first + PIXELS] if together else rows[:, list(columns.pixels)]
+    return Part(X, rows[:, columns.label].astype(np.int64))
 
 
 def merged_roles(content: Content) -> Content:

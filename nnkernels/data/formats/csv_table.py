@@ -7,15 +7,12 @@ import io
 import re
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 from nnkernels.data.dataset import PIXELS
-from nnkernels.data.formats._columns import Columns, columns_of_header, columns_without_header, with_label_by_values
+from nnkernels.data.formats._columns import columns_of_header, columns_without_header, with_label_by_values
 from nnkernels.data.formats._declaration import Content, Format, Part, ReadOptions
 from nnkernels.data.formats._files import HEAD_BYTES, File
 from nnkernels.data.formats._rows import SEPARATORS, read_rows
-from nnkernels.data.formats._tables import read_tables
+from nnkernels.data.formats._tables import part_of, read_tables
 from nnkernels.errors import DataError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -50,29 +47,6 @@ def _read_table(file: File, options: ReadOptions) -> Part | None:
     if not has_header:
         columns = with_label_by_values(columns, rows, file.where, options.label)
     return part_of(rows, columns)
-
-
-def part_of(rows: npt.NDArray[np.uint8], columns: Columns) -> Part | None:
-    """Return the images and labels of the rows of a table, or None if it has no labels.
-
-    Parameters
-    ----------
-    rows : ndarray of uint8, shape (N, count)
-        The table.
-    columns : Columns
-        What its columns contain.
-
-    Returns
-    -------
-    part : Part or None
-        The pixels and the labels.
-    """
-    if columns.label is None:
-        return None
-    first = columns.pixels[0]
-    together = columns.pixels == tuple(range(first, first + PIXELS))
-    X = rows[:, first : first + PIXELS] if together else rows[:, list(columns.pixels)]
-    return Part(X, rows[:, columns.label].astype(np.int64))
 
 
 def _read(files: Sequence[File], options: ReadOptions) -> Content:
