@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 MAX_PAIRS = 12
 LARGE = 20  # classes; a larger matrix has a larger figure
-COLUMNS_WIDTH = {False: 4.6, True: 6.2}  # inches that all columns together have, also in a large figure
+COLUMNS_WIDTH = {False: 4.6, True: 5.8}  # inches that all columns together have, also in a large figure
 SMALLEST_NUMBER = 4.0  # points
 
 
@@ -105,15 +105,16 @@ def confusion_matrix(counts: npt.NDArray[Any], subtitle: str = "", class_names: 
     share = f" ({percent((total - right) / total)})" if total else ""
     errors = "1 error" if total - right == 1 else f"{total - right:,} errors"
     names = class_labels(class_names, len(counts))
-    title = f"Which {'digits' if class_names is None else 'classes'} are confused: {errors} in {total:,}{share}"
-    figure, _ = new_figure(title, subtitle, 5.6 if len(counts) <= LARGE else 9.0)
-    matrix, ranking = figure.subplots(1, 2, width_ratios=(2.4, 1))
-    _draw_matrix(matrix, counts, names)
+    what = "digit" if class_names is None and len(counts) <= 10 else "class"
+    title = f"Which {'digits' if what == 'digit' else 'classes'} are confused: {errors} in {total:,}{share}"
+    figure, _ = new_figure(title, subtitle, 5.6 if len(counts) <= LARGE else 7.4)
+    matrix, ranking = figure.subplots(1, 2, width_ratios=(2.4 if len(counts) <= LARGE else 4.2, 1))
+    _draw_matrix(matrix, counts, names, what)
     _draw_ranking(ranking, found[:MAX_PAIRS], len(found), names)
     return figure
 
 
-def _draw_matrix(axes: Axes, counts: npt.NDArray[np.integer], names: list[str]) -> None:
+def _draw_matrix(axes: Axes, counts: npt.NDArray[np.integer], names: list[str], what: str) -> None:
     from matplotlib.colors import LinearSegmentedColormap
 
     classes = len(counts)
@@ -122,7 +123,7 @@ def _draw_matrix(axes: Axes, counts: npt.NDArray[np.integer], names: list[str]) 
     max_errors = max(1, int(errors.max()) if classes > 1 else 1)
     axes.imshow(errors, cmap=colors, vmin=0, vmax=max_errors, aspect="equal")
     axes.set_anchor("N")
-    tidy(axes, "predicted digit", "true digit", grid=None)
+    tidy(axes, f"predicted {what}", f"true {what}", grid=None)
     width = COLUMNS_WIDTH[classes > LARGE]
     label_size = min(TICK_SIZE, 0.8 * 72 * width / classes)
     labels = [plain(shortened(name, label_size, 1.2)) for name in names]
@@ -155,7 +156,7 @@ def _draw_ranking(axes: Axes, shown: list[Confusion], pairs: int, names: list[st
     axes.tick_params(length=0)
     if not shown:
         axes.set_yticks([])
-        axes.text(0.5, 0.5, "No digit is\nmisclassified.", ha="center", va="center", size=LABEL_SIZE, color=INK)
+        axes.text(0.5, 0.5, "No image is\nmisclassified.", ha="center", va="center", size=LABEL_SIZE, color=INK)
         return
     places = np.arange(len(shown))
     axes.barh(places, [pair.times for pair in shown], color=VERMILION, height=0.6)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 # Colours of the bars of other classes and of the full length (100 %) behind each bar. Both are lighter than the
 # predicted class even when printed in grey.
 OTHERS, WHOLE = "#9a9a9a", "#f0f0f0"
-MAX_BAR_NAMES = 26  # classes whose names fit below the bars
+MAX_BAR_NAMES = 14  # classes whose names fit below the bars
 MAX_NAME = 0.7  # inches; longer names of classes are truncated
 
 
@@ -90,14 +90,14 @@ def sample_predictions(
         return empty_sheet(title, subtitle, "There are no digits to show.")
     names = class_labels(class_names, probs.shape[1])
     bar_names = names if len(names) <= MAX_BAR_NAMES and max(map(len, names)) == 1 else None
-    width = max(1.55, (0.138 if bar_names else 0.05) * len(names) + 2 * GAP)
+    width = min(2.2, max(1.55, 0.138 * len(names) + 2 * GAP))
     columns = columns_for(len(images), width)
     width = min(2.2, (WIDTH - 2 * GAP) / columns)
     side, bars = 0.93, 0.62
     text = 2 * LINE * TICK_SIZE
     height = text + side + bars + LINE * NOTE_SIZE + 3 * GAP
     rows = -(-len(images) // columns)
-    what = "digit" if class_names is None else "class"
+    what = "digit" if class_names is None and len(names) <= 10 else "class"
     mark = "has a box around it" if bar_names else "has a triangle below it"
     note = f"Bars: predicted probability of each {what}. The true {what} {mark}."
     figure, axes = new_sheet(title, f"{subtitle}\n{note}".strip(), rows * height)
