@@ -2,6 +2,7 @@
 
 import json
 import string
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ from nnkernels import contenders, plots
 from nnkernels.contenders import create
 from nnkernels.data import Dataset
 from nnkernels.data.dataset import LabelledImages
+from nnkernels.data.formats import formats
 from nnkernels.errors import DataError
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.correctness.composed import require_functions
 from nnkernels.measure.records import provenance
 from nnkernels.parameters import initial_parameters
 from nnkernels.recipes import SGD
+from nnkernels.report import data_formats
 from nnkernels.training import train
 from nnkernels.transforms import as_features
 from tests.command_line import run_command_in_process
@@ -201,3 +204,12 @@ def test_contact_sheet_shows_stored_pixels_of_the_first_images_of_each_class(sma
     np.testing.assert_array_equal(shown[0], first_zero.reshape(28, 28))
     assert figure.axes[0].get_images()[0].get_cmap().name == "gray"  # 0 is black
     assert len(shown) == 150
+
+
+def test_table_of_formats_in_the_readme_is_current():
+    root = Path(__file__).parents[1]
+    text = (root / data_formats.PAGE).read_text("utf-8")
+    expected = data_formats.block()
+    assert data_formats.BLOCK.split(text, "README.md")[1] == expected, "stale: run `nnkernels data --page`"
+    for known in formats():
+        assert f"| {known.name} | {known.used_by} | {known.recognised_by} |" in expected

@@ -19,13 +19,22 @@ def show_data(
         Path,
         typer.Option("--out", metavar="FILE.png", help="Figure with samples of each class."),
     ] = Path("contact-sheet.png"),
+    page: Annotated[
+        bool, typer.Option("--page", help="Write the table of formats into nnkernels/data/README.md instead.")
+    ] = False,
 ) -> None:
     """Show what a file or folder of digits contains: format, split, images of each class, and samples in a figure.
 
     Use it before training: it shows whether images are turned, inverted, shifted, or labelled wrongly.
     """
+    from nnkernels.measure.asv_driver.workspace import find_root
     from nnkernels.plots import contact_sheet, save_figure
+    from nnkernels.report import data_formats
     from nnkernels.report.data_set import show_dataset
+
+    if page:
+        data_formats.BLOCK.update(find_root() / data_formats.PAGE, data_formats.block())
+        return
 
     dataset = data.load(announce=False)
     show_dataset(out, dataset)

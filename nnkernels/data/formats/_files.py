@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
-import lzma
 import os
 import stat
 import zipfile
@@ -15,15 +14,27 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from nnkernels.errors import DataError, one_line
+
+try:
+    import lzma
+except ImportError:  # Python can be built without it
+    lzma = None  # type: ignore[assignment]
 
 MAX_FILES = 500_000
 MAX_PRODUCED = 2**32  # bytes that may be decompressed or read from one source
 MAX_IN_MEMORY = 2**30  # bytes of a compressed file that its reader needs as a whole
 HEAD_BYTES = 2**15  # longer than a header line of 785 columns
-COMPRESSED = {b"\x1f\x8b": (".gz", gzip.open), b"BZh": (".bz2", bz2.open), b"\xfd7zXZ\0": (".xz", lzma.open)}
+# The suffix and the function that opens a stream of decompressed bytes, by the first bytes of a file.
+COMPRESSED: dict[bytes, tuple[str, Callable[[IO[bytes]], Any]]] = {
+    b"\x1f\x8b": (".gz", gzip.open),
+    b"BZh": (".bz2", bz2.open),
+}
+if lzma:
+    COMPRESSED[b"\xfd7zXZ\0"] = (".xz", lzma.open)
+DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) + ((lzma.LZMAError,) if lzma else ())
 ZIP_START = (b"PK\x03\x04", b"PK\x05\x06")
 IGNORED = ("__MACOSX", ".git", ".ipynb_checkpoints")
 
@@ -109,7 +120,7 @@ class File:
             stream.seek(0)
             for magic, (_suffix, decompress) in COMPRESSED.items():
                 if start.startswith(magic):
-                    stream = stack.enter_context(decompress(stream))  # type: ignore[operator]
+                    stream = stack.enter_context(decompress(stream))
             yield stack.enter_context(io.BufferedReader(_Counted(stream, self._budget), 2**16))
 
     @contextmanager
@@ -131,7 +142,7 @@ class File:
     def _reported(self) -> Iterator[None]:
         try:
             yield
-        except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise DataError(f"{self.where}: damaged compressed file ({one_line(error)}); download it again") from error
         except (NotImplementedError, RuntimeError) as error:  # unknown compression or a password
             raise DataError(f"{self.where}: cannot be unpacked ({one_line(error)}); unpack it yourself") from error
