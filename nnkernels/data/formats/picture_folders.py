@@ -20,7 +20,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
 
 def _recognises(file: File) -> bool:
-    # There may be 70,000 of them: pictures of a usual name are not opened twice.
+    # There may be 70,000 of them, so those of a usual name are only opened to be read.
     return file.name.lower().endswith(SUFFIXES) or file.head.startswith(STARTS)
 
 
