@@ -48,7 +48,7 @@ def read_rows(stream: IO[bytes], where: str, names: Sequence[str], separator: by
     """
     table = bytearray()
     columns = len(names)
-    for lines in _chunks_of_lines(stream, where):
+    for lines in chunks_of_lines(stream, where):
         rows = _parsed(lines, columns, separator[0])
         if rows is None:
             rows = _read_by_pandas(lines, where, names, separator, len(table) // columns)
@@ -58,7 +58,7 @@ def read_rows(stream: IO[bytes], where: str, names: Sequence[str], separator: by
     return np.frombuffer(table, np.uint8).reshape(-1, columns)
 
 
-def _chunks_of_lines(stream: IO[bytes], where: str) -> Iterator[bytes]:
+def chunks_of_lines(stream: IO[bytes], where: str) -> Iterator[bytes]:
     rest = b""
     while chunk := stream.read(CHUNK_BYTES):
         chunk = rest + chunk
@@ -73,28 +73,45 @@ def _chunks_of_lines(stream: IO[bytes], where: str) -> Iterator[bytes]:
 
 
 def _parsed(lines: bytes, columns: int, separator: int) -> npt.NDArray[np.uint8] | None:
-    """Parse lines of unsigned integers of at most three digits. Return None if there is anything else."""
-    characters = np.frombuffer(lines, np.uint8)
+    """Parse lines of unsigned integers from 0 to 255. Return None if there is anything else."""
+    values, after = unsigned_numbers(lines)
+    if len(values) % columns or not len(values) or values.max() > 255:
+        return None
+    between = after.reshape(-1, columns)
+    if not ((between[:, :-1] == separator).all() and (between[:, -1] == NEWLINE).all()):
+        return None
+    return values.astype(np.uint8).reshape(-1, columns)
+
+
+def unsigned_numbers(text: bytes) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.uint8]]:
+    """Parse numbers of one to three digits, each followed by one other character.
+
+    Parameters
+    ----------
+    text : bytes
+        ASCII text.
+
+    Returns
+    -------
+    values : ndarray of int16, shape (N,)
+        The numbers. Empty if one has no digit or more than three.
+    after : ndarray of uint8, shape (N,)
+        The character after each number.
+    """
+    characters = np.frombuffer(text, np.uint8)
     digits = characters - np.uint8(ZERO)  # anything but a digit wraps around to a number above 9
     ends = np.flatnonzero(digits > 9)
     lengths = np.diff(ends, prepend=-1)
-    if len(ends) % columns or lengths.min() < 2 or lengths.max() > 4:
-        return None
-    between = characters[ends].reshape(-1, columns)
-    if not ((between[:, :-1] == separator).all() and (between[:, -1] == NEWLINE).all()):
-        return None
+    if not len(ends) or lengths.min() < 2 or lengths.max() > 4 or ends[-1] != len(characters) - 1:
+        return np.zeros(0, np.int16), np.zeros(0, np.uint8)
     # Before the first number, the indices are negative; its missing digits are set to zero like all others.
     ones, tens, hundreds = (digits[ends - place] for place in (1, 2, 3))
     tens[lengths < 3] = 0
     hundreds[lengths < 4] = 0
-    if hundreds.max() > 2:
-        return None
-    values = ones + np.uint8(10) * tens  # at most 99
-    largest = int(np.max(values[hundreds == 2], initial=0))
-    if largest > 55:
-        return None
-    values += np.uint8(100) * hundreds
-    return values.reshape(-1, columns)
+    values = hundreds.astype(np.int16)
+    values *= 100
+    values += ones + np.uint8(10) * tens  # at most 99
+    return values, characters[ends]
 
 
 def _read_by_pandas(
