@@ -14,12 +14,14 @@ from nnkernels.data.dataset import PIXELS, ByteArray
 from nnkernels.data.formats._declaration import Content, Format, Part, ReadOptions
 from nnkernels.data.formats._files import File
 from nnkernels.data.formats._pixels import as_labels, as_pixels
+from nnkernels.data.formats._rows import MAX_BYTES, NEWLINE, chunks_of_lines, unsigned_numbers
 from nnkernels.data.formats._tables import read_tables
 from nnkernels.errors import DataError, MissingDependencyError
 
 # A line without any pair is an empty image.
 _LINE = re.compile(rb"[+-]?\d+(?:\.0*)?(?:[ \t]+\d+:[-+.\deE]+)+[ \t]*(?:#[^\n]*)?\r?(?:\n|$)")
 DENSE_ROWS = 4096
+SPACE, COLON = ord(" "), ord(":")
 
 
 def _recognises(file: File) -> bool:
@@ -27,6 +29,42 @@ def _recognises(file: File) -> bool:
 
 
 def _read_table(file: File, options: ReadOptions) -> Part:
+    base = 1 if options.index_base is None else options.index_base
+    return _read_integers(file, base) or _read_by_scikit_learn(file, base)
+
+
+def _read_integers(file: File, base: int) -> Part | None:
+    """Read a file of integers in chunks. Return None if there is anything else, such as fractions or comments."""
+    images, labels = bytearray(), []
+    with file.open() as stream:
+        for lines in chunks_of_lines(stream, file.where):
+            values, after = unsigned_numbers(lines.replace(b" \n", b"\n"))
+            starts = np.concatenate([[True], after[:-1] == NEWLINE])[: len(values)]
+            indices, pixels = values[~starts][::2], values[~starts][1::2]
+            well_formed = (
+                len(indices) == len(pixels) > 0
+                and (after[starts] == SPACE).all()
+                and (after[~starts][::2] == COLON).all()
+                and np.isin(after[~starts][1::2], (SPACE, NEWLINE)).all()
+            )
+            if not well_formed or pixels.max() > 255:
+                return None
+            rows = (np.cumsum(starts) - 1)[~starts][::2]
+            if not ((np.diff(indices) > 0) | (np.diff(rows) > 0)).all():
+                return None  # repeated or unsorted indices
+            _check_indices(file, indices, base)
+            part = np.zeros((np.count_nonzero(starts), PIXELS), np.uint8)
+            part[rows, indices - base] = pixels
+            images += part.data
+            labels.append(values[starts])
+            if len(images) > MAX_BYTES:
+                raise DataError(f"{file.where}: has more than {MAX_BYTES:,} pixels; give a smaller file")
+    y = np.concatenate(labels).astype(np.int64) if labels else np.zeros(0, np.int64)
+    X = np.frombuffer(images, np.uint8).reshape(-1, PIXELS)
+    return Part(X, as_labels(y, file.where)) if len(X) and X.max() > 1 else None
+
+
+def _read_by_scikit_learn(file: File, base: int) -> Part:
     try:
         from sklearn.datasets import load_svmlight_file
     except ImportError as error:
@@ -40,7 +78,6 @@ def _read_table(file: File, options: ReadOptions) -> Part:
     except (ValueError, OverflowError, MemoryError, Warning, IndexError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{file.where}: not LIBSVM text ({reason}); download it again") from error
-    base = 1 if options.index_base is None else options.index_base
     _check_indices(file, values.indices, base)
     if not (y == np.floor(y)).all():
         raise DataError(f"{file.where}: has a label that is not an integer")
