@@ -16,7 +16,6 @@ import numpy.typing as npt
 from nnkernels import kernels
 from nnkernels.contenders import Contender
 from nnkernels.data import LabelledImages
-from nnkernels.data.dataset import CLASSES
 from nnkernels.data.image_file import ImageFile, read_labels
 from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.history import EpochRecord, History
@@ -89,8 +88,7 @@ def train_from_file(
     seed : int, default: 0
         Seed of the initial parameters and of the order of the images.
     start : Parameters, optional
-        The initial parameters. By default they are drawn with ``seed``, for ten classes, or
-        more if a label requires it.
+        The initial parameters. By default they are drawn with ``seed``, for ten classes.
     chunk_images : int, default: 65536
         The number of images per chunk, rounded down to whole batches.
     validation : LabelledImages, optional
@@ -119,7 +117,7 @@ def train_from_file(
     file = images if isinstance(images, ImageFile) else ImageFile(images)
     y = labels if isinstance(labels, np.ndarray) else read_labels(labels)
     if start is None:
-        start = initial_parameters(seed, file.inputs, recipe.hidden, max(CLASSES, int(y.max(initial=0)) + 1))
+        start = initial_parameters(seed, file.inputs, recipe.hidden)
     _check_inputs(file, y, start, contender, recipe)
     step = chunk_starts(len(file), chunk_images, recipe.batch_size).step
     buffers = [np.empty((step, file.inputs), file.dtype) for _ in range(2)]

@@ -11,7 +11,8 @@ from importlib import import_module
 from pathlib import Path
 
 from nnkernels.data.formats._declaration import Content, Format, Part, ReadOptions, Role
-from nnkernels.data.formats._files import File, Source, open_source
+from nnkernels.data.formats._files import File
+from nnkernels.data.formats._sources import Source, open_source
 from nnkernels.errors import DataError
 
 __all__ = ["Content", "Format", "Part", "ReadOptions", "Role", "formats", "read_content", "what_can_be_read"]

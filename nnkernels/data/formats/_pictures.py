@@ -11,7 +11,7 @@ from nnkernels.data.dataset import PIXELS, ByteArray
 from nnkernels.data.formats._pixels import SIDE
 from nnkernels.errors import DataError, MissingDependencyError, one_line
 
-STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM")
+STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 KINDS = ("PNG", "JPEG", "BMP")
 MAX_FILE = 2**20
 

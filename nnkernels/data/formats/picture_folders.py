@@ -86,6 +86,8 @@ def _pixels(file: File) -> ByteArray:
 
 
 def _where(files: Sequence[File]) -> str:
+    if len(files) == 1:
+        return files[0].where
     return files[0].where.removesuffix(files[0].name).rstrip("/\\") or files[0].where
 
 
