@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +16,7 @@ import numpy as np
 
 from nnkernels import kernels
 from nnkernels.data import Dataset
+from nnkernels.data.dataset import PARTS
 from nnkernels.errors import MeasurementError
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.timing.threads import thread_count
@@ -121,11 +121,11 @@ def saved_dataset(data: Dataset) -> Iterator[Path]:
     Yields
     ------
     folder : Path
-        Contains one file per attribute of the data set. It is removed at the end.
+        Contains one file per array of the data set. It is removed at the end.
     """
     with TemporaryDirectory() as folder:
-        for field in fields(Dataset):
-            np.save(Path(folder) / f"{field.name}.npy", getattr(data, field.name))
+        for name in PARTS:
+            np.save(Path(folder) / f"{name}.npy", getattr(data, name))
         yield Path(folder)
 
 

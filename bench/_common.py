@@ -202,5 +202,5 @@ def ready(name: str, threads: str, dataset_name: str) -> Contender:
     contender = contenders.create(installed_or_skip(name))
     contender.use_threads(thread_count(threads))
     gate.require(name, contender, data)
-    contender.prepare(initial_parameters(0), data.training, SGD)
+    contender.prepare(initial_parameters(0, classes=data.classes), data.training, SGD)
     return contender

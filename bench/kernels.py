@@ -58,7 +58,8 @@ def _inputs(backend: str, batch_size: int, dataset_name: str) -> Inputs:
         X = as_features(np.resize(data.X_train[:2048], (batch_size, data.X_train.shape[1])))
         y = np.resize(data.y_train[:2048], batch_size).astype(np.int64)
         require_functions(backend, functions, X, y)  # the gate may have trained by another entry point
-        params, state = initial_parameters(0), initial_state(initial_parameters(0))
+        params = initial_parameters(0, classes=data.classes)
+        state = initial_state(params)
         activations = functions.forward(params, X)
         grads = functions.backward(params, X, y, activations)
         functions.sgd_update_inplace(params, grads, state, LEARNING_RATE)

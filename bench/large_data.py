@@ -50,7 +50,7 @@ def epoch():
 """,
     IN_MEMORY: """
 data = LabelledImages(np.load(f"{folder}/images.npy"), np.load(f"{folder}/labels.npy"))
-start, order = initial_parameters(0), batch_order(0, 0, len(data.X))
+start, order = initial_parameters(0, classes=data.classes), batch_order(0, 0, len(data.X))
 learning_rates = SGD.learning_rates(0, len(order))
 def epoch():
     contender.prepare(start, data, SGD)

@@ -29,12 +29,13 @@ def _measured() -> Measured:
 
 @cache
 def _epoch_work(dataset_name: str) -> Workload:
-    return workload_of(dataset(dataset_name).X_train)
+    return workload_of(dataset(dataset_name).X_train, classes=dataset(dataset_name).classes)
 
 
 @cache
 def _inference_work(dataset_name: str) -> Workload:
-    return workload_of(ten_thousand_images(dataset(dataset_name)))
+    data = dataset(dataset_name)
+    return workload_of(ten_thousand_images(data), classes=data.classes)
 
 
 class _Limits:

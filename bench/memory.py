@@ -22,7 +22,8 @@ EPOCH = f"""{MEMORY_START}
 after_import, _ = resident_bytes()
 X, y = np.load(f"{{folder}}/X_train.npy"), np.load(f"{{folder}}/y_train.npy")
 contender.use_threads(int(threads))
-contender.prepare(initial_parameters(0), LabelledImages(X, y), SGD)
+data = LabelledImages(X, y)
+contender.prepare(initial_parameters(0, classes=data.classes), data, SGD)
 contender.advance(batch_order(0, 0, len(X)), SGD.learning_rates(0, len(X)))
 _, peak = resident_bytes()
 {CHECK_WITH_GATE}

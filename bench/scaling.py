@@ -93,8 +93,8 @@ def _seconds_per_image(
     contender = contenders.create(trainable_or_skip(name))
     contender.use_threads(thread_count(threads))
     gate.require(name, contender, data, recipe)
-    part = LabelledImages(data.X_train[:epoch_images], data.y_train[:epoch_images])
-    contender.prepare(initial_parameters(0, part.X.shape[1], recipe.hidden), part, recipe)
+    part = LabelledImages(data.X_train[:epoch_images], data.y_train[:epoch_images], data.classes)
+    contender.prepare(initial_parameters(0, part.X.shape[1], recipe.hidden, data.classes), part, recipe)
     order = batch_order(0, 0, len(part.X))
     if epoch_images is None:
         order = _whole_batches(contender, recipe, order)

@@ -29,7 +29,8 @@ name, folder, threads = sys.argv[1:]
 X, y = np.load(f"{{folder}}/X_train.npy"), np.load(f"{{folder}}/y_train.npy")
 contender = contenders.create(name)
 contender.use_threads(int(threads))
-contender.prepare(initial_parameters(0), LabelledImages(X, y), SGD)
+data = LabelledImages(X, y)
+contender.prepare(initial_parameters(0, classes=data.classes), data, SGD)
 contender.advance(np.arange(10 * SGD.batch_size), np.full(10, SGD.learning_rate, np.float32))
 seconds = time.perf_counter() - started
 {CHECK_WITH_GATE}

@@ -59,4 +59,4 @@ class Preparation(_TrainingBenchmark):
 
     def time_prepare(self, contender: str, threads: str, dataset_name: str) -> None:
         """Prepare the contender again."""
-        prepare(self.contender, initial_parameters(0), self.data, SGD)
+        prepare(self.contender, initial_parameters(0, classes=self.data.classes), self.data, SGD)

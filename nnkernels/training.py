@@ -146,7 +146,7 @@ def train(
     seed : int, default: 0
         Seed of the initial parameters and of the order of the images.
     start : Parameters, optional
-        The initial parameters. By default they are drawn with ``seed``, for ten classes.
+        The initial parameters. By default they are drawn with ``seed``, for ``data.classes`` classes.
     validation : LabelledImages, optional
         Held-out images, evaluated together with ``data``. To choose hyperparameters, use those of
         ``dataset.validation_split()``, because the test images are reserved for the final report.
@@ -169,7 +169,7 @@ def train(
         If there are no training images.
     """
     if start is None:
-        start = initial_parameters(seed, data.X.shape[1], recipe.hidden)
+        start = initial_parameters(seed, data.X.shape[1], recipe.hidden, data.classes)
     contender.prepare(start, data, recipe)
     history = History(recipe, seed, len(data.X))
     return continue_training(

@@ -15,21 +15,26 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nnkernels import load_mnist
 from nnkernels.data import Dataset, cache, dataset, sources
-from nnkernels.data.csv_files import read_csv
-from nnkernels.data.folder import read_folder, write_folder
+from nnkernels.data.assembling import read_files
+from nnkernels.data.folder import write_folder
+from nnkernels.data.formats import ReadOptions
 from nnkernels.data.idx import read_idx, write_idx
 from nnkernels.data.npz import KEYS, read_npz, write_npz
 from nnkernels.errors import DataError, MissingDependencyError
+from tests.idx_bytes import idx_bytes
 
 STEMS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 GZIP_START, NPY_START = b"\x1f\x8b\x08", b"\x93NUMPY\x01\x00"
+
+
+def read_folder(folder):
+    return read_files(folder, ReadOptions())
 
 
 def random_arrays(seed=0, train=12, test=5):
@@ -53,11 +58,6 @@ def assert_same_data(data, arrays):
         assert actual.dtype == np.uint8
         np.testing.assert_array_equal(actual, expected.reshape(actual.shape))
     assert data.X_train.shape[1:] == (784,)
-
-
-def idx_bytes(values, magic=0x0800):
-    """Return the bytes of an IDX file, by the format's description: magic, dimensions, sizes, values."""
-    return struct.pack(f">{1 + values.ndim}I", magic | values.ndim, *values.shape) + values.tobytes()
 
 
 def npz_bytes(arrays, compressed=False):
@@ -254,7 +254,7 @@ def test_read_folder_names_damaged_file(idx_folder, stem):
         (STEMS[0], np.zeros((12, 27, 28), np.uint8), "27 x 28 pixels"),
         (STEMS[0], np.zeros((11, 28, 28), np.uint8), "11 training images but 12 training labels"),
         (STEMS[3], np.zeros(6, np.uint8), "5 test images but 6 test labels"),
-        (STEMS[1], np.array([0, 10] * 6, np.uint8), "training label 1 is 10; expected a class from 0 to 9"),
+        (STEMS[1], np.array([0, 64] * 6, np.uint8), "training label 1 is 64; expected a class from 0 to 63"),
         (STEMS[3], np.array([0, 1, 2, 3, 255], np.uint8), "test label 4 is 255"),
     ],
 )
@@ -341,7 +341,7 @@ BROKEN_NPZ = {
     "unknown compression": (changed(10, 99), None),
     "unknown version of zip": (changed(6, 99), None),
     "single .npy": (single_npy(), "a single .npy array"),
-    "image of floats": (with_array("x_train", np.zeros((12, 28, 28))), "images have dtype float64"),
+    "image of floats": (with_array("x_train", np.zeros((12, 28, 28))), "x_train: images have dtype float64"),
     "images of another size": (with_array("x_test", np.zeros((5, 32, 32), np.uint8)), r"\(5, 32, 32\)"),
     "a number for images": (with_array("x_train", np.uint8(3)), r"shape \(\)"),
     "labels of floats": (with_array("y_train", np.zeros(12)), "labels have dtype float64"),
@@ -350,7 +350,7 @@ BROKEN_NPZ = {
         r"labels have dtype uint8 and shape \(12, 10\)",
     ),
     "a number for labels": (with_array("y_train", np.uint8(3)), r"shape \(\)"),
-    "label 10": (with_array("y_train", np.full(12, 10)), "labels range from 10 to 10"),
+    "label 65": (with_array("y_train", np.full(12, 65)), "labels range from 65 to 65"),
     "label -1": (with_array("y_test", np.array([0, 1, -1, 2, 3])), "labels range from -1 to 3"),
     # A cast to bytes would turn it into a valid label.
     "label 256": (with_array("y_test", np.array([0, 1, 256, 2, 3])), "labels range from 0 to 256"),
@@ -450,7 +450,7 @@ def test_arrays_of_dataset_are_read_only():
         (1, np.zeros(12, np.int64), "training labels have dtype int64"),
         (3, np.zeros((5, 1), np.uint8), "test labels"),
         (3, np.zeros(4, np.uint8), "5 test images but 4 test labels"),
-        (1, np.full(12, 10, np.uint8), "training label 0 is 10"),
+        (1, np.full(12, 64, np.uint8), "training label 0 is 64"),
     ],
 )
 def test_dataset_rejects_invalid_arrays(position, values, match):
@@ -721,80 +721,15 @@ def test_digits_fixture_is_named_by_its_content(digits):
     assert digits.y_train.max() == digits.y_test.max() == 9
 
 
-def kaggle_frame(dataset, rows, labelled=True):
-    frame = pd.DataFrame(dataset.X_train[:rows], columns=[f"pixel{i}" for i in range(784)])
-    if labelled:
-        frame.insert(0, "label", dataset.y_train[:rows])
-    return frame
-
-
-def test_csv_in_kaggle_layout_is_read_and_split(small_digits, tmp_path):
-    path = tmp_path / "train.csv"
-    kaggle_frame(small_digits, 700).to_csv(path, index=False)
-    X, y = read_csv(path)
-    np.testing.assert_array_equal(X, small_digits.X_train[:700])
-    np.testing.assert_array_equal(y, small_digits.y_train[:700])
-    dataset = load_mnist(path)
-    assert len(dataset.X_train) + len(dataset.X_test) == 700
-    assert dataset.name.startswith("custom-")
-    # Split 6:1 within each class, rounded to whole images; every image is in exactly one part.
-    for digit in range(10):
-        count = np.count_nonzero(y == digit)
-        assert np.count_nonzero(dataset.y_test == digit) == round(count / 7)
-    together = np.concatenate([dataset.X_train, dataset.X_test])
-    np.testing.assert_array_equal(np.sort(together.sum(axis=1)), np.sort(X.sum(axis=1)))
-
-
-def test_unlabelled_csv_is_read_but_rejected_as_data_set(small_digits, tmp_path):
-    path = tmp_path / "test.csv"
-    kaggle_frame(small_digits, 20, labelled=False).to_csv(path, index=False)
-    X, y = read_csv(path)
-    assert X.shape == (20, 784)
-    assert y is None
-    with pytest.raises(DataError, match=r"test\.csv: has no column label"):
-        load_mnist(path)
-
-
-def test_csv_columns_may_be_in_any_order(small_digits, tmp_path):
-    path = tmp_path / "train.csv"
-    frame = kaggle_frame(small_digits, 30)
-    frame[frame.columns[::-1]].to_csv(path, index=False)
-    np.testing.assert_array_equal(read_csv(path)[0], small_digits.X_train[:30])
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (lambda frame: frame.drop(columns="pixel7"), "the column pixel7 is missing"),
-        (lambda frame: frame.assign(extra=1), "the column extra is unexpected"),
-        (lambda frame: frame.assign(label=12), "image 0 has the label 12"),
-        (lambda frame: frame.assign(label=-1), "image 0 has the label -1"),
-        (lambda frame: frame.assign(pixel3=[0, 256] + [0] * 8), "image 1 has the pixel 256"),
-        (lambda frame: frame.assign(pixel3=[0, 0, 0.5] + [0] * 7), "image 2 has the pixel 0.5"),
-        (lambda frame: frame.assign(pixel3=[np.nan] + [0] * 9), "image 0 has the pixel nan"),
-        (lambda frame: frame.assign(pixel3="dark"), "not a CSV of numbers"),
-        (lambda frame: frame.head(0), "has a header line but no images"),
-        (lambda frame: pd.DataFrame(), "expected a header line"),
-    ],
-)
-def test_broken_csv_error_names_the_file(small_digits, tmp_path, spoil, message):
-    path = tmp_path / "train.csv"
-    spoil(kaggle_frame(small_digits, 10)).to_csv(path, index=False)
-    if spoil(kaggle_frame(small_digits, 10)).columns.empty:
-        path.write_bytes(b"")
-    assert_refused(load_mnist, path, message)
-
-
-@pytest.mark.parametrize("content", [b"\0\1\2", b"\xff\xfe\x00", b'"', b"label,pixel0\n1"])
-def test_read_csv_rejects_other_content(tmp_path, content):
-    assert_refused(read_csv, write(tmp_path / "train.csv", content))
-
-
 CACHING_PROCESS = """
 import sys, time
 from pathlib import Path
 from nnkernels.data.cache import cached
-from nnkernels.data.folder import read_folder
+from nnkernels.data.assembling import read_files
+from nnkernels.data.formats import ReadOptions
+
+def read_folder(folder):
+    return read_files(folder, ReadOptions())
 
 def fetch():
     with open(sys.argv[2], "a") as log:

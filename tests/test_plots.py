@@ -628,7 +628,7 @@ def test_confusions_are_ranked_by_count(pairs):
 
 def test_confusion_matrix_without_errors_has_note():
     figure = plots.confusion_matrix(np.diag(np.arange(1, 11)))
-    assert "No digit is\nmisclassified." in texts(figure)
+    assert "No image is\nmisclassified." in texts(figure)
     assert "0 errors in 55 (0 %)" in heading(figure)
 
 

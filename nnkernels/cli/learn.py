@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnkernels.cli.shared import INTERRUPTED, DataOption, app, err, note, numbers, out, show_error, split_names
+from nnkernels.cli.data_options import DEFAULT_DATA, DataRequest, takes_data
+from nnkernels.cli.shared import INTERRUPTED, app, err, note, numbers, out, show_error, split_names
 
 if TYPE_CHECKING:
     from nnkernels.data import Dataset
@@ -40,6 +41,7 @@ OutOption = Annotated[
 
 
 @app.command(rich_help_panel=PANEL)
+@takes_data()
 def train(
     recipe: RecipeOption = None,
     backend: Annotated[
@@ -53,10 +55,9 @@ def train(
     folder: OutOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the interrupted training run in --out.")] = False,
     kernels: KernelsOption = None,
-    data: DataOption = None,
+    data: DataRequest = DEFAULT_DATA,
 ) -> None:
     """Train the network, show every epoch, and write weights, metrics and figures to a folder."""
-    from nnkernels.data import load_mnist
     from nnkernels.errors import ConfigurationError
     from nnkernels.learn import training_job
     from nnkernels.learn.terminal import metrics_table, training_progress
@@ -66,7 +67,7 @@ def train(
     if resume and folder is None:
         raise ConfigurationError("--resume needs --out DIR, the folder of the training run to resume")
     folder = folder or _new_folder(recipe or training_job.DEFAULT_RECIPE)
-    dataset = load_mnist(data)
+    dataset = data.load()
     with training_progress(err) as show:
         trained = training_job.run(request, dataset, folder, resume, lambda history: show(history.recipe.name, history))
     with err.status("evaluating the test images, drawing figures"):
@@ -162,6 +163,7 @@ def predict(
 
 
 @app.command(rich_help_panel=PANEL)
+@takes_data()
 def compare(
     contenders: Annotated[
         str,
@@ -187,10 +189,9 @@ def compare(
         ),
     ] = False,
     seeds: Annotated[int, typer.Option(help="Number of seeds per combination (only with --claim).")] = 10,
-    data: DataOption = None,
+    data: DataRequest = DEFAULT_DATA,
 ) -> None:
     """Train two or more contenders from the same weights on the same batches, and show where they differ."""
-    from nnkernels.data import load_mnist
     from nnkernels.errors import ConfigurationError
     from nnkernels.learn import comparison_job
     from nnkernels.learn.terminal import comparison_table, training_progress
@@ -198,7 +199,7 @@ def compare(
 
     # keras-graph trains the same model faster, which saves an hour in the 40 training runs with Keras.
     names = split_names(contenders) or ["numba", "keras-graph" if claim else "keras-fit"]
-    dataset = load_mnist(data)
+    dataset = data.load()
     if claim:
         if (recipe, epochs, hidden, batch_size, learning_rate, seed) != (None,) * 6:
             raise ConfigurationError(

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from nnkernels.cli.shared import INTERRUPTED, DataOption, app, err, note, out, split_names
+from nnkernels.cli.data_options import DEFAULT_DATA, DataRequest, takes_data
+from nnkernels.cli.shared import INTERRUPTED, app, err, note, out, split_names
 from nnkernels.errors import ConfigurationError
 
 PROFILE_HELP = (
@@ -19,11 +20,12 @@ PROFILE_HELP = (
 
 
 @app.command(rich_help_panel="Measure")
+@takes_data()
 def verify(
     contenders: Annotated[
         list[str] | None, typer.Argument(help="Contenders to check (default: all that are installed).")
     ] = None,
-    data: DataOption = None,
+    data: DataRequest = DEFAULT_DATA,
     mutants: Annotated[
         bool,
         typer.Option("--mutants", help="Run mutation tests instead: insert one mistake at a time into the kernels."),
@@ -45,22 +47,20 @@ def verify(
     """
     if mutants or record:
         _verify_mutants(contenders or [], data, mutants, jobs, record)
-    from nnkernels.data import load_mnist
     from nnkernels.measure.asv_driver.run import choose_contenders
     from nnkernels.measure.correctness import verification
     from nnkernels.report.gate import show_gate
 
     names, not_installed = choose_contenders(contenders or [])
-    dataset = load_mnist(data)
+    dataset = data.load()
     with err.status("comparing every contender with the float64 oracle"):
         judged = verification.verify_all(names, dataset)
     show_gate(out, judged, not_installed, dataset.name)
     raise typer.Exit(0 if all(result.passed for result in judged) else 1)
 
 
-def _verify_mutants(backends: list[str], data: str | None, mutants: bool, jobs: int, record: bool) -> None:
+def _verify_mutants(backends: list[str], data: DataRequest, mutants: bool, jobs: int, record: bool) -> None:
     """Check all mutants, and exit with a status that depends on the result."""
-    from nnkernels.data import load_mnist
     from nnkernels.interrupts import exit_on_sigterm
     from nnkernels.measure.asv_driver.workspace import open_workspace
     from nnkernels.measure.mutants.catalogue import read_catalogue
@@ -77,7 +77,7 @@ def _verify_mutants(backends: list[str], data: str | None, mutants: bool, jobs: 
     workspace = open_workspace() if record else None
     if workspace:
         require_recordable(workspace)
-    catalogue, dataset = read_catalogue(backends), load_mnist(data)
+    catalogue, dataset = read_catalogue(backends), data.load()
     judged: list[Judged] = []
     try:
         with exit_on_sigterm(), report.mutants_progress(err, len(catalogue)) as show_progress:
@@ -97,6 +97,7 @@ def _verify_mutants(backends: list[str], data: str | None, mutants: bool, jobs: 
 
 
 @app.command(rich_help_panel="Measure")
+@takes_data()
 def bench(
     contenders: Annotated[
         str,
@@ -106,7 +107,7 @@ def bench(
             help="Contenders to measure (default: all installed ones of the profile).",
         ),
     ] = "",
-    data: DataOption = None,
+    data: DataRequest = DEFAULT_DATA,
     profile: Annotated[str, typer.Option(help=PROFILE_HELP)] = "quick",
     rounds: Annotated[
         int | None,
@@ -123,7 +124,6 @@ def bench(
     ] = "",
 ) -> None:
     """Measure speed and accuracy with asv, record the run, and print the speed-up of each contender."""
-    from nnkernels.data import load_mnist
     from nnkernels.measure.asv_driver import plan
     from nnkernels.measure.asv_driver.run import Request, run_benchmarks
     from nnkernels.measure.asv_driver.workspace import open_workspace
@@ -144,7 +144,7 @@ def bench(
         note(f"not recorded in the history: {workspace.unrecorded}")
     if text := environment.removed_settings_note(environment.find_settings()):
         note(text)
-    dataset = load_mnist(data)
+    dataset = data.load()
     with bench_progress(err) as progress:
         outcome = run_benchmarks(workspace, dataset, request, progress)
     summary = summarise(load_run(outcome.folder))
@@ -173,19 +173,19 @@ def list_() -> None:
 
 
 @app.command(rich_help_panel="Measure")
-def env(data: DataOption = None) -> None:
+@takes_data()
+def env(data: DataRequest = DEFAULT_DATA) -> None:
     """Print the provenance that a result measured now would have, as JSON.
 
     It includes the environment settings that affect times or results: those that `bench` hides from the measured
     processes (neutralised), and those that it passes on to them (kept). It also says whether the machine is quiet
     enough for typical results, and how to make it quieter.
     """
-    from nnkernels.data import load_mnist
     from nnkernels.measure.records import provenance, quietness
 
     found = quietness.measure_quietness()
     state = {**asdict(found), "typical": found.typical}
-    typer.echo(json.dumps({**provenance.collect(load_mnist(data), timed=True), "quietness": state}, indent=1))
+    typer.echo(json.dumps({**provenance.collect(data.load(), timed=True), "quietness": state}, indent=1))
     note(quietness.verdict(found))
     for text in quietness.advice(found):
         note(text)

@@ -11,7 +11,8 @@ import typer
 from rich.markup import escape
 from rich.status import Status
 
-from nnkernels.cli.shared import DataOption, app, err, note, out, split_names
+from nnkernels.cli.data_options import DEFAULT_DATA, DataRequest, takes_data
+from nnkernels.cli.shared import app, err, note, out, split_names
 from nnkernels.errors import NNKernelsError
 
 BackendsOption = Annotated[
@@ -24,9 +25,10 @@ MinutesEachOption = Annotated[
 
 
 @app.command(rich_help_panel="Measure")
+@takes_data()
 def check(
     base: Annotated[str, typer.Argument(help="Commit, branch or tag to compare with.")] = "HEAD",
-    data: DataOption = None,
+    data: DataRequest = DEFAULT_DATA,
     backends: BackendsOption = "",
     scenarios: Annotated[
         str,
@@ -58,7 +60,6 @@ def check(
     Run this in a separate git worktree, so that bisecting does not change the version of nnkernels that measures.
     """
     with _could_not_measure():
-        from nnkernels.data import load_mnist
         from nnkernels.measure.asv_driver.workspace import find_root
         from nnkernels.measure.regression.budget import read_budget
         from nnkernels.measure.regression.check import run_check
@@ -73,7 +74,7 @@ def check(
         plan = Plan(resolve=resolve / 100, minutes=minutes)
         with err.status("reading the data") as status:
             measured = run_check(
-                find_root(), base, load_mnist(data), comparisons, plan, limits, show_progress=_status_updater(status)
+                find_root(), base, data.load(), comparisons, plan, limits, show_progress=_status_updater(status)
             )
         if record:
             write_record(record, measured)
@@ -86,6 +87,7 @@ def check(
 
 
 @app.command(rich_help_panel="Measure")
+@takes_data()
 def selftest(
     minutes: Annotated[
         float, typer.Option(metavar="MINUTES", help="Time in minutes after which no further check is started.")
@@ -95,7 +97,7 @@ def selftest(
         typer.Option("--neighbour", help="Run a second process that is busy in bursts, as on a shared machine."),
     ] = False,
     unchanged: Annotated[bool, typer.Option("--unchanged", help="Inject no slowdown in any check.")] = False,
-    data: DataOption = None,
+    data: DataRequest = DEFAULT_DATA,
     backends: BackendsOption = "",
     resolve: ResolveOption = 3.0,
     minutes_each: MinutesEachOption = 5.0,
@@ -115,7 +117,6 @@ def selftest(
     Each check compares HEAD with itself, with or without an injected slowdown of known size. It is saved when it ends,
     and the next self-test continues after it.
     """
-    from nnkernels.data import load_mnist
     from nnkernels.measure.asv_driver.workspace import find_root
     from nnkernels.measure.regression.measuring import Plan
     from nnkernels.measure.regression.selftest import FOLDER, load_machines, load_records, run_selftest
@@ -135,7 +136,7 @@ def selftest(
         machine_folder = run_selftest(
             root,
             results,
-            load_mnist(data),
+            data.load(),
             split_names(backends),
             plan,
             minutes,

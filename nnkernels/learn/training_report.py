@@ -72,6 +72,7 @@ def _metrics(trained: TrainingResult, dataset: Dataset, predictions: Predictions
         "train": _judged(record.train_loss, record.train_error_rate),
         "validation": _judged(record.validation_loss, record.validation_error_rate),
         "test": _judged(test_loss, test_error_rate),
+        **({"class_names": list(dataset.class_names)} if dataset.class_names else {}),
         "confusion": predictions.confusion.tolist(),
         "provenance": origin(dataset),
     }
@@ -94,11 +95,11 @@ def _draw(trained: TrainingResult, dataset: Dataset, predictions: Predictions, f
         )
     )
     X, y, probs, predicted = dataset.X_test, dataset.y_test, predictions.probs, predictions.predicted
-    wrong = predictions.wrong
+    wrong, names = predictions.wrong, dataset.class_names
     shown = wrong[:MISTAKES]
     figures = {
         "curves": plots.training_curves(history.to_frame(), subtitle),
-        "predictions": plots.sample_predictions(X[:SAMPLES], probs[:SAMPLES], y[:SAMPLES], subtitle),
+        "predictions": plots.sample_predictions(X[:SAMPLES], probs[:SAMPLES], y[:SAMPLES], subtitle, names),
         "mistakes": plots.mistakes(
             X[shown],
             y[shown],
@@ -108,8 +109,9 @@ def _draw(trained: TrainingResult, dataset: Dataset, predictions: Predictions, f
             len(wrong),
             len(X),
             subtitle,
+            names,
         ),
-        "confusion": plots.confusion_matrix(predictions.confusion, subtitle),
-        "hidden_units": plots.hidden_units(params.W1, params.W2, subtitle),
+        "confusion": plots.confusion_matrix(predictions.confusion, subtitle, names),
+        "hidden_units": plots.hidden_units(params.W1, params.W2, subtitle, names),
     }
     save_figures(figures, folder)

@@ -3,6 +3,7 @@
 from nnkernels.plots.claim import claim_table_figure
 from nnkernels.plots.comparison import horizontal_comparison
 from nnkernels.plots.confusion import confusion_matrix
+from nnkernels.plots.contact_sheet import contact_sheet
 from nnkernels.plots.digits import digit_reading, sample_predictions
 from nnkernels.plots.hidden import hidden_units
 from nnkernels.plots.learning import training_curves
@@ -15,6 +16,7 @@ __all__ = [
     "claim_table_figure",
     "comparison_curves",
     "confusion_matrix",
+    "contact_sheet",
     "digit_reading",
     "disagreements",
     "hidden_units",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,8 +16,11 @@ from nnkernels.plots.style import (
     NOTE_SIZE,
     TICK_SIZE,
     VERMILION,
+    class_labels,
     new_figure,
     percent,
+    plain,
+    shortened,
     tidy,
 )
 
@@ -25,6 +29,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_PAIRS = 12
+LARGE = 20  # classes; a larger matrix has a larger figure
+COLUMNS_WIDTH = {False: 4.6, True: 5.8}  # inches that all columns together have, also in a large figure
+SMALLEST_NUMBER = 4.0  # points
 
 
 class Confusion(NamedTuple):
@@ -64,7 +71,7 @@ def confusions(counts: npt.NDArray[np.integer]) -> list[Confusion]:
     return sorted(pairs, key=lambda pair: (-pair.times, pair.true, pair.predicted))
 
 
-def confusion_matrix(counts: npt.NDArray[Any], subtitle: str = "") -> Figure:
+def confusion_matrix(counts: npt.NDArray[Any], subtitle: str = "", class_names: Sequence[str] | None = None) -> Figure:
     """Draw a confusion matrix and a ranking of the most frequent confusions.
 
     Only the errors are coloured.
@@ -75,6 +82,8 @@ def confusion_matrix(counts: npt.NDArray[Any], subtitle: str = "") -> Figure:
         ``counts[i, j]`` images of class i were predicted as class j.
     subtitle : str, optional
         Data set and recipe.
+    class_names : sequence of str, optional
+        The name of each class. By default its number.
 
     Returns
     -------
@@ -95,15 +104,17 @@ def confusion_matrix(counts: npt.NDArray[Any], subtitle: str = "") -> Figure:
     found = confusions(counts)
     share = f" ({percent((total - right) / total)})" if total else ""
     errors = "1 error" if total - right == 1 else f"{total - right:,} errors"
-    title = f"Which digits are confused: {errors} in {total:,}{share}"
-    figure, _ = new_figure(title, subtitle, 5.6)
-    matrix, ranking = figure.subplots(1, 2, width_ratios=(2.4, 1))
-    _draw_matrix(matrix, counts)
-    _draw_ranking(ranking, found[:MAX_PAIRS], len(found))
+    names = class_labels(class_names, len(counts))
+    what = "digit" if class_names is None and len(counts) <= 10 else "class"
+    title = f"Which {'digits' if what == 'digit' else 'classes'} are confused: {errors} in {total:,}{share}"
+    figure, _ = new_figure(title, subtitle, 5.6 if len(counts) <= LARGE else 7.4)
+    matrix, ranking = figure.subplots(1, 2, width_ratios=(2.4 if len(counts) <= LARGE else 4.2, 1))
+    _draw_matrix(matrix, counts, names, what)
+    _draw_ranking(ranking, found[:MAX_PAIRS], len(found), names)
     return figure
 
 
-def _draw_matrix(axes: Axes, counts: npt.NDArray[np.integer]) -> None:
+def _draw_matrix(axes: Axes, counts: npt.NDArray[np.integer], names: list[str], what: str) -> None:
     from matplotlib.colors import LinearSegmentedColormap
 
     classes = len(counts)
@@ -112,40 +123,47 @@ def _draw_matrix(axes: Axes, counts: npt.NDArray[np.integer]) -> None:
     max_errors = max(1, int(errors.max()) if classes > 1 else 1)
     axes.imshow(errors, cmap=colors, vmin=0, vmax=max_errors, aspect="equal")
     axes.set_anchor("N")
-    tidy(axes, "predicted digit", "true digit", grid=None)
-    names = [str(number) for number in range(classes)]
-    axes.set_xticks(range(classes), names)
-    axes.set_yticks(range(classes), names)
-    axes.tick_params(length=0)
+    tidy(axes, f"predicted {what}", f"true {what}", grid=None)
+    width = COLUMNS_WIDTH[classes > LARGE]
+    label_size = min(TICK_SIZE, 0.8 * 72 * width / classes)
+    labels = [plain(shortened(name, label_size, 1.2)) for name in names]
+    axes.set_xticks(range(classes), labels, rotation=90 if max(map(len, labels)) > 2 else 0)
+    axes.set_yticks(range(classes), labels)
+    axes.tick_params(length=0, labelsize=label_size)
     axes.spines[:].set_visible(False)
     # Separate the cells by white lines.
     axes.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=1.5)
+    axes.grid(which="minor", color="white", linewidth=1.5 if classes <= LARGE else 0.5)
     axes.tick_params(which="minor", length=0)
-    # Fit the widest number, with a margin, into a column. All columns together have about 4.6 inches.
-    size = min(TICK_SIZE, 0.8 * 72 * 4.6 / classes / (0.64 * len(str(counts.max()))))
+    # Fit the widest number, with a margin, into a column. Where it would be illegible, the colour alone must do.
+    size = min(TICK_SIZE, 0.8 * 72 * width / classes / (0.64 * len(str(counts.max()))))
     for (true, predicted), count in np.ndenumerate(counts):
-        if count or true == predicted:
+        if size >= SMALLEST_NUMBER and (count or true == predicted):
             axes.text(predicted, true, str(count), ha="center", va="center", size=size, color=INK)
     for true, row in enumerate(counts):
         text = percent(row[true] / row.sum()) if row.sum() else "no images"
-        axes.text(classes - 0.35, true, text, ha="left", va="center", size=NOTE_SIZE, color=MUTED)
-    axes.text(classes - 0.35, -0.75, "recognised", ha="left", va="center", size=NOTE_SIZE, color=MUTED)
+        axes.text(classes - 0.35, true, text, ha="left", va="center", size=min(NOTE_SIZE, label_size), color=MUTED)
+    axes.text(
+        classes - 0.35, -0.75 * max(1, classes / 20), "recognised", ha="left", va="center", size=NOTE_SIZE, color=MUTED
+    )
 
 
-def _draw_ranking(axes: Axes, shown: list[Confusion], pairs: int) -> None:
+def _draw_ranking(axes: Axes, shown: list[Confusion], pairs: int, names: list[str]) -> None:
     tidy(axes, grid=None)
     axes.spines[:].set_visible(False)
     axes.set_xticks([])
     axes.tick_params(length=0)
     if not shown:
         axes.set_yticks([])
-        axes.text(0.5, 0.5, "No digit is\nmisclassified.", ha="center", va="center", size=LABEL_SIZE, color=INK)
+        axes.text(0.5, 0.5, "No image is\nmisclassified.", ha="center", va="center", size=LABEL_SIZE, color=INK)
         return
     places = np.arange(len(shown))
     axes.barh(places, [pair.times for pair in shown], color=VERMILION, height=0.6)
-    axes.set_yticks(places, [f"{pair.true} read as {pair.predicted}" for pair in shown])
+    labels = [shortened(names[pair.true], TICK_SIZE, 0.6) for pair in shown]
+    answers = [shortened(names[pair.predicted], TICK_SIZE, 0.6) for pair in shown]
+    texts = [f"{label} read as {answer}" for label, answer in zip(labels, answers, strict=True)]
+    axes.set_yticks(places, [plain(text) for text in texts])
     for place, pair in zip(places, shown, strict=True):
         text = f"{pair.times:,} times" if pair.times != 1 else "once"
         axes.annotate(

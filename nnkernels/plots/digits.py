@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,8 +30,10 @@ from nnkernels.plots.style import (
     TICK_SIZE,
     WIDTH,
     WRONG,
+    class_labels,
     new_figure,
     percent,
+    shortened,
     text_color,
     tidy,
 )
@@ -42,10 +45,16 @@ if TYPE_CHECKING:
 # Colours of the bars of other classes and of the full length (100 %) behind each bar. Both are lighter than the
 # predicted class even when printed in grey.
 OTHERS, WHOLE = "#9a9a9a", "#f0f0f0"
+MAX_BAR_NAMES = 14  # classes whose names fit below the bars
+MAX_NAME = 0.7  # inches; longer names of classes are truncated
 
 
 def sample_predictions(
-    images: npt.NDArray[Any], probs: npt.NDArray[Any], y: npt.NDArray[Any], subtitle: str = ""
+    images: npt.NDArray[Any],
+    probs: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    subtitle: str = "",
+    class_names: Sequence[str] | None = None,
 ) -> Figure:
     """Draw digits, each with the probabilities of all classes as bars.
 
@@ -62,6 +71,8 @@ def sample_predictions(
         True classes.
     subtitle : str, optional
         Data set and recipe.
+    class_names : sequence of str, optional
+        The name of each class. By default its number.
 
     Returns
     -------
@@ -77,14 +88,18 @@ def sample_predictions(
     title = "Sample predictions"
     if len(images) == 0:
         return empty_sheet(title, subtitle, "There are no digits to show.")
-    width = max(1.55, 0.138 * probs.shape[1] + 2 * GAP)
+    names = class_labels(class_names, probs.shape[1])
+    bar_names = names if len(names) <= MAX_BAR_NAMES and max(map(len, names)) == 1 else None
+    width = min(2.2, max(1.55, 0.138 * len(names) + 2 * GAP))
     columns = columns_for(len(images), width)
     width = min(2.2, (WIDTH - 2 * GAP) / columns)
     side, bars = 0.93, 0.62
     text = 2 * LINE * TICK_SIZE
     height = text + side + bars + LINE * NOTE_SIZE + 3 * GAP
     rows = -(-len(images) // columns)
-    note = "Bars: predicted probability of each digit. The true digit has a box around it."
+    what = "digit" if class_names is None and len(names) <= 10 else "class"
+    mark = "has a box around it" if bar_names else "has a triangle below it"
+    note = f"Bars: predicted probability of each {what}. The true {what} {mark}."
     figure, axes = new_sheet(title, f"{subtitle}\n{note}".strip(), rows * height)
     for (left, top), image, row, label in zip(
         grid(len(images), columns, width, height), images, np.asarray(probs, np.float64), y, strict=True
@@ -93,13 +108,14 @@ def sample_predictions(
         answered = bool(np.isfinite(row).all())
         predicted = int(row.argmax()) if answered else -1
         color = RIGHT if predicted == label else WRONG
-        answer = f"says {predicted}: {percent(row[predicted])}" if answered else "no answer (NaN)"
+        said = shortened(names[predicted], TICK_SIZE, MAX_NAME)
+        answer = f"says {said}: {percent(row[predicted])}" if answered else "no answer (NaN)"
         write(axes, answer, middle, top, TICK_SIZE, text_color(color), weight="bold")
-        verdict = f"{TICK if predicted == label else CROSS} true {label}"
+        verdict = f"{TICK if predicted == label else CROSS} true {shortened(names[label], TICK_SIZE, MAX_NAME)}"
         write(axes, verdict, middle, top + text / 2, TICK_SIZE, INK if predicted == label else text_color(WRONG))
         draw_digit(axes, image, middle - side / 2, top + text, side, color)
         base = top + text + side + GAP / 2 + bars
-        _probability_bars(axes, row, predicted, int(label), middle, base, width - 2 * GAP, bars, color)
+        _probability_bars(axes, row, predicted, int(label), middle, base, width - 2 * GAP, bars, color, bar_names)
     return figure
 
 
@@ -113,15 +129,19 @@ def _probability_bars(
     width: float,
     height: float,
     color: str,
+    names: list[str] | None,
 ) -> None:
     step = width / len(probs)
     places = middle + (np.arange(len(probs)) - (len(probs) - 1) / 2) * step
     colors = [color if digit == predicted else OTHERS for digit in range(len(probs))]
     axes.bar(places, -height, 0.8 * step, base, color=WHOLE)
     axes.bar(places, -height * np.nan_to_num(probs), 0.8 * step, base, color=colors)
+    if names is None:  # too many to write each name: a mark below the true class
+        write(axes, "▲", float(places[label]), base + 0.04, NOTE_SIZE)
+        return
     for digit, x in enumerate(places):
         box = {"boxstyle": "square,pad=0.15", "facecolor": "none", "edgecolor": INK, "linewidth": 1.1}
-        write(axes, str(digit), x, base + 0.04, NOTE_SIZE, bbox=box if digit == label else None)
+        write(axes, names[digit], x, base + 0.04, NOTE_SIZE, bbox=box if digit == label else None)
 
 
 def digit_reading(

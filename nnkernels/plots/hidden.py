@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,18 @@ import numpy.typing as npt
 
 from nnkernels.errors import DataError
 from nnkernels.plots.sheets import LINE, as_square, grid, new_sheet, write
-from nnkernels.plots.style import BLUE, INK, MUTED, NOTE_SIZE, TICK_SIZE, VERMILION, WIDTH, text_color
+from nnkernels.plots.style import (
+    BLUE,
+    INK,
+    MUTED,
+    NOTE_SIZE,
+    TICK_SIZE,
+    VERMILION,
+    WIDTH,
+    class_labels,
+    shortened,
+    text_color,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +37,12 @@ STRONG = 0.5
 SCALE_QUANTILE = 0.998
 
 
-def hidden_units(W1: npt.NDArray[Any], W2: npt.NDArray[Any] | None = None, subtitle: str = "") -> Figure:
+def hidden_units(
+    W1: npt.NDArray[Any],
+    W2: npt.NDArray[Any] | None = None,
+    subtitle: str = "",
+    class_names: Sequence[str] | None = None,
+) -> Figure:
     """Draw the weights of each hidden unit as an image.
 
     Ink excites the unit where the image is vermilion, and inhibits it where the image is blue. All units share one
@@ -40,6 +57,8 @@ def hidden_units(W1: npt.NDArray[Any], W2: npt.NDArray[Any] | None = None, subti
         relative to the mean over all digits. (Softmax ignores that mean.)
     subtitle : str, optional
         Data set and recipe.
+    class_names : sequence of str, optional
+        The name of each class. By default its number.
 
     Returns
     -------
@@ -65,11 +84,12 @@ def hidden_units(W1: npt.NDArray[Any], W2: npt.NDArray[Any] | None = None, subti
     if len(units) < W1.shape[1]:
         title += f" (the {len(units)} strongest)"
     note = "Ink on vermilion excites a unit; ink on blue inhibits it."
+    what = "digit" if class_names is None else "label"
     if W2 is not None:
         note += (
-            " Below: the digits it votes for and against."
+            f" Below: the {what}s it votes for and against."
             if two_lines
-            else " Below: + the digit it votes for, − against."
+            else f" Below: + the {what} it votes for, − against."
         )
     body = -(-len(units) // columns) * height
     figure, axes = new_sheet(title, f"{subtitle}\n{note}".strip(), body + 0.12)
@@ -78,7 +98,8 @@ def hidden_units(W1: npt.NDArray[Any], W2: npt.NDArray[Any] | None = None, subti
     for (left, top), unit in zip(grid(len(units), columns, width, height, WIDTH - right), units, strict=True):
         image = _draw_weights(axes, W1[:, unit], left + (width - side) / 2, top + 0.1, side, limit)
         if W2 is not None:
-            _write_digits(axes, W2[unit], left + width / 2, top + 0.12 + side, text, two_lines)
+            names = class_labels(class_names, W2.shape[1])
+            _write_digits(axes, W2[unit], left + width / 2, top + 0.12 + side, text, two_lines, names)
     if image is not None:
         scale_height, figure_height = min(body, 4.0), figure.get_figheight()
         left, bottom = (WIDTH - right + 0.12) / WIDTH, (body + 0.02 - scale_height) / figure_height
@@ -145,9 +166,18 @@ def _draw_weights(axes: Axes, weights: npt.NDArray[Any], x: float, y: float, sid
 
 
 def _write_digits(
-    axes: Axes, weights: npt.NDArray[Any], middle: float, top: float, line: float, two_lines: bool
+    axes: Axes,
+    weights: npt.NDArray[Any],
+    middle: float,
+    top: float,
+    line: float,
+    two_lines: bool,
+    class_names: list[str],
 ) -> None:
-    raised, lowered = raised_and_lowered_digits(weights)
+    raised, lowered = (
+        [shortened(class_names[number], NOTE_SIZE, 0.35) for number in numbers]
+        for numbers in raised_and_lowered_digits(weights)
+    )
     positive, negative = text_color(VERMILION), text_color(BLUE)
     if two_lines:
         write(axes, f"for {_joined(raised)}", middle, top, NOTE_SIZE, positive)
@@ -159,8 +189,8 @@ def _write_digits(
         write(axes, f"−{lowered[0]}", middle + 0.03, top, NOTE_SIZE, negative, ha="left")
 
 
-def _joined(digits: list[int]) -> str:
-    return " ".join(map(str, digits)) or "none"
+def _joined(names: list[str]) -> str:
+    return " ".join(names) or "none"
 
 
 def _draw_scale(figure: Figure, image: AxesImage, axes: Axes, beyond: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +51,7 @@ def mistakes(
     total_wrong: int,
     total: int,
     subtitle: str = "",
+    class_names: Sequence[str] | None = None,
 ) -> Figure:
     """Draw misclassified digits, those with the most confident wrong prediction first.
 
@@ -66,6 +67,8 @@ def mistakes(
         Number of misclassified images, and of all images.
     subtitle : str, optional
         Data set and recipe.
+    class_names : sequence of str, optional
+        The name of each class. By default its number.
 
     Returns
     -------
@@ -98,7 +101,7 @@ def mistakes(
     for (left, top), index in zip(grid(shown, columns, width, height), worst_first, strict=True):
         middle, below = left + width / 2, top + GAP + side + 0.05
         draw_digit(axes, images[index], middle - side / 2, top + GAP, side, GRID)
-        answer = f"{y[index]} read as {predicted[index]}"
+        answer = f"{_name(y[index], class_names)} read as {_name(predicted[index], class_names)}"
         write(axes, answer, middle, below, NOTE_SIZE, text_color(WRONG), weight="bold")
         sure = f"{percent(confidence[index]).removesuffix(' %')} / {percent(true_confidence[index])}"
         write(axes, sure, middle, below + line, NOTE_SIZE)
@@ -112,6 +115,7 @@ def disagreements(
     counts: str = "",
     subtitle: str = "",
     most: int = 12,
+    class_names: Sequence[str] | None = None,
 ) -> Figure:
     """Draw the digits that only one of two contenders misclassifies, with both predictions, one block per contender.
 
@@ -129,6 +133,8 @@ def disagreements(
         Data set and recipe.
     most : int, default: 12
         The maximum number of digits per contender.
+    class_names : sequence of str, optional
+        The name of each class. By default its number.
 
     Returns
     -------
@@ -171,11 +177,16 @@ def disagreements(
             draw_digit(axes, images[index], middle - side / 2, start + top + GAP, side, GRID)
             for place, other in enumerate(names):
                 answer, right = predicted[other][index], predicted[other][index] == y[index]
-                text = f"{TICK if right else CROSS} {shortened(other, NOTE_SIZE, _MAX_NAME_WIDTH)}: {answer}"
+                contender = shortened(other, NOTE_SIZE, _MAX_NAME_WIDTH)
+                text = f"{TICK if right else CROSS} {contender}: {_name(answer, class_names)}"
                 color = INK if right else text_color(WRONG)
                 write(axes, text, middle, below + place * line, NOTE_SIZE, color)
         start += -(-len(found) // columns) * height
     return figure
+
+
+def _name(number: int, class_names: Sequence[str] | None) -> str:
+    return str(number) if class_names is None else shortened(class_names[number], NOTE_SIZE, 0.4)
 
 
 def _width_of_answers(names: list[str]) -> float:

@@ -156,11 +156,39 @@ def draw_digit(axes: Axes, pixels: npt.NDArray[Any], x: float, y: float, side: f
     DataError
         If D is not a square number.
     """
+    draw_image(axes, pixels, x, y, side, frame, "gray_r")
+
+
+def draw_image(
+    axes: Axes, pixels: npt.NDArray[Any], x: float, y: float, side: float, frame: str, colors: str = "gray"
+) -> None:
+    """Draw an image on a sheet, with a frame.
+
+    Parameters
+    ----------
+    axes : Axes
+        The sheet.
+    pixels : ndarray of uint8 or float, shape (D,)
+        Pixels, or features from 0 to 1.
+    x, y : float
+        The upper left corner in inches.
+    side : float
+        The side length in inches.
+    frame : str
+        The colour of the frame.
+    colors : str, default: "gray"
+        Name of matplotlib's colour map: ``gray`` shows 0 as black, ``gray_r`` as white.
+
+    Raises
+    ------
+    DataError
+        If D is not a square number.
+    """
     from matplotlib.patches import Rectangle
 
     axes.imshow(
         as_square(pixels),
-        cmap="gray_r",
+        cmap=colors,
         vmin=0,
         vmax=255 if pixels.dtype == np.uint8 else 1,
         extent=(x, x + side, y + side, y),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -99,6 +100,24 @@ def percent(fraction: float, decimals: int = 1) -> str:
     if 1 - step / 200 < fraction < 1:
         return f">{100 - step:g} %"
     return f"{100 * fraction:.{decimals}f} %"
+
+
+def class_labels(class_names: Sequence[str] | None, classes: int) -> list[str]:
+    """Return the labels of classes in a figure.
+
+    Parameters
+    ----------
+    class_names : sequence of str or None
+        The name of each class, if known.
+    classes : int
+        The number of classes.
+
+    Returns
+    -------
+    labels : list of str
+        The names, or by default the numbers.
+    """
+    return [str(number) for number in range(classes)] if class_names is None else list(class_names)
 
 
 def plain(text: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from nnkernels.data.dataset import CLASSES
 from nnkernels.errors import GateError
 from nnkernels.kernels import Backend, initial_state
 from nnkernels.measure.correctness.extremes import ROWS, blank_parameters, is_close, worst
@@ -56,7 +57,7 @@ def _on_images(backend: Backend, X: FloatArray, y: npt.NDArray[np.int64]) -> Ite
     start = Parameters(
         *(
             (array + 0.1 * rng.standard_normal(array.shape)).astype(np.float32)
-            for array in initial_parameters(SEED, X.shape[1])
+            for array in initial_parameters(SEED, X.shape[1], classes=max(CLASSES, int(y.max()) + 1))
         )
     )
     params = copy(start)

@@ -8,6 +8,7 @@ import numpy as np
 
 from nnkernels.chunked import epoch_chunks, train_from_file
 from nnkernels.contenders import Contender
+from nnkernels.data.dataset import CLASSES
 from nnkernels.errors import GateError
 from nnkernels.measure.correctness.gate import SEEDS, TOLERANCES
 from nnkernels.measure.correctness.oracle import train_float64
@@ -43,7 +44,7 @@ def require_from_file(name: str, contender: Contender, images: str | Path, label
     """
     recipe = benchmark_recipe()
     X, y = np.load(images, allow_pickle=False), np.load(labels, allow_pickle=False)
-    start = initial_parameters(SEEDS[0], X.shape[1], recipe.hidden)
+    start = initial_parameters(SEEDS[0], X.shape[1], recipe.hidden, max(CLASSES, int(y.max()) + 1))
     expected, seen = start, []
     for chunk in epoch_chunks(SEEDS[0], 0, len(X), CHUNK_IMAGES, recipe.batch_size):
         rows = chunk.start + chunk.order

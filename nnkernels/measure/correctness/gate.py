@@ -173,7 +173,8 @@ def _training(
     order = np.random.default_rng(seed).permutation(len(dataset.X_train))[:IMAGES]
     learning_rates = recipe.learning_rates(0, len(order))
     learning_rates[len(learning_rates) // 2 :] /= 2
-    return order, initial_parameters(seed, dataset.X_train.shape[1], recipe.hidden), learning_rates
+    start = initial_parameters(seed, dataset.X_train.shape[1], recipe.hidden, dataset.classes)
+    return order, start, learning_rates
 
 
 def _for_oracle(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from nnkernels.data import Dataset
+from nnkernels.data.dataset import PARTS
 from nnkernels.files import PACKAGE
 from nnkernels.measure.mutants.gates import judge
 
@@ -35,7 +36,7 @@ def main(cpu_seconds: str, backend: str, folder: str, *gates: str) -> None:
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
         resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_seconds), hard))
     print(json.dumps({"package": str(PACKAGE)}), flush=True)
-    arrays = (np.load(Path(folder, f"{field.name}.npy"), allow_pickle=False) for field in fields(Dataset))
+    arrays = (np.load(Path(folder, f"{name}.npy"), allow_pickle=False) for name in PARTS)
     dataset = Dataset(*arrays)
     with np.errstate(all="ignore"):  # intermediate values of a mutant may overflow; only its results count
         for verdict in judge(backend, gates, dataset):

@@ -12,13 +12,14 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from nnkernels.data import Dataset
+from nnkernels.data.dataset import PARTS
 from nnkernels.errors import MeasurementError
 from nnkernels.files import PACKAGE
 from nnkernels.measure.mutants.catalogue import Mutant, unchanged
@@ -208,9 +209,9 @@ def saved_dataset(dataset: Dataset) -> Iterator[Path]:
     Yields
     ------
     folder : Path
-        Contains one ``.npy`` file per attribute. It is removed at the end.
+        Contains one ``.npy`` file per array. It is removed at the end.
     """
     with TemporaryDirectory(prefix="nnkernels-mutants-") as folder:
-        for field in fields(Dataset):
-            np.save(Path(folder, f"{field.name}.npy"), getattr(dataset, field.name))
+        for name in PARTS:
+            np.save(Path(folder, f"{name}.npy"), getattr(dataset, name))
         yield Path(folder)

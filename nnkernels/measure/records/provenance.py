@@ -77,8 +77,18 @@ def collect(dataset: Dataset, timed: bool = False) -> dict[str, Any]:
             "sha256": dataset.sha256,
             "training_images": len(dataset.X_train),
             "test_images": len(dataset.X_test),
+            "classes": dataset.classes,
+            **_origin(dataset),
         },
     }
+
+
+def _origin(dataset: Dataset) -> dict[str, Any]:
+    """Return how a data set was read from files, unless its name says what it is."""
+    if dataset.origin is None or not dataset.name.startswith("custom-"):
+        return {}
+    found = dataset.origin
+    return {"format": found.format, "files": list(found.files[:20]), "split": found.split, "notes": list(found.notes)}
 
 
 def package_versions() -> dict[str, str]:

@@ -201,7 +201,8 @@ class Side:
         if key not in self.prepared:
             data, contender = self._data(), contenders.create(backend)
             contender.use_threads(1)
-            contender.prepare(initial_parameters(0, data.X.shape[1]), data, self._recipe(recipe))
+            start = initial_parameters(0, data.X.shape[1], classes=max(10, int(data.y.max()) + 1))
+            contender.prepare(start, data, self._recipe(recipe))
             self.prepared[key] = contender
         return self.prepared[key]
 

@@ -153,7 +153,7 @@ def _check_and_prepare(
             for setting in settings(contender, measured.framework_threads):
                 contender.use_threads(thread_count(setting))
                 gate.require(name, contender, dataset, recipe)
-            start = initial_parameters(SEED, dataset.X_train.shape[1], recipe.hidden)
+            start = initial_parameters(SEED, dataset.X_train.shape[1], recipe.hidden, dataset.classes)
             contender.prepare(start, dataset.training, recipe)
             ready[name] = contender
         except Exception as error:

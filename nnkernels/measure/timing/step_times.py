@@ -68,7 +68,7 @@ def check_step(step: Step, contender: Contender, dataset: Dataset) -> gate.GateR
         If the parameters differ from the oracle's by more than the tolerance.
     """
     n = step.gate_images
-    few = Dataset(dataset.X_train[:n], dataset.y_train[:n], dataset.X_test, dataset.y_test)
+    few = Dataset(dataset.X_train[:n], dataset.y_train[:n], dataset.X_test, dataset.y_test, classes=dataset.classes)
     return gate.require(step.name, contender, few, SGD)
 
 
@@ -109,7 +109,7 @@ def time_steps(
             require_compiled()
             contender.use_threads(thread_count(step.threads))
             check_step(step, contender, dataset)
-            contender.prepare(initial_parameters(SEED), dataset.training, SGD)
+            contender.prepare(initial_parameters(SEED, classes=dataset.classes), dataset.training, SGD)
             tasks[label(step)] = _task(step, contender, dataset)
         except Exception as error:
             failures[step.name] = one_line(error)

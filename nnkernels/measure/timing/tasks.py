@@ -124,7 +124,8 @@ def prepare_task(scenario: Scenario, contender: Contender, dataset: Dataset, thr
     task : Task
         Its unit is a preparation.
     """
-    start, data = initial_parameters(SEED, dataset.X_train.shape[1], scenario.recipe.hidden), dataset.training
+    data = dataset.training
+    start = initial_parameters(SEED, data.X.shape[1], scenario.recipe.hidden, data.classes)
 
     def run() -> None:
         prepare(contender, start, data, scenario.recipe)

@@ -90,7 +90,7 @@ class Trainings:
 
     def _prepare(self, seed: int) -> float:
         recipe, data = self.scenario.recipe, self.dataset.training
-        start = initial_parameters(seed, data.X.shape[1], recipe.hidden)
+        start = initial_parameters(seed, data.X.shape[1], recipe.hidden, data.classes)
         started = time.perf_counter()
         prepare(self.contender, start, data, recipe)
         return time.perf_counter() - started
