@@ -71,7 +71,7 @@ def render_walkthrough(notebook: Path, page: Path) -> None:
         if cell.cell_type == "markdown":
             cell.source = formulas.set_aside(cell.source)
     exporter = HTMLExporter(template_name="basic", embed_images=True)  # type: ignore[no-untyped-call]
-    exporter.register_preprocessor(CoalesceStreamsPreprocessor, enabled=True)
+    exporter.register_preprocessor(CoalesceStreamsPreprocessor, enabled=True)  # type: ignore[no-untyped-call]
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     try:
         body, _ = exporter.from_notebook_node(content, {"metadata": {"path": str(notebook.parent)}})
