@@ -76,6 +76,7 @@ def render(collection: Collection, links: dict[str, str] | None = None) -> Page:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"code": assets.code, "numbers": assets.numbers}
     figure = environment.get_template("figure.html.j2")
     links = links or {}
     sections = build_sections(collection)
