@@ -99,10 +99,11 @@ def interval_chart(rows: Sequence[Row], title: str, unit: str = "ratio") -> dict
         y=alt.Y("id:N", sort="ascending", title=None, axis=names), tooltip=alt.Tooltip("detail:N", title=" ")
     )
     shown = base.transform_filter(f"datum.kind !== '{HEADING}'")
+    headings = base.transform_filter(f"datum.kind === '{HEADING}'").encode(x=alt.value(0), text="label:N")
+    bold: dict[str, Any] = {"align": "left", "fontWeight": "bold"}
     layers: list[Any] = [
-        base.transform_filter(f"datum.kind === '{HEADING}'")
-        .mark_text(align="left", fontWeight="bold")
-        .encode(x=alt.value(0), text="label:N"),
+        headings.mark_text(**bold, stroke=palette.PAGE, strokeWidth=6),  # so that no line crosses the text
+        headings.mark_text(**bold),
         shown.mark_rule(strokeWidth=2, strokeCap="round").encode(x=x, x2="high:Q", color=colour),
         shown.mark_point(size=80, opacity=1).encode(x="value:Q", color=colour, shape=shape),
         shown.mark_text(align="left", dx=9).encode(x="high:Q", text="text:N"),

@@ -92,7 +92,10 @@ def _ratios(answer: Answer) -> list[tuple[Row, str]]:
     found = []
     for name in _names(answer):
         row = answer.summary.contender(name)
-        against = [("NumPy", kind(BASELINE), row and row.to_numpy), ("best Keras", FRAMEWORK, row and row.to_best_keras)]
+        against = [
+            ("NumPy", kind(BASELINE), row and row.to_numpy),
+            ("best Keras", FRAMEWORK, row and row.to_best_keras),
+        ]
         found += [_row(name, other, colour, ratio) for other, colour, ratio in against if ratio]
     return found
 
