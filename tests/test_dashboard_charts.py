@@ -1,4 +1,4 @@
-"""Charts of the dashboard: static drawings that do not depend on the system, themed by the page, and interval charts."""
+"""Charts of the dashboard: static drawings that do not depend on the system and are themed by the page."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_drawing_takes_colours_and_fonts_from_page() -> None:
     assert palette.SCRATCH in colours
     assert palette.FRAMEWORK in colours
     assert {colour for colour in colours if not colour.startswith("var(--")} <= {"none", "transparent"}
-    assert {name for name in re.findall(r"var\(--([\w-]+)\)", svg)} <= palette.VARIABLES.keys()
+    assert set(re.findall(r"var\(--([\w-]+)\)", svg)) <= palette.VARIABLES.keys()
     assert "font-family" not in svg
 
 
@@ -73,7 +73,12 @@ def test_drawing_does_not_depend_on_fonts_of_system_nor_on_earlier_drawings() ->
     alone = subprocess.run(
         [sys.executable, "-c", DRAW],
         input=json.dumps(CHART.spec),
-        env={**os.environ, "HOME": "/nonexistent", "FONTCONFIG_PATH": "/nonexistent", "FONTCONFIG_FILE": "/nonexistent"},
+        env={
+            **os.environ,
+            "HOME": "/nonexistent",
+            "FONTCONFIG_PATH": "/nonexistent",
+            "FONTCONFIG_FILE": "/nonexistent",
+        },
         capture_output=True,
         text=True,
         check=True,
@@ -82,7 +87,11 @@ def test_drawing_does_not_depend_on_fonts_of_system_nor_on_earlier_drawings() ->
 
 
 def test_ids_are_unique_within_page() -> None:
-    clipped = {"mark": {"type": "point", "clip": True}, "data": {"values": [{"a": 1}]}, "encoding": {"x": {"field": "a"}}}
+    clipped = {
+        "mark": {"type": "point", "clip": True},
+        "data": {"values": [{"a": 1}]},
+        "encoding": {"x": {"field": "a"}},
+    }
     found = [
         re.findall(r'id="([^"]+)"', charts.static_svg(Chart(name, "", "", "", clipped), width))
         for name in ("one", "two")
