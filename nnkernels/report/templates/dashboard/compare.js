@@ -60,7 +60,7 @@
   async function fill(wanted) {
     const machine = choose("machine", given.machines, wanted.machine, given.machines[0].id);
     const run = choose("run", machine.runs, wanted.run, machine.runs[0].id);
-    const data = given.runs[run.id] ?? await nnkernels.load(run.file);
+    const data = run === given.machines[0].runs[0] ? given.shown : await nnkernels.load(run.file);
     const work = choose("work", data.works, wanted.work, data.works[0].id);
     const threads = choose("threads", ["best", ...data.threads].map((id) => ({ id, label: threadsText[id] ?? id })), wanted.threads, "best");
     const ref = choose("ref", work.contenders.map(({ name }) => ({ id: name, label: name })), wanted.ref, work.reference);
@@ -117,7 +117,7 @@
     if (!shown.length) return `${work.label} on ${machine.label}: nothing was timed in the same process as ${ref}.`;
     const best = shown[0];
     const [, , , text, interval] = best[show];
-    const where = `${work.label} on ${machine.label}, ${threadsText[threads] ?? threads}`;
+    const where = `${work.label[0].toUpperCase()}${work.label.slice(1)} on ${machine.label}, ${threadsText[threads] ?? threads}`;
     const missing = found.length === shown.length ? "" : ` Without a number: ${found.filter((row) => !row[show]).map(({ name }) => name).join(", ")}.`;
     return show === "ratio"
       ? `${where}: ${best.name} is the fastest, ${text} ${interval} times as fast as ${ref}.${missing}`
@@ -126,7 +126,7 @@
 
   function noteTexts(found, { ref }) {
     const texts = [...new Set(found.filter((row) => row.reason).map((row) => `${row.name}: ${row.reason}.`))];
-    if (found.some((row) => row.star)) texts.push(`A star marks a ratio to ${ref} at its slower thread setting: no process timed both at the faster one.`);
+    if (found.some((row) => row.star)) texts.push(`A star marks a ratio to ${ref} at its slower thread setting, because no process timed both at the faster one.`);
     return texts;
   }
 
