@@ -202,7 +202,7 @@ def _published(results: Path, runs: Sequence[Run]) -> tuple[Run | None, list[str
             require_poolable([run.record for run in found])
         except ResultsError as error:
             return None, [*notes, f"{path}: {error}"]
-    return (replace(found[-1], pooled_with=tuple(found[:-1])) if found else None), notes
+    return (replace(found[-1], pooled_with=tuple(found[:-1])) if len(found) > 1 else next(iter(found), None)), notes
 
 
 def _main_dataset(published: Run | None, runs: Sequence[Run]) -> str:
