@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
-from nnkernels.measure.timing.scenarios import EPOCH
-from nnkernels.report import formats
 from nnkernels.report.dashboard import interval_chart, palette
-from nnkernels.report.dashboard.assets import registration
 from nnkernels.report.dashboard.charts import Chart
 from nnkernels.report.dashboard.collection import Collection, MachineRuns
-from nnkernels.report.dashboard.comparison_table import (
-    Line,
-    default_reference,
-    default_work,
-    lines,
-    run_payload,
-    unit,
-)
+from nnkernels.report.dashboard.comparison import FASTER, Cell, WorkComparison, cell_texts, compare
+from nnkernels.report.dashboard.comparison_payload import files, payload
+from nnkernels.report.dashboard.kinds import kind
 from nnkernels.report.dashboard.section import Section
 from nnkernels.report.layout import Column
 from nnkernels.report.pooling import intervals_note
-from nnkernels.report.ratios import PairedRatios
-from nnkernels.report.runs import Run
+from nnkernels.report.ratios import BASELINE
 
-MOST_RUNS = 6  # of a machine, the newest; each is a file of about 100 kB
 FIELDS = (
     ("machine", "Machine"),
     ("run", "Run"),
@@ -34,6 +26,20 @@ FIELDS = (
     ("show", "Chart"),
 )
 NAMES = ("name", "kind", "threads", "ratio", "ratio-interval", "n", "seconds", "seconds-interval")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the comparison: a contender with its ratio to the reference and its time."""
+
+    name: str
+    ratio: Cell
+    seconds: Cell
+
+    @property
+    def star(self) -> str:
+        """What marks a ratio to the reference at its slower thread setting."""
+        return "" if self.ratio.is_faster else "*"
 
 
 def build(collection: Collection) -> Section:
@@ -47,46 +53,43 @@ def build(collection: Collection) -> Section:
     Returns
     -------
     section : Section
-        The section. The run that is shown first is in the page, others are in files beside it.
+        The section. The comparisons of the runs that stand for their machines are in the page, those of other runs in
+        files beside it.
     """
-    timed = [machine for machine in collection.everything if default_work(_ratios(machine.shown))]
-    if not timed:
+    found = _first(collection)
+    if found is None:
         return Section("compare", "Compare")
-    shown = timed[0]
-    ratios = _ratios(shown.shown)
-    work = default_work(ratios)
-    reference = default_reference(ratios.contenders(work))
-    found = lines(ratios, work, reference)
-    columns, sort = _columns(found, reference, unit(work))
+    machine, work = found
+    reference = BASELINE if BASELINE in work.references else work.references[0]
+    lines = _lines(work, reference)
+    columns, sort = _columns(lines, work, reference)
     values = {
         "fields": FIELDS,
         "columns": columns,
         "sort": sort,
         "names": NAMES,
-        "kinds": [name for name in palette.KINDS if any(line.kind == name for line in found)],
-        "notes": _notes(found, reference),
-        "spread": intervals_note([run.record for run in shown.shown.each]),
+        "kinds": [name for name in palette.KINDS if any(kind(line.name) == name for line in lines)],
+        "notes": _notes(lines, work, reference),
+        "spread": intervals_note([run.record for run in machine.shown.each]),
     }
-    files: dict[str, str | bytes] = {}
-    for machine in timed:
-        for run in ([] if machine is shown else [machine.shown]) + _others(machine):
-            files[f"{_key(run)}.js"] = registration(_key(run), run_payload(_ratios(run)))
-    return Section("compare", "Compare", values, (_chart(found, shown, work, reference),), _payload(timed), files)
+    scripts: dict[str, str | bytes] = {**files(collection)}
+    data = payload(collection) | _for_script(machine, reference)
+    return Section("compare", "Compare", values, (_chart(lines, machine, work, reference),), data, scripts)
 
 
-def _payload(machines: list[MachineRuns]) -> dict[str, Any]:
+def _first(collection: Collection) -> tuple[MachineRuns, WorkComparison] | None:
+    """Return the first machine whose run has a comparison, with its first work."""
+    for machine in collection.everything:
+        works = compare(machine.shown, collection.ratios(machine.shown))
+        if works:
+            return machine, works[0]
+    return None
+
+
+def _for_script(machine: MachineRuns, reference: str) -> dict[str, Any]:
     return {
-        "machines": [
-            {
-                "id": machine.machine
-                if machine.dataset == machines[0].dataset
-                else f"{machine.machine}, {machine.dataset}",
-                "label": machine.label,
-                "runs": [_choice(run) for run in (machine.shown, *_others(machine))],
-            }
-            for machine in machines
-        ],
-        "shown": run_payload(_ratios(machines[0].shown)),
+        "first": machine.machine,
+        "baseline": reference,
         "step": interval_chart.STEP,
         "tickLabels": interval_chart.TICK_LABELS,
         "ticks": interval_chart.candidates(),
@@ -94,99 +97,62 @@ def _payload(machines: list[MachineRuns]) -> dict[str, Any]:
     }
 
 
-def _others(machine: MachineRuns) -> list[Run]:
-    """Return the newest single runs of a machine besides the one that stands for it, the newest first."""
-    shown = {_id(machine.shown)}
-    return [run for run in reversed(machine.runs[-MOST_RUNS:]) if _id(run) not in shown and default_work(_ratios(run))]
+def _lines(work: WorkComparison, reference: str) -> list[Line]:
+    """Return the lines of the view that is shown first, the fastest first and those without a ratio last."""
+    ratios, seconds = work.ratios[FASTER][reference], work.seconds[FASTER]
+    lines = [Line(name, ratios[name], seconds[name]) for name in work.contenders]
+    return sorted(lines, key=lambda line: -line.ratio.estimate.value if line.ratio.estimate else math.inf)
 
 
-def _choice(run: Run) -> dict[str, str]:
-    record, runs = run.record, len(run.each)
-    day = record.recorded_at[:10]
-    label = (
-        f"{runs} runs pooled, to {day}"
-        if runs > 1
-        else f"{record.recorded_at[:16].replace('T', ' ')}, {record.profile}"
-    )
-    return {"id": _id(run), "label": label, "file": _key(run)}
-
-
-def _id(run: Run) -> str:
-    return "pooled" if len(run.each) > 1 else run.record.run_id
-
-
-def _key(run: Run) -> str:
-    return f"compare/{_id(run)}"
-
-
-def _ratios(run: Run) -> PairedRatios:
-    return PairedRatios(*(one.interleaved for one in run.each))
-
-
-def _chart(found: list[Line], machine: MachineRuns, work: str, reference: str) -> Chart:
-    rows = [
-        interval_chart.Row(
-            line.name,
-            line.kind,
-            line.ratio.value,
-            line.ratio.low,
-            line.ratio.high,
-            formats.significant(line.ratio.value) + _star(line),
-            f"{line.name}: {formats.ratio(line.ratio)}, n = {line.ratio.samples}",
-        )
-        for line in found
-        if line.ratio
-    ]
-    fastest = next(line for line in found if line.ratio)
-    sentence = (
-        f"{work[:1].upper()}{work[1:]} on {machine.label}, the faster setting of each: {fastest.name} is the fastest, "
-        f"{formats.ratio(fastest.ratio)} times as fast as {reference}."
-    )
-    without = [line.name for line in found if not line.ratio]
-    sentence += f" Without a number: {', '.join(without)}." if without else ""
+def _chart(lines: list[Line], machine: MachineRuns, work: WorkComparison, reference: str) -> Chart:
+    rows, sentences = [], []
+    for line in lines:
+        if estimate := line.ratio.estimate:
+            value, interval = cell_texts(line.ratio, True)
+            detail = f"{line.name}: {value} {interval}, n = {estimate.samples}"
+            ends = (estimate.value, estimate.low, estimate.high)
+            rows.append(interval_chart.Row(line.name, kind(line.name), *ends, value + line.star, detail))
+            sentences.append(f"{line.name} is the fastest, {value} {interval} times as fast as {reference}.")
+    first = sentences[0] if sentences else f"nothing was timed in the same process as {reference}."
+    sentence = f"{work.work[:1].upper()}{work.work[1:]} on {machine.label}, each at its faster thread setting: {first}"
+    if without := [line.name for line in lines if not line.ratio.estimate]:
+        sentence += f" Without a number: {', '.join(without)}."
     return Chart(
         "compare",
-        "Times as fast as the reference" if work == EPOCH else work,
+        "All contenders against the reference",
         sentence,
         f"Intervals on a logarithmic axis; the table below has the same numbers. {sentence}",
         interval_chart.interval_chart(rows, f"times as fast as {reference} (logarithmic)"),
     )
 
 
-def _columns(found: list[Line], reference: str, seconds: str) -> tuple[list[Column], dict[str, list[float | str]]]:
+def _columns(
+    lines: list[Line], work: WorkComparison, reference: str
+) -> tuple[list[Column], dict[str, list[float | str]]]:
     """Return the columns of the table, in the order of :data:`NAMES`, and the sort keys of those with numbers."""
-    ratios = [formats.ratio(line.ratio).partition(" ") for line in found]
-    times = [formats.time(line.seconds).partition(" [") for line in found]
+    ratios = [cell_texts(line.ratio, True) for line in lines]
+    times = [cell_texts(line.seconds, False) for line in lines]
+    samples = [line.ratio.estimate.samples if line.ratio.estimate else "-" for line in lines]
     columns = [
-        Column("contender", [line.name for line in found], identity=True),
-        Column("kind", [line.kind for line in found]),
-        Column("threads", [line.threads for line in found], right=True),
-        Column(
-            f"x {reference}", [text + _star(line) for line, (text, *_) in zip(found, ratios, strict=True)], right=True
-        ),
-        Column("95 % interval of the ratio", [interval or "-" for _text, _space, interval in ratios], right=True),
-        Column("n", [str(line.ratio.samples) if line.ratio else "-" for line in found], right=True),
-        Column(seconds, [text for text, *_ in times], right=True),
-        Column(
-            "95 % interval of the time", [f"[{interval}" if interval else "-" for *_, interval in times], right=True
-        ),
+        Column("contender", [line.name for line in lines], identity=True),
+        Column("kind", [kind(line.name) for line in lines]),
+        Column("threads", [line.seconds.threads or "-" for line in lines], right=True),
+        Column(f"x {reference}", [ratios[place][0] + line.star for place, line in enumerate(lines)], right=True),
+        Column("95 % interval of the ratio", [interval or "-" for _value, interval in ratios], right=True),
+        Column("n", [str(count) for count in samples], right=True),
+        Column(f"time {work.unit}".strip(), [value for value, _interval in times], right=True),
+        Column("95 % interval of the time", [interval or "-" for _value, interval in times], right=True),
     ]
-    sort: dict[str, list[float | str]] = {
-        columns[3].heading: [line.ratio.value if line.ratio else "-" for line in found],
-        columns[6].heading: [line.seconds.value if line.seconds else "-" for line in found],
-    }
-    return columns, sort
+    cells = {columns[3].heading: [line.ratio for line in lines], columns[6].heading: [line.seconds for line in lines]}
+    keys = {name: [cell.estimate.value if cell.estimate else "-" for cell in found] for name, found in cells.items()}
+    return columns, keys
 
 
-def _notes(found: list[Line], reference: str) -> list[str]:
-    notes = [f"{line.name}: never timed in the same process as {reference}." for line in found if not line.ratio]
-    if any(line.star for line in found):
+def _notes(lines: list[Line], work: WorkComparison, reference: str) -> list[str]:
+    notes = [f"{line.name}: {line.ratio.reason}." for line in lines if line.ratio.reason]
+    if any(line.star for line in lines):
         notes.append(
             f"A star marks a ratio to {reference} at its slower thread setting, because no process timed both at the "
             "faster one."
         )
-    return notes
-
-
-def _star(line: Line) -> str:
-    return "*" if line.star else ""
+    return notes + ([f"{work.disturbed}."] if work.disturbed else [])
