@@ -63,17 +63,17 @@ def build(collection: Collection) -> Section:
     reference = BASELINE if BASELINE in work.references else work.references[0]
     lines = _lines(work, reference)
     columns, sort = _columns(lines, work, reference)
+    data = payload(collection) | _for_script(machine, reference)
     values = {
         "fields": FIELDS,
         "columns": columns,
         "sort": sort,
         "names": NAMES,
-        "kinds": [name for name in palette.KINDS if any(kind(line.name) == name for line in lines)],
+        "kinds": [name for name in palette.KINDS if name in {one["kind"] for one in data["contenders"].values()}],
         "notes": _notes(lines, work, reference),
         "spread": intervals_note([run.record for run in machine.shown.each]),
     }
     scripts: dict[str, str | bytes] = {**files(collection)}
-    data = payload(collection) | _for_script(machine, reference)
     return Section("compare", "Compare", values, (_chart(lines, machine, work, reference),), data, scripts)
 
 

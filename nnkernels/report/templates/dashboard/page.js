@@ -44,8 +44,11 @@ const nnkernels = (() => {
     return loading.get(key);
   }
 
-  /* Vega is evaluated only when the first chart is drawn. The policy permits its text by hash. */
-  function vega() {
+  /* Vega is evaluated only when the first chart is drawn. The policy permits its text by hash. It is the page's last
+     element, so scripts that draw at once wait for it. */
+  const parsed = new Promise((resolve) => addEventListener("DOMContentLoaded", resolve));
+  async function vega() {
+    await parsed;
     if (!window.vegaEmbed) {
       const script = document.createElement("script");
       script.textContent = document.getElementById("vega").textContent;
@@ -56,7 +59,7 @@ const nnkernels = (() => {
   async function draw(element, given) {
     const sized = given.autosize ? { ...given, width: Math.floor(element.getBoundingClientRect().width) } : given;
     element.view?.finalize();
-    vega();
+    await vega();
     const result = await window.vegaEmbed(element, sized, {
       ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: { disableDefaultStyle: true },
     });
