@@ -1,4 +1,4 @@
-"""Charts of the dashboard: static drawings that do not depend on the system, themed by the page, and interval charts."""
+"""Charts of the dashboard: static drawings that do not depend on the system and are themed by the page."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_drawing_takes_colours_and_fonts_from_page() -> None:
     assert palette.SCRATCH in colours
     assert palette.FRAMEWORK in colours
     assert {colour for colour in colours if not colour.startswith("var(--")} <= {"none", "transparent"}
-    assert {name for name in re.findall(r"var\(--([\w-]+)\)", svg)} <= palette.VARIABLES.keys()
+    assert set(re.findall(r"var\(--([\w-]+)\)", svg)) <= palette.VARIABLES.keys()
     assert "font-family" not in svg
 
 
