@@ -46,6 +46,28 @@ def asv_rows(run: Run) -> Iterator[dict[str, Any]]:
         yield {**row, **estimate_columns(found)}
 
 
+def benchmark_values(run: Run, benchmark: str) -> Iterator[tuple[dict[str, str], Floats]]:
+    """Return the rows of one benchmark of a single run, with the measured values.
+
+    Parameters
+    ----------
+    run : Run
+        The run. If several are pooled, only the newest one is read.
+    benchmark : str
+        The name of one of asv's benchmarks, for example ``accuracy.ErrorRate.track_test``.
+
+    Yields
+    ------
+    row : dict of str to str
+        The benchmark, its parameters and its unit.
+    values : ndarray of float64, shape (seeds,) or (processes,)
+        The value of each seed or from each process.
+    """
+    for row, _samples_are_seeds, measured in _measured(run.asv_results):
+        if row["benchmark"] == benchmark:
+            yield row, measured
+
+
 def log_values(run: Run, benchmark: str) -> Iterator[tuple[dict[str, str], Floats]]:
     """Return the rows of one benchmark of a single run, with the logarithms of the measured values.
 
@@ -63,9 +85,8 @@ def log_values(run: Run, benchmark: str) -> Iterator[tuple[dict[str, str], Float
     logs : ndarray of float64, shape (processes,)
         The natural logarithm of the value from each process.
     """
-    for row, _samples_are_seeds, values in _measured(run.asv_results):
-        if row["benchmark"] == benchmark:
-            yield row, np.log(values)
+    for row, measured in benchmark_values(run, benchmark):
+        yield row, np.log(measured)
 
 
 def _measured(results: dict[str, Any]) -> Iterator[tuple[dict[str, str], bool, Floats]]:
