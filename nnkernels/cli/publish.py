@@ -129,10 +129,15 @@ def publish(
             help="Publish this run, and update README.md. Repeat the option to pool several runs (at least five).",
         ),
     ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write the site to this folder instead of results/html/."),
+    ] = None,
 ) -> None:
     """Build the pages in results/html/ and the figure of the steps from the recorded results."""
     from nnkernels.measure.asv_driver.workspace import find_root
     from nnkernels.report import readme, recorded_steps, runs, steps
+    from nnkernels.report.dashboard.site import write_site
     from nnkernels.report.publish import publish as publish_run
     from nnkernels.report.summary import summarise
 
@@ -147,4 +152,5 @@ def publish(
     published = publish_run(root, summary)
     for text in published.notes:
         note(text)
-    out.print(f"page  {published.page}", highlight=False, soft_wrap=True)
+    page = write_site(root, to or root / "results" / "html")
+    out.print(f"page  {page}", highlight=False, soft_wrap=True)

@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
+
+from nnkernels.errors import MissingDependencyError
+from nnkernels.report.dashboard import palette
+
+NARROW, WIDE = 320, 680  # pixels; the style sheet shows one of the two static drawings, by the width of the figure
+# Static drawings are measured with this font, which comes with Matplotlib, so they do not depend on the fonts of the
+# system. It is wider than most others, so the text also fits in the font that the browser chooses.
+MEASURED_FONT = "DejaVu Sans"
+FONT_SIZE = 12
+_COMPOSED = ("facet", "hconcat", "vconcat", "concat", "repeat")
+_DROPPED = re.compile(
+    r' (?:role|aria-[a-z]+|pointer-events|font-family|opacity="1"|xmlns:xlink|version)(?:="[^"]*")?'
+    r"(?= |/|>)"
+)
+_LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
+_TAG = re.compile(r"<[^>]+>")
+_ID = re.compile(r'(id="|url\(#|href="#)([A-Za-z_]+)(\d+)')
 
 
 @dataclass(frozen=True)
@@ -21,7 +41,9 @@ class Chart:
     alternative : str
         The text alternative: what is drawn on which axis, and the values or where the table of them is.
     spec : dict
-        The Vega-Lite specification, as Altair's ``to_dict`` returns it, without theme and width.
+        The Vega-Lite specification of a single or layered view, as Altair's ``to_dict`` returns it, without theme and
+        width. Colours are those of :mod:`~nnkernels.report.dashboard.palette`. A composed view (facets, concatenation)
+        keeps its own width.
     """
 
     name: str
@@ -31,19 +53,119 @@ class Chart:
     spec: dict[str, Any]
 
 
-def static_svg(chart: Chart) -> str:
+def themed(spec: dict[str, Any], font: str) -> dict[str, Any]:
+    """Add the theme of the page to a specification.
+
+    Parameters
+    ----------
+    spec : dict
+        The specification. Its own configuration has precedence.
+    font : str
+        The font family.
+
+    Returns
+    -------
+    spec : dict
+        A new specification, without the width of a single or layered view.
+    """
+    config = _merged(_theme(font), spec.get("config", {}))
+    composed = any(kind in spec for kind in _COMPOSED)
+    fit = {} if composed else {"autosize": {"type": "fit-x", "contains": "padding"}}
+    return {**fit, **spec, "config": config}
+
+
+def static_svg(chart: Chart, width: int) -> str:
     """Draw a chart as SVG, independently of the fonts of the system.
 
     Parameters
     ----------
     chart : Chart
         The chart.
+    width : int
+        The width of the drawing in pixels. A composed view keeps its own.
 
     Returns
     -------
     svg : str
-        An ``svg`` element, to be embedded in HTML.
+        An ``svg`` element, to be embedded in HTML. It takes its colours and its font from the page.
     """
-    import vl_convert
+    spec = themed(chart.spec, MEASURED_FONT)
+    if "autosize" in spec:
+        spec["width"] = width
+    svg = str(_converter().vegalite_to_svg(spec))
+    return _compact(svg, f"{chart.name}-{width}")
 
-    return str(vl_convert.vegalite_to_svg(chart.spec))
+
+def browser_bundle() -> str:
+    """Return the script that draws charts in the browser: Vega, Vega-Lite and Vega-Embed.
+
+    Returns
+    -------
+    script : str
+        It defines ``window.vegaEmbed``.
+    """
+    return str(_converter().javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+
+
+@cache
+def _converter() -> Any:
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise MissingDependencyError("the dashboard", "vl-convert-python", "publish") from error
+    import matplotlib
+
+    vl_convert.register_font_directory(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf"))
+    return vl_convert
+
+
+def _theme(font: str) -> dict[str, Any]:
+    text = {"labelFontSize": FONT_SIZE, "titleFontSize": FONT_SIZE, "titleFontWeight": "normal"}
+    colours = {"labelColor": palette.INK, "titleColor": palette.SOFT}
+    return {
+        "font": font,
+        "background": None,
+        "padding": 2,
+        "view": {"stroke": None},
+        "axis": {
+            **text,
+            **colours,
+            "domainColor": palette.LINE,
+            "gridColor": palette.LINE,
+            "tickColor": palette.LINE,
+            "labelLimit": 240,
+            "labelPadding": 6,
+            "titlePadding": 8,
+        },
+        "axisY": {"domain": False, "ticks": False},
+        "legend": {**text, **colours, "orient": "top", "title": None, "symbolStrokeWidth": 2, "labelLimit": 280},
+        "header": {**text, **colours},
+        "title": {"color": palette.INK, "fontSize": FONT_SIZE, "anchor": "start"},
+        "text": {"color": palette.INK, "fontSize": FONT_SIZE},
+        "rule": {"color": palette.SOFT},
+        "point": {"filled": True, "size": 70, "color": palette.SCRATCH},
+        "line": {"strokeWidth": 2, "color": palette.SCRATCH},
+        "bar": {"color": palette.SCRATCH},
+        "area": {"color": palette.BAND},
+        "range": {"category": [colour for colour, _dashes in palette.series("1234567").values()]},
+    }
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    both = {key: base[key] | changes[key] for key in base if isinstance(base[key], dict) and key in changes}
+    return base | changes | both
+
+
+def _compact(svg: str, prefix: str) -> str:
+    """Remove what an embedded drawing does not need, round its numbers, and make its ids unique within the page."""
+    numbers: dict[str, str] = {}
+
+    def renumber(match: re.Match[str]) -> str:
+        number = numbers.setdefault(match[2] + match[3], str(len(numbers)))
+        return f"{match[1]}{prefix}-{match[2]}{number}"
+
+    def clean(match: re.Match[str]) -> str:
+        tag = _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), match[0])
+        return _ID.sub(renumber, _DROPPED.sub("", tag))
+
+    return _TAG.sub(clean, svg)

@@ -20,8 +20,8 @@ class Section:
     title : str
         The heading, which is also the entry of the navigation.
     values : dict of str to object
-        What the template gets. The template also gets ``charts`` (a mapping of names to rendered figures) and the
-        macros of the frame.
+        What the template gets. The template also gets ``charts``, a mapping of names to rendered figures, and can
+        import the macros of ``macros.html.j2``.
     charts : tuple of Chart
         The charts.
     payload : dict or None

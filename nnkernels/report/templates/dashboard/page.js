@@ -1,0 +1,124 @@
+"use strict";
+/* The frame's script. Sections use these functions:
+     nnkernels.data(name)           the section's payload
+     nnkernels.load(key)            a promise of the data in the file KEY.js beside the page
+     nnkernels.register(key, value) called by such files
+     nnkernels.spec(name)           a copy of the specification of a chart of this page
+     nnkernels.show(name, spec)     draws a chart with a changed specification, at once
+     nnkernels.draw(element, spec)  draws a specification into any element; a promise of Vega's view
+     nnkernels.near(element, run)   calls run once the element comes near the viewport
+   Numbers are formatted by Python. Nothing here divides or estimates. */
+const nnkernels = (() => {
+  const registered = new Map();
+  const loading = new Map();
+  const json = (id) => JSON.parse(document.getElementById(id).textContent);
+  let specs;
+
+  function data(name) {
+    return json(`data-${name}`);
+  }
+
+  function spec(name) {
+    specs ??= json("specs");
+    return structuredClone(specs[name]);
+  }
+
+  function register(key, value) {
+    registered.set(key, value);
+  }
+
+  function load(key) {
+    if (!loading.has(key)) {
+      loading.set(key, new Promise((resolve, reject) => {
+        const script = document.createElement("script");
+        script.src = `${key}.js`;
+        script.onload = () => registered.has(key) ? resolve(registered.get(key)) : script.onerror();
+        script.onerror = () => {
+          loading.delete(key);
+          reject(new Error(`The file ${key}.js is missing beside this page. Copy the whole folder that nnkernels publish wrote.`));
+        };
+        document.head.append(script);
+      }));
+    }
+    return loading.get(key);
+  }
+
+  /* Vega is evaluated only when the first chart is drawn. The policy permits its text by hash. */
+  function vega() {
+    if (!window.vegaEmbed) {
+      const script = document.createElement("script");
+      script.textContent = document.getElementById("vega").textContent;
+      document.head.append(script);
+    }
+    return window.vegaEmbed;
+  }
+
+  async function draw(element, given) {
+    const sized = given.autosize ? { ...given, width: Math.floor(element.getBoundingClientRect().width) } : given;
+    element.view?.finalize();
+    const result = await vega()(element, sized, {
+      ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: { disableDefaultStyle: true },
+    });
+    element.view = result.view;
+    element.spec = given;
+    element.drawnWidth = sized.width;
+    widths.observe(element);
+    return result.view;
+  }
+
+  const widths = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const width = Math.floor(target.getBoundingClientRect().width);
+      if (width && target.spec.autosize && width !== target.drawnWidth) {
+        target.drawnWidth = width;
+        target.view.width(width).runAsync();
+      }
+    }
+  });
+
+  async function show(name, given) {
+    const figure = document.getElementById(`chart-${name}`);
+    const live = figure.querySelector(".live");
+    live.hidden = false;
+    live.classList.toggle("waiting", !figure.classList.contains("is-live"));
+    const view = await draw(live, given ?? spec(name));
+    live.classList.remove("waiting");
+    figure.classList.add("is-live");
+    if (given) figure.classList.add("is-changed");
+    return view;
+  }
+
+  function near(element, run) {
+    const observer = new IntersectionObserver((entries) => {
+      if (entries.some((entry) => entry.isIntersecting)) {
+        observer.disconnect();
+        run();
+      }
+    }, { rootMargin: "400px" });
+    observer.observe(element);
+  }
+
+  function currentSection() {
+    const links = [...document.querySelectorAll("nav a")];
+    const observer = new IntersectionObserver((entries) => {
+      for (const entry of entries) {
+        if (entry.isIntersecting) {
+          for (const link of links) {
+            if (link.hash === `#${entry.target.id}`) link.setAttribute("aria-current", "true");
+            else link.removeAttribute("aria-current");
+          }
+        }
+      }
+    }, { rootMargin: "-30% 0px -60% 0px" });
+    for (const section of document.querySelectorAll("main > section")) observer.observe(section);
+  }
+
+  addEventListener("load", () => {
+    currentSection();
+    for (const figure of document.querySelectorAll("figure.chart")) {
+      const name = figure.id.slice("chart-".length);
+      near(figure, () => { if (!figure.classList.contains("is-changed")) show(name); });
+    }
+  });
+  return { data, load, register, spec, show, draw, near };
+})();
