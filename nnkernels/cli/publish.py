@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nnkernels.cli.shared import app, note, out
-from nnkernels.errors import ConfigurationError
+from nnkernels.errors import ConfigurationError, ResultsError
 
 RunOption = Annotated[
     str, typer.Option("--run", metavar="RUN", help="Run to show: newest, published, or the beginning of an id.")
@@ -121,7 +121,6 @@ def show_steps(
 
 @app.command(rich_help_panel="Publish")
 def publish(
-    run: RunOption = "newest",
     pin: Annotated[
         list[str] | None,
         typer.Option(
@@ -131,26 +130,42 @@ def publish(
     ] = None,
     to: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Write the site to this folder instead of results/html/."),
+        typer.Option("--out", metavar="DIR", help="Folder of the site (default: results/html/ of the checkout)."),
     ] = None,
 ) -> None:
-    """Build the pages in results/html/ and the figure of the steps from the recorded results."""
+    """Build the dashboard and its further pages, and the figure of the steps, from the recorded results."""
     from nnkernels.measure.asv_driver.workspace import find_root
-    from nnkernels.report import readme, recorded_steps, runs, steps
-    from nnkernels.report.dashboard.site import write_site
-    from nnkernels.report.publish import publish as publish_run
+    from nnkernels.report import readme, runs
+    from nnkernels.report.dashboard.site import check_publishing, default_folder, publish_site
     from nnkernels.report.summary import summarise
 
     root = find_root()
-    shown = runs.pooled(root / "results", pin or [run])
-    summary = summarise(shown)
+    results = root / "results"
+    folder = to or default_folder(root)
+    check_publishing(root, folder)
     if pin:
-        readme.update(root / "README.md", summary)
-        runs.pin(root / "results", shown)
-    if times := recorded_steps.published_step_times(root / "results", shown):
-        steps.draw_steps(root / "results", times)
-    published = publish_run(root, summary)
-    for text in published.notes:
+        shown = runs.pooled(results, pin)
+        readme.update(root / "README.md", summarise(shown))
+        runs.pin(results, shown)
+    published = publish_site(root, folder)
+    for text in (*published.notes, *_draw_steps(results)):
         note(text)
-    page = write_site(root, to or root / "results" / "html")
-    out.print(f"page  {page}", highlight=False, soft_wrap=True)
+    out.print(f"page  {published.page}", highlight=False, soft_wrap=True)
+
+
+def _draw_steps(results: Path) -> list[str]:
+    """Draw the figure of the steps; return a note if the results that it shows are damaged."""
+    from nnkernels.report import recorded_steps, steps
+    from nnkernels.report.runs import PUBLISHED, find_run
+
+    published = (results / "published.json").exists()
+    try:
+        if published:
+            times = recorded_steps.published_step_times(results, find_run(results, PUBLISHED))
+        else:
+            times = recorded_steps.find_step_times(results)
+    except ResultsError as error:
+        return [f"the figure of the steps was not drawn: {error}"]
+    if times:
+        steps.draw_steps(results, times)
+    return []

@@ -1,4 +1,4 @@
-"""The colours of the page, as CSS variables: charts name a variable, and the style sheet gives its colour in light and dark.
+"""The colours of the page as CSS variables, in light and dark: charts name a variable, the style sheet its colour.
 
 Series and kinds take Okabe and Ito's colours, which people with colour-blindness can tell apart.
 """

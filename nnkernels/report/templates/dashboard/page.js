@@ -57,7 +57,8 @@ const nnkernels = (() => {
     const sized = given.autosize ? { ...given, width: Math.floor(element.getBoundingClientRect().width) } : given;
     element.view?.finalize();
     const result = await vega()(element, sized, {
-      ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: { disableDefaultStyle: true },
+      ast: true, renderer: "svg", actions: false, defaultStyle: false, logLevel: 1,
+      tooltip: { disableDefaultStyle: true },
     });
     element.view = result.view;
     element.spec = given;
