@@ -120,9 +120,8 @@ def _sentence(reference: str, errors: tuple[ContenderError, ...]) -> str:
         differences = [one.difference for one in errors if one.difference]
         mean, bound = (_upper(max(map(abs, ends))) for ends in _extremes(differences))
         return (
-            f"All {len(errors)} contenders reach {reached} test error (mean over {over}). Seed by seed, none differs "
-            f"from {reference} by more than {mean} points on average, and no 95 % interval of a difference extends "
-            f"beyond {bound} points."
+            f"All {len(errors)} contenders reach {reached} test error (mean over {over}); seed by seed, none differs from "
+            f"{reference} by more than {mean} points, and all 95 % intervals of the differences are within {bound} points."
         )
     parts = [
         f"{len(agreeing)} of {len(errors)} contenders reach {reached} test error (mean over {over}), within {MARGIN:g} "
@@ -134,13 +133,15 @@ def _sentence(reference: str, errors: tuple[ContenderError, ...]) -> str:
     return " ".join(parts)
 
 
-def points(difference: Estimate | None) -> str:
-    """Format a difference of two error rates.
+def points(difference: Estimate | None, digits: int = 3) -> str:
+    """Format a difference of two rates.
 
     Parameters
     ----------
     difference : Estimate or None
         In percentage points.
+    digits : int, default: 3
+        Number of decimals.
 
     Returns
     -------
@@ -149,8 +150,8 @@ def points(difference: Estimate | None) -> str:
     """
     if difference is None:
         return "-"
-    interval = "" if math.isnan(difference.low) else f" [{difference.low:+.3f}, {difference.high:+.3f}]"
-    return f"{difference.value:+.3f}{interval}"
+    interval = "" if math.isnan(difference.low) else f" [{difference.low:+.{digits}f}, {difference.high:+.{digits}f}]"
+    return f"{difference.value:+.{digits}f}{interval}"
 
 
 def _extremes(differences: list[Estimate]) -> tuple[list[float], list[float]]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from nnkernels.measure.timing.interleaved_run import InterleavedRun
+from nnkernels.measure.timing.turns import Judgement
 from nnkernels.report.formats import duration
 from nnkernels.report.runs import Run
 
 COUNTED, LEFT_OUT, KEPT = "counted", "disturbed, left out", "disturbed, kept"
+QUARTILES = (0.25, 0.5, 0.75)
 SIGNIFICANT_DIGITS = 4  # of seconds in the page's files; the downloads have all digits
 
 
@@ -40,8 +41,8 @@ class Sample:
     state: str
 
 
-def samples_of(run: Run, scenario: str, label: str) -> list[Sample]:
-    """Return all samples of a contender in a single run, with the state of each.
+def samples_of(run: Run, scenario: str) -> dict[str, list[Sample]]:
+    """Return all samples of a scenario in a single run, with the state of each.
 
     Parameters
     ----------
@@ -49,38 +50,37 @@ def samples_of(run: Run, scenario: str, label: str) -> list[Sample]:
         The run; runs that are pooled with it are not included.
     scenario : str
         The name of a scenario.
-    label : str
-        Contender and thread setting, for example ``fused@1``.
 
     Returns
     -------
-    samples : list of Sample
-        In order of measurement.
+    samples : dict of str to list of Sample
+        By contender and thread setting, for example ``fused@1``, in order of measurement.
     """
-    found, turns_before = [], 0
+    found: dict[str, list[Sample]] = {}
+    turns_before = 0
     for process, measured in enumerate(run.interleaved, start=1):
         rounds = measured.seconds.get(scenario, {})
         turns_per_round = max((len(times) for by_round in rounds.values() for times in by_round), default=0)
-        found += list(_samples(measured, scenario, label, process, turns_per_round, turns_before))
+        judged = measured.judged(scenario) if rounds else None
+        for label, by_round in rounds.items():
+            samples = found.setdefault(label, [])
+            for round_, times in enumerate(by_round):
+                for segment, seconds in enumerate(times):
+                    turn = turns_before + round_ * turns_per_round + segment + 1
+                    state = _state(judged, round_, segment)
+                    samples.append(Sample(process, round_ + 1, segment + 1, turn, seconds, state))
         turns_before += turns_per_round * max(map(len, rounds.values()), default=0)
-    return found
+    return {label: samples for label, samples in found.items() if samples}
 
 
-def _samples(
-    measured: InterleavedRun, scenario: str, label: str, process: int, turns_per_round: int, turns_before: int
-) -> Iterator[Sample]:
-    judged = measured.judged(scenario)
-    for round_, times in enumerate(measured.seconds.get(scenario, {}).get(label, ())):
-        for segment, seconds in enumerate(times):
-            state = COUNTED
-            if judged is not None and judged.disturbed[round_, segment]:
-                state = LEFT_OUT if judged.left_out[round_, segment] else KEPT
-            turn = turns_before + round_ * turns_per_round + segment + 1
-            yield Sample(process, round_ + 1, segment + 1, turn, seconds, state)
+def _state(judged: Judgement | None, round_: int, segment: int) -> str:
+    if judged is None or not judged.disturbed[round_, segment]:
+        return COUNTED
+    return LEFT_OUT if judged.left_out[round_, segment] else KEPT
 
 
-def scenarios_of(run: Run) -> dict[str, list[str]]:
-    """Return what a single run timed.
+def scenarios_of(run: Run) -> list[str]:
+    """Return the scenarios that a single run timed.
 
     Parameters
     ----------
@@ -89,43 +89,50 @@ def scenarios_of(run: Run) -> dict[str, list[str]]:
 
     Returns
     -------
-    scenarios : dict of str to list of str
-        For each scenario the labels (contender and thread setting), in order of measurement.
+    scenarios : list of str
+        In order of measurement.
     """
-    found: dict[str, dict[str, None]] = {}
-    for measured in run.interleaved:
-        for scenario, seconds in measured.seconds.items():
-            found.setdefault(scenario, {}).update(dict.fromkeys(seconds))
-    return {scenario: list(labels) for scenario, labels in found.items()}
+    return list(dict.fromkeys(scenario for measured in run.interleaved for scenario in measured.seconds))
 
 
-def describe(samples: Sequence[Sample], scenario: str, label: str) -> str:
+def describe(samples: Sequence[Sample]) -> str:
     """Describe the samples of a contender in a sentence.
 
     Parameters
     ----------
     samples : sequence of Sample
         At least one.
-    scenario : str
-        The name of the scenario.
-    label : str
-        Contender and thread setting.
 
     Returns
     -------
     sentence : str
         Their number, quartiles, and how many were disturbed.
     """
-    quartiles = np.quantile([one.seconds for one in samples], [0.25, 0.5, 0.75])
-    low, middle, high = map(duration, quartiles)
     processes = len({one.process for one in samples})
     left_out, kept = (sum(one.state == state for one in samples) for state in (LEFT_OUT, KEPT))
-    disturbed = f"{left_out} in disturbed turns, left out" if left_out else "none in a turn that was left out"
-    also = f"; {kept} disturbed but kept" if kept else ""
+    disturbed = f"{left_out:,} in disturbed turns, left out" if left_out else "none left out as disturbed"
+    also = f"; {kept:,} disturbed but kept" if kept else ""
     return (
-        f"{contender_text(label)}, {scenario}: {_count(len(samples), 'segment')} in {_count(processes, 'process')}; "
-        f"median {middle}, middle half {low} to {high}; {disturbed}{also}."
+        f"{_count(len(samples), 'segment')} in {_count(processes, 'process')}: {quartile_text(samples)}; "
+        f"{disturbed}{also}."
     )
+
+
+def quartile_text(samples: Sequence[Sample]) -> str:
+    """Describe the samples of a contender by their quartiles.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        At least one.
+
+    Returns
+    -------
+    text : str
+        For example ``median 18.9 ms, middle half 18.1 ms to 19.7 ms``.
+    """
+    low, middle, high = map(duration, np.quantile([one.seconds for one in samples], QUARTILES))
+    return f"median {middle}, middle half {low} to {high}"
 
 
 def contender_text(label: str) -> str:
@@ -156,11 +163,11 @@ def payload(run: Run) -> dict[str, Any]:
     Returns
     -------
     payload : dict
-        ``works``: for each scenario its ``name`` and ``contenders``. Each has a ``label``, a ``text``, a ``sentence``
-        and ``samples``: lists of process, round, segment, turn, seconds, their text, and 0, 1 or 2 for counted, left
+        ``works``: for each scenario its ``name`` and ``contenders``. Each has a ``text``, a ``sentence`` and
+        ``samples``: lists of process, round, segment, turn, seconds, their text, and 0, 1 or 2 for counted, left
         out and kept.
     """
-    return {"full": True, "run": run.record.run_id, "works": [*_works(run, _all_samples)]}
+    return {"full": True, "run": run.record.run_id, "works": [*_works(run, _all_samples, describe)]}
 
 
 def summary_payload(run: Run) -> dict[str, Any]:
@@ -176,22 +183,17 @@ def summary_payload(run: Run) -> dict[str, Any]:
     payload : dict
         As :func:`payload`, but ``samples`` are lists of process, first quartile, median and third quartile.
     """
-    return {"full": False, "run": run.record.run_id, "works": [*_works(run, _quartiles)]}
+    return {"full": False, "run": run.record.run_id, "works": [*_works(run, _quartiles, quartile_text)]}
 
 
-def _works(run: Run, rows: Any) -> Iterator[dict[str, Any]]:
-    for scenario, labels in scenarios_of(run).items():
-        contenders = []
-        for label in labels:
-            if samples := samples_of(run, scenario, label):
-                contenders.append(
-                    {
-                        "label": label,
-                        "text": contender_text(label),
-                        "sentence": describe(samples, scenario, label),
-                        "samples": rows(samples),
-                    }
-                )
+def _works(
+    run: Run, rows: Callable[[Sequence[Sample]], list[Any]], sentence: Callable[[Sequence[Sample]], str]
+) -> Iterator[dict[str, Any]]:
+    for scenario in scenarios_of(run):
+        contenders = [
+            {"text": contender_text(label), "sentence": sentence(samples), "samples": rows(samples)}
+            for label, samples in samples_of(run, scenario).items()
+        ]
         yield {"name": scenario, "contenders": contenders}
 
 
@@ -216,7 +218,7 @@ def _quartiles(samples: Sequence[Sample]) -> list[list[float]]:
     for one in samples:
         by_process.setdefault(one.process, []).append(one.seconds)
     return [
-        [process, *(_rounded(float(value), 3) for value in np.quantile(seconds, [0.25, 0.5, 0.75]))]
+        [process, *(_rounded(float(value), 3) for value in np.quantile(seconds, QUARTILES))]
         for process, seconds in by_process.items()
     ]
 
