@@ -17,10 +17,10 @@ from nnkernels.report.summary import OLD_ONE_IMAGE
 SUBJECTS = ("fused", "numba")
 BEST_KERAS = "best Keras"
 WORKS = {
-    EPOCH: "epoch, batches of 32",
-    "epoch, batch 1,024": "epoch, batches of 1,024",
-    ONE_IMAGE: "one image (1,000 in turn)",
-    OLD_ONE_IMAGE: "one image (the same each time)",
+    EPOCH: "epoch",
+    "epoch, batch 1,024": "epoch, batch 1,024",
+    ONE_IMAGE: "one image of 1,000",
+    OLD_ONE_IMAGE: "one image, repeated",
     TEN_THOUSAND: "10,000 images",
 }
 # Conditions that change seconds, in the order of the sentence, each with the beginnings of their recorded names.

@@ -49,6 +49,7 @@ def intervals(
     reference: float | None = None,
     apart: bool = False,
     styles: dict[str, tuple[str, str]] | None = None,
+    tall_legend: bool = False,
 ) -> dict[str, Any]:
     """Return a chart of points with intervals, one row for each name.
 
@@ -66,6 +67,8 @@ def intervals(
         Whether the groups of a row are drawn below each other.
     styles : dict of str to (str, str), optional
         The colour and the shape of each group. By default those of the kinds of contenders.
+    tall_legend : bool, default: False
+        Whether the legend has a line for each group, for long names.
 
     Returns
     -------
@@ -81,11 +84,15 @@ def intervals(
     y: dict[str, Any] = {"y": alt.Y("row:N", sort=rows, title=None, scale=alt.Scale(paddingInner=0.2))}
     if apart and len(used) > 1:
         y["yOffset"] = alt.YOffset("group:N", sort=used)
-    color, shape = _group_scales(used, styles or kinds.STYLES)
+    color, shape = _group_scales(used, styles or kinds.STYLES, tall_legend)
     base = alt.Chart(data).encode(**y)
-    ticks = {"values": log_ticks([end for point in data.values for end in (point["low"], point["high"])])} if log else {}
+    ticks = (
+        {"values": log_ticks([end for point in data.values for end in (point["low"], point["high"])])} if log else {}
+    )
     axis = alt.X("value:Q", scale=scale, title=title, axis=alt.Axis(tickCount=5, labelOverlap=True, **ticks))
-    ranges = base.mark_rule(strokeWidth=2, aria=False).encode(x=alt.X("low:Q", scale=scale, title=title), x2="high:Q", color=color)
+    ranges = base.mark_rule(strokeWidth=2, aria=False).encode(
+        x=alt.X("low:Q", scale=scale, title=title), x2="high:Q", color=color
+    )
     dots = base.mark_point(aria=False, filled=True, opacity=1).encode(
         x=axis,
         color=color,
@@ -176,10 +183,11 @@ def _values(point: Point) -> dict[str, Any]:
     }
 
 
-def _group_scales(used: list[str], styles: dict[str, tuple[str, str]]) -> tuple[alt.Color, alt.Shape]:
+def _group_scales(used: list[str], styles: dict[str, tuple[str, str]], tall: bool) -> tuple[alt.Color, alt.Shape]:
     import altair as alt
 
-    legend: alt.Legend | None = alt.Legend() if len(used) > 1 else None
+    columns = {"columns": 1} if tall else {}
+    legend: alt.Legend | None = alt.Legend(**columns) if len(used) > 1 else None
     color = alt.Scale(domain=used, range=[styles[name][0] for name in used])
     shape = alt.Scale(domain=used, range=[styles[name][1] for name in used])
     return alt.Color("group:N", scale=color, legend=legend), alt.Shape("group:N", scale=shape, legend=legend)

@@ -79,10 +79,11 @@ def overview(machine: MachineRuns) -> Chart | None:
         name="samples-overview",
         title="Every segment of an epoch, of the main contenders",
         sentence=(
-            f"Run {run.record.run_id} on {machine.label}: {contender_text(labels[0])} takes "
-            f"{quartile_text(samples[labels[0]])} for an epoch; {contender_text(labels[-1])}: "
-            f"{quartile_text(samples[labels[-1]])}. Of {len(of_labels):,} segments, {left_out:,} were in turns that "
-            "were disturbed by others and are left out."
+            f"Run {run.record.run_id} on {machine.label}. "
+            + "; ".join(
+                f"{contender_text(label)}: {quartile_text(samples[label])}" for label in (labels[0], labels[-1])
+            )
+            + f". {_disturbed(left_out, len(of_labels))}"
         ),
         alternative=(
             "Seconds per epoch on a logarithmic axis, a point for each segment, a row for each contender, within a row "
@@ -130,6 +131,12 @@ def specifications() -> dict[str, dict[str, Any]]:
     medians = base.mark_point(aria=False, filled=True).encode(x=alt.X("median:Q", axis=few_ticks, **seconds))
     specs = {"seconds": by_seconds, "order": in_order, "quartiles": alt.layer(ranges, medians)}
     return {name: dict(chart.to_dict()) for name, chart in specs.items()}
+
+
+def _disturbed(left_out: int, segments: int) -> str:
+    if not left_out:
+        return f"None of these {segments:,} segments was in a turn that others disturbed."
+    return f"{left_out:,} of these {segments:,} segments were in turns that others disturbed, and are left out."
 
 
 def _seconds_axis(values: list[float]) -> Any:

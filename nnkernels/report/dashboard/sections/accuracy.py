@@ -173,9 +173,7 @@ def _curves(training: RecordedTraining) -> list[Chart]:
                 "the kernels."
             ),
             alternative="The same errors against seconds of training. The values are in the table below.",
-            spec=marks.curves(
-                values, ("seconds", "seconds of training"), ("error", "error (%)"), "images", tooltip
-            ),
+            spec=marks.curves(values, ("seconds", "seconds of training"), ("error", "error (%)"), "images", tooltip),
         ),
     ]
 
@@ -242,5 +240,3 @@ def _parts_chart(claim: Claim) -> Chart:
             styles={"part of the gap": ("var(--scratch)", "circle")},
         ),
     )
-
-
