@@ -1,13 +1,11 @@
-"""The kind of a contender: from scratch, or on a framework. It follows from what its entry requires, not from a list."""
+"""The kinds of contenders, which the page distinguishes by shape and colour."""
 
 from __future__ import annotations
 
-from nnkernels import contenders
-from nnkernels.report.dashboard import palette
-from nnkernels.report.keras_forms import is_form
+from nnkernels import contenders, kernels
 
-SCRATCH, FRAMEWORK, UNKNOWN = "from scratch", "framework", "not known here"
-STYLES = palette.KINDS | {UNKNOWN: (palette.SOFT, "triangle-up")}
+FROM_SCRATCH, FRAMEWORK, ONLY_PREDICTS, OTHER = "from scratch", "framework", "only predicts", "other"
+KINDS = (FROM_SCRATCH, FRAMEWORK, ONLY_PREDICTS, OTHER)
 
 
 def kind(name: str) -> str:
@@ -16,14 +14,36 @@ def kind(name: str) -> str:
     Parameters
     ----------
     name : str
-        The name of a contender; results may have contenders that are no longer known, or of another package.
+        The name of a contender, known or not.
 
     Returns
     -------
     kind : str
-        ``from scratch`` if it needs no further package, ``framework`` if it does, and ``not known here`` if this
-        installation does not know it.
+        ``from scratch`` for a backend of the kernel contract, whoever wrote it. ``only predicts`` for a contender that
+        cannot train, and ``framework`` for one that requires packages. Otherwise, and for contenders that are not
+        installed here, ``other``.
     """
-    if name in contenders.names():
-        return FRAMEWORK if contenders.entry(name).packages else SCRATCH
-    return FRAMEWORK if is_form(name) else UNKNOWN
+    if name in kernels.names():
+        return FROM_SCRATCH
+    if name not in contenders.names():
+        return OTHER
+    entry = contenders.entry(name)
+    if not entry.trains:
+        return ONLY_PREDICTS
+    return FRAMEWORK if entry.packages else OTHER
+
+
+def description(name: str) -> str:
+    """Return what a contender is.
+
+    Parameters
+    ----------
+    name : str
+        The name of a contender, known or not.
+
+    Returns
+    -------
+    description : str
+        One line; empty if it is not known here.
+    """
+    return contenders.entry(name).description if name in contenders.names() else ""
