@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources import files
@@ -51,7 +52,12 @@ def build_sections(collection: Collection) -> list[Section]:
         All of :data:`SECTIONS`.
     """
     modules = [f"nnkernels.report.dashboard.sections.{name}" for name in SECTIONS]
-    return [import_module(module).build(collection) for module in modules if find_spec(module)]
+    found = []
+    for module in modules:
+        if find_spec(module):
+            with suppress(ModuleNotFoundError):  # while sections are being built
+                found.append(import_module(module).build(collection))
+    return found
 
 
 def render(collection: Collection, links: dict[str, str] | None = None) -> Page:
@@ -76,6 +82,7 @@ def render(collection: Collection, links: dict[str, str] | None = None) -> Page:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"code": assets.code, "numbers": assets.numbers}
     figure = environment.get_template("figure.html.j2")
     links = links or {}
     sections = build_sections(collection)

@@ -11,11 +11,13 @@ PAGE, PANEL = "var(--page)", "var(--panel)"
 INK, SOFT, LINE = "var(--ink)", "var(--soft)", "var(--line)"
 SCRATCH, FRAMEWORK, LIMIT = "var(--scratch)", "var(--framework)", "var(--limit)"
 BETTER, WORSE, BAND = "var(--better)", "var(--worse)", "var(--band)"
-# Kinds differ by shape as well as by colour.
+# Kinds of contenders and bounds differ by shape as well as by colour.
 KINDS = {
     "from scratch": (SCRATCH, "circle"),
     "framework": (FRAMEWORK, "square"),
     "limit": (LIMIT, "diamond"),
+    "only predicts": ("var(--series-4)", "triangle-up"),
+    "other": (SOFT, "triangle-down"),
 }
 _SERIES = 7
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])

@@ -50,15 +50,14 @@ const nnkernels = (() => {
       script.textContent = document.getElementById("vega").textContent;
       document.head.append(script);
     }
-    return window.vegaEmbed;
   }
 
   async function draw(element, given) {
     const sized = given.autosize ? { ...given, width: Math.floor(element.getBoundingClientRect().width) } : given;
     element.view?.finalize();
-    const result = await vega()(element, sized, {
-      ast: true, renderer: "svg", actions: false, defaultStyle: false, logLevel: 1,
-      tooltip: { disableDefaultStyle: true },
+    vega();
+    const result = await window.vegaEmbed(element, sized, {
+      ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: { disableDefaultStyle: true },
     });
     element.view = result.view;
     element.spec = given;
@@ -114,8 +113,19 @@ const nnkernels = (() => {
     for (const section of document.querySelectorAll("main > section")) observer.observe(section);
   }
 
+  /* Dates stand in the page; ages depend on today. */
+  function ages() {
+    const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+    for (const element of document.querySelectorAll("time[datetime]")) {
+      const days = Math.round((Date.parse(element.dateTime) - Date.now()) / 86_400_000);
+      const age = Math.abs(days) < 60 ? words.format(days, "day") : words.format(Math.round(days / 30.44), "month");
+      element.append(` (${age})`);
+    }
+  }
+
   addEventListener("load", () => {
     currentSection();
+    ages();
     for (const figure of document.querySelectorAll("figure.chart")) {
       const name = figure.id.slice("chart-".length);
       near(figure, () => { if (!figure.classList.contains("is-changed")) show(name); });
