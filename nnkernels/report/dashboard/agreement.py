@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnkernels.report.asv_rows import benchmark_values
+from nnkernels.report.asv_rows import measured_rows
 from nnkernels.report.ratios import BASELINE
 from nnkernels.report.runs import Run
 from nnkernels.report.summary import TEST_ERROR
@@ -87,8 +87,9 @@ def _rates_by_seed(run: Run) -> dict[str, Floats]:
     """Return the error rate of each contender by seed, averaged over pooled runs."""
     of_runs: dict[str, list[Floats]] = {}
     for one in run.each:
-        for row, rates in benchmark_values(one, TEST_ERROR):
-            of_runs.setdefault(row["contender"], []).append(rates)
+        for row, _samples_are_seeds, rates in measured_rows(one.asv_results):
+            if row["benchmark"] == TEST_ERROR:
+                of_runs.setdefault(row["contender"], []).append(rates)
     return {
         name: np.array([np.nanmean(rates) for rates in itertools.zip_longest(*found, fillvalue=np.nan)])
         for name, found in of_runs.items()
@@ -104,7 +105,7 @@ def _error(name: str, own: Floats, reference: Floats | None) -> ContenderError:
 
 
 def _verdict(difference: Estimate) -> str:
-    if -MARGIN <= difference.low and difference.high <= MARGIN:
+    if difference.low >= -MARGIN and difference.high <= MARGIN:
         return AGREES
     return DIFFERS if difference.low > 0 or difference.high < 0 else UNDECIDED
 
@@ -120,8 +121,9 @@ def _sentence(reference: str, errors: tuple[ContenderError, ...]) -> str:
         differences = [one.difference for one in errors if one.difference]
         mean, bound = (_upper(max(map(abs, ends))) for ends in _extremes(differences))
         return (
-            f"All {len(errors)} contenders reach {reached} test error (mean over {over}); seed by seed, none differs from "
-            f"{reference} by more than {mean} points, and all 95 % intervals of the differences are within {bound} points."
+            f"All {len(errors)} contenders reach {reached} test error (mean over {over}); seed by seed, none differs "
+            f"from {reference} by more than {mean} points, and all 95 % intervals of the differences are within "
+            f"{bound} points."
         )
     parts = [
         f"{len(agreeing)} of {len(errors)} contenders reach {reached} test error (mean over {over}), within {MARGIN:g} "

@@ -105,7 +105,7 @@ def csv_text(rows: pd.DataFrame) -> str:
     Returns
     -------
     text : str
-        CSV with a heading and ``\\n`` at the end of each line.
+        CSV with a heading; lines end with a line feed.
     """
     texts = rows.select_dtypes(include=["object", "string"]).columns
     safe = rows.assign(**{str(column): rows[column].map(_not_a_formula) for column in texts})

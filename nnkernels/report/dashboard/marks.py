@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nnkernels.report.dashboard import kinds, palette
+from nnkernels.report.dashboard import palette
 from nnkernels.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def intervals(
     y: dict[str, Any] = {"y": alt.Y("row:N", sort=rows, title=None, scale=alt.Scale(paddingInner=0.2))}
     if apart and len(used) > 1:
         y["yOffset"] = alt.YOffset("group:N", sort=used)
-    color, shape = _group_scales(used, styles or kinds.STYLES, tall_legend)
+    color, shape = _group_scales(used, styles or palette.KINDS, tall_legend)
     base = alt.Chart(data).encode(**y)
     ticks = (
         {"values": log_ticks([end for point in data.values for end in (point["low"], point["high"])])} if log else {}
@@ -186,7 +186,7 @@ def _values(point: Point) -> dict[str, Any]:
 def _group_scales(used: list[str], styles: dict[str, tuple[str, str]], tall: bool) -> tuple[alt.Color, alt.Shape]:
     import altair as alt
 
-    columns = {"columns": 1} if tall else {}
+    columns = {"columns": 1, "labelLimit": 200} if tall else {}
     legend: alt.Legend | None = alt.Legend(**columns) if len(used) > 1 else None
     color = alt.Scale(domain=used, range=[styles[name][0] for name in used])
     shape = alt.Scale(domain=used, range=[styles[name][1] for name in used])

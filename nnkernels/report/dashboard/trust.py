@@ -20,6 +20,7 @@ from nnkernels.report.dashboard.collection import MachineRuns
 from nnkernels.report.dashboard.kinds import kind
 from nnkernels.report.runs import Run
 
+NAMES = {"sgd": "SGD", "adam": "Adam"}
 MUTANTS_COMMAND = "nnkernels verify --mutants --record"
 SELFTEST_COMMAND = "nnkernels selftest --page"
 
@@ -134,13 +135,19 @@ def gate_text() -> str:
     text : str
         A few sentences.
     """
-    limits = ", ".join(f"{limit:.0e} for {optimizer}" for optimizer, limit in TOLERANCES.items())
+    limits = ", ".join(
+        f"{_power(limit)} for {NAMES.get(optimizer, optimizer)}" for optimizer, limit in TOLERANCES.items()
+    )
     return (
         f"Before a contender is timed, and in the timed process, it trains on {IMAGES:,} images from the same initial "
         "parameters as a float64 reference implementation. No parameter may differ from the reference by more than the "
-        f"tolerance ({limits}), and no predicted probability by more than {PREDICTION_TOLERANCE:.0e}. A contender that "
-        "fails is listed with the reason, and has no times."
+        f"tolerance ({limits}), and no predicted probability by more than {_power(PREDICTION_TOLERANCE)}. A contender "
+        "that fails is listed with the reason, and has no times."
     )
+
+
+def _power(limit: float) -> str:
+    return f"{limit:.0e}".replace("e-0", "e-")
 
 
 def mutation_score(root: Path) -> Score:

@@ -99,14 +99,14 @@ def _recipes_chart(claim: Claim, benchmark: Agreement | None) -> Chart:
         name="accuracy-recipes",
         title="The recipe and the width decide the error, not the framework",
         sentence=(
-            f"Each row is a recipe and a number of hidden units: from {worst.text} ({worst.row}) down to {best.text} "
+            f"Each row is a recipe and a number of hidden units, with 95 % intervals over seeds: from {worst.text} ({worst.row}) down to {best.text} "
             f"({best.row}).{overlap}"
         ),
         alternative=(
             "Test error in percent with 95 % intervals over seeds, a row for each recipe and number of hidden units, "
             "a point for each contender. The values are in the tables below."
         ),
-        spec=marks.intervals(drawn, "test error (%), 95 % interval over seeds", apart=True),
+        spec=marks.intervals(drawn, "test error (%)", apart=True),
     )
 
 
@@ -204,7 +204,7 @@ def _times_chart(times: TimesToAccuracy) -> Chart:
             f"Seconds with 95 % intervals on a logarithmic axis, from images in memory to {times.scenario}, a row for "
             "each contender, the fastest first. The values are in the table below."
         ),
-        spec=marks.intervals(drawn, "seconds (log), 95 % interval", log=True),
+        spec=marks.intervals(drawn, "seconds (log)", log=True),
     )
 
 
@@ -235,7 +235,7 @@ def _parts_chart(claim: Claim) -> Chart:
         alternative="Contribution of recipe, width and framework in percentage points with 95 % intervals.",
         spec=marks.intervals(
             drawn,
-            "percentage points of test accuracy",
+            "percentage points",
             reference=0,
             styles={"part of the gap": ("var(--scratch)", "circle")},
         ),

@@ -50,7 +50,9 @@ def build(collection: Collection) -> Section:
         others = [row for row in against if row.subject not in SUBJECTS]
         tables += [(label, _columns(machines, group)) for group in (main, others) if group]
         if main:
-            charts.append(_chart(machines, main, name, label))
+            # A row of one machine alone compares nothing, if there are several machines. The tables have all rows.
+            shared = [row for row in main if sum(found is not None for found in row.ratios) > 1]
+            charts.append(_chart(machines, shared or main, name, label))
     return Section(
         name="machines",
         title="Machines",
@@ -127,14 +129,14 @@ def _chart(machines: Sequence[MachineRuns], rows: Sequence[RatioRow], name: str,
             "point for each machine. The values are in the table below."
         ),
         spec=marks.intervals(
-            drawn, f"times as fast as {label} (log)", log=True, reference=1, apart=True, styles=styles, tall_legend=True
+            drawn, "times as fast (log)", log=True, reference=1, apart=True, styles=styles, tall_legend=True
         ),
     )
 
 
 def _sentence(machines: Sequence[MachineRuns], rows: Sequence[RatioRow], label: str) -> str:
-    """Name the first row that most machines have, with its number on each of them."""
-    row = max(rows, key=lambda row: sum(found is not None for found in row.ratios))
+    """Describe the first row, with its number on each machine."""
+    row = rows[0]
     found = [
         f"{ratio(one.paired.estimate)} on {machine.label}"
         for machine, one in zip(machines, row.ratios, strict=True)

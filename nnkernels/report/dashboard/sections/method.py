@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from nnkernels.errors import ResultsError
 from nnkernels.report import glance, mutants, selftest
 from nnkernels.report.dashboard.collection import Collection, MachineRuns
-from nnkernels.report.dashboard.commits import commit_url, repository_url
 from nnkernels.report.dashboard.downloads import downloads
+from nnkernels.report.dashboard.github import commit_url, repository_url
 from nnkernels.report.dashboard.section import Section
 from nnkernels.report.dashboard.trust import (
     Participant,
@@ -102,11 +103,16 @@ def _runs(machine: MachineRuns, repository: str) -> list[dict[str, Any]]:
     ]
 
 
+def _relative(error: ResultsError, root: Path) -> str:
+    """Return the message of an error without the path of the checkout, which differs from clone to clone."""
+    return str(error).replace(f"{root}/", "")
+
+
 def _mutants(collection: Collection, missing: list[str]) -> dict[str, Any] | None:
     try:
         score = mutation_score(collection.root)
     except ResultsError as error:
-        missing.append(str(error))
+        missing.append(_relative(error, collection.root))
         return None
     return {
         "text": mutants.score_text(score.mutants),
@@ -121,7 +127,7 @@ def _self_tests(collection: Collection, missing: list[str]) -> list[dict[str, An
     try:
         found = self_tests(collection.root)
     except ResultsError as error:
-        missing.append(str(error))
+        missing.append(_relative(error, collection.root))
         return []
     return [
         {
