@@ -96,6 +96,7 @@ def static_svg(chart: Chart, width: int) -> str:
     return _compact(svg, f"{chart.name}-{width}")
 
 
+@cache
 def browser_bundle() -> str:
     """Return the script that draws charts in the browser: Vega, Vega-Lite and Vega-Embed.
 

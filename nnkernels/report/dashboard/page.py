@@ -38,6 +38,25 @@ class Page:
     files: dict[str, str | bytes]
 
 
+def environment() -> Environment:
+    """Return the environment of the page's templates, which escapes all values.
+
+    Returns
+    -------
+    environment : Environment
+        With the filters ``code`` and ``numbers`` of :mod:`~nnkernels.report.dashboard.assets`.
+    """
+    created = Environment(
+        loader=PackageLoader("nnkernels.report", "templates/dashboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    created.filters |= {"code": assets.code, "numbers": assets.numbers}
+    return created
+
+
 def build_sections(collection: Collection) -> list[Section]:
     """Build the sections of the page, in order.
 
@@ -75,15 +94,8 @@ def render(collection: Collection, links: dict[str, str] | None = None) -> Page:
     page : Page
         The page. It is the same whenever and wherever it is built from the same results.
     """
-    environment = Environment(
-        loader=PackageLoader("nnkernels.report", "templates/dashboard"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"code": assets.code, "numbers": assets.numbers}
-    figure = environment.get_template("figure.html.j2")
+    templates = environment()
+    figure = templates.get_template("figure.html.j2")
     links = links or {}
     sections = build_sections(collection)
     bodies = []
@@ -91,11 +103,11 @@ def render(collection: Collection, links: dict[str, str] | None = None) -> Page:
     for section in sections:
         drawn = {chart.name: Markup(figure.render(chart=chart, drawings=_drawings(chart))) for chart in section.charts}
         specs |= {chart.name: charts.themed(chart.spec, BROWSER_FONT) for chart in section.charts}
-        template = environment.get_template(f"{section.name}.html.j2")
+        template = templates.get_template(f"{section.name}.html.j2")
         bodies.append(Markup(template.render(charts=drawn, links=links, **section.values)))
     scripts = [assets.inline_script(text) for text in _beside([section.name for section in sections], "js", "page")]
     bundle = assets.inline_script(charts.browser_bundle())
-    html = environment.get_template("page.html.j2").render(
+    html = templates.get_template("page.html.j2").render(
         policy=assets.policy([*scripts, bundle]),
         style=Markup(palette.style() + "\n".join(_beside([section.name for section in sections], "css", "style"))),
         sections=list(zip(sections, bodies, strict=True)),

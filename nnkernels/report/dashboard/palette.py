@@ -29,6 +29,7 @@ VARIABLES = {
     "ink": ("#14181d", "#e8ebee"),
     "soft": ("#57606a", "#a3adb8"),
     "line": ("#dde1e6", "#303842"),
+    "edge": ("#7f8892", "#77828e"),
     "accent": ("#005a8f", "#7cc4f0"),
     "scratch": ("#0072b2", "#56b4e9"),
     "framework": ("#c14f00", "#f0a63c"),

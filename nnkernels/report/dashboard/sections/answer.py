@@ -76,8 +76,8 @@ def _chart(found: list[Answer]) -> Chart | None:
     return Chart(
         "answer",
         "Times as fast, at the faster thread setting of each",
-        f"To the right of the dashed line, code from scratch is faster. {names} are between {slowest} and {fastest} times "
-        f"as fast {where}; the bars are 95 % intervals.",
+        f"To the right of the dashed line, code from scratch is faster. {names} are between {slowest} and {fastest} "
+        f"times as fast {where}; the bars are 95 % intervals.",
         f"Intervals on a logarithmic axis of times as fast. {' '.join(texts)}",
         interval_chart(rows, "times as fast (logarithmic)"),
     )

@@ -7,6 +7,7 @@
      nnkernels.show(name, spec)     draws a chart with a changed specification, at once
      nnkernels.draw(element, spec)  draws a specification into any element; a promise of Vega's view
      nnkernels.near(element, run)   calls run once the element comes near the viewport
+     nnkernels.unsorted(table)      marks a sortable table as sorted by none of its columns
    Numbers are formatted by Python. Nothing here divides or estimates. */
 const nnkernels = (() => {
   const registered = new Map();
@@ -98,6 +99,41 @@ const nnkernels = (() => {
     observer.observe(element);
   }
 
+  /* Cells sort by data-sort, otherwise by their text; cells without a number come last. */
+  function sort(table, index, ascending) {
+    const key = (row) => {
+      const { dataset, textContent } = row.cells[index];
+      const number = Number(dataset.sort ?? (textContent || NaN));
+      return Number.isNaN(number) ? dataset.sort ?? textContent : number;
+    };
+    const missing = (value) => value === "-" || value === "";
+    const rows = [...table.tBodies[0].rows].map((row) => [key(row), row]);
+    rows.sort(([one], [two]) => {
+      if (missing(one) || missing(two)) return missing(one) - missing(two);
+      const order = typeof one === "number" && typeof two === "number" ? one - two : String(one).localeCompare(String(two));
+      return ascending ? order : -order;
+    });
+    table.tBodies[0].append(...rows.map(([, row]) => row));
+    unsorted(table);
+    table.tHead.rows[0].cells[index].setAttribute("aria-sort", ascending ? "ascending" : "descending");
+  }
+
+  function unsorted(table) {
+    for (const heading of table.tHead.rows[0].cells) heading.removeAttribute("aria-sort");
+  }
+
+  function makeSortable(table) {
+    [...table.tHead.rows[0].cells].forEach((heading, index) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "sort";
+      button.append(...heading.childNodes);
+      heading.append(button);
+      button.addEventListener("click", () => sort(table, index, heading.getAttribute("aria-sort") !== "ascending"));
+    });
+  }
+  for (const table of document.querySelectorAll("table[data-sortable]")) makeSortable(table);
+
   function currentSection() {
     const links = [...document.querySelectorAll("nav a")];
     const observer = new IntersectionObserver((entries) => {
@@ -131,5 +167,5 @@ const nnkernels = (() => {
       near(figure, () => { if (!figure.classList.contains("is-changed")) show(name); });
     }
   });
-  return { data, load, register, spec, show, draw, near };
+  return { data, load, register, spec, show, draw, near, unsorted };
 })();
