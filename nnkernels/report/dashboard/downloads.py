@@ -95,7 +95,8 @@ def csv_text(rows: pd.DataFrame) -> str:
     """Format tidy rows as CSV that a spreadsheet does not execute.
 
     A text that a spreadsheet would take for a formula (it begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage
-    return) gets a leading apostrophe, which spreadsheets show as text. Numbers stay as they are.
+    return) gets a leading apostrophe, which spreadsheets show as text. Other carriage returns become
+    spaces. Numbers stay as they are.
 
     Parameters
     ----------
@@ -114,7 +115,10 @@ def csv_text(rows: pd.DataFrame) -> str:
 
 
 def _not_a_formula(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
+    if not isinstance(cell, str):
+        return cell
+    # The writer does not quote a carriage return, which many programs take for the end of a line.
+    return ("'" if FORMULA.match(cell) else "") + cell.replace("\r", " ")
 
 
 def samples_json(run: Run) -> str:

@@ -117,7 +117,7 @@ def specifications() -> dict[str, dict[str, Any]]:
         .mark_point(aria=False, filled=True, opacity=0.8, size=40)
         .encode(color=_state_scale(alt.Color, states, 0), tooltip=tooltip)
     )
-    shapes = alt.Shape("process:O", scale=alt.Scale(range=list(SHAPES)), legend=None)
+    shapes = alt.Shape("process:N", scale=alt.Scale(range=list(SHAPES)), legend=None)
     by_seconds = points.encode(x=alt.X("seconds:Q", axis=few_ticks, **seconds), y=process, shape=shapes)
     in_order = points.encode(
         x=alt.X("turn:Q", title="turn, in order of measurement", scale=alt.Scale(nice=False, padding=6)),
@@ -128,7 +128,9 @@ def specifications() -> dict[str, dict[str, Any]]:
     ranges = base.mark_rule(strokeWidth=3, aria=False, color=palette.SCRATCH).encode(
         x=alt.X("low:Q", axis=few_ticks, **seconds), x2="high:Q"
     )
-    medians = base.mark_point(aria=False, filled=True).encode(x=alt.X("median:Q", axis=few_ticks, **seconds))
+    medians = base.mark_point(aria=False, filled=True, color=palette.INK).encode(
+        x=alt.X("median:Q", axis=few_ticks, **seconds)
+    )
     specs = {"seconds": by_seconds, "order": in_order, "quartiles": alt.layer(ranges, medians)}
     return {name: dict(chart.to_dict()) for name, chart in specs.items()}
 

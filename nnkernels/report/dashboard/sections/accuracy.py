@@ -99,7 +99,8 @@ def _recipes_chart(claim: Claim, benchmark: Agreement | None) -> Chart:
         name="accuracy-recipes",
         title="The recipe and the width decide the error, not the framework",
         sentence=(
-            f"Each row is a recipe and a number of hidden units, with 95 % intervals over seeds: from {worst.text} ({worst.row}) down to {best.text} "
+            "Each row is a recipe and a number of hidden units, with 95 % intervals over seeds: "
+            f"from {worst.text} ({worst.row}) down to {best.text} "
             f"({best.row}).{overlap}"
         ),
         alternative=(

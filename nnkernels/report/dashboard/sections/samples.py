@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from nnkernels.report.dashboard.assets import registration
+from nnkernels.report.dashboard.charts import themed
 from nnkernels.report.dashboard.collection import Collection, MachineRuns
+from nnkernels.report.dashboard.page import BROWSER_FONT
 from nnkernels.report.dashboard.sample_charts import STRIP_HEIGHT, overview, specifications
 from nnkernels.report.dashboard.samples import payload, summary_payload
 from nnkernels.report.dashboard.section import Section
@@ -40,10 +42,9 @@ def build(collection: Collection) -> Section:
     left = SUMMARIES_BYTES
     without: list[str] = []
     for index, run in _older(collection.machines):
-        text = registration(_key(run), summary_payload(run)) if left > 0 else ""
+        text = registration(_key(run), summary_payload(run)) if not without else ""
         left -= len(text.encode())
-        if left < 0:
-            left = 0
+        if without or left < 0:
             without.append(run.record.run_id)
             continue
         files[_path(run)] = text
@@ -53,7 +54,12 @@ def build(collection: Collection) -> Section:
         title="Samples",
         values={"choices": choices, "without": without},
         charts=tuple(charts),
-        payload={"specs": specifications(), "stripHeight": STRIP_HEIGHT} if choices else None,
+        payload={
+            "specs": {name: themed(spec, BROWSER_FONT) for name, spec in specifications().items()},
+            "stripHeight": STRIP_HEIGHT,
+        }
+        if choices
+        else None,
         files=files,
     )
 
