@@ -18,9 +18,9 @@ _SECONDS = (
     " : datum.value < 1e-3 ? format(datum.value * 1e6, ',~r') + ' us'"
     " : datum.value < 1 ? format(datum.value * 1e3, ',~r') + ' ms' : format(datum.value, ',~r') + ' s'"
 )
-_TICK_LABELS = {"ratio": "format(datum.value, ',~r') + 'x'", "seconds": _SECONDS}
+TICK_LABELS = {"ratio": "format(datum.value, ',~r') + 'x'", "seconds": _SECONDS}
 _STEPS = ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
-_TICKS = 6  # at most, so that they fit a narrow screen
+MOST_TICKS = 6  # at most, so that they fit a narrow screen
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def interval_chart(rows: Sequence[Row], title: str, unit: str = "ratio") -> dict
     colours, shapes = ([pair[index] for pair in palette.KINDS.values()] for index in range(2))
     kinds = list(palette.KINDS)
     ticks = alt.param(name="ticks", value=tick_values(data, unit))
-    axis = alt.Axis(values=alt.ExprRef("ticks"), labelExpr=_TICK_LABELS[unit], title=title)
+    axis = alt.Axis(values=alt.ExprRef("ticks"), labelExpr=TICK_LABELS[unit], title=title)
     x = alt.X("low:Q", scale=alt.Scale(type="log", nice=False, padding=_AFTER), axis=axis)
     names = alt.Axis(labelExpr=f"slice(datum.value, {_ID})", labelLimit=170)
     colour = alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=colours), legend=None)
@@ -134,10 +134,19 @@ def tick_values(data: Sequence[dict[str, Any]], unit: str) -> list[float]:
     ends = [row[end] for row in data for end in ("low", "high") if row["kind"] != HEADING]
     ends += [1.0] if unit == "ratio" or not ends else []
     low, high = min(ends), max(ends)
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    candidates = [[float(f"{step}e{decade}") for decade in decades for step in steps] for steps in _STEPS]
-    within = [[value for value in values if low / 1.05 <= value <= high * 1.05] for values in candidates]
-    return next((values for values in within if len(values) <= _TICKS), within[-1])
+    within = [[value for value in values if low / 1.05 <= value <= high * 1.05] for values in candidates()]
+    return next((values for values in within if len(values) <= MOST_TICKS), within[-1])
+
+
+def candidates() -> list[list[float]]:
+    """Return the positions that axis labels may have, from the densest to the sparsest.
+
+    Returns
+    -------
+    values : list of list of float
+        From a nanosecond to a million, ascending.
+    """
+    return [[float(f"{step}e{decade}") for decade in range(-9, 7) for step in steps] for steps in _STEPS]
 
 
 def _fields(index: int, row: Row) -> dict[str, Any]:

@@ -12,7 +12,9 @@
   const fields = ["machine", "run", "work", "threads", "ref", "show"];
   const selects = Object.fromEntries(fields.map((name) => [name, form.elements[name]]));
   const link = document.querySelector('nav a[href^="#compare"]');
-  const threadsText = { best: "the faster setting of each", 1: "1 thread", all: "all threads" };
+  const threadsText = { faster: "each at its faster thread setting", 1: "each on 1 thread", all: "each on all threads" };
+  /* The fields of a cell of the payload. */
+  const [TEXT, INTERVAL, VALUE, LOW, HIGH, SAMPLES, THREADS, , IS_FASTER] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
   let current;
 
   form.hidden = false;
@@ -58,14 +60,20 @@
 
   /* Fills the selects with what there is for the choices above them, and keeps a wanted choice that exists. */
   async function fill(wanted) {
-    const machine = choose("machine", given.machines, wanted.machine, given.machines[0].id);
-    const run = choose("run", machine.runs, wanted.run, machine.runs[0].id);
-    const data = given.runs[run.id] ?? await nnkernels.load(run.file);
-    const work = choose("work", data.works, wanted.work, data.works[0].id);
-    const threads = choose("threads", ["best", ...data.threads].map((id) => ({ id, label: threadsText[id] ?? id })), wanted.threads, "best");
-    const ref = choose("ref", work.contenders.map(({ name }) => ({ id: name, label: name })), wanted.ref, work.reference);
-    const shown = choose("show", [{ id: "ratio", label: "times as fast as the reference" }, { id: "seconds", label: work.unit }], wanted.show, "ratio");
-    return { machine, run, work, threads: threads.id, ref: ref.id, show: shown.id };
+    const same = (one) => ({ ...one, id: one.dataset === given.machines[0].dataset ? one.id : `${one.id}/${one.dataset}` });
+    const machine = choose("machine", given.machines.map(same), wanted.machine, given.first);
+    const run = choose("run", machine.runs.map((id) => ({ id, label: given.runs[id].label })), wanted.run, machine.shown);
+    const data = given.runs[run.id].file ? await nnkernels.load(given.runs[run.id].file) : given.runs[run.id];
+    if (!data.works.length) throw new Error(`The run of ${run.label} has no paired ratios.`);
+    const work = choose("work", data.works.map((one) => ({ ...one, id: one.name, label: one.name })), wanted.work, data.works[0].name);
+    const views = Object.keys(work.ratios).map((id) => ({ id, label: threadsText[id] ?? id }));
+    const threads = choose("threads", views, wanted.threads, "faster");
+    const ref = choose("ref", work.references.map((id) => ({ id, label: id })), wanted.ref, given.baseline);
+    const unit = `time ${work.unit}`.trim();
+    const shown = choose("show", [{ id: "ratio", label: "times as fast as the reference" }, { id: "seconds", label: unit }], wanted.show, "ratio");
+    const notes = [given.runs[run.id].note && `This run is not part of the history: ${given.runs[run.id].note}.`,
+      data.summarised && "Of this older run, only the main comparisons are kept here; nnkernels results shows all."];
+    return { machine, work, unit, threads: threads.id, ref: ref.id, show: shown.id, samples: data.samples, notes: notes.filter(Boolean) };
   }
 
   function choose(field, options, wanted, usual) {
@@ -84,22 +92,17 @@
     return query.size ? `#compare?${query}` : "#compare";
   }
 
-  /* A row for each contender: label, estimates of ratio and seconds ([value, low, high, text, interval, n]), and why there is none. */
+  /* A row for each contender, with the cells of its ratio and its seconds, and why there is no ratio. */
   function rows({ work, threads, ref, show }) {
-    const faster = Object.fromEntries(work.contenders.map((one) => [one.name, one.faster]));
-    const setting = (name) => threads === "best" ? faster[name] : threads;
-    const others = threads === "best" ? [setting(ref), ...Object.keys(threadsText)] : [threads];
-    const found = work.contenders.map(({ name, kind }) => {
-      const label = `${name}@${setting(name)}`;
-      const seconds = work.seconds[label];
-      const other = others.find((one) => work.ratios[label]?.[`${ref}@${one}`]);
-      const ratio = work.ratios[label]?.[`${ref}@${other}`];
-      const star = other !== undefined && threads === "best" && other !== setting(ref);
-      const reason = !seconds ? `not timed on ${threadsText[threads] ?? threads}` : !ratio ? `never timed in the same process as ${ref}` : "";
-      return { name, kind, threads: setting(name), seconds, ratio, star, reason };
+    const at = (place) => place < 0 ? [undefined, work.reasons[-1 - place]] : [work.cells[place], ""];
+    const reference = work.references.indexOf(ref);
+    const found = work.contenders.map((name, index) => {
+      const [ratio, reason] = at(work.ratios[threads][reference][index]);
+      const [seconds] = at(work.seconds[threads][index]);
+      return { name, kind: given.contenders[name].kind, seconds, ratio, reason, star: ratio && !ratio[IS_FASTER] ? "*" : "" };
     });
-    const by = show === "ratio" ? (row) => row.ratio ? -row.ratio[0] : Infinity : (row) => row.seconds ? row.seconds[0] : Infinity;
-    return found.sort((one, two) => by(one) - by(two) || 0);
+    const key = (row) => row[show] ? (show === "ratio" ? -row.ratio[VALUE] : row.seconds[VALUE]) : Number.MAX_VALUE;
+    return found.sort((one, two) => key(one) - key(two));
   }
 
   async function show(state) {
@@ -109,34 +112,38 @@
     sentence.textContent = describe(shown, found, state);
     document.getElementById("text-compare").textContent =
       `Intervals on a logarithmic axis; the table below has the same numbers. ${sentence.textContent}`;
+    document.getElementById("compare-spread").hidden = true;
     notes.replaceChildren(...noteTexts(found, state).map((text) => Object.assign(document.createElement("li"), { textContent: text })));
     if (shown.length) await nnkernels.show("compare", chart(shown, state));
   }
 
   function describe(shown, found, { ref, show, work, machine, threads }) {
-    if (!shown.length) return `${work.label} on ${machine.label}: nothing was timed in the same process as ${ref}.`;
-    const best = shown[0];
-    const [, , , text, interval] = best[show];
-    const where = `${work.label} on ${machine.label}, ${threadsText[threads] ?? threads}`;
-    const missing = found.length === shown.length ? "" : ` Without a number: ${found.filter((row) => !row[show]).map(({ name }) => name).join(", ")}.`;
-    return show === "ratio"
-      ? `${where}: ${best.name} is the fastest, ${text} ${interval} times as fast as ${ref}.${missing}`
-      : `${where}: ${best.name} is the fastest with ${text} ${interval}.${missing}`;
+    const where = `${work.name[0].toUpperCase()}${work.name.slice(1)} on ${machine.label}, ${threadsText[threads] ?? threads}`;
+    const without = found.filter((row) => !row[show]).map(({ name }) => name);
+    const missing = without.length ? ` Without a number: ${without.join(", ")}.` : "";
+    if (!shown.length) return `${where}: nothing was timed in the same process as ${ref}.${missing}`;
+    const [{ name, [show]: cell }] = shown;
+    const number = `${cell[TEXT]} ${cell[INTERVAL]}`.trim();
+    const result = show === "ratio" ? `is the fastest, ${number} times as fast as ${ref}` : `takes the least time, ${number}${work.unit && ` ${work.unit}`}`;
+    return `${where}: ${name} ${result}.${missing}`;
   }
 
-  function noteTexts(found, { ref }) {
-    const texts = [...new Set(found.filter((row) => row.reason).map((row) => `${row.name}: ${row.reason}.`))];
-    if (found.some((row) => row.star)) texts.push(`A star marks a ratio to ${ref} at its slower thread setting: no process timed both at the faster one.`);
-    return texts;
+  function noteTexts(found, { ref, work, samples, notes }) {
+    const texts = [...notes, ...found.filter((row) => row.reason).map((row) => `${row.name}: ${row.reason}.`)];
+    if (found.some((row) => row.star)) texts.push(`A star marks a ratio to ${ref} at its slower thread setting, because no process timed both at the faster one.`);
+    if (work.disturbed) texts.push(`${work.disturbed}.`);
+    return [...texts, `Brackets show 95 % confidence intervals over ${samples}.`];
   }
 
-  function chart(shown, { show, ref, work }) {
+  function chart(shown, { show, ref, unit }) {
     const spec = nnkernels.spec("compare");
     const data = shown.map((row, index) => {
-      const [value, low, high, text, interval, n] = row[show];
+      const cell = row[show];
+      const star = show === "ratio" ? row.star : "";
       return {
         id: String(index).padStart(3, "0") + row.name, label: row.name, kind: row.kind,
-        value, low: low ?? value, high: high ?? value, text: text + (show === "ratio" && row.star ? "*" : ""), detail: `${row.name}: ${text} ${interval}, n = ${n}`,
+        value: cell[VALUE], low: cell[LOW] ?? cell[VALUE], high: cell[HIGH] ?? cell[VALUE], text: cell[TEXT] + star,
+        detail: `${row.name}: ${cell[TEXT]} ${cell[INTERVAL]}, n = ${cell[SAMPLES]}`,
       };
     });
     const ends = data.flatMap(({ low, high }) => [low, high]);
@@ -146,7 +153,7 @@
     spec.params.find(({ name }) => name === "ticks").value = ticks(Math.min(...ends), Math.max(...ends));
     const axes = spec.layer.filter((layer) => layer.encoding.x?.axis).map((layer) => layer.encoding.x.axis);
     for (const axis of axes) {
-      axis.title = show === "ratio" ? `times as fast as ${ref} (logarithmic)` : `${work.unit} (logarithmic)`;
+      axis.title = show === "ratio" ? `times as fast as ${ref} (logarithmic)` : `${unit} (logarithmic)`;
       axis.labelExpr = given.tickLabels[show];
     }
     if (show === "seconds") spec.layer = spec.layer.filter((layer) => layer.encoding.x?.datum === undefined);
@@ -158,16 +165,17 @@
     return within.find((values) => values.length <= given.mostTicks) ?? within.at(-1);
   }
 
-  function fillTable(found, { ref, work }) {
-    const headings = table.querySelectorAll("thead th");
-    const names = [...headings].map((heading) => heading.dataset.name);
-    const titles = { ratio: `x ${ref}`, seconds: work.unit };
+  function fillTable(found, { ref, unit }) {
+    const headings = [...table.tHead.rows[0].cells];
+    const names = headings.map((heading) => heading.dataset.name);
+    const titles = { ratio: `x ${ref}`, seconds: unit };
     headings.forEach((heading, index) => { (heading.querySelector("button") ?? heading).textContent = titles[names[index]] ?? heading.dataset.title; });
     table.tBodies[0].replaceChildren(...found.map((row) => {
+      const { ratio, seconds } = row;
       const cells = {
-        name: [row.name], kind: [row.kind], threads: [row.threads],
-        ratio: [row.ratio ? row.ratio[3] + (row.star ? "*" : "") : "-", row.ratio?.[0]], "ratio-interval": [row.ratio?.[4] ?? "-"], n: [row.ratio?.[5] ?? "-"],
-        seconds: [row.seconds?.[3] ?? "-", row.seconds?.[0]], "seconds-interval": [row.seconds?.[4] ?? "-"],
+        name: [row.name], kind: [row.kind], threads: [seconds?.[THREADS] ?? "-"], n: [ratio?.[SAMPLES] ?? "-"],
+        ratio: [ratio ? ratio[TEXT] + row.star : "-", ratio?.[VALUE] ?? "-"], "ratio-interval": [ratio?.[INTERVAL] || "-"],
+        seconds: [seconds?.[TEXT] ?? "-", seconds?.[VALUE] ?? "-"], "seconds-interval": [seconds?.[INTERVAL] || "-"],
       };
       const line = document.createElement("tr");
       line.append(...names.map((name, index) => {
