@@ -102,7 +102,7 @@ def render(collection: Collection, links: dict[str, str] | None = None) -> Page:
     specs: dict[str, Any] = {}
     for section in sections:
         drawn = {chart.name: Markup(figure.render(chart=chart, drawings=_drawings(chart))) for chart in section.charts}
-        specs |= {chart.name: charts.themed(chart.spec, BROWSER_FONT) for chart in section.charts}
+        specs |= {chart.name: charts.fitted(chart.spec) for chart in section.charts}
         template = templates.get_template(f"{section.name}.html.j2")
         bodies.append(Markup(template.render(charts=drawn, links=links, **section.values)))
     scripts = [assets.inline_script(text) for text in _beside([section.name for section in sections], "js", "page")]
@@ -114,7 +114,7 @@ def render(collection: Collection, links: dict[str, str] | None = None) -> Page:
         notes=collection.notes,
         links=links,
         payloads={section.name: assets.payload(section.payload) for section in sections if section.payload is not None},
-        specs=assets.payload(specs),
+        specs=assets.payload({"theme": charts.theme(BROWSER_FONT), "charts": specs}),
         scripts=scripts,
         bundle=bundle,
     )
