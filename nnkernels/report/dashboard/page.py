@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources import files
@@ -71,12 +70,7 @@ def build_sections(collection: Collection) -> list[Section]:
         All of :data:`SECTIONS`.
     """
     modules = [f"nnkernels.report.dashboard.sections.{name}" for name in SECTIONS]
-    found = []
-    for module in modules:
-        if find_spec(module):
-            with suppress(ModuleNotFoundError):  # while sections are being built
-                found.append(import_module(module).build(collection))
-    return found
+    return [import_module(module).build(collection) for module in modules if find_spec(module)]
 
 
 def render(collection: Collection, links: dict[str, str] | None = None) -> Page:
