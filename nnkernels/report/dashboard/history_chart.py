@@ -47,7 +47,7 @@ def point_data(series: Series, directions: Mapping[str, str], most: int) -> list
     data = [_fields(place, point, directions.get(point.run_id, "")) for place, point in enumerate(points)]
     if band := series.next_band:
         text = f"expected of the next run: {ratio(band)}"
-        data.append({"id": f"{len(points):0{_ID}d}{NEXT}", "detail": text} | _band(band.low, band.high))
+        data.append({"id": f"{len(points):0{_ID}d}{NEXT}", "detail": text, "breaks": ""} | _band(band.low, band.high))
     return data
 
 
