@@ -71,7 +71,7 @@ def test_time_to_accuracy_ranks_contenders_and_names_the_ratio() -> None:
     found = times_to_accuracy(machine(with_contender(run_at(0), "numpy", like="keras-graph")))
     assert found is not None
     assert found.rows[0].contender == "fused"
-    ratio = found.rows[0].to_best_keras
+    ratio = found.rows[0].to_numpy
     assert ratio is not None
     assert ratio.estimate.value == pytest.approx(1.0 / 0.018)
     assert "fused is the first to reach 8.7 % error" in found.sentence

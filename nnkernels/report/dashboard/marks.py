@@ -79,32 +79,34 @@ def intervals(
 
     rows = list(dict.fromkeys(point.row for point in points))
     used = list(dict.fromkeys(point.group for point in points))
-    data = alt.Data(values=[_values(point) for point in points])
+    values = [_values(point) for point in points]
     scale = alt.Scale(type="log", nice=False, padding=12) if log else alt.Scale(zero=False)
     y: dict[str, Any] = {"y": alt.Y("row:N", sort=rows, title=None, scale=alt.Scale(paddingInner=0.2))}
     if apart and len(used) > 1:
         y["yOffset"] = alt.YOffset("group:N", sort=used)
     color, shape = _group_scales(used, styles or palette.KINDS, tall_legend)
-    base = alt.Chart(data).encode(**y)
-    ticks = (
-        {"values": log_ticks([end for point in data.values for end in (point["low"], point["high"])])} if log else {}
-    )
-    axis = alt.X("value:Q", scale=scale, title=title, axis=alt.Axis(tickCount=5, labelOverlap=True, **ticks))
-    ranges = base.mark_rule(strokeWidth=2, aria=False).encode(
-        x=alt.X("low:Q", scale=scale, title=title), x2="high:Q", color=color
-    )
+    base = alt.Chart(alt.InlineData(values=values)).encode(color=color, **y)
+    low = alt.X("low:Q", scale=scale, title=title)
+    ranges = base.mark_rule(strokeWidth=2, aria=False).encode(x=low, x2="high:Q")
     dots = base.mark_point(aria=False, filled=True, opacity=1).encode(
-        x=axis,
-        color=color,
+        x=alt.X("value:Q", scale=scale, title=title, axis=_axis(values, log)),
         shape=shape,
         tooltip=[alt.Tooltip("name:N", title="what"), alt.Tooltip("text:N", title="value")],
     )
     layers = [ranges, dots]
     if reference is not None:
-        line = alt.Chart(alt.Data(values=[{"value": reference}])).mark_rule(strokeDash=[3, 3], aria=False)
+        line = alt.Chart(alt.InlineData(values=[{"value": reference}])).mark_rule(strokeDash=[3, 3], aria=False)
         layers.insert(0, line.encode(x=alt.X("value:Q", scale=scale, title=title)))
     height = ROW_HEIGHT * (1 + 0.5 * (len(used) - 1) * apart)
     return dict(alt.layer(*layers).properties(height=round(height * len(rows))).to_dict())
+
+
+def _axis(values: Sequence[dict[str, Any]], log: bool) -> alt.Axis:
+    import altair as alt
+
+    if not log:
+        return alt.Axis(tickCount=5, labelOverlap=True)
+    return alt.Axis(values=log_ticks([end for one in values for end in (one["low"], one["high"])]), labelOverlap=True)
 
 
 def curves(
@@ -135,7 +137,7 @@ def curves(
     color = alt.Color(f"{series}:N", scale=alt.Scale(domain=names, range=[styles[name][0] for name in names]))
     shapes = ["circle", "square", "triangle-up", "diamond"]
     shape = alt.Shape(f"{series}:N", scale=alt.Scale(domain=names, range=[shapes[i % 4] for i in range(len(names))]))
-    base = alt.Chart(alt.Data(values=list(rows))).encode(
+    base = alt.Chart(alt.InlineData(values=list(rows))).encode(
         x=alt.X(f"{x[0]}:Q", title=x[1], axis=alt.Axis(tickCount=6, grid=False, labelOverlap=True)),
         y=alt.Y(f"{y[0]}:Q", title=y[1], scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5)),
         color=color,
@@ -186,7 +188,7 @@ def _values(point: Point) -> dict[str, Any]:
 def _group_scales(used: list[str], styles: dict[str, tuple[str, str]], tall: bool) -> tuple[alt.Color, alt.Shape]:
     import altair as alt
 
-    columns = {"columns": 1, "labelLimit": 200} if tall else {}
+    columns: dict[str, Any] = {"columns": 1, "labelLimit": 200} if tall else {}
     legend: alt.Legend | None = alt.Legend(**columns) if len(used) > 1 else None
     color = alt.Scale(domain=used, range=[styles[name][0] for name in used])
     shape = alt.Scale(domain=used, range=[styles[name][1] for name in used])

@@ -64,7 +64,7 @@ def overview(machine: MachineRuns) -> Chart | None:
     left_out = sum(one.state == LEFT_OUT for one in of_labels)
     used = [state for state in STATES if any(one.state == state for one in of_labels)]
     chart = (
-        alt.Chart(alt.Data(values=rows))
+        alt.Chart(alt.InlineData(values=rows))
         .mark_point(aria=False, filled=True, opacity=0.75, size=24)
         .encode(
             x=_seconds_axis([one.seconds for one in of_labels]),
@@ -108,7 +108,7 @@ def specifications() -> dict[str, dict[str, Any]]:
     import altair as alt
 
     states = list(STATES)
-    seconds = {"scale": alt.Scale(type="log", nice=False, padding=12), "title": "seconds (log)"}
+    seconds: dict[str, Any] = {"scale": alt.Scale(type="log", nice=False, padding=12), "title": "seconds (log)"}
     few_ticks = alt.Axis(tickCount=5, labelOverlap=True)
     process = alt.Y("process:O", title="process")
     tooltip = [alt.Tooltip(f"{name}:N") for name in ("process", "round", "segment", "text", "state")]

@@ -40,7 +40,7 @@ def build(collection: Collection) -> Section:
     files: dict[str, str | bytes] = {}
     machines = []
     repository = repository_url(collection.root)
-    for machine in collection.machines:
+    for machine in collection.everything:
         summary = summarise(machine.shown)
         offered = downloads(summary)
         files |= {file.path: file.content for file in offered}
@@ -58,8 +58,8 @@ def build(collection: Collection) -> Section:
     missing: list[str] = []
     values = {
         "machines": machines,
-        "participants": _participant_columns(participants(collection.machines)),
-        "failures": _failures(participants(collection.machines)),
+        "participants": _participant_columns(participants(collection.everything)),
+        "failures": _failures(participants(collection.everything)),
         "gate": gate_text(),
         "mutants": _mutants(collection, missing),
         "self_tests": _self_tests(collection, missing),

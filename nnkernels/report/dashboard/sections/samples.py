@@ -34,14 +34,14 @@ def build(collection: Collection) -> Section:
     """
     charts = [chart for chart in map(overview, collection.machines[:1]) if chart]
     files: dict[str, str | bytes] = {}
-    choices = []
-    for machine in collection.machines:
+    choices: list[dict[str, Any]] = []
+    for machine in collection.everything:
         shown = list(reversed(machine.shown.each))
         files |= {_path(run): registration(_key(run), payload(run)) for run in shown}
         choices.append({"machine": machine.label, "runs": [_choice(run, full=True) for run in shown]})
     left = SUMMARIES_BYTES
     without: list[str] = []
-    for index, run in _older(collection.machines):
+    for index, run in _older(collection.everything):
         text = registration(_key(run), summary_payload(run)) if not without else ""
         left -= len(text.encode())
         if without or left < 0:
