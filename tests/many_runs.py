@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -112,11 +111,11 @@ def write_run(root: Path, run: Run) -> Path:
     """Write the folder of a run, as ``nnkernels bench`` does but without indentation, which takes most of the time."""
     folder = root / "results" / "runs" / run.record.run_id
     folder.mkdir(parents=True)
-    panels = {"version": VERSION, "panels": [asdict(one) for one in run.interleaved]}
+    panels = {"version": VERSION, "panels": [vars(one) for one in run.interleaved]}
     for name, content in (
         ("asv.json", run.asv_results),
         ("panels.json", panels),
-        ("run.json", {"version": VERSION, **asdict(run.record)}),
+        ("run.json", {"version": VERSION, **vars(run.record)}),
     ):
         (folder / name).write_text(json.dumps(content), "utf-8")
     return folder

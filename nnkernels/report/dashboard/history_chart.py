@@ -47,7 +47,7 @@ def point_data(series: Series, directions: Mapping[str, str], most: int) -> list
     data = [_fields(place, point, directions.get(point.run_id, "")) for place, point in enumerate(points)]
     if band := series.next_band:
         text = f"expected of the next run: {ratio(band)}"
-        data.append({"id": f"{len(points):0{_ID}d}{NEXT}", "detail": text} | _band(band.low, band.high))
+        data.append({"id": f"{len(points):0{_ID}d}{NEXT}", "detail": text, "breaks": ""} | _band(band.low, band.high))
     return data
 
 
@@ -100,9 +100,7 @@ def history_chart(data: Sequence[dict[str, Any]], title: str) -> dict[str, Any]:
     colour = alt.Color("verdict:N", scale=alt.Scale(domain=names, range=colours), legend=None)
     shape = alt.Shape("verdict:N", scale=alt.Scale(domain=names, range=shapes), legend=None)
     layers = [
-        base.transform_filter("isValid(datum.bandLow)")
-        .mark_bar(color=palette.BAND, opacity=1)
-        .encode(y="bandLow:Q", y2="bandHigh:Q"),
+        base.mark_bar(color=palette.BAND, opacity=1).encode(y="bandLow:Q", y2="bandHigh:Q"),
         base.transform_filter("datum.breaks !== ''")
         .mark_rule(color=palette.SOFT, strokeDash=[3, 3])
         .encode(x=alt.X("id:O", bandPosition=0)),
@@ -119,7 +117,8 @@ def _fields(place: int, point: Point, direction: str) -> dict[str, Any]:
     estimate = point.estimate
     known = math.isfinite(estimate.low)
     low, high = (estimate.low, estimate.high) if known else (estimate.value, estimate.value)
-    band = _band(point.band.low, point.band.high) if point.band else {}
+    # Without a band, a bar of no height, so that the chart of each series has the same layers.
+    band = _band(point.band.low, point.band.high) if point.band else _band(estimate.value, estimate.value)
     found = verdict(point, direction)
     expected = f", expected {significant(point.band.low)} to {significant(point.band.high)}" if point.band else ""
     breaks = "; ".join(point.breaks)

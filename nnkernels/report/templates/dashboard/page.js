@@ -21,7 +21,17 @@ const nnkernels = (() => {
 
   function spec(name) {
     specs ??= json("specs");
-    return structuredClone(specs[name]);
+    return structuredClone(specs.charts[name]);
+  }
+
+  /* The theme of all charts, with the specification's own configuration taking precedence. */
+  function themed(given) {
+    specs ??= json("specs");
+    const config = structuredClone(specs.theme);
+    for (const [key, value] of Object.entries(given.config ?? {})) {
+      config[key] = value instanceof Object && !Array.isArray(value) ? { ...config[key], ...value } : value;
+    }
+    return { ...given, config };
   }
 
   function register(key, value) {
@@ -60,7 +70,7 @@ const nnkernels = (() => {
     const sized = given.autosize ? { ...given, width: Math.floor(element.getBoundingClientRect().width) } : given;
     element.view?.finalize();
     await vega();
-    const result = await window.vegaEmbed(element, sized, {
+    const result = await window.vegaEmbed(element, themed(sized), {
       ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: { disableDefaultStyle: true },
     });
     element.view = result.view;
