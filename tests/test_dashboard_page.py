@@ -100,7 +100,7 @@ def test_names_from_results_are_text_everywhere(html: str) -> None:
 def test_payloads_and_specifications_are_read_back_unchanged(html: str) -> None:
     found = {attributes.get("id"): text for attributes, text in Elements(html).of("script")}
     assert json.loads(found["data-first"]) == {"name": EVIL}
-    assert json.loads(found["specs"])["evil"]["datasets"]["rows"][0]["label"] == EVIL
+    assert json.loads(found["specs"])["charts"]["evil"]["datasets"]["rows"][0]["label"] == EVIL
 
 
 def test_files_beside_page_register_their_data(monkeypatch: pytest.MonkeyPatch) -> None:

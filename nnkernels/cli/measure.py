@@ -119,7 +119,11 @@ def bench(
         ),
     ] = "",
     machine: Annotated[
-        str, typer.Option(help="Name of this machine in the results (default: derived from the name of the processor).")
+        str,
+        typer.Option(
+            help="Name of this machine in the results (default: derived from the name of the processor, after "
+            "$NNKERNELS_MACHINE_PREFIX and a hyphen if it is set)."
+        ),
     ] = "",
 ) -> None:
     """Measure speed and accuracy with asv, record the run, and print the speed-up of each contender."""

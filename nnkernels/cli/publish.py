@@ -1,13 +1,15 @@
-"""The commands for recorded results: results, steps, publish."""
+"""The commands for recorded results: results, steps, publish, preview."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nnkernels.cli.shared import app, note, out
+from nnkernels.cli.shared import app, err, note, out
 from nnkernels.errors import ConfigurationError, ResultsError
 
 RunOption = Annotated[
@@ -169,3 +171,48 @@ def _draw_steps(results: Path) -> list[str]:
     if times:
         steps.draw_steps(results, times)
     return []
+
+
+@app.command(rich_help_panel="Publish")
+def preview(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="Site to show, as publish wrote it (default: build one, and delete it)."),
+    ] = None,
+    port: Annotated[int, typer.Option(metavar="PORT", help="Port to serve on (default: a free one).")] = 0,
+    open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the site in the browser.")] = True,
+    dashboard_only: Annotated[
+        bool,
+        typer.Option("--dashboard-only", help="Build neither asv's pages nor the walkthrough, which take longest."),
+    ] = False,
+) -> None:
+    """Show the dashboard of the recorded results in the browser, until Ctrl-C.
+
+    Only programs on this machine can reach the server.
+    """
+    from nnkernels.interrupts import exit_on_sigterm
+    from nnkernels.report.dashboard.preview import SiteServer, serve
+
+    with exit_on_sigterm(), _site(folder, dashboard_only) as site:
+        server = SiteServer(site, port)
+        out.print(f"serving  {server.url}  (Ctrl-C ends)", highlight=False, soft_wrap=True)
+        serve(server, open_browser)
+
+
+@contextmanager
+def _site(folder: Path | None, dashboard_only: bool) -> Iterator[Path]:
+    """Yield a folder with a site: the given one, or a new one that is deleted afterwards."""
+    import tempfile
+
+    if folder is not None:
+        yield folder
+        return
+    from nnkernels.measure.asv_driver.workspace import find_root
+    from nnkernels.report.dashboard.site import publish_site
+
+    with tempfile.TemporaryDirectory(prefix="nnkernels-preview-") as temporary:
+        with err.status("building the site"):
+            published = publish_site(find_root(), Path(temporary) / "site", further_pages=not dashboard_only)
+        for text in published.notes:
+            note(text)
+        yield published.page.parent

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.statistics import Floats, interquartile_mean
 
 
@@ -60,6 +61,29 @@ class ProcessRatios:
         if numerator not in self.labels or denominator not in self.labels:
             return float("nan")
         return float(self._means[self.labels[numerator], self.labels[denominator]])
+
+
+def undisturbed_seconds(measured: InterleavedRun) -> dict[str, dict[str, Floats]]:
+    """Return the undisturbed measurements of a process.
+
+    Parameters
+    ----------
+    measured : InterleavedRun
+        The process.
+
+    Returns
+    -------
+    seconds : dict of str to dict of str to ndarray of float64, shape (rounds, segments)
+        ``seconds[scenario][label]``, with NaN in excluded segments, without the labels that have nothing left.
+    """
+    scenarios = {
+        scenario: {label: np.array(rounds, np.float64) for label, rounds in measured.undisturbed(scenario).items()}
+        for scenario in measured.seconds
+    }
+    return {
+        scenario: {label: values for label, values in seconds.items() if np.isfinite(values).any()}
+        for scenario, seconds in scenarios.items()
+    }
 
 
 def _pairs(logs: Floats) -> Floats:

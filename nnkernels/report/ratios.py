@@ -8,7 +8,7 @@ import numpy as np
 
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.threads import SETTINGS
-from nnkernels.report.process_ratios import ProcessRatios
+from nnkernels.report.process_ratios import ProcessRatios, undisturbed_seconds
 from nnkernels.statistics import Estimate, Floats, process_means, student
 
 BASELINE = "numpy"
@@ -54,7 +54,8 @@ class PairedRatios:
 
     def __init__(self, *runs: list[InterleavedRun]) -> None:
         self.interleaved = [measured for run in runs for measured in run]
-        self._runs = [[_undisturbed(measured) for measured in run] for run in runs]
+        self._runs = [[undisturbed_seconds(measured) for measured in run] for run in runs]
+        self._labels: dict[str, list[tuple[str, str]]] = {}
         self._by_process: dict[str, list[list[ProcessRatios]]] = {}
         self._ratios: dict[tuple[str, str, str], Estimate | None] = {}
 
@@ -81,8 +82,11 @@ class PairedRatios:
         labels : list of (str, str)
             Name and thread setting (``1`` or ``all``) of each.
         """
-        processes = [process.get(scenario, {}) for run in self._runs for process in run]
-        return [_parts(label) for label in dict.fromkeys(label for seconds in processes for label in seconds)]
+        if scenario not in self._labels:
+            processes = [process.get(scenario, {}) for run in self._runs for process in run]
+            found = dict.fromkeys(label for seconds in processes for label in seconds)
+            self._labels[scenario] = [_parts(label) for label in found]
+        return list(self._labels[scenario])
 
     def contenders(self, scenario: str) -> list[str]:
         """Return the names of the contenders that were timed at a scenario.
@@ -224,18 +228,6 @@ class PairedRatios:
                 [ProcessRatios(process[scenario]) for process in run if process.get(scenario)] for run in self._runs
             ]
         return self._by_process[scenario]
-
-
-def _undisturbed(measured: InterleavedRun) -> dict[str, dict[str, Floats]]:
-    """Return the undisturbed measurements of a process, without the labels that have none left."""
-    scenarios = {
-        scenario: {label: np.array(rounds, np.float64) for label, rounds in measured.undisturbed(scenario).items()}
-        for scenario in measured.seconds
-    }
-    return {
-        scenario: {label: values for label, values in seconds.items() if np.isfinite(values).any()}
-        for scenario, seconds in scenarios.items()
-    }
 
 
 def _estimate(run_ratios: list[Floats]) -> Estimate | None:

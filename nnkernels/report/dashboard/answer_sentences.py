@@ -6,45 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nnkernels.report import formats
+from nnkernels.report.dashboard.answer_figures import Figure, comparisons, figures
 from nnkernels.report.dashboard.collection import Collection, MachineRuns
 from nnkernels.report.dashboard.commits import SHORT, commits_behind
 from nnkernels.report.pooling import MIN_TIME_APART, start_time
-from nnkernels.report.ratios import BASELINE, PairedRatio
+from nnkernels.report.ratios import BASELINE
 from nnkernels.report.summary import ContenderSummary, Summary, summarise
-from nnkernels.statistics import Estimate
 
 SUBJECTS = ("fused", "numba")  # what the answer is about if a machine timed it
 PLAIN = "numba"
 ROLES = {"fused": "from scratch, skips pixels that are 0", "numba": "from scratch, plain matrix products"}
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One number of the answer.
-
-    Attributes
-    ----------
-    value, interval : str
-        The number and its 95 % interval, such as ``9.10`` and ``[8.30, 10.0]``. ``-`` and an empty string if the number
-        does not exist; an empty interval if there is none.
-    text : str
-        What the number says, such as ``times as fast as NumPy``.
-    reason : str
-        Why there is no number; empty if there is one.
-    estimate : Estimate or None
-        The number itself.
-    """
-
-    value: str
-    interval: str
-    text: str
-    reason: str = ""
-    estimate: Estimate | None = None
-
-    @property
-    def number(self) -> str:
-        """The number with its interval, in one string."""
-        return f"{self.value} {self.interval}".strip()
 
 
 @dataclass(frozen=True)
@@ -135,18 +106,18 @@ def _subject(summaries: Sequence[Summary]) -> str:
 
 def _answer(machine: MachineRuns, summary: Summary, subject: str, plain: str, behind: int | None) -> Answer:
     record, row = summary.run.record, _trained(summary, subject)
-    figures = _figures(summary, row, subject)
+    numbers = figures(summary, row, subject)
     return Answer(
         machine=machine.machine,
         label=machine.label,
         dataset=machine.dataset,
         subject=subject,
-        sentence=_sentence(machine, figures, row, subject),
+        sentence=_sentence(machine, numbers, row, subject),
         second=_second(summary, machine, plain) if plain else "",
         accuracy=_accuracy(summary, row, subject),
         included=_included(summary, row),
         source=_source(summary, behind),
-        figures=figures,
+        figures=numbers,
         commit=record.commit[:SHORT],
         date=f"{start_time(record):%Y-%m-%d}",
         recorded_at=record.recorded_at,
@@ -162,64 +133,25 @@ def _trained(summary: Summary, name: str) -> ContenderSummary | None:
     return row if row and row.epoch else None
 
 
-def _figures(summary: Summary, row: ContenderSummary | None, name: str) -> tuple[Figure, ...]:
-    return (
-        *_comparisons(summary, row, name),
-        _figure(row and row.epoch, "per epoch", f"`{name}` was not timed", formats.time),
-        _figure(row and row.test_error, "test error", "not measured in this run", formats.percent),
-    )
-
-
-def _comparisons(summary: Summary, row: ContenderSummary | None, name: str) -> tuple[Figure, Figure]:
-    """Return the figures against NumPy and against the best form of Keras."""
-    best = summary.best_keras
-    tried = sum(form.threads is not None for form in summary.keras_forms)
-    keras = f"the best of {tried} forms of Keras tried (`{best}`)" if tried > 1 else f"Keras (`{best}`)"
-    no_keras = "" if best else "no form of Keras was timed"
-    return (
-        _ratio(row, row and row.to_numpy, "NumPy", name, ""),
-        _ratio(row, row and row.to_best_keras, keras if best else "Keras", name, no_keras),
-    )
-
-
-def _ratio(row: ContenderSummary | None, found: PairedRatio | None, other: str, name: str, reason: str) -> Figure:
-    if row is None:
-        reason = f"`{name}` was not timed"
-    elif name == BASELINE and other == "NumPy":
-        reason = "it is NumPy itself"
-    text = f"times as fast as {other}"
-    if found and not found.is_faster:
-        text += f" at {_threads(found.threads)}, the only setting that shared a process"
-    return _figure(found and found.estimate, text, reason or "never timed in the same process", formats.ratio)
-
-
-def _figure(estimate: Estimate | None, text: str, reason: str, write: object) -> Figure:
-    assert callable(write)
-    if estimate is None:
-        return Figure("-", "", text, reason)
-    value, _space, interval = str(write(estimate)).partition(" [")
-    return Figure(value, f"[{interval}" if interval else "", text, estimate=estimate)
-
-
-def _sentence(machine: MachineRuns, figures: Sequence[Figure], row: ContenderSummary | None, name: str) -> str:
+def _sentence(machine: MachineRuns, numbers: Sequence[Figure], row: ContenderSummary | None, name: str) -> str:
     if row is None:
         return f"On {machine.label}, `{name}` has not been timed."
     role = f" ({ROLES[name]})" if name in ROLES else ""
-    return f"On {machine.label}, `{name}`{role} trains an epoch {_listed(figures[:2])}."
+    return f"On {machine.label}, `{name}`{role} trains an epoch {_listed(numbers[:2])}."
 
 
 def _second(summary: Summary, machine: MachineRuns, name: str) -> str:
     row = _trained(summary, name)
     if row is None:
         return f"`{name}` ({ROLES[name]}) has not been timed there."
-    return f"`{name}` ({ROLES[name]}) trains an epoch {_listed(_comparisons(summary, row, name))}."
+    return f"`{name}` ({ROLES[name]}) trains an epoch {_listed(comparisons(summary, row, name))}."
 
 
-def _listed(figures: Sequence[Figure]) -> str:
-    found = " and ".join(f"{figure.number} {figure.text}" for figure in figures if not figure.reason)
+def _listed(numbers: Sequence[Figure]) -> str:
+    found = " and ".join(f"{figure.number} {figure.text}" for figure in numbers if not figure.reason)
     missing = [
         f"{figure.text.replace('times as fast as', 'against')} there is no ratio: {figure.reason}"
-        for figure in figures
+        for figure in numbers
         if figure.reason
     ]
     return "; ".join([found or "in a time that is not compared", *missing])
@@ -260,7 +192,3 @@ def _source(summary: Summary, behind: int | None) -> str:
     age = "" if behind is None else f", {behind:,} commit{'' if behind == 1 else 's'} behind this checkout"
     unrecorded = f". Not part of the history: {record.unrecorded}" if record.unrecorded else ""
     return f"{what}. Commit {record.commit[:SHORT]}{age}{unrecorded}."
-
-
-def _threads(setting: str) -> str:
-    return "1 thread" if setting == "1" else "all threads"

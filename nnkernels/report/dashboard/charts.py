@@ -17,10 +17,12 @@ NARROW, WIDE = 320, 680  # pixels; the style sheet shows one of the two static d
 MEASURED_FONT = "DejaVu Sans"
 FONT_SIZE = 12
 _COMPOSED = ("facet", "hconcat", "vconcat", "concat", "repeat")
+# What an embedded drawing does not need: roles (the figure has one), defaults, and frames that draw nothing.
 _DROPPED = re.compile(
-    r' (?:role|aria-[a-z]+|pointer-events|font-family|opacity="1"|xmlns:xlink|version)(?:="[^"]*")?'
-    r"(?= |/|>)"
+    r' (?:role|aria-[a-z]+|pointer-events|font-family|class|opacity="1"|stroke-width="1"|xmlns:xlink|version'
+    rf'|font-size="{FONT_SIZE}px")(?:="[^"]*")?(?= |/|>)'
 )
+_INVISIBLE = re.compile(r'<path class="(?:background|foreground)"(?:(?!fill=|stroke=)[^>])*/>')
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 _TAG = re.compile(r"<[^>]+>")
 _ID = re.compile(r'(id="|url\(#|href="#)([A-Za-z_]+)(\d+)')
@@ -68,10 +70,24 @@ def themed(spec: dict[str, Any], font: str) -> dict[str, Any]:
     spec : dict
         A new specification, without the width of a single or layered view.
     """
-    config = _merged(_theme(font), spec.get("config", {}))
+    return fitted(spec) | {"config": _merged(theme(font), spec.get("config", {}))}
+
+
+def fitted(spec: dict[str, Any]) -> dict[str, Any]:
+    """Let a single or layered view fit a given width, with its axes and labels.
+
+    Parameters
+    ----------
+    spec : dict
+        The specification. A composed view (facets, concatenation) keeps its own width.
+
+    Returns
+    -------
+    spec : dict
+        A new specification, with the field ``autosize`` if it fits.
+    """
     composed = any(kind in spec for kind in _COMPOSED)
-    fit = {} if composed else {"autosize": {"type": "fit-x", "contains": "padding"}}
-    return {**fit, **spec, "config": config}
+    return spec if composed else {"autosize": {"type": "fit-x", "contains": "padding"}, **spec}
 
 
 def static_svg(chart: Chart, width: int) -> str:
@@ -120,7 +136,19 @@ def _converter() -> Any:
     return vl_convert
 
 
-def _theme(font: str) -> dict[str, Any]:
+def theme(font: str) -> dict[str, Any]:
+    """Return the theme of the page's charts.
+
+    Parameters
+    ----------
+    font : str
+        The font family.
+
+    Returns
+    -------
+    config : dict
+        Vega-Lite's configuration.
+    """
     text = {"labelFontSize": FONT_SIZE, "titleFontSize": FONT_SIZE, "titleFontWeight": "normal"}
     colours = {"labelColor": palette.INK, "titleColor": palette.SOFT}
     return {
@@ -169,4 +197,4 @@ def _compact(svg: str, prefix: str) -> str:
         tag = _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), match[0])
         return _ID.sub(renumber, _DROPPED.sub("", tag))
 
-    return _TAG.sub(clean, svg)
+    return _TAG.sub(clean, _INVISIBLE.sub("", svg)).replace("<svg ", f'<svg font-size="{FONT_SIZE}px" ', 1)

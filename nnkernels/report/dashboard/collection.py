@@ -187,8 +187,10 @@ def _published(results: Path, runs: Sequence[Run]) -> tuple[Run | None, list[str
         return None, [conflict_message(path)]
     try:
         names = published_ids(results)
-    except (ResultsError, RecursionError) as error:
+    except ResultsError as error:
         return None, [str(error)]
+    except RecursionError:
+        return None, [f"{path}: damaged, nested too deeply; restore it from git"]
     by_id = {run.record.run_id: run for run in runs}
     notes = [
         f"{path}: publishes {name}, which cannot be read from results/runs/: restore it from git, or publish other "

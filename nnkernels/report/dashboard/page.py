@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources import files
@@ -71,12 +70,7 @@ def build_sections(collection: Collection) -> list[Section]:
         All of :data:`SECTIONS`.
     """
     modules = [f"nnkernels.report.dashboard.sections.{name}" for name in SECTIONS]
-    found = []
-    for module in modules:
-        if find_spec(module):
-            with suppress(ModuleNotFoundError):  # while sections are being built
-                found.append(import_module(module).build(collection))
-    return found
+    return [import_module(module).build(collection) for module in modules if find_spec(module)]
 
 
 def render(collection: Collection, links: dict[str, str] | None = None) -> Page:
@@ -102,7 +96,7 @@ def render(collection: Collection, links: dict[str, str] | None = None) -> Page:
     specs: dict[str, Any] = {}
     for section in sections:
         drawn = {chart.name: Markup(figure.render(chart=chart, drawings=_drawings(chart))) for chart in section.charts}
-        specs |= {chart.name: charts.themed(chart.spec, BROWSER_FONT) for chart in section.charts}
+        specs |= {chart.name: charts.fitted(chart.spec) for chart in section.charts}
         template = templates.get_template(f"{section.name}.html.j2")
         bodies.append(Markup(template.render(charts=drawn, links=links, **section.values)))
     scripts = [assets.inline_script(text) for text in _beside([section.name for section in sections], "js", "page")]
@@ -114,7 +108,7 @@ def render(collection: Collection, links: dict[str, str] | None = None) -> Page:
         notes=collection.notes,
         links=links,
         payloads={section.name: assets.payload(section.payload) for section in sections if section.payload is not None},
-        specs=assets.payload(specs),
+        specs=assets.payload({"theme": charts.theme(BROWSER_FONT), "charts": specs}),
         scripts=scripts,
         bundle=bundle,
     )

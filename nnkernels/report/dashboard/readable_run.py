@@ -52,7 +52,9 @@ def read_run(folder: Path) -> tuple[Run, PairedRatios]:
         marked = [path for path in sorted(folder.glob("*.json")) if has_conflict(path)]
         if marked:
             raise ResultsError(conflict_message(marked[0])) from error
-        raise ResultsError(str(error)) from error
+        if isinstance(error, RecursionError):
+            raise ResultsError(f"{folder}: damaged, a file is nested too deeply; {REMEDY}") from error
+        raise
     ratios = PairedRatios()
     for name, check in (("run.json", _check_record), ("panels.json", _check_times), ("asv.json", _check_asv)):
         try:

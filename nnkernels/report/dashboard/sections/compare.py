@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnkernels.report.dashboard import interval_chart, palette
+from nnkernels.report.dashboard.assets import registration
 from nnkernels.report.dashboard.charts import Chart
 from nnkernels.report.dashboard.collection import Collection, MachineRuns
 from nnkernels.report.dashboard.comparison import FASTER, Cell, WorkComparison, cell_texts, compare
-from nnkernels.report.dashboard.comparison_payload import files, payload
+from nnkernels.report.dashboard.comparison_payload import FOLDER, files, payload, run_key
 from nnkernels.report.dashboard.kinds import kind
 from nnkernels.report.dashboard.section import Section
 from nnkernels.report.layout import Column
@@ -53,8 +54,8 @@ def build(collection: Collection) -> Section:
     Returns
     -------
     section : Section
-        The section. The comparisons of the runs that stand for their machines are in the page, those of other runs in
-        files beside it.
+        The section. The comparisons of the run that is shown first are in the page, those of other runs in files
+        beside it.
     """
     found = _first(collection)
     if found is None:
@@ -63,17 +64,17 @@ def build(collection: Collection) -> Section:
     reference = BASELINE if BASELINE in work.references else work.references[0]
     lines = _lines(work, reference)
     columns, sort = _columns(lines, work, reference)
+    data = payload(collection) | _for_script(machine, reference)
+    scripts: dict[str, str | bytes] = {**files(collection)} | _set_aside(data, machine)
     values = {
         "fields": FIELDS,
         "columns": columns,
         "sort": sort,
         "names": NAMES,
-        "kinds": [name for name in palette.KINDS if any(kind(line.name) == name for line in lines)],
+        "kinds": [name for name in palette.KINDS if name in {one["kind"] for one in data["contenders"].values()}],
         "notes": _notes(lines, work, reference),
         "spread": intervals_note([run.record for run in machine.shown.each]),
     }
-    scripts: dict[str, str | bytes] = {**files(collection)}
-    data = payload(collection) | _for_script(machine, reference)
     return Section("compare", "Compare", values, (_chart(lines, machine, work, reference),), data, scripts)
 
 
@@ -84,6 +85,17 @@ def _first(collection: Collection) -> tuple[MachineRuns, WorkComparison] | None:
         if works:
             return machine, works[0]
     return None
+
+
+def _set_aside(data: dict[str, Any], first: MachineRuns) -> dict[str, str]:
+    """Move the comparisons of all runs but the first one from the page to files beside it, and return these."""
+    scripts = {}
+    for key, run in data["runs"].items():
+        if "works" in run and key != run_key(first.shown):
+            name = f"{FOLDER}/{key}"
+            scripts[f"{name}.js"] = registration(name, run)
+            data["runs"][key] = {"label": run["label"], "note": run["note"], "file": name}
+    return scripts
 
 
 def _for_script(machine: MachineRuns, reference: str) -> dict[str, Any]:

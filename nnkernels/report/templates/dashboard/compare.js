@@ -24,7 +24,7 @@
   addEventListener("popstate", restore);
   if (location.hash.startsWith("#compare?")) {
     restore();
-    document.getElementById("compare").scrollIntoView();
+    addEventListener("load", () => document.getElementById("compare").scrollIntoView());
   } else {
     fill({});
   }
@@ -36,10 +36,10 @@
     history.pushState(null, "", hash());
   }
 
-  /* Shows what the hash asks for. Other hashes leave the comparison as it is. */
+  /* Shows what the hash asks for, without a hash the default. Other anchors leave the comparison as it is. */
   async function restore() {
     const [anchor, query] = location.hash.split("?");
-    if (anchor !== "#compare") return;
+    if (anchor && anchor !== "#compare") return;
     await update(Object.fromEntries(new URLSearchParams(query ?? "")));
   }
 

@@ -21,7 +21,17 @@ const nnkernels = (() => {
 
   function spec(name) {
     specs ??= json("specs");
-    return structuredClone(specs[name]);
+    return structuredClone(specs.charts[name]);
+  }
+
+  /* The theme of all charts, with the specification's own configuration taking precedence. */
+  function themed(given) {
+    specs ??= json("specs");
+    const config = structuredClone(specs.theme);
+    for (const [key, value] of Object.entries(given.config ?? {})) {
+      config[key] = value instanceof Object && !Array.isArray(value) ? { ...config[key], ...value } : value;
+    }
+    return { ...given, config };
   }
 
   function register(key, value) {
@@ -44,8 +54,11 @@ const nnkernels = (() => {
     return loading.get(key);
   }
 
-  /* Vega is evaluated only when the first chart is drawn. The policy permits its text by hash. */
-  function vega() {
+  /* Vega is evaluated only when the first chart is drawn. The policy permits its text by hash. It is the page's last
+     element, so scripts that draw at once wait for it. */
+  const parsed = new Promise((resolve) => addEventListener("DOMContentLoaded", resolve));
+  async function vega() {
+    await parsed;
     if (!window.vegaEmbed) {
       const script = document.createElement("script");
       script.textContent = document.getElementById("vega").textContent;
@@ -56,8 +69,8 @@ const nnkernels = (() => {
   async function draw(element, given) {
     const sized = given.autosize ? { ...given, width: Math.floor(element.getBoundingClientRect().width) } : given;
     element.view?.finalize();
-    vega();
-    const result = await window.vegaEmbed(element, sized, {
+    await vega();
+    const result = await window.vegaEmbed(element, themed(sized), {
       ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: { disableDefaultStyle: true },
     });
     element.view = result.view;
