@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.browser import chromium
+from tests.browser.looking import draw_charts
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(__file__).parent
 REQUIRED = os.environ.get("NNKERNELS_BROWSER_TESTS") == "required"
-WIDTHS = (320, 360, 768, 1440, 1920)
 
 
 def pytest_collection_modifyitems(items):
@@ -60,32 +60,60 @@ def addresses(site, server):
     return {"http": server.url, "file": f"{site.as_uri()}/"}
 
 
-@pytest.fixture
-def open_page(browser, addresses):
-    """A function that opens a page of the site. At the end, nothing foreign was asked for, and no error was logged."""
-    foreign, errors, contexts = [], [], []
+class Opener:
+    """Opens pages of the site, and remembers what they must not do."""
 
-    def guard(route):
-        url = route.request.url
-        if url.startswith((*addresses.values(), "data:", "blob:")):
-            route.continue_()
-        else:
-            foreign.append(url)
-            route.abort()
+    def __init__(self, browser, addresses):
+        self.browser, self.addresses = browser, addresses
+        self.foreign, self.errors, self.contexts = [], [], []
 
-    def opened(page="index.html", at="http", width=1200, height=900, **settings):
-        context = browser.new_context(viewport={"width": width, "height": height}, locale="en", **settings)
-        context.set_default_timeout(20_000)
-        context.route("**/*", guard)
-        contexts.append(context)
+    def __call__(self, page="index.html", at="http", width=1200, height=900, **settings):
+        context = self.browser.new_context(viewport={"width": width, "height": height}, locale="en", **settings)
+        self.contexts.append(context)
+        context.set_default_timeout(30_000)
+        context.route("**/*", self.guard)
         tab = context.new_page()
-        tab.on("console", lambda message: errors.append(message.text) if message.type in ("error", "warning") else None)
-        tab.on("pageerror", lambda error: errors.append(str(error)))
-        tab.goto(addresses[at] + page)
+        tab.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        tab.on("pageerror", lambda error: self.errors.append(str(error)))
+        tab.goto(self.addresses[at] + page)
         return tab
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert foreign == []
-    assert errors == []
+    def guard(self, route):
+        url = route.request.url
+        if url.startswith((*self.addresses.values(), "data:", "blob:")):
+            route.continue_()
+        else:
+            self.foreign.append(url)
+            route.abort()
+
+    def close(self):
+        for context in self.contexts:
+            context.close()
+        assert self.foreign == []
+        assert self.errors == []
+
+
+@pytest.fixture
+def open_page(browser, addresses):
+    """A function that opens a page. At the end, nothing foreign was asked for, and no error is in the console."""
+    opener = Opener(browser, addresses)
+    yield opener
+    opener.close()
+
+
+@pytest.fixture(scope="session")
+def drawn_page(browser, addresses):
+    """The dashboard with every chart drawn, for tests that only look: drawing takes longest."""
+    opener = Opener(browser, addresses)
+    page = opener()
+    draw_charts(page)
+    yield page
+    opener.close()
+
+
+@pytest.fixture
+def drawn(drawn_page):
+    """The dashboard with every chart drawn, as on a desk in daylight."""
+    yield drawn_page
+    drawn_page.emulate_media(media="screen", color_scheme="light")
+    drawn_page.set_viewport_size({"width": 1200, "height": 900})

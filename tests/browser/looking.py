@@ -17,8 +17,9 @@ _OVERFLOW = "[document.documentElement.scrollWidth, document.documentElement.cli
 def draw_charts(page):
     """Bring each chart into view, so that the page draws it; return their ids."""
     for figure in page.query_selector_all("figure.chart"):
-        figure.evaluate("(element) => element.scrollIntoView()")
-        page.wait_for_function("(element) => element.classList.contains('is-live')", arg=figure)
+        if figure.is_visible():
+            figure.evaluate("(element) => element.scrollIntoView()")
+            page.wait_for_function("(element) => element.classList.contains('is-live')", arg=figure)
     return [figure.get_attribute("id") for figure in page.query_selector_all("figure.chart")]
 
 
@@ -30,7 +31,7 @@ def violations(page):
     return [f"{one['id']}: {json.dumps([node['html'][:160] for node in one['nodes'][:4]])}" for one in found]
 
 
-def overflow(page, selector="main *"):
+def overflow(page, selector="main :not(svg *), main svg text"):
     """Return by how much the page is wider than the window, and the elements that stick out of it."""
     whole, window = page.evaluate(_OVERFLOW)
     return max(0, whole - window), page.evaluate(_CUT, selector)
