@@ -65,7 +65,7 @@ def build(collection: Collection) -> Section:
     lines = _lines(work, reference)
     columns, sort = _columns(lines, work, reference)
     data = payload(collection) | _for_script(machine, reference)
-    scripts: dict[str, str | bytes] = {**files(collection)} | _set_aside(data, machine)
+    scripts: dict[str, str | bytes] = {**files(collection), **_set_aside(data, machine)}
     values = {
         "fields": FIELDS,
         "columns": columns,

@@ -65,8 +65,9 @@ def build(collection: Collection) -> Section:
                 "columns": _columns(history, shown),
                 "title": _title(shown),
             }
-            choices.append({"chart": chart.name, "file": key, "titles": [_title(one) for one in history.series]})
-            choices[-1]["first"] = history.series.index(shown)
+            titles = [_title(one) for one in history.series]
+            first = history.series.index(shown)
+            choices.append({"chart": chart.name, "file": key, "titles": titles, "first": first})
             files[f"{key}.js"] = registration(key, _file(history))
         machines.append(machine)
     values = {"machines": machines, "verdicts": list(VERDICTS), "most": MOST_LINES}
