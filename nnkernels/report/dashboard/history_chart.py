@@ -161,7 +161,14 @@ def history_chart(data: Sequence[dict[str, Any]], title: str) -> dict[str, Any]:
 
     names = list(VERDICTS)
     colours, shapes = ([style[index] for style in VERDICTS.values()] for index in range(2))
-    axis = alt.Axis(labelExpr=f"slice(datum.value, {_ID})", labelAngle=0, labelOverlap="greedy", title=None, grid=False)
+    axis = alt.Axis(
+        labelExpr=f"slice(datum.value, {_ID})",
+        labelAngle=0,
+        labelOverlap="greedy",
+        labelSeparation=12,
+        title=None,
+        grid=False,
+    )
     x = alt.X("id:O", axis=axis, scale=alt.Scale(padding=0))
     y = alt.Y("low:Q", scale=alt.Scale(zero=False), title=title, axis=alt.Axis(tickCount=5))
     base = alt.Chart(alt.NamedData("points")).encode(x=x, tooltip=alt.Tooltip("detail:N", title=" "))
