@@ -68,7 +68,7 @@ def _limits(machine: MachineRuns, run: Run) -> Iterator[tuple[str, str, Key, Mea
     for row, logs in limit_values(run):
         described = [value for name, value in row.items() if name not in ("benchmark", "contender", "threads", "unit")]
         benchmark = LIMIT_NAMES.get(row["benchmark"], row["benchmark"].removeprefix(LIMITS))
-        work = f"{benchmark} ({', '.join(described)})" if described else benchmark
+        work = ", ".join([benchmark, *described])
         key = Key(machine.machine, machine.dataset, work, "", row["threads"], "")
         yield LIMIT, row["unit"], key, Measured(run, student(logs).exp(), limit_conditions(run))
 
