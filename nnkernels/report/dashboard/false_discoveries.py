@@ -14,7 +14,7 @@ the positive dependence follows that the proof requires.) Judgements of later ru
 earlier ones, and the variances are estimated; for these, there is no proof. The correction of Benjamini and Yekutieli
 holds in any case, but divides the threshold by six for two hundred judgements. Instead,
 ``tests/test_dashboard_history.py`` simulates histories with a common reference in which nothing changes, and counts
-those with any listed change: at most about 5 %.
+those with any listed change: 34 of 800 without controls, and fewer with controls.
 
 References
 ----------
@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -89,11 +90,8 @@ def prediction(past: Floats) -> tuple[float, float]:
     mean, margin : float
         The centre and the half-width of the 95 % interval.
     """
-    from scipy.special import stdtrit
-
-    count = len(past)
-    deviation = float(past.std(ddof=1)) * (1 + 1 / count) ** 0.5
-    return float(past.mean()), float(stdtrit(count - 1, (1 + CONFIDENCE) / 2)) * deviation
+    scale = _scale(past)
+    return float(past.mean()), _quantile(len(past) - 1, (1 + CONFIDENCE) / 2) * scale
 
 
 def deviation(value: float, past: Floats) -> Deviation:
@@ -112,7 +110,7 @@ def deviation(value: float, past: Floats) -> Deviation:
         The comparison.
     """
     mean, margin = prediction(past)
-    scale = float(past.std(ddof=1)) * (1 + 1 / len(past)) ** 0.5
+    scale = _scale(past)
     difference = value - mean
     # Equal values have a standard deviation of 0, or of a rounding error.
     tiny = 1e-12 * max(1.0, abs(mean))
@@ -139,11 +137,9 @@ def inflation(controls: Sequence[Deviation]) -> float:
     factor : float
         At least 1; 1 without controls.
     """
-    from scipy.special import stdtrit
-
     if not controls:
         return 1.0
-    medians = [float(stdtrit(control.degrees_of_freedom, 0.75)) ** 2 for control in controls]
+    medians = [_quantile(control.degrees_of_freedom, 0.75) ** 2 for control in controls]
     quotients = [control.statistic**2 / median for control, median in zip(controls, medians, strict=True)]
     finite = [quotient for quotient in quotients if np.isfinite(quotient)]
     return max(1.0, float(np.median(finite))) if finite else 1.0
@@ -171,3 +167,15 @@ def discoveries(p_values: Sequence[float], rate: float = RATE) -> npt.NDArray[np
     below = np.flatnonzero(ordered <= rate * np.arange(1, len(values) + 1) / len(values))
     limit = ordered[below[-1]] if len(below) else -1.0
     return np.asarray(values <= limit)
+
+
+def _scale(past: Floats) -> float:
+    """Return the estimated standard deviation of the difference between a new value and the mean of the past ones."""
+    return float(past.std(ddof=1) * np.sqrt(1 + 1 / len(past)))
+
+
+@cache
+def _quantile(degrees_of_freedom: int, probability: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees_of_freedom, probability))

@@ -177,7 +177,7 @@ def build_series(key: Key, role: str, unit: str, measured: Sequence[Measured]) -
         known = [log for when, log in past[segment] if started - when >= MIN_TIME_APART][-MAX_PAST:]
         value = float(np.log(one.estimate.value))
         found = deviation(value, np.array(known)) if len(known) >= MIN_PAST else None
-        band = _band(known)
+        band = _around(found.mean, found.margin, len(known)) if found else None
         points.append(
             Point(
                 record.run_id,
@@ -202,5 +202,8 @@ def build_series(key: Key, role: str, unit: str, measured: Sequence[Measured]) -
 def _band(past: Sequence[float]) -> Estimate | None:
     if len(past) < MIN_PAST:
         return None
-    mean, margin = prediction(np.array(past))
-    return Estimate(mean, mean - margin, mean + margin, len(past)).exp()
+    return _around(*prediction(np.array(past)), len(past))
+
+
+def _around(mean: float, margin: float, count: int) -> Estimate:
+    return Estimate(mean, mean - margin, mean + margin, count).exp()
