@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 ROW_HEIGHT = 26  # pixels
+CURVE_DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,10 @@ def intervals(
         line = alt.Chart(alt.InlineData(values=[{"value": reference}])).mark_rule(strokeDash=[3, 3], aria=False)
         layers.insert(0, line.encode(x=alt.X("value:Q", scale=scale, title=title)))
     height = ROW_HEIGHT * (1 + 0.5 * (len(used) - 1) * apart)
-    return dict(alt.layer(*layers).properties(height=round(height * len(rows))).to_dict())
+    spec = dict(alt.layer(*layers).properties(height=round(height * len(rows))).to_dict())
+    # Long names need the whole width, also that of the labels of the axis.
+    layout = {"layout": {"top": {"anchor": "start", "bounds": "full"}}}
+    return spec | ({"config": {"legend": layout}} if tall_legend else {})
 
 
 def _axis(values: Sequence[dict[str, Any]], log: bool) -> alt.Axis:
@@ -109,10 +113,8 @@ def _axis(values: Sequence[dict[str, Any]], log: bool) -> alt.Axis:
     return alt.Axis(values=log_ticks([end for one in values for end in (one["low"], one["high"])]), labelOverlap=True)
 
 
-def curves(
-    rows: Sequence[dict[str, Any]], x: tuple[str, str], y: tuple[str, str], series: str, tooltip: Sequence[str]
-) -> dict[str, Any]:
-    """Return a chart of curves with a point at each value.
+def curves(rows: Sequence[dict[str, Any]], x: tuple[str, str], y: tuple[str, str], series: str) -> dict[str, Any]:
+    """Return a chart of curves, which differ by colour and by dashes.
 
     Parameters
     ----------
@@ -122,8 +124,6 @@ def curves(
         The key of the values on each axis, and its title.
     series : str
         The key of the name of a curve.
-    tooltip : sequence of str
-        The keys of the texts to show for a point.
 
     Returns
     -------
@@ -134,18 +134,15 @@ def curves(
 
     styles = palette.series(list(dict.fromkeys(row[series] for row in rows)))
     names = list(styles)
-    color = alt.Color(f"{series}:N", scale=alt.Scale(domain=names, range=[styles[name][0] for name in names]))
-    shapes = ["circle", "square", "triangle-up", "diamond"]
-    shape = alt.Shape(f"{series}:N", scale=alt.Scale(domain=names, range=[shapes[i % 4] for i in range(len(names))]))
-    base = alt.Chart(alt.InlineData(values=list(rows))).encode(
+    dashes = [CURVE_DASHES[index % len(CURVE_DASHES)] for index in range(len(names))]
+    chart = alt.Chart(alt.InlineData(values=list(rows))).mark_line(aria=False)
+    encoded = chart.encode(
         x=alt.X(f"{x[0]}:Q", title=x[1], axis=alt.Axis(tickCount=6, grid=False, labelOverlap=True)),
         y=alt.Y(f"{y[0]}:Q", title=y[1], scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5)),
-        color=color,
+        color=alt.Color(f"{series}:N", scale=alt.Scale(domain=names, range=[styles[name][0] for name in names])),
+        strokeDash=alt.StrokeDash(f"{series}:N", scale=alt.Scale(domain=names, range=dashes)),
     )
-    line = base.mark_line(aria=False)
-    dots = base.mark_point(aria=False, filled=True, opacity=1, size=36)
-    chart = alt.layer(line, dots.encode(shape=shape, tooltip=[alt.Tooltip(f"{key}:N") for key in tooltip]))
-    return dict(chart.properties(height=240).to_dict())
+    return dict(encoded.properties(height=240).to_dict())
 
 
 def log_ticks(values: Sequence[float]) -> list[float]:

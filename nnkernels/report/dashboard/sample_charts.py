@@ -65,7 +65,7 @@ def overview(machine: MachineRuns) -> Chart | None:
     used = [state for state in STATES if any(one.state == state for one in of_labels)]
     chart = (
         alt.Chart(alt.InlineData(values=rows))
-        .mark_point(aria=False, filled=True, opacity=0.75, size=24)
+        .mark_point(aria=False, filled=True, size=20)
         .encode(
             x=_seconds_axis([one.seconds for one in of_labels]),
             y=alt.Y("contender:N", sort=[contender_text(label) for label in labels], title=None),

@@ -142,8 +142,6 @@ def _curves(training: RecordedTraining) -> list[Chart]:
             "seconds": round(epoch.seconds, 4),
             "error": round(100 * error, 3),
             "images": images,
-            "time": formats.duration(epoch.seconds),
-            "rate": formats.rate(error),
         }
         for epoch in training.epochs
         for images, error in (("training", epoch.train_error), ("validation", epoch.validation_error))
@@ -153,7 +151,6 @@ def _curves(training: RecordedTraining) -> list[Chart]:
     ends = [formats.rate(one.validation_error) if one.validation_error is not None else "-" for one in (first, last)]
     name = str(training.recipe["name"])
     recipe = f"{RECIPES.get(name, name)} with {training.recipe['hidden']} hidden units ({training.kernels})"
-    tooltip = ("images", "epoch", "time", "rate")
     return [
         Chart(
             name="accuracy-epochs",
@@ -163,7 +160,7 @@ def _curves(training: RecordedTraining) -> list[Chart]:
                 f"epoch {last.number}; the test error is {formats.rate(training.test_error)}."
             ),
             alternative="Training and validation error in percent by epoch. The values are in the table below.",
-            spec=marks.curves(values, ("epoch", "epoch"), ("error", "error (%)"), "images", tooltip),
+            spec=marks.curves(values, ("epoch", "epoch"), ("error", "error (%)"), "images"),
         ),
         Chart(
             name="accuracy-seconds",
@@ -174,7 +171,7 @@ def _curves(training: RecordedTraining) -> list[Chart]:
                 "the kernels."
             ),
             alternative="The same errors against seconds of training. The values are in the table below.",
-            spec=marks.curves(values, ("seconds", "seconds of training"), ("error", "error (%)"), "images", tooltip),
+            spec=marks.curves(values, ("seconds", "seconds of training"), ("error", "error (%)"), "images"),
         ),
     ]
 

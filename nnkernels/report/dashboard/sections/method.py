@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from nnkernels.errors import ResultsError
 from nnkernels.report import glance, mutants, selftest
 from nnkernels.report.dashboard.collection import Collection, MachineRuns
-from nnkernels.report.dashboard.downloads import downloads
+from nnkernels.report.dashboard.downloads import FOLDER, csv_text, downloads
 from nnkernels.report.dashboard.github import commit_url, repository_url
 from nnkernels.report.dashboard.section import Section
 from nnkernels.report.dashboard.trust import (
@@ -22,6 +24,8 @@ from nnkernels.report.dashboard.trust import (
 from nnkernels.report.layout import Column
 from nnkernels.report.pooling import intervals_note
 from nnkernels.report.summary import summarise
+
+MUTANTS_FILE = f"{FOLDER}/mutants.csv"
 
 
 def build(collection: Collection) -> Section:
@@ -56,12 +60,13 @@ def build(collection: Collection) -> Section:
             }
         )
     missing: list[str] = []
+    found = participants(collection.everything)
     values = {
         "machines": machines,
-        "participants": _participant_columns(participants(collection.everything)),
-        "failures": _failures(participants(collection.everything)),
+        "participants": _participant_columns(found),
+        "failures": _failures(found),
         "gate": gate_text(),
-        "mutants": _mutants(collection, missing),
+        "mutants": _mutants(collection, missing, files),
         "self_tests": _self_tests(collection, missing),
         "missing": missing,
     }
@@ -108,17 +113,17 @@ def _relative(error: ResultsError, root: Path) -> str:
     return str(error).replace(f"{root}/", "")
 
 
-def _mutants(collection: Collection, missing: list[str]) -> dict[str, Any] | None:
+def _mutants(collection: Collection, missing: list[str], files: dict[str, str | bytes]) -> dict[str, Any] | None:
     try:
         score = mutation_score(collection.root)
     except ResultsError as error:
         missing.append(_relative(error, collection.root))
         return None
+    files[MUTANTS_FILE] = csv_text(pd.DataFrame({one.heading: one.cells for one in mutants.columns(score.mutants)}))
     return {
+        "file": MUTANTS_FILE,
         "text": mutants.score_text(score.mutants),
         "reasons": mutants.reasons(score.mutants),
-        "columns": mutants.columns(score.mutants),
-        "note": mutants.COLUMNS_NOTE,
         "recorded": f"Recorded {score.recorded_at[:10]} at commit {score.commit[:8]}.",
     }
 
