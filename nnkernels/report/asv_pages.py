@@ -1,4 +1,4 @@
-"""asv's own pages of the recorded history, with a link back and a note that they need the internet."""
+"""The pages of asv that show the recorded history, with a link back and a note that they need the internet."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def discoveries(p_values: Sequence[float], rate: float = RATE) -> npt.NDArray[np
 
 def _scale(past: Floats) -> float:
     """Return the estimated standard deviation of the difference between a new value and the mean of the past ones."""
-    return float(past.std(ddof=1)) * (1 + 1 / len(past)) ** 0.5
+    return float(past.std(ddof=1) * np.sqrt(1 + 1 / len(past)))
 
 
 @cache

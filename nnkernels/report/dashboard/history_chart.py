@@ -45,10 +45,79 @@ def point_data(series: Series, directions: Mapping[str, str], most: int) -> list
     """
     points = series.points[-most:]
     data = [_fields(place, point, directions.get(point.run_id, "")) for place, point in enumerate(points)]
-    if band := series.next_band:
-        text = f"expected of the next run: {ratio(band)}"
-        data.append({"id": f"{len(points):0{_ID}d}{NEXT}", "detail": text, "breaks": ""} | _band(band.low, band.high))
+    if found := next_band(series):
+        low, high, text = found
+        data.append(
+            {"id": f"{len(points):0{_ID}d}{NEXT}", "detail": text, "breaks": "", "bandLow": low, "bandHigh": high}
+        )
     return data
+
+
+def next_band(series: Series) -> tuple[float, float, str] | None:
+    """Return what is expected of the next run.
+
+    Parameters
+    ----------
+    series : Series
+        The series.
+
+    Returns
+    -------
+    band : tuple of (float, float, str) or None
+        The ends of the prediction interval, and a text. None with too few runs.
+    """
+    if series.next_band is None:
+        return None
+    text = f"expected of the next run: {ratio(series.next_band)}"
+    return _rounded(series.next_band.low), _rounded(series.next_band.high), text
+
+
+def compact(
+    series: Series, directions: Mapping[str, str], most: int, places: Mapping[str, int]
+) -> list[list[float | int | str]]:
+    """Return the newest points of a series for the page's script, without what all series of a machine share.
+
+    Parameters
+    ----------
+    series : Series
+        The series.
+    directions : mapping of str to str
+        The direction of the change of each run in which the series has one.
+    most : int
+        How many points.
+    places : mapping of str to int
+        The place of each run in the list of runs.
+
+    Returns
+    -------
+    points : list of list
+        For each point, oldest first: place of the run, value, low, high, low and high of the band, place of the verdict
+        in :data:`VERDICTS`, segment, text, and what changed since the run before.
+    """
+    found: list[list[float | int | str]] = []
+    for point in series.points[-most:]:
+        direction = directions.get(point.run_id, "")
+        fields = _fields(0, point, direction)
+        numbers = [fields[name] for name in ("value", "low", "high", "bandLow", "bandHigh")]
+        judged = list(VERDICTS).index(verdict(point, direction))
+        found.append([places[point.run_id], *numbers, judged, point.segment, _text(point), fields["breaks"]])
+    return found
+
+
+def run_text(recorded_at: str, commit: str, profile: str) -> str:
+    """Return a name of a run for tooltips.
+
+    Parameters
+    ----------
+    recorded_at, commit, profile : str
+        Of the record of the run.
+
+    Returns
+    -------
+    text : str
+        For example ``2026-11-28 21:43, 54a7b111dfeb, standard``.
+    """
+    return f"{recorded_at[:16].replace('T', ' ')}, {commit[:SHORT]}, {profile}"
 
 
 def verdict(point: Point, direction: str) -> str:
@@ -92,7 +161,14 @@ def history_chart(data: Sequence[dict[str, Any]], title: str) -> dict[str, Any]:
 
     names = list(VERDICTS)
     colours, shapes = ([style[index] for style in VERDICTS.values()] for index in range(2))
-    axis = alt.Axis(labelExpr=f"slice(datum.value, {_ID})", labelAngle=0, labelOverlap="greedy", title=None, grid=False)
+    axis = alt.Axis(
+        labelExpr=f"slice(datum.value, {_ID})",
+        labelAngle=0,
+        labelOverlap="greedy",
+        labelSeparation=12,
+        title=None,
+        grid=False,
+    )
     x = alt.X("id:O", axis=axis, scale=alt.Scale(padding=0))
     y = alt.Y("low:Q", scale=alt.Scale(zero=False), title=title, axis=alt.Axis(tickCount=5))
     base = alt.Chart(alt.NamedData("points")).encode(x=x, tooltip=alt.Tooltip("detail:N", title=" "))
@@ -120,9 +196,8 @@ def _fields(place: int, point: Point, direction: str) -> dict[str, Any]:
     # Without a band, a bar of no height, so that the chart of each series has the same layers.
     band = _band(point.band.low, point.band.high) if point.band else _band(estimate.value, estimate.value)
     found = verdict(point, direction)
-    expected = f", expected {significant(point.band.low)} to {significant(point.band.high)}" if point.band else ""
     breaks = "; ".join(point.breaks)
-    detail = f"{point.recorded_at[:16].replace('T', ' ')}, {point.commit[:SHORT]}, {point.profile}: {ratio(estimate)}"
+    run = run_text(point.recorded_at, point.commit, point.profile)
     return {
         "id": f"{place:0{_ID}d}{point.recorded_at[5:10]}",
         **{name: _rounded(end) for name, end in (("value", estimate.value), ("low", low), ("high", high))},
@@ -130,8 +205,13 @@ def _fields(place: int, point: Point, direction: str) -> dict[str, Any]:
         "verdict": found,
         "segment": point.segment,
         "breaks": breaks,
-        "detail": f"{detail}{expected}; {found}" + (f"; changed since: {breaks}" if breaks else ""),
+        "detail": f"{run}: {_text(point)}; {found}" + (f"; changed since: {breaks}" if breaks else ""),
     }
+
+
+def _text(point: Point) -> str:
+    expected = f", expected {significant(point.band.low)} to {significant(point.band.high)}" if point.band else ""
+    return f"{ratio(point.estimate)}{expected}"
 
 
 def _band(low: float, high: float) -> dict[str, float]:
@@ -139,4 +219,4 @@ def _band(low: float, high: float) -> dict[str, float]:
 
 
 def _rounded(value: float) -> float:
-    return float(f"{value:.5g}")
+    return float(f"{value:.4g}")

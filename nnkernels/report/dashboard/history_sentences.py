@@ -31,7 +31,8 @@ def sentence(history: History) -> str:
         most = max((one.points[-1].past for one in history.series if one.role == JUDGED), default=0)
         return (
             f"{history.label}: {runs}, too few to judge. A judgement needs {MIN_PAST} earlier runs, each at least an "
-            f"hour apart, with the same profile, method and package versions; the newest run has {most} of them."
+            "hour apart, with the same profile, method and package versions; the newest run has "
+            f"{most or 'none'} of them."
         )
     judged = f"{history.judged:,} ratios of the newest {min(count, JUDGED_RUNS)} runs"
     if not history.changes:

@@ -12,6 +12,7 @@ from nnkernels.report.dashboard import palette
 STEP = 24  # pixels from row to row
 HEADING = "heading"
 _AFTER = 44  # pixels kept free for the number that is written after an interval
+_CHARACTER = 6  # pixels, about the mean width of a character
 _ID = 3  # digits before a label, because several groups may have the same label
 _SECONDS = (
     "datum.value < 1e-6 ? format(datum.value * 1e9, ',~r') + ' ns'"
@@ -100,7 +101,9 @@ def interval_chart(rows: Sequence[Row], title: str, unit: str = "ratio") -> dict
     )
     shown = base.transform_filter(f"datum.kind !== '{HEADING}'")
     headings = base.transform_filter(f"datum.kind === '{HEADING}'").encode(x=alt.value(0), text="label:N")
-    bold: dict[str, Any] = {"align": "left", "fontWeight": "bold"}
+    longest = max((len(row.label) for row in rows if row.kind != HEADING), default=0)
+    # Headings start where the longest label does, so that they also fit a narrow screen.
+    bold: dict[str, Any] = {"align": "left", "fontWeight": "bold", "dx": -_CHARACTER * longest}
     layers: list[Any] = [
         headings.mark_text(**bold, stroke=palette.PAGE, strokeWidth=6),  # so that no line crosses the text
         headings.mark_text(**bold),

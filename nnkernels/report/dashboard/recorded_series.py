@@ -19,6 +19,12 @@ from nnkernels.statistics import student
 
 WORKS = (EPOCH, ONE_IMAGE, OLD_ONE_IMAGE, TEN_THOUSAND)
 LIMITS = "limits."
+LIMIT_NAMES = {
+    "limits.Bound.track_epoch": "bound of an epoch",
+    "limits.Bound.track_inference": "bound of 10,000 predictions",
+    "limits.Peak.track_seconds_per_gflop": "matrix products",
+    "limits.Reading.track_seconds_per_gb": "reading memory",
+}
 
 
 def recorded_series(collection: Collection, machine: MachineRuns, runs: Sequence[Run]) -> list[Series]:
@@ -61,8 +67,8 @@ def _ratios(machine: MachineRuns, run: Run, ratios: PairedRatios) -> Iterator[tu
 def _limits(machine: MachineRuns, run: Run) -> Iterator[tuple[str, str, Key, Measured]]:
     for row, logs in limit_values(run):
         described = [value for name, value in row.items() if name not in ("benchmark", "contender", "threads", "unit")]
-        benchmark = row["benchmark"].removeprefix(LIMITS)
-        work = f"{benchmark} ({', '.join(described)})" if described else benchmark
+        benchmark = LIMIT_NAMES.get(row["benchmark"], row["benchmark"].removeprefix(LIMITS))
+        work = ", ".join([benchmark, *described])
         key = Key(machine.machine, machine.dataset, work, "", row["threads"], "")
         yield LIMIT, row["unit"], key, Measured(run, student(logs).exp(), limit_conditions(run))
 

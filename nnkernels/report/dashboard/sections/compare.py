@@ -65,7 +65,7 @@ def build(collection: Collection) -> Section:
     lines = _lines(work, reference)
     columns, sort = _columns(lines, work, reference)
     data = payload(collection) | _for_script(machine, reference)
-    scripts: dict[str, str | bytes] = {**files(collection)} | _set_aside(data, machine)
+    scripts: dict[str, str | bytes] = {**files(collection), **_set_aside(data, machine)}
     values = {
         "fields": FIELDS,
         "columns": columns,
@@ -87,9 +87,9 @@ def _first(collection: Collection) -> tuple[MachineRuns, WorkComparison] | None:
     return None
 
 
-def _set_aside(data: dict[str, Any], first: MachineRuns) -> dict[str, str]:
+def _set_aside(data: dict[str, Any], first: MachineRuns) -> dict[str, str | bytes]:
     """Move the comparisons of all runs but the first one from the page to files beside it, and return these."""
-    scripts = {}
+    scripts: dict[str, str | bytes] = {}
     for key, run in data["runs"].items():
         if "works" in run and key != run_key(first.shown):
             name = f"{FOLDER}/{key}"

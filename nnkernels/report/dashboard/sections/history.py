@@ -12,14 +12,22 @@ from nnkernels.report.dashboard.charts import Chart
 from nnkernels.report.dashboard.collection import Collection
 from nnkernels.report.dashboard.commits import SHORT
 from nnkernels.report.dashboard.history import Change, History, histories
-from nnkernels.report.dashboard.history_chart import VERDICTS, history_chart, point_data, verdict
+from nnkernels.report.dashboard.history_chart import (
+    VERDICTS,
+    compact,
+    history_chart,
+    next_band,
+    point_data,
+    run_text,
+    verdict,
+)
 from nnkernels.report.dashboard.history_sentences import change_sentence, controls_sentence, sentence
 from nnkernels.report.dashboard.section import Section
 from nnkernels.report.dashboard.series import LIMIT, Series
 from nnkernels.report.formats import ratio, significant
 from nnkernels.report.layout import Column
 
-MOST_POINTS = 60  # the newest of a series that its chart and the file beside the page have
+MOST_POINTS = 40  # the newest of a series that its chart and the file beside the page have
 MOST_LINES = 20  # the newest of the series that is shown first, in its table
 
 
@@ -57,9 +65,10 @@ def build(collection: Collection) -> Section:
                 "columns": _columns(history, shown),
                 "title": _title(shown),
             }
-            choices.append({"chart": chart.name, "file": key, "titles": [_title(one) for one in history.series]})
-            choices[-1]["first"] = history.series.index(shown)
-            files[f"{key}.js"] = registration(key, [_series(history, one) for one in history.series])
+            titles = [_title(one) for one in history.series]
+            first = history.series.index(shown)
+            choices.append({"chart": chart.name, "file": key, "titles": titles, "first": first})
+            files[f"{key}.js"] = registration(key, _file(history))
         machines.append(machine)
     values = {"machines": machines, "verdicts": list(VERDICTS), "most": MOST_LINES}
     return Section("history", "History", values, tuple(charts), {"machines": choices}, files)
@@ -69,8 +78,8 @@ def _first(series: Sequence[Series]) -> Series | None:
     """Return the series that is shown first: that of the answer if it has one, at the setting with the most runs."""
 
     def preference(one: Series) -> tuple[bool, int, int]:
-        name = one.key.contender
-        return one.key.work == EPOCH, -SUBJECTS.index(name) if name in SUBJECTS else -len(SUBJECTS), len(one.points)
+        place = SUBJECTS.index(one.key.contender) if one.key.contender in SUBJECTS else len(SUBJECTS)
+        return one.key.work == EPOCH, -place, len(one.points)
 
     return max((one for one in series if one.points), key=preference, default=None)
 
@@ -87,9 +96,25 @@ def _directions(changes: Sequence[Change], series: Series) -> dict[str, str]:
     return {change.point.run_id: change.direction for change in changes if change.series.key == series.key}
 
 
-def _series(history: History, series: Series) -> dict[str, Any]:
-    data = point_data(series, _directions(history.changes, series), MOST_POINTS)
-    return {"title": _title(series), "sentence": _sentence(history, series), "axis": _axis(series), "points": data}
+def _file(history: History) -> dict[str, Any]:
+    """Return all series of a machine for the page's script."""
+    records = [found.run.record for found in history.runs]
+    places = {record.run_id: place for place, record in enumerate(records)}
+    return {
+        "runs": [run_text(record.recorded_at, record.commit, record.profile) for record in records],
+        "verdicts": list(VERDICTS),
+        "series": [_series(history, one, places) for one in history.series],
+    }
+
+
+def _series(history: History, series: Series, places: dict[str, int]) -> dict[str, Any]:
+    directions = _directions(history.changes, series)
+    return {
+        "axis": _axis(series),
+        "sentence": _sentence(history, series),
+        "points": compact(series, directions, MOST_POINTS, places),
+        "next": next_band(series),
+    }
 
 
 def _sentence(history: History, series: Series) -> str:
