@@ -95,7 +95,11 @@ def render(collection: Collection, links: dict[str, str] | None = None) -> Page:
     bodies = []
     specs: dict[str, Any] = {}
     for section in sections:
-        drawn = {chart.name: Markup(figure.render(chart=chart, drawings=_drawings(chart))) for chart in section.charts}
+        level = 3 if bodies else 2  # the first section's heading is that of the page
+        drawn = {
+            chart.name: Markup(figure.render(chart=chart, drawings=_drawings(chart), level=level))
+            for chart in section.charts
+        }
         specs |= {chart.name: charts.fitted(chart.spec) for chart in section.charts}
         template = templates.get_template(f"{section.name}.html.j2")
         bodies.append(Markup(template.render(charts=drawn, links=links, **section.values)))
