@@ -92,7 +92,7 @@ def render(collection: Collection, links: dict[str, str] | None = None) -> Page:
     figure = templates.get_template("figure.html.j2")
     links = links or {}
     sections = build_sections(collection)
-    bodies = []
+    bodies: list[Markup] = []
     specs: dict[str, Any] = {}
     for section in sections:
         level = 3 if bodies else 2  # the first section's heading is that of the page
