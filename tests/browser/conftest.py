@@ -115,5 +115,5 @@ def drawn_page(browser, addresses):
 def drawn(drawn_page):
     """The dashboard with every chart drawn, as on a desk in daylight."""
     yield drawn_page
-    drawn_page.emulate_media(media="screen", color_scheme="light")
+    drawn_page.emulate_media(media="null", color_scheme="light")
     drawn_page.set_viewport_size({"width": 1200, "height": 900})

@@ -153,7 +153,6 @@ def theme(font: str) -> dict[str, Any]:
     colours = {"labelColor": palette.INK, "titleColor": palette.SOFT}
     return {
         "font": font,
-        "aria": False,  # the figure has a text alternative; marks without a name would only be noise
         "background": None,
         "padding": 2,
         "view": {"stroke": None},

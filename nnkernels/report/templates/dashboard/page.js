@@ -73,6 +73,7 @@ const nnkernels = (() => {
     const result = await window.vegaEmbed(element, themed(sized), {
       ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: { disableDefaultStyle: true },
     });
+    element.querySelector("svg").setAttribute("aria-hidden", "true"); // the figure has a text alternative
     element.view = result.view;
     element.spec = given;
     element.drawnWidth = sized.width;
