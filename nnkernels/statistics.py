@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -176,6 +177,7 @@ def _variance_of_mean(values: Floats) -> Floats:
     return np.asarray(values.var(axis=-1, ddof=1) / count)
 
 
+@cache
 def _quantile(degrees_of_freedom: float) -> float:
     from scipy.special import stdtrit
 

@@ -175,7 +175,7 @@ def test_added_backends_and_plugins_are_benchmarked(recorded: Project, measured:
     messages, output, measured_in = (
         (measured / name).read_text("utf-8") for name in ("messages", "output", "measured-in")
     )
-    page = (recorded.root / "results" / "html" / "index.html").read_text("utf-8")
+    page = (recorded.root / "results" / "html" / "run.html").read_text("utf-8")
     for name in MEASURED:
         assert name in output
         assert name in page
@@ -246,7 +246,7 @@ def test_dirty_tree_is_measured_but_not_recorded(recorded: Project, command: Com
     assert status == 0, stderr
     assert "not recorded in the history" in stderr
     assert "README.md" in stderr
-    assert "not recorded in the history" in (recorded.root / "results" / "html" / "index.html").read_text("utf-8")
+    assert "not recorded in the history" in (recorded.root / "results" / "html" / "run.html").read_text("utf-8")
     assert not (recorded.root / "results" / "asv").exists()
     assert not (recorded.root / "results" / "runs").exists()
     assert list((recorded.root / ".asv" / "unrecorded").glob("*/run.json"))

@@ -120,7 +120,11 @@ def bench(
         ),
     ] = "",
     machine: Annotated[
-        str, typer.Option(help="Name of this machine in the results (default: derived from the name of the processor).")
+        str,
+        typer.Option(
+            help="Name of this machine in the results (default: derived from the name of the processor, after "
+            "$NNKERNELS_MACHINE_PREFIX and a hyphen if it is set)."
+        ),
     ] = "",
 ) -> None:
     """Measure speed and accuracy with asv, record the run, and print the speed-up of each contender."""
@@ -129,7 +133,7 @@ def bench(
     from nnkernels.measure.asv_driver.workspace import open_workspace
     from nnkernels.measure.records import environment
     from nnkernels.report.headline import headline
-    from nnkernels.report.publish import publish_page
+    from nnkernels.report.page import write_run_page
     from nnkernels.report.runs import load_run
     from nnkernels.report.summary import summarise
     from nnkernels.report.tables import show_summary
@@ -148,7 +152,7 @@ def bench(
     with bench_progress(err) as progress:
         outcome = run_benchmarks(workspace, dataset, request, progress)
     summary = summarise(load_run(outcome.folder))
-    page = publish_page(workspace.root, summary)
+    page = write_run_page(workspace.root, summary)
     show_summary(out, summary)
     out.print(f"[bold]{escape(headline(summary))}[/]", highlight=False, soft_wrap=not out.is_terminal)
     out.print(f"run   {outcome.folder}\npage  {page}", highlight=False, soft_wrap=True)

@@ -1,14 +1,16 @@
-"""The commands for recorded results: results, steps, publish."""
+"""The commands for recorded results: results, steps, publish, preview."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nnkernels.cli.shared import app, note, out
-from nnkernels.errors import ConfigurationError
+from nnkernels.cli.shared import app, err, note, out
+from nnkernels.errors import ConfigurationError, ResultsError
 
 RunOption = Annotated[
     str, typer.Option("--run", metavar="RUN", help="Run to show: newest, published, or the beginning of an id.")
@@ -121,7 +123,6 @@ def show_steps(
 
 @app.command(rich_help_panel="Publish")
 def publish(
-    run: RunOption = "newest",
     pin: Annotated[
         list[str] | None,
         typer.Option(
@@ -129,22 +130,89 @@ def publish(
             help="Publish this run, and update README.md. Repeat the option to pool several runs (at least five).",
         ),
     ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder of the site (default: results/html/ of the checkout)."),
+    ] = None,
 ) -> None:
-    """Build the pages in results/html/ and the figure of the steps from the recorded results."""
+    """Build the dashboard and its further pages, and the figure of the steps, from the recorded results."""
     from nnkernels.measure.asv_driver.workspace import find_root
-    from nnkernels.report import readme, recorded_steps, runs, steps
-    from nnkernels.report.publish import publish as publish_run
+    from nnkernels.report import readme, runs
+    from nnkernels.report.dashboard.site import check_publishing, default_folder, publish_site
     from nnkernels.report.summary import summarise
 
     root = find_root()
-    shown = runs.pooled(root / "results", pin or [run])
-    summary = summarise(shown)
+    results = root / "results"
+    folder = to or default_folder(root)
+    check_publishing(root, folder)
     if pin:
-        readme.update(root / "README.md", summary)
-        runs.pin(root / "results", shown)
-    if times := recorded_steps.published_step_times(root / "results", shown):
-        steps.draw_steps(root / "results", times)
-    published = publish_run(root, summary)
-    for text in published.notes:
+        shown = runs.pooled(results, pin)
+        readme.update(root / "README.md", summarise(shown))
+        runs.pin(results, shown)
+    published = publish_site(root, folder)
+    for text in (*published.notes, *_draw_steps(results)):
         note(text)
     out.print(f"page  {published.page}", highlight=False, soft_wrap=True)
+
+
+def _draw_steps(results: Path) -> list[str]:
+    """Draw the figure of the steps; return a note if the results that it shows are damaged."""
+    from nnkernels.report import recorded_steps, steps
+    from nnkernels.report.runs import PUBLISHED, find_run
+
+    published = (results / "published.json").exists()
+    try:
+        if published:
+            times = recorded_steps.published_step_times(results, find_run(results, PUBLISHED))
+        else:
+            times = recorded_steps.find_step_times(results)
+    except ResultsError as error:
+        return [f"the figure of the steps was not drawn: {error}"]
+    if times:
+        steps.draw_steps(results, times)
+    return []
+
+
+@app.command(rich_help_panel="Publish")
+def preview(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="Site to show, as publish wrote it (default: build one, and delete it)."),
+    ] = None,
+    port: Annotated[int, typer.Option(metavar="PORT", help="Port to serve on (default: a free one).")] = 0,
+    open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the site in the browser.")] = True,
+    dashboard_only: Annotated[
+        bool,
+        typer.Option("--dashboard-only", help="Build neither asv's pages nor the walkthrough, which take longest."),
+    ] = False,
+) -> None:
+    """Show the dashboard of the recorded results in the browser, until Ctrl-C.
+
+    Only programs on this machine can reach the server.
+    """
+    from nnkernels.interrupts import exit_on_sigterm
+    from nnkernels.report.dashboard.preview import SiteServer, serve
+
+    with exit_on_sigterm(), _site(folder, dashboard_only) as site:
+        server = SiteServer(site, port)
+        out.print(f"serving  {server.url}  (Ctrl-C ends)", highlight=False, soft_wrap=True)
+        serve(server, open_browser)
+
+
+@contextmanager
+def _site(folder: Path | None, dashboard_only: bool) -> Iterator[Path]:
+    """Yield a folder with a site: the given one, or a new one that is deleted afterwards."""
+    import tempfile
+
+    if folder is not None:
+        yield folder
+        return
+    from nnkernels.measure.asv_driver.workspace import find_root
+    from nnkernels.report.dashboard.site import publish_site
+
+    with tempfile.TemporaryDirectory(prefix="nnkernels-preview-") as temporary:
+        with err.status("building the site"):
+            published = publish_site(find_root(), Path(temporary) / "site", further_pages=not dashboard_only)
+        for text in published.notes:
+            note(text)
+        yield published.page.parent

@@ -34,7 +34,7 @@ def asv_rows(run: Run) -> Iterator[dict[str, Any]]:
     """
     rows: dict[tuple[tuple[str, str], ...], tuple[dict[str, str], bool, list[Floats]]] = {}
     for one in run.each:
-        for row, samples_are_seeds, values in _measured(one.asv_results):
+        for row, samples_are_seeds, values in measured_rows(one.asv_results):
             rows.setdefault(tuple(row.items()), (row, samples_are_seeds, []))[2].append(values)
     for row, samples_are_seeds, run_values in rows.values():
         if samples_are_seeds:
@@ -63,15 +63,18 @@ def log_values(run: Run, benchmark: str) -> Iterator[tuple[dict[str, str], Float
     logs : ndarray of float64, shape (processes,)
         The natural logarithm of the value from each process.
     """
-    for row, _samples_are_seeds, values in _measured(run.asv_results):
+    for row, _samples_are_seeds, values in measured_rows(run.asv_results):
         if row["benchmark"] == benchmark:
             yield row, np.log(values)
 
 
-def _measured(results: dict[str, Any]) -> Iterator[tuple[dict[str, str], bool, Floats]]:
-    """Iterate over the rows of asv's results: the columns, whether there is one value per seed, and the values.
+def measured_rows(results: dict[str, Any]) -> Iterator[tuple[dict[str, str], bool, Floats]]:
+    """Return the rows of asv's results with the measured values, one per seed or one per process.
 
-    Otherwise there is one value per process.
+    Parameters
+    ----------
+    results : dict
+        The results of asv of one run.
 
     Yields
     ------

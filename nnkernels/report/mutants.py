@@ -27,7 +27,7 @@ CHECK_LABELS = {
     "threads": "same bits for any number of threads",
     "breaks down": "crash or time-out",
 }
-_COLUMNS_NOTE = (
+COLUMNS_NOTE = (
     "Deviation: difference found by the first check, at the gate where it is smallest. Gates: number of gates at which "
     "the mutant was judged."
 )
@@ -74,10 +74,10 @@ def show_mutants(console: Console, judged: Sequence[Judged], planned: int) -> No
     planned : int
         The number of mutants of the test. If it was interrupted, fewer were judged.
     """
-    notes = [score_text(judged), *_reasons(judged), _COLUMNS_NOTE]
+    notes = [score_text(judged), *reasons(judged), COLUMNS_NOTE]
     if len(judged) < planned:
         notes.insert(0, f"Interrupted: {len(judged)} of {planned} mutants were judged.")
-    show(console, "Mutants: kernels with one deliberate mistake each", _columns(judged), notes)
+    show(console, "Mutants: kernels with one deliberate mistake each", columns(judged), notes)
 
 
 def block(score: Score | None) -> str:
@@ -101,9 +101,9 @@ def block(score: Score | None) -> str:
         f"{score.provenance['cpu']} ({score.provenance['microarchitecture']}), "
         f"Python {score.provenance['python']}, NumPy {packages['numpy']}, Numba {packages['numba']}."
     )
-    notes = "\n".join(f"- {reason}" for reason in _reasons(score.mutants))
-    columns = markdown(_columns(score.mutants))
-    table = f"<details><summary>All mutants</summary>\n\n{_COLUMNS_NOTE}\n\n{columns}\n\n</details>"
+    notes = "\n".join(f"- {reason}" for reason in reasons(score.mutants))
+    every = markdown(columns(score.mutants))
+    table = f"<details><summary>All mutants</summary>\n\n{COLUMNS_NOTE}\n\n{every}\n\n</details>"
     return BLOCK.around("\n\n".join(filter(None, [score_text(score.mutants), notes, source, table])))
 
 
@@ -154,7 +154,19 @@ def outcome(judged: Judged) -> str:
     return "equivalent" if judged.equivalent else f"SURVIVED {_passed_gates(judged)}"
 
 
-def _columns(judged: Sequence[Judged]) -> list[Column]:
+def columns(judged: Sequence[Judged]) -> list[Column]:
+    """Return the columns of the table of mutants.
+
+    Parameters
+    ----------
+    judged : sequence of Judged
+        The mutants that were judged.
+
+    Returns
+    -------
+    columns : list of Column
+        One row per mutant.
+    """
     return [
         Column("backend", [one.backend for one in judged], identity=True),
         Column("mutant", [one.name for one in judged], identity=True),
@@ -164,8 +176,19 @@ def _columns(judged: Sequence[Judged]) -> list[Column]:
     ]
 
 
-def _reasons(judged: Sequence[Judged]) -> list[str]:
-    """Return one line per mutant that was not caught or that contradicts the catalogue."""
+def reasons(judged: Sequence[Judged]) -> list[str]:
+    """Explain the mutants that were not caught, or that contradict the catalogue.
+
+    Parameters
+    ----------
+    judged : sequence of Judged
+        The mutants that were judged.
+
+    Returns
+    -------
+    reasons : list of str
+        One line per such mutant.
+    """
     lines = []
     for one in judged:
         label = f"{one.backend}, {one.name}"

@@ -1,14 +1,16 @@
-"""The results page: one self-contained HTML file with charts, tables and provenance."""
+"""The page of one run: a self-contained HTML file with charts, tables and provenance."""
 
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from nnkernels import kernels, plots
+from nnkernels.files import write_text
 from nnkernels.report import formats, glance
 from nnkernels.report.headline import headline
 from nnkernels.report.layout import Column
@@ -18,6 +20,29 @@ from nnkernels.report.tidy import WORK, parameter_columns, records, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+RUN_PAGE = "run.html"
+
+
+def write_run_page(root: Path, summary: Summary) -> Path:
+    """Write the page of a run to ``results/html/run.html``, with links to the other pages that exist.
+
+    Parameters
+    ----------
+    root : Path
+        The root of the checkout.
+    summary : Summary
+        The summary of the run.
+
+    Returns
+    -------
+    path : Path
+        The page.
+    """
+    html = root / "results" / "html"
+    linked = [name if (html / name).is_file() else None for name in ("asv/index.html", "walkthrough.html")]
+    write_text(html / RUN_PAGE, render(summary, *linked))
+    return html / RUN_PAGE
 
 
 def render(summary: Summary, asv_page: str | None, walkthrough_page: str | None = None) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
-from nnkernels.measure.timing.interleaving import SecondsByRound, log_ratios
 from nnkernels.measure.timing.threads import SETTINGS
+from nnkernels.report.process_ratios import ProcessRatios, undisturbed_seconds
 from nnkernels.statistics import Estimate, Floats, process_means, student
 
 BASELINE = "numpy"
@@ -56,7 +54,9 @@ class PairedRatios:
 
     def __init__(self, *runs: list[InterleavedRun]) -> None:
         self.interleaved = [measured for run in runs for measured in run]
-        self._runs = [[_undisturbed(measured) for measured in run] for run in runs]
+        self._runs = [[undisturbed_seconds(measured) for measured in run] for run in runs]
+        self._labels: dict[str, list[tuple[str, str]]] = {}
+        self._by_process: dict[str, list[list[ProcessRatios]]] = {}
         self._ratios: dict[tuple[str, str, str], Estimate | None] = {}
 
     def scenarios(self) -> list[str]:
@@ -82,8 +82,11 @@ class PairedRatios:
         labels : list of (str, str)
             Name and thread setting (``1`` or ``all``) of each.
         """
-        processes = [process.get(scenario, {}) for run in self._runs for process in run]
-        return [_parts(label) for label in dict.fromkeys(label for seconds in processes for label in seconds)]
+        if scenario not in self._labels:
+            processes = [process.get(scenario, {}) for run in self._runs for process in run]
+            found = dict.fromkeys(label for seconds in processes for label in seconds)
+            self._labels[scenario] = [_parts(label) for label in found]
+        return list(self._labels[scenario])
 
     def contenders(self, scenario: str) -> list[str]:
         """Return the names of the contenders that were timed at a scenario.
@@ -137,7 +140,8 @@ class PairedRatios:
             One array per run, with one natural logarithm per process that timed the contender.
         """
         label = f"{name}@{threads}"
-        return self._of_runs(scenario, {label}, lambda seconds: np.log(np.asarray(seconds[label], np.float64)))
+        processes = [[process.get(scenario, {}) for process in run] for run in self._runs]
+        return [process_means(np.log(seconds[label]) for seconds in run if label in seconds) for run in processes]
 
     def at(self, scenario: str, ours: tuple[str, str], theirs: tuple[str, str]) -> Estimate | None:
         """Return how many times as fast one contender is as another, each at a given thread setting.
@@ -157,8 +161,8 @@ class PairedRatios:
         label, other = "@".join(ours), "@".join(theirs)
         key = (scenario, label, other)
         if key not in self._ratios:
-            run_ratios = self._of_runs(scenario, {label, other}, lambda found: log_ratios(found[other], found[label]))
-            self._ratios[key] = _estimate(run_ratios)
+            means = [[process.log_ratio(other, label) for process in run] for run in self._processes(scenario)]
+            self._ratios[key] = _estimate([found[~np.isnan(found)] for found in map(np.array, means)])
         return self._ratios[key]
 
     def faster_setting(self, scenario: str, name: str) -> str | None:
@@ -217,23 +221,13 @@ class PairedRatios:
                 return PairedRatio(estimate, setting, setting == faster)
         return None
 
-    def _of_runs(
-        self, scenario: str, labels: set[str], values: Callable[[SecondsByRound], npt.NDArray[np.float64]]
-    ) -> list[Floats]:
-        """Return, for each run, one value per process that timed all of these labels."""
-        return [
-            process_means(values(process[scenario]) for process in run if labels <= process.get(scenario, {}).keys())
-            for run in self._runs
-        ]
-
-
-def _undisturbed(measured: InterleavedRun) -> dict[str, SecondsByRound]:
-    """Return the undisturbed measurements of a process, without the labels that have none left."""
-    scenarios = {scenario: measured.undisturbed(scenario) for scenario in measured.seconds}
-    return {
-        scenario: {label: values for label, values in seconds.items() if np.isfinite(values).any()}
-        for scenario, seconds in scenarios.items()
-    }
+    def _processes(self, scenario: str) -> list[list[ProcessRatios]]:
+        """Return the ratios of each process of each run that timed a scenario."""
+        if scenario not in self._by_process:
+            self._by_process[scenario] = [
+                [ProcessRatios(process[scenario]) for process in run if process.get(scenario)] for run in self._runs
+            ]
+        return self._by_process[scenario]
 
 
 def _estimate(run_ratios: list[Floats]) -> Estimate | None:

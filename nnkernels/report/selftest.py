@@ -31,7 +31,7 @@ def show_selftest(console: Console, records: Sequence[CheckRecord]) -> None:
     machine = records[0].machine if records else "this machine"
     title = f"Self-test of `nnkernels check` on {machine}"
     figures = figures_of(records)
-    show(console, title, _figure_columns(figures), _figure_notes(records, figures))
+    show(console, title, figure_columns(figures), figure_notes(records, figures))
 
 
 def selftest_markdown(records: Sequence[CheckRecord]) -> str:
@@ -51,8 +51,8 @@ def selftest_markdown(records: Sequence[CheckRecord]) -> str:
     for machine in sorted({record.machine for record in records}):
         machine_records = [record for record in records if record.machine == machine]
         figures = figures_of(machine_records)
-        parts += [f"**{machine}**", markdown(_figure_columns(figures))]
-        parts.append("\n".join(f"- {note}" for note in _figure_notes(machine_records, figures)))
+        parts += [f"**{machine}**", markdown(figure_columns(figures))]
+        parts.append("\n".join(f"- {note}" for note in figure_notes(machine_records, figures)))
     return "\n\n".join(parts)
 
 
@@ -72,26 +72,52 @@ def block(records: Sequence[CheckRecord]) -> str:
     return BLOCK.around(selftest_markdown(records) or NOT_RECORDED)
 
 
-def _figure_columns(figures: Sequence[Figures]) -> list[Column]:
+def figure_columns(figures: Sequence[Figures]) -> list[Column]:
+    """Return the columns of the table of figures.
+
+    Parameters
+    ----------
+    figures : sequence of Figures
+        The figures of a machine.
+
+    Returns
+    -------
+    columns : list of Column
+        One row per condition.
+    """
     return [
         Column("condition", ["busy neighbour" if one.neighbour else "quiet" for one in figures], identity=True),
         Column("injected", [f"{one.injected:.0%}" if one.injected else "none" for one in figures], identity=True),
         Column("time limit", [f"{one.minutes:g} min" for one in figures], identity=True),
         Column("checks", [str(one.checks) for one in figures], right=True),
-        Column("flagged", [_rate(one.alarms) for one in figures], right=True),
-        Column("flagged of those resolved", [_rate(one.alarms_where_resolved) for one in figures], right=True),
+        Column("flagged", [rate_text(one.alarms) for one in figures], right=True),
+        Column("flagged of those resolved", [rate_text(one.alarms_where_resolved) for one in figures], right=True),
         Column("median ratio", ["-" if math.isnan(one.ratio) else f"{one.ratio:.3f}" for one in figures], right=True),
-        Column("interval covers 1", [_rate(one.covered) for one in figures], right=True),
-        Column("not resolved", [_rate(one.not_resolved) for one in figures], right=True),
-        Column("exit status 0", [_rate(one.passed) for one in figures], right=True),
-        Column("exit status 1", [_rate(one.flagged) for one in figures], right=True),
-        Column("exit status 2", [_rate(one.undecided) for one in figures], right=True),
+        Column("interval covers 1", [rate_text(one.covered) for one in figures], right=True),
+        Column("not resolved", [rate_text(one.not_resolved) for one in figures], right=True),
+        Column("exit status 0", [rate_text(one.passed) for one in figures], right=True),
+        Column("exit status 1", [rate_text(one.flagged) for one in figures], right=True),
+        Column("exit status 2", [rate_text(one.undecided) for one in figures], right=True),
         Column("median resolution", [percentage(one.resolution) for one in figures], right=True),
         Column("median duration", [f"{one.seconds:.0f} s" for one in figures], right=True),
     ]
 
 
-def _figure_notes(records: Sequence[CheckRecord], figures: Sequence[Figures]) -> list[str]:
+def figure_notes(records: Sequence[CheckRecord], figures: Sequence[Figures]) -> list[str]:
+    """Return the notes below the table of figures: what the columns mean, and which criteria are met.
+
+    Parameters
+    ----------
+    records : sequence of CheckRecord
+        The checks of a machine.
+    figures : sequence of Figures
+        Their figures.
+
+    Returns
+    -------
+    notes : list of str
+        Empty if there are no checks.
+    """
     if not records:
         return []
     method, criteria = records[0].method, check_criteria(figures)
@@ -111,7 +137,7 @@ def _figure_notes(records: Sequence[CheckRecord], figures: Sequence[Figures]) ->
         f"Method version {method['version']}; {_count(len(records), 'check')} on {records[0].dataset}, of "
         f"{_count(len(commits), 'commit')}, on {_count(len(days), 'day')}: {', '.join(days)}.",
         *(
-            f"{'Met' if one.met else 'Not met'}: {one.description}: {_rate(one.measured, 'none yet')}."
+            f"{'Met' if one.met else 'Not met'}: {one.description}: {rate_text(one.measured, 'none yet')}."
             for one in criteria
         ),
     ]
@@ -121,7 +147,21 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _rate(rate: Rate, nothing: str = "-") -> str:
+def rate_text(rate: Rate, nothing: str = "-") -> str:
+    """Format a proportion with its interval.
+
+    Parameters
+    ----------
+    rate : Rate
+        The proportion.
+    nothing : str, default: "-"
+        The text if there are no cases.
+
+    Returns
+    -------
+    text : str
+        For example ``0.0 % (0 of 396) [0.0, 0.9]``, all in percent.
+    """
     if not rate.cases:
         return nothing
     share = f"{100 * rate.count / rate.cases:.1f} %"

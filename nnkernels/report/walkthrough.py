@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from nnkernels.errors import MissingDependencyError, ResultsError, one_line
 from nnkernels.files import write_text
+from nnkernels.report.walkthrough_markup import refine
 
 # Code and escaped characters are matched first, because a dollar sign in them does not start a formula.
 _CODE_OR_FORMULA = re.compile(
@@ -25,6 +26,8 @@ _CODE_OR_FORMULA = re.compile(
     """,
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
+# Pygments' styles for light and dark. Each of their colours has a contrast of 4.5 to the template's background of code.
+HIGHLIGHTING = ("xcode", "lightbulb")
 # References that a browser would fetch in order to show the page. Embedded content starts with "data:".
 _FETCHED = re.compile(r'<(?:script|img|link|iframe)\b[^>]*?\s(?:src|href)="(?!data:)([^"]*)"')
 
@@ -35,7 +38,8 @@ def render_walkthrough(notebook: Path, page: Path) -> None:
     Parameters
     ----------
     notebook : Path
-        The notebook. Pictures that it links to must be files beside it. They are embedded in the page.
+        The notebook. Pictures that it links to must be files beside it. They are embedded in the page. A picture in the
+        output of a cell is described by ``alt`` in the cell's metadata.
     page : Path
         The HTML file to write.
 
@@ -44,7 +48,8 @@ def render_walkthrough(notebook: Path, page: Path) -> None:
     MissingDependencyError
         If nbconvert or latex2mathml is not installed.
     ResultsError
-        If the notebook is missing or damaged, a formula is not valid LaTeX, or a picture or script cannot be embedded.
+        If the notebook is missing or damaged, a formula is not valid LaTeX, a picture or script cannot be embedded, or
+        a picture has no description.
     """
     for package in ("nbconvert", "latex2mathml"):
         if find_spec(package) is None:
@@ -52,6 +57,7 @@ def render_walkthrough(notebook: Path, page: Path) -> None:
     import nbformat
     from nbconvert import HTMLExporter
     from nbconvert.filters.markdown_mistune import InvalidNotebook
+    from nbconvert.preprocessors.coalescestreams import CoalesceStreamsPreprocessor
     from pygments.formatters import HtmlFormatter
 
     try:
@@ -65,6 +71,7 @@ def render_walkthrough(notebook: Path, page: Path) -> None:
         if cell.cell_type == "markdown":
             cell.source = formulas.set_aside(cell.source)
     exporter = HTMLExporter(template_name="basic", embed_images=True)  # type: ignore[no-untyped-call]
+    exporter.register_preprocessor(CoalesceStreamsPreprocessor, enabled=True)  # type: ignore[no-untyped-call]
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     try:
         body, _ = exporter.from_notebook_node(content, {"metadata": {"path": str(notebook.parent)}})
@@ -75,12 +82,15 @@ def render_walkthrough(notebook: Path, page: Path) -> None:
             f"the page of the walkthrough cannot embed {fetched[1]}; only pictures in files beside the notebook can be "
             "embedded"
         )
+    refined = refine(body)
     environment = Environment(
         loader=PackageLoader("nnkernels.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    highlighting = Markup(HtmlFormatter(style="default").get_style_defs(".highlight"))
+    light, dark = (Markup(HtmlFormatter(style=style).get_style_defs(".highlight")) for style in HIGHLIGHTING)
     template = environment.get_template("walkthrough.html.j2")
-    write_text(page, template.render(body=Markup(formulas.put_back(body)), highlighting=highlighting))
+    write_text(
+        page, template.render(refined=refined, body=Markup(formulas.put_back(refined.body)), light=light, dark=dark)
+    )
 
 
 class Formulas:
@@ -91,7 +101,7 @@ class Formulas:
     Attributes
     ----------
     mathml : list of str
-        The formulas as MathML.
+        The formulas as MathML. Those that stand by themselves are in boxes that scroll.
     """
 
     def __init__(self) -> None:
@@ -122,11 +132,15 @@ class Formulas:
                 return match[0]
             block = match["block"]
             try:
-                self.mathml.append(convert(block or match["inline"], display="block" if block else "inline"))
+                mathml = convert(block or match["inline"], display="block" if block else "inline")
             except Exception as error:  # latex2mathml's errors have no common base class
                 formula = " ".join(match[0].split())
                 raise ResultsError(f"the formula {formula} is not valid LaTeX ({type(error).__name__})") from error
-            return f"FORMULA{len(self.mathml) - 1}END"
+            number = len(self.mathml)
+            # A span, because the Markdown converter puts formulas into paragraphs.
+            box = f'<span class="scroller" tabindex="0" role="group" aria-label="Formula {number + 1}">'
+            self.mathml.append(f"{box}{mathml}</span>" if block else mathml)
+            return f"FORMULA{number}END"
 
         return _CODE_OR_FORMULA.sub(replace, markdown)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 import subprocess
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from nnkernels.data import Dataset
-from nnkernels.errors import MeasurementError
+from nnkernels.errors import ConfigurationError, MeasurementError
 from nnkernels.measure.records.environment import find_settings, python_path, timed_environment
 from nnkernels.measure.timing.threads import available_cpus, pinning
 
+# The environment variable with a prefix for the names of machines.
+MACHINE_PREFIX = "NNKERNELS_MACHINE_PREFIX"
 PACKAGES = (
     "nnkernels",
     "numpy",
@@ -161,14 +164,40 @@ def machine_code_digest() -> str:
 def machine_name() -> str:
     """Return a name for this kind of machine. It never contains the host name.
 
+    The environment variable ``NNKERNELS_MACHINE_PREFIX`` puts a word before it, which keeps the machines of a place
+    apart from others with the same processor: ``github-hosted`` for the runners of a CI service, for example.
+
     Returns
     -------
     name : str
         Derived from the processor, its microarchitecture and the number of CPUs.
+
+    Raises
+    ------
+    ConfigurationError
+        If the prefix is not made of lower-case letters, digits and hyphens, is too long, or contains the host name.
     """
     words = re.sub(r"\((r|tm)\)|\bcpu\b|@.*$", " ", cpu_name().lower())
     slug = "-".join(re.findall(r"[a-z0-9]+", f"{words} {microarchitecture()}"))
-    return f"{slug}-{available_cpus()}-cpus"
+    return f"{_machine_prefix()}{slug}-{available_cpus()}-cpus"
+
+
+def _machine_prefix() -> str:
+    """Return the prefix with a hyphen, or an empty string."""
+    prefix = os.environ.get(MACHINE_PREFIX, "")
+    if not prefix:
+        return ""
+    if len(prefix) > 32 or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", prefix):
+        raise ConfigurationError(
+            f"{MACHINE_PREFIX}={prefix!r} is no prefix of a machine's name; use at most 32 lower-case letters and "
+            "digits, with single hyphens between them, for example github-hosted"
+        )
+    host = platform.node().lower().partition(".")[0]
+    if host and f"-{host}-" in f"-{prefix}-":
+        raise ConfigurationError(
+            f"{MACHINE_PREFIX} contains the name of this host, which results do not name; choose another prefix"
+        )
+    return f"{prefix}-"
 
 
 def blas_libraries() -> list[dict[str, Any]]:

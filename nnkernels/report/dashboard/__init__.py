@@ -1,0 +1,1 @@
+"""The published dashboard: a static site that is built from the recorded results alone."""
