@@ -11,8 +11,9 @@ from nnkernels.measure.correctness.gate import IMAGES, TOLERANCES
 from nnkernels.measure.regression.record import write_record
 from nnkernels.measure.regression.selftest import FOLDER
 from nnkernels.report.dashboard.github import commit_url, repository_url
+from nnkernels.report.dashboard.run_provenance import provenance
 from nnkernels.report.dashboard.sections import method
-from nnkernels.report.dashboard.trust import gate_text, participants, provenance, self_tests
+from nnkernels.report.dashboard.trust import gate_text, participants, self_tests
 from tests import synthetic
 from tests.made_up_checks import TWO, git, pairs_of, record_of
 from tests.made_up_collections import EVIL, collection, machine, run_at, with_contender

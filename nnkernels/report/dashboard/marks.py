@@ -99,10 +99,7 @@ def intervals(
         line = alt.Chart(alt.InlineData(values=[{"value": reference}])).mark_rule(strokeDash=[3, 3], aria=False)
         layers.insert(0, line.encode(x=alt.X("value:Q", scale=scale, title=title)))
     height = ROW_HEIGHT * (1 + 0.5 * (len(used) - 1) * apart)
-    spec = dict(alt.layer(*layers).properties(height=round(height * len(rows))).to_dict())
-    # Long names need the whole width, also that of the labels of the axis.
-    layout = {"layout": {"top": {"anchor": "start", "bounds": "full"}}}
-    return spec | ({"config": {"legend": layout}} if tall_legend else {})
+    return dict(alt.layer(*layers).properties(height=round(height * len(rows))).to_dict())
 
 
 def _axis(values: Sequence[dict[str, Any]], log: bool) -> alt.Axis:

@@ -1,11 +1,10 @@
-"""What supports the numbers: who took part and what was tried, the gate, the self-test, and provenance."""
+"""What supports the numbers: who took part and what was tried, the gate, and the self-test."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nnkernels import contenders
 from nnkernels.errors import ResultsError
@@ -210,50 +209,3 @@ def _self_test(machine: str, records: list[CheckRecord]) -> SelfTest:
         tuple(check_criteria(figures)),
         rate(sum(one.count for one in covered), sum(one.cases for one in covered)),
     )
-
-
-def provenance(run: Run) -> dict[str, str]:
-    """Return the provenance of a run.
-
-    Parameters
-    ----------
-    run : Run
-        The run; runs that are pooled with it are not described.
-
-    Returns
-    -------
-    facts : dict of str to str
-        By name. What was not recorded says so.
-    """
-    found = run.record.provenance
-    data = found.get("dataset", {})
-    environment = found.get("environment", {})
-    return {
-        "machine": run.record.machine,
-        "CPU": f"{found.get('cpu', '-')}, {found.get('microarchitecture', '-')}, {found.get('architecture', '-')}, "
-        f"{found.get('cpus', '-')} CPUs",
-        "threads": f"{', '.join(run.record.threads)}; {found.get('pinning', 'pinning not recorded')}",
-        "system": f"{found.get('os', '-')}, {found.get('implementation', '')} {found.get('python', '-')}",
-        "packages": ", ".join(f"{name} {version}" for name, version in found.get("packages", {}).items()) or "-",
-        "BLAS": "; ".join(_blas(one) for one in found.get("blas", [])) or "-",
-        "machine code": str(found.get("machine_code", "not recorded")),
-        "settings removed": _settings(environment, "neutralised"),
-        "settings kept": _settings(environment, "kept"),
-        "Keras": "; ".join(
-            f"{one.get('backend', '?')}, floatx {one.get('floatx', '?')}" for one in found.get("keras", [])
-        )
-        or "not recorded",
-        "data": f"{data.get('name', '-')}, {data.get('training_images', 0):,} training and "
-        f"{data.get('test_images', 0):,} test images, sha256 {data.get('sha256', '-')}",
-    }
-
-
-def _blas(one: dict[str, Any]) -> str:
-    texts = [str(one.get(name, "?")) for name in ("internal_api", "version", "architecture", "threading_layer")]
-    return f"{texts[0]} {texts[1]} ({texts[2]}, {texts[3]})"
-
-
-def _settings(environment: dict[str, Any], which: str) -> str:
-    if which not in environment:
-        return "not recorded"
-    return ", ".join(f"{name}={value}" for name, value in environment[which].items()) or "none"

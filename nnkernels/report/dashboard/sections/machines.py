@@ -104,20 +104,21 @@ def _notes(rows: Sequence[RatioRow]) -> list[str]:
 
 
 def _chart(machines: Sequence[MachineRuns], rows: Sequence[RatioRow], name: str, label: str) -> Chart:
+    names = _short_names([machine.label for machine in machines])
     styles = {
         machine: (colour, SHAPES[index % len(SHAPES)])
-        for index, (machine, (colour, _dashes)) in enumerate(palette.series([one.label for one in machines]).items())
+        for index, (machine, (colour, _dashes)) in enumerate(palette.series(names).items())
     }
     drawn = [
         Point(
             f"{row.subject}: {row.work}",
-            machine.label,
+            short,
             found.paired.estimate,
             f"{paired_text(found.paired)} times as fast as {found.against}",
             f"{row.subject}, {row.work}, {machine.label}",
         )
         for row in rows
-        for machine, found in zip(machines, row.ratios, strict=True)
+        for machine, short, found in zip(machines, names, row.ratios, strict=True)
         if found
     ]
     return Chart(
@@ -132,6 +133,12 @@ def _chart(machines: Sequence[MachineRuns], rows: Sequence[RatioRow], name: str,
             drawn, "times as fast (log)", log=True, reference=1, apart=True, styles=styles, tall_legend=True
         ),
     )
+
+
+def _short_names(labels: Sequence[str]) -> list[str]:
+    """Return the labels for a narrow legend: without what follows the first comma, if they still differ."""
+    short = [label.partition(",")[0] for label in labels]
+    return short if len(set(short)) == len(short) else list(labels)
 
 
 def _sentence(machines: Sequence[MachineRuns], rows: Sequence[RatioRow], label: str) -> str:

@@ -12,13 +12,13 @@ from nnkernels.report import glance, mutants, selftest
 from nnkernels.report.dashboard.collection import Collection, MachineRuns
 from nnkernels.report.dashboard.downloads import FOLDER, csv_text, downloads
 from nnkernels.report.dashboard.github import commit_url, repository_url
+from nnkernels.report.dashboard.run_provenance import provenance
 from nnkernels.report.dashboard.section import Section
 from nnkernels.report.dashboard.trust import (
     Participant,
     gate_text,
     mutation_score,
     participants,
-    provenance,
     self_tests,
 )
 from nnkernels.report.layout import Column
