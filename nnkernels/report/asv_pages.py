@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from nnkernels import git
 from nnkernels.files import write_text
 from nnkernels.measure.asv_driver.workspace import CONFIG_NAME, missing_commits
 
@@ -61,7 +62,13 @@ def _publish_asv(root: Path, history: Path, html: Path) -> str:
         config = _history_config(root, history, html, Path(folder))
         command = [sys.executable, "-m", "asv", "--config", str(config), "publish", "--no-pull"]
         answer = subprocess.run(
-            command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            command,
+            cwd=root,
+            env=git.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     if answer.returncode:
         shutil.rmtree(html, ignore_errors=True)
