@@ -6,11 +6,11 @@ import dataclasses
 import functools
 import math
 import typing
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from typing_extensions import TypedDict
 
-Record = TypeVar("Record")
+Record = TypeVar("Record")  # a dataclass
 
 
 class DatasetProvenance(TypedDict):
@@ -72,7 +72,7 @@ def conforming(record: Record) -> Record:
     ValueError
         If a value has another type; the message says where and which.
     """
-    for name, validator in _validators(type(record)).items():
+    for name, validator in _validators(cast("type", type(record))).items():
         _validate(validator, getattr(record, name), name)
     return record
 
