@@ -185,6 +185,7 @@ def asv_results() -> dict[str, Any]:
             "large_data.MemoryMap.track_peak_beyond_import": ["images", "dataset"],
             "startup.FirstCall.track_seconds": ["contender", "cache", "dataset"],
             "startup.NumbaItself.track_seconds": ["cache"],
+            "ratios.OneThread.track_relative_time": ["contender", "against", "work", "dataset"],
         },
         "units": {"accuracy.ErrorRate.track_test": "error rate"},
         "results": {

@@ -55,7 +55,10 @@ def test_deeply_nested_files_become_notes(tmp_path: Path) -> None:
     for path in (damaged / "panels.json", tmp_path / "results" / "published.json"):
         path.write_text("[" * 100_000, "utf-8")
     notes = collect(tmp_path).notes
-    assert [note.split(": ")[0] for note in notes] == [f"results/runs/{damaged.name}", "results/published.json"]
+    assert [note.split(": ")[0] for note in notes] == [
+        f"results/runs/{damaged.name}/panels.json",
+        "results/published.json",
+    ]
 
 
 @pytest.mark.parametrize(
