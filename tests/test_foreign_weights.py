@@ -601,7 +601,7 @@ def predicted_parameters(monkeypatch, *options):
     from nnkernels.learn import pictures
 
     used = []
-    monkeypatch.setattr(pictures, "predict_pictures", lambda _images, params: used.append(params) or [])
+    monkeypatch.setattr(pictures, "predict_pictures", lambda _images, params: used.append(params) or ([], []))
     return CliRunner().invoke(app, ["predict", "digit.png", *map(str, options)]), used
 
 
