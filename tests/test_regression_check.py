@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from nnkernels import Dataset
 from nnkernels.cli.shared import app
-from nnkernels.errors import ConfigurationError, GateError, MeasurementError, ResultsError, UnknownNameError
+from nnkernels.errors import ConfigurationError, GitError, GateError, MeasurementError, ResultsError, UnknownNameError
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.regression import check as check_module
 from nnkernels.measure.regression import measuring, side_process
@@ -129,7 +129,7 @@ class TestBaseWorktree:
             find_commit(checkout, name)
 
     def test_folder_without_git_history_is_rejected(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigurationError, match="unknown commit"):
+        with pytest.raises(GitError, match="not a git repository"):  # git's own words
             find_commit(tmp_path, "HEAD")
 
 
