@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from nnkernels import Dataset
 from nnkernels.cli.shared import app
-from nnkernels.errors import ConfigurationError, GitError, GateError, MeasurementError, ResultsError, UnknownNameError
+from nnkernels.errors import ConfigurationError, GateError, GitError, MeasurementError, ResultsError, UnknownNameError
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.regression import check as check_module
 from nnkernels.measure.regression import measuring, side_process
