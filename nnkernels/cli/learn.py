@@ -57,7 +57,7 @@ def train(
     kernels: KernelsOption = None,
     data: DataRequest = DEFAULT_DATA,
 ) -> None:
-    """Train the network, show every epoch, and write weights, metrics and figures to a folder."""
+    """Train the network, show every epoch, and write weights, training steps, metrics, mistakes and figures."""
     from nnkernels.errors import ConfigurationError
     from nnkernels.learn import training_job
     from nnkernels.learn.terminal import metrics_table, training_progress
@@ -77,7 +77,7 @@ def train(
     if metrics["diverged"]:
         note("training diverged, so its weights were not saved; try a smaller --learning-rate")
     out.print(metrics_table(metrics))
-    out.print(f"weights, metrics and figures  {folder}", highlight=False, soft_wrap=True)
+    out.print(f"weights, training steps, metrics, mistakes and figures  {folder}", highlight=False, soft_wrap=True)
     if not trained.finished:
         note(f"stopped after epoch {trained.history.epochs_done}; resume with: nnkernels train --resume --out {folder}")
         raise typer.Exit(INTERRUPTED)

@@ -19,6 +19,7 @@ from nnkernels.history import History
 from nnkernels.interrupts import stop_request
 from nnkernels.kernels import Backend
 from nnkernels.learn.conditions import conditions, warn_of_other_conditions
+from nnkernels.learn.earlier_parameters import STEPS, EarlierParameters, PausingContender
 from nnkernels.learn.output import make_folder
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe, named_recipe
@@ -196,7 +197,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
     dataset : Dataset
         The data.
     folder : Path
-        The folder of the checkpoint.
+        The folder of the checkpoint and of the training steps.
     resume : bool
         Whether to continue the training in the folder.
     show : callable
@@ -230,7 +231,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
             f"{folder} already contains a training run; resume it (--resume), or choose another folder (--out)"
         )
     used = _kernels(request, checkpoint)
-    contender = KernelContender(used.backend)
+    contender = PausingContender(used.backend)
     identity = {
         "kernels": used.name,
         "data": digest(split.X_train, split.y_train, split.X_test, split.y_test),
@@ -251,19 +252,28 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
             history = _resume(request, contender, split.training, checkpoint, identity)
             if history.epochs_done < history.recipe.epochs:
                 warn_of_other_conditions(checkpoint.identity, here, used.backend)
+            earlier = EarlierParameters(folder / STEPS, history.recipe, history.images)
+            earlier.resume(history, checkpoint.parameters)
             continue_training(
-                contender, split.training, history, validation=split.test, callbacks=[save_epoch], judge=used.backend
+                contender,
+                split.training,
+                history,
+                validation=split.test,
+                callbacks=[earlier, save_epoch],
+                judge=used.backend,
             )
         else:
             recipe, seed = request.recipe_for(len(split.X_train)), request.seed or 0
             make_folder(folder)
+            earlier = EarlierParameters(folder / STEPS, recipe, len(split.X_train))
+            contender.pauses = earlier.within_first_epoch
             history = train(
                 contender,
                 split.training,
                 recipe,
                 seed=seed,
                 validation=split.test,
-                callbacks=[save_epoch],
+                callbacks=[earlier, save_epoch],
                 judge=used.backend,
             )
     finished = history.epochs_done == history.recipe.epochs

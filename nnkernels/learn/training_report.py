@@ -12,8 +12,10 @@ from nnkernels import plots
 from nnkernels.data import Dataset
 from nnkernels.files import write_json, write_text
 from nnkernels.interchange import save_parameters
+from nnkernels.learn.earlier_parameters import STEPS
 from nnkernels.learn.output import finite, origin, save_figures
 from nnkernels.learn.predictions import Predictions
+from nnkernels.learn.recorded_digits import discard_mistakes, record_mistakes
 from nnkernels.learn.training_job import TrainingResult
 from nnkernels.training import evaluate, probabilities
 
@@ -43,9 +45,12 @@ def write_report(trained: TrainingResult, dataset: Dataset, folder: Path) -> dic
     predictions = Predictions(dataset.test, probabilities(trained.kernels.backend, trained.parameters, dataset.X_test))
     metrics = _metrics(trained, dataset, predictions)
     if metrics["diverged"]:
-        (folder / WEIGHTS).unlink(missing_ok=True)  # weights that are not finite are not saved
+        for name in (WEIGHTS, STEPS):  # weights that are not finite are not saved, nor those on the way to them
+            (folder / name).unlink(missing_ok=True)
+        discard_mistakes(folder)
     else:
         save_parameters(trained.parameters, folder / WEIGHTS)
+        record_mistakes(predictions, dataset, folder)
     write_text(folder / HISTORY, trained.history.to_frame().to_csv(index=False))
     write_json(folder / METRICS, metrics)
     _draw(trained, dataset, predictions, folder)
