@@ -144,7 +144,8 @@ class EarlierParameters:
             If there is a file, but it cannot be continued.
         """
         done = history.epochs_done * self.per_epoch
-        initial = initial_parameters(history.seed, *parameters.W1.shape, len(parameters.b2))
+        inputs, hidden = parameters.W1.shape
+        initial = initial_parameters(history.seed, inputs, hidden, len(parameters.b2))
         self.complete = False
         if not self.path.exists():
             return

@@ -65,8 +65,8 @@ def record_mistakes(predictions: Predictions, dataset: Dataset, folder: Path) ->
                     "index": int(index),
                     "true": int(y[index]),
                     "predicted": int(predicted[index]),
-                    "true_probability": round(float(probs[index, y[index]]), 6),
-                    "predicted_probability": round(float(probs[index, predicted[index]]), 6),
+                    "true_probability": _six_digits(probs[index, y[index]]),
+                    "predicted_probability": _six_digits(probs[index, predicted[index]]),
                 }
                 for index in shown
             ],
@@ -84,6 +84,10 @@ def discard_mistakes(folder: Path) -> None:
     """
     for name in (RECORD, DIGITS):
         (folder / name).unlink(missing_ok=True)
+
+
+def _six_digits(probability: float) -> float:
+    return float(f"{probability:.6g}")  # what float32 holds
 
 
 def _write_picture(images: npt.NDArray[np.uint8], columns: int, path: Path) -> None:
