@@ -67,7 +67,8 @@ def test_training_writes_weights_history_metrics_and_figures(small_digits, tmp_p
     assert trained.finished
     names = {path.name for path in tmp_path.iterdir()}
     pictures = {f"{name}.png" for name in ("curves", "predictions", "mistakes", "confusion", "hidden_units")}
-    assert names == pictures | {CHECKPOINT, "parameters.safetensors", "history.csv", "metrics.json"}
+    records = {"training_steps.safetensors", "mistakes.json", "mistakes_digits.png"}
+    assert names == pictures | records | {CHECKPOINT, "parameters.safetensors", "history.csv", "metrics.json"}
     # scikit-learn's metrics of the weights in the file
     found = json.loads((tmp_path / "metrics.json").read_text())
     weights = Parameters(**load_file(tmp_path / "parameters.safetensors"))
