@@ -143,6 +143,8 @@ def test_resumed_training_equals_uninterrupted_training(signal_sent, shell, unin
     for name, expected in uninterrupted.items():
         np.testing.assert_array_equal(resumed[name], expected)
     assert history_in(folder) == history_in(shell.folder / "whole")
+    for name in ("training_steps.safetensors", "mistakes.json", "mistakes_digits.png"):
+        assert (folder / name).read_bytes() == (shell.folder / "whole" / name).read_bytes()
     assert json.loads((folder / "metrics.json").read_text())["finished"] is True
 
 

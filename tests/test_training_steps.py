@@ -3,6 +3,7 @@
 import json
 import signal
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -19,7 +20,6 @@ from nnkernels.errors import DamagedResultsWarning, DataError
 from nnkernels.interchange import save_parameters
 from nnkernels.interchange.training_steps import (
     MAX_STEPS,
-    TrainingStep,
     load_training_steps,
     quantised,
     save_training_steps,
@@ -76,7 +76,7 @@ def test_largest_range_of_float32_stays_finite():
     assert found[0, 0] == -FLOAT32.max
 
 
-def test_values_are_those_of_an_independent_rounding(small_digits):
+def test_values_are_those_of_an_independent_rounding():
     params = initial_parameters(2)
     step = quantised(0, 0, params)
     for array, levels in zip(params, step.values, strict=True):
@@ -234,7 +234,7 @@ def test_kept_batches_of_the_recipes_are_eight_at_growing_distances(name):
 @pytest.mark.parametrize("name", kernels.names())
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_pauses_do_not_change_the_training(name, optimizer, small_digits):
-    recipe = named_recipe(optimizer, 331).with_changes(epochs=2, hidden=7)
+    recipe = named_recipe(optimizer, 331).with_changes(epochs=2)
     data = LabelledImages(small_digits.X_train[:331], small_digits.y_train[:331])  # 11 batches, the last of 11 images
     plain, pausing = KernelContender(kernels.load(name)), PausingContender(kernels.load(name))
     pausing.pauses = (0, 1, 4, 10)
@@ -245,7 +245,7 @@ def test_pauses_do_not_change_the_training(name, optimizer, small_digits):
     assert [batches for batches, _ in pausing.seen] == [0, 1, 4, 10]
     # The second of the copies is what one batch of an own training gives.
     single = KernelContender(kernels.load(name))
-    single.prepare(initial_parameters(0, 784, 7), data, recipe)
+    single.prepare(initial_parameters(0), data, recipe)
     order = np.random.default_rng((0, 0)).permutation(331)
     single.advance(order[:32], recipe.learning_rates(0, 331)[:1])
     for one, other in zip(single.parameters(), pausing.seen[1][1], strict=True):
@@ -285,8 +285,7 @@ def test_training_keeps_initial_and_later_parameters(whole, small_digits):
     ):
         np.testing.assert_allclose(array, expected, atol=scale / 2 + 1e-7)
     errors = [np.mean(_predicted(step.parameters(), small_digits.X_test) != small_digits.y_test) for step in steps]
-    assert errors[0] > 0.7
-    assert errors[-1] < 0.4 < errors[0]
+    assert errors[-1] < errors[0] - 0.2
 
 
 def _predicted(params, X):
@@ -319,6 +318,7 @@ def test_resumed_training_has_the_same_file(
     assert (tmp_path / STEPS).read_bytes() == (whole / STEPS).read_bytes()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_interrupted_and_resumed_training_has_the_same_file(whole, small_digits, tmp_path):
     def interrupt(history):
         if history.epochs_done == 2:
