@@ -190,10 +190,7 @@ def test_foreign_and_missing_files_are_rejected(tmp_path):
 def test_steps_that_do_not_belong_together_are_not_written(tmp_path):
     steps = the_steps()
     other = quantised(9, 90, initial_parameters(0, 5, 2, 3))
-    many = [
-        TrainingStep(float(n), n, *(getattr(steps[0], name) for name in ("values", "offsets", "scales")))
-        for n in range(9)
-    ]
+    many = [replace(steps[0], epochs=n / 2, batches=n) for n in range(9)]
     for wrong, message in (
         ([], "0 training steps"),
         (many, "9 training steps"),
