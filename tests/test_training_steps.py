@@ -4,6 +4,7 @@ import json
 import signal
 import struct
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
