@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from nnkernels.kernels.team import atomic_load
+from nnkernels.team import atomic_load
 from nnkernels.measure.timing import settling
 from nnkernels.measure.timing.settling import IDLE_SECONDS, MAX_WAIT_SECONDS, computing_threads, wait_until_idle
 

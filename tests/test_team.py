@@ -12,8 +12,8 @@ import numba
 import numpy as np
 import pytest
 
-from nnkernels.kernels import team
-from nnkernels.kernels.team import barrier_wait, run_together
+from nnkernels import team
+from nnkernels.team import barrier_wait, run_together
 
 TIMEOUT = 60  # seconds after which a test reports a deadlock; not a measurement
 

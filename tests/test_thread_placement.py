@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from nnkernels.kernels import thread_placement
-from nnkernels.kernels.thread_placement import ThreadPlacement
+from nnkernels import thread_placement
+from nnkernels.thread_placement import ThreadPlacement
 
 
 def place_thread(team, here, allowed, monkeypatch):

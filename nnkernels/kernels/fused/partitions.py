@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from nnkernels.kernels.fused.model import Layout
 from nnkernels.kernels.simd import VECTOR
-from nnkernels.kernels.team import partition
+from nnkernels.team import partition
 
 # Rows of the result of :func:`thread_partitions`.
 PIXELS, UNITS, MODEL_RANGES = 0, 1, 2

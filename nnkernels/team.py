@@ -20,7 +20,7 @@ from llvmlite import ir
 from numba.core import types
 
 from nnkernels.jit import device_function, intrinsic
-from nnkernels.kernels.thread_placement import ThreadPlacement
+from nnkernels.thread_placement import ThreadPlacement
 
 SPINS_BEFORE_YIELD = 2000  # reads of the counter before a waiting thread yields its CPU
 RELEASED = 2**62  # value of the counter that releases all waiting threads, at every barrier
