@@ -8,9 +8,9 @@ import numba
 import numpy as np
 import pytest
 
-from nnkernels.team import atomic_load
 from nnkernels.measure.timing import settling
 from nnkernels.measure.timing.settling import IDLE_SECONDS, MAX_WAIT_SECONDS, computing_threads, wait_until_idle
+from nnkernels.team import atomic_load
 
 TIMEOUT = 60  # seconds after which the test fails; not a measurement
 LINUX = settling.TASKS.is_dir()

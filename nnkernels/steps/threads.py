@@ -9,9 +9,9 @@ import numpy as np
 
 from nnkernels.jit import device_function, kernel
 from nnkernels.kernels.simd import load, relu, store, zeros
-from nnkernels.team import barrier_wait, partition, run_together
 from nnkernels.steps._lists import pack_images as pack_images
 from nnkernels.steps._output_layer import CLASS_LANES, LANES, output_layer, pad, unpad, update_output_layer
+from nnkernels.team import barrier_wait, partition, run_together
 
 SCALE = np.float32(1 / 255)
 

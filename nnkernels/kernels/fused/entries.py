@@ -17,8 +17,8 @@ from nnkernels.kernels.fused.nonzero import MAX_INPUTS, NonzeroImages, pack_nonz
 from nnkernels.kernels.fused.partitions import thread_partitions
 from nnkernels.kernels.fused.prediction import Convert, Predict, compiled_predictor
 from nnkernels.kernels.fused.training import training_kernel
-from nnkernels.team import run_together
 from nnkernels.parameters import Parameters
+from nnkernels.team import run_together
 
 __all__ = ["pack_images", "predictor", "train_inplace"]
 

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from nnkernels.kernels.fused.many_images import GROUP_SIZE, PANEL_LANES, many_images_kernel
 from nnkernels.kernels.fused.model import Layout, aligned_zeros
 from nnkernels.kernels.fused.one_image import one_image_kernel
-from nnkernels.team import run_partitioned
 from nnkernels.parameters import FloatArray, Parameters
+from nnkernels.team import run_partitioned
 
 MIN_IMAGES_PER_THREAD = 256  # with fewer images, starting another thread takes longer than it saves
 

@@ -21,8 +21,8 @@ from nnkernels.kernels.fused.output_layer import output_layer, sum_gradients
 from nnkernels.kernels.fused.partitions import MODEL_RANGES, PIXELS, UNITS
 from nnkernels.kernels.fused.update import moment_step, sgd_step
 from nnkernels.kernels.simd import zeros
-from nnkernels.team import barrier_wait, partition
 from nnkernels.parameters import FloatArray
+from nnkernels.team import barrier_wait, partition
 
 
 @cache
