@@ -105,19 +105,19 @@ def distort_affinely(
     height, width = shape
     scratch = new_scratch(height, width)
     for n in range(start, end):
-        box, result = frame(images[n], height, width, scratch), out[n]
-        if box.bottom < box.top:
+        ink, result = frame(images[n], height, width, scratch), out[n]
+        if ink.bottom < ink.top:
             result[:] = 0
             continue
-        pack(box, width, scratch)
+        pack(ink, scratch)
         drawn = random_map(ranges, seed, epoch, indices[n], height, width)
         # Only these rows can receive ink, because interpolation spreads it by less than a pixel.
-        left, right = drawn.y_by_column * (box.left - 1), drawn.y_by_column * (box.right + 1)
-        above, below = drawn.y_by_row * (box.top - 1), drawn.y_by_row * (box.bottom + 1)
+        left, right = -drawn.y_by_column, drawn.y_by_column * width
+        above, below = drawn.y_by_row * (ink.top - 1), drawn.y_by_row * (ink.bottom + 1)
         highest = drawn.y + min(left, right) + min(above, below) - MARGIN
         lowest = drawn.y + max(left, right) + max(above, below) + MARGIN
         first_row = int(min(max(math.floor(highest), 0.0), float(height)))
         end_row = int(min(max(math.ceil(lowest) + 1.0, float(first_row)), float(height)))
         result[: first_row * width] = 0
-        sample(drawn.sampled, box, width, scratch, result, first_row * width, end_row * width)
+        sample(drawn.sampled, ink, width, scratch, result, first_row * width, end_row * width)
         result[end_row * width :] = 0

@@ -1,31 +1,39 @@
-"""Operations that Numba does not have: a block copy, and the high half of a product."""
+"""Operations that Numba does not have: access to eight bytes at once, and the high half of a product."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 
 from nnkernels.jit import intrinsic
 
-_I64 = ir.IntType(64)
+
+@intrinsic
+def load_word(typingctx: Any, array: Any, index: Any) -> Any:
+    """``load_word(array, index)``: eight elements of a uint8 array as a uint64. Bounds are not checked."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.load(_word(context, builder, array, args[0], args[1]), align=1)
+
+    return types.uint64(array, types.intp), generate
 
 
 @intrinsic
-def copy_bytes(typingctx: Any, target: Any, to: Any, source: Any, at: Any, count: Any) -> Any:
-    """``copy_bytes(target, i, source, j, count)``: ``target[i:i + count] = source[j:j + count]`` for uint8 arrays.
-
-    Bounds are not checked, and the ranges must not overlap. Numba would copy the short rows of an image byte by byte.
-    """
+def store_word(typingctx: Any, array: Any, index: Any, word: Any) -> Any:
+    """``store_word(array, index, load_word(...))``: the inverse of :func:`load_word`."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        first = builder.gep(context.make_array(target)(context, builder, args[0]).data, [args[1]])
-        origin = builder.gep(context.make_array(source)(context, builder, args[2]).data, [args[3]])
-        cgutils.raw_memcpy(builder, first, origin, args[4], 1)  # type: ignore[no-untyped-call]
+        builder.store(args[2], _word(context, builder, array, args[0], args[1]), align=1)
         return context.get_dummy_value()
 
-    return types.void(target, types.intp, source, types.intp, types.intp), generate
+    return types.void(array, types.intp, types.uint64), generate
+
+
+def _word(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [index]), ir.IntType(64).as_pointer())
 
 
 @intrinsic
@@ -35,6 +43,6 @@ def multiply_high(typingctx: Any, left: Any, right: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         wide = ir.IntType(128)
         product = builder.mul(builder.zext(args[0], wide), builder.zext(args[1], wide))
-        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), _I64)
+        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
 
     return types.uint64(types.uint64, types.uint64), generate

@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.jit import inlined
-from nnkernels.transforms.compiled.operations import copy_bytes
+from nnkernels.transforms.compiled.operations import load_word, store_word
 
 FRACTION_BITS = 16
 ONE = 1 << FRACTION_BITS  # a pixel
 POSITION_BITS = 11  # a pixel of 8 bits times two weights of 11 bits fits into 31 bits
 UNIT = 1 << POSITION_BITS
 BORDER = 2  # rows and columns of zeros on each side of an image
-WORD = 8  # bytes that are compared with zero at once
+WORD = 8  # bytes that are copied at once
 
 
 class Scratch(NamedTuple):
@@ -31,41 +31,39 @@ class Scratch(NamedTuple):
 
     Attributes
     ----------
+    stride : int
+        Width of the frame, ``width + 4``.
     rows, columns : ndarray of int16, shape (height * width,)
         Row and column of each pixel of the result.
-    words : ndarray of uint64
-        The image with a border of zeros. Its rows have ``1 << stride_bits`` bytes, at least ``width + 4`` and ``WORD``.
     framed : ndarray of uint8
-        The same memory as ``words``.
+        The image with a border of two zeros on each side.
     packed : ndarray of uint32
         The four neighbours of each position. The pixels (i, j), (i, j + 1), (i + 1, j) and (i + 1, j + 1) are the bytes
-        of the element ``((i + 2) << stride_bits) + j + 2``, beginning with the lowest bits.
+        of the element ``(i + 2) * stride + j + 2``, beginning with the lowest bits.
     positions, weights : ndarray of uint32, shape (height * width,)
         For each pixel of the result, the element of ``packed``, and the two weights of its right and lower neighbours.
     """
 
+    stride: int
     rows: npt.NDArray[np.int16]
     columns: npt.NDArray[np.int16]
-    words: npt.NDArray[np.uint64]
     framed: npt.NDArray[np.uint8]
     packed: npt.NDArray[np.uint32]
     positions: npt.NDArray[np.uint32]
     weights: npt.NDArray[np.uint32]
 
 
-class Box(NamedTuple):
-    """The bounding box of the ink of an image, with inclusive bounds. ``bottom`` is less than ``top`` without ink.
+class InkRows(NamedTuple):
+    """The rows between which an image has ink, inclusive. ``bottom`` is less than ``top`` for an image without ink.
 
     Attributes
     ----------
-    top, bottom, left, right : int
-        Rows and columns.
+    top, bottom : int
+        The first and the last row.
     """
 
     top: int
     bottom: int
-    left: int
-    right: int
 
 
 class Map(NamedTuple):
@@ -90,26 +88,6 @@ class Map(NamedTuple):
 
 
 @inlined
-def stride_bits_of(width: int) -> int:
-    """Return the binary logarithm of the number of bytes of a framed row.
-
-    Parameters
-    ----------
-    width : int
-        The width of the image.
-
-    Returns
-    -------
-    bits : int
-        The smallest that suffices.
-    """
-    bits = 3
-    while 1 << bits < width + 2 * BORDER:
-        bits += 1
-    return bits
-
-
-@inlined
 def new_scratch(height: int, width: int) -> Scratch:
     """Allocate the memory for sampling images of a size.
 
@@ -126,10 +104,10 @@ def new_scratch(height: int, width: int) -> Scratch:
     size, rows, columns = height * width, np.empty(height * width, np.int16), np.empty(height * width, np.int16)
     for k in range(size):
         rows[k], columns[k] = k // width, k % width
-    cells = (height + 2 * BORDER) << stride_bits_of(width)
-    words = np.zeros(cells // WORD + 1, np.uint64)  # packing reads one byte more
-    packed, positions, weights = np.empty(cells, np.uint32), np.empty(size, np.uint32), np.empty(size, np.uint32)
-    return Scratch(rows, columns, words, words.view(np.uint8), packed, positions, weights)
+    stride = width + 2 * BORDER
+    cells = (height + 2 * BORDER) * stride
+    framed, packed = np.zeros(cells + 1, np.uint8), np.empty(cells, np.uint32)  # packing reads one byte more
+    return Scratch(stride, rows, columns, framed, packed, np.empty(size, np.uint32), np.empty(size, np.uint32))
 
 
 @inlined
@@ -172,7 +150,7 @@ def fixed(value: float) -> np.int32:
 
 
 @inlined
-def frame(image: npt.NDArray[np.uint8], height: int, width: int, scratch: Scratch) -> Box:
+def frame(image: npt.NDArray[np.uint8], height: int, width: int, scratch: Scratch) -> InkRows:
     """Copy an image into its frame, and find its ink.
 
     Parameters
@@ -186,44 +164,44 @@ def frame(image: npt.NDArray[np.uint8], height: int, width: int, scratch: Scratc
 
     Returns
     -------
-    box : Box
-        The ink. Its columns may begin and end up to seven pixels outside.
+    ink : InkRows
+        The rows with ink.
     """
-    words, framed, stride_bits = scratch.words, scratch.framed, stride_bits_of(width)
-    top, bottom, words_per_row = height, -1, (1 << stride_bits) // WORD
+    framed, stride = scratch.framed, scratch.stride
+    top, bottom = height, -1
     for i in range(height):
-        copy_bytes(framed, ((i + BORDER) << stride_bits) + BORDER, image, i * width, width)
-        found, first = np.uint64(0), (i + BORDER) * words_per_row
-        for k in range(first, first + words_per_row):
-            found |= words[np.uint64(k)]
+        source, target, found = i * width, (i + BORDER) * stride + BORDER, np.uint64(0)
+        if width >= WORD:
+            last = width - WORD
+            for j in range(0, last, WORD):
+                word = load_word(image, source + j)
+                store_word(framed, target + j, word)
+                found |= word
+            word = load_word(image, source + last)  # overlaps the previous word
+            store_word(framed, target + last, word)
+            found |= word
+        else:
+            for j in range(width):
+                framed[target + j] = image[source + j]
+                found |= np.uint64(image[source + j])
         if found:
             top, bottom = min(top, i), i
-    left, right = width, -1
-    for word in range(words_per_row):
-        found = np.uint64(0)
-        for i in range(top, bottom + 1):
-            found |= words[np.uint64((i + BORDER) * words_per_row + word)]
-        if found:
-            left, right = min(left, word * WORD - BORDER), word * WORD + WORD - 1 - BORDER
-    return Box(top, bottom, left, right)
+    return InkRows(top, bottom)
 
 
 @inlined
-def pack(box: Box, width: int, scratch: Scratch) -> None:
+def pack(ink: InkRows, scratch: Scratch) -> None:
     """Pack the neighbours of the positions around the ink of a framed image.
 
     Parameters
     ----------
-    box : Box
-        The ink.
-    width : int
-        The width of the image.
+    ink : InkRows
+        The rows with ink.
     scratch : Scratch
         Its ``packed`` receives the rows from two above the ink to one below.
     """
-    framed, packed, stride_bits = scratch.framed, scratch.packed, stride_bits_of(width)
-    stride = 1 << stride_bits
-    for k in range((box.top - 2 + BORDER) << stride_bits, (box.bottom + 2 + BORDER) << stride_bits):
+    framed, packed, stride = scratch.framed, scratch.packed, scratch.stride
+    for k in range((ink.top - 2 + BORDER) * stride, (ink.bottom + 2 + BORDER) * stride):
         above, below = np.uint32(framed[np.uint64(k)]), np.uint32(framed[np.uint64(k + stride)])
         above |= np.uint32(np.uint32(framed[np.uint64(k + 1)]) << np.uint32(8))
         below |= np.uint32(np.uint32(framed[np.uint64(k + stride + 1)]) << np.uint32(8))
@@ -232,7 +210,7 @@ def pack(box: Box, width: int, scratch: Scratch) -> None:
 
 @inlined
 def locate(
-    x: np.int32, y: np.int32, box: Box, width: int, stride_bits: int
+    x: np.int32, y: np.int32, ink: InkRows, width: int, stride: int
 ) -> tuple[np.uint32, np.uint32]:
     """Return the element of ``packed`` and the weights for a position.
 
@@ -242,10 +220,10 @@ def locate(
     ----------
     x, y : int32
         The position, in fixed point.
-    box : Box
-        The ink.
-    width, stride_bits : int
-        The width of the image, and the binary logarithm of that of its frame.
+    ink : InkRows
+        The rows with ink.
+    width, stride : int
+        The width of the image, and that of its frame.
 
     Returns
     -------
@@ -253,24 +231,24 @@ def locate(
         The element, and the weight of the right neighbour plus 2^16 times that of the lower one, of ``UNIT`` each.
     """
     column = min(max(np.int32(x >> np.int32(FRACTION_BITS)), np.int32(-BORDER)), np.int32(width))
-    row = min(max(np.int32(y >> np.int32(FRACTION_BITS)), np.int32(box.top - 2)), np.int32(box.bottom + 1))
-    start = np.int32((BORDER << stride_bits) + BORDER)
-    position = np.uint32(np.int32(np.int32(row << np.int32(stride_bits)) + np.int32(column + start)))
+    row = min(max(np.int32(y >> np.int32(FRACTION_BITS)), np.int32(ink.top - 2)), np.int32(ink.bottom + 1))
+    first = np.int32(BORDER * stride + BORDER)
+    position = np.uint32(np.int32(np.int32(row * np.int32(stride)) + np.int32(column + first)))
     shift, mask = np.int32(FRACTION_BITS - POSITION_BITS), np.int32(UNIT - 1)
     right, lower = np.int32(np.int32(x >> shift) & mask), np.int32(np.int32(y >> shift) & mask)
     return position, np.uint32(right | np.int32(lower << np.int32(16)))
 
 
 @inlined
-def sample(sampled: Map, box: Box, width: int, scratch: Scratch, out: npt.NDArray[np.uint8], start: int, end: int) -> None:
+def sample(sampled: Map, ink: InkRows, width: int, scratch: Scratch, out: npt.NDArray[np.uint8], start: int, end: int) -> None:
     """Compute rows of the result from a packed image.
 
     Parameters
     ----------
     sampled : Map
         The positions of the pixels.
-    box : Box
-        The ink.
+    ink : InkRows
+        The rows with ink.
     width : int
         The width of the image.
     scratch : Scratch
@@ -281,19 +259,19 @@ def sample(sampled: Map, box: Box, width: int, scratch: Scratch, out: npt.NDArra
         The range of its pixels that are computed.
     """
     rows, columns, positions, weights = scratch.rows, scratch.columns, scratch.positions, scratch.weights
-    stride_bits = stride_bits_of(width)
+    stride = scratch.stride
     for k in range(start, end):
         i, j = np.int32(rows[np.uint64(k)]), np.int32(columns[np.uint64(k)])
         x = np.int32(np.int32(sampled.x + np.int32(j * sampled.x_by_column)) + np.int32(i * sampled.x_by_row))
         y = np.int32(np.int32(sampled.y + np.int32(j * sampled.y_by_column)) + np.int32(i * sampled.y_by_row))
-        positions[np.uint64(k)], weights[np.uint64(k)] = locate(x, y, box, width, stride_bits)
+        positions[np.uint64(k)], weights[np.uint64(k)] = locate(x, y, ink, width, stride)
     _interpolate(scratch, out, start, end)
 
 
 @inlined
 def sample_displaced(
     sampled: Map,
-    box: Box,
+    ink: InkRows,
     width: int,
     x_field: npt.NDArray[np.int32],
     y_field: npt.NDArray[np.int32],
@@ -304,7 +282,7 @@ def sample_displaced(
 
     Parameters
     ----------
-    sampled, box, width, scratch
+    sampled, ink, width, scratch
         As for :func:`sample`.
     x_field, y_field : ndarray of int32, shape (height * width,)
         For each pixel of the result, what is added to its position, in fixed point.
@@ -312,13 +290,13 @@ def sample_displaced(
         The result.
     """
     rows, columns, positions, weights = scratch.rows, scratch.columns, scratch.positions, scratch.weights
-    stride_bits = stride_bits_of(width)
+    stride = scratch.stride
     for k in range(len(rows)):
         i, j = np.int32(rows[np.uint64(k)]), np.int32(columns[np.uint64(k)])
         x = np.int32(np.int32(sampled.x + np.int32(j * sampled.x_by_column)) + np.int32(i * sampled.x_by_row))
         y = np.int32(np.int32(sampled.y + np.int32(j * sampled.y_by_column)) + np.int32(i * sampled.y_by_row))
         x, y = np.int32(x + x_field[np.uint64(k)]), np.int32(y + y_field[np.uint64(k)])
-        positions[np.uint64(k)], weights[np.uint64(k)] = locate(x, y, box, width, stride_bits)
+        positions[np.uint64(k)], weights[np.uint64(k)] = locate(x, y, ink, width, stride)
     _interpolate(scratch, out, 0, len(rows))
 
 
