@@ -61,6 +61,24 @@ def ordered_kernel(function: Callable[P, R]) -> Callable[P, R]:
     return _compiled(function, ORDERED)
 
 
+def exact_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function like :func:`kernel`, but without fast-math: every operation is rounded as IEEE 754 says.
+
+    So results are the same on every CPU, with or without fused multiply-adds and vectors of any width.
+
+    Parameters
+    ----------
+    function : callable
+        The function.
+
+    Returns
+    -------
+    dispatcher : callable
+        As for :func:`kernel`.
+    """
+    return _compiled(function, set())
+
+
 def eager_kernel(function: Callable[P, R], signature: object) -> Callable[P, R]:
     """Compile a function like :func:`ordered_kernel`, but immediately, for a single signature, and with the GIL.
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.jit import inlined, kernel
+from nnkernels.jit import exact_kernel, inlined
 from nnkernels.transforms.compiled.random_numbers import random_block, symmetric
 from nnkernels.transforms.compiled.sampling import Map, affine_map, frame, new_scratch, pack, sample
 
@@ -73,7 +73,7 @@ def random_map(
     return RandomMap(sampled, down, down_by_column, down_by_row)
 
 
-@kernel
+@exact_kernel
 def distort_affinely(
     images: npt.NDArray[np.uint8],
     indices: npt.NDArray[np.uint64],

@@ -1,18 +1,21 @@
-"""Operations that Numba does not have: access to eight bytes at once, and the high half of a product."""
+"""Operations that Numba does not have: access to eight bytes at once, the high half of a product, and sums of rows.
+
+Bounds are not checked, and indices count elements.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 
 from nnkernels.jit import intrinsic
 
 
 @intrinsic
 def load_word(typingctx: Any, array: Any, index: Any) -> Any:
-    """``load_word(array, index)``: eight elements of a uint8 array as a uint64. Bounds are not checked."""
+    """``load_word(array, index)``: eight elements of a uint8 array as a uint64."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return builder.load(_word(context, builder, array, args[0], args[1]), align=1)
@@ -46,3 +49,57 @@ def multiply_high(typingctx: Any, left: Any, right: Any) -> Any:
         return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
 
     return types.uint64(types.uint64, types.uint64), generate
+
+
+LANES = 32  # floats of a sum of rows
+_VECTOR = 8
+_FLOATS, _INTS = ir.VectorType(ir.FloatType(), _VECTOR), ir.VectorType(ir.IntType(32), _VECTOR)
+
+
+@intrinsic
+def sum_rows(
+    typingctx: Any,
+    out: Any,
+    first_out: Any,
+    factors: Any,
+    first_factor: Any,
+    rows: Any,
+    first_row: Any,
+    stride: Any,
+    count: Any,
+) -> Any:
+    """``sum_rows(out, i, factors, j, rows, k, stride, count)``: add rows of ``LANES`` floats, each times a factor.
+
+    ``out[i:i + LANES] = sum(factors[j + n] * rows[k + n * stride:][:LANES] for n in range(count))``, in this order, for
+    float32 arrays. The sums stay in vector registers. Products are rounded before they are added.
+    """
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        out_data, factor_data, row_data = (
+            context.make_array(kind)(context, builder, value).data
+            for kind, value in ((out, args[0]), (factors, args[2]), (rows, args[4]))
+        )
+        zero = ir.Constant(_FLOATS, [0.0] * _VECTOR)
+        sums = [cgutils.alloca_once_value(builder, zero) for _ in range(LANES // _VECTOR)]  # type: ignore[no-untyped-call]
+        for total in sums:
+            builder.store(zero, total)
+        with cgutils.for_range(builder, args[7]) as loop:  # type: ignore[no-untyped-call]
+            factor = builder.load(builder.gep(factor_data, [builder.add(args[3], loop.index)]))
+            one = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), factor, ir.IntType(32)(0))
+            factor = builder.shuffle_vector(one, one, ir.Constant(_INTS, [0] * _VECTOR))
+            start = builder.gep(row_data, [builder.add(args[5], builder.mul(loop.index, args[6]))])
+            for number, total in enumerate(sums):
+                row = builder.load(_vector(builder, start, number), align=4)
+                builder.store(builder.fadd(builder.load(total), builder.fmul(factor, row)), total)
+        start = builder.gep(out_data, [args[1]])
+        for number, total in enumerate(sums):
+            builder.store(builder.load(total), _vector(builder, start, number), align=4)
+        return context.get_dummy_value()
+
+    index = types.intp
+    return types.void(out, index, factors, index, rows, index, index, index), generate
+
+
+def _vector(builder: Any, start: Any, number: int) -> Any:
+    address = builder.gep(start, [ir.IntType(32)(number * _VECTOR)])
+    return builder.bitcast(address, _FLOATS.as_pointer())
