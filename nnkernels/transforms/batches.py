@@ -71,7 +71,10 @@ def batch_of(images: npt.NDArray[Any], out: npt.NDArray[Any] | None) -> Batch:
     else:
         result = out
         _check_out(out, pixels)
-    return Batch(rows, result.reshape(rows.shape), height, width, result)
+    target = result.reshape(rows.shape)
+    rows = rows.view()
+    rows.flags.writeable = False  # so that kernels are compiled only once, for memory maps and other arrays alike
+    return Batch(rows, target, height, width, result)
 
 
 def _size(pixels: ByteArray) -> tuple[int, int]:
