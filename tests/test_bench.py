@@ -54,8 +54,8 @@ HERE = [name for name in INSTALLED if contenders.entry(name).process == ""]
 NO_FRAMEWORK = [name for name in ("fused", "numba", "numpy", "onnxruntime") if name in HERE]
 FRESH = "all=memory,startup"
 TOGETHER = (
-    "1=inference,kernels,large_data,limits,ratios,scaling,steps,training",
-    "all=accuracy,inference,limits,other_work,scaling,training",
+    "1=inference,kernels,large_data,limits,ratios,scaling,steps,training,transforms",
+    "all=accuracy,inference,limits,other_work,scaling,training,transforms",
 )
 # Tests of the other contenders are `slow` and use one thread setting. Benchmarks that prepare a contender in each call,
 # or start a process for it, run one contender of each framework; interleaved runs and error rates include all.
@@ -153,6 +153,8 @@ def test_every_benchmark_runs(small_digits: Dataset, data_folder: Path) -> None:
     for threads in SETTINGS:  # peak, 3 levels of reading, 2 bounds of epoch and inference
         assert sum(f"'{threads}'" in label for label in limits) == 1 + 3 + 2 * 2
     assert sum(label.startswith("steps.Steps.track_epoch(") for label in measured) == len(steps.STEPS)
+    transforms = [label for label in measured if label.startswith("transforms.")]
+    assert len(transforms) == 3 * 3  # SciPy on one thread, and ours at both settings
 
 
 def test_fresh_process_benchmarks_run(small_digits: Dataset, data_folder: Path) -> None:

@@ -116,7 +116,9 @@ def new_fields(height: int, width: int, weights: Filter) -> Fields:
     random, stride, size = np.zeros(BLOCK_BYTES // 8, np.uint64), weights.stride, height * width
     noise = np.zeros(_blocks(height, width) * BLOCK_BYTES + stride, np.float32)
     x, y = np.zeros(size + stride, np.int32), np.zeros(size + stride, np.int32)
-    return Fields(random, random.view(np.uint8), noise, np.zeros(stride, np.float32), np.zeros(stride, np.float32), x, y)
+    return Fields(
+        random, random.view(np.uint8), noise, np.zeros(stride, np.float32), np.zeros(stride, np.float32), x, y
+    )
 
 
 @inlined

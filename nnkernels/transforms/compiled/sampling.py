@@ -111,9 +111,7 @@ def new_scratch(height: int, width: int) -> Scratch:
 
 
 @inlined
-def affine_map(
-    x: float, y: float, x_by_column: float, x_by_row: float, y_by_column: float, y_by_row: float
-) -> Map:
+def affine_map(x: float, y: float, x_by_column: float, x_by_row: float, y_by_column: float, y_by_row: float) -> Map:
     """Convert a map to fixed point.
 
     Parameters
@@ -209,9 +207,7 @@ def pack(ink: InkRows, scratch: Scratch) -> None:
 
 
 @inlined
-def locate(
-    x: np.int32, y: np.int32, ink: InkRows, width: int, stride: int
-) -> tuple[np.uint32, np.uint32]:
+def locate(x: np.int32, y: np.int32, ink: InkRows, width: int, stride: int) -> tuple[np.uint32, np.uint32]:
     """Return the element of ``packed`` and the weights for a position.
 
     Positions far from the ink are moved to where all neighbours are zero.
@@ -240,7 +236,9 @@ def locate(
 
 
 @inlined
-def sample(sampled: Map, ink: InkRows, width: int, scratch: Scratch, out: npt.NDArray[np.uint8], start: int, end: int) -> None:
+def sample(
+    sampled: Map, ink: InkRows, width: int, scratch: Scratch, out: npt.NDArray[np.uint8], start: int, end: int
+) -> None:
     """Compute rows of the result from a packed image.
 
     Parameters
