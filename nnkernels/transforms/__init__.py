@@ -1,4 +1,4 @@
-"""Preprocessing of pixels: scaling, deskewing, random distortion, and conversion of photos of digits to MNIST's form."""
+"""Preprocessing of pixels: scaling, deskewing, random distortion, and conversion of photos to MNIST's form."""
 
 from nnkernels.augmentation import Augmentation
 from nnkernels.data.pixels import PIXEL_SCALE, as_features, as_images, feature_scale
