@@ -190,7 +190,7 @@ BYTES = np.zeros((2, 16), np.uint8)
         (
             BYTES,
             {"out": np.frombuffer(bytes(32), np.uint8).reshape(2, 16)},
-            "out must be a C-contiguous array that can",
+            "out must be a C-contiguous array",
         ),
     ],
 )

@@ -1,7 +1,7 @@
 """Kernel of random affine maps with random smooth displacements.
 
-The displacements are random bytes, smoothed by a Gaussian filter in both directions. The filter is a matrix product with
-a circulant matrix: the field wraps around at the edges, so that displacements are equally strong everywhere.
+The displacements are random bytes, smoothed by a Gaussian filter in both directions. The filter is a matrix product
+with a circulant matrix: it wraps around at the edges, so that displacements are equally strong everywhere.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ def _circulant(length: int, sigma: float) -> FloatArray:
     values = np.exp(-0.5 * (distances / sigma) ** 2)
     wrapped = np.bincount(distances % length, values / values.sum(), minlength=length)
     numbers = np.arange(length)
-    return wrapped[(numbers - numbers[:, np.newaxis]) % length].astype(np.float32)
+    weights: FloatArray = wrapped[(numbers - numbers[:, np.newaxis]) % length].astype(np.float32)
+    return weights
 
 
 @inlined

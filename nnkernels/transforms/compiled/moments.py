@@ -50,14 +50,16 @@ def upright_map(ink: InkRows, height: int, width: int, scratch: Scratch) -> Map:
             row_mass = np.int32(row_mass + pixel)
             row_sum = np.int32(row_sum + np.int32(pixel * np.int32(j)))
         y = i - ink.top
-        mass += row_mass
-        x_sum += row_sum
-        y_sum += y * row_mass
-        xy_sum += y * row_sum
-        yy_sum += y * y * row_mass
+        mass += int(row_mass)
+        x_sum += int(row_sum)
+        y_sum += y * int(row_mass)
+        xy_sum += y * int(row_sum)
+        yy_sum += y * y * int(row_mass)
     x_mean, y_mean = x_sum / mass, y_sum / mass
     variance, covariance = yy_sum / mass - y_mean * y_mean, xy_sum / mass - x_mean * y_mean
-    slant = min(max(covariance / variance, -STEEPEST), STEEPEST) if ink.bottom > ink.top else 0.0
+    slant = 0.0
+    if ink.bottom > ink.top:
+        slant = min(max(covariance / variance, -STEEPEST), STEEPEST)
     x_centre, y_centre = float(width // 2), float(height // 2)
     x, y = x_mean - x_centre - slant * y_centre, y_mean + ink.top - y_centre
     return affine_map(x, y, 1.0, slant, 0.0, 1.0)

@@ -80,7 +80,7 @@ def sum_rows(
             for kind, value in ((out, args[0]), (factors, args[2]), (rows, args[4]))
         )
         zero = ir.Constant(_FLOATS, [0.0] * _VECTOR)
-        sums = [cgutils.alloca_once_value(builder, zero) for _ in range(LANES // _VECTOR)]  # type: ignore[no-untyped-call]
+        sums = [cgutils.alloca_once_value(builder, zero) for _ in range(LANES // _VECTOR)]
         for total in sums:
             builder.store(zero, total)
         with cgutils.for_range(builder, args[7]) as loop:  # type: ignore[no-untyped-call]
