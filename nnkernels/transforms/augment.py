@@ -25,8 +25,8 @@ def augment(
     """Distort images randomly.
 
     The distortion of an image depends on ``seed``, ``epoch`` and its number alone, not on the other images, their order
-    or the number of threads. Results are the same on every CPU. (Only the last bits of sines and cosines may differ. They
-    change a rounded coordinate once in many millions of images.)
+    or the number of threads. Results are the same on every CPU. (Only the last bits of sines and cosines may differ.
+    They change a rounded coordinate once in many millions of images.)
 
     An image is scaled, sheared and rotated about the pixel ``(H // 2, W // 2)``, in this order, and then shifted. With
     ``elastic_alpha``, the positions from which the pixels of the result are taken are displaced further, by

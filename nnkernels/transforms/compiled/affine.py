@@ -97,8 +97,10 @@ def distort_affinely(
         The result. It may be ``images``.
     shape : tuple of int
         Height and width.
-    ranges, seed, epoch
-        As for :func:`random_map`.
+    ranges : tuple of float
+        The greatest rotation, scale, shear and shift.
+    seed, epoch : uint64
+        What the maps depend on.
     start, end : int
         The range of images that are distorted.
     """

@@ -208,12 +208,24 @@ def distort_elastically(
 
     Parameters
     ----------
-    images, indices, out, shape, ranges, seed, epoch, start, end
-        As for :func:`nnkernels.transforms.compiled.affine.distort_affinely`.
+    images : ndarray of uint8, shape (N, height * width)
+        The images.
+    indices : ndarray of uint64, shape (N,)
+        The number of each image, on which its distortion depends.
+    out : ndarray of uint8, shape (N, height * width)
+        The result. It may be ``images``.
+    shape : tuple of int
+        Height and width.
+    ranges : tuple of float
+        The greatest rotation, scale, shear and shift.
+    seed, epoch : uint64
+        What the distortions depend on.
     alpha : float
         Factor of the displacements.
     weights : Filter
         The filter that smooths them.
+    start, end : int
+        The range of images that are distorted.
     """
     height, width = shape
     scratch, fields = new_scratch(height, width), new_fields(height, width, weights)

@@ -49,12 +49,12 @@ def upright_map(ink: InkRows, height: int, width: int, scratch: Scratch) -> Map:
             pixel = np.int32(framed[np.uint64(first + j)])
             row_mass = np.int32(row_mass + pixel)
             row_sum = np.int32(row_sum + np.int32(pixel * np.int32(j)))
-        y = i - ink.top
+        row = i - ink.top
         mass += int(row_mass)
         x_sum += int(row_sum)
-        y_sum += y * int(row_mass)
-        xy_sum += y * int(row_sum)
-        yy_sum += y * y * int(row_mass)
+        y_sum += row * int(row_mass)
+        xy_sum += row * int(row_sum)
+        yy_sum += row * row * int(row_mass)
     x_mean, y_mean = x_sum / mass, y_sum / mass
     variance, covariance = yy_sum / mass - y_mean * y_mean, xy_sum / mass - x_mean * y_mean
     slant = 0.0

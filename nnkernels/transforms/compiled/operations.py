@@ -80,10 +80,11 @@ def sum_rows(
             for kind, value in ((out, args[0]), (factors, args[2]), (rows, args[4]))
         )
         zero = ir.Constant(_FLOATS, [0.0] * _VECTOR)
-        sums = [cgutils.alloca_once_value(builder, zero) for _ in range(LANES // _VECTOR)]
+        new_sum = cgutils.alloca_once_value
+        sums = [new_sum(builder, zero) for _ in range(LANES // _VECTOR)]  # type: ignore[no-untyped-call]
         for total in sums:
             builder.store(zero, total)
-        with cgutils.for_range(builder, args[7]) as loop:  # type: ignore[no-untyped-call]
+        with cgutils.for_range(builder, args[7]) as loop:
             factor = builder.load(builder.gep(factor_data, [builder.add(args[3], loop.index)]))
             one = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), factor, ir.IntType(32)(0))
             factor = builder.shuffle_vector(one, one, ir.Constant(_INTS, [0] * _VECTOR))

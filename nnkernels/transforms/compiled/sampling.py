@@ -280,10 +280,16 @@ def sample_displaced(
 
     Parameters
     ----------
-    sampled, ink, width, scratch
-        As for :func:`sample`.
+    sampled : Map
+        The positions of the pixels.
+    ink : InkRows
+        The rows with ink.
+    width : int
+        The width of the image.
     x_field, y_field : ndarray of int32, shape (height * width,)
         For each pixel of the result, what is added to its position, in fixed point.
+    scratch : Scratch
+        The packed image.
     out : ndarray of uint8, shape (height * width,)
         The result.
     """
