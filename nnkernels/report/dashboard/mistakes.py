@@ -45,8 +45,8 @@ class Mistakes:
 
     Attributes
     ----------
-    total : int
-        How many test images the network misclassifies.
+    test_images, total : int
+        The number of test images, and how many of them the network misclassifies.
     digits : tuple of Mistake
         Those that are recorded, in the order of the picture.
     class_names : tuple of str
@@ -59,6 +59,7 @@ class Mistakes:
         The picture, a PNG.
     """
 
+    test_images: int
     total: int
     digits: tuple[Mistake, ...]
     class_names: tuple[str, ...]
@@ -106,16 +107,12 @@ def read_mistakes(folder: Path, parameters: Parameters) -> Mistakes:
     """
     try:
         content = json.loads((folder / RECORD).read_text("utf-8"))
-        sprite = (folder / SPRITE).read_bytes()
-    except OSError as error:
-        name = SPRITE if (folder / RECORD).exists() else RECORD
-        raise ResultsError(f"{folder / name}: cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise ResultsError(f"{folder / RECORD}: damaged ({one_line(error)})") from error
-    try:
+        sprite = (folder / SPRITE).read_bytes() if content["digits"] else b""
         return _checked(content, sprite, parameters)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ResultsError(f"{folder / RECORD}: damaged ({type(error).__name__}: {one_line(error)})") from error
+    except OSError as error:
+        raise ResultsError(f"{error.filename}: cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise ResultsError(f"{folder / RECORD}: damaged ({one_line(error)})") from error
 
 
 def _checked(content: Any, sprite: bytes, parameters: Parameters) -> Mistakes:
@@ -125,18 +122,21 @@ def _checked(content: Any, sprite: bytes, parameters: Parameters) -> Mistakes:
     image = (int(content["image"]["height"]), int(content["image"]["width"]))
     names = tuple(map(str, content["class_names"]))
     digits = tuple(map(_mistake, content["digits"]))
-    columns, total = int(content["columns"]), int(content["total"])
+    columns, total, test_images = (int(content[name]) for name in ("columns", "total", "test_images"))
     if min(*image, columns) < 1 or image[0] * image[1] != inputs or len(names) != classes:
-        raise ValueError(f"it has {len(names)} classes and images of {image}, but the network {inputs} inputs")
+        raise ValueError(
+            f"its images of {image[0]} x {image[1]} pixels and its {len(names)} classes are not those of a network of "
+            f"{inputs} inputs and {classes} outputs"
+        )
     if any(not (0 <= one.true < classes and 0 <= one.predicted < classes) for one in digits):
         raise ValueError(f"it has a class beyond the {classes} of the network")
-    if total < len(digits):
-        raise ValueError(f"it has {len(digits)} digits of {total}")
+    if not len(digits) <= total <= test_images:
+        raise ValueError(f"it has {len(digits)} digits, {total} misclassified of {test_images}")
     rows = -(-len(digits) // columns)
     expected = (min(columns, len(digits)) * image[1], rows * image[0])
     if digits and _png_size(sprite) != expected:
         raise ValueError(f"{SPRITE} is not a picture of {expected[0]} x {expected[1]} pixels")
-    return Mistakes(total, digits, names, image, columns, sprite)
+    return Mistakes(test_images, total, digits, names, image, columns, sprite)
 
 
 def _mistake(content: Any) -> Mistake:

@@ -159,10 +159,10 @@ def _seen(drawn: bool) -> str:
 
 def _mistakes_sentence(mistakes: Mistakes) -> str:
     if not mistakes.digits:
-        return "It misreads none of the test images."
+        return f"It misreads none of {mistakes.test_images:,} test images."
     recorded = len(mistakes.digits)
     which = "all of them are here" if recorded == mistakes.total else f"{recorded:,} of them are here"
-    sentence = f"The network misreads {mistakes.total:,} test images; {which}."
+    sentence = f"The network misreads {mistakes.total:,} of {mistakes.test_images:,} test images; {which}."
     if frequent := mistakes.most_frequent():
         (true, predicted), count = frequent
         names = mistakes.class_names
