@@ -115,6 +115,24 @@ def read_mistakes(folder: Path, parameters: Parameters) -> Mistakes:
         raise ResultsError(f"{folder / RECORD}: damaged ({one_line(error)})") from error
 
 
+def probability_text(value: float) -> str:
+    """Format a probability with one decimal of a percent, as the page's script does.
+
+    Parameters
+    ----------
+    value : float
+        The probability.
+
+    Returns
+    -------
+    text : str
+        For example ``97.2 %``. What is not 0 or 1 is not rounded to it: ``< 0.1 %``, ``> 99.9 %``.
+    """
+    if 0.9995 < value < 1:
+        return "> 99.9 %"
+    return "< 0.1 %" if 0 < value < 0.0005 else f"{100 * value:.1f} %"
+
+
 def _checked(content: Any, sprite: bytes, parameters: Parameters) -> Mistakes:
     if content["version"] != VERSION:
         raise ValueError(f"its version is {content['version']!r}, expected {VERSION}")

@@ -8,11 +8,10 @@ from typing import Any
 from nnkernels.errors import ResultsError
 from nnkernels.report.dashboard.assets import registration
 from nnkernels.report.dashboard.collection import Collection
-from nnkernels.report.dashboard.mistakes import Mistakes
+from nnkernels.report.dashboard.mistakes import Mistakes, probability_text
 from nnkernels.report.dashboard.network import RecordedNetwork, encode, encode_step, read_network
 from nnkernels.report.dashboard.section import Section
 from nnkernels.report.dashboard.still_units import still_units
-from nnkernels.report.formats import percentage
 from nnkernels.transforms.ink import EDGE_THRESHOLD
 from nnkernels.transforms.photo import DIGIT_SIZE, IMAGE_SIZE, MIN_STROKE_WIDTH
 
@@ -23,7 +22,7 @@ INLINE_BYTES = 100_000
 # Pixels of the canvas: its side, the width of the pen (about as thick as in MNIST), and a step of an arrow key.
 SIDE, PEN, STEP = 280, 24, 7
 PAUSE = 900  # milliseconds a step when the training is played
-DIGITS_AT_ONCE = 48
+DIGITS_AT_ONCE = 40
 # The strokes of the digit that is there at first, a 3.
 EXAMPLE = (
     ((82, 76), (100, 58), (128, 48), (160, 50), (184, 66), (188, 92), (172, 116), (146, 130), (124, 134)),
@@ -128,10 +127,10 @@ def _digits(mistakes: Mistakes) -> dict[str, Any]:
             {
                 "true": one.true,
                 "predicted": one.predicted,
-                "probability": percentage(one.predicted_probability),
+                "probability": probability_text(one.predicted_probability),
                 "text": (
-                    f"Test image {one.index} is {names[one.true]} ({percentage(one.true_probability)}), "
-                    f"read as {names[one.predicted]} ({percentage(one.predicted_probability)})"
+                    f"Test image {one.index} is {names[one.true]} ({probability_text(one.true_probability)}), "
+                    f"read as {names[one.predicted]} ({probability_text(one.predicted_probability)})"
                 ),
             }
             for one in mistakes.digits

@@ -6,7 +6,7 @@
   const given = nnkernels.data("network");
   const { shape, classes, image } = given;
   const find = (name) => document.getElementById(`network-${name}`);
-  const [answer, spoken, hiddenList, outputList, seen] = ["answer", "spoken", "hidden", "outputs", "seen"].map(find);
+  const [bestName, words, spoken, hiddenList, outputList, seen] = ["best", "words", "spoken", "hidden", "outputs", "seen"].map(find);
   const percent = (value) => value > 0.9995 && value < 1 ? "> 99.9 %" : value > 0 && value < 0.0005 ? "< 0.1 %" : `${(100 * value).toFixed(1)} %`;
   const bar = () => Object.assign(document.createElement("span"), { className: "bar" });
   const text = (name) => Object.assign(document.createElement("span"), { className: name });
@@ -24,7 +24,7 @@
     find("live").hidden = false;
     section.classList.add("is-live");
     if (given.drawing) startDrawing();
-    if (given.gallery) gallery = networkGallery({ ...given.gallery, classes, image }, (chosen) => { load(chosen); find("live").scrollIntoView({ block: "nearest" }); });
+    if (given.gallery) gallery = networkGallery({ ...given.gallery, classes, image }, choose);
     if (given.steps) startSteps();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
     repaint();
@@ -34,7 +34,7 @@
     const settings = given.drawing;
     const canvas = find("canvas");
     drawing = networkDrawing(canvas, find("pen"), {
-      width: settings.pen, step: settings.step, said: (words) => { spoken.textContent = words; },
+      width: settings.pen, step: settings.step, said: (said) => { spoken.textContent = said; },
       changed: (isFinished) => {
         digit = null;
         if (isFinished) see(true);
@@ -72,6 +72,13 @@
     respond(true);
   }
 
+  /* A digit of the gallery, which is further down the page. */
+  function choose(chosen) {
+    load(chosen);
+    section.scrollIntoView();
+    find("canvas")?.focus({ preventScroll: true });
+  }
+
   function row(list, name) {
     const item = document.createElement("li");
     const parts = { name: text("name"), bar: bar(), value: text("value") };
@@ -90,21 +97,22 @@
     });
     const best = result ? result.probs.indexOf(Math.max(...result.probs)) : -1;
     outputs.forEach((output, place) => set(output, result?.probs[place] ?? 0, result ? percent(result.probs[place]) : "-", place === best));
-    answer.textContent = result ? sentence(result, best) : given.invitation;
-    if (isFinished) spoken.textContent = answer.textContent;
+    bestName.textContent = result ? classes[best] : "";
+    words.textContent = result ? sentence(result, best) : given.invitation;
+    if (isFinished) spoken.textContent = words.textContent;
   }
 
-  function set({ item, bar: line, value }, share, words, isOn) {
+  function set({ item, bar: line, value }, share, number, isOn) {
     line.style.setProperty("--share", share);
-    value.textContent = words;
+    value.textContent = number;
     item.classList.toggle("is-on", isOn);
   }
 
   function sentence({ probs }, best) {
     const second = probs.reduce((found, value, place) => place !== best && (found < 0 || value > probs[found]) ? place : found, -1);
     const what = digit ? `${digit.text}. ` : "";
-    const others = second < 0 ? "" : `, ${classes[second]} at ${percent(probs[second])}`;
-    return `${what}The network reads ${classes[best]} at ${percent(probs[best])}${others}.`;
+    const next = second < 0 ? "" : `, then ${classes[second]} (${percent(probs[second])})`;
+    return `${what}The network reads ${classes[best]} (${percent(probs[best])})${next}.`;
   }
 
   /* The training: its steps are in a file beside the page, loaded when the slider is first moved. */

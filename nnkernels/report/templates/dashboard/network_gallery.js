@@ -94,8 +94,9 @@ const networkGallery = (given, chosen) => {
     const shown = found.slice(0, limit);
     list.replaceChildren(...shown.map(cell));
     more.hidden = shown.length === found.length;
-    const which = found.length === digits.length ? "" : ` that match, of ${digits.length}`;
-    status.textContent = found.length ? `${shown.length} of ${found.length} digits${which}.` : `No digit matches, of ${digits.length}.`;
+    const isFiltered = fields.some((name) => form.elements[name].value);
+    const which = isFiltered ? ` that match, among ${digits.length}` : "";
+    status.textContent = found.length ? `Shown: ${shown.length} of ${found.length}${which}.` : `None of the ${digits.length} matches.`;
   }
 
   function cell(digit) {
