@@ -132,13 +132,19 @@ const networkDrawing = (canvas, pen, { width, step, changed, said }) => {
       context.imageSmoothingEnabled = false;
       context.drawImage(backdrop.picture, 0, 0, canvas.width, canvas.height);
     }
-    for (const [[x, y], ...rest] of [...strokes, ...backdrop?.lines ?? []]) {
-      context.beginPath();
-      context.moveTo(x, y);
-      context.lineTo(x, y); // a dot, if nothing follows
-      for (const point of rest) context.lineTo(...point);
-      context.stroke();
-    }
+    for (const line of [...strokes, ...backdrop?.lines ?? []]) paintLine(line);
+  }
+
+  /* A curve that runs through the middles between points, so that few points make no corners. */
+  function paintLine(line) {
+    context.beginPath();
+    context.moveTo(...line[0]);
+    line.slice(1).forEach(([x, y], index) => {
+      const [beforeX, beforeY] = line[index];
+      context.quadraticCurveTo(beforeX, beforeY, (beforeX + x) / 2, (beforeY + y) / 2);
+    });
+    context.lineTo(...line.at(-1)); // a dot, if there is one point
+    context.stroke();
   }
 
   /* The ink of each pixel from 0 to 1. */
