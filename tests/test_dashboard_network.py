@@ -29,19 +29,19 @@ Image = pytest.importorskip("PIL.Image")
 STEPS, MISTAKES, SPRITE = "training_steps.safetensors", "mistakes.json", "mistakes_digits.png"
 
 
-def images(inputs: int, classes: int) -> Dataset:
+def images(classes: int) -> Dataset:
     rng = np.random.default_rng(1)
-    X = rng.integers(0, 256, (60, inputs), np.uint8)
+    X = rng.integers(0, 256, (60, 784), np.uint8)
     y = rng.integers(0, classes, 60, np.uint8)
     y[:classes] = y[-classes:] = np.arange(classes)
     return Dataset(X[:20], y[:20], X[20:], y[20:])
 
 
-def recorded(root: Path, inputs: int = 784, hidden: int = 6, classes: int = 10) -> tuple[Path, Parameters]:
+def recorded(root: Path, hidden: int = 6, classes: int = 10) -> tuple[Path, Parameters]:
     """Record a network in a checkout, and return the folder and the parameters."""
-    params = [initial_parameters(seed, inputs, hidden, classes) for seed in range(3)]
+    params = [initial_parameters(seed, 784, hidden, classes) for seed in range(3)]
     steps = [quantised(0, 0, params[0]), quantised(0.25, 391, params[1]), quantised(1, 1563, params[1])]
-    return record_network(root, params[2], images(inputs, classes), steps), params[2]
+    return record_network(root, params[2], images(classes), steps), params[2]
 
 
 def html_of(section: Section) -> str:
@@ -182,28 +182,24 @@ def test_steps_of_another_network_are_refused(tmp_path: Path) -> None:
     assert "network/steps.js" not in section.files
 
 
-def test_network_of_other_widths_and_images_is_shown_without_a_canvas_to_draw_on(tmp_path: Path) -> None:
-    _folder, params = recorded(tmp_path, inputs=16, hidden=3, classes=4)
+def test_network_with_another_number_of_units_and_classes_is_shown(tmp_path: Path) -> None:
+    _folder, params = recorded(tmp_path, hidden=13, classes=4)
     section = built(tmp_path)
     assert section.payload is not None
-    assert section.payload["image"] == (4, 4)
+    assert section.values["missing"] == ()
     assert section.payload["classes"] == ("0", "1", "2", "3")
-    assert "drawing" not in section.payload
-    html = html_of(section)
-    assert "network-canvas" not in html
-    assert "network-example" in html
-    assert f"{sum(array.size for array in params)} parameters" in html
+    text = text_of(section)
+    assert f"784 pixels, 13 hidden units, 4 outputs, and {sum(array.size for array in params):,} parameters" in text
 
 
-def test_inputs_that_are_no_square_have_no_pictures(tmp_path: Path) -> None:
+def test_network_that_takes_no_images_of_digits_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / TRAINING
     folder.mkdir(parents=True)
     save_parameters(initial_parameters(0, 30, 4, 3), folder / "parameters.safetensors")
-    section = built(tmp_path)
-    assert section.payload is not None
-    assert section.payload["image"] is None
-    assert "not the pixels of a square image" in text_of(section)
-    assert len(section.values["missing"]) == 3
+    section = network.build(collection(tmp_path))
+    assert section.payload is None
+    assert "takes 30 inputs" in text_of(section)
+    assert TRAIN_COMMAND in text_of(section)
 
 
 def test_large_weights_are_in_a_file_beside_the_page(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from nnkernels.errors import ResultsError, one_line
 from nnkernels.parameters import Parameters
+from nnkernels.transforms.photo import IMAGE_SIZE
 
 VERSION = 1
 RECORD, SPRITE = "mistakes.json", "mistakes_digits.png"
@@ -51,8 +52,6 @@ class Mistakes:
         Those that are recorded, in the order of the picture.
     class_names : tuple of str
         One for each class.
-    image : tuple of int
-        Height and width of a digit.
     columns : int
         Digits in a row of the picture.
     sprite : bytes
@@ -63,7 +62,6 @@ class Mistakes:
     total: int
     digits: tuple[Mistake, ...]
     class_names: tuple[str, ...]
-    image: tuple[int, int]
     columns: int
     sprite: bytes
 
@@ -136,25 +134,23 @@ def probability_text(value: float) -> str:
 def _checked(content: Any, sprite: bytes, parameters: Parameters) -> Mistakes:
     if content["version"] != VERSION:
         raise ValueError(f"its version is {content['version']!r}, expected {VERSION}")
-    inputs, classes = len(parameters.W1), parameters.W2.shape[1]
-    image = (int(content["image"]["height"]), int(content["image"]["width"]))
+    classes = parameters.W2.shape[1]
     names = tuple(map(str, content["class_names"]))
     digits = tuple(map(_mistake, content["digits"]))
     columns, total, test_images = (int(content[name]) for name in ("columns", "total", "test_images"))
-    if min(*image, columns) < 1 or image[0] * image[1] != inputs or len(names) != classes:
-        raise ValueError(
-            f"its images of {image[0]} x {image[1]} pixels and its {len(names)} classes are not those of a network of "
-            f"{inputs} inputs and {classes} outputs"
-        )
+    if content["image"] != {"width": IMAGE_SIZE, "height": IMAGE_SIZE} or columns < 1:
+        raise ValueError(f"its images are {content['image']} in {columns} columns")
+    if len(names) != classes:
+        raise ValueError(f"it has {len(names)} class names, but the network {classes} outputs")
     if any(not (0 <= one.true < classes and 0 <= one.predicted < classes) for one in digits):
         raise ValueError(f"it has a class beyond the {classes} of the network")
     if not len(digits) <= total <= test_images:
         raise ValueError(f"it has {len(digits)} digits, {total} misclassified of {test_images}")
     rows = -(-len(digits) // columns)
-    expected = (min(columns, len(digits)) * image[1], rows * image[0])
+    expected = (columns * IMAGE_SIZE, rows * IMAGE_SIZE)
     if digits and _png_size(sprite) != expected:
         raise ValueError(f"{SPRITE} is not a picture of {expected[0]} x {expected[1]} pixels")
-    return Mistakes(test_images, total, digits, names, image, columns, sprite)
+    return Mistakes(test_images, total, digits, names, columns, sprite)
 
 
 def _mistake(content: Any) -> Mistake:

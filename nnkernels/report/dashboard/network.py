@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from nnkernels.parameters import FloatArray, Parameters
 from nnkernels.report.dashboard.learning import TRAIN_COMMAND, TRAINING, RecordedTraining, read_training
 from nnkernels.report.dashboard.mistakes import Mistakes, read_mistakes
 from nnkernels.report.formats import rate
+from nnkernels.transforms.photo import IMAGE_SIZE
 
 PARAMETERS, STEPS = "parameters.safetensors", "training_steps.safetensors"
 # The colours of weights cover this quantile, as in the figures of `nnkernels train`.
@@ -56,8 +56,6 @@ class RecordedNetwork:
     ----------
     parameters : Parameters
         The final ones, float32.
-    image : tuple of int, or None
-        Height and width of its images, if they are known.
     class_names : tuple of str
         One for each output.
     steps : tuple of TrainingStep
@@ -71,7 +69,6 @@ class RecordedNetwork:
     """
 
     parameters: Parameters
-    image: tuple[int, int] | None
     class_names: tuple[str, ...]
     steps: tuple[TrainingStep, ...] = ()
     mistakes: Mistakes | None = None
@@ -134,7 +131,7 @@ def read_network(root: Path) -> RecordedNetwork:
     Raises
     ------
     ResultsError
-        If there are no parameters, or they are damaged. The message names the command that records them.
+        If there are no parameters, or they are damaged or take other inputs than MNIST's pixels. The message names the command that records them.
     """
     folder = root / TRAINING
     if not (folder / PARAMETERS).exists():
@@ -143,6 +140,9 @@ def read_network(root: Path) -> RecordedNetwork:
         loaded = load_parameters(folder / PARAMETERS)
     except NNKernelsError as error:
         raise ResultsError(_note(root, PARAMETERS, error)) from error
+    if len(loaded.W1) != IMAGE_SIZE**2:
+        error = ResultsError(f"takes {len(loaded.W1)} inputs, not {IMAGE_SIZE} x {IMAGE_SIZE} pixels")
+        raise ResultsError(_note(root, PARAMETERS, error))
     parameters = Parameters(*(array.astype(np.float32) for array in loaded))
     missing: list[str] = []
     steps: tuple[TrainingStep, ...] = ()
@@ -163,8 +163,7 @@ def read_network(root: Path) -> RecordedNetwork:
         missing.append(str(error))
     classes = parameters.W2.shape[1]
     names = mistakes.class_names if mistakes else tuple(map(str, range(classes)))
-    image = mistakes.image if mistakes else _square(len(parameters.W1))
-    return RecordedNetwork(parameters, image, names, steps, mistakes, training, tuple(missing))
+    return RecordedNetwork(parameters, names, steps, mistakes, training, tuple(missing))
 
 
 def encode(parameters: Parameters) -> str:
@@ -231,11 +230,6 @@ def _note(root: Path, name: str, error: NNKernelsError) -> str:
     where = f"{TRAINING.as_posix()}/{name}"
     reason = reason if where in reason else f"{where}: {reason}"
     return reason if TRAIN_COMMAND in reason else f"{reason}; `{TRAIN_COMMAND}` records it"
-
-
-def _square(inputs: int) -> tuple[int, int] | None:
-    side = math.isqrt(inputs)
-    return (side, side) if side * side == inputs else None
 
 
 def _epochs(count: float) -> str:

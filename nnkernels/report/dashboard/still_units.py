@@ -10,6 +10,7 @@ import numpy as np
 
 from nnkernels.parameters import FloatArray
 from nnkernels.report.dashboard.palette import VARIABLES
+from nnkernels.transforms.photo import IMAGE_SIZE
 
 COLUMNS, GAP, ZOOM = 10, 2, 2
 MAX_UNITS = 60
@@ -36,15 +37,13 @@ class Picture:
     alternative: str
 
 
-def still_units(W1: FloatArray, image: tuple[int, int], limit: float) -> Picture | None:
+def still_units(W1: FloatArray, limit: float) -> Picture | None:
     """Draw the weights of each hidden unit, side by side.
 
     Parameters
     ----------
-    W1 : ndarray, shape (D, H)
+    W1 : ndarray, shape (784, H)
         Weights of the hidden layer.
-    image : tuple of int
-        Height and width of the images; their product is D.
     limit : float
         The absolute weight from which on the colour is full.
 
@@ -55,18 +54,18 @@ def still_units(W1: FloatArray, image: tuple[int, int], limit: float) -> Picture
     """
     from PIL import Image
 
-    height, width = image
     units = W1.shape[1]
     if units > MAX_UNITS:
         return None
     rows = -(-units // COLUMNS)
-    columns = min(units, COLUMNS)
-    sheet = np.zeros((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP), np.uint8)
-    shades = np.round(np.clip(W1.T.reshape(units, height, width) / limit, -1, 1) * LEVELS).astype(int)
-    for unit, values in enumerate(shades):
-        top, left = unit // COLUMNS * (height + GAP), unit % COLUMNS * (width + GAP)
+    cell = IMAGE_SIZE + GAP
+    sheet = np.zeros((rows * cell - GAP, min(units, COLUMNS) * cell - GAP), np.uint8)
+    levels = np.round(np.clip(W1.T.reshape(units, IMAGE_SIZE, IMAGE_SIZE) / limit, -1, 1) * LEVELS).astype(int)
+    for unit, values in enumerate(levels):
+        top, left = unit // COLUMNS * cell, unit % COLUMNS * cell
         # 0 is transparent; then the shades of positive weights, then those of negative ones.
-        sheet[top : top + height, left : left + width] = np.where(values < 0, LEVELS - values, values)
+        shades = np.where(values < 0, LEVELS - values, values)
+        sheet[top : top + IMAGE_SIZE, left : left + IMAGE_SIZE] = shades
     colours = [bytes.fromhex(VARIABLES[name][0][1:]) for name in ("worse", "better")]
     picture = Image.fromarray(sheet)
     picture.putpalette(b"\0\0\0" + b"".join(colour * LEVELS for colour in colours))
@@ -74,5 +73,5 @@ def still_units(W1: FloatArray, image: tuple[int, int], limit: float) -> Picture
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True, transparency=bytes([0, *opacity, *opacity]))
     source = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-    alternative = f"The weights of the {units} hidden units, each as a picture of {height} x {width} pixels."
+    alternative = f"The weights of the {units} hidden units, each as a picture of {IMAGE_SIZE} x {IMAGE_SIZE} pixels."
     return Picture(source, ZOOM * sheet.shape[1], ZOOM * sheet.shape[0], alternative)

@@ -29,6 +29,10 @@ EXAMPLE = (
     ((124, 134), (158, 138), (186, 156), (196, 184), (184, 212), (156, 230), (122, 232), (92, 220), (78, 202)),
 )
 INVITATION = "Draw a digit, and the network answers while you draw."
+SEEN = (
+    f"What the network sees: {IMAGE_SIZE} x {IMAGE_SIZE} pixels, the digit {DIGIT_SIZE} pixels long and centred by its "
+    "mass, as in MNIST."
+)
 HIDDEN = (
     "Each picture shows the weights from the {inputs} pixels to one unit: ink on orange raises the unit, ink on blue "
     "lowers it. The bar is its activation, relative to the most active unit."
@@ -55,47 +59,35 @@ def build(collection: Collection) -> Section:
         return Section("network", "Network", {"network": None, "missing": [str(error)]})
     shape, mistakes = network.shape, network.mistakes
     steps = network.step_texts()
-    drawn = network.image == (IMAGE_SIZE, IMAGE_SIZE)
     values = {
         "network": network,
         "shape": shape,
-        "image": network.image,
         "introduction": _introduction(network),
-        "drawing": {"side": SIDE} if drawn else None,
-        "no_drawing": f"Its images are not of {IMAGE_SIZE} x {IMAGE_SIZE} pixels, so there is nothing to draw on here.",
-        "no_picture": f"Its {shape['inputs']} inputs are not the pixels of a square image, so they are not shown.",
-        "seen": _seen(drawn),
+        "side": SIDE,
+        "seen": SEEN,
         "hidden_sentence": HIDDEN.format(inputs=shape["inputs"]),
         "steps": steps,
-        "picture": still_units(network.parameters.W1, network.image, steps[-1].limit) if network.image else None,
+        "picture": still_units(network.parameters.W1, steps[-1].limit),
         "mistakes_sentence": _mistakes_sentence(mistakes) if mistakes else "",
         "gallery": _filters(mistakes) if mistakes else None,
         "missing": network.missing,
     }
-    payload, files = _payload(network, drawn)
+    payload, files = _payload(network)
     return Section("network", "Network", values, payload=payload, files=files)
 
 
-def _payload(network: RecordedNetwork, drawn: bool) -> tuple[dict[str, Any], dict[str, str | bytes]]:
+def _payload(network: RecordedNetwork) -> tuple[dict[str, Any], dict[str, str | bytes]]:
     """Return the data in the page and the files beside it."""
     texts, mistakes = network.step_texts(), network.mistakes
     weights = encode(network.parameters)
     payload: dict[str, Any] = {
         "shape": network.shape,
         "classes": network.class_names,
-        "image": network.image,
+        "image": [IMAGE_SIZE, IMAGE_SIZE],
         "limit": texts[-1].limit,
-        "invitation": INVITATION if drawn else "",
+        "invitation": INVITATION,
         "pause": PAUSE,
-    }
-    files: dict[str, str | bytes] = {}
-    if len(weights) <= INLINE_BYTES:
-        payload["weights"] = weights
-    else:
-        payload["file"] = WEIGHTS
-        files[f"{WEIGHTS}.js"] = registration(WEIGHTS, weights)
-    if drawn:
-        payload["drawing"] = {
+        "drawing": {
             "pen": PEN,
             "step": STEP,
             "example": EXAMPLE,
@@ -103,7 +95,14 @@ def _payload(network: RecordedNetwork, drawn: bool) -> tuple[dict[str, Any], dic
             "digitSize": DIGIT_SIZE,
             "minStrokeWidth": MIN_STROKE_WIDTH,
             "edge": EDGE_THRESHOLD,
-        }
+        },
+    }
+    files: dict[str, str | bytes] = {}
+    if len(weights) <= INLINE_BYTES:
+        payload["weights"] = weights
+    else:
+        payload["file"] = WEIGHTS
+        files[f"{WEIGHTS}.js"] = registration(WEIGHTS, weights)
     if network.steps:
         payload |= {
             "stepsFile": STEPS,
@@ -144,15 +143,6 @@ def _introduction(network: RecordedNetwork) -> str:
         f"This is the trained network itself: {inputs} pixels, {hidden} hidden units, {classes} outputs, and "
         f"{sum(array.size for array in network.parameters):,} parameters ({network.final_error}). It runs in this page; "
         "nothing that you draw leaves it."
-    )
-
-
-def _seen(drawn: bool) -> str:
-    if not drawn:
-        return "What the network sees."
-    return (
-        f"What the network sees: {IMAGE_SIZE} x {IMAGE_SIZE} pixels, the digit {DIGIT_SIZE} pixels long and centred by "
-        "its mass, as in MNIST."
     )
 
 

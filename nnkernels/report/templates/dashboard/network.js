@@ -26,7 +26,7 @@
     parameters = networkModel.decode(weights, shape);
     find("live").hidden = false;
     section.classList.add("is-live");
-    if (given.drawing) startDrawing();
+    startDrawing();
     if (given.gallery) gallery = networkGallery({ ...given.gallery, classes, image }, choose);
     if (given.steps) startSteps();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
@@ -69,7 +69,7 @@
 
   /* Shows a recorded digit, exactly as it was recorded. */
   function load(chosen) {
-    drawing?.showPicture(networkPictures.ink(chosen.pixels, image));
+    drawing.showPicture(networkPictures.ink(chosen.pixels, image));
     [digit, pixels] = [chosen, chosen.pixels];
     showSeen();
     respond(true);
@@ -79,7 +79,7 @@
   function choose(chosen) {
     load(chosen);
     section.scrollIntoView();
-    find("canvas")?.focus({ preventScroll: true });
+    find("canvas").focus({ preventScroll: true });
   }
 
   function row(list, name) {
@@ -175,9 +175,9 @@
   }
 
   function repaint() {
-    if (image) paintUnits();
-    drawing?.paint();
-    if (image) showSeen();
+    paintUnits();
+    drawing.paint();
+    showSeen();
     gallery?.repaint();
     respond(false);
   }
