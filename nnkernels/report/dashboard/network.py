@@ -131,7 +131,8 @@ def read_network(root: Path) -> RecordedNetwork:
     Raises
     ------
     ResultsError
-        If there are no parameters, or they are damaged or take other inputs than MNIST's pixels. The message names the command that records them.
+        If there are no parameters, or they are damaged or take other inputs than MNIST's pixels. The message names the
+        command that records them.
     """
     folder = root / TRAINING
     if not (folder / PARAMETERS).exists():

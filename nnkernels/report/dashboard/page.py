@@ -127,9 +127,7 @@ def _drawings(chart: Chart) -> list[tuple[str, Markup]]:
 def _beside(names: list[str], suffix: str, first: str) -> list[str]:
     """Return the styles or scripts of the page and of those sections that have some, parts (NAME_PART) before NAME."""
     there = sorted(path.name for path in _TEMPLATES.iterdir() if path.name.endswith(f".{suffix}"))
-    found = [
-        one for name in (first, *names) for one in (*_parts(there, name), f"{name}.{suffix}") if one in there
-    ]
+    found = [one for name in (first, *names) for one in (*_parts(there, name), f"{name}.{suffix}") if one in there]
     return [(_TEMPLATES / one).read_text("utf-8") for one in found]
 
 

@@ -139,10 +139,10 @@ def _digits(mistakes: Mistakes) -> dict[str, Any]:
 
 def _introduction(network: RecordedNetwork) -> str:
     inputs, hidden, classes = network.shape.values()
+    count = sum(array.size for array in network.parameters)
     return (
-        f"This is the trained network itself: {inputs} pixels, {hidden} hidden units, {classes} outputs, and "
-        f"{sum(array.size for array in network.parameters):,} parameters ({network.final_error}). It runs in this page; "
-        "nothing that you draw leaves it."
+        f"This is the trained network itself: {inputs} pixels, {hidden} hidden units, {classes} outputs, and {count:,} "
+        f"parameters ({network.final_error}). It runs in this page; nothing that you draw leaves it."
     )
 
 

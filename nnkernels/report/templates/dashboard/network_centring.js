@@ -1,93 +1,108 @@
 "use strict";
 /* A drawing in MNIST's form, as nnkernels.transforms makes it of a photo: strokes thick enough, 20 pixels on the longer
-   side, and the centre of mass at the centre of 28 x 28 pixels. */
+   side, and the centre of mass at the centre of 28 x 28 pixels. It runs in each frame while somebody draws, so the inner
+   loops are plain. */
 const networkCentring = (() => {
   const FAR = 1e12; // a squared distance beyond that in any drawing
 
-  function image(height, width, value = () => 0) {
-    const made = { height, width, values: new Float64Array(height * width) };
-    for (let row = 0; row < height; row++) {
-      for (let column = 0; column < width; column++) made.values[row * width + column] = value(row, column);
+  function empty(height, width) {
+    return { height, width, values: new Float64Array(height * width) };
+  }
+
+  /* The part of an image from a row and a column on, in a given size; outside of the image it is 0. */
+  function part(given, top, left, height, width) {
+    const made = empty(height, width);
+    const [first, last] = [Math.max(0, -left), Math.min(width, given.width - left)];
+    for (let row = Math.max(0, -top); row < Math.min(height, given.height - top); row++) {
+      const start = (top + row) * given.width + left;
+      made.values.set(given.values.subarray(start + first, start + last), row * width + first);
     }
     return made;
   }
 
-  /* The value at a pixel, 0 outside. */
-  function at({ height, width, values }, row, column) {
-    return row >= 0 && row < height && column >= 0 && column < width ? values[row * width + column] : 0;
-  }
-
   function padded(given, by) {
-    return image(given.height + 2 * by, given.width + 2 * by, (row, column) => at(given, row - by, column - by));
+    return part(given, -by, -by, given.height + 2 * by, given.width + 2 * by);
   }
 
   /* The part of the drawing that has ink, or null. */
   function cropped(drawing, edge) {
-    let [top, left, bottom, right] = [Infinity, Infinity, -1, -1];
-    drawing.values.forEach((value, place) => {
-      if (value <= edge) return;
-      const row = Math.floor(place / drawing.width);
-      const column = place % drawing.width;
-      [top, left] = [Math.min(top, row), Math.min(left, column)];
-      [bottom, right] = [Math.max(bottom, row), Math.max(right, column)];
-    });
-    if (bottom < 0) return null;
-    return image(bottom - top + 1, right - left + 1, (row, column) => at(drawing, top + row, left + column));
-  }
-
-  /* The squared distance to the nearest zero along a line of squared distances: the lower envelope of parabolas
-     (P. Felzenszwalb and D. Huttenlocher, "Distance transforms of sampled functions", 2012). */
-  function envelope(line) {
-    const vertices = [0];
-    const starts = [-Infinity];
-    const meet = (one, two) => ((line[two] + two * two) - (line[one] + one * one)) / (2 * (two - one));
-    for (let place = 1; place < line.length; place++) {
-      let start = meet(vertices.at(-1), place);
-      while (start <= starts.at(-1)) {
-        vertices.pop();
-        starts.pop();
-        start = meet(vertices.at(-1), place);
+    const { height, width, values } = drawing;
+    let [top, left, bottom, right] = [height, width, -1, -1];
+    for (let row = 0, place = 0; row < height; row++) {
+      for (let column = 0; column < width; column++, place++) {
+        if (values[place] <= edge) continue;
+        if (row < top) top = row;
+        if (column < left) left = column;
+        if (column > right) right = column;
+        bottom = row;
       }
-      vertices.push(place);
-      starts.push(start);
     }
-    let current = 0;
-    return line.map((_value, place) => {
-      while (starts[current + 1] < place) current++;
-      return (place - vertices[current]) ** 2 + line[vertices[current]];
-    });
+    return bottom < 0 ? null : part(drawing, top, left, bottom - top + 1, right - left + 1);
   }
 
-  /* The distance of each pixel to the nearest pixel that fulfils a condition. */
-  function distances({ height, width, values }, fulfils) {
-    const squared = Float64Array.from(values, (value) => fulfils(value) ? 0 : FAR);
+  /* The squared distance of each pixel to the nearest one that has ink, or that has none: first down the columns, then
+     along each row by the lower envelope of parabolas (P. Felzenszwalb and D. Huttenlocher, "Distance transforms of
+     sampled functions", 2012). */
+  function squaredDistances({ height, width, values }, toInk) {
+    const squared = new Float64Array(height * width);
     for (let column = 0; column < width; column++) {
-      const line = Float64Array.from({ length: height }, (_, row) => squared[row * width + column]);
-      envelope(line).forEach((value, row) => { squared[row * width + column] = value; });
+      let distance = FAR;
+      for (let place = column; place < squared.length; place += width) {
+        distance = values[place] > 0.5 === toInk ? 0 : distance + 1;
+        squared[place] = distance;
+      }
+      for (let place = squared.length - width + column; place >= 0; place -= width) {
+        distance = Math.min(distance + 1, squared[place]);
+        squared[place] = distance;
+      }
     }
-    for (let row = 0; row < height; row++) {
-      squared.set(envelope(squared.subarray(row * width, (row + 1) * width)), row * width);
+    for (let place = 0; place < squared.length; place++) squared[place] = Math.min(squared[place] ** 2, FAR);
+    const line = new Float64Array(width);
+    const vertices = new Int32Array(width);
+    const starts = new Float64Array(width);
+    for (let first = 0; first < squared.length; first += width) {
+      line.set(squared.subarray(first, first + width));
+      let last = 0;
+      [vertices[0], starts[0]] = [0, -Infinity];
+      for (let column = 1; column < width; column++) {
+        let start;
+        for (;;) {
+          const vertex = vertices[last];
+          start = (line[column] + column * column - line[vertex] - vertex * vertex) / (2 * (column - vertex));
+          if (start > starts[last]) break;
+          last--;
+        }
+        last++;
+        vertices[last] = column;
+        starts[last] = start;
+      }
+      for (let column = 0, current = 0; column < width; column++) {
+        while (current < last && starts[current + 1] < column) current++;
+        const away = column - vertices[current];
+        squared[first + column] = away * away + line[vertices[current]];
+      }
     }
-    return squared.map(Math.sqrt);
+    return squared;
   }
 
   /* The ink with strokes of at least a width, in pixels of the result. */
   function thickened(ink, { digitSize, minStrokeWidth }) {
     const unit = Math.max(ink.height, ink.width) / digitSize;
-    const framed = padded(ink, 1);
     let [sum, count] = [0, 0];
-    distances(framed, (value) => value <= 0.5).forEach((distance) => {
-      if (distance) [sum, count] = [sum + distance, count + 1];
-    });
+    for (const squared of squaredDistances(padded(ink, 1), false)) {
+      sum += Math.sqrt(squared);
+      if (squared) count++;
+    }
     /* In a stroke of width w, the mean distance of the pixels from the edge is w / 4. */
     const width = 4 * (sum / count - 0.5) / unit;
     if (!(width < minStrokeWidth)) return ink;
     const missing = (minStrokeWidth - width) / 2 * unit;
     const wide = padded(ink, Math.floor(missing));
-    const distance = distances(wide, (value) => value > 0.5);
-    wide.values.forEach((value, place) => {
-      wide.values[place] = Math.max(value, Math.min(Math.max(missing + 0.5 - distance[place], 0), 1));
-    });
+    const squared = squaredDistances(wide, true);
+    for (let place = 0; place < squared.length; place++) {
+      const added = Math.min(missing + 0.5 - Math.sqrt(squared[place]), 1);
+      if (added > wide.values[place]) wide.values[place] = added;
+    }
     return wide;
   }
 
@@ -96,33 +111,36 @@ const networkCentring = (() => {
     return value - floor === 0.5 ? floor + floor % 2 : Math.round(value);
   }
 
-  /* For each pixel of the result, the first pixel that contributes to it, and the weights from there on: a sinc in a
+  /* Resamples each row to a number of pixels, and turns the image on its side. The weights are those of a sinc in a
      Hamming window, which lets finer detail than the result can hold vanish. */
-  function resampling(length, result) {
-    const scale = length / result;
+  function resampled(given, result) {
+    const turned = empty(result, given.height);
+    const scale = given.width / result;
     const reach = Math.max(scale, 1);
-    return Array.from({ length: result }, (_, place) => {
+    for (let place = 0; place < result; place++) {
       const centre = (place + 0.5) * scale;
       const first = Math.max(0, Math.floor(centre - reach - 0.5));
-      const last = Math.min(length - 1, Math.ceil(centre + reach - 0.5));
-      const weights = Array.from({ length: last - first + 1 }, (_each, offset) => {
+      const last = Math.min(given.width - 1, Math.ceil(centre + reach - 0.5));
+      const weights = new Float64Array(last - first + 1);
+      for (let offset = 0; offset < weights.length; offset++) {
         const distance = Math.abs(first + offset + 0.5 - centre) / reach;
-        if (distance >= 1) return 0;
         const sinc = distance ? Math.sin(Math.PI * distance) / (Math.PI * distance) : 1;
-        return sinc * (0.54 + 0.46 * Math.cos(Math.PI * distance));
-      });
-      const sum = weights.reduce((total, weight) => total + weight, 0);
-      return { first, weights: weights.map((weight) => weight / sum) };
-    });
+        if (distance < 1) weights[offset] = sinc * (0.54 + 0.46 * Math.cos(Math.PI * distance));
+      }
+      const all = weights.reduce((total, weight) => total + weight, 0);
+      for (let row = 0; row < given.height; row++) {
+        let sum = 0;
+        for (let offset = 0; offset < weights.length; offset++) sum += weights[offset] * given.values[row * given.width + first + offset];
+        turned.values[place * given.height + row] = sum / all;
+      }
+    }
+    return turned;
   }
 
   function resized(ink, { digitSize }) {
     const scale = digitSize / Math.max(ink.height, ink.width);
     const [height, width] = [ink.height, ink.width].map((length) => Math.max(1, roundedHalfToEven(length * scale)));
-    const [down, across] = [resampling(ink.height, height), resampling(ink.width, width)];
-    const sum = ({ first, weights }, value) => weights.reduce((total, weight, offset) => total + weight * value(first + offset), 0);
-    const narrow = image(ink.height, width, (row, column) => sum(across[column], (place) => at(ink, row, place)));
-    const small = image(height, width, (row, column) => sum(down[row], (place) => at(narrow, place, column)));
+    const small = resampled(resampled(ink, width), height);
     const largest = small.values.reduce((most, value) => Math.max(most, value), 0);
     small.values = small.values.map((value) => roundedHalfToEven(Math.min(Math.max(value / largest, 0), 1) * 255));
     return small;
@@ -137,7 +155,7 @@ const networkCentring = (() => {
     });
     const corner = (centre, length) => Math.min(Math.max(Math.floor(imageSize / 2 - centre + 0.5), 0), imageSize - length);
     const [top, left] = [corner(down / mass, ink.height), corner(across / mass, ink.width)];
-    return Uint8Array.from(image(imageSize, imageSize, (row, column) => at(ink, row - top, column - left)).values);
+    return Uint8Array.from(part(ink, -top, -left, imageSize, imageSize).values);
   }
 
   /* amounts: ink from 0 to 1, row by row. Returns the pixels, or null if nothing is drawn. */

@@ -143,14 +143,17 @@ const networkDrawing = (canvas, pen, { width, step, changed, said }) => {
       const [beforeX, beforeY] = line[index];
       context.quadraticCurveTo(beforeX, beforeY, (beforeX + x) / 2, (beforeY + y) / 2);
     });
-    context.lineTo(...line.at(-1)); // a dot, if there is one point
+    const [lastX, lastY] = line.at(-1);
+    context.lineTo(lastX + 0.01, lastY); // a dot, if there is one point
     context.stroke();
   }
 
   /* The ink of each pixel from 0 to 1. */
   function amounts() {
     const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-    return Float64Array.from({ length: data.length / 4 }, (_, index) => data[4 * index + 3] / 255);
+    const found = new Float64Array(data.length / 4);
+    for (let index = 0; index < found.length; index++) found[index] = data[4 * index + 3] / 255;
+    return found;
   }
 
   return { amounts, clear, paint, show, showPicture };
