@@ -26,7 +26,7 @@ const networkGallery = (given, chosen) => {
   }
   more.addEventListener("click", () => {
     const first = list.children.length;
-    fill(limit + given.page);
+    fill(limit + given.page, first);
     list.children[first]?.firstElementChild.focus();
   });
   addEventListener("popstate", restore);
@@ -88,11 +88,13 @@ const networkGallery = (given, chosen) => {
     return digits.filter((digit) => fields.every((name) => ["", String(digit[name])].includes(form.elements[name].value)));
   }
 
-  function fill(most) {
+  /* Shows the first of the matching digits; those that are there already stay. */
+  function fill(most, there = 0) {
     limit = most;
     const found = matching();
     const shown = found.slice(0, limit);
-    list.replaceChildren(...shown.map(cell));
+    while (list.children.length > there) list.lastChild.remove();
+    list.append(...shown.slice(there).map(cell));
     more.hidden = shown.length === found.length;
     const isFiltered = fields.some((name) => form.elements[name].value);
     const which = isFiltered ? ` that match, among ${digits.length}` : "";
