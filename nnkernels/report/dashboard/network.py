@@ -142,8 +142,8 @@ def read_network(root: Path) -> RecordedNetwork:
     except NNKernelsError as error:
         raise ResultsError(_note(root, PARAMETERS, error)) from error
     if len(loaded.W1) != IMAGE_SIZE**2:
-        error = ResultsError(f"takes {len(loaded.W1)} inputs, not {IMAGE_SIZE} x {IMAGE_SIZE} pixels")
-        raise ResultsError(_note(root, PARAMETERS, error))
+        reason = f"takes {len(loaded.W1)} inputs, not {IMAGE_SIZE} x {IMAGE_SIZE} pixels"
+        raise ResultsError(_note(root, PARAMETERS, ResultsError(reason)))
     parameters = Parameters(*(array.astype(np.float32) for array in loaded))
     missing: list[str] = []
     steps: tuple[TrainingStep, ...] = ()
