@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nnkernels.errors import NNKernelsError, ResultsError, one_line
+from nnkernels.errors import NNKernelsError, ResultsError
 from nnkernels.interchange import load_parameters
 from nnkernels.interchange.training_steps import TrainingStep, load_training_steps
 from nnkernels.parameters import FloatArray, Parameters
@@ -227,7 +227,7 @@ def _require_shapes(steps: Sequence[TrainingStep], parameters: Parameters) -> No
 
 
 def _note(root: Path, name: str, error: NNKernelsError) -> str:
-    reason = one_line(error).replace(f"{root}/", "")
+    reason = " ".join(str(error).split()).replace(f"{root}/", "")
     where = f"{TRAINING.as_posix()}/{name}"
     reason = reason if where in reason else f"{where}: {reason}"
     return reason if TRAIN_COMMAND in reason else f"{reason}; `{TRAIN_COMMAND}` records it"
