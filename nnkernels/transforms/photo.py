@@ -95,7 +95,24 @@ def digit_from_pixels(picture: npt.NDArray[Any]) -> Digit:
     if picture.ndim != 2 or picture.dtype != np.uint8 or 0 in picture.shape:
         raise DataError(f"picture has dtype {picture.dtype} and shape {picture.shape}; expected uint8 (height, width)")
     ink, box = _find_at_working_size(picture)
-    return Digit(_centre(_resize(_thicken(ink.amount))), ink.is_dark, box, picture)
+    return Digit(mnist_form(ink.amount), ink.is_dark, box, picture)
+
+
+def mnist_form(ink: FloatImage) -> ByteImage:
+    """Convert the ink of a digit to MNIST's form.
+
+    Parameters
+    ----------
+    ink : ndarray of float32, shape (height, width)
+        The amount of ink per pixel, from 0 to 1, without margins.
+
+    Returns
+    -------
+    pixels : ndarray of uint8, shape (784,)
+        Thin strokes are thickened, the longer side is resized to 20 pixels, and the centre of mass is at the centre of
+        28 x 28 pixels.
+    """
+    return _centre(_resize(_thicken(ink)))
 
 
 def _find_at_working_size(picture: ByteImage) -> tuple[Ink, Box]:

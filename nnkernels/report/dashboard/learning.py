@@ -144,7 +144,7 @@ def read_training(root: Path) -> RecordedTraining:
         )
     except OSError as error:
         raise ResultsError(f"{TRAINING.as_posix()}/: no training is recorded; `{TRAIN_COMMAND}` records one") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
         reason = f"damaged ({one_line(error)}); `{TRAIN_COMMAND}` records it again"
         raise ResultsError(f"{TRAINING.as_posix()}/: {reason}") from error
 
@@ -179,7 +179,7 @@ def read_claim(root: Path) -> Claim:
         )
     except OSError as error:
         raise ResultsError(f"{CLAIM.as_posix()}: not recorded; `{CLAIM_COMMAND}` records it") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"damaged ({one_line(error)}); `{CLAIM_COMMAND}` records it again"
         raise ResultsError(f"{CLAIM.as_posix()}: {reason}") from error
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources import files
-from importlib.util import find_spec
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -69,8 +68,8 @@ def build_sections(collection: Collection) -> list[Section]:
     sections : list of Section
         All of :data:`SECTIONS`.
     """
-    modules = [f"nnkernels.report.dashboard.sections.{name}" for name in SECTIONS]
-    return [import_module(module).build(collection) for module in modules if find_spec(module)]
+    modules = [import_module(f"nnkernels.report.dashboard.sections.{name}") for name in SECTIONS]
+    return [module.build(collection) for module in modules]
 
 
 def render(collection: Collection, links: dict[str, str] | None = None) -> Page:
@@ -126,6 +125,11 @@ def _drawings(chart: Chart) -> list[tuple[str, Markup]]:
 
 
 def _beside(names: list[str], suffix: str, first: str) -> list[str]:
-    """Return the styles or scripts of the page and of those sections that have some."""
-    found = [_TEMPLATES / f"{name}.{suffix}" for name in (first, *names)]
-    return [path.read_text("utf-8") for path in found if path.is_file()]
+    """Return the styles or scripts of the page and of those sections that have some, parts (NAME_PART) before NAME."""
+    there = sorted(path.name for path in _TEMPLATES.iterdir() if path.name.endswith(f".{suffix}"))
+    found = [one for name in (first, *names) for one in (*_parts(there, name), f"{name}.{suffix}") if one in there]
+    return [(_TEMPLATES / one).read_text("utf-8") for one in found]
+
+
+def _parts(there: list[str], name: str) -> list[str]:
+    return [one for one in there if one.startswith(f"{name}_")]

@@ -16,7 +16,7 @@ class Section:
     ----------
     name : str
         The anchor of the section. Its template is ``templates/dashboard/NAME.html.j2``; if ``NAME.js`` or ``NAME.css``
-        lie beside it, they are inlined into the page.
+        lie beside it, they are inlined into the page, after parts that are named ``NAME_PART.js`` or ``NAME_PART.css``.
     title : str
         The heading, which is also the entry of the navigation.
     values : dict of str to object

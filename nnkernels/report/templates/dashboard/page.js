@@ -154,7 +154,7 @@ const nnkernels = (() => {
       for (const entry of entries) {
         if (entry.isIntersecting) {
           for (const link of links) {
-            if (link.hash === `#${entry.target.id}`) link.setAttribute("aria-current", "true");
+            if (link.hash.split("?")[0] === `#${entry.target.id}`) link.setAttribute("aria-current", "true");
             else link.removeAttribute("aria-current");
           }
         }
