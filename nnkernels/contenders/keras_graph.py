@@ -107,14 +107,13 @@ class KerasGraph(KerasContender):
     def _step_function(self) -> Any:
         """Return the function ``step(rows, learning_rate)`` of one gradient step, to be traced into a graph."""
         tf, model, optimizer, X, y, scale = self.tf, self.model, self.optimizer, self.X, self.y, self.scale
-        import keras
-
-        loss_function = keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype="float32")
+        loss_function, one_hot = self.loss_function(), self.recipe.label_smoothing > 0
+        classes = model.output_shape[-1]
 
         def step(rows: Any, learning_rate: Any) -> None:
-            features = tf.cast(tf.gather(X, rows), tf.float32) * scale
+            features, labels = tf.cast(tf.gather(X, rows), tf.float32) * scale, tf.gather(y, rows)
             with tf.GradientTape() as tape:
-                loss = loss_function(tf.gather(y, rows), model(features, training=True))
+                loss = loss_function(tf.one_hot(labels, classes) if one_hot else labels, model(features, training=True))
             optimizer.learning_rate.assign(learning_rate)
             optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
 

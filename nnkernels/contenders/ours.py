@@ -94,7 +94,7 @@ class KernelContender:
         self.params = copy(parameters)
         self.state = initial_state(self.params)
         self.batch_size = recipe.batch_size
-        self.rule = update_rule(recipe.optimizer)
+        self.rule = update_rule(recipe.optimizer, recipe.label_smoothing)
         self.scale = feature_scale(data.X)
         self.image_count = len(data.X)
         # Numba compiles separately for read-only arrays. So images are always read-only, and order and rates never are.
