@@ -110,7 +110,8 @@ class JaxContender:
         self.image_count = len(data.X)
         self.predict_params: Parameters | None = None  # created by the first call of predict
         self.max_batches = max(1, recipe.batches(len(data.X)))  # per call of the compiled loop
-        self.images, self.labels = self.convert(data.X), jnp.asarray(data.y.astype(np.int32))
+        self.replace_images(data.X)
+        self.labels = jnp.asarray(data.y.astype(np.int32))
         # Functions are compiled once for all recipes with the same steps.
         steps = Recipe("", recipe.optimizer, recipe.batch_size, label_smoothing=recipe.label_smoothing)
         self._train = training_function(self.fetch, self.product, steps)
@@ -132,6 +133,17 @@ class JaxContender:
             The images on the device.
         """
         raise NotImplementedError
+
+    def replace_images(self, X: npt.NDArray[Any]) -> None:
+        """Train on other images from now on; they are converted and copied to the device.
+
+        Parameters
+        ----------
+        X : ndarray, shape (N, D)
+            The images, as many as before, of the same shape and dtype. Labels, parameters and the state of the
+            optimizer stay as they are.
+        """
+        self.images = self.convert(X)
 
     def to_internal_layout(self, params: Parameters) -> Parameters:
         """Convert parameters between the standard layout and that of this contender. The function is its own inverse.

@@ -99,10 +99,21 @@ class KerasFit(KerasContender):
         data : LabelledImages
             The training images.
         """
-        self.X = as_features(data.X)
+        self.replace_images(data.X)
         self.y: npt.NDArray[Any] = data.y.astype(np.int32)
         if self.recipe.label_smoothing:  # only one-hot labels can be smoothed
             self.y = np.eye(self.model.output_shape[-1], dtype=np.float32)[self.y]
+
+    def replace_images(self, X: npt.NDArray[Any]) -> None:
+        """Train on other images from now on; all are scaled to float32 in advance.
+
+        Parameters
+        ----------
+        X : ndarray, shape (N, D)
+            The images, as many as before, of the same shape and dtype. Labels, parameters and the state of the
+            optimizer stay as they are.
+        """
+        self.X = as_features(X)
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Run ``fit`` for one epoch over the images in the given order.

@@ -111,8 +111,19 @@ class ScikitLearn:
             array[...] = values
         del self.model._optimizer
         self.batch_size = recipe.batch_size
-        self.X = as_features(data.X)
+        self.replace_images(data.X)
         self.y = data.y.astype(np.int64)
+
+    def replace_images(self, X: npt.NDArray[Any]) -> None:
+        """Train on other images from now on; all are scaled to float32 in advance.
+
+        Parameters
+        ----------
+        X : ndarray, shape (N, D)
+            The images, as many as before, of the same shape and dtype. Labels, parameters and the state of the
+            optimizer stay as they are.
+        """
+        self.X = as_features(X)
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Train on a sequence of batches, in one call if the learning rate is constant.
