@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from nnkernels.augmentation import Augmentation
 from nnkernels.errors import ConfigurationError, UnknownNameError
 
 OptimizerName = Literal["sgd", "momentum", "adam"]
@@ -94,6 +95,10 @@ class Recipe:
         Width of the hidden layer.
     warmup_steps : int
         Number of steps in which the learning rate rises linearly from zero, before the schedule begins.
+    deskew : bool
+        Whether the network sees deskewed images, in training and afterwards (see :func:`nnkernels.transforms.deskew`).
+    augmentation : Augmentation or None
+        Random distortions of the training images, new ones in each epoch. Images for evaluation are not distorted.
     label_smoothing : float
         The loss of the training compares the probabilities with targets that are this share uniform over all classes,
         in [0, 1). Evaluation is not smoothed.
@@ -114,6 +119,8 @@ class Recipe:
     schedule: ScheduleName = "constant"
     hidden: int = 20
     warmup_steps: int = 0
+    deskew: bool = False
+    augmentation: Augmentation | None = None
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
