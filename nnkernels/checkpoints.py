@@ -14,6 +14,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from nnkernels.augmentation import Augmentation
 from nnkernels.errors import ConfigurationError, DataError, one_line
 from nnkernels.files import write_bytes
 from nnkernels.history import EpochRecord, History
@@ -134,5 +135,7 @@ def _parameters(arrays: dict[str, FloatArray], part: str) -> Parameters:
 def _history(values: dict[str, Any]) -> History:
     recipe = values["recipe"]
     recipe["optimizer"] = Optimizer(**recipe["optimizer"])
+    if recipe.get("augmentation"):
+        recipe["augmentation"] = Augmentation(**recipe["augmentation"])
     epochs = [EpochRecord(**record) for record in values["epochs"]]
     return History(Recipe(**recipe), values["seed"], values["images"], epochs)

@@ -107,7 +107,8 @@ def train_from_file(
     DataError
         If a file is missing or damaged, a pixel is outside 0..255, or images, labels and network do not match.
     ConfigurationError
-        If a batch does not fit into a chunk, or if the contender cannot carry the optimizer state from chunk to chunk.
+        If a batch does not fit into a chunk, if the recipe deskews or augments images, or if the contender cannot carry
+        the optimizer state from chunk to chunk.
 
     Warns
     -----
@@ -241,6 +242,11 @@ def _check_inputs(
         raise DataError(f"{file.path}: images have {file.inputs} pixels; the network has {inputs} inputs")
     if y.min() < 0 or y.max() >= classes:  # check now, rather than after training on half of the file
         raise DataError(f"labels range from {y.min()} to {y.max()}; the network has the classes 0 to {classes - 1}")
+    if recipe.deskew or recipe.augmentation:
+        raise ConfigurationError(
+            f"training from a file takes images as they are, but the recipe {recipe.name!r} deskews or augments them; "
+            "load the images into memory, or use another recipe"
+        )
     if recipe.optimizer.name != "sgd" and not isinstance(contender, _StatefulContender):
         raise ConfigurationError(
             f"{type(contender).__name__} cannot carry the optimizer state of {recipe.optimizer.name} from one chunk to "

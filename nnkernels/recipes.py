@@ -1,4 +1,4 @@
-"""Training recipes: optimizer, learning rate, batch size and epochs."""
+"""Training recipes: optimizer, learning rates, loss, batch size and epochs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from nnkernels.augmentation import Augmentation
 from nnkernels.errors import ConfigurationError, UnknownNameError
 
 OptimizerName = Literal["sgd", "momentum", "adam"]
-ScheduleName = Literal["constant", "linear"]
+ScheduleName = Literal["constant", "linear", "cosine"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Optimizer:
 
     ``sgd``: ``w -= lr g``. ``momentum``: ``v = momentum v - lr g; w += v``. ``adam``: the algorithm of Kingma and Ba in
     the form "just before section 2.1", so that epsilon is outside the bias correction, as in Keras. See
-    ``nnkernels.kernels.numpy_kernels`` for the formulas.
+    ``nnkernels.kernels.numpy_kernels`` for the formulas. With weight decay, ``w -= lr weight_decay w`` comes before the
+    rule, for weights and biases. It is decoupled: it enters neither the gradient nor the moments.
 
     Attributes
     ----------
@@ -33,6 +35,8 @@ class Optimizer:
         Decay rates of Adam's moments, in [0, 1).
     epsilon : float
         Added to Adam's denominator, positive.
+    weight_decay : float
+        Decoupled weight decay, at least 0; the learning rate of the step multiplies it.
 
     Raises
     ------
@@ -40,6 +44,10 @@ class Optimizer:
         If there is no such rule.
     ConfigurationError
         If a hyperparameter is out of range.
+
+    References
+    ----------
+    I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithms 1 and 2.
     """
 
     name: OptimizerName = "sgd"
@@ -47,6 +55,7 @@ class Optimizer:
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-7
+    weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         if self.name not in OPTIMIZER_NAMES:
@@ -56,9 +65,12 @@ class Optimizer:
                 raise ConfigurationError(f"{field} is {getattr(self, field)}; expected 0 <= {field} < 1")
         if not self.epsilon > 0:
             raise ConfigurationError(f"epsilon is {self.epsilon}; expected a positive number")
+        if not 0 <= self.weight_decay < np.inf:
+            raise ConfigurationError(f"weight_decay is {self.weight_decay}; expected 0 or a positive number")
 
 
 OPTIMIZER_NAMES: tuple[OptimizerName, ...] = ("sgd", "momentum", "adam")
+SCHEDULE_NAMES: tuple[ScheduleName, ...] = ("constant", "linear", "cosine")
 
 
 @dataclass(frozen=True)
@@ -76,11 +88,20 @@ class Recipe:
     epochs : int
         Number of passes over the training images.
     learning_rate : float
-        Learning rate of the first step.
-    schedule : {"constant", "linear"}
-        ``linear`` decreases the learning rate to zero over all steps of the training.
+        Learning rate of the first step, or of the first step after the warm-up.
+    schedule : {"constant", "linear", "cosine"}
+        ``linear`` and ``cosine`` decrease the learning rate to zero over all steps after the warm-up.
     hidden : int
         Width of the hidden layer.
+    warmup_steps : int
+        Number of steps in which the learning rate rises linearly from zero, before the schedule begins.
+    deskew : bool
+        Whether the network sees deskewed images, in training and afterwards (see :func:`nnkernels.transforms.deskew`).
+    augmentation : Augmentation or None
+        Random distortions of the training images, new ones in each epoch. Images for evaluation are not distorted.
+    label_smoothing : float
+        The loss of the training compares the probabilities with targets that are this share uniform over all classes,
+        in [0, 1). Evaluation is not smoothed.
 
     Raises
     ------
@@ -97,6 +118,10 @@ class Recipe:
     learning_rate: float = 0.1
     schedule: ScheduleName = "constant"
     hidden: int = 20
+    warmup_steps: int = 0
+    deskew: bool = False
+    augmentation: Augmentation | None = None
+    label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         for field in ("batch_size", "epochs", "hidden"):
@@ -104,8 +129,17 @@ class Recipe:
                 raise ConfigurationError(f"{field} is {getattr(self, field)}; expected at least 1")
         if not (self.learning_rate > 0 and np.isfinite(self.learning_rate)):
             raise ConfigurationError(f"learning_rate is {self.learning_rate}; expected a positive number")
-        if self.schedule not in ("constant", "linear"):
-            raise UnknownNameError("schedule", self.schedule, ("constant", "linear"))
+        if self.schedule not in SCHEDULE_NAMES:
+            raise UnknownNameError("schedule", self.schedule, SCHEDULE_NAMES)
+        if self.warmup_steps < 0:
+            raise ConfigurationError(f"warmup_steps is {self.warmup_steps}; expected at least 0")
+        if not 0 <= self.label_smoothing < 1:
+            raise ConfigurationError(f"label_smoothing is {self.label_smoothing}; expected 0 <= label_smoothing < 1")
+
+    @property
+    def constant_rate(self) -> bool:
+        """Whether every step has the same learning rate."""
+        return self.schedule == "constant" and self.warmup_steps == 0
 
     def batches(self, images: int) -> int:
         """Return the number of batches per epoch.
@@ -136,12 +170,24 @@ class Recipe:
         -------
         learning_rates : ndarray of float32, shape (n_batches,)
             The learning rates.
+
+        References
+        ----------
+        I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017, equation 5
+        without restarts. ``keras.optimizers.schedules.CosineDecay`` and ``PolynomialDecay`` compute the same.
         """
         batches = self.batches(images)
-        if self.schedule == "constant":
-            return np.full(batches, self.learning_rate, np.float32)
         step = epoch * batches + np.arange(batches)
-        return (self.learning_rate * (1 - step / (self.epochs * batches))).astype(np.float32)
+        # The share of the steps after the warm-up that are done. A warm-up as long as the training leaves none.
+        done = np.clip((step - self.warmup_steps) / max(1, self.epochs * batches - self.warmup_steps), 0, 1)
+        if self.schedule == "linear":
+            share = 1 - done
+        elif self.schedule == "cosine":
+            share = (1 + np.cos(np.pi * done)) / 2
+        else:
+            share = np.ones(batches)
+        rising = step / max(1, self.warmup_steps)
+        return (self.learning_rate * np.where(step < self.warmup_steps, rising, share)).astype(np.float32)
 
     def with_changes(self, **changes: Any) -> Recipe:
         """Return a copy with some attributes replaced.

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels import kernels
-from nnkernels.contenders import Contender
+from nnkernels.contenders import Contender, ReplacesImages
 from nnkernels.data import LabelledImages
-from nnkernels.errors import DataError
+from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.history import EpochRecord, History
 from nnkernels.kernels import Activations, Backend
 from nnkernels.parameters import FloatArray, Parameters, initial_parameters, native
 from nnkernels.recipes import Recipe
-from nnkernels.transforms import as_features
+from nnkernels.transforms import Augmentation, as_features, augment, deskew
 
 EVALUATION_BATCH = 2048  # images per forward pass: their features fit into the cache
 
@@ -43,6 +43,24 @@ def batch_order(seed: int, epoch: int, images: int) -> npt.NDArray[np.int64]:
         A permutation of the image indices.
     """
     return np.random.default_rng((seed, epoch)).permutation(images)
+
+
+def recipe_images(recipe: Recipe, data: LabelledImages) -> LabelledImages:
+    """Return images as the network of a recipe sees them, without augmentation.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    data : LabelledImages
+        The images as they come from the data set. A recipe with deskewing needs uint8 pixels.
+
+    Returns
+    -------
+    images : LabelledImages
+        Deskewed images if the recipe deskews, otherwise ``data``.
+    """
+    return LabelledImages(deskew(data.X), data.y) if recipe.deskew else data
 
 
 def evaluate(
@@ -167,20 +185,15 @@ def train(
     ------
     DataError
         If there are no training images.
+    ConfigurationError
+        If the recipe has augmentation, and the contender cannot replace its images.
     """
+    data, validation = _as_seen(recipe, data, validation)
     if start is None:
         start = initial_parameters(seed, data.X.shape[1], recipe.hidden, data.classes)
     contender.prepare(start, data, recipe)
     history = History(recipe, seed, len(data.X))
-    return continue_training(
-        contender,
-        data,
-        history,
-        validation=validation,
-        callbacks=callbacks,
-        evaluate_every=evaluate_every,
-        judge=judge,
-    )
+    return _train(contender, data, history, validation, tuple(callbacks), evaluate_every, judge)
 
 
 def continue_training(
@@ -201,7 +214,8 @@ def continue_training(
     Parameters
     ----------
     contender : Contender
-        Prepared with the parameters, and in the optimizer state, at the end of ``history``.
+        Prepared with the parameters and in the optimizer state at the end of ``history``, and with the images that
+        :func:`recipe_images` returns.
     data : LabelledImages
         The training images.
     history : History
@@ -224,17 +238,41 @@ def continue_training(
     ------
     DataError
         If there are no training images, or if their number differs from ``history.images``.
+    ConfigurationError
+        If the recipe has augmentation, and the contender cannot replace its images.
     """
+    data, validation = _as_seen(history.recipe, data, validation)
+    return _train(contender, data, history, validation, tuple(callbacks), evaluate_every, judge)
+
+
+def _as_seen(
+    recipe: Recipe, data: LabelledImages, validation: LabelledImages | None
+) -> tuple[LabelledImages, LabelledImages | None]:
+    return recipe_images(recipe, data), None if validation is None else recipe_images(recipe, validation)
+
+
+def _train(
+    contender: Contender,
+    data: LabelledImages,
+    history: History,
+    validation: LabelledImages | None,
+    callbacks: tuple[Callback, ...],
+    evaluate_every: int,
+    judge: Backend | None,
+) -> History:
+    """Train a prepared contender on images as the network sees them, to the end of the recipe."""
     recipe, images = history.recipe, len(data.X)
     if images == 0:
         raise DataError("there are no training images")
     if images != history.images:
         raise DataError(f"the training to resume used {history.images} images, but data has {images}")
-    callbacks = tuple(callbacks)
+    distort = _distortion(contender, data, history) if recipe.augmentation else None
     seconds = 0.0
     for epoch in range(history.epochs_done, recipe.epochs):
         order, learning_rates = batch_order(history.seed, epoch, images), recipe.learning_rates(epoch, images)
         started = time.perf_counter()
+        if distort:
+            distort(epoch)
         contender.advance(order, learning_rates)
         seconds += time.perf_counter() - started
         done = epoch + 1
@@ -249,3 +287,20 @@ def continue_training(
             if any(stop_requests):
                 break
     return history
+
+
+def _distortion(contender: Contender, data: LabelledImages, history: History) -> Callable[[int], None]:
+    """Return the function that gives a contender the distorted images of an epoch."""
+    recipe = history.recipe
+    if not isinstance(contender, ReplacesImages):
+        raise ConfigurationError(
+            f"{type(contender).__name__} cannot replace its images, which the augmentation of the recipe "
+            f"{recipe.name!r} needs; use another recipe or another contender"
+        )
+    distorted = np.empty_like(data.X)
+
+    def distort(epoch: int) -> None:
+        augment(data.X, recipe.augmentation or Augmentation(), seed=history.seed, epoch=epoch, out=distorted)
+        contender.replace_images(distorted)
+
+    return distort

@@ -68,8 +68,8 @@ def loss(logits, y):
     return sum(losses) / len(losses)
 
 
-def backward(params, X, y):
-    """Return the gradients (dW1, db1, dW2, db2) of the mean loss."""
+def backward(params, X, y, label_smoothing=0.0):
+    """Return the gradients (dW1, db1, dW2, db2) of the mean loss, by which smoothed labels are compared."""
     W1, b1, W2, b2 = params
     D, H, C, N = len(W1), len(b1), len(b2), len(X)
     dW1 = [[0.0] * H for _ in range(D)]
@@ -78,7 +78,8 @@ def backward(params, X, y):
     db2 = [0.0] * C
     Z1, A1, _logits, probs = forward(params, X)
     for n in range(N):
-        dlogits = [(probs[n][c] - (1.0 if c == y[n] else 0.0)) / N for c in range(C)]
+        targets = [(1 - label_smoothing) * (c == y[n]) + label_smoothing / C for c in range(C)]
+        dlogits = [(probs[n][c] - targets[c]) / N for c in range(C)]
         for c in range(C):
             db2[c] += dlogits[c]
         for h in range(H):
@@ -99,6 +100,7 @@ def step(rule, w, g, memory, t, learning_rate):
     The rules are elementwise, so `w` may be any of the parameters. ``t`` counts the steps from 1.
     """
     m, v = memory
+    w = w - learning_rate * rule.weight_decay * w
     if rule.name == "sgd":
         return w - learning_rate * g, memory
     if rule.name == "momentum":
@@ -110,13 +112,13 @@ def step(rule, w, g, memory, t, learning_rate):
     return w - alpha * m / (math.sqrt(v) + rule.epsilon), (m, v)
 
 
-def train(params, X, y, batch_size, learning_rates, rule):
+def train(params, X, y, batch_size, learning_rates, rule, label_smoothing=0.0):
     """Train for one epoch on ``X`` in its order, and return the parameters."""
     flat, rebuild = _flatten(params)
     memories = [(0.0, 0.0)] * len(flat)
     for t, learning_rate in enumerate(learning_rates, start=1):
         rows = slice((t - 1) * batch_size, t * batch_size)
-        grads, _ = _flatten(backward(rebuild(flat), X[rows], y[rows]))
+        grads, _ = _flatten(backward(rebuild(flat), X[rows], y[rows], label_smoothing))
         for i, g in enumerate(grads):
             flat[i], memories[i] = step(rule, flat[i], g, memories[i], t, learning_rate)
     return rebuild(flat)

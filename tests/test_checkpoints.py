@@ -17,6 +17,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from nnkernels import kernels
+from nnkernels.augmentation import Augmentation
 from nnkernels.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import LabelledImages
@@ -24,7 +25,7 @@ from nnkernels.errors import DataError
 from nnkernels.history import EpochRecord, History
 from nnkernels.kernels import OptimizerState, initial_state
 from nnkernels.parameters import Parameters, initial_parameters
-from nnkernels.recipes import OPTIMIZER_NAMES, Optimizer, Recipe
+from nnkernels.recipes import OPTIMIZER_NAMES, SCHEDULE_NAMES, Optimizer, Recipe
 from nnkernels.training import continue_training, train
 from tests.processes import python
 
@@ -176,12 +177,17 @@ recipes = st.builds(
         beta_1=fractions,
         beta_2=fractions,
         epsilon=positive,
+        weight_decay=positive,
     ),
     batch_size=counts,
     epochs=counts,
     learning_rate=positive,
-    schedule=st.sampled_from(SCHEDULES),
+    schedule=st.sampled_from(SCHEDULE_NAMES),
     hidden=counts,
+    warmup_steps=counts,
+    deskew=st.booleans(),
+    augmentation=st.none() | st.builds(Augmentation, rotation_radians=fractions, shift_pixels=fractions),
+    label_smoothing=fractions,
 )
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnkernels import chunked, contenders, kernels
+from nnkernels.augmentation import Augmentation
 from nnkernels.chunked import chunk_starts, epoch_chunks, train_from_file
 from nnkernels.data import LabelledImages
 from nnkernels.data.idx import write_idx
@@ -234,6 +235,12 @@ def test_invalid_labels_are_rejected_before_training(digit_files, labels, match)
 def test_start_parameters_for_other_image_size_are_rejected(digit_files):
     with pytest.raises(DataError, match="images have 784 pixels; the network has 100 inputs"):
         train_from_file(Copier(), *digit_files, RECIPE, start=initial_parameters(0, 100))
+
+
+@pytest.mark.parametrize("change", [{"deskew": True}, {"augmentation": Augmentation(shear=0.1)}])
+def test_recipe_that_changes_images_is_rejected(digit_files, change):
+    with pytest.raises(ConfigurationError, match="takes images as they are, but the recipe 'test' deskews or augments"):
+        train_from_file(Copier(), *digit_files, Recipe("test").with_changes(**change))
 
 
 def test_batch_larger_than_chunk_is_rejected(digit_files):

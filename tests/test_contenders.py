@@ -170,6 +170,13 @@ def test_each_training_call_matches_the_reference(contender, start, data, order)
             each.advance(images.copy(), np.array(rates, np.float32))
         assert max_abs_difference(reference.parameters(), before) > 100 * TOLERANCE, what
         assert max_abs_difference(contender.parameters(), reference.parameters()) <= TOLERANCE, what
+    assert isinstance(contender, contenders.ReplacesImages)
+    others = np.ascontiguousarray(X[::-1])
+    reference.prepare(reference.parameters(), LabelledImages(others, data.y), CHANGING)
+    contender.replace_images(others)
+    for each in (contender, reference):
+        each.advance(order, RATES)
+    assert max_abs_difference(contender.parameters(), reference.parameters()) <= TOLERANCE, "other images"
 
 
 @each_slow_if_traced

@@ -10,7 +10,7 @@ import pytest
 from nnkernels import chunked, contenders, kernels, load_mnist
 from nnkernels.chunked import epoch_chunks
 from nnkernels.contenders.ours import KernelContender
-from nnkernels.errors import GateError, InferenceOnlyError, MissingDependencyError, UnknownNameError
+from nnkernels.errors import ConfigurationError, GateError, InferenceOnlyError, MissingDependencyError, UnknownNameError
 from nnkernels.kernels import numpy_kernels
 from nnkernels.kernels.contract import FUNCTIONS, initial_state
 from nnkernels.kernels.stepwise import training_entry
@@ -53,6 +53,23 @@ def test_installed_contenders_pass(name, optimizer, small_digits):
     assert result.passed
     assert (result.contender, result.optimizer, result.batch_size) == (name, optimizer, 32)
     assert 0 < result.max_abs_difference <= result.tolerance
+
+
+def regularized(optimizer):
+    """Return the gate's recipe with weight decay and label smoothing, strong enough to show in 65 steps."""
+    return benchmark_recipe(Optimizer(optimizer, weight_decay=0.2)).with_changes(label_smoothing=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "optimizer"),
+    [
+        *[(name, optimizer) for name in kernels.names() for optimizer in OPTIMIZERS],
+        *[pytest.param(*one, marks=pytest.mark.slow) for one in MOMENTS],
+    ],
+)
+def test_installed_contenders_pass_with_weight_decay_and_label_smoothing(name, optimizer, small_digits):
+    with closing(contenders.create_anywhere(name)) as contender:
+        assert gate.require(name, contender, small_digits, regularized(optimizer)).passed
 
 
 @pytest.mark.parametrize("name", [name for name in INSTALLED if name not in TRAINABLE])
@@ -290,6 +307,63 @@ def test_unchanged_adam_variant_passes(small_digits):
 def test_gate_rejects_wrong_adam(change, small_digits):
     mutant = Mutant(adam_update_inplace=partial(adam_variant, change))
     assert_rejected(mutant, small_digits, benchmark_recipe(Optimizer("adam")))
+
+
+class Regularizes(Mutant):
+    """Trains step by step with one mistake in weight decay or label smoothing."""
+
+    def __init__(self, mistake):
+        super().__init__()
+        self.mistake = mistake
+
+    def prepare(self, parameters, data, recipe):
+        super().prepare(parameters, data, recipe)
+        if self.mistake in ("no weight decay", "L2 penalty", "no decay of biases"):
+            self.rule = self.rule._replace(weight_decay=0.0)
+        if self.mistake == "no label smoothing":
+            self.rule = self.rule._replace(label_smoothing=0.0)
+        if self.mistake == "smoothing over the other classes":
+            self.rule = self.rule._replace(label_smoothing=0.1 * 10 / 9)
+        self.decay = recipe.optimizer.weight_decay
+        self.backend.backward = partial(self.backward, numpy_kernels.backward)
+
+    def backward(self, backward, params, X, y, activations):
+        grads = backward(params, X, y, activations)
+        if self.mistake == "L2 penalty":
+            grads = Parameters(*(g + np.float32(self.decay) * w for w, g in zip(params, grads, strict=True)))
+        if self.mistake == "no decay of biases":
+            for w in (params.W1, params.W2):
+                w *= np.float32(1 - self.rate * self.decay)
+        return grads
+
+    def advance(self, order, learning_rates):
+        for batch, rate in enumerate(learning_rates):
+            self.rate = rate
+            rows = slice(batch * self.batch_size, (batch + 1) * self.batch_size)
+            super().advance(order[rows], learning_rates[batch : batch + 1])
+
+
+def test_unchanged_regularized_mutant_passes(small_digits):
+    assert gate.require("sound", Regularizes("nothing"), small_digits, regularized("adam")).passed
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    ["no weight decay", "L2 penalty", "no decay of biases", "no label smoothing", "smoothing over the other classes"],
+)
+def test_gate_rejects_wrong_weight_decay_and_label_smoothing(mistake, small_digits):
+    assert_rejected(Regularizes(mistake), small_digits, regularized("adam"))
+
+
+@pytest.mark.parametrize("name", ["scikit-learn"])
+@pytest.mark.parametrize("change", [{"optimizer": Optimizer(weight_decay=0.1)}, {"label_smoothing": 0.1}])
+def test_contender_without_weight_decay_and_label_smoothing_says_so(name, change, small_digits):
+    recipe = benchmark_recipe().with_changes(**change)
+    with (
+        closing(contenders.create_anywhere(name)) as contender,
+        pytest.raises(ConfigurationError, match=r"cannot train with (weight decay|label smoothing), which the recipe"),
+    ):
+        contender.prepare(initial_parameters(0), small_digits.training, recipe)
 
 
 class IgnoresOrder(Mutant):
@@ -589,13 +663,16 @@ def small_problem():
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_oracle_equals_scalar_loops(optimizer):
+@pytest.mark.parametrize(("weight_decay", "label_smoothing"), [(0.0, 0.0), (0.5, 0.1)])
+def test_oracle_equals_scalar_loops(optimizer, weight_decay, label_smoothing):
     start, X, y = small_problem()
-    recipe = Recipe("tiny", Optimizer(optimizer), batch_size=4)  # two full batches and one of three
+    rule = Optimizer(optimizer, weight_decay=weight_decay)
+    # Two full batches and one of three.
+    recipe = Recipe("tiny", rule, batch_size=4, label_smoothing=label_smoothing)
     learning_rates = np.array([0.1, 0.05, 0.2])
     actual = train_float64(start, X, y, recipe, learning_rates)
     lists = tuple(array.tolist() for array in start)
-    expected = reference.train(lists, X.tolist(), y.tolist(), 4, learning_rates, recipe.optimizer)
+    expected = reference.train(lists, X.tolist(), y.tolist(), 4, learning_rates, rule, label_smoothing)
     for name, found, wanted in zip(start._fields, actual, expected, strict=True):
         assert found.dtype == np.float64
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-13, err_msg=name)

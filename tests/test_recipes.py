@@ -4,9 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nnkernels.errors import ConfigurationError, UnknownNameError
-from nnkernels.recipes import SGD, Optimizer, Recipe, accuracy_recipe
+from nnkernels.recipes import SCHEDULE_NAMES, SGD, Optimizer, Recipe, accuracy_recipe
 
 # Optimizers
 
@@ -33,8 +35,8 @@ def test_epsilon_must_be_positive(value):
 def test_error_for_unknown_name_lists_known_names():
     with pytest.raises(UnknownNameError, match="unknown optimizer 'adamw'; expected one of: sgd, momentum, adam"):
         Optimizer("adamw")
-    with pytest.raises(UnknownNameError, match="unknown schedule 'cosine'; expected one of: constant, linear"):
-        Recipe("test", schedule="cosine")
+    with pytest.raises(UnknownNameError, match="unknown schedule 'step'; expected one of: constant, linear, cosine"):
+        Recipe("test", schedule="step")
 
 
 # Recipes
@@ -82,6 +84,57 @@ def test_linear_learning_rate_falls_by_the_same_amount_over_all_epochs():
     assert rates.dtype == np.float32
     # The rate would be zero one step after the last.
     np.testing.assert_allclose(rates, [0.3 * (12 - step) / 12 for step in range(12)], rtol=1e-6)
+
+
+@pytest.mark.parametrize("warmup_steps", [0, 5])
+def test_cosine_and_linear_learning_rates_are_those_of_keras(warmup_steps):
+    from keras.optimizers import schedules
+
+    steps, peak = 12, 0.3  # three epochs of four batches
+    warmup = {"warmup_target": peak, "warmup_steps": warmup_steps} if warmup_steps else {}
+    cosine = schedules.CosineDecay(0.0 if warmup else peak, steps - warmup_steps, **warmup)
+    linear = schedules.PolynomialDecay(peak, steps - warmup_steps, end_learning_rate=0.0)
+    for name, keras_rate in (("cosine", cosine), ("linear", lambda step: linear(step - warmup_steps))):
+        recipe = Recipe("test", learning_rate=peak, epochs=3, schedule=name, warmup_steps=warmup_steps)
+        rates = np.concatenate([recipe.learning_rates(epoch, 100) for epoch in range(3)])
+        assert rates.dtype == np.float32
+        rising = [peak * step / warmup_steps for step in range(warmup_steps)]
+        expected = rising + [float(keras_rate(step)) for step in range(warmup_steps, steps)]
+        np.testing.assert_allclose(rates, expected, rtol=2e-6, atol=1e-9)
+        if name == "cosine":
+            np.testing.assert_allclose(rates, [float(keras_rate(step)) for step in range(steps)], rtol=2e-6, atol=1e-9)
+
+
+@given(st.sampled_from(SCHEDULE_NAMES), st.integers(1, 5), st.integers(1, 300), st.integers(1, 64), st.integers(0, 40))
+def test_learning_rates_rise_in_the_warmup_and_never_afterwards(schedule, epochs, images, batch_size, warmup_steps):
+    recipe = Recipe(
+        "test", learning_rate=0.5, epochs=epochs, schedule=schedule, batch_size=batch_size, warmup_steps=warmup_steps
+    )
+    rates = np.concatenate([recipe.learning_rates(epoch, images) for epoch in range(epochs)])
+    assert len(rates) == epochs * recipe.batches(images)
+    assert np.isfinite(rates).all()
+    assert (rates >= 0).all()
+    assert (rates <= np.float32(0.5)).all()
+    assert (np.diff(rates[: warmup_steps + 1]) > 0).all()
+    assert (np.diff(rates[warmup_steps:]) <= 0).all()
+    assert not recipe.constant_rate or len({*rates.tolist()}) == 1
+
+
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf")])
+def test_weight_decay_must_not_be_negative(value):
+    with pytest.raises(ConfigurationError, match="weight_decay"):
+        Optimizer(weight_decay=value)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.0, float("nan")])
+def test_label_smoothing_must_be_at_least_zero_and_below_one(value):
+    with pytest.raises(ConfigurationError, match="label_smoothing"):
+        SGD.with_changes(label_smoothing=value)
+
+
+def test_warmup_must_not_be_negative():
+    with pytest.raises(ConfigurationError, match="warmup_steps"):
+        SGD.with_changes(warmup_steps=-1)
 
 
 @pytest.mark.parametrize(("images", "epochs"), [(60_000, 1), (50_000, 1), (4_000, 15), (2_304, 26), (200_000, 1)])

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from nnkernels import contenders, kernels, training
+from nnkernels.augmentation import Augmentation
 from nnkernels.data import Dataset, LabelledImages
-from nnkernels.errors import DataError
+from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.parameters import copy, initial_parameters, max_abs_difference
 from nnkernels.recipes import Recipe
-from nnkernels.training import EVALUATION_BATCH, batch_order, continue_training, evaluate, train
-from nnkernels.transforms import as_features
+from nnkernels.training import EVALUATION_BATCH, batch_order, continue_training, evaluate, recipe_images, train
+from nnkernels.transforms import as_features, augment, deskew
 from tests import reference
 from tests.forms import TRACED, TRAINABLE, slow_if_traced
 
@@ -325,6 +326,77 @@ def test_an_error_in_a_callback_is_not_swallowed(small_digits):
 
     with pytest.raises(ZeroDivisionError, match="of the callback"):
         train(Recorder(), small_digits.training, RECIPE, callbacks=[broken])
+
+
+# Deskewed and distorted images
+
+
+DISTORTED = RECIPE.with_changes(augmentation=Augmentation(rotation_radians=0.2, shift_pixels=2))
+
+
+class ImageRecorder(Recorder):
+    """A contender that also records the images of each epoch."""
+
+    def prepare(self, parameters, data, recipe):
+        super().prepare(parameters, data, recipe)
+        self.images = []
+
+    def replace_images(self, X):
+        self.images.append(X.copy())
+
+
+def test_each_epoch_is_distorted_anew_from_the_original_images(small_digits):
+    recorder = ImageRecorder()
+    original = small_digits.X_train.copy()
+    train(recorder, small_digits.training, DISTORTED, seed=5, evaluate_every=0)
+    assert len(recorder.images) == DISTORTED.epochs
+    for epoch, images in enumerate(recorder.images):
+        np.testing.assert_array_equal(images, augment(original, DISTORTED.augmentation, seed=5, epoch=epoch))
+    np.testing.assert_array_equal(small_digits.X_train, original)
+
+
+def test_training_on_distorted_images_equals_training_on_each_epochs_images_by_hand(small_digits):
+    trained, by_hand = (contenders.create("numpy") for _ in range(2))
+    history = train(trained, small_digits.training, DISTORTED, seed=5, validation=small_digits.test)
+    params = initial_parameters(5, hidden=DISTORTED.hidden)
+    for epoch in range(DISTORTED.epochs):
+        images = augment(small_digits.X_train, DISTORTED.augmentation, seed=5, epoch=epoch)
+        by_hand.prepare(params, LabelledImages(images, small_digits.y_train), DISTORTED)
+        by_hand.advance(batch_order(5, epoch, len(images)), DISTORTED.learning_rates(epoch, len(images)))
+        params = by_hand.parameters()
+    assert max_abs_difference(trained.parameters(), params) == 0
+    # The evaluation sees the images as they are.
+    assert history.epochs[-1].train_error_rate == evaluate(params, small_digits.X_train, small_digits.y_train)[1]
+    assert history.epochs[-1].validation_error_rate == evaluate(params, small_digits.X_test, small_digits.y_test)[1]
+
+
+def test_training_on_deskewed_images_deskews_all_images_once(small_digits):
+    recipe = DISTORTED.with_changes(deskew=True)
+    upright = [LabelledImages(deskew(part.X), part.y) for part in (small_digits.training, small_digits.test)]
+    trained, on_upright = (contenders.create("numpy") for _ in range(2))
+    history = train(trained, small_digits.training, recipe, validation=small_digits.test)
+    expected = train(on_upright, upright[0], DISTORTED, validation=upright[1])
+    assert max_abs_difference(trained.parameters(), on_upright.parameters()) == 0
+    assert values_without_seconds(history) == values_without_seconds(expected)
+    with pytest.raises(DataError, match="uint8"):
+        train(trained, LabelledImages(as_features(small_digits.X_train), small_digits.y_train), recipe)
+
+
+def test_resumed_training_on_deskewed_and_distorted_images_equals_uninterrupted_one(small_digits):
+    recipe = DISTORTED.with_changes(deskew=True)
+    whole, resumed = (contenders.create("numpy") for _ in range(2))
+    expected = train(whole, small_digits.training, recipe)
+    history = train(resumed, small_digits.training, recipe, callbacks=[lambda history, contender: True])
+    again = contenders.create("numpy")
+    again.prepare(resumed.parameters(), recipe_images(recipe, small_digits.training), recipe)
+    continue_training(again, small_digits.training, history)
+    assert max_abs_difference(again.parameters(), whole.parameters()) == 0
+    assert values_without_seconds(history) == values_without_seconds(expected)
+
+
+def test_augmentation_needs_a_contender_that_replaces_its_images(small_digits):
+    with pytest.raises(ConfigurationError, match="Recorder cannot replace its images, which the augmentation"):
+        train(Recorder(), small_digits.training, DISTORTED)
 
 
 # Resuming

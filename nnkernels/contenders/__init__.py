@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-from nnkernels.contenders._protocol import Contender, Entry
+from nnkernels.contenders._protocol import Contender, Entry, ReplacesImages
 from nnkernels.contenders._subprocess import SubprocessContender
 from nnkernels.errors import ContractError, InferenceOnlyError, MissingDependencyError, UnknownNameError
 from nnkernels.plugins import CONTENDERS_GROUP, installed_plugins
@@ -24,6 +24,7 @@ from nnkernels.process_settings import preserved_thread_counts
 __all__ = [
     "Contender",
     "Entry",
+    "ReplacesImages",
     "create",
     "create_anywhere",
     "entry",

@@ -13,7 +13,7 @@ from nnkernels.contenders._updates import initial_moments
 from nnkernels.contenders._xla_threads import start_backend
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
-from nnkernels.kernels.contract import step_sizes, update_rule
+from nnkernels.kernels.contract import decay_factors, step_sizes, update_rule
 from nnkernels.parameters import FloatArray, Parameters, native
 from nnkernels.recipes import Recipe
 from nnkernels.transforms import as_images
@@ -110,8 +110,11 @@ class JaxContender:
         self.image_count = len(data.X)
         self.predict_params: Parameters | None = None  # created by the first call of predict
         self.max_batches = max(1, recipe.batches(len(data.X)))  # per call of the compiled loop
-        self.images, self.labels = self.convert(data.X), jnp.asarray(data.y.astype(np.int32))
-        self._train = training_function(self.fetch, self.product, recipe.optimizer, recipe.batch_size)
+        self.replace_images(data.X)
+        self.labels = jnp.asarray(data.y.astype(np.int32))
+        # Functions are compiled once for all recipes with the same steps.
+        steps = Recipe("", recipe.optimizer, recipe.batch_size, label_smoothing=recipe.label_smoothing)
+        self._train = training_function(self.fetch, self.product, steps)
         self._predict = prediction_function()
         if self.image_count:  # run zero batches in order to compile
             self._run_batches(np.zeros(0, np.int64), np.zeros(0, np.float32))
@@ -130,6 +133,17 @@ class JaxContender:
             The images on the device.
         """
         raise NotImplementedError
+
+    def replace_images(self, X: npt.NDArray[Any]) -> None:
+        """Train on other images from now on; they are converted and copied to the device.
+
+        Parameters
+        ----------
+        X : ndarray, shape (N, D)
+            The images, as many as before, of the same shape and dtype. Labels, parameters and the state of the
+            optimizer stay as they are.
+        """
+        self.images = self.convert(X)
 
     def to_internal_layout(self, params: Parameters) -> Parameters:
         """Convert parameters between the standard layout and that of this contender. The function is its own inverse.
@@ -178,11 +192,12 @@ class JaxContender:
         rows[: len(order)] = order
         # Pad the last batch with one of its own images: the weight is 0, but 0 * NaN of another image would be NaN.
         rows[len(order) :] = order[-1] if len(order) else 0
-        rates = np.zeros(self.max_batches, np.float32)
+        rates, decays = np.zeros((2, self.max_batches), np.float32)
         rates[:batches] = step_sizes(self.rule, learning_rates[:batches], self.steps_done)
+        decays[:batches] = decay_factors(self.rule, learning_rates[:batches])
         self.predict_params = None
         self.params, self.moments = self.jax.block_until_ready(
-            self._train(self.params, self.moments, self.images, self.labels, rows, rates, len(order))
+            self._train(self.params, self.moments, self.images, self.labels, rows, rates, decays, len(order))
         )
         self.steps_done += batches
 

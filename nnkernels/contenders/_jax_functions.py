@@ -10,7 +10,7 @@ import numpy as np
 
 from nnkernels.contenders._updates import update_function
 from nnkernels.parameters import Parameters
-from nnkernels.recipes import Optimizer
+from nnkernels.recipes import Recipe
 from nnkernels.transforms import feature_scale
 
 # fetch(images, rows) -> batch; images are in the contender's own form.
@@ -51,7 +51,7 @@ def features(images: Any) -> Any:
 
 
 @cache
-def training_function(fetch: Fetch, product: Product, optimizer: Optimizer, batch_size: int) -> Any:
+def training_function(fetch: Fetch, product: Product, recipe: Recipe) -> Any:
     """Return the compiled training loop.
 
     Parameters
@@ -60,35 +60,39 @@ def training_function(fetch: Fetch, product: Product, optimizer: Optimizer, batc
         ``fetch(images, rows) -> batch``.
     product : callable
         ``product(W1, batch)``, of shape (N, H).
-    optimizer : Optimizer
-        The update rule.
-    batch_size : int
-        Images per batch.
+    recipe : Recipe
+        Update rule, label smoothing and images per batch.
 
     Returns
     -------
     train : callable
-        ``train(params, moments, images, labels, order, rates, count) -> (params, moments)``. ``order`` has the shape
-        (max_batches * batch_size,) and ``rates`` the shape (max_batches,). Only the first ``count`` images are trained
-        on; the rest of both arrays is padding.
+        ``train(params, moments, images, labels, order, rates, decays, count) -> (params, moments)``. ``order`` has the
+        shape (max_batches * batch_size,); ``rates`` and ``decays`` have the shape (max_batches,). Only the first
+        ``count`` images are trained on; the rest of the arrays is padding.
     """
     jax = import_jax()
     jnp = jax.numpy
-    update = update_function(optimizer, jax.tree.map, jnp.sqrt)
+    update = update_function(recipe.optimizer, jax.tree.map, jnp.sqrt)
+    batch_size, smoothing = recipe.batch_size, recipe.label_smoothing
 
     def loss(params: Parameters, batch: Any, labels: Any, weights: Any) -> Any:
         A1 = jax.nn.relu(product(params.W1, batch) + params.b1)  # its gradient at 0 is 0; that of jnp.maximum is 1/2
         log_probs = jax.nn.log_softmax(A1 @ params.W2 + params.b2)
-        return -jnp.sum(weights * jnp.take_along_axis(log_probs, labels[:, np.newaxis], axis=1)[:, 0])
+        log_likelihoods = jnp.take_along_axis(log_probs, labels[:, np.newaxis], axis=1)[:, 0]
+        if smoothing:
+            log_likelihoods = (1 - smoothing) * log_likelihoods + smoothing * log_probs.mean(axis=1)
+        return -jnp.sum(weights * log_likelihoods)
 
     @jax.jit  # type: ignore[untyped-decorator]
-    def train(params: Any, moments: Any, images: Any, labels: Any, order: Any, rates: Any, count: Any) -> Any:
+    def train(
+        params: Any, moments: Any, images: Any, labels: Any, order: Any, rates: Any, decays: Any, count: Any
+    ) -> Any:
         def step(batch: Any, carried: Any) -> Any:
             rows = jax.lax.dynamic_slice_in_dim(order, batch * batch_size, batch_size)
             remaining = count - batch * batch_size
             weights = jnp.where(jnp.arange(batch_size) < remaining, 1 / jnp.minimum(remaining, batch_size), 0)
             grads = jax.grad(loss)(carried[0], fetch(images, rows), labels[rows], weights)
-            return update(*carried, grads, rates[batch])
+            return update(*carried, grads, rates[batch], decays[batch])
 
         return jax.lax.fori_loop(0, (count + batch_size - 1) // batch_size, step, (params, moments))
 

@@ -188,6 +188,20 @@ class KerasContender:
         """
         return keras_optimizer(recipe.optimizer, recipe.learning_rate)
 
+    def loss_function(self) -> Any:
+        """Return Keras' loss of the recipe: on class indices or, with label smoothing, on one-hot labels.
+
+        Returns
+        -------
+        loss : keras.losses.Loss
+            Computed from logits, because on JAX Keras clips probabilities at 1e-7.
+        """
+        import keras
+
+        if smoothing := self.recipe.label_smoothing:
+            return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing, dtype="float32")
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype="float32")
+
     def convert(self, data: LabelledImages) -> None:
         """Convert the data to the form that this contender trains on.
 

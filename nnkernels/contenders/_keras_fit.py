@@ -65,10 +65,8 @@ class KerasFit(KerasContender):
 
         self.max_batches = max(1, recipe.batches(len(data.X)))
         super().prepare(parameters, data, recipe)
-        # Computed from logits, because on JAX Keras clips probabilities at 1e-7.
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype="float32")
         with float32_floatx(keras):
-            self.model.compile(optimizer=self.optimizer, loss=loss, **self.compile_options)
+            self.model.compile(optimizer=self.optimizer, loss=self.loss_function(), **self.compile_options)
 
     def new_optimizer(self, recipe: Recipe) -> Any:
         """Return the Keras optimizer of a recipe.
@@ -86,7 +84,7 @@ class KerasFit(KerasContender):
             A new optimizer, whose state has not been built yet.
         """
         self.schedule = None
-        if recipe.schedule == "constant":
+        if recipe.constant_rate:
             return super().new_optimizer(recipe)
         self.schedule = _stepwise_rates()
         optimizer = keras_optimizer(recipe.optimizer, self.schedule)
@@ -101,8 +99,21 @@ class KerasFit(KerasContender):
         data : LabelledImages
             The training images.
         """
-        self.X = as_features(data.X)
-        self.y = data.y.astype(np.int32)
+        self.replace_images(data.X)
+        self.y: npt.NDArray[Any] = data.y.astype(np.int32)
+        if self.recipe.label_smoothing:  # only one-hot labels can be smoothed
+            self.y = np.eye(self.model.output_shape[-1], dtype=np.float32)[self.y]
+
+    def replace_images(self, X: npt.NDArray[Any]) -> None:
+        """Train on other images from now on; all are scaled to float32 in advance.
+
+        Parameters
+        ----------
+        X : ndarray, shape (N, D)
+            The images, as many as before, of the same shape and dtype. Labels, parameters and the state of the
+            optimizer stay as they are.
+        """
+        self.X = as_features(X)
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Run ``fit`` for one epoch over the images in the given order.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -113,6 +113,25 @@ class Contender(Protocol):
 
     def close(self) -> None:
         """Release data and other resources."""
+        ...
+
+
+@runtime_checkable
+class ReplacesImages(Protocol):
+    """A contender that can go on training on other images. Recipes with augmentation need one."""
+
+    def replace_images(self, X: npt.NDArray[Any]) -> None:
+        """Train on other images from now on, such as those of an epoch with augmentation.
+
+        The images are converted to the contender's own form here. Labels, parameters and the state of the optimizer
+        stay as they are.
+
+        Parameters
+        ----------
+        X : ndarray, shape (N, D)
+            The images, as many as it was prepared with, of the same shape and dtype. The caller must not change them
+            as long as they are trained on.
+        """
         ...
 
 

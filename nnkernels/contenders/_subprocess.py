@@ -128,6 +128,17 @@ class SubprocessContender:
         """
         self._call("prepare", parameters, data, recipe)
 
+    def replace_images(self, X: npt.NDArray[Any]) -> None:
+        """Train on other images from now on; they are sent to the process.
+
+        Parameters
+        ----------
+        X : ndarray, shape (N, D)
+            The images, as many as before, of the same shape and dtype. Labels, parameters and the state of the
+            optimizer stay as they are.
+        """
+        self._call("replace_images", X)
+
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Train on a sequence of batches.
 

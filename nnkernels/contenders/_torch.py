@@ -68,10 +68,21 @@ class TorchContender:
         check_labels(data, len(parameters.b2))
         self.recipe = recipe
         self.steps_done = 0
-        self.X = torch.tensor(data.X)
+        self.replace_images(data.X)
         self.y = torch.tensor(data.y.astype(np.int64))
         self.scale = feature_scale(data.X)
         self.start_from(Parameters(*(torch.tensor(array) for array in native(parameters))))
+
+    def replace_images(self, X: npt.NDArray[Any]) -> None:
+        """Train on other images from now on; they are copied to a tensor of their own dtype.
+
+        Parameters
+        ----------
+        X : ndarray, shape (N, D)
+            The images, as many as before, of the same shape and dtype. Labels, parameters and the state of the
+            optimizer stay as they are.
+        """
+        self.X = self.torch.tensor(X)
 
     def start_from(self, params: Parameters) -> None:
         """Start a training run from initial parameters.

@@ -48,7 +48,8 @@ def update_function(optimizer: Optimizer, tree_map: Any, sqrt: Any) -> Any:
     Returns
     -------
     update : callable
-        ``update(params, moments, grads, rate) -> (params, moments)``, where ``rate`` is from ``contract.step_sizes``.
+        ``update(params, moments, grads, rate, decay) -> (params, moments)``, where ``rate`` and ``decay`` are from
+        ``contract.step_sizes`` and ``contract.decay_factors``.
     """
 
     def sgd(params: Any, moments: Any, grads: Any, rate: Any) -> Any:
@@ -64,4 +65,11 @@ def update_function(optimizer: Optimizer, tree_map: Any, sqrt: Any) -> Any:
         params = tree_map(lambda w, m, v: w - rate * m / (sqrt(v) + optimizer.epsilon), params, first, second)
         return params, (first, second)
 
-    return {"sgd": sgd, "momentum": momentum, "adam": adam}[optimizer.name]
+    rule = {"sgd": sgd, "momentum": momentum, "adam": adam}[optimizer.name]
+
+    def update(params: Any, moments: Any, grads: Any, rate: Any, decay: Any) -> Any:
+        if optimizer.weight_decay:
+            params = tree_map(lambda w: decay * w, params)
+        return rule(params, moments, grads, rate)
+
+    return update

@@ -69,9 +69,20 @@ class KerasGraph(KerasContender):
         data : LabelledImages
             The training images.
         """
-        self.X = self.tf.constant(data.X)
+        self.replace_images(data.X)
         self.y = self.tf.constant(data.y.astype(np.int32))
         self.scale = feature_scale(data.X)
+
+    def replace_images(self, X: npt.NDArray[Any]) -> None:
+        """Train on other images from now on; they are copied to a tensor.
+
+        Parameters
+        ----------
+        X : ndarray, shape (N, D)
+            The images, as many as before, of the same shape and dtype. Labels, parameters and the state of the
+            optimizer stay as they are.
+        """
+        self.X = self.tf.constant(X)
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Run the loop over the batches, then read a weight, which waits until the loop has finished.
@@ -83,7 +94,8 @@ class KerasGraph(KerasContender):
         learning_rates : ndarray of float32, shape (ceil(M / batch_size),)
             The learning rate of each batch.
         """
-        self._train(self.tf.constant(order, self.tf.int32), self.tf.constant(learning_rates, self.tf.float32))
+        tf = self.tf
+        self._train(self.X, tf.constant(order, tf.int32), tf.constant(learning_rates, tf.float32))
         self.model.trainable_variables[-1].numpy()
 
     def predict(self, X: npt.NDArray[Any]) -> FloatArray:
@@ -105,16 +117,15 @@ class KerasGraph(KerasContender):
         return probs
 
     def _step_function(self) -> Any:
-        """Return the function ``step(rows, learning_rate)`` of one gradient step, to be traced into a graph."""
-        tf, model, optimizer, X, y, scale = self.tf, self.model, self.optimizer, self.X, self.y, self.scale
-        import keras
+        """Return the function ``step(X, rows, learning_rate)`` of one gradient step, to be traced into a graph."""
+        tf, model, optimizer, y, scale = self.tf, self.model, self.optimizer, self.y, self.scale
+        loss_function, one_hot = self.loss_function(), self.recipe.label_smoothing > 0
+        classes = model.output_shape[-1]
 
-        loss_function = keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype="float32")
-
-        def step(rows: Any, learning_rate: Any) -> None:
-            features = tf.cast(tf.gather(X, rows), tf.float32) * scale
+        def step(X: Any, rows: Any, learning_rate: Any) -> None:
+            features, labels = tf.cast(tf.gather(X, rows), tf.float32) * scale, tf.gather(y, rows)
             with tf.GradientTape() as tape:
-                loss = loss_function(tf.gather(y, rows), model(features, training=True))
+                loss = loss_function(tf.one_hot(labels, classes) if one_hot else labels, model(features, training=True))
             optimizer.learning_rate.assign(learning_rate)
             optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
 
@@ -122,15 +133,17 @@ class KerasGraph(KerasContender):
 
     def _training_function(self) -> Any:
         tf, batch_size, step = self.tf, self.recipe.batch_size, self._step_function()
+        images_spec = tf.TensorSpec.from_tensor(self.X)
+        signature = [images_spec, tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)]
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)])  # type: ignore[untyped-decorator]
-        def train(order: Any, learning_rates: Any) -> None:
+        @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+        def train(X: Any, order: Any, learning_rates: Any) -> None:
             images = tf.shape(order)[0]
             full_batches = images // batch_size
             for batch in tf.range(full_batches):
-                step(order[batch * batch_size : (batch + 1) * batch_size], learning_rates[batch])
+                step(X, order[batch * batch_size : (batch + 1) * batch_size], learning_rates[batch])
             if full_batches * batch_size < images:
-                step(order[full_batches * batch_size :], learning_rates[full_batches])
+                step(X, order[full_batches * batch_size :], learning_rates[full_batches])
 
         return train
 
@@ -191,20 +204,20 @@ class KerasGraphXla(KerasGraph):
             rows, rates = np.zeros((max_batches, batch_size), np.int32), np.zeros(max_batches, np.float32)
             rows[:count] = batches[start : start + max_batches]
             rates[:count] = learning_rates[start : start + count]
-            self._train(tf.constant(rows), tf.constant(rates), tf.constant(count))
+            self._train(self.X, tf.constant(rows), tf.constant(rates), tf.constant(count))
         if full_batches * batch_size < len(order):
             last_batch = order[full_batches * batch_size :].astype(np.int32)
-            self._step(tf.constant(last_batch), tf.constant(learning_rates[-1]))
+            self._step(self.X, tf.constant(last_batch), tf.constant(learning_rates[-1]))
         self.model.trainable_variables[-1].numpy()
 
     def _training_function(self) -> Any:
         tf, step = self.tf, self._step_function()
 
         @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
-        def train(rows: Any, learning_rates: Any, count: Any) -> None:
+        def train(X: Any, rows: Any, learning_rates: Any, count: Any) -> None:
             batch = tf.constant(0)
             while batch < count:
-                step(rows[batch], learning_rates[batch])
+                step(X, rows[batch], learning_rates[batch])
                 batch += 1
 
         return train

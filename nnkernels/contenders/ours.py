@@ -94,15 +94,26 @@ class KernelContender:
         self.params = copy(parameters)
         self.state = initial_state(self.params)
         self.batch_size = recipe.batch_size
-        self.rule = update_rule(recipe.optimizer)
+        self.rule = update_rule(recipe.optimizer, recipe.label_smoothing)
         self.scale = feature_scale(data.X)
         self.image_count = len(data.X)
-        # Numba compiles separately for read-only arrays. So images are always read-only, and order and rates never are.
-        images = data.X.view()
-        images.flags.writeable = False
-        self.images = image_packer(self.backend)(images)
+        self.replace_images(data.X)
         self.y = data.y.astype(np.int64)
         self._predict: Predict | None = None
+
+    def replace_images(self, X: npt.NDArray[Any]) -> None:
+        """Train on other images from now on; they are converted to the backend's own form, if it has one.
+
+        Parameters
+        ----------
+        X : ndarray, shape (N, D)
+            The images, as many as before, of the same shape and dtype. Labels, parameters and the state of the
+            optimizer stay as they are.
+        """
+        # Numba compiles separately for read-only arrays. So images are always read-only, and order and rates never are.
+        images = X.view()
+        images.flags.writeable = False
+        self.images = image_packer(self.backend)(images)
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Train on a sequence of batches.

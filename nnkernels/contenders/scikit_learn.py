@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.contenders._labels import check_labels
+from nnkernels.contenders._plain_loss import require_plain_loss
 from nnkernels.contenders._protocol import Entry
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError
@@ -70,7 +71,8 @@ class ScikitLearn:
         Raises
         ------
         ConfigurationError
-            If there are fewer than three classes, for which scikit-learn uses another network.
+            If there are fewer than three classes, for which scikit-learn uses another network, or if the recipe has
+            weight decay or label smoothing.
         DataError
             If a label is not a class of the network.
         """
@@ -84,6 +86,7 @@ class ScikitLearn:
                 "network; use at least three classes, or another contender"
             )
         check_labels(data, classes)
+        require_plain_loss(recipe, "scikit-learn's MLPClassifier")
         rule = recipe.optimizer
         self.model = MLPClassifier(
             (recipe.hidden,),
@@ -108,8 +111,19 @@ class ScikitLearn:
             array[...] = values
         del self.model._optimizer
         self.batch_size = recipe.batch_size
-        self.X = as_features(data.X)
+        self.replace_images(data.X)
         self.y = data.y.astype(np.int64)
+
+    def replace_images(self, X: npt.NDArray[Any]) -> None:
+        """Train on other images from now on; all are scaled to float32 in advance.
+
+        Parameters
+        ----------
+        X : ndarray, shape (N, D)
+            The images, as many as before, of the same shape and dtype. Labels, parameters and the state of the
+            optimizer stay as they are.
+        """
+        self.X = as_features(X)
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Train on a sequence of batches, in one call if the learning rate is constant.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from nnkernels.contenders._protocol import Entry
 from nnkernels.contenders._torch import EXTRA, PACKAGES, PROCESS, TorchContender
 from nnkernels.contenders._updates import initial_moments, update_function
-from nnkernels.kernels.contract import step_sizes, update_rule
+from nnkernels.kernels.contract import decay_factors, step_sizes, update_rule
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Optimizer
 
@@ -79,11 +79,13 @@ class TorchCompile(TorchContender):
         """
         torch, batch_size = self.torch, self.recipe.batch_size
         rates = torch.tensor(step_sizes(self.rule, learning_rates, self.steps_done)).unbind()
+        decays = torch.tensor(decay_factors(self.rule, learning_rates)).unbind()
         batches = torch.tensor(order).split(batch_size) if len(order) else ()
-        compiled, uncompiled = _step(self.recipe.optimizer, True), _step(self.recipe.optimizer, False)
-        for rows, rate in zip(batches, rates, strict=True):
+        rule, smoothing = self.recipe.optimizer, self.recipe.label_smoothing
+        compiled, uncompiled = _step(rule, smoothing, True), _step(rule, smoothing, False)
+        for rows, rate, decay in zip(batches, rates, decays, strict=True):
             step = compiled if len(rows) == batch_size else uncompiled
-            self.params, self.moments = step(self.params, self.moments, self.X, self.y, self.scale, rows, rate)
+            self.params, self.moments = step(self.params, self.moments, self.X, self.y, self.scale, rows, rate, decay)
         self.steps_done += len(rates)
 
     def parameters(self) -> Parameters:
@@ -102,8 +104,8 @@ def _logits(torch: Any, params: Parameters, X: Any) -> Any:
 
 
 @cache
-def _step(optimizer: Optimizer, compiled: bool) -> Any:
-    """Return ``step(params, moments, images, labels, scale, rows, rate) -> (params, moments)``."""
+def _step(optimizer: Optimizer, label_smoothing: float, compiled: bool) -> Any:
+    """Return ``step(params, moments, images, labels, scale, rows, rate, decay) -> (params, moments)``."""
     import torch
 
     def tree_map(function: Any, *arrays: Any) -> Parameters:
@@ -112,11 +114,13 @@ def _step(optimizer: Optimizer, compiled: bool) -> Any:
     update = update_function(optimizer, tree_map, torch.sqrt)
 
     def loss(params: Parameters, X: Any, y: Any) -> Any:
-        return torch.nn.functional.cross_entropy(_logits(torch, params, X), y)
+        return torch.nn.functional.cross_entropy(_logits(torch, params, X), y, label_smoothing=label_smoothing)
 
-    def step(params: Parameters, moments: Any, images: Any, labels: Any, scale: float, rows: Any, rate: Any) -> Any:
+    def step(
+        params: Parameters, moments: Any, images: Any, labels: Any, scale: float, rows: Any, rate: Any, decay: Any
+    ) -> Any:
         features = images[rows].to(torch.float32) * scale
         grads = torch.func.grad(loss)(params, features, labels[rows])
-        return update(params, moments, grads, rate)
+        return update(params, moments, grads, rate, decay)
 
     return torch.compile(step, dynamic=False) if compiled else step

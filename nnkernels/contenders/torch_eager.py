@@ -28,10 +28,11 @@ def contenders() -> dict[str, Entry]:
 class TorchEager(TorchContender):
     """A contender with a module and an optimizer of ``torch.optim``.
 
-    PyTorch's update rules differ from those of nnkernels in two ways, which are compensated. PyTorch multiplies the
+    PyTorch's update rules differ from those of nnkernels in three ways, which are compensated. PyTorch multiplies the
     whole velocity by the learning rate of the step, so momentum uses the learning rate 1, and the loss is multiplied by
     the rate. PyTorch's Adam adds epsilon after the bias correction, so epsilon is divided by the correction ``sqrt(1 -
-    beta_2**t)`` of each step t.
+    beta_2**t)`` of each step t. PyTorch's SGD adds the weight decay to the gradient, so the parameters are multiplied
+    before the step.
     """
 
     def start_from(self, params: Parameters) -> None:
@@ -86,9 +87,14 @@ class TorchEager(TorchContender):
         batches = torch.tensor(order).split(self.recipe.batch_size) if len(order) else ()
         for rows, rate in zip(batches, learning_rates.tolist(), strict=True):
             loss_scale = self._set_rate(rate)
-            loss = cross_entropy(self.logits(self.X[rows].to(torch.float32) * self.scale), self.y[rows])
+            logits = self.logits(self.X[rows].to(torch.float32) * self.scale)
+            loss = cross_entropy(logits, self.y[rows], label_smoothing=self.recipe.label_smoothing)
             self.optimizer.zero_grad()
             (loss if loss_scale == 1 else loss * loss_scale).backward()
+            if decay := self.recipe.optimizer.weight_decay:
+                with torch.no_grad():
+                    for parameter in self.model.parameters():
+                        parameter.mul_(1 - rate * decay)
             self.optimizer.step()
 
     def _set_rate(self, rate: float) -> float:

@@ -85,10 +85,15 @@ def keras_optimizer(optimizer: Optimizer, learning_rate: Any) -> Any:
     """
     import keras
 
+    weight_decay = optimizer.weight_decay or None
     with float32_floatx(keras):
         if optimizer.name == "adam":
             return keras.optimizers.Adam(
-                learning_rate, beta_1=optimizer.beta_1, beta_2=optimizer.beta_2, epsilon=optimizer.epsilon
+                learning_rate,
+                beta_1=optimizer.beta_1,
+                beta_2=optimizer.beta_2,
+                epsilon=optimizer.epsilon,
+                weight_decay=weight_decay,
             )
         momentum = optimizer.momentum if optimizer.name == "momentum" else 0.0
-        return keras.optimizers.SGD(learning_rate, momentum=momentum)
+        return keras.optimizers.SGD(learning_rate, momentum=momentum, weight_decay=weight_decay)

@@ -69,14 +69,16 @@ SGD, MOMENTUM, ADAM = 0, 1, 2
 
 
 class UpdateRule(NamedTuple):
-    """An optimizer and its hyperparameters as numbers, because compiled code cannot use a :class:`Optimizer`.
+    """What a step does, as numbers, because compiled code cannot use an :class:`Optimizer` or a recipe.
 
     Attributes
     ----------
     code : int
         ``SGD``, ``MOMENTUM`` or ``ADAM``.
-    momentum, beta_1, beta_2, epsilon : float
+    momentum, beta_1, beta_2, epsilon, weight_decay : float
         As in :class:`~nnkernels.recipes.Optimizer`.
+    label_smoothing : float
+        As in :class:`~nnkernels.recipes.Recipe`.
     """
 
     code: int
@@ -84,23 +86,35 @@ class UpdateRule(NamedTuple):
     beta_1: float
     beta_2: float
     epsilon: float
+    weight_decay: float
+    label_smoothing: float
 
 
-def update_rule(optimizer: Optimizer) -> UpdateRule:
-    """Convert an optimizer to numbers.
+def update_rule(optimizer: Optimizer, label_smoothing: float = 0.0) -> UpdateRule:
+    """Convert an optimizer, and the smoothing of the labels in the loss, to numbers.
 
     Parameters
     ----------
     optimizer : Optimizer
         The optimizer.
+    label_smoothing : float, default: 0.0
+        The share of the targets that is uniform over all classes.
 
     Returns
     -------
     rule : UpdateRule
-        Its code and hyperparameters.
+        The code and the hyperparameters.
     """
     code = {"sgd": SGD, "momentum": MOMENTUM, "adam": ADAM}[optimizer.name]
-    return UpdateRule(code, optimizer.momentum, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
+    return UpdateRule(
+        code,
+        float(optimizer.momentum),
+        float(optimizer.beta_1),
+        float(optimizer.beta_2),
+        float(optimizer.epsilon),
+        float(optimizer.weight_decay),
+        float(label_smoothing),
+    )
 
 
 def step_sizes(rule: UpdateRule, learning_rates: npt.NDArray[np.float32], steps_before: int) -> FloatArray:
@@ -129,12 +143,34 @@ def step_sizes(rule: UpdateRule, learning_rates: npt.NDArray[np.float32], steps_
     return np.asarray(learning_rates * corrections, np.float32)
 
 
+def decay_factors(rule: UpdateRule, learning_rates: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the factor ``1 - learning_rate weight_decay`` by which each step multiplies the parameters first.
+
+    Parameters
+    ----------
+    rule : UpdateRule
+        The optimizer.
+    learning_rates : ndarray of float32, shape (n_batches,)
+        Learning rate of each batch, without Adam's bias correction.
+
+    Returns
+    -------
+    factors : ndarray of float32, shape (n_batches,)
+        All 1 without weight decay.
+    """
+    if rule.weight_decay == 0:
+        return np.ones(len(learning_rates), np.float32)  # also if a rate is infinite
+    return (1 - np.asarray(learning_rates, np.float64) * rule.weight_decay).astype(np.float32)
+
+
 class Backend(Protocol):
     """The functions of a backend module. ``numpy_kernels`` documents them.
 
     All float arrays of a call have the same dtype, float32 or float64, in native byte order. Any memory order and
     strides are allowed, and arrays that a function does not change may be read-only. Contenders convert other arrays
     first. Direct callers can use ``transforms.as_features`` and ``parameters.native``.
+
+    ``backward`` must start from ``activations.probs``: label smoothing shifts them before the call.
 
     A backend may also define faster functions. Their results must agree with those of the functions below within the
     tolerances of the tests:

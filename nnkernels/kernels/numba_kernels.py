@@ -151,8 +151,16 @@ def train_inplace(
             for d in range(D):
                 features[n, d] = X[row, d] * factor
         activations = forward(params, features[:N])
+        if rule.label_smoothing != 0:
+            _smooth_labels(activations.probs, labels[:N], rule.label_smoothing)
         grads = backward(params, features[:N], labels[:N], activations)
         learning_rate = learning_rates[batch]
+        if rule.weight_decay != 0:
+            decay = 1 - learning_rate * rule.weight_decay
+            _scale(params.W1.ravel(), decay)
+            _scale(params.b1, decay)
+            _scale(params.W2.ravel(), decay)
+            _scale(params.b2, decay)
         if rule.code == SGD:
             sgd_update_inplace(params, grads, state, learning_rate)
         elif rule.code == MOMENTUM:
@@ -210,6 +218,17 @@ def _softmax_cross_entropy_gradient(dlogits: FloatArray, y: npt.NDArray[np.integ
 
 
 @kernel
+def _smooth_labels(probs: FloatArray, y: npt.NDArray[np.integer], label_smoothing: float) -> None:
+    # See ``stepwise.smoothed``; here in place.
+    smoothing = probs.dtype.type(label_smoothing)
+    uniform = probs.dtype.type(label_smoothing / probs.shape[1])
+    for n in range(probs.shape[0]):
+        for c in range(probs.shape[1]):
+            probs[n, c] -= uniform
+        probs[n, y[n]] += smoothing
+
+
+@kernel
 def _relu_gradient_inplace(dZ1: FloatArray, Z1: FloatArray) -> None:
     # dZ1 *= Z1 > 0. A product, unlike a branch, preserves a NaN gradient of an inactive unit.
     for n in range(dZ1.shape[0]):
@@ -229,6 +248,13 @@ def _column_sums(values: FloatArray) -> FloatArray:
 
 # The update rules on flat arrays. Hyperparameters are rounded to the dtype of the arrays first, because a float64
 # scalar would promote every float32 operation to float64.
+
+
+@kernel
+def _scale(w: FloatArray, factor: float) -> None:
+    f = w.dtype.type(factor)
+    for i in range(len(w)):
+        w[i] *= f
 
 
 @kernel

@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.kernels.contract import MOMENTUM, SGD, Backend, OptimizerState, UpdateRule
+from nnkernels.kernels.contract import MOMENTUM, SGD, Activations, Backend, OptimizerState, UpdateRule, decay_factors
 from nnkernels.parameters import Parameters
 
 
@@ -104,6 +104,7 @@ def train_stepwise_inplace(
     fetched = np.empty((batch_size, X.shape[1]), X.dtype)
     features = np.empty((batch_size, X.shape[1]), params.W1.dtype)
     factor = features.dtype.type(scale)
+    decays = decay_factors(rule, learning_rates)
     for batch, learning_rate in enumerate(learning_rates.tolist()):
         rows = order[batch * batch_size : (batch + 1) * batch_size]
         N = len(rows)
@@ -112,10 +113,41 @@ def train_stepwise_inplace(
         np.multiply(fetched[:N], factor, out=features[:N])
         labels = y[rows]
         activations = backend.forward(params, features[:N])
+        if rule.label_smoothing:
+            activations = smoothed(activations, labels, rule.label_smoothing)
         grads = backend.backward(params, features[:N], labels, activations)
+        if rule.weight_decay:
+            for w in params:
+                w *= w.dtype.type(decays[batch])
         if rule.code == SGD:
             backend.sgd_update_inplace(params, grads, state, learning_rate)
         elif rule.code == MOMENTUM:
             backend.momentum_update_inplace(params, grads, state, learning_rate, rule.momentum)
         else:
             backend.adam_update_inplace(params, grads, state, learning_rate, rule.beta_1, rule.beta_2, rule.epsilon)
+
+
+def smoothed(activations: Activations, y: npt.NDArray[np.integer[Any]], label_smoothing: float) -> Activations:
+    """Return the activations from which ``backward`` computes the gradient for smoothed labels.
+
+    With the targets ``(1 - s) onehot(y) + s / C``, the gradient of the loss with respect to the logits is ``(probs - (1
+    - s) onehot(y) - s / C) / N``. That is what ``backward`` makes of ``probs + s (onehot(y) - 1 / C)``.
+
+    Parameters
+    ----------
+    activations : Activations
+        The result of a forward pass. It is not changed.
+    y : ndarray of integers, shape (N,)
+        The true classes.
+    label_smoothing : float
+        The share s of the targets that is uniform over the C classes.
+
+    Returns
+    -------
+    activations : Activations
+        The same, with shifted probabilities.
+    """
+    real = activations.probs.dtype.type
+    probs = activations.probs - real(label_smoothing / activations.probs.shape[1])
+    probs[np.arange(len(y)), y] += real(label_smoothing)
+    return activations._replace(probs=probs)

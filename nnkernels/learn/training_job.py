@@ -23,7 +23,7 @@ from nnkernels.learn.earlier_parameters import STEPS, EarlierParameters, Pausing
 from nnkernels.learn.output import make_folder
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe, named_recipe
-from nnkernels.training import continue_training, train
+from nnkernels.training import continue_training, recipe_images, train
 
 CHECKPOINT = "checkpoint.safetensors"
 DEFAULT_RECIPE, DEFAULT_BACKEND = "adam", "numba"
@@ -307,6 +307,6 @@ def _resume(
                 f"cannot resume: different {what} ({there} in the checkpoint, {here} now); use the same {what}, or "
                 "start a new training in another folder (--out)"
             )
-    contender.prepare(checkpoint.parameters, data, history.recipe)
+    contender.prepare(checkpoint.parameters, recipe_images(history.recipe, data), history.recipe)
     contender.restore(checkpoint.state)
     return history

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels import steps
+from nnkernels.contenders._plain_loss import require_plain_loss
 from nnkernels.contenders.ours import prediction_entry
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
@@ -71,12 +72,14 @@ class StepContender:
         DataError
             If the images are not uint8 pixels.
         ConfigurationError
-            If the optimizer is not ``sgd``, or there are more than 24 hidden units or 16 classes.
+            If the optimizer is not ``sgd``, if the recipe has weight decay or label smoothing, or if there are more
+            than 24 hidden units or 16 classes.
         """
         if data.X.dtype != np.uint8:
             raise DataError(f"the steps need uint8 pixels; these images have dtype {data.X.dtype}")
         if recipe.optimizer.name != "sgd":
             raise ConfigurationError(f"the steps only train with sgd; the recipe has {recipe.optimizer.name}")
+        require_plain_loss(recipe, "the steps")
         hidden, classes = parameters.W2.shape
         if hidden > MAX_HIDDEN or classes > MAX_CLASSES:
             raise ConfigurationError(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nnkernels.jit import JIT_ENABLED
 from nnkernels.kernels import numba_kernels
-from nnkernels.kernels.contract import SGD, OptimizerState, UpdateRule, step_sizes
+from nnkernels.kernels.contract import SGD, OptimizerState, UpdateRule, decay_factors, step_sizes
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
 from nnkernels.kernels.fused.model import Layout, TrainingSizes, training_buffers
 from nnkernels.kernels.fused.nonzero import MAX_INPUTS, NonzeroImages, pack_nonzero, unpack_nonzero
@@ -70,9 +70,9 @@ def train_inplace(
     bit-identical for any number of threads.
 
     ``numba_kernels`` trains instead if a parameter is not finite at the start, the parameters are not float32, there
-    are more than 64 classes, or Numba's compiler is disabled. A zero pixel times an infinite weight is NaN, but the
-    fused kernels would skip it. An infinite pixel makes all probabilities of its image NaN, even if the arithmetic of
-    other backends would give finite ones.
+    are more than 64 classes, weight decay leaves nothing of a parameter, or Numba's compiler is disabled. A zero pixel
+    times an infinite weight is NaN, but the fused kernels would skip it. An infinite pixel makes all probabilities of
+    its image NaN, even if the arithmetic of other backends would give finite ones.
 
     Parameters
     ----------
@@ -95,7 +95,9 @@ def train_inplace(
     rule : UpdateRule
         The optimizer.
     """
-    if not _is_supported(params):
+    decays = decay_factors(rule, learning_rates)
+    # Biases beyond the last hidden unit are -inf, and must remain so.
+    if not _is_supported(params) or not (decays > 0).all():
         if isinstance(X, NonzeroImages):
             X = unpack_nonzero(X, params.W1.shape[0])
         numba_kernels.train_inplace(params, state, X, y, order, learning_rates, batch_size, scale, rule)
@@ -108,11 +110,12 @@ def train_inplace(
     threads = max(1, min(numba.get_num_threads(), batch_size // MIN_IMAGES_PER_THREAD))
     layout = Layout.of(params, (dense_layer if dense else nonzero_layer).MAX_PANEL_LANES)
     batch_size = min(batch_size, max(len(order), 1))
-    plain_sgd = rule.code == SGD
-    (model, grads, *moments), buffers = training_buffers(layout, batch_size, threads, dense, 2 if plain_sgd else 4)
+    has_moments = rule.code != SGD
+    plain_sgd = not has_moments and rule.weight_decay == 0
+    (model, grads, *moments), buffers = training_buffers(layout, batch_size, threads, dense, 4 if has_moments else 2)
     layout.pack(params, model, -np.inf)
-    first, second = (grads, grads) if plain_sgd else moments  # plain SGD uses neither
-    if not plain_sgd:
+    first, second = moments if has_moments else (grads, grads)  # SGD uses neither
+    if has_moments:
         layout.pack(state.first, first)
         layout.pack(state.second, second)
     run_together(
@@ -127,13 +130,14 @@ def train_inplace(
         y,
         order,
         np.ascontiguousarray(step_sizes(rule, learning_rates, int(state.step[0]))),
+        decays,
         thread_partitions(layout, threads),
         TrainingSizes(layout.inputs, layout.hidden, layout.classes, batch_size),
         np.float32(scale),
         rule,
     )
     layout.unpack(model, params)
-    if not plain_sgd:
+    if has_moments:
         layout.unpack(first, state.first)
         layout.unpack(second, state.second)
     state.step[0] += len(learning_rates)

@@ -73,8 +73,11 @@ def output_layer(
     batch: Batch,
     image_range: tuple[int, int],
     sizes: TrainingSizes,
+    smoothing: np.float32,
 ) -> None:
-    """Compute ``dlogits = (softmax(A1 W2 + b2) - onehot(y)) / N`` and ``dZ1 = (dlogits W2^T) * [A1 > 0]``.
+    """Compute ``dlogits = (softmax(A1 W2 + b2) - targets) / N`` and ``dZ1 = (dlogits W2^T) * [A1 > 0]``.
+
+    The targets of the C classes are ``(1 - smoothing) onehot(y) + smoothing / C``.
 
     Ten classes do not fill whole vectors, but eight images do. So activations are transposed, and the results are
     transposed back. Results of an incomplete group that are beyond the end of the batch are not used.
@@ -97,12 +100,16 @@ def output_layer(
         Start and end of this thread's images in the batch. The start is a multiple of eight.
     sizes : TrainingSizes
         Widths of the network.
+    smoothing : float32
+        Share of the targets that is uniform over all classes.
     """
     b2, W2, A1, dZ1, dlogits = model.b2, model.W2, buffers.A1, buffers.dZ1, buffers.dlogits
     hidden_lanes, class_lanes = len(model.b1), len(b2)
     logits = hidden_lanes * 8  # they follow the hidden units in ``columns``
     zeros8, zeros32 = zeros(8), zeros(4 * 8)
     one_over_N = np.float32(1) / np.float32(batch.size)
+    true_target = (np.float32(1) - smoothing) * one_over_N
+    uniform_target = smoothing * one_over_N / np.float32(sizes.classes)
     for n in range(image_range[0], image_range[1], 8):
         for h in range(0, hidden_lanes, 8):
             transpose_eight(A1, n * hidden_lanes + h, hidden_lanes, columns, h * 8, 8)
@@ -111,7 +118,10 @@ def output_layer(
         for c in range(sizes.classes, class_lanes):
             store(columns, logits + c * 8, zeros8)
         for i in range(n, min(n + 8, batch.size)):
-            columns[logits + y[order[batch.begin + i]] * 8 + i - n] -= one_over_N
+            columns[logits + y[order[batch.begin + i]] * 8 + i - n] -= true_target
+        if smoothing > 0:
+            for c in range(sizes.classes):
+                store(columns, logits + c * 8, load(columns, logits + c * 8, zeros8) - uniform_target)
 
         for h in range(0, sizes.hidden, 4):
             four = zeros32

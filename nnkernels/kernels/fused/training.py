@@ -29,8 +29,8 @@ from nnkernels.team import barrier_wait, partition
 def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain_sgd: bool) -> Callable[..., None]:
     """Return the training kernel for one width of vectors, one kind of images and one kind of optimizer.
 
-    All threads of a team call the kernel. Separate kernels for optimizers with and without moments compile faster than
-    one for both.
+    All threads of a team call the kernel. Separate kernels for plain gradient descent and for all else compile faster
+    than one for both.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain_sgd: 
     dense : bool
         Whether images are rows of pixels instead of lists of nonzero pixels.
     plain_sgd : bool
-        Whether to train by plain gradient descent instead of an optimizer with moments.
+        Whether to train by plain gradient descent, without moments and without weight decay.
 
     Returns
     -------
@@ -66,6 +66,7 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain_sgd: 
         y: npt.NDArray[np.int64],
         order: npt.NDArray[np.int64],
         step_sizes: npt.NDArray[np.float32],
+        decays: npt.NDArray[np.float32],
         partitions: npt.NDArray[np.int64],
         sizes: TrainingSizes,
         scale: np.float32,
@@ -80,12 +81,13 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain_sgd: 
         for number in range(len(step_sizes)):
             begin = number * sizes.batch_size
             batch = Batch(begin, min(sizes.batch_size, len(order) - begin))
-            step = step_sizes[number]
+            step, decay = step_sizes[number], decays[number]
             groups = partition((batch.size + 7) // 8, thread, threads)
             image_range = (8 * groups[0], min(8 * groups[1], batch.size))
 
             first_layer(model, buffers, images, y, order, batch, image_range, sizes, scale, zero_panel)
-            output_layer(model, buffers, columns, y, order, batch, image_range, sizes)
+            smoothing = np.float32(rule.label_smoothing)
+            output_layer(model, buffers, columns, y, order, batch, image_range, sizes, smoothing)
             phase = barrier_wait(barrier, threads, phase)
 
             sum_gradients(grads, buffers, batch, units, zero_classes, zero_rows)
@@ -102,7 +104,7 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain_sgd: 
                     grads.W1, images, buffers, hidden_lanes, order, batch, pixels, sizes, scale, zero_panel
                 )
                 for k in range(MODEL_RANGES, len(ranges)):
-                    moment_step(model.flat, grads.flat, first, second, ranges[k, 0], ranges[k, 1], step, rule)
+                    moment_step(model.flat, grads.flat, first, second, ranges[k, 0], ranges[k, 1], step, decay, rule)
             phase = barrier_wait(barrier, threads, phase)
 
     return train

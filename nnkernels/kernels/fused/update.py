@@ -6,7 +6,7 @@ import numpy as np
 
 from nnkernels.jit import device_function
 from nnkernels.kernels import simd
-from nnkernels.kernels.contract import MOMENTUM, UpdateRule
+from nnkernels.kernels.contract import MOMENTUM, SGD, UpdateRule
 from nnkernels.kernels.simd import load, store, zeros
 from nnkernels.parameters import FloatArray
 
@@ -40,9 +40,10 @@ def moment_step(
     start: int,
     end: int,
     step: np.float32,
+    decay: np.float32,
     rule: UpdateRule,
 ) -> None:
-    """Take a step of momentum or Adam on the elements ``start:end``, and set the gradients to zero for the next batch.
+    """Take a step of any optimizer on the elements ``start:end``, and set the gradients to zero for the next batch.
 
     The formulas are those of ``numpy_kernels``, except that subnormal moments become 0. Pixels near the edge are rarely
     nonzero. In between, their moments would decay to subnormal numbers, whose arithmetic is slow on some CPUs.
@@ -54,11 +55,14 @@ def moment_step(
     g : ndarray of float32, shape (size,)
         Gradients, set to zero.
     m, v : ndarray of float32, shape (size,)
-        First and second moments, updated in place. Momentum uses ``m`` as the velocity and ignores ``v``.
+        First and second moments, updated in place. Momentum uses ``m`` as the velocity and ignores ``v``; plain
+        gradient descent ignores both.
     start, end : int
         The range, in multiples of eight.
     step : float32
         Step size, which for Adam includes the bias correction (see ``contract.step_sizes``).
+    decay : float32
+        Factor of the parameters before the step (see ``contract.decay_factors``).
     rule : UpdateRule
         The optimizer.
     """
@@ -68,7 +72,11 @@ def moment_step(
         for i in range(start, end, 8):
             velocity = simd.without_subnormals(momentum * load(m, i, zeros8) - step * load(g, i, zeros8))
             store(m, i, velocity)
-            store(w, i, load(w, i, zeros8) + velocity)
+            store(w, i, load(w, i, zeros8) * decay + velocity)
+            store(g, i, zeros8)
+    elif rule.code == SGD:
+        for i in range(start, end, 8):
+            store(w, i, load(w, i, zeros8) * decay - step * load(g, i, zeros8))
             store(g, i, zeros8)
     else:
         rate_1, rate_2 = np.float32(1 - rule.beta_1), np.float32(1 - rule.beta_2)
@@ -79,5 +87,5 @@ def moment_step(
             square = simd.without_subnormals(square + rate_2 * (gradient * gradient - square))
             store(m, i, mean)
             store(v, i, square)
-            store(w, i, load(w, i, zeros8) - step * mean / (simd.sqrt(square) + epsilon))
+            store(w, i, load(w, i, zeros8) * decay - step * mean / (simd.sqrt(square) + epsilon))
             store(g, i, zeros8)

@@ -23,8 +23,9 @@ def train_float64(
 ) -> Parameters:
     """Train once on ``X`` in the given order, in float64.
 
-    The oracle shares no code with the kernels except the container of the parameters. Its gradients use one-hot labels
-    and log-softmax. Its Adam corrects the bias of each moment separately, and scales epsilon as Keras does.
+    The oracle shares no code with the kernels except the container of the parameters. Its gradients use one-hot labels,
+    smoothed if the recipe says so, and log-softmax. Its Adam corrects the bias of each moment separately, and scales
+    epsilon as Keras does.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def train_float64(
     y : ndarray of integers, shape (M,)
         Labels.
     recipe : Recipe
-        Its optimizer and batch size are used.
+        Its optimizer, label smoothing and batch size are used.
     learning_rates : ndarray, shape (ceil(M / batch_size),)
         Learning rate of each batch.
 
@@ -74,7 +75,7 @@ def nearest_kink(
     y : ndarray of integers, shape (M,)
         Labels.
     recipe : Recipe
-        Its optimizer and batch size are used.
+        Its optimizer, label smoothing and batch size are used.
     learning_rates : ndarray, shape (ceil(M / batch_size),)
         Learning rate of each batch.
 
@@ -97,7 +98,8 @@ def _trained_weights(
     yield weights
     first_moments = [np.zeros_like(w) for w in weights]  # with momentum, the velocities
     second_moments = [np.zeros_like(w) for w in weights]
-    targets = np.eye(weights[3].size)[y]
+    classes = weights[3].size
+    targets = (1 - recipe.label_smoothing) * np.eye(classes)[y] + recipe.label_smoothing / classes
     rule = recipe.optimizer
     for t, learning_rate in enumerate(np.asarray(learning_rates, np.float64), start=1):
         batch = slice((t - 1) * recipe.batch_size, t * recipe.batch_size)
@@ -114,7 +116,7 @@ def _trained_weights(
                 correction_1, correction_2 = 1 - rule.beta_1**t, 1 - rule.beta_2**t
                 mean, mean_square = first_moments[i] / correction_1, second_moments[i] / correction_2
                 change = -learning_rate * mean / (np.sqrt(mean_square) + rule.epsilon / np.sqrt(correction_2))
-            weights[i] = weights[i] + change
+            weights[i] = weights[i] - learning_rate * rule.weight_decay * weights[i] + change
         yield list(weights)
 
 
