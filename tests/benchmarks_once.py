@@ -3,7 +3,8 @@
 This is a separate program because a framework's number of threads is fixed for the life of a process. Its arguments are
 the process of the contenders (often an empty string) and the benchmark files of each thread setting, for example
 ``1=kernels,ratios all=accuracy``. It measures the contenders in ``NNKERNELS_BENCH_CONTENDERS``. Each call of a scaling
-benchmark prepares and verifies its contender again, so only the cheapest calls are made.
+benchmark prepares and verifies its contender again, so only the cheapest calls are made. The gate before each timing is
+short: tests/test_gate.py runs it in full for every contender.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 from bench._common import selected_contenders
 from nnkernels import contenders
 from nnkernels.measure.asv_driver.plan import CLASSES, PROCESSES
+from nnkernels.measure.correctness import gate
+from nnkernels.measure.timing import step_times
 
 # Parameters of the calls of scaling benchmarks.
 CHEAPEST = {"batch_size": 2048, "hidden": 20, "images": 1000}
@@ -28,6 +31,8 @@ CHEAPEST = {"batch_size": 2048, "hidden": 20, "images": 1000}
 
 def main(process: str, *settings: str) -> None:
     """Print a JSON object that maps each call to its value, or to null if it was skipped."""
+    gate.IMAGES, gate.PREDICTED_TOGETHER, gate.PREDICTED_ALONE = 97, 257, 2
+    step_times.SEGMENTS = 1  # the loops in Python take seconds
     values: dict[str, float | None] = {}
     for threads, _, files in (setting.partition("=") for setting in settings):
         for file in files.split(","):

@@ -7,6 +7,8 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -44,6 +46,38 @@ settings.register_profile(
 # Different examples in every run: pytest --hypothesis-profile=random. A failure prints how to reproduce it.
 settings.register_profile("random", settings.get_profile("nnkernels"), derandomize=False, print_blob=True)
 settings.load_profile("nnkernels")
+
+
+# Tests of these files import TensorFlow and JAX, which takes many seconds in each process.
+FRAMEWORKS = (
+    "array_forms",
+    "autodiff",
+    "contenders",
+    "foreign_weights",
+    "gate",
+    "history",
+    "interchange",
+    "peers",
+    "training",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests that import frameworks first: xdist gives a process a contiguous part, so that one process has them."""
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in FRAMEWORKS)
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Import the test files in reverse order in every second process of xdist, if all files are tested.
+
+    In a fresh environment, importing compiles Python sources for half a minute. Two processes that import in the same
+    order would both compile everything; in opposite orders, each can load the bytecode of half of the files.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    if session.config.args_source is pytest.Config.ArgsSource.TESTPATHS and int(worker.removeprefix("gw")) % 2:
+        for path in sorted(Path(__file__).parent.glob("test_*.py"), reverse=True):
+            with suppress(Exception, pytest.skip.Exception):  # pytest imports it again and reports the error
+                import_module(f"{__package__}.{path.stem}")
 
 
 @pytest.fixture(autouse=True)

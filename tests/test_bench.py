@@ -50,15 +50,15 @@ CONTENDER_BENCHMARKS = (
 
 HERE = [name for name in INSTALLED if contenders.entry(name).process == ""]
 # Contenders without a framework run every benchmark in one process, because they can change their number of threads.
-# Start-up and memory are measured in fresh processes, some of which compile for many seconds, so only NumPy runs there.
 NO_FRAMEWORK = [name for name in ("fused", "numba", "numpy", "onnxruntime") if name in HERE]
 FRESH = "all=memory,startup"
 TOGETHER = (
     "1=inference,kernels,large_data,limits,ratios,scaling,steps,training,transforms",
     "all=accuracy,inference,limits,other_work,scaling,training,transforms",
 )
-# Tests of the other contenders are `slow` and use one thread setting. Benchmarks that prepare a contender in each call,
-# or start a process for it, run one contender of each framework; interleaved runs and error rates include all.
+# Start-up and memory are measured in fresh processes, some of which compile for many seconds. Tests of these and of the
+# other contenders are `slow` and use one thread setting. Benchmarks that prepare a contender in each call, or start a
+# process for it, run one contender of each framework; interleaved runs and error rates include all.
 ONE_PER_FRAMEWORK = [name for name in ("jax-scan", "keras-fit", "scikit-learn") if name in HERE]
 SLOW_CALLS = {
     "1=inference,scaling,training": ONE_PER_FRAMEWORK,
@@ -155,10 +155,6 @@ def test_every_benchmark_runs(small_digits: Dataset, data_folder: Path) -> None:
     assert sum(label.startswith("steps.Steps.track_epoch(") for label in measured) == len(steps.STEPS)
     transforms = [label for label in measured if label.startswith("transforms.")]
     assert len(transforms) == 3 * 3  # SciPy on one thread, and ours at both settings
-
-
-def test_fresh_process_benchmarks_run(small_digits: Dataset, data_folder: Path) -> None:
-    call_all([FRESH], ["numpy"], small_digits, data_folder)
 
 
 @pytest.mark.slow

@@ -119,8 +119,8 @@ def test_known_data_are_recorded_without_the_file_they_came_from(small_digits):
         ("numpy", 2),
         ("numpy", 26),
         ("numpy", 64),
-        ("fused", 26),
         pytest.param("fused", 2, marks=pytest.mark.slow),  # each number of classes is compiled for seconds
+        pytest.param("fused", 26, marks=pytest.mark.slow),
         pytest.param("fused", 64, marks=pytest.mark.slow),
     ],
 )

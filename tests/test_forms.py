@@ -69,6 +69,7 @@ def test_create_rejects_second_keras_backend_and_names_alternative(tf):
         contenders.create("keras-jax-fit")
 
 
+@pytest.mark.slow
 @needs_keras_on_jax
 def test_keras_on_jax_fixes_backend_and_threads_in_new_process():
     program = """

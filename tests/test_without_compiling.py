@@ -28,7 +28,7 @@ from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
 from nnkernels.training import train
 
 whole = load_mnist()
-data = Dataset(whole.X_train[:64], whole.y_train[:64], whole.X_test[:8], whole.y_test[:8])
+data = Dataset(whole.X_train[:40], whole.y_train[:40], whole.X_test[:8], whole.y_test[:8])
 gate.PREDICTED_TOGETHER = 8
 for name in ("numba", "fused", "fused_dense"):
     for optimizer in ("sgd", "adam"):
