@@ -112,7 +112,7 @@ def test_one_image_of_each_class_in_seven_is_split_off_and_this_is_recorded(smal
 FORMS = {
     "floats": lambda frame: frame.astype(float).to_csv(index=False),
     "quoted": lambda frame: frame.to_csv(index=False, quoting=1),
-    "row numbers": lambda frame: frame.to_csv(),
+    "row numbers": lambda frame: frame.set_index(np.arange(len(frame)) * 11).to_csv(),  # also beyond 255 and 999
     "Windows lines": lambda frame: frame.to_csv(index=False, lineterminator="\r\n"),
     "mark of byte order": lambda frame: "\ufeff" + frame.to_csv(index=False),
     "no newline at the end": lambda frame: frame.to_csv(index=False).rstrip("\n"),
@@ -159,6 +159,33 @@ def test_last_rows_of_the_file_decide_on_the_label_too(images, tmp_path):
 def test_csv_without_header_and_without_label_is_refused(images, tmp_path):
     frame_of(images[0], np.full(40, 3)).to_csv(tmp_path / "a.csv", index=False, header=False)
     assert_refused(tmp_path / "a.csv", "neither the first nor the last column")
+
+
+@pytest.mark.parametrize("place", [0, 400, 784])
+@pytest.mark.parametrize("header", ["none", "0 to 784", "V1 to V785", "row numbers and 0 to 784"])
+def test_label_in_any_column_without_a_name_is_found_by_its_values(images, tmp_path, place, header):
+    X, y = images[0].copy(), images[1]
+    X[:3, 380] = 9, 40, 63  # a faint pixel, as in MNIST, has classes' values, but not all of them
+    frame = pd.DataFrame(np.insert(X.astype(int), place, y, axis=1))
+    if header == "V1 to V785":
+        frame.columns = [f"V{number}" for number in range(1, 786)]
+    frame.to_csv(tmp_path / "a.csv", index=header.startswith("row"), header=header != "none")
+    data = load_mnist(tmp_path / "a.csv")
+    assert_same_images(data, X, y)
+    column = place + 1 + header.startswith("row")
+    assert data.origin.notes[0].startswith(
+        f"the label is in column {column} of {frame.shape[1] + header.startswith('row')}"
+    )
+    if place != 400:
+        assert_same_images(load_mnist(tmp_path / "a.csv", label="last" if place else "first"), X, y)
+
+
+def test_two_inner_columns_that_may_be_the_label_are_refused(images, tmp_path):
+    X = images[0].copy()
+    X[:, 380] = np.arange(40) % 2
+    table = pd.DataFrame(np.insert(X.astype(int), 400, images[1], axis=1))
+    table.to_csv(tmp_path / "a.csv", index=False, header=False)
+    assert_refused(tmp_path / "a.csv", r"2 columns \(column 381, column 401\) could be the label.*add a header")
 
 
 def test_two_columns_of_labels_are_refused(images, tmp_path):

@@ -48,6 +48,15 @@ def test_arff_is_read(images, tmp_path, pack, quote):  # noqa: F811
     assert data.origin.format == "ARFF"
 
 
+def test_label_of_arff_without_names_is_found_by_its_values(images, tmp_path):  # noqa: F811
+    text = arff(*images[:2], [f"att{number}" for number in range(1, 785)]).replace(
+        "@ATTRIBUTE class", "@ATTRIBUTE att785"
+    )
+    data = load_mnist(write(tmp_path / "x.arff", text.encode()))
+    assert_same_images(data, *images[:2])
+    assert data.origin.notes[0].startswith("the label is in column 785 of 785")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -265,6 +274,12 @@ def test_broken_parquet_is_refused(images, tmp_path):  # noqa: F811
     missing = frame_of(*images[:2]).astype(float)
     missing.iloc[3, 5] = np.nan
     assert_refused(write_parquet(tmp_path / "c.parquet", missing), "missing values|expected 0 to 255")
+    unnamed = frame_of(*images[:2])
+    unnamed.columns = [f"V{number}" for number in range(785)]
+    assert_refused(
+        write_parquet(tmp_path / "unnamed.parquet", unnamed), "no column is named label; choose with --label"
+    )
+    assert_same_images(load_mnist(tmp_path / "unnamed.parquet", label="first"), *images[:2])
     unlabelled = write_parquet(tmp_path / "test.parquet", frame_of(images[2]))
     assert_refused(unlabelled, "has no column label")
     elsewhere = frame_of_pictures(*images[:2])

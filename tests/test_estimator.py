@@ -19,6 +19,7 @@ from nnkernels.data import LabelledImages
 from nnkernels.data.pixels import UnscaledPixelsWarning, as_features
 from nnkernels.errors import ConfigurationError, MissingDependencyError
 from nnkernels.history import History
+from nnkernels.interchange import Preprocessing
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.training import batch_order, train
@@ -641,6 +642,7 @@ def test_clone_keeps_hyper_parameters_but_not_fitted_state(iris):
         "warm_start": True,
         "validation_fraction": 0.1,
         "callbacks": [print_nothing],
+        "preprocessing": Preprocessing(mean=0.1, deviation=(0.3, 0.2, 0.1, 0.4)),
     }
     cloned = clone(MLPClassifier(**values).fit(*iris))
     assert cloned.get_params() == values

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -12,10 +11,9 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from nnkernels import kernels
-from nnkernels.estimator._hyper_parameters import HyperParameters, seed_from, validate, validate_backend
+from nnkernels.estimator._hyper_parameters import HyperParameters, seed_from, validate, validate_preprocessing
 from nnkernels.estimator._learning import (
     MAX_RELATIVE_LOSS,
     TrainingState,
@@ -23,21 +21,21 @@ from nnkernels.estimator._learning import (
     train_further,
     warn_if_loss_above,
 )
+from nnkernels.estimator._predicting import PredictingNetwork
 from nnkernels.estimator._samples import SampleError, encode_labels, to_features
-from nnkernels.history import History
-from nnkernels.kernels import OptimizerState
-from nnkernels.parameters import FloatArray, Parameters
+from nnkernels.interchange import Preprocessing
+from nnkernels.parameters import FloatArray
 from nnkernels.recipes import Optimizer, ScheduleName
-from nnkernels.training import Callback, probabilities
+from nnkernels.training import Callback
 
 
-class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class MLPClassifier(ClassifierMixin, PredictingNetwork, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Multilayer perceptron with one hidden ReLU layer and softmax output, trained on the cross-entropy.
 
     The dtype of X determines how it is interpreted, as in the whole package. Integers are pixels: they must lie in
-    0..255 and are scaled by 1/255. Floats and booleans are features and are not scaled. Convert integers that are not
-    pixels, such as counts, to floats. All columns of a data frame share one dtype, so integers next to floats count as
-    floats. The network computes in float32. Sparse matrices are not supported.
+    0..255 and are scaled by 1/255, or as ``preprocessing`` says. Floats and booleans are features and are not scaled.
+    Convert integers that are not pixels, such as counts, to floats. All columns of a data frame share one dtype, so
+    integers next to floats count as floats. The network computes in float32. Sparse matrices are not supported.
 
     Parameters
     ----------
@@ -68,6 +66,10 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
     callbacks : list of callables or None, default: None
         Each is called as ``callback(history, contender)`` after every epoch. If one returns a true value, the training
         stops.
+    preprocessing : Preprocessing or None, default: None
+        How pixels become features: ``(pixels * scale - mean) / deviation``. None stands for pixels / 255. It belongs
+        to ``params_``: pass it to :func:`nnkernels.save_parameters` together with them.
+        :func:`nnkernels.interchange.from_sklearn` returns parameters that include it.
 
     Attributes
     ----------
@@ -117,11 +119,6 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
     True
     """
 
-    classes_: npt.NDArray[Any]
-    params_: Parameters
-    history_: History
-    _optimizer_state: OptimizerState
-
     def __init__(
         self,
         hidden_size: int = 20,
@@ -136,6 +133,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
         warm_start: bool = False,
         validation_fraction: float = 0.0,
         callbacks: Iterable[Callback] | None = None,
+        preprocessing: Preprocessing | None = None,
     ) -> None:
         self.hidden_size = hidden_size
         self.backend = backend
@@ -148,6 +146,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
         self.warm_start = warm_start
         self.validation_fraction = validation_fraction
         self.callbacks = callbacks
+        self.preprocessing = preprocessing
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
         """Train for ``epochs`` epochs.
@@ -223,73 +222,12 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
         warn_if_loss_above(math.inf, self.history_, len(self.classes_))
         return self
 
-    def predict_proba(self, X: npt.ArrayLike) -> FloatArray:
-        """Return the class probabilities of samples.
-
-        Parameters
-        ----------
-        X : array-like, shape (N, D)
-            Samples.
-
-        Returns
-        -------
-        probs : ndarray of float32, shape (N, C)
-            Probabilities in the order of ``classes_``.
-
-        Raises
-        ------
-        SampleError
-            If an integer in X is outside 0..255.
-        ValueError
-            If the features of X differ from those of the training, or if a value is not finite in float32.
-
-        Warns
-        -----
-        RuntimeWarning
-            If probabilities are NaN, because the training diverged or features are too large.
-        """
-        check_is_fitted(self, "params_")
-        backend = kernels.load(validate_backend(self.backend))
-        features = to_features(validate_data(self, X, dtype="numeric", reset=False))
-        with np.errstate(over="ignore", invalid="ignore"):  # only some backends would warn; the check below covers all
-            probs = probabilities(backend, self.params_, features)
-        if undefined := int(np.isnan(probs).any(axis=1).sum()):
-            warnings.warn(
-                f"{undefined} of {len(probs)} samples have no probabilities (NaN), so their predictions are invalid: "
-                "the training has diverged, or their features are too large for float32",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-        return probs
-
-    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Return the most probable label of each sample.
-
-        Parameters
-        ----------
-        X : array-like, shape (N, D)
-            Samples.
-
-        Returns
-        -------
-        labels : ndarray, shape (N,)
-            Elements of ``classes_``.
-
-        Raises
-        ------
-        SampleError, ValueError
-            As :meth:`predict_proba`.
-        """
-        probs = self.predict_proba(X)
-        labels: npt.NDArray[Any] = self.classes_[probs.argmax(axis=1)]
-        return labels
-
     def _validate_samples(
         self, X: npt.ArrayLike, y: npt.ArrayLike, restart: bool
     ) -> tuple[FloatArray, npt.NDArray[Any]]:
         samples, labels = validate_data(self, X, y, dtype="numeric", reset=restart)
         check_classification_targets(labels)
-        return to_features(samples), labels
+        return to_features(samples, validate_preprocessing(self.preprocessing)), labels
 
     def _train(
         self,

@@ -10,6 +10,7 @@ from typing import Any
 from sklearn.utils import check_random_state
 
 from nnkernels.errors import ConfigurationError
+from nnkernels.interchange import Preprocessing
 from nnkernels.kernels import names
 from nnkernels.recipes import OPTIMIZER_NAMES, Optimizer, Recipe
 from nnkernels.training import Callback
@@ -83,6 +84,7 @@ def validate(params: Mapping[str, Any]) -> HyperParameters:
         recipe = Recipe("MLPClassifier", optimizer, batch_size, epochs, learning_rate, params["schedule"], hidden)
     except ConfigurationError as error:
         raise HyperParameterError(str(error)) from error
+    validate_preprocessing(params["preprocessing"])
     return HyperParameters(validate_backend(params["backend"]), recipe, fraction, _callbacks(params["callbacks"]))
 
 
@@ -107,6 +109,40 @@ def validate_backend(backend: object) -> str:
     if isinstance(backend, str) and backend in names():
         return backend
     raise HyperParameterError(f"backend is {backend!r}; expected one of: {', '.join(names())}")
+
+
+def validate_preprocessing(preprocessing: object, features: int | None = None) -> Preprocessing:
+    """Validate the record of the preprocessing.
+
+    Parameters
+    ----------
+    preprocessing : object
+        The hyperparameter ``preprocessing``.
+    features : int, optional
+        The number of features, which a mean or deviation of several numbers must have.
+
+    Returns
+    -------
+    preprocessing : Preprocessing
+        The record. None stands for pixels / 255.
+
+    Raises
+    ------
+    HyperParameterError
+        If it is something else, or has another number of features.
+    """
+    if preprocessing is None:
+        return Preprocessing()
+    if not isinstance(preprocessing, Preprocessing):
+        raise HyperParameterError(f"preprocessing is {preprocessing!r}; expected None or an nnkernels.Preprocessing")
+    for name in ("mean", "deviation"):
+        value = getattr(preprocessing, name)
+        if features is not None and isinstance(value, tuple) and len(value) != features:
+            raise HyperParameterError(
+                f"preprocessing: {name} has {len(value)} numbers, but there are {features} features; give one number "
+                "for all, or one for each"
+            )
+    return preprocessing
 
 
 def seed_from(random_state: Any) -> int:

@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils import assert_all_finite
 
-from nnkernels.data.pixels import as_features
+from nnkernels.data.pixels import UINT8, as_features, as_images
 from nnkernels.errors import DataError
+from nnkernels.estimator._hyper_parameters import validate_preprocessing
+from nnkernels.interchange import Preprocessing
 from nnkernels.parameters import FloatArray
 
 MAX_LISTED_LABELS = 5  # unknown labels that a message lists
@@ -19,13 +21,15 @@ class SampleError(DataError, ValueError):
     """Samples or labels are invalid. Also a ValueError, which scikit-learn's own classifiers raise."""
 
 
-def to_features(X: npt.NDArray[Any]) -> FloatArray:
-    """Convert samples to float32 features. Integers are pixels and are scaled.
+def to_features(X: npt.NDArray[Any], preprocessing: Preprocessing) -> FloatArray:
+    """Convert samples to float32 features. Integers are pixels, to which the preprocessing is applied.
 
     Parameters
     ----------
     X : ndarray of integers, floats or booleans, shape (N, D)
         Samples that scikit-learn has validated.
+    preprocessing : Preprocessing
+        How pixels become features.
 
     Returns
     -------
@@ -36,12 +40,18 @@ def to_features(X: npt.NDArray[Any]) -> FloatArray:
     ------
     SampleError
         If an integer is outside 0..255.
+    HyperParameterError
+        If the preprocessing has another number of features.
     ValueError
         If a value is too large for float32.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # scikit-learn rejects infinities below
         try:
-            features = as_features(X)
+            images = X if preprocessing.is_default else as_images(X)
+            if images.dtype == UINT8 and not preprocessing.is_default:
+                validate_preprocessing(preprocessing, images.shape[1])
+                images = preprocessing.features(images)
+            features = as_features(images)
         except DataError as error:
             raise SampleError(f"invalid X: {error}") from error
         assert_all_finite(features, input_name="X")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ LABELS = ("label", "labels", "class", "target", "digit", "y")
 IGNORED = ("", "unnamed: 0", "id", "index", "imageid")  # a column of row numbers
 _NUMBERED = re.compile(r"(.*?)(\d+)")
 _GRID = re.compile(r"(\d+)x(\d+)")
+MAX_LISTED = 5  # columns that a message lists
 KINDS = ("label,pixel0,...,pixel783", "pixel1,...,pixel784,class", "label,1x1,...,28x28")
 
 
@@ -31,15 +32,21 @@ class Columns:
     pixels : tuple of int
         The columns of the 784 pixels, row by row of the image.
     label : int or None
-        The column of the label. None if there is none.
+        The column of the label. None if there is none, or if only the values tell.
     names : tuple of str
         The name of each column, for messages.
+    candidates : tuple of int
+        The 785 columns of pixels and the label, if only the values tell which is the label.
+    ignored : tuple of int
+        Columns of row numbers, which may have any value.
     """
 
     count: int
     pixels: tuple[int, ...]
     label: int | None
     names: tuple[str, ...]
+    candidates: tuple[int, ...] = ()
+    ignored: tuple[int, ...] = ()
 
 
 def columns_of_header(names: Sequence[str], where: str, label: str | None) -> Columns:
@@ -67,6 +74,10 @@ def columns_of_header(names: Sequence[str], where: str, label: str | None) -> Co
         If the chosen column contains pixels.
     """
     lower = [name.strip().strip("'\"").lower() for name in names]
+    ignored = tuple(place for place, name in enumerate(lower) if name in IGNORED)
+    if _are_all_alike([name for name in lower if name not in IGNORED]):
+        candidates = tuple(place for place in range(len(lower)) if place not in ignored)
+        return _with_choice(Columns(len(lower), (), None, tuple(names), candidates, ignored), label)
     places = _pixel_places(lower)
     others = [place for place in range(len(lower)) if place not in places]
     if label is not None:
@@ -90,11 +101,11 @@ def columns_of_header(names: Sequence[str], where: str, label: str | None) -> Co
         elif unknown:
             fault = f"the column {names[unknown[0]]} is unexpected"
         raise DataError(f"{where}: {fault}; expected {' or '.join(KINDS)}")
-    return Columns(len(lower), tuple(ordered), chosen, tuple(names))
+    return Columns(len(lower), tuple(ordered), chosen, tuple(names), ignored=ignored)
 
 
-def columns_without_header(count: int, where: str) -> Columns:
-    """Return the columns of a table of 784 or 785 columns without names. The label is found later, by its values.
+def columns_without_header(count: int, where: str, label: str | None) -> Columns:
+    """Return the columns of a table of 784 or 785 columns without names.
 
     Parameters
     ----------
@@ -102,11 +113,13 @@ def columns_without_header(count: int, where: str) -> Columns:
         The number of columns.
     where : str
         The name of the file, for error messages.
+    label : {"first", "last"} or None
+        The column of the labels, if the user has chosen it.
 
     Returns
     -------
     columns : Columns
-        The columns, without a label.
+        The columns. With 785 of them and without a choice, :func:`with_label_by_values` finds the label.
 
     Raises
     ------
@@ -118,54 +131,104 @@ def columns_without_header(count: int, where: str) -> Columns:
             f"{where}: has {count} columns; expected a label and {PIXELS} pixels, with a header such as "
             f"{' or '.join(KINDS)}, or without one"
         )
-    return Columns(count, tuple(range(count))[:PIXELS], None, tuple(f"column {place + 1}" for place in range(count)))
+    names = tuple(f"column {place + 1}" for place in range(count))
+    if count == PIXELS:
+        return Columns(count, tuple(range(count)), None, names)
+    return _with_choice(Columns(count, (), None, names, tuple(range(count))), label)
 
 
-def with_label_by_values(columns: Columns, rows: npt.NDArray[np.uint8], where: str, label: str | None) -> Columns:
-    """Return the columns of a table without a header, whose label is the first or the last column.
+def is_default_header(names: Sequence[str]) -> bool:
+    """Return whether a line of numbers is a header that counts its columns, as pandas writes by default.
 
-    A column may be the label if all of its values are possible classes and at least two of them differ.
+    Parameters
+    ----------
+    names : sequence of str
+        The fields of the line.
+
+    Returns
+    -------
+    is_header : bool
+        Whether they are the integers from 0 or 1 on, also behind an empty name.
+    """
+    counted = [name.strip() for name in names[1:] if name] if names and not names[0] else list(names)
+    return any(counted == [str(number + base) for number in range(len(counted))] for base in (0, 1))
+
+
+def with_label_by_values(columns: Columns, rows: npt.NDArray[np.uint8], where: str) -> Columns:
+    """Return the columns of a table whose names do not tell the label, with the label that its values tell.
+
+    The label contains integers below 64, at least two different ones. It is the first or the last column, if only one
+    of these does. Of the columns between them, which in all published files are pixels, only one that contains every
+    integer up to its largest is taken for the label: in MNIST, more than twenty pixels never reach 64.
 
     Parameters
     ----------
     columns : Columns
-        The columns, without a label.
+        The columns with their candidates.
     rows : ndarray of uint8, shape (N, count)
         The whole table.
     where : str
         The name of the file, for error messages.
-    label : {"first", "last"} or None
-        The column of the labels, if the user has chosen it.
 
     Returns
     -------
     columns : Columns
-        The columns with the label, unless there are only 784.
+        The columns with the label.
 
     Raises
     ------
     DataError
-        If both columns may be the label, or none, and the user has not chosen one.
+        If several columns may be the label, or none.
     """
-    if columns.count == PIXELS:
-        return columns
-    places = {"first": 0, "last": columns.count - 1}
-    if label is None:
-        found = [side for side, place in places.items() if _may_be_label(rows[:, place])]
-        if len(found) != 1:
-            what = "both the first and the last column" if found else "neither the first nor the last column"
-            raise DataError(
-                f"{where}: has no header, and {what} could be the label (integers below {MAX_CLASSES}, at least two "
-                "different ones); choose with --label first or --label last"
-            )
-        label = found[0]
-    place = places[label]
-    pixels = tuple(column for column in range(columns.count) if column != place)
-    return Columns(columns.count, pixels, place, columns.names)
+    found = _columns_of_classes(rows)
+    ends = [place for place in (columns.candidates[0], columns.candidates[-1]) if place in found]
+    if len(ends) > 1:
+        what = "both the first and the last column"
+    elif ends:
+        return _with_label(columns, ends[0])
+    else:
+        inner = [place for place in columns.candidates if place in found and _has_all_classes(rows[:, place])]
+        if len(inner) == 1:
+            return _with_label(columns, inner[0])
+        what = "neither the first nor the last column"
+        if inner:
+            listed = ", ".join(columns.names[place] for place in inner[:MAX_LISTED])
+            what = f"{len(inner)} columns ({listed}{', ...' if len(inner) > MAX_LISTED else ''})"
+    raise DataError(
+        f"{where}: no header names the label, and {what} could be the label (integers below {MAX_CLASSES}, at least "
+        "two different ones); choose with --label first or --label last, or add a header with a column label"
+    )
 
 
-def _may_be_label(values: npt.NDArray[np.uint8]) -> bool:
-    return bool(values.size and values.max() < MAX_CLASSES and values.min() != values.max())
+def _columns_of_classes(rows: npt.NDArray[np.uint8]) -> set[int]:
+    """Return the columns that have at least two values, all of which are possible classes."""
+    highest, lowest = rows.max(axis=0, initial=0), rows.min(axis=0, initial=255)
+    return set(np.flatnonzero((highest < MAX_CLASSES) & (lowest < highest)).tolist())
+
+
+def _has_all_classes(values: npt.NDArray[np.uint8]) -> bool:
+    present = np.flatnonzero(np.bincount(values))
+    return bool(present[0] <= 1 and len(present) == present[-1] - present[0] + 1)
+
+
+def _with_choice(columns: Columns, label: str | None) -> Columns:
+    return columns if label is None else _with_label(columns, columns.candidates[0 if label == "first" else -1])
+
+
+def _with_label(columns: Columns, label: int) -> Columns:
+    pixels = tuple(place for place in columns.candidates if place != label)
+    return replace(columns, pixels=pixels, label=label, candidates=())
+
+
+def _are_all_alike(names: list[str]) -> bool:
+    """Return whether names only count 785 columns, such as ``V1`` to ``V785``, so that none names the label."""
+    found = [_NUMBERED.fullmatch(name) for name in names]
+    numbers = [int(match[2]) for match in found if match]
+    return (
+        len(numbers) == len(names) == PIXELS + 1
+        and len({match[1] for match in found if match}) == 1
+        and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    )
 
 
 def _pixel_places(names: list[str]) -> dict[int, int]:

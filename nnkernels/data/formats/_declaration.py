@@ -46,10 +46,13 @@ class Part(NamedTuple):
         Pixels.
     y : ndarray of integers, shape (N,)
         Labels, as the file numbers them.
+    note : str
+        What the user should know about how they were found.
     """
 
     X: ByteArray
     y: npt.NDArray[Any]
+    note: str = ""
 
 
 @dataclass

@@ -18,7 +18,9 @@ NEWLINE, ZERO = ord("\n"), ord("0")
 SEPARATORS = b",;\t"
 
 
-def read_rows(stream: IO[bytes], where: str, names: Sequence[str], separator: bytes) -> npt.NDArray[np.uint8]:
+def read_rows(
+    stream: IO[bytes], where: str, names: Sequence[str], separator: bytes, ignored: Sequence[int] = ()
+) -> npt.NDArray[np.uint8]:
     """Read all remaining lines of a table of integers from 0 to 255.
 
     Lines of unsigned integers are parsed here. pandas reads the others: floats such as ``0.0``, quotes, spaces.
@@ -33,6 +35,8 @@ def read_rows(stream: IO[bytes], where: str, names: Sequence[str], separator: by
         The name of each column.
     separator : bytes
         The character between two columns.
+    ignored : sequence of int, optional
+        Columns of row numbers, which may have any value and are read as 0.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def read_rows(stream: IO[bytes], where: str, names: Sequence[str], separator: by
     for lines in chunks_of_lines(stream, where):
         rows = _parsed(lines, columns, separator[0])
         if rows is None:
-            rows = _read_by_pandas(lines, where, names, separator, len(table) // columns)
+            rows = _read_by_pandas(lines, where, names, separator, ignored, len(table) // columns)
         table += np.ascontiguousarray(rows).data
         if len(table) > MAX_BYTES:
             raise DataError(f"{where}: has more than {MAX_BYTES:,} numbers; give a smaller file")
@@ -115,7 +119,7 @@ def unsigned_numbers(text: bytes) -> tuple[npt.NDArray[np.int16], npt.NDArray[np
 
 
 def _read_by_pandas(
-    lines: bytes, where: str, names: Sequence[str], separator: bytes, first_row: int
+    lines: bytes, where: str, names: Sequence[str], separator: bytes, ignored: Sequence[int], first_row: int
 ) -> npt.NDArray[np.uint8]:
     try:
         import pandas as pd
@@ -142,7 +146,9 @@ def _read_by_pandas(
         raise DataError(
             f"{where}: row {first_row + 1} has {frame.shape[1]} columns; expected {len(names)} as in the first line"
         )
-    return _as_bytes(frame.to_numpy(), where, names, first_row)
+    values = frame.to_numpy(copy=True)
+    values[:, list(ignored)] = 0
+    return _as_bytes(values, where, names, first_row)
 
 
 def _as_bytes(values: npt.NDArray[Any], where: str, names: Sequence[str], first_row: int) -> npt.NDArray[np.uint8]:

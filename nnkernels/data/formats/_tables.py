@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.data.dataset import PIXELS
-from nnkernels.data.formats._columns import Columns
+from nnkernels.data.formats._columns import Columns, with_label_by_values
 from nnkernels.data.formats._declaration import Content, Part, ReadOptions, Role, concatenated
 from nnkernels.data.formats._files import File
 from nnkernels.data.formats._roles import by_group, only_group
@@ -54,6 +54,7 @@ def read_tables(files: Sequence[File], options: ReadOptions, read: ReadTable) ->
         if parts:
             content.parts[role] = concatenated(parts)
             content.files += [file.name for file, part in labelled if part is not None]
+            content.notes += [part.note for part in parts if part.note and part.note not in content.notes]
     if not content.parts:
         raise DataError(
             f"{unlabelled[0].where}: has no column label, which training needs; use a labelled file such as Kaggle's "
@@ -63,7 +64,7 @@ def read_tables(files: Sequence[File], options: ReadOptions, read: ReadTable) ->
     return merged_roles(content)
 
 
-def part_of(rows: npt.NDArray[np.uint8], columns: Columns) -> Part | None:
+def part_of(rows: npt.NDArray[np.uint8], columns: Columns, where: str) -> Part | None:
     """Return the images and labels of the rows of a table, or None if it has no labels.
 
     Parameters
@@ -72,18 +73,29 @@ def part_of(rows: npt.NDArray[np.uint8], columns: Columns) -> Part | None:
         The table.
     columns : Columns
         What its columns contain.
+    where : str
+        The name of the file, for error messages.
 
     Returns
     -------
     part : Part or None
-        The pixels and the labels.
+        The pixels and the labels. Its note says if the values told which column is the label.
+
+    Raises
+    ------
+    DataError
+        If neither the names nor the values of the columns tell which is the label.
     """
+    note = ""
+    if columns.candidates:
+        columns = with_label_by_values(columns, rows, where)
+        note = f"the label is in column {(columns.label or 0) + 1} of {columns.count}, as its values tell"
     if columns.label is None:
         return None
     first = columns.pixels[0]
     together = columns.pixels == tuple(range(first, first + PIXELS))
     X = rows[:, first : first + PIXELS] if together else rows[:, list(columns.pixels)]
-    return Part(X, rows[:, columns.label].astype(np.int64))
+    return Part(X, rows[:, columns.label].astype(np.int64), note)
 
 
 def merged_roles(content: Content) -> Content:

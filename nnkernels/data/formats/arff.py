@@ -28,10 +28,10 @@ def _read_table(file: File, options: ReadOptions) -> Part | None:
         columns = columns_of_header(names, file.where, options.label)
         if stream.peek(64).lstrip().startswith(b"{"):
             raise DataError(f"{file.where}: is sparse ARFF; save it as dense ARFF or as CSV")
-        rows = read_rows(stream, file.where, names, b",")
+        rows = read_rows(stream, file.where, names, b",", columns.ignored)
     if not len(rows):
         raise DataError(f"{file.where}: has no images after @data")
-    return part_of(rows, columns)
+    return part_of(rows, columns, file.where)
 
 
 def _attributes(stream: IO[bytes], where: str) -> list[str]:
@@ -56,7 +56,7 @@ def _read(files: Sequence[File], options: ReadOptions) -> Content:
 FORMAT = Format(
     name="ARFF",
     used_by="OpenML (`mnist_784`, `Fashion-MNIST`), Weka",
-    recognised_by="`@relation`, then 784 attributes of pixels and one named `class` or `label`",
+    recognised_by="`@relation`, then 784 attributes of pixels and one of labels, as in CSV files",
     example="mnist_784.arff",
     suffixes=(".arff",),
     recognises=_recognises,

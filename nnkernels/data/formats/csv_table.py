@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from nnkernels.data.dataset import PIXELS
-from nnkernels.data.formats._columns import columns_of_header, columns_without_header, with_label_by_values
+from nnkernels.data.formats._columns import columns_of_header, columns_without_header, is_default_header
 from nnkernels.data.formats._declaration import Content, Format, Part, ReadOptions
 from nnkernels.data.formats._files import HEAD_BYTES, File
 from nnkernels.data.formats._rows import SEPARATORS, read_rows
@@ -31,22 +31,20 @@ def _read_table(file: File, options: ReadOptions) -> Part | None:
     if not line.strip():
         raise DataError(f"{file.where}: empty; expected a header line label,pixel0,...,pixel{PIXELS - 1}")
     fields = _fields(line)
-    has_header = not _NUMBERS.fullmatch(line)
+    has_header = not _NUMBERS.fullmatch(line) or is_default_header(fields)
     if has_header:
         columns = columns_of_header(fields, file.where, options.label)
     else:
-        columns = columns_without_header(len(fields), file.where)
+        columns = columns_without_header(len(fields), file.where, options.label)
     with file.open() as stream:
         if has_header:
             stream.readline(HEAD_BYTES)
         elif stream.peek(3).startswith(BYTE_ORDER_MARK):
             stream.read(len(BYTE_ORDER_MARK))
-        rows = read_rows(stream, file.where, columns.names, _separator(line))
+        rows = read_rows(stream, file.where, columns.names, _separator(line), columns.ignored)
     if not len(rows):
         raise DataError(f"{file.where}: has a header line but no images")
-    if not has_header:
-        columns = with_label_by_values(columns, rows, file.where, options.label)
-    return part_of(rows, columns)
+    return part_of(rows, columns, file.where)
 
 
 def _read(files: Sequence[File], options: ReadOptions) -> Content:
@@ -75,7 +73,7 @@ FORMAT = Format(
     used_by="Kaggle (digit recognizer, Fashion-MNIST, MNIST in CSV, EMNIST), OpenML, Google Colab",
     recognised_by=(
         "a first line of 785 columns: `label,pixel0..783`, `pixel1..784,class`, `label,1x1..28x28`, or numbers alone, "
-        "of which the first or the last column is the label"
+        "of which one column has the values of a label"
     ),
     example="train.csv",
     suffixes=(".csv", ".tsv", ".txt"),

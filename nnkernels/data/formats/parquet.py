@@ -79,6 +79,8 @@ def _parts(table: Any, names: list[str], file: File, options: ReadOptions) -> It
             )
         return
     columns = columns_of_header(names, file.where, options.label)
+    if columns.candidates:
+        raise DataError(f"{file.where}: no column is named label; choose with --label first or --label last")
     for batch in table.iter_batches(BATCH_ROWS):
         if columns.label is None:
             yield None
