@@ -560,8 +560,6 @@ def test_links_in_archives_are_ignored_and_links_to_files_are_followed(images, t
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("model.pt", b"\x80\x02}q\x00."),
-        ("digits.mat", b"MATLAB 5.0 MAT-file"),
         ("empty", b""),
         ("text", b"hello"),
         ("half.gz", gzip.compress(b"hello", mtime=0)[:-9]),
@@ -570,6 +568,29 @@ def test_links_in_archives_are_ignored_and_links_to_files_are_followed(images, t
 )
 def test_unknown_files_are_told_what_can_be_read(tmp_path, name, content):
     assert_refused(write(tmp_path / name, content), "not a data set in a known format.*can be read: .*CSV.*IDX")
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("mnist.pkl", b"\x80\x02}q\x00.", "is a pickled file.*numpy.savez"),
+        ("digits", b"\x80\x04}.", "is a pickled file.*numpy.savez"),
+        ("old.PKL", b"(dp0\n.", "is a pickled file.*numpy.savez"),
+        ("emnist-letters.mat", b"MATLAB 5.0 MAT-file, Platform", "is a MATLAB file.*IDX files.*scipy.io.loadmat"),
+    ],
+)
+def test_files_of_other_programs_are_refused_with_what_to_do(images, tmp_path, name, content, message, pack):
+    path = write(tmp_path / (name if pack is bytes else f"{name}.gz"), pack(content))
+    assert_refused(path, message)
+    for stem, values in idx_members(images).items():
+        write(tmp_path / stem, values)
+    assert_parts(load_mnist(tmp_path), images[:2], images[2:])  # in a folder, they are passed over
+
+
+def test_training_pt_of_torchvision_is_refused_as_pickle(tmp_path):
+    path = zipped(tmp_path / "training.pt", {"training/data.pkl": b"\x80\x02.", "training/data/0": bytes(100)})
+    assert_refused(path, "is a pickled file")
 
 
 def test_missing_file_and_empty_folder_are_told_what_can_be_read(tmp_path):

@@ -342,10 +342,17 @@ def letters(small_digits):
     return transposed(small_digits.X_train[:520]), np.arange(520) % 26 + 1
 
 
-def test_emnist_letters_count_from_1_and_have_names(small_digits, tmp_path):
+@pytest.mark.parametrize("layout", ["gzip.zip", "CSV of Kaggle"])
+def test_emnist_letters_count_from_1_and_have_names(small_digits, tmp_path, layout):
     X, y = letters(small_digits)
-    frame_of(X, y).to_csv(tmp_path / "emnist-letters-train.csv", index=False, header=False)
-    frame_of(X[:52], y[:52]).to_csv(tmp_path / "emnist-letters-test.csv", index=False, header=False)
+    if layout == "gzip.zip":
+        names = [f"emnist-letters-{stem.replace('t10k', 'test')}" for stem in STEMS]
+        for name, content in idx_members((X, y, X[:52], y[:52]), names).items():
+            write(tmp_path / "gzip" / f"{name}.gz", gzip.compress(content))
+        (tmp_path / "gzip" / "emnist-letters-mapping.txt").write_text("1 65 97 \n2 66 98 \n")
+    else:
+        frame_of(X, y).to_csv(tmp_path / "emnist-letters-train.csv", index=False, header=False)
+        frame_of(X[:52], y[:52]).to_csv(tmp_path / "emnist-letters-test.csv", index=False, header=False)
     data = load_mnist(tmp_path)
     assert_parts(data, (transposed(X), y - 1), (transposed(X[:52]), y[:52] - 1))
     assert data.classes == 26

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PANEL = "Data"
 SOURCE = (
-    "a file, folder or .zip (IDX, NumPy, CSV, ARFF, Parquet, LIBSVM, pictures), mnist, or mnist-5k (default: "
+    "a file, folder or .zip in a format of nnkernels/data/README.md, mnist, or mnist-5k (default: "
     "$NNKERNELS_DATA, otherwise mnist, or mnist-5k if there is no network connection)."
 )
 SourceOption = Annotated[

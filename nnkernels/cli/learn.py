@@ -96,7 +96,7 @@ def predict(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Weights of nnkernels or of another program: a .safetensors, .npz, .keras, .onnx or .h5 file "
+            help="Weights of nnkernels or of another program, in a format of nnkernels/interchange/README.md "
             "(default: a network that is trained once and cached). They must be for pixels / 255, from 0 (background) "
             "to 1 (ink), unless the file or the options below say what the pixels must be.",
         ),

@@ -21,7 +21,7 @@ def block() -> str:
     """
     rows = [
         f"| {known.name} | {known.used_by} | {known.recognised_by} | `{known.example}` |"
-        for known in sorted(formats(), key=lambda known: known.name.lower())
+        for known in sorted(formats(), key=lambda known: (not known.is_read, known.name.lower()))
     ]
     return BLOCK.around(
         "\n".join(["| format | from whom | how it is recognised | example |", "|---|---|---|---|", *rows])

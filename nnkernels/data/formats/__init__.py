@@ -39,7 +39,7 @@ def what_can_be_read() -> str:
     text : str
         The sentence, without a full stop.
     """
-    names = ", ".join(f"{known.name} ({known.example})" for known in formats())
+    names = ", ".join(f"{known.name} ({known.example})" for known in formats() if known.is_read)
     return f"can be read: {names}; a folder or .zip of these"
 
 
@@ -84,6 +84,7 @@ def _recognised(file: File) -> int | None:
 
 
 def _only(source: Source, found: dict[int, list[File]]) -> int:
+    found = {place: files for place, files in found.items() if formats()[place].is_read} or found
     if len(found) == 1:
         return next(iter(found))
     if found:

@@ -98,6 +98,8 @@ class Format:
         ``recognises(file) -> bool``; looks at the beginning of the file.
     read : callable
         ``read(files, options) -> Content``; ``files`` are all recognised files of one data set.
+    is_read : bool
+        False for a format that is recognised only to be refused, with what to do instead.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Format:
     suffixes: tuple[str, ...]
     recognises: Callable[[File], bool]
     read: Callable[[Sequence[File], ReadOptions], Content]
+    is_read: bool = True
 
 
 def concatenated(parts: Sequence[Part]) -> Part:

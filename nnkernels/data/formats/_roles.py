@@ -68,7 +68,7 @@ def only_group(groups: Iterable[str], where: str, examples: dict[str, str]) -> s
         return names[0]
     raise DataError(
         f"{where}: contains several data sets ({_listed([examples[name] for name in names])}); "
-        "give the file or folder of one of them"
+        "give the file or folder of one of them, or the common beginning of their names"
     )
 
 
