@@ -41,9 +41,10 @@ def load_mnist(
     Parameters
     ----------
     source : str or PathLike, optional
-        A file, folder or ZIP archive in any of the formats in ``nnkernels/data/README.md``, or a name: ``mnist`` for the
-        full data set, or ``mnist-5k`` for the embedded digits. The format is recognised by content. An explicit source never falls back to another one. If it
-        has no test images, a seventh of each class is split off; ``dataset.origin`` says so.
+        A file, folder or ZIP archive in any of the formats in ``nnkernels/data/README.md``, or a name: ``mnist`` for
+        the full data set, or ``mnist-5k`` for the embedded digits. The format is recognised by content. An explicit
+        source never falls back to another one. If it has no test images, a seventh of each class is split off;
+        ``dataset.origin`` says so.
     label : {"first", "last"}, optional
         The column of the labels, for a table that leaves it open.
     index_base : {0, 1}, optional

@@ -16,9 +16,8 @@ def _recognises(file: File) -> bool:
 
 def _refuse(files: Sequence[File], _options: ReadOptions) -> NoReturn:
     raise DataError(
-        f"{files[0].where}: is a MATLAB file, which is not read. EMNIST is also published as IDX files (gzip.zip), which "
-        "are; convert others: load them with scipy.io.loadmat, and save images and labels with numpy.savez(path, x=..., "
-        "y=...)"
+        f"{files[0].where}: is a MATLAB file, which is not read. EMNIST is also published as IDX files (gzip.zip), "
+        "which are; load others with scipy.io.loadmat, and save images and labels with numpy.savez(path, x=..., y=...)"
     )
 
 
