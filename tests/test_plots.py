@@ -22,7 +22,8 @@ from nnkernels.plots.confusion import confusions
 from nnkernels.plots.hidden import raised_and_lowered_digits
 from nnkernels.plots.lines import spread
 from nnkernels.plots.saving import settle
-from nnkernels.plots.style import fix_layout, percent, shortened, text_width, wrapped
+from nnkernels.plots.style import fix_layout
+from nnkernels.plots.text import percent, shortened, text_width, wrapped
 from tests.processes import python
 
 SUBTITLE = "MNIST: 50,000 training images, tested on 10,000; recipe adam, batches of 32, learning rate 0.001"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numpy.lib import format as npy
 
 from nnkernels.data.dataset import Dataset
+from nnkernels.data.formats._archives import read_member
 from nnkernels.data.formats._pixels import as_labels, as_pixels
-from nnkernels.data.idx import MAX_BYTES
 from nnkernels.errors import DataError
 from nnkernels.files import atomic_write
 
@@ -76,71 +73,3 @@ def write_npz(path: Path, dataset: Dataset) -> None:
     arrays = (dataset.X_train, dataset.y_train, dataset.X_test, dataset.y_test)
     with atomic_write(path) as temporary:
         np.savez_compressed(temporary, allow_pickle=False, **dict(zip(KEYS, arrays, strict=True)))
-
-
-def read_member(archive: zipfile.ZipFile, where: str, key: str) -> npt.NDArray[Any]:
-    """Read an array of a NumPy archive, without unpickling.
-
-    Unlike ``np.load``, this compares the header with the size of the archive member before it allocates memory.
-
-    Parameters
-    ----------
-    archive : zipfile.ZipFile
-        The archive.
-    where : str
-        The name of the file, for error messages.
-    key : str
-        The name of the array.
-
-    Returns
-    -------
-    array : ndarray
-        The array.
-
-    Raises
-    ------
-    DataError
-        If the array is missing, contains Python objects, or declares more than the archive contains.
-    """
-    if f"{key}.npy" not in archive.namelist():
-        found = ", ".join(archive.namelist()[:10]) or "nothing"
-        raise DataError(f"{where}: has no array {key}; it contains {found}")
-    size = archive.getinfo(f"{key}.npy").file_size
-    shape, dtype = member_header(archive, where, key)
-    if max(math.prod(shape) * dtype.itemsize, *shape, 0) > min(size, MAX_BYTES):
-        raise DataError(f"{where}: {key} declares the shape {shape}, but has only {size} bytes; download it again")
-    with archive.open(f"{key}.npy") as stream:
-        return npy.read_array(stream, allow_pickle=False)
-
-
-def member_header(archive: zipfile.ZipFile, where: str, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Read the shape and the dtype of an array of a NumPy archive.
-
-    Parameters
-    ----------
-    archive : zipfile.ZipFile
-        The archive.
-    where : str
-        The name of the file, for error messages.
-    key : str
-        The name of the array.
-
-    Returns
-    -------
-    shape : tuple of int
-        The shape.
-    dtype : dtype
-        The dtype.
-
-    Raises
-    ------
-    DataError
-        If the array contains Python objects.
-    """
-    with archive.open(f"{key}.npy") as stream:
-        version = npy.read_magic(stream)
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _fortran_order, dtype = read_header(stream)
-    if dtype.hasobject:
-        raise DataError(f"{where}: {key} contains Python objects, which are never unpickled; expected integers")
-    return shape, dtype

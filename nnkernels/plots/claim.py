@@ -8,19 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnkernels.errors import DataError
-from nnkernels.plots.style import (
-    FRAMEWORK,
-    GRID,
-    MUTED,
-    NOTE_SIZE,
-    OURS,
-    TICK_SIZE,
-    new_figure,
-    percent,
-    plain,
-    text_color,
-    tidy,
-)
+from nnkernels.plots.style import FRAMEWORK, GRID, MUTED, NOTE_SIZE, OURS, TICK_SIZE, new_figure, text_color, tidy
+from nnkernels.plots.text import percent, plain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,20 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.errors import DataError
-from nnkernels.plots.style import (
-    INK,
-    LABEL_SIZE,
-    MUTED,
-    NOTE_SIZE,
-    TICK_SIZE,
-    VERMILION,
-    class_labels,
-    new_figure,
-    percent,
-    plain,
-    shortened,
-    tidy,
-)
+from nnkernels.plots.style import INK, LABEL_SIZE, MUTED, NOTE_SIZE, TICK_SIZE, VERMILION, new_figure, tidy
+from nnkernels.plots.text import class_labels, percent, plain, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.plots.sheets import check_lengths, draw_image, empty_sheet, new_sheet, write
-from nnkernels.plots.style import GRID, MARGIN, NOTE_SIZE, WIDTH, shortened
+from nnkernels.plots.style import GRID, MARGIN, NOTE_SIZE, WIDTH
+from nnkernels.plots.text import shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -30,13 +30,11 @@ from nnkernels.plots.style import (
     TICK_SIZE,
     WIDTH,
     WRONG,
-    class_labels,
     new_figure,
-    percent,
-    shortened,
     text_color,
     tidy,
 )
+from nnkernels.plots.text import class_labels, percent, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,18 +10,8 @@ import numpy.typing as npt
 
 from nnkernels.errors import DataError
 from nnkernels.plots.sheets import LINE, as_square, grid, new_sheet, write
-from nnkernels.plots.style import (
-    BLUE,
-    INK,
-    MUTED,
-    NOTE_SIZE,
-    TICK_SIZE,
-    VERMILION,
-    WIDTH,
-    class_labels,
-    shortened,
-    text_color,
-)
+from nnkernels.plots.style import BLUE, INK, MUTED, NOTE_SIZE, TICK_SIZE, VERMILION, WIDTH, text_color
+from nnkernels.plots.text import class_labels, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

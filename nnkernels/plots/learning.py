@@ -8,7 +8,8 @@ import numpy as np
 
 from nnkernels.errors import DataError
 from nnkernels.plots import lines
-from nnkernels.plots.style import BLUE, BODY, VERMILION, new_figure, percent, tidy
+from nnkernels.plots.style import BLUE, BODY, VERMILION, new_figure, tidy
+from nnkernels.plots.text import percent
 
 if TYPE_CHECKING:
     import pandas as pd

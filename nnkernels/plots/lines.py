@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.errors import DataError
-from nnkernels.plots.style import BODY, LABEL_SIZE, plain, text_color
+from nnkernels.plots.style import BODY, LABEL_SIZE, text_color
+from nnkernels.plots.text import plain
 
 if TYPE_CHECKING:
     import pandas as pd

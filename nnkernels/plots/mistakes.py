@@ -22,19 +22,8 @@ from nnkernels.plots.sheets import (
     new_sheet,
     write,
 )
-from nnkernels.plots.style import (
-    GRID,
-    INK,
-    LABEL_SIZE,
-    MARGIN,
-    NOTE_SIZE,
-    WIDTH,
-    WRONG,
-    percent,
-    shortened,
-    text_color,
-    text_width,
-)
+from nnkernels.plots.style import GRID, INK, LABEL_SIZE, MARGIN, NOTE_SIZE, WIDTH, WRONG, text_color
+from nnkernels.plots.text import percent, shortened, text_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.errors import DataError
-from nnkernels.plots.style import INK, MARGIN, TICK_SIZE, WIDTH, fix_layout, new_figure, plain
+from nnkernels.plots.style import INK, MARGIN, TICK_SIZE, WIDTH, fix_layout, new_figure
+from nnkernels.plots.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,19 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnkernels.errors import DataError
-from nnkernels.plots.style import (
-    GRID,
-    INK,
-    LABEL_SIZE,
-    MUTED,
-    NOTE_SIZE,
-    OURS,
-    VERMILION,
-    new_figure,
-    plain,
-    text_color,
-    tidy,
-)
+from nnkernels.plots.style import GRID, INK, LABEL_SIZE, MUTED, NOTE_SIZE, OURS, VERMILION, new_figure, text_color, tidy
+from nnkernels.plots.text import plain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,19 +12,8 @@ import numpy.typing as npt
 
 from nnkernels.errors import DataError
 from nnkernels.plots import lines
-from nnkernels.plots.style import (
-    BODY,
-    INK,
-    LABEL_SIZE,
-    MUTED,
-    TICK_SIZE,
-    line_look,
-    new_figure,
-    percent,
-    plain,
-    tidy,
-    wrapped,
-)
+from nnkernels.plots.style import BODY, INK, LABEL_SIZE, MUTED, TICK_SIZE, line_look, new_figure, tidy
+from nnkernels.plots.text import percent, plain, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
 from nnkernels.data.formats._files import ZIP_START, File
-from nnkernels.data.npz import member_header, read_member
+from nnkernels.data.idx import MAX_BYTES
 from nnkernels.errors import DataError, one_line
 
 Shapes = dict[str, tuple[int, ...]]
@@ -47,7 +48,7 @@ def array_shapes(file: File) -> Shapes:
             return {}
         with _archive(file) as archive:
             keys = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-            return {key: member_header(archive, file.where, key)[0] for key in keys[:MAX_ARRAYS]}
+            return {key: _member_header(archive, file.where, key)[0] for key in keys[:MAX_ARRAYS]}
     except DataError as error:
         if "never unpickled" in str(error):
             raise
@@ -73,9 +74,7 @@ def npy_shape(file: File) -> tuple[int, ...]:
         If the header is damaged.
     """
     with _readable(file), file.open() as stream:
-        version = npy.read_magic(stream)
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        return read_header(stream)[0]
+        return _header(stream)[0]
 
 
 @contextmanager
@@ -104,11 +103,61 @@ def open_arrays(file: File) -> Iterator[Callable[[str], npt.NDArray[Any]]]:
         yield lambda key: read_member(archive, file.where, key)
 
 
+def read_member(archive: zipfile.ZipFile, where: str, key: str) -> npt.NDArray[Any]:
+    """Read an array of a NumPy archive, without unpickling.
+
+    Unlike ``np.load``, this compares the header with the size of the archive member before it allocates memory.
+
+    Parameters
+    ----------
+    archive : zipfile.ZipFile
+        The archive.
+    where : str
+        The name of the file, for error messages.
+    key : str
+        The name of the array.
+
+    Returns
+    -------
+    array : ndarray
+        The array.
+
+    Raises
+    ------
+    DataError
+        If the array is missing, contains Python objects, or declares more than the archive contains.
+    """
+    if f"{key}.npy" not in archive.namelist():
+        found = ", ".join(archive.namelist()[:10]) or "nothing"
+        raise DataError(f"{where}: has no array {key}; it contains {found}")
+    size = archive.getinfo(f"{key}.npy").file_size
+    shape, dtype = _member_header(archive, where, key)
+    if max(math.prod(shape) * dtype.itemsize, *shape, 0) > min(size, MAX_BYTES):
+        raise DataError(f"{where}: {key} declares the shape {shape}, but has only {size} bytes; download it again")
+    with archive.open(f"{key}.npy") as stream:
+        return npy.read_array(stream, allow_pickle=False)
+
+
+def _member_header(archive: zipfile.ZipFile, where: str, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Read the shape and the dtype of an array of a NumPy archive."""
+    with archive.open(f"{key}.npy") as stream:
+        shape, _fortran_order, dtype = _header(stream)
+    if dtype.hasobject:
+        raise DataError(f"{where}: {key} contains Python objects, which are never unpickled; expected integers")
+    return shape, dtype
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read the shape, the memory order and the dtype of an array."""
+    version = npy.read_magic(stream)
+    read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, fortran_order, dtype = read_header(stream)
+    return shape, fortran_order, dtype
+
+
 def _read_npy(file: File) -> npt.NDArray[Any]:
     with file.open() as stream:
-        version = npy.read_magic(stream)
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, fortran_order, dtype = read_header(stream)
+        shape, fortran_order, dtype = _header(stream)
         if dtype.hasobject:
             raise DataError(f"{file.where}: contains Python objects, which are never unpickled; expected numbers")
         # Grows as bytes arrive, so that a false header cannot cause a huge allocation.
