@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from nnkernels import Preprocessing, load_parameters, save_parameters
+from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.estimator import HyperParameterError, MLPClassifier, SampleError
@@ -79,9 +80,9 @@ def test_fit_trains_on_pixels_normalised_by_the_record(small_digits):
     record = Preprocessing(mean=tuple(X.mean(axis=0) / 255), deviation=0.3081)
     features = record.features(X)
     fitted = MLPClassifier(epochs=2, backend="numpy", random_state=3, preprocessing=record).fit(X, y)
-    recipe = Recipe("x", Optimizer("adam"), 32, 2, 0.005, "linear")
-    expected = train("numpy", LabelledImages(features, y), recipe, seed=3).params
-    for found, wanted in zip(fitted.params_, expected, strict=True):
+    contender = KernelContender("numpy")
+    train(contender, LabelledImages(features, y), Recipe("x", Optimizer("adam"), 32, 2, 0.005, "linear"), seed=3)
+    for found, wanted in zip(fitted.params_, contender.parameters(), strict=True):
         np.testing.assert_array_equal(found, wanted)
 
 
