@@ -500,6 +500,15 @@ def test_weights_of_keras_2_are_read(tmp_path):
         load_parameters(path)
 
 
+def test_optimizer_and_metrics_of_trained_keras_2_model_are_ignored(tmp_path):
+    names = [f"layers/{layer}/vars/{index}" for layer in ("dense", "dense_1") for index in (0, 1)]
+    # The layout of model.save_weights("x.weights.h5") and of the archive, as Keras 2 writes them after fit.
+    training = {f"metrics/mean/vars/{index}": np.float32(1) for index in (0, 1)}
+    training |= {f"optimizer/vars/{index}": array for index, array in enumerate([np.int64(3), *network(), *network()])}
+    path = write_hdf5(tmp_path / "p.weights.h5", dict(zip(names, network(), strict=True)) | training)
+    assert_identical(load_parameters(path, activation="relu"), network())
+
+
 def test_hdf5_links_and_virtual_data_are_not_followed(tmp_path):
     h5py = pytest.importorskip("h5py")
     other = write_hdf5(tmp_path / "other.h5", {"w": network().W1})

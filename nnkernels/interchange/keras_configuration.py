@@ -23,7 +23,9 @@ _ACTIVATIONS = {"relu": RELU, "softmax": SOFTMAX, "log_softmax": SOFTMAX, "linea
 # <layer>/vars/0 in Keras 3, also with the layers' groups of Keras 2.13; <layer>/kernel:0 in the older layout
 _VARIABLE = re.compile(r"(?P<layer>.+)/vars/(?P<index>\d+)")
 _WEIGHT = re.compile(r"(?:model_weights/)?(?P<layer>.+/(?:kernel|bias)(?::0)?)")
-_NOT_WEIGHTS = re.compile(r"(top_level_model_weights|optimizer(_weights)?)/|.*seed_generator(_\d+)?/vars/|vars/")
+_NOT_WEIGHTS = re.compile(
+    r"(top_level_model_weights|optimizer(_weights)?)/|metrics/[^/]+/vars/|.*seed_generator(_\d+)?/vars/|vars/"
+)
 
 
 def steps_of_hdf5(arrays: Mapping[str, FloatArray], where: str) -> list[Step]:
@@ -33,7 +35,7 @@ def steps_of_hdf5(arrays: Mapping[str, FloatArray], where: str) -> list[Step]:
     ----------
     arrays : mapping of str to ndarray
         The arrays by their path in the file, in the layout of Keras 3 (``layers/dense/vars/0``) or the older one
-        (``dense/dense/kernel:0``). The optimizer's arrays are ignored.
+        (``dense/dense/kernel:0``). The arrays of the optimizer and of metrics are ignored.
     where : str
         The name of the file, with which each error message begins.
 
