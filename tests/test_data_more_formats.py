@@ -347,7 +347,7 @@ def test_emnist_letters_count_from_1_and_have_names(small_digits, tmp_path, layo
     X, y = letters(small_digits)
     if layout == "gzip.zip":
         names = [f"emnist-letters-{stem.replace('t10k', 'test')}" for stem in STEMS]
-        for name, content in idx_members((X, y, X[:52], y[:52]), names).items():
+        for name, content in idx_members((X, y.astype(np.uint8), X[:52], y[:52].astype(np.uint8)), names).items():
             write(tmp_path / "gzip" / f"{name}.gz", gzip.compress(content))
         (tmp_path / "gzip" / "emnist-letters-mapping.txt").write_text("1 65 97 \n2 66 98 \n")
     else:
