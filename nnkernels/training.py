@@ -60,7 +60,7 @@ def recipe_images(recipe: Recipe, data: LabelledImages) -> LabelledImages:
     images : LabelledImages
         Deskewed images if the recipe deskews, otherwise ``data``.
     """
-    return LabelledImages(deskew(data.X), data.y) if recipe.deskew else data
+    return LabelledImages(deskew(data.X), data.y, data.classes) if recipe.deskew else data
 
 
 def evaluate(

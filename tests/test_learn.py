@@ -247,7 +247,14 @@ def test_request_takes_missing_fields_from_resumed_training():
     ).recipe_for(1000)
 
 
-@pytest.mark.parametrize(("change", "named"), [({"epochs": 0}, "epochs is 0"), ({"hidden": 0}, "hidden is 0")])
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"epochs": 0}, "epochs is 0"),
+        ({"hidden": 0}, "hidden is 0"),
+        ({"hidden": 10**9}, "a network of 784-1000000000-10 units needs at least"),
+    ],
+)
 def test_invalid_recipe_creates_no_folder(change, named, small_digits, tmp_path):
     with pytest.raises(ConfigurationError, match=named):
         run(TrainingRequest(**change), small_digits, tmp_path / "out")

@@ -378,6 +378,8 @@ def test_training_on_deskewed_images_deskews_all_images_once(small_digits):
     expected = train(on_upright, upright[0], DISTORTED, validation=upright[1])
     assert max_abs_difference(trained.parameters(), on_upright.parameters()) == 0
     assert values_without_seconds(history) == values_without_seconds(expected)
+    with_more_classes = LabelledImages(small_digits.X_train, small_digits.y_train, 12)
+    assert recipe_images(recipe, with_more_classes).classes == 12
     with pytest.raises(DataError, match="uint8"):
         train(trained, LabelledImages(as_features(small_digits.X_train), small_digits.y_train), recipe)
 

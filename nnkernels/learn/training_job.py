@@ -21,7 +21,7 @@ from nnkernels.kernels import Backend
 from nnkernels.learn.conditions import conditions, warn_of_other_conditions
 from nnkernels.learn.earlier_parameters import STEPS, EarlierParameters, PausingContender
 from nnkernels.learn.output import make_folder
-from nnkernels.parameters import Parameters
+from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Recipe, named_recipe
 from nnkernels.training import continue_training, recipe_images, train
 
@@ -264,6 +264,8 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
             )
         else:
             recipe, seed = request.recipe_for(len(split.X_train)), request.seed or 0
+            # First, because a network that does not fit into memory is refused here, and leaves no folder behind.
+            start = initial_parameters(seed, split.X_train.shape[1], recipe.hidden, split.classes)
             make_folder(folder)
             earlier = EarlierParameters(folder / STEPS, recipe, len(split.X_train))
             contender.pauses = earlier.within_first_epoch
@@ -272,6 +274,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
                 split.training,
                 recipe,
                 seed=seed,
+                start=start,
                 validation=split.test,
                 callbacks=[earlier, save_epoch],
                 judge=used.backend,
