@@ -11,14 +11,19 @@ from scipy import stats
 
 from nnkernels.errors import ResultsError
 from nnkernels.report.dashboard.agreement import AGREES, DIFFERS, UNDECIDED, agreement
+from nnkernels.report.dashboard.collection import MachineRuns
 from nnkernels.report.dashboard.learning import CLAIM, TRAINING, read_claim, read_training
 from nnkernels.report.dashboard.sections import accuracy
-from nnkernels.report.dashboard.time_to_accuracy import times_to_accuracy
+from nnkernels.report.dashboard.time_to_accuracy import TimesToAccuracy, times_to_accuracy
 from nnkernels.report.runs import Run
 from tests import synthetic
 from tests.made_up_collections import collection, machine, run_at, with_contender, with_error_rates
 
 SEEDS = [0.0581, 0.0560, 0.0602, 0.0577, 0.0555]
+
+
+def times_of(one: MachineRuns) -> TimesToAccuracy | None:
+    return times_to_accuracy(collection(Path(), one), one)
 
 
 def shifted(by: float) -> list[float]:
@@ -68,7 +73,7 @@ def test_run_without_error_rates_has_no_agreement() -> None:
 
 
 def test_time_to_accuracy_ranks_contenders_and_names_the_ratio() -> None:
-    found = times_to_accuracy(machine(with_contender(run_at(0), "numpy", like="keras-graph")))
+    found = times_of(machine(with_contender(run_at(0), "numpy", like="keras-graph")))
     assert found is not None
     assert found.rows[0].contender == "fused"
     ratio = found.rows[0].to_numpy
@@ -79,10 +84,10 @@ def test_time_to_accuracy_ranks_contenders_and_names_the_ratio() -> None:
 
 def test_time_to_accuracy_comes_from_an_older_run_if_the_shown_one_lacks_it() -> None:
     quick = synthetic.run(run_id="20260102T000000Z-0123abcd")
-    found = times_to_accuracy(machine(run_at(0), quick))
+    found = times_of(machine(run_at(0), quick))
     assert found is not None
     assert "(run 20260101T000000Z-0123abcd)" in found.sentence
-    assert times_to_accuracy(machine(quick)) is None
+    assert times_of(machine(quick)) is None
 
 
 def write_learning(root: Path) -> None:

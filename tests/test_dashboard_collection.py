@@ -17,7 +17,7 @@ from nnkernels.report.dashboard.commits import commits_behind
 from nnkernels.report.dashboard.comparison_payload import files, payload
 from nnkernels.report.dashboard.history import histories
 from nnkernels.report.dashboard.machine_labels import machine_label, machine_labels
-from nnkernels.report.process_ratios import ProcessRatios
+from nnkernels.report.process_ratios import process_ratios
 from nnkernels.statistics import interquartile_mean
 from tests.many_runs import MACHINES, made_up_run, publish, write_run, write_runs
 
@@ -221,8 +221,9 @@ def test_ratios_of_a_process_are_those_of_each_pair() -> None:
     rng = np.random.default_rng(0)
     seconds = {name: rng.uniform(1, 2, (3, count)) for name, count in (("a", 4), ("b", 4), ("c", 1), ("d", 2))}
     seconds["a"][1, 2] = seconds["b"][1, 2] = np.nan
-    found = ProcessRatios(seconds)
+    found, _same = process_ratios([seconds, seconds])
     for one, other in (("a", "b"), ("a", "c"), ("d", "b"), ("c", "c"), ("b", "a")):
         expected = interquartile_mean(log_ratios(seconds[one].tolist(), seconds[other].tolist()))
         assert found.log_ratio(one, other) == pytest.approx(float(expected), abs=1e-12)
+        assert found.log_seconds(one) == pytest.approx(float(interquartile_mean(np.log(seconds[one]).ravel())))
     assert np.isnan(found.log_ratio("a", "missing"))

@@ -147,6 +147,18 @@ def test_older_runs_are_files_the_oldest_of_them_summarised(collection: Collecti
     assert index["contenders"]["onnxruntime"]["kind"] == "only predicts"
 
 
+def test_oldest_runs_cannot_be_chosen_and_the_page_says_how_many(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert compare_section.build(collection).values["left_out"] == 0
+    monkeypatch.setattr(comparison_payload, "OFFERED", 2)
+    index, found = payload(collection), files(collection)
+    newest = [run.record.run_id for run in reversed(collection.machines[0].runs)][:3]
+    assert index["machines"][0]["runs"] == list(index["runs"]) == newest
+    assert sorted(found) == sorted(f"comparisons/{name}.js" for name in newest[1:])
+    assert compare_section.build(collection).values["left_out"] == DETAILED
+
+
 def test_contenders_of_other_packages_need_no_registration(tmp_path: Path) -> None:
     run, strange = made_up_run(0), "<script>alert(1)</script>@1"
     for measured in run.interleaved:

@@ -8,8 +8,8 @@ import numpy as np
 
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.threads import SETTINGS
-from nnkernels.report.process_ratios import ProcessRatios, undisturbed_seconds
-from nnkernels.statistics import Estimate, Floats, process_means, student
+from nnkernels.report.process_ratios import ProcessRatios, process_ratios, undisturbed_seconds
+from nnkernels.statistics import Estimate, Floats, student
 
 BASELINE = "numpy"
 YARDSTICK = (BASELINE, "1")  # timed in every process, so that settings and forms of different processes can be ranked
@@ -58,6 +58,7 @@ class PairedRatios:
         self._labels: dict[str, list[tuple[str, str]]] = {}
         self._by_process: dict[str, list[list[ProcessRatios]]] = {}
         self._ratios: dict[tuple[str, str, str], Estimate | None] = {}
+        self._faster: dict[tuple[str, str], str | None] = {}
 
     def scenarios(self) -> list[str]:
         """Return the names of the measured scenarios.
@@ -140,8 +141,7 @@ class PairedRatios:
             One array per run, with one natural logarithm per process that timed the contender.
         """
         label = f"{name}@{threads}"
-        processes = [[process.get(scenario, {}) for process in run] for run in self._runs]
-        return [process_means(np.log(seconds[label]) for seconds in run if label in seconds) for run in processes]
+        return [_timed([process.log_seconds(label) for process in run]) for run in self._processes(scenario)]
 
     def at(self, scenario: str, ours: tuple[str, str], theirs: tuple[str, str]) -> Estimate | None:
         """Return how many times as fast one contender is as another, each at a given thread setting.
@@ -162,7 +162,7 @@ class PairedRatios:
         key = (scenario, label, other)
         if key not in self._ratios:
             means = [[process.log_ratio(other, label) for process in run] for run in self._processes(scenario)]
-            self._ratios[key] = _estimate([found[~np.isnan(found)] for found in map(np.array, means)])
+            self._ratios[key] = _estimate([_timed(found) for found in means])
         return self._ratios[key]
 
     def faster_setting(self, scenario: str, name: str) -> str | None:
@@ -184,6 +184,11 @@ class PairedRatios:
         threads : str or None
             ``1`` or ``all``; None if the contender was not timed.
         """
+        if (scenario, name) not in self._faster:
+            self._faster[scenario, name] = self._find_faster(scenario, name)
+        return self._faster[scenario, name]
+
+    def _find_faster(self, scenario: str, name: str) -> str | None:
         settings = [setting for setting in SETTINGS if (name, setting) in self.labels(scenario)]
         ratios = {setting: self.at(scenario, (name, setting), YARDSTICK) for setting in settings}
         found = {setting: ratio.value for setting, ratio in ratios.items() if ratio}
@@ -225,17 +230,23 @@ class PairedRatios:
         """Return the ratios of each process of each run that timed a scenario."""
         if scenario not in self._by_process:
             self._by_process[scenario] = [
-                [ProcessRatios(process[scenario]) for process in run if process.get(scenario)] for run in self._runs
+                process_ratios([process[scenario] for process in run if process.get(scenario)]) for run in self._runs
             ]
         return self._by_process[scenario]
 
 
 def _estimate(run_ratios: list[Floats]) -> Estimate | None:
     """Return the mean over the processes of one run, or over the means of several runs."""
-    means = [ratios.mean() for ratios in run_ratios if len(ratios)]
-    if not means:
+    found = [ratios for ratios in run_ratios if len(ratios)]
+    if not found:
         return None
-    return student(run_ratios[0] if len(run_ratios) == 1 else means).exp()
+    return student(found[0] if len(run_ratios) == 1 else [ratios.mean() for ratios in found]).exp()
+
+
+def _timed(means: list[float]) -> Floats:
+    """Return the means of the processes that have one."""
+    found = np.array(means, np.float64)
+    return found[~np.isnan(found)]
 
 
 def _parts(label: str) -> tuple[str, str]:

@@ -114,20 +114,22 @@ class Summary:
         return next((found for found in self.contenders if found.name == name), None)
 
 
-def summarise(run: Run) -> Summary:
+def summarise(run: Run, ratios: PairedRatios | None = None) -> Summary:
     """Compute the summary of a run, or of several pooled ones.
 
     Parameters
     ----------
     run : Run
         The run.
+    ratios : PairedRatios, optional
+        The ratios of the run, if they have already been computed.
 
     Returns
     -------
     summary : Summary
         Its summary.
     """
-    ratios = PairedRatios(*(one.interleaved for one in run.each))
+    ratios = ratios or PairedRatios(*(one.interleaved for one in run.each))
     rows = list(asv_rows(run))
     one_image = next((work for work in (ONE_IMAGE, OLD_ONE_IMAGE) if work in ratios.scenarios()), "")
     summary = Summary(run, ratios, [], keras_forms.tried(ratios, EPOCH), Preparations(ratios, rows), one_image)

@@ -172,12 +172,16 @@ def judge(turns: Turns, timed: Iterable[str]) -> Judgement:
     share = np.array([[disturbance(turn, cpus) for turn in round_] for round_ in turns["rounds"]]).reshape(shape)
     disturbed = share > MAX_DISTURBANCE
     left_out = disturbed.copy()
-    took_part = {
-        name: np.array([[place in turn["order"] for turn in round_] for round_ in turns["rounds"]]).reshape(shape)
-        for place, name in enumerate(turns["tasks"])
-    }
+    places = {name: place for place, name in enumerate(turns["tasks"])}
+    timed_places = [places[name] for name in timed]
+    if not disturbed.any():
+        return Judgement(disturbed, left_out)
+    took_part = [
+        np.array([[place in turn["order"] for turn in round_] for round_ in turns["rounds"]]).reshape(shape)
+        for place in timed_places
+    ]
     # Tasks with the fewest turns come first, because tasks with more turns took part in the same ones.
-    for mask in sorted((took_part[name] for name in timed), key=np.count_nonzero):
+    for mask in sorted(took_part, key=np.count_nonzero):
         if mask.any() and left_out[mask].all():
             left_out[np.unravel_index(np.where(mask, share, np.inf).argmin(), shape)] = False
     return Judgement(disturbed, left_out)

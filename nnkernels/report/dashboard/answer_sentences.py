@@ -89,7 +89,7 @@ def answers(collection: Collection) -> list[Answer]:
         In the order of ``collection.machines``, all about the same contender: ``fused`` if any machine timed it in the
         epoch, otherwise ``numba``, otherwise the fastest contender of the first machine besides NumPy.
     """
-    summaries = [summarise(machine.shown) for machine in collection.machines]
+    summaries = [summarise(machine.shown, collection.ratios(machine.shown)) for machine in collection.machines]
     subject = _subject(summaries)
     plain = PLAIN if subject != PLAIN and any(_trained(summary, PLAIN) for summary in summaries) else ""
     behind = commits_behind(collection.root, [summary.run.record.commit for summary in summaries])

@@ -23,6 +23,7 @@ from nnkernels.report.pooling import start_time
 from nnkernels.report.runs import Run
 
 DETAILED = 3  # older runs of each machine, the newest first, that have all of their comparisons
+OFFERED = 30  # older runs of each machine, the newest first, that can be chosen
 FOLDER = "comparisons"
 
 
@@ -38,17 +39,15 @@ def payload(collection: Collection) -> dict[str, Any]:
     -------
     payload : dict
         ``machines``: for each, ``id``, ``label``, ``dataset``, ``shown`` (the key of its run) and ``runs``, the keys
-        of its runs, the newest first. ``runs``: for each key, ``label`` and ``note``, and either the fields of
+        of its runs that can be chosen, the newest first. ``runs``: for each key, ``label`` and ``note``, and either the fields of
         :func:`run_payload` or ``file``, the name under which a file beside the page registers them. ``contenders``:
         for each name, ``kind`` and ``description``.
     """
     machines, runs = [], {}
     for machine in collection.everything:
         keys = []
-        for run in (machine.shown, *reversed(machine.runs)):
+        for run in (machine.shown, *_older(machine)):
             key = run_key(run)
-            if key in keys:
-                continue
             keys.append(key)
             runs[key] = {"label": run_label(run), "note": run.record.unrecorded}
             if run is machine.shown:
@@ -76,7 +75,7 @@ def files(collection: Collection) -> dict[str, str]:
     """Return the files beside the page: the comparisons of the older runs, each as a script that registers them.
 
     The newest :data:`DETAILED` older runs of each machine have all comparisons. The others are summarised; see
-    :func:`~nnkernels.report.dashboard.comparison.compare`.
+    :func:`~nnkernels.report.dashboard.comparison.compare`. Only the newest :data:`OFFERED` have a file.
 
     Parameters
     ----------
@@ -164,8 +163,24 @@ def run_label(run: Run) -> str:
     return f"{when}, {record.profile}, {record.commit[:SHORT]}{unrecorded}"
 
 
+def left_out(collection: Collection) -> int:
+    """Return how many older runs cannot be chosen, because the site would grow with every run.
+
+    Parameters
+    ----------
+    collection : Collection
+        The recorded runs.
+
+    Returns
+    -------
+    count : int
+        Of all machines together.
+    """
+    return sum(max(sum(run is not one.shown for run in one.runs) - OFFERED, 0) for one in collection.everything)
+
+
 def _older(machine: MachineRuns) -> Sequence[Run]:
-    return [run for run in reversed(machine.runs) if run is not machine.shown]
+    return [run for run in reversed(machine.runs) if run is not machine.shown][:OFFERED]
 
 
 def _names(run: Run) -> set[str]:

@@ -88,7 +88,7 @@ def ratio_rows(collection: Collection) -> list[RatioRow]:
     rows : list of RatioRow
         Those of our main kernels first. Only rows that at least one machine measured.
     """
-    machines = [MachineMeasurements(machine) for machine in collection.machines]
+    machines = [MachineMeasurements(collection, machine) for machine in collection.machines]
     rows = [
         RatioRow(subject, reference, label, tuple(_ratio(one, work, subject, reference) for one in machines))
         for subject in _subjects(machines)

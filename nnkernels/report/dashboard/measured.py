@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nnkernels.report import keras_forms
-from nnkernels.report.dashboard.collection import MachineRuns
+from nnkernels.report.dashboard.collection import Collection, MachineRuns
 from nnkernels.report.keras_forms import KerasForm
 from nnkernels.report.ratios import PairedRatios
 from nnkernels.report.runs import Run
@@ -53,16 +53,19 @@ class Measured:
 
 
 class MachineMeasurements:
-    """The runs of a machine, to be asked for scenarios. The ratios of a run are computed when they are first needed.
+    """The runs of a machine, to be asked for scenarios.
 
     Parameters
     ----------
+    collection : Collection
+        The recorded runs, with their ratios.
     machine : MachineRuns
         The machine.
     """
 
-    def __init__(self, machine: MachineRuns) -> None:
+    def __init__(self, collection: Collection, machine: MachineRuns) -> None:
         self.machine = machine
+        self._collection = collection
         self._runs = [machine.shown, *(run for run in reversed(machine.runs) if run is not machine.shown)]
         self._measured: dict[int, Measured] = {}
 
@@ -107,5 +110,5 @@ class MachineMeasurements:
     def _of(self, index: int) -> Measured:
         if index not in self._measured:
             run = self._runs[index]
-            self._measured[index] = Measured(run, PairedRatios(*(one.interleaved for one in run.each)), index == 0)
+            self._measured[index] = Measured(run, self._collection.ratios(run), index == 0)
         return self._measured[index]

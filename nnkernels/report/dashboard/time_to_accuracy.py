@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nnkernels.report.dashboard.collection import MachineRuns
+from nnkernels.report.dashboard.collection import Collection, MachineRuns
 from nnkernels.report.dashboard.measured import MachineMeasurements, Measured
 from nnkernels.report.formats import duration, ratio
 from nnkernels.report.ratios import BASELINE, PairedRatio
@@ -77,11 +77,13 @@ class TimesToAccuracy:
         )
 
 
-def times_to_accuracy(machine: MachineRuns) -> TimesToAccuracy | None:
+def times_to_accuracy(collection: Collection, machine: MachineRuns) -> TimesToAccuracy | None:
     """Return the times to accuracy of a machine.
 
     Parameters
     ----------
+    collection : Collection
+        The recorded runs.
     machine : MachineRuns
         The machine.
 
@@ -90,7 +92,7 @@ def times_to_accuracy(machine: MachineRuns) -> TimesToAccuracy | None:
     times : TimesToAccuracy or None
         From the shown run if it measured them, otherwise from the newest run that did; None if there is none.
     """
-    measured = MachineMeasurements(machine).first(_is_time_to)
+    measured = MachineMeasurements(collection, machine).first(_is_time_to)
     if measured is None:
         return None
     ratios = measured.ratios

@@ -39,7 +39,7 @@ def build(collection: Collection) -> Section:
     """
     agreements = [(machine, agreement(machine.shown)) for machine in collection.machines]
     agreed = [(machine, found) for machine, found in agreements if found]
-    times = [found for found in map(times_to_accuracy, collection.machines) if found]
+    times = [found for one in collection.machines if (found := times_to_accuracy(collection, one))]
     missing = [] if agreed else [NO_ERROR]
     missing += [] if times else [NO_TIMES]
     claim: Claim | None = None

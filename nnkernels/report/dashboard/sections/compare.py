@@ -11,7 +11,7 @@ from nnkernels.report.dashboard.assets import registration
 from nnkernels.report.dashboard.charts import Chart
 from nnkernels.report.dashboard.collection import Collection, MachineRuns
 from nnkernels.report.dashboard.comparison import FASTER, Cell, WorkComparison, cell_texts, compare
-from nnkernels.report.dashboard.comparison_payload import FOLDER, files, payload, run_key
+from nnkernels.report.dashboard.comparison_payload import FOLDER, OFFERED, files, left_out, payload, run_key
 from nnkernels.report.dashboard.kinds import kind
 from nnkernels.report.dashboard.section import Section
 from nnkernels.report.layout import Column
@@ -74,6 +74,8 @@ def build(collection: Collection) -> Section:
         "kinds": [name for name in palette.KINDS if name in {one["kind"] for one in data["contenders"].values()}],
         "notes": _notes(lines, work, reference),
         "spread": intervals_note([run.record for run in machine.shown.each]),
+        "offered": OFFERED,
+        "left_out": left_out(collection),
     }
     return Section("compare", "Compare", values, (_chart(lines, machine, work, reference),), data, scripts)
 

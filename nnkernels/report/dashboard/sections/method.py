@@ -45,7 +45,7 @@ def build(collection: Collection) -> Section:
     machines = []
     repository = repository_url(collection.root)
     for machine in collection.everything:
-        summary = summarise(machine.shown)
+        summary = summarise(machine.shown, collection.ratios(machine.shown))
         offered = downloads(summary)
         files |= {file.path: file.content for file in offered}
         machines.append(

@@ -16,7 +16,7 @@ from nnkernels.report.runs import Run
 
 FOLDER = "samples"
 # All summaries of older runs together have at most this size, the newest runs first.
-SUMMARIES_BYTES = 1_000_000
+SUMMARIES_BYTES = 250_000
 
 
 def build(collection: Collection) -> Section:
