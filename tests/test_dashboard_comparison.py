@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from nnkernels.report import formats
+from nnkernels.report.dashboard import comparison_payload
 from nnkernels.report.dashboard.collection import Collection, collect
 from nnkernels.report.dashboard.comparison import (
     FASTER,
@@ -19,6 +20,7 @@ from nnkernels.report.dashboard.comparison import (
     compare,
 )
 from nnkernels.report.dashboard.comparison_payload import DETAILED, files, payload, run_payload
+from nnkernels.report.dashboard.sections import compare as compare_section
 from nnkernels.report.ratios import PairedRatios
 from tests import synthetic
 from tests.many_runs import made_up_run, write_run, write_runs
