@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
@@ -167,8 +168,15 @@ def test_figure_has_one_row_per_step_and_is_saved_for_readme(results: Path) -> N
     assert [label.get_text().split("\n")[0] for label in axes.get_yticklabels()] == list(steps.names())
     words = [text.get_text() for text in axes.texts]
     assert {"200 s", "50 ms", "× 500", "× 0.20   (× 100 python_loops)"} <= set(words)
-    assert report.draw_steps(results, times) == results / "figures" / "steps" / "steps.png"
-    assert (results / "figures" / "steps" / "steps.png").read_bytes().startswith(b"\x89PNG")
+    path = report.draw_steps(results, times)
+    assert path == results / "figures" / "steps" / "steps.png"
+    drawn = path.read_bytes()
+    assert drawn.startswith(b"\x89PNG")
+    kept = drawn + b"drawn by another version"
+    path.write_bytes(kept)
+    assert report.draw_steps(results, times).read_bytes() == kept  # the same numbers
+    other = replace(times, processes=times.processes[:1])
+    assert report.draw_steps(results, other).read_bytes() not in (kept, drawn)
     with pytest.raises(DataError, match="no column idea"):
         plots.step_times(report.rows(times).drop(columns="idea"))
 

@@ -20,7 +20,7 @@ _METADATA: dict[str, dict[str, Any]] = {
 }
 
 
-def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) -> None:
+def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150, comment: str = "") -> None:
     """Save a figure to a file. It is written to a temporary file first, so that it never exists half-written.
 
     The layout is computed once before saving and then fixed. Otherwise each drawing would move it by a rounding error.
@@ -33,6 +33,8 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) ->
         A name that ends in ``.png`` or ``.svg``. Missing folders are created.
     dpi : int, default: 150
         Pixels per inch of a PNG, and of the images in an SVG.
+    comment : str, optional
+        A text that a PNG carries unseen.
 
     Raises
     ------
@@ -46,9 +48,10 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) ->
     if suffix not in _METADATA:
         raise ConfigurationError(f"cannot save a figure as {path.name}; the name must end in {' or '.join(_METADATA)}")
     settle(figure, dpi if suffix == ".png" else 72)
+    metadata = _METADATA[suffix] | ({"Comment": comment} if comment and suffix == ".png" else {})
     # Without this salt, the identifiers in an SVG are random.
     with atomic_write(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "nnkernels", **NO_ENGINE}):
-        figure.savefig(temporary, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix])
+        figure.savefig(temporary, format=suffix[1:], dpi=dpi, metadata=metadata)
 
 
 def settle(figure: Figure, dpi: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,7 +109,10 @@ def show_step(console: Console, times: StepTimes | None, name: str, against: str
 
 
 def draw_steps(results: Path, times: StepTimes) -> Path:
-    """Draw the steps into a results folder.
+    """Draw the steps into a results folder, unless the figure there shows the same numbers.
+
+    Another version of Matplotlib draws other pixels. So the figure carries a digest of its numbers, and is left as it
+    is if they have not changed; to draw it anew, delete it.
 
     Parameters
     ----------
@@ -125,8 +129,13 @@ def draw_steps(results: Path, times: StepTimes) -> Path:
     record = times.run.record
     cpu = record.provenance["cpu"]
     subtitle = f"{record.dataset}, SGD, batches of 32, {cpu}, run {record.run_id}. Bars: 95 % intervals over processes."
-    plots.save_figure(plots.step_times(rows(times), subtitle), results / FIGURE)
-    return results / FIGURE
+    path, table = results / FIGURE, rows(times)
+    # Nine digits, because the last ones of a mean differ from one CPU to another.
+    numbers = table.to_csv(index=False, float_format="%.9g")
+    comment = f"numbers {hashlib.sha256(f'{subtitle} {numbers}'.encode()).hexdigest()}"
+    if not (path.is_file() and comment.encode() in path.read_bytes()):
+        plots.save_figure(plots.step_times(table, subtitle), path, comment=comment)
+    return path
 
 
 def rows(times: StepTimes) -> pd.DataFrame:
