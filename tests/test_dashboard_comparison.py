@@ -20,7 +20,6 @@ from nnkernels.report.dashboard.comparison import (
     compare,
 )
 from nnkernels.report.dashboard.comparison_payload import DETAILED, files, payload, run_payload
-from nnkernels.report.dashboard.sections import compare as compare_section
 from nnkernels.report.ratios import PairedRatios
 from tests import synthetic
 from tests.many_runs import made_up_run, write_run, write_runs
@@ -152,13 +151,13 @@ def test_older_runs_are_files_the_oldest_of_them_summarised(collection: Collecti
 def test_oldest_runs_cannot_be_chosen_and_the_page_says_how_many(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert compare_section.build(collection).values["left_out"] == 0
+    assert comparison_payload.left_out(collection) == 0
     monkeypatch.setattr(comparison_payload, "OFFERED", 2)
     index, found = payload(collection), files(collection)
     newest = [run.record.run_id for run in reversed(collection.machines[0].runs)][:3]
     assert index["machines"][0]["runs"] == list(index["runs"]) == newest
     assert sorted(found) == sorted(f"comparisons/{name}.js" for name in newest[1:])
-    assert compare_section.build(collection).values["left_out"] == DETAILED
+    assert comparison_payload.left_out(collection) == DETAILED
 
 
 def test_contenders_of_other_packages_need_no_registration(tmp_path: Path) -> None:

@@ -119,11 +119,8 @@ def undisturbed_seconds(measured: InterleavedRun) -> dict[str, dict[str, Floats]
 
 
 def _means(seconds: list[list[Floats]], segments: npt.NDArray[np.int_]) -> tuple[Floats, Floats]:
-    """Return the means of processes with the same labels and shapes.
-
-    ``seconds`` has the arrays of each label, one for each process. The means have the shapes (processes, labels) and
-    (processes, labels, labels).
-    """
+    # ``seconds`` has the arrays of each label, one for each process; all processes have the same labels and shapes. The
+    # means have the shapes (processes, labels) and (processes, labels, labels).
     labels, processes = len(seconds), len(seconds[0])
     means, pairs = np.full((processes, labels), np.nan), np.full((processes, labels, labels), np.nan)
     for number in set(segments.tolist()):

@@ -39,9 +39,9 @@ def payload(collection: Collection) -> dict[str, Any]:
     -------
     payload : dict
         ``machines``: for each, ``id``, ``label``, ``dataset``, ``shown`` (the key of its run) and ``runs``, the keys
-        of its runs that can be chosen, the newest first. ``runs``: for each key, ``label`` and ``note``, and either the fields of
-        :func:`run_payload` or ``file``, the name under which a file beside the page registers them. ``contenders``:
-        for each name, ``kind`` and ``description``.
+        of its runs that can be chosen, the newest first. ``runs``: for each key, ``label`` and ``note``, and either the
+        fields of :func:`run_payload` or ``file``, the name under which a file beside the page registers them.
+        ``contenders``: for each name, ``kind`` and ``description``.
     """
     machines, runs = [], {}
     for machine in collection.everything:
