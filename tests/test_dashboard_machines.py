@@ -26,7 +26,7 @@ def elsewhere(run: Run, **provenance: Any) -> Run:
 
 
 def test_rows_have_the_paired_ratios_of_each_machine(tmp_path: Path) -> None:
-    one, other = run_at(0), elsewhere(synthetic.run(), cpu="Other")
+    one, other = run_at(0), elsewhere(synthetic.run(run_id="20260102T000000Z-0123abcd"), cpu="Other")
     rows = ratio_rows(collection(tmp_path, machine(one), machine(other, label="Other")))
     by_name = {(row.subject, row.reference, row.work): row.ratios for row in rows}
     here, there = by_name["numba", "numpy", "epoch"]
