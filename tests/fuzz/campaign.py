@@ -123,7 +123,9 @@ def campaign(chosen: tuple[Reader, ...], files: int, seconds: float, seed: int, 
 
 def described(console: Console, reader: Reader, name: str, mutations: list[Mutation], outcome: Outcome) -> None:
     """Print a fault, and how to see it again."""
-    text = f"{outcome.kind}: {reader.name} ({name}): {outcome.detail} {outcome.seconds:.1f} s {outcome.megabytes:.0f} MB"
+    text = (
+        f"{outcome.kind}: {reader.name} ({name}): {outcome.detail} {outcome.seconds:.1f} s {outcome.megabytes:.0f} MB"
+    )
     console.print(text, *map(repr, map(tuple, mutations)), sep="\n  ", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -39,7 +39,9 @@ def _idx(names: tuple[str, ...] = STEMS, pack: Callable[[bytes], bytes] = bytes)
 
 def _qmnist() -> Files:
     folder = "QMNIST/raw"
-    files = _idx(tuple(f"{folder}/qmnist-{part}" for part in ("train-images-idx3-ubyte", "a", "test-images-idx3-ubyte", "b")))
+    files = _idx(
+        tuple(f"{folder}/qmnist-{part}" for part in ("train-images-idx3-ubyte", "a", "test-images-idx3-ubyte", "b"))
+    )
     labels = {}
     for part, y in (("train", digits().y_train), ("test", digits().y_test)):
         values = np.zeros((len(y), 8), ">i4")
@@ -50,7 +52,9 @@ def _qmnist() -> Files:
 
 
 def _emnist() -> Files:
-    files = _idx(tuple(f"emnist-letters-{part}" for part in ("train-images-idx3-ubyte", "l", "test-images-idx3-ubyte", "m")))
+    files = _idx(
+        tuple(f"emnist-letters-{part}" for part in ("train-images-idx3-ubyte", "l", "test-images-idx3-ubyte", "m"))
+    )
     labels = {
         f"emnist-letters-{part}-labels-idx1-ubyte": idx_bytes(y + np.uint8(1))
         for part, y in (("train", digits().y_train), ("test", digits().y_test))
@@ -124,7 +128,10 @@ def _keras_npz() -> Files:
 
 def _one_part_npz() -> Files:
     data = digits()
-    return {"digits-train.npz": _npz(x=data.X_train, y=data.y_train), "digits-test.npz": _npz(x=data.X_test, y=data.y_test)}
+    return {
+        "digits-train.npz": _npz(x=data.X_train, y=data.y_train),
+        "digits-test.npz": _npz(x=data.X_test, y=data.y_test),
+    }
 
 
 def _array_pairs(suffix: str) -> Files:
@@ -161,8 +168,9 @@ def picture(pixels: np.ndarray, kind: str, mode: str = "L", side: int = 28) -> b
 def _pictures() -> Files:
     data, kinds = digits(), ("png", "jpeg", "bmp")
     return {
-        f"training/{label}/{number}.{kinds[number % 3]}": picture(image, kinds[number % 3])
-        for number, (image, label) in enumerate(zip(data.X_train[:30], data.y_train[:30], strict=True))
+        f"{part}/{label}/{number}.{kinds[number % 3]}": picture(image, kinds[number % 3])
+        for part, X, y in (("training", data.X_train, data.y_train), ("testing", data.X_test, data.y_test))
+        for number, (image, label) in enumerate(zip(X[:20], y[:20], strict=True))
     }
 
 

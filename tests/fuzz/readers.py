@@ -58,7 +58,8 @@ NOT_READERS = {
     "measure.regression.side_process": "arrays of its own parent process",
     "measure.records.process_files": "files of its own child processes, written atomically",
     "measure.asv_driver.files": "files of asv, written by its own child process",
-    "measure.records.environment": "another program's settings, of which an unreadable file has none",
+    "measure.records.environment": "Keras' settings, of which an unreadable file has none",
+    "interchange.keras_import": "Keras' settings, as the reason why it could not be imported",
 }
 
 
