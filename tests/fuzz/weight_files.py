@@ -133,7 +133,7 @@ def _external_onnx() -> Files:
 
 
 def _pickled() -> Files:
-    return {name: b"\x80\x04N." for name in ("model.pt", "model.pkl", "model.joblib")}
+    return dict.fromkeys(("model.pt", "model.pkl", "model.joblib"), b"\x80\x04N.")
 
 
 def _read_all(folder: Path) -> object:
