@@ -41,7 +41,7 @@ TIMED = ("training_seconds", "images_per_second", "provenance")
 LIMIT = 600  # seconds after which a process has failed to end
 
 
-class Killed(AssertionError):
+class DamageError(AssertionError):
     """A killed process has left something that it must not leave."""
 
 
@@ -70,7 +70,7 @@ def finished(arguments: Sequence[str], folder: Path, environment: dict[str, str]
     started = time.monotonic()
     answer = run_for(LIMIT, arguments, folder, environment)
     if answer is None or answer.returncode:
-        raise Killed(f"{' '.join(arguments)}: {answer and answer.stdout}")
+        raise DamageError(f"{' '.join(arguments)}: {answer and answer.stdout}")
     return time.monotonic() - started
 
 
@@ -105,7 +105,7 @@ def report(folder: Path) -> dict[str, Any]:
 def require_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:
     """Compare two reports bit for bit."""
     if found.keys() != expected.keys():
-        raise Killed(f"files {sorted(found)}, expected {sorted(expected)}")
+        raise DamageError(f"files {sorted(found)}, expected {sorted(expected)}")
     for name, value in expected.items():
         if name == "checkpoint.safetensors":
             arrays = [
@@ -115,10 +115,10 @@ def require_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:
             arrays = [tuple(one) for one in (found[name], value)]
         else:
             if found[name] != value:
-                raise Killed(f"{name} differs: {found[name]}, expected {value}")
+                raise DamageError(f"{name} differs: {found[name]}, expected {value}")
             continue
         if not all(np.asarray(a).tobytes() == np.asarray(b).tobytes() for a, b in zip(*arrays, strict=True)):
-            raise Killed(f"{name} differs")
+            raise DamageError(f"{name} differs")
 
 
 def kill_trainings(kills: int, rng: random.Random, console: Console) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def kill_trainings(kills: int, rng: random.Random, console: Console) -> dict[str
                 answer = run_for(limit, (*command, "--out", folder.name), root, environment)
                 whole = answer is not None
                 if answer is not None and answer.returncode:
-                    raise Killed(f"after {counts['kills']} kills: {answer.stdout}")
+                    raise DamageError(f"after {counts['kills']} kills: {answer.stdout}")
                 if not whole:
                     counts["kills"] += 1
                     found = report(folder) if folder.exists() else {}
@@ -188,12 +188,12 @@ def require_whole(results: Path, before: dict[str, str]) -> tuple[int, int]:
     after = state(results)
     changed = [name for name, digest in before.items() if name.startswith("runs/") and after.get(name) != digest]
     if changed:
-        raise Killed(f"changed by another run: {changed}")
+        raise DamageError(f"changed by another run: {changed}")
     complete = run_folders(results)
     for folder in complete:
         run = load_run(folder)
         if run.record.passes != run.record.planned_passes:
-            raise Killed(f"{folder.name} has {run.record.passes} of {run.record.planned_passes} passes")
+            raise DamageError(f"{folder.name} has {run.record.passes} of {run.record.planned_passes} passes")
     for path in results.glob("asv/*/*.json"):
         json.loads(path.read_text("utf-8"))
         if path.name != "machine.json":
@@ -219,11 +219,11 @@ def kill_benches(kills: int, rng: random.Random, console: Console) -> dict[str, 
             before = state(results)
             answer = run_for(rng.uniform(0.1, 1.0) * duration, command, project.root, environment)
             if answer is not None and answer.returncode:
-                raise Killed(f"after {counts['kills']} kills: {answer.stdout}")
+                raise DamageError(f"after {counts['kills']} kills: {answer.stdout}")
             counts["ended" if answer else "kills"] += 1
             now, incomplete = require_whole(results, before)
             if not runs <= now <= runs + 1 or (answer and now != runs + 1):
-                raise Killed(f"{now} complete runs after {runs}")
+                raise DamageError(f"{now} complete runs after {runs}")
             counts["complete all the same"] += now > runs and answer is None
             runs = now
             console.print(f"bench: {counts['kills']} kills, {now} runs", highlight=False)
@@ -232,7 +232,7 @@ def kill_benches(kills: int, rng: random.Random, console: Console) -> dict[str, 
             runs += 1
         now, incomplete = require_whole(results, {})
         if now != runs:
-            raise Killed(f"{now} complete runs, expected {runs}")
+            raise DamageError(f"{now} complete runs, expected {runs}")
     return {
         **counts,
         "incomplete": incomplete,

@@ -46,12 +46,13 @@ class Reader:
 
 # A call that decodes the content of a file, or the declaration of a format whose module does.
 _DECODES = re.compile(
-    r"json\.loads\([^\n]*read_text|read_versioned\(|safe_open\(|\bsafetensors\.deserialize\(|np\.load\(|zipfile\.ZipFile\(|"
+    r"json\.loads\([^\n]*read_text|read_json\(|read_versioned\(|safe_open\(|\bsafetensors\.deserialize\(|np\.load\(|zipfile\.ZipFile\(|"
     r"Image\.open\(|csv\.DictReader\(|h5py\.File\(|load_model_from_string\(|^FORMAT = ",
     re.MULTILINE,
 )
 # Modules that decode only what the same run of the same program wrote, and modules through which others read.
 NOT_READERS = {
+    "files": "read_json, which the others call",
     "measure.correctness.from_file": "arrays of its own child process",
     "measure.mutants.child": "arrays of its own parent process",
     "measure.regression.remote_contender": "arrays of its own child process",
