@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnkernels.errors import NNKernelsError
-from tests.fuzz import figures
+from tests.fuzz import atheris_front, figures
 from tests.fuzz.atheris_front import mutations_of, read_mutated
 from tests.fuzz.campaign import drawn
 from tests.fuzz.containers import container
@@ -25,7 +25,7 @@ from tests.processes import python
 ROOT = Path(__file__).parents[1]
 # One of each kind of container, and the quickest of those that share one.
 QUICK = (
-    "IDX in ZIP", "CSV of floats, xz", "LIBSVM, scaled", "Parquet of pictures", "npz, MedMNIST", "npy, piece by piece",
+    "IDX in ZIP", "CSV", "LIBSVM, bz2", "Parquet of pictures", "npz, MedMNIST", "npy, piece by piece",
     "photos", "checkpoint", "run", "weights: safetensors", "weights: npz", "weights: ONNX", "weights: HDF5",
 )  # fmt: skip
 MUTATIONS = st.builds(Mutation, st.integers(0, 2**16 - 1), st.floats(0, 1), st.integers(0, 2**32 - 1))
@@ -41,15 +41,13 @@ def test_every_module_that_decodes_files_has_a_reader() -> None:
 def test_mutated_files_are_read_or_refused(reader: Reader) -> None:
     seeds = reader.seeds()
 
-    @settings(max_examples=12, deadline=None)
+    @settings(max_examples=5, deadline=None)
     @given(st.sampled_from(sorted(seeds)), st.lists(MUTATIONS, min_size=1, max_size=3))
     def read(name: str, mutations: list[Mutation]) -> None:
         with written(seeds | {name: mutate(seeds[name], mutations)}) as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            try:
+            with suppress(NNKernelsError):
                 reader.read(folder / reader.place)
-            except NNKernelsError:
-                pass
 
     read()
 
@@ -57,14 +55,14 @@ def test_mutated_files_are_read_or_refused(reader: Reader) -> None:
 @pytest.mark.parametrize("reader", [reader for reader in readers() if not reader.heavy], ids=lambda one: one.name)
 def test_mutations_reach_into_every_kind_of_file(reader: Reader) -> None:
     """Every kind of content has mutations that keep it the kind it is."""
-    for content in list(reader.seeds().values())[:2]:
+    for content in list(reader.seeds().values())[:1]:
         inside = container(content)
         if inside is None:
             assert reader.name in ("photos", "weights: pickled", "weights: ONNX, data outside")
             continue
         rng = random.Random(0)
-        changed = {mutate(content, [one._replace(kind=one.kind | 1)]) for _ in range(20) for one in drawn(rng)[:1]}
-        assert len(changed) > 5
+        changed = {mutate(content, [one._replace(kind=one.kind | 1)]) for _ in range(10) for one in drawn(rng)[:1]}
+        assert len(changed) > 3
         assert any(container(other) is not None for other in changed)
 
 
@@ -82,10 +80,11 @@ def test_bytes_of_atheris_stand_for_mutations() -> None:
     read_mutated(reader, "published.json", bytes(range(40)))
 
 
-@pytest.mark.skipif(importlib.util.find_spec("atheris") is not None, reason="atheris is installed")
-def test_missing_atheris_is_named() -> None:
-    answer = python("-m", "tests.fuzz.atheris_front", "IDX", folder=ROOT, status=1)
-    assert "pip install 'nnkernels[fuzz]'" in answer.stderr
+def test_missing_atheris_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "atheris", None)
+    monkeypatch.setattr(sys, "argv", ["atheris_front", "IDX"])
+    with pytest.raises(SystemExit, match=r"pip install 'nnkernels\[fuzz\]'"):
+        atheris_front.main()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of processes in /proc")

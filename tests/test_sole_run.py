@@ -61,12 +61,15 @@ def test_run_ends_processes_that_a_killed_one_left_behind_in_this_checkout_only(
         )
 
     with left_behind(tmp_path) as own, left_behind(tmp_path / "other") as other:
-        while not all(_is_started(child.pid) for child in (own, other)):
-            time.sleep(0.01)
-        with sole_run(tmp_path):
-            assert own.wait(timeout=10) != 0
-            assert other.poll() is None
-        other.kill()
+        try:
+            while not all(_is_started(child.pid) for child in (own, other)):
+                time.sleep(0.01)
+            with sole_run(tmp_path):
+                assert not psutil.pid_exists(own.pid)
+                assert other.poll() is None
+        finally:
+            other.kill()
+            own.kill()
 
 
 def _is_started(pid: int) -> bool:
