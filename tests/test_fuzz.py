@@ -77,7 +77,7 @@ def test_bytes_of_atheris_stand_for_mutations() -> None:
     assert mutations_of(b"") == mutations_of(b"123456789") == []
     assert mutations_of(b"\1\0" + b"\0\0\0\x80" + b"\7\0\0\0") == [Mutation(1, 0.5, 7)]
     reader = next(reader for reader in readers() if reader.name == "published runs")
-    read_mutated(reader, "published.json", bytes(range(40)))
+    read_mutated(reader, reader.seeds(), "published.json", bytes(range(40)))
 
 
 def test_missing_atheris_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -239,9 +239,10 @@ def test_written_runs_are_found_as_newest_by_id_and_as_published(tmp_path: Path)
         find_run(tmp_path, "published")
     pin(tmp_path, find_run(tmp_path, "20260101"))
     assert find_run(tmp_path, "published").record.run_id == "20260101T000000Z-a"
-    (tmp_path / "published.json").write_text("{}")
-    with pytest.raises(ResultsError, match="damaged"):
-        find_run(tmp_path, "published")
+    for content in ("{}", "[" * 10_000, '{"version": 2, "runs": [1e999]}'):
+        (tmp_path / "published.json").write_text(content)
+        with pytest.raises(ResultsError, match="damaged"):
+            find_run(tmp_path, "published")
 
 
 def test_error_without_recorded_runs_names_bench_command(tmp_path: Path) -> None:
