@@ -236,17 +236,18 @@ def data_readers() -> list[Reader]:
             "npy, piece by piece", ("data.image_file",), _read_image_file,
             lambda: {"images": _npy(data.X_train.astype(np.int16)), "labels": _npy(data.y_train)},
         ),
-        Reader("CSV", ("data.formats.csv_table",), load, _csv),
+        # Floats first: a package that only they need is then imported before a process is forked.
         Reader(
             "CSV of floats, xz", ("data.formats.csv_table",), load,
             lambda: {"train.csv.xz": lzma.compress(_table(header=False, kind=float), preset=1)}, "train.csv.xz",
         ),
+        Reader("CSV", ("data.formats.csv_table",), load, _csv),
         Reader("ARFF", ("data.formats.arff",), load, _arff, "mnist_784.arff"),
+        Reader("LIBSVM, scaled", ("data.formats.libsvm",), load, lambda: {"mnist.scale": _libsvm(255)}, "mnist.scale"),
         Reader(
             "LIBSVM, bz2", ("data.formats.libsvm",), load,
             lambda: {"mnist.bz2": bz2.compress(_libsvm(1)), "mnist.t.bz2": bz2.compress(_libsvm(1))},
         ),
-        Reader("LIBSVM, scaled", ("data.formats.libsvm",), load, lambda: {"mnist.scale": _libsvm(255)}, "mnist.scale"),
         Reader("Parquet of pixels", ("data.formats.parquet",), load, lambda: _parquet(False)),
         Reader("Parquet of pictures", ("data.formats.parquet",), load, lambda: _parquet(True)),
         Reader("npz of one array each", ("data.formats.array_pairs", archives), load, lambda: _array_pairs("npz")),
