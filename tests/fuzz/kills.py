@@ -35,8 +35,9 @@ from tests.fuzz import figures
 
 DATA = "mnist-5k"
 TRAIN = ("train", "--data", DATA, "--recipe", "adam", "--batch-size", "16", "--epochs", "24", "--seed", "3")
-BENCH = ("bench", "--data", DATA, "--contenders", "numpy,fused", "--rounds", "3", "--threads", "1")
-PROFILES = ("quick", "full")  # the second one is resumable
+BENCH = ("bench", "--data", DATA, "--contenders", "numpy,fused", "--threads", "1")
+# With the number of passes. The second one is resumable.
+PROFILES = {"quick": ("--rounds", "1"), "full": ("--rounds", "3")}
 TIMED = ("training_seconds", "images_per_second", "provenance")
 LIMIT = 600  # seconds after which a process has failed to end
 
@@ -148,7 +149,7 @@ def kill_trainings(kills: int, rng: random.Random, console: Console) -> dict[str
                     done = 0
                 options = ("--resume",) if done else ("--backend", backend)
                 command = ("train", "--data", DATA, *options) if done else (*TRAIN, *options)
-                limit = rng.uniform(0.2, 1.0) * seconds[backend] if counts["kills"] < kills else LIMIT
+                limit = rng.uniform(0.2, 0.9) * seconds[backend] if counts["kills"] < kills else LIMIT
                 answer = run_for(limit, (*command, "--out", folder.name), root, environment)
                 whole = answer is not None
                 if answer is not None and answer.returncode:
@@ -208,7 +209,8 @@ def kill_benches(kills: int, rng: random.Random, console: Console) -> dict[str, 
         project = Project.made(Path(name, "checkout"), Path(DATA))
         project.commit()
         results, environment = project.root / "results", project.environment
-        commands = [(*BENCH, "--profile", profile) for profile in PROFILES[: max(1, kills // 2)]]
+        profiles = list(PROFILES)[: max(1, kills // 2)]
+        commands = [(*BENCH, "--profile", profile, *PROFILES[profile]) for profile in profiles]
         seconds = []
         for command in commands:
             finished(command, project.root, environment)  # compiles
@@ -217,7 +219,7 @@ def kill_benches(kills: int, rng: random.Random, console: Console) -> dict[str, 
         while counts["kills"] < kills:
             command, duration = commands[counts["kills"] % len(commands)], seconds[counts["kills"] % len(commands)]
             before = state(results)
-            answer = run_for(rng.uniform(0.1, 1.0) * duration, command, project.root, environment)
+            answer = run_for(rng.uniform(0.02, 0.9) * duration, command, project.root, environment)
             if answer is not None and answer.returncode:
                 raise DamageError(f"after {counts['kills']} kills: {answer.stdout}")
             counts["ended" if answer else "kills"] += 1
@@ -237,7 +239,7 @@ def kill_benches(kills: int, rng: random.Random, console: Console) -> dict[str, 
         **counts,
         "incomplete": incomplete,
         "sentence": (
-            f"Benchmark runs ({' and '.join(PROFILES[: len(commands)])}): {counts['kills']} kills. Each time the "
+            f"Benchmark runs ({' and '.join(profiles)}): {counts['kills']} kills. Each time the "
             "results contained complete runs only, earlier ones were unchanged, and the next run was not hindered. "
             f"{incomplete} folders without a description were left, which nothing takes for a run."
         ),
