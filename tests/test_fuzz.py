@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import random
 import sys
 import warnings
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnkernels.errors import NNKernelsError
+from nnkernels.files import PACKAGE
 from tests.fuzz import atheris_front, figures
 from tests.fuzz.atheris_front import mutations_of, read_mutated
 from tests.fuzz.campaign import drawn
@@ -23,6 +25,7 @@ from tests.fuzz.readers import NOT_READERS, Reader, decoding_modules, readers
 from tests.processes import python
 
 ROOT = Path(__file__).parents[1]
+UNPICKLERS = ("pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib")
 # One of each kind of container, and the quickest of those that share one.
 QUICK = (
     "IDX in ZIP", "CSV", "LIBSVM, bz2", "Parquet of pictures", "npz, MedMNIST", "npy, piece by piece",
@@ -113,3 +116,27 @@ def test_killed_trainings_and_benchmark_runs_leave_nothing_half_done() -> None:
     answer = python("-m", "tests.fuzz.kills", "--training", "3", "--bench", "2", folder=ROOT)
     assert "3 kills in" in answer.stdout
     assert "Benchmark runs" in answer.stdout
+
+
+# What may unpickle or execute, and whose content: never a file that somebody hands over.
+EXECUTES = {
+    "compile_cache": "compiled code, in a folder that no other user can write to",
+    "contenders._subprocess": "messages of its own child process",
+    "grading.lines": "lines of NumPy that the package itself states",
+    "kernels": "the user's own kernels, which are to be executed (--kernels FILE.py)",
+}
+
+
+def test_nothing_unpickles_or_executes_what_a_file_contains() -> None:
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            imported = isinstance(node, ast.Import) and any(name.name in UNPICKLERS for name in node.names)
+            imported |= isinstance(node, ast.ImportFrom) and node.module in UNPICKLERS
+            called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("exec", "eval")
+            allowed = (
+                isinstance(node, ast.keyword) and node.arg == "allow_pickle" and ast.unparse(node.value) != "False"
+            )
+            if imported or called or allowed:
+                found.add(".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"))
+    assert found == set(EXECUTES)
