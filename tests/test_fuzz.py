@@ -99,14 +99,13 @@ def test_campaign_counts_each_file_once() -> None:
     assert sum(map(int, counts[0])) == 7
 
 
-def test_recorded_figures_are_shown_and_show_no_fault() -> None:
-    path = ROOT / figures.RECORD
-    content = figures.read_figures(path) if path.exists() else {}
-    page = (ROOT / figures.PAGE).read_text("utf-8")
-    for block, text in figures.generated(content):
-        assert block.split(page, str(figures.PAGE))[1] == text
-    if "files" in content:
-        total = figures.total(content["files"]["readers"])
+@pytest.mark.parametrize("part", figures.RECORDS)
+def test_recorded_figures_are_shown_and_show_no_fault(part: str) -> None:
+    block, text = figures.generated(ROOT, part)
+    assert block.split((ROOT / figures.PAGE).read_text("utf-8"), str(figures.PAGE))[1] == text
+    content = figures.read_figures(ROOT, part)
+    if part == "files" and content:
+        total = figures.total(content["readers"])
         assert total["untyped"] == total["slow"] == total["large"] == 0
 
 

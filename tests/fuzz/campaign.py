@@ -136,7 +136,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1e9, help="read fewer files if they take longer")
     parser.add_argument("--seed", type=int, help="default: drawn, and printed")
     parser.add_argument("--only", default="", help="beginnings of the names of readers, separated by commas")
-    parser.add_argument("--record", action="store_true", help=f"write {figures.RECORD} (at a clean commit)")
+    parser.add_argument("--record", action="store_true", help=f"write {figures.RECORDS['files']} (at a clean commit)")
     options = parser.parse_args()
     console = Console(width=150)
     workspace = figures.recordable_workspace() if options.record else None

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nnkernels.errors import ConfigurationError
-from nnkernels.files import write_json
+from nnkernels.files import read_json, write_json
 from nnkernels.measure.asv_driver.workspace import Workspace, changed_since, open_workspace
 from nnkernels.report.blocks import NOT_RECORDED, Block
 from nnkernels.report.layout import Column, markdown
 
-RECORD = Path("results", "fuzz.json")
+RECORDS = {"files": Path("results", "fuzz.json"), "kills": Path("results", "kills.json")}
 PAGE = Path("tests", "fuzz", "README.md")
-VERSION = 2
+VERSION = 1
 KINDS = ("read", "refused", "untyped", "slow", "large", "crashed")
 FILES_BLOCK = Block("figures of mutated files", "python -m tests.fuzz.campaign --files 10000 --record")
 KILLS_BLOCK = Block("figures of kills", "python -m tests.fuzz.kills --training 100 --bench 20 --record")
@@ -30,7 +29,7 @@ def recordable_workspace() -> Workspace:
 
 
 def record(workspace: Workspace, part: str, figures: Mapping[str, Any]) -> None:
-    """Write one part of the record, and the page that shows it.
+    """Write a record, and the part of the page that shows it.
 
     Parameters
     ----------
@@ -43,26 +42,23 @@ def record(workspace: Workspace, part: str, figures: Mapping[str, Any]) -> None:
     """
     if changed := changed_since(workspace):
         raise ConfigurationError(f"not recorded: {changed}")
-    path = workspace.root / RECORD
-    content = {"version": VERSION} | (read_figures(path) if path.exists() else {})
-    content[part] = {"commit": workspace.commit, **figures}
-    write_json(path, content)
-    for block, text in generated(content):
-        block.update(workspace.root / PAGE, text)
+    write_json(workspace.root / RECORDS[part], {"version": VERSION, "commit": workspace.commit, **figures})
+    block, text = generated(workspace.root, part)
+    block.update(workspace.root / PAGE, text)
 
 
-def read_figures(path: Path) -> dict[str, Any]:
-    """Return the recorded parts."""
-    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return content if content.get("version") == VERSION else {}
+def read_figures(root: Path, part: str) -> dict[str, Any] | None:
+    """Return the figures of a record, or None if there is none."""
+    path = root / RECORDS[part]
+    content: dict[str, Any] | None = read_json(path) if path.exists() else None
+    return content
 
 
-def generated(content: Mapping[str, Any]) -> list[tuple[Block, str]]:
-    """Return the generated parts of the page, with their markers."""
-    return [
-        (FILES_BLOCK, FILES_BLOCK.around(_files_text(content["files"]) if "files" in content else NOT_RECORDED)),
-        (KILLS_BLOCK, KILLS_BLOCK.around(_kills_text(content["kills"]) if "kills" in content else NOT_RECORDED)),
-    ]
+def generated(root: Path, part: str) -> tuple[Block, str]:
+    """Return a generated part of the page, with its markers."""
+    block, text = {"files": (FILES_BLOCK, _files_text), "kills": (KILLS_BLOCK, _kills_text)}[part]
+    content = read_figures(root, part)
+    return block, block.around(text(content) if content else NOT_RECORDED)
 
 
 def _files_text(figures: Mapping[str, Any]) -> str:

@@ -252,7 +252,7 @@ def main() -> None:
     parser.add_argument("--training", type=int, default=100, help="number of kills in trainings")
     parser.add_argument("--bench", type=int, default=20, help="number of kills in benchmark runs")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--record", action="store_true", help=f"write {figures.RECORD} (at a clean commit)")
+    parser.add_argument("--record", action="store_true", help=f"write {figures.RECORDS['kills']} (at a clean commit)")
     options = parser.parse_args()
     console = Console(width=150)
     workspace = figures.recordable_workspace() if options.record else None
