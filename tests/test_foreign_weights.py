@@ -519,6 +519,15 @@ def test_hdf5_sizes_that_the_file_cannot_contain_are_refused(tmp_path):
         load_parameters(path)
 
 
+def test_hdf5_chunks_that_the_file_cannot_contain_are_refused(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    path = write_hdf5(tmp_path / "p.h5", {})
+    with h5py.File(path, "a") as file:
+        file.create_dataset("dense/kernel", (1000, 1), "f4", chunks=(1, 1))  # of which nothing is stored
+    with pytest.raises(DataError, match="dense/kernel is divided into more chunks"):
+        load_parameters(path)
+
+
 def test_links_in_archive_of_keras_are_not_followed(tmp_path, tf):
     h5py = pytest.importorskip("h5py")
     save_parameters(network(), tmp_path / "p.keras")

@@ -262,6 +262,18 @@ def test_damaged_run_is_rejected(tmp_path: Path, damage: str | None) -> None:
         load_run(tmp_path / "run")
 
 
+@pytest.mark.parametrize("damage", ["rounds", "segments"])
+def test_run_with_rounds_that_cannot_be_paired_is_rejected(tmp_path: Path, damage: str) -> None:
+    run = synthetic.run()
+    rounds = run.interleaved[0].seconds["epoch"]["numpy@1"]
+    for others in run.interleaved[0].seconds["epoch"].values():
+        if others is rounds or damage == "segments":
+            others.append(others[0][:3] if others is rounds else others[0])
+    write_run(tmp_path / "run", run.record, run.interleaved, run.asv_results)
+    with pytest.raises(ResultsError, match=r"panels\.json: damaged, ValueError: epoch: .*(rounds|lengths)"):
+        load_run(tmp_path / "run")
+
+
 @pytest.mark.parametrize("damage", ["", "[]", "<<<<<<< HEAD\n{}", "{}"])
 def test_damaged_newest_run_is_left_out_with_a_warning_that_names_the_file(tmp_path: Path, damage: str) -> None:
     for run_id in ("20260101T000000Z-a", "20260102T000000Z-b"):

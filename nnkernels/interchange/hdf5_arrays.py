@@ -50,6 +50,13 @@ def hdf5_arrays(content: bytes, where: str) -> dict[str, FloatArray]:
                     f"{where}: declares arrays of {total} bytes or more, which a file of {len(content)} bytes cannot "
                     f"contain, or more than the {MAX_BYTES} bytes of a parameter file; save it again"
                 )
+            # The file has an address for each chunk. A million chunks of one number would need gigabytes of memory.
+            chunks = dataset.shape and dataset.chunks
+            if (
+                chunks
+                and math.prod(-(-n // size) for n, size in zip(dataset.shape, chunks, strict=True)) > len(content) // 8
+            ):
+                raise DataError(f"{where}: {path} is divided into more chunks than the file can contain; save it again")
             if dataset.dtype.kind in "fiu" and dataset.shape is not None:
                 arrays[path] = dataset[()]
         return arrays

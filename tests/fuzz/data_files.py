@@ -257,6 +257,14 @@ def data_readers() -> list[Reader]:
         Reader("npz, cached", ("data.npz",), _read_cached_npz, _keras_npz, "mnist.npz"),
         Reader("npz, MedMNIST", ("data.formats.medmnist_npz", archives), load, _medmnist),
         Reader("pictures of a data set", ("data.formats.picture_folders", "data.formats._pictures"), load, _pictures),
+        Reader(
+            "data set of MATLAB", ("data.formats.matlab",), load,
+            lambda: {"emnist-letters.mat": b"MATLAB 5.0 MAT-file" + bytes(128)}, "emnist-letters.mat", refuses=True,
+        ),
+        Reader(
+            "data set, pickled", ("data.formats.pickled",), load,
+            lambda: {"mnist.pkl.gz": gzip.compress(b"\x80\x04N.", 1, mtime=0)}, "mnist.pkl.gz", refuses=True,
+        ),
         Reader("photos", ("transforms.image_files",), _read_photos, _photos),
     ]  # fmt: skip
 

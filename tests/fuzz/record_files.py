@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz.data_files import digits
+import numpy as np
+
+from tests.fuzz.data_files import digits, picture
 from tests.fuzz.readers import Files, Reader
 from tests.fuzz.weight_files import made
 
@@ -107,6 +109,42 @@ def _read_learning(root: Path) -> object:
     return read_training(root), read_claim(root)
 
 
+def _training_steps() -> Files:
+    from nnkernels.interchange.training_steps import quantised, save_training_steps
+    from nnkernels.parameters import initial_parameters
+
+    network = initial_parameters(0, inputs=8, hidden=3, classes=4)
+    steps = [quantised(epochs, round(4 * epochs), network) for epochs in (0, 0.25, 1)]
+    return made(lambda folder: save_training_steps(folder / "training_steps.safetensors", steps))
+
+
+def _read_training_steps(path: Path) -> object:
+    from nnkernels.interchange.training_steps import load_training_steps
+
+    return load_training_steps(path)
+
+
+def _mistakes() -> Files:
+    digits = [
+        {"index": 3 + n, "true": n, "predicted": n + 1, "true_probability": 0.1, "predicted_probability": 0.8}
+        for n in range(3)
+    ]
+    content = {
+        "version": 1, "test_images": 20, "total": 3, "columns": 2, "image": {"width": 28, "height": 28},
+        "class_names": [str(digit) for digit in range(10)], "digits": digits,
+    }  # fmt: skip
+    sprite = picture(np.zeros((56, 56), np.uint8), "png", side=56)
+    return {"mistakes.json": json.dumps(content).encode(), "mistakes_digits.png": sprite}
+
+
+def _read_mistakes(folder: Path) -> object:
+    from nnkernels.parameters import initial_parameters
+    from nnkernels.report.dashboard.mistakes import read_mistakes
+
+    found = read_mistakes(folder, initial_parameters(0))
+    return found.sprite_uri, found.most_frequent()
+
+
 def _trainings() -> Files:
     from nnkernels.comparing import claim
 
@@ -151,6 +189,14 @@ def record_readers() -> list[Reader]:
         Reader("checks", ("measure.regression.record", versioned), _read_check, _check),
         Reader("mutants", ("measure.mutants.record", versioned), _read_mutants, _mutants, "mutants.json"),
         Reader("training and claim", ("report.dashboard.learning",), _read_learning, _learning),
+        Reader(
+            "training steps",
+            ("interchange.training_steps",),
+            _read_training_steps,
+            _training_steps,
+            "training_steps.safetensors",
+        ),
+        Reader("mistakes", ("report.dashboard.mistakes",), _read_mistakes, _mistakes),
         Reader("trainings of the claim", ("comparing.claim",), _read_trainings, _trainings, "trainings.json"),
         Reader("asv's history", ("report.asv_pages",), _read_history, _history),
     ]

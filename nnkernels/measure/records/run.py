@@ -162,9 +162,13 @@ def _record_from(content: dict[str, Any]) -> RunRecord:
 def _interleaved_from(content: dict[str, Any]) -> InterleavedRun:
     measured = conforming(InterleavedRun(**content))
     for scenario, seconds in measured.seconds.items():
+        if len({len(rounds) for rounds in seconds.values()}) > 1:
+            raise ValueError(f"{scenario}: the labels have different numbers of rounds")
         for label, rounds in seconds.items():
             if not rounds or not all(rounds) or not all(value > 0 for values in rounds for value in values):
                 raise ValueError(f"{scenario}: {label} needs rounds of positive numbers")
+            if len({len(values) for values in rounds}) > 1:
+                raise ValueError(f"{scenario}: {label} has rounds of different lengths")
         measured.judged(scenario)  # fails if the turns do not fit the seconds
     return measured
 
