@@ -29,12 +29,13 @@ from rich.console import Console
 from nnkernels.checkpoints import load_checkpoint
 from nnkernels.errors import DataError
 from nnkernels.interchange import load_parameters
+from nnkernels.interchange.training_steps import load_training_steps
 from nnkernels.report.runs import load_run, run_folders
 from tests.checkouts import Project
 from tests.fuzz import figures
 
 DATA = "mnist-5k"
-TRAIN = ("train", "--data", DATA, "--recipe", "adam", "--batch-size", "16", "--epochs", "24", "--seed", "3")
+TRAIN = ("train", "--data", DATA, "--recipe", "adam", "--batch-size", "16", "--epochs", "12", "--seed", "3")
 BENCH = ("bench", "--data", DATA, "--contenders", "numpy,fused", "--threads", "1")
 # With the number of passes. The second one is resumable.
 PROFILES = {"quick": ("--rounds", "1"), "full": ("--rounds", "3")}
@@ -88,6 +89,9 @@ def report(folder: Path) -> dict[str, Any]:
             continue
         if path.name == "checkpoint.safetensors":
             found[path.name] = load_checkpoint(path)
+        elif path.name == "training_steps.safetensors":
+            load_training_steps(path)
+            found[path.name] = path.read_bytes()
         elif path.suffix == ".safetensors":
             found[path.name] = load_parameters(path)
         elif path.suffix == ".json":
@@ -112,7 +116,7 @@ def require_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:
             arrays = [
                 (*one.parameters, *one.state.first, *one.state.second, one.state.step) for one in (found[name], value)
             ]
-        elif name.endswith(".safetensors"):
+        elif name == "parameters.safetensors":
             arrays = [tuple(one) for one in (found[name], value)]
         else:
             if found[name] != value:
