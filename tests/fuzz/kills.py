@@ -153,7 +153,7 @@ def kill_trainings(kills: int, rng: random.Random, console: Console) -> dict[str
                     done = 0
                 options = ("--resume",) if done else ("--backend", backend)
                 command = ("train", "--data", DATA, *options) if done else (*TRAIN, *options)
-                limit = rng.uniform(0.2, 0.9) * seconds[backend] if counts["kills"] < kills else LIMIT
+                limit = rng.uniform(0.02, 0.9) * seconds[backend] if counts["kills"] < kills else LIMIT
                 answer = run_for(limit, (*command, "--out", folder.name), root, environment)
                 whole = answer is not None
                 if answer is not None and answer.returncode:
