@@ -21,7 +21,7 @@ _SECONDS = (
 )
 TICK_LABELS = {"ratio": "format(datum.value, ',~r') + 'x'", "seconds": _SECONDS}
 _STEPS = ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
-MOST_TICKS = 6  # at most, so that they fit a narrow screen
+MOST_TICKS = 5  # at most, so that they fit a narrow screen
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def interval_chart(rows: Sequence[Row], title: str, unit: str = "ratio") -> dict
 
 
 def tick_values(data: Sequence[dict[str, Any]], unit: str) -> list[float]:
-    """Return the positions of axis labels: round numbers within the range of the intervals, at most six.
+    """Return the positions of axis labels: round numbers within the range of the intervals, at most :data:`MOST_TICKS`.
 
     Parameters
     ----------
