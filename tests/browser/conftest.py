@@ -106,7 +106,7 @@ class Opener:
 
 @pytest.fixture
 def open_page(browser, addresses):
-    """A function that opens a page. At the end, nothing foreign was asked for, and no error or warning is in the console."""
+    """A function that opens a page. At the end, nothing foreign was asked for, and the console has no error or warning."""
     opener = Opener(browser, addresses)
     yield opener
     opener.close()

@@ -69,12 +69,18 @@ def test_axe_finds_no_violation_in_the_dashboard(width, drawn):
     assert violations(drawn, "color-contrast") == []  # all that dark changes
 
 
-@pytest.mark.parametrize("name", ["walkthrough.html", "run.html"])
-def test_axe_finds_no_violation_in_other_pages(name, open_page):
-    page = open_page(name)
+def test_axe_finds_no_violation_in_the_walkthrough(open_page):
+    page = open_page("walkthrough.html")
     assert violations(page) == []
     page.emulate_media(color_scheme="dark")
     assert violations(page, "color-contrast") == []
+
+
+def test_axe_finds_no_violation_in_the_page_of_a_run(open_page):
+    page = open_page("run.html")  # always light
+    # Hundreds of rows are alike, and axe looks at every cell.
+    page.eval_on_selector_all("tbody tr:nth-child(n + 6)", "(rows) => rows.forEach((row) => row.remove())")
+    assert violations(page) == []
 
 
 def test_dark_and_light_differ_in_page_and_charts(drawn):
