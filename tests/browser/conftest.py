@@ -106,7 +106,7 @@ class Opener:
 
 @pytest.fixture
 def open_page(browser, addresses):
-    """A function that opens a page. At the end, nothing foreign was asked for, and the console has no error or warning."""
+    """A function that opens a page. At the end, nothing foreign was asked for, and the console is free of warnings."""
     opener = Opener(browser, addresses)
     yield opener
     opener.close()
