@@ -158,7 +158,7 @@ def run_label(run: Run) -> str:
     record, count = run.record, len(run.each)
     when = f"{start_time(record):%Y-%m-%d %H:%M}"
     if count > 1:
-        return f"mean of {count} runs until {when}, {record.profile}, {record.commit[:SHORT]}"
+        return f"{count} runs until {when}, {record.profile}, {record.commit[:SHORT]}"
     unrecorded = ", not part of the history" if record.unrecorded else ""
     return f"{when}, {record.profile}, {record.commit[:SHORT]}{unrecorded}"
 

@@ -9,7 +9,7 @@ from nnkernels.report.dashboard.assets import registration
 from nnkernels.report.dashboard.charts import themed
 from nnkernels.report.dashboard.collection import Collection, MachineRuns
 from nnkernels.report.dashboard.page import BROWSER_FONT
-from nnkernels.report.dashboard.sample_charts import STRIP_HEIGHT, overview, specifications
+from nnkernels.report.dashboard.sample_charts import STRIP_HEIGHT, overview, specifications, states_legend
 from nnkernels.report.dashboard.samples import payload, summary_payload
 from nnkernels.report.dashboard.section import Section
 from nnkernels.report.runs import Run
@@ -52,7 +52,7 @@ def build(collection: Collection) -> Section:
     return Section(
         name="samples",
         title="Samples",
-        values={"choices": choices, "without": without},
+        values={"choices": choices, "without": without, "legend": states_legend()},
         charts=tuple(charts),
         payload={
             "specs": {name: themed(spec, BROWSER_FONT) for name, spec in specifications().items()},

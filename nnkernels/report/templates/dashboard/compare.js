@@ -153,7 +153,7 @@
     spec.params.find(({ name }) => name === "ticks").value = ticks(Math.min(...ends), Math.max(...ends));
     const axes = spec.layer.filter((layer) => layer.encoding.x?.axis).map((layer) => layer.encoding.x.axis);
     for (const axis of axes) {
-      axis.title = show === "ratio" ? `times as fast as ${ref} (logarithmic)` : `${unit} (logarithmic)`;
+      axis.title = show === "ratio" ? `times as fast as ${ref} (log)` : `${unit} (log)`;
       axis.labelExpr = given.tickLabels[show];
     }
     if (show === "seconds") spec.layer = spec.layer.filter((layer) => layer.encoding.x?.datum === undefined);

@@ -10,7 +10,7 @@
     }));
     if (series.next) {
       const [bandLow, bandHigh, detail] = series.next;
-      data.push({ id: id(data.length, "next run"), detail, breaks: "", bandLow, bandHigh });
+      data.push({ id: id(data.length, "next"), detail, breaks: "", bandLow, bandHigh });
     }
     return data;
   }
