@@ -8,6 +8,7 @@ from typing import Any
 from nnkernels.report.dashboard.assets import registration
 from nnkernels.report.dashboard.charts import themed
 from nnkernels.report.dashboard.collection import Collection, MachineRuns
+from nnkernels.report.dashboard.comparison_payload import run_label
 from nnkernels.report.dashboard.page import BROWSER_FONT
 from nnkernels.report.dashboard.sample_charts import STRIP_HEIGHT, overview, specifications, states_legend
 from nnkernels.report.dashboard.samples import payload, summary_payload
@@ -83,5 +84,5 @@ def _path(run: Run) -> str:
 
 
 def _choice(run: Run, full: bool) -> dict[str, Any]:
-    what = "every sample" if full else "quartiles of each process"
-    return {"key": _key(run), "text": f"{run.record.run_id}: {what}"}
+    text = run_label(run) if full else f"{run_label(run)}, quartiles"
+    return {"key": _key(run), "id": run.record.run_id, "text": text}

@@ -63,6 +63,7 @@
     const same = (one) => ({ ...one, id: one.dataset === given.machines[0].dataset ? one.id : `${one.id}/${one.dataset}` });
     const machine = choose("machine", given.machines.map(same), wanted.machine, given.first);
     const run = choose("run", machine.runs.map((id) => ({ id, label: given.runs[id].label })), wanted.run, machine.shown);
+    selects.run.title = run.id; // the label does not name the commit
     const data = given.runs[run.id].file ? await nnkernels.load(given.runs[run.id].file) : given.runs[run.id];
     if (!data.works.length) throw new Error(`The run of ${run.label} has no paired ratios.`);
     const work = choose("work", data.works.map((one) => ({ ...one, id: one.name, label: one.name })), wanted.work, data.works[0].name);

@@ -15,12 +15,12 @@
     return data;
   }
 
-  for (const { chart, file, titles, first } of nnkernels.data("history").machines) {
+  for (const { chart, file, names, first } of nnkernels.data("history").machines) {
     const form = document.querySelector(`form[data-chart="${chart}"]`);
     const select = form.querySelector("select");
     const sentence = document.querySelector(`#chart-${chart} figcaption p`);
-    select.replaceChildren(...titles.map((title, index) => new Option(title, index, index === first, index === first)));
-    form.hidden = titles.length < 2;
+    select.replaceChildren(...names.map((name, index) => new Option(name, index, index === first, index === first)));
+    form.hidden = names.length < 2;
     form.addEventListener("submit", (event) => event.preventDefault());
     sentence.setAttribute("aria-live", "polite");
     select.addEventListener("change", async () => {

@@ -33,6 +33,7 @@
     fill(work, loaded.works.map((one) => one.name));
     fillContenders();
     axis.disabled = !loaded.full;
+    for (const label of form.querySelectorAll("label")) label.hidden = false;
     await draw();
   }
 
