@@ -95,6 +95,7 @@ def test_shown_runs_have_all_samples_and_older_ones_quartiles(tmp_path: Path) ->
     assert full == [False, True, True]
     assert all(text.startswith('nnkernels.register("samples/') for text in files.values())
     texts = [choice["text"] for choice in section.values["choices"][0]["runs"]]
+    assert texts[0].startswith(new.record.recorded_at[:10])  # not named as the pooled runs
     assert not texts[0].endswith("quartiles")
     assert texts[2].endswith("quartiles")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import itemgetter
 
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.scenarios import EPOCH
@@ -30,15 +29,14 @@ def headline(summary: Summary) -> str:
     ours = fused or numba or next((row for row in summary.contenders if row.epoch), None)
     if ours is None or ours.epoch is None:
         return ""
+    dataset = summary.run.record.dataset
     ratios, others = _ratios(summary, ours)
     if not ratios or ours.name not in ("fused", "numba"):
-        sentences = [
-            f"{ours.name} trains an epoch on {summary.run.record.dataset} in {formats.duration(ours.epoch.value)}"
-        ]
+        sentences = [f"{ours.name} trains an epoch on {dataset} in {formats.duration(ours.epoch.value)}"]
     else:
-        sentences = [f"From scratch in Numba, an epoch of training on {summary.run.record.dataset} is {_compared(ratios)}"]
+        sentences = [f"From scratch in Numba, an epoch of training on {dataset} is {_compared(ratios)}"]
     plain, _others = _ratios(summary, numba) if fused and numba else ([], [])
-    if ratios and list(map(itemgetter(0), plain)) == list(map(itemgetter(0), ratios)):
+    if ratios and [other for other, _ratio in plain] == [other for other, _ratio in ratios]:
         numbers = _listed([ratio for _other, ratio in plain])
         sentences.append(f"With plain matrix products (numba instead of fused), it is {numbers} times as fast")
     if others:
@@ -86,10 +84,8 @@ _Ratios = list[tuple[str, str]]
 
 
 def _ratios(summary: Summary, ours: ContenderSummary) -> tuple[_Ratios, _Ratios]:
-    """Return how many times as fast ours is as each contender that the headline names, after its description.
-
-    The first are NumPy, the default form of Keras and the best one; the second are the other forms of Keras.
-    """
+    # First NumPy, the default form of Keras and the best one, then the other forms of Keras: a description of each, and
+    # how many times as fast ours is.
     forms = _keras_forms(summary.keras_forms)
     first = {*[name for name, _label in forms][:1], keras_forms.best(summary.keras_forms)}
     main = [(BASELINE, "NumPy")] if ours.name != BASELINE else []

@@ -139,7 +139,11 @@ def check_columns(figures: Sequence[Figures]) -> list[Column]:
 def _chosen(figures: Sequence[Figures], headings: Sequence[str]) -> list[Column]:
     columns = {column.heading: column for column in figure_columns(figures)}
     parts = zip(*(column.cells for column in columns.values() if column.identity), strict=True)
-    conditions = [f"{condition}, injected {injected}, {limit}" for condition, injected, limit in parts]
+    conditions = [
+        # The unit stays beside its number.
+        f"{condition}, injected {injected}, {limit.replace(' ', chr(0xA0))}"
+        for condition, injected, limit in parts
+    ]
     return [Column("condition", conditions, identity=True), *(columns[heading] for heading in headings)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from nnkernels.report.dashboard.assets import registration
@@ -84,5 +85,6 @@ def _path(run: Run) -> str:
 
 
 def _choice(run: Run, full: bool) -> dict[str, Any]:
-    text = run_label(run) if full else f"{run_label(run)}, quartiles"
+    text = run_label(replace(run, pooled_with=()))  # the file has the samples of this run alone
+    text += "" if full else ", quartiles"
     return {"key": _key(run), "id": run.record.run_id, "text": text}

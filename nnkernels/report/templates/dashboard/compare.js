@@ -67,7 +67,7 @@
     const data = given.runs[run.id].file ? await nnkernels.load(given.runs[run.id].file) : given.runs[run.id];
     if (!data.works.length) throw new Error(`The run of ${run.label} has no paired ratios.`);
     const work = choose("work", data.works.map((one) => ({ ...one, id: one.name, label: one.name })), wanted.work, data.works[0].name);
-    const views = Object.keys(work.ratios).map((id) => ({ id, label: threadsText[id] ?? id }));
+    const views = Object.keys(work.ratios).map((id) => ({ id, label: threadsText[id]?.replace("thread setting", "setting") ?? id }));
     const threads = choose("threads", views, wanted.threads, "faster");
     const ref = choose("ref", work.references.map((id) => ({ id, label: id })), wanted.ref, given.baseline);
     const unit = `time ${work.unit}`.trim();
