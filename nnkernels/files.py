@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ PACKAGE = Path(__file__).resolve().parent
 
 # A list of numbers as `json` indents it. It cannot match inside a string, because JSON escapes newlines.
 _NUMBERS = re.compile(r"\[\n\s*([-+.\deE]+(?:,\n\s*[-+.\deE]+)*)\n\s*\]")
+
+# What code that builds a record raises if the content of a file is damaged.
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 
 @contextmanager
@@ -82,6 +86,39 @@ def write_text(path: Path, text: str) -> None:
         If the file cannot be written.
     """
     write_bytes(path, text.encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of finite numbers.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    value : object
+        Its content.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is not such a file.
+    """
+    try:
+        return json.loads(path.read_text("utf-8"), parse_constant=_finite, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"it contains {text[:40]}, which is not a finite number")
+    return value
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -246,7 +246,11 @@ def test_claim_rejects_trainings_by_changed_recipes(short_recipes, small_digits,
 
 @pytest.mark.parametrize(
     "content",
-    [b'{"version": 1, "data"', b"", b"\xff\xfe", b"[]", b"null", b'{"trainings": [3]}', b'{"trainings": [{}]}'],
+    [
+        *(b'{"version": 1, "data"', b"", b"\xff\xfe", b"[]", b"null", b'{"trainings": [3]}', b'{"trainings": [{}]}'),
+        b"[" * 10_000,
+    ],
+    ids=range(8),
 )
 def test_claim_rejects_damaged_file_and_leaves_it_unchanged(content, short_recipes, small_digits, tmp_path):
     path = tmp_path / "trainings.json"

@@ -151,7 +151,7 @@ def test_section_says_what_is_missing_and_which_command_records_it(tmp_path: Pat
     assert str(tmp_path) not in text
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"cells": [{}]}'])
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"cells": [{}]}', "[" * 10_000, '{"cells": 1e999}'])
 def test_damaged_record_is_named_with_its_remedy(tmp_path: Path, content: str) -> None:
     write_learning(tmp_path)
     (tmp_path / CLAIM).write_text(content)

@@ -527,6 +527,15 @@ def test_nested_zip_is_refused(images, tmp_path):
     assert_refused(outer, "it contains another archive, inner.zip, so unpack it first")
 
 
+def test_member_of_zip_without_a_name_is_left_out(images, tmp_path):
+    path = zipped(tmp_path / "archive.zip", idx_members(images))
+    with zipfile.ZipFile(path, "a") as archive:
+        member = zipfile.ZipInfo("x")
+        archive.writestr(member, b"nothing")
+        member.filename = ""  # only in the directory, which is written last
+    assert_parts(load_mnist(path), images[:2], images[2:])
+
+
 def test_encrypted_zip_is_refused(tmp_path):
     content = bytearray(zipped(tmp_path / "a.zip", {"train.csv": "label"}).read_bytes())
     for magic, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):

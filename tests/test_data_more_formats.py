@@ -266,6 +266,16 @@ def test_class_names_of_hugging_face_are_known(images, tmp_path):  # noqa: F811
     assert data.class_names == ("zero", "one", "two")
 
 
+def test_parquet_with_two_columns_of_one_name_is_refused(images, tmp_path):  # noqa: F811
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    frame = frame_of_pictures(*images[:2])
+    table = pyarrow.table({"image": list(frame["image"]), "label": frame["label"]})
+    parquet.write_table(table.append_column("label", table.column("label")), tmp_path / "mnist.parquet")
+    assert_refused(tmp_path / "mnist.parquet", "damaged Parquet file .*label")
+
+
 def test_broken_parquet_is_refused(images, tmp_path):  # noqa: F811
     pytest.importorskip("pyarrow")
     whole = write_parquet(tmp_path / "a.parquet", frame_of(*images[:2])).read_bytes()

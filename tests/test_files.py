@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnkernels.files import atomic_write, write_bytes, write_json, write_text
+from nnkernels.files import atomic_write, read_json, write_bytes, write_json, write_text
 from tests.processes import python
 
 OLD, NEW = b"the old content", b"the new content"
@@ -257,3 +257,21 @@ def test_kill_at_any_moment_leaves_complete_file(tmp_path):
             assert child.poll() is None
             child.kill()
         assert is_complete(path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff\xfe{}", b"[NaN]", b"[-Infinity]", b"[1e999]", b"[" + b"9" * 5000 + b"]", b"[" * 100_000],
+    ids=range(8),
+)
+def test_damaged_json_is_a_value_error(tmp_path, content):
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError):  # noqa: PT011  (the callers name the file)
+        read_json(path)
+
+
+def test_json_is_read_as_written(tmp_path):
+    value = {"a": [1, -2.5, 1e-300, None, "NaN"], "b": {"c": True}}
+    write_json(tmp_path / "x.json", value)
+    assert read_json(tmp_path / "x.json") == value

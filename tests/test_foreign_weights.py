@@ -1,6 +1,7 @@
 """Weights of other programs: the result is compared with predictions of the program's own runtime, or of float64."""
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -507,6 +508,38 @@ def test_optimizer_and_metrics_of_trained_keras_2_model_are_ignored(tmp_path):
     training |= {f"optimizer/vars/{index}": array for index, array in enumerate([np.int64(3), *network(), *network()])}
     path = write_hdf5(tmp_path / "p.weights.h5", dict(zip(names, network(), strict=True)) | training)
     assert_identical(load_parameters(path, activation="relu"), network())
+
+
+def test_hdf5_sizes_that_the_file_cannot_contain_are_refused(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    path = write_hdf5(tmp_path / "p.h5", {})
+    with h5py.File(path, "a") as file:
+        file.create_dataset("dense/kernel", (10**7, 10), "f4", chunks=(1000, 10))  # of which nothing is stored
+    with pytest.raises(DataError, match="declares arrays of 400000000 bytes or more"):
+        load_parameters(path)
+
+
+def test_hdf5_chunks_that_the_file_cannot_contain_are_refused(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    path = write_hdf5(tmp_path / "p.h5", {})
+    with h5py.File(path, "a") as file:
+        file.create_dataset("dense/kernel", (1000, 1), "f4", chunks=(1, 1))  # of which nothing is stored
+    with pytest.raises(DataError, match="dense/kernel is divided into more chunks"):
+        load_parameters(path)
+
+
+def test_links_in_archive_of_keras_are_not_followed(tmp_path, tf):
+    h5py = pytest.importorskip("h5py")
+    save_parameters(network(), tmp_path / "p.keras")
+    other = write_hdf5(tmp_path / "other.h5", {"w": network().W1})
+    weights = write_hdf5(tmp_path / "weights.h5", {})
+    with h5py.File(weights, "a") as file:
+        file["layers/dense/vars/0"] = h5py.ExternalLink(str(other), "/w")
+    with zipfile.ZipFile(tmp_path / "p.keras") as whole, zipfile.ZipFile(tmp_path / "q.keras", "w") as changed:
+        for name in whole.namelist():
+            changed.writestr(name, weights.read_bytes() if name == "model.weights.h5" else whole.read(name))
+    with pytest.raises(DataError, match="is a link to another place or file"):
+        load_parameters(tmp_path / "q.keras")
 
 
 def test_hdf5_links_and_virtual_data_are_not_followed(tmp_path):

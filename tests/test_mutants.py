@@ -294,6 +294,12 @@ def test_score_is_recorded_read_and_rendered(workspace, small_digits):
     assert page.read_text() == f"before\n{block}\nafter\n"
 
 
+def score_of(mutant):
+    """Return the record of one mutant with these fields."""
+    one = '"backend": "numpy", "name": "n", "file": "f", "equivalent": "", "seconds": 1.0'
+    return f'{{"version": 1, "recorded_at": "", "commit": "", "provenance": {{}}, "mutants": [{{{one}, {mutant}}}]}}'
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -301,6 +307,11 @@ def test_score_is_recorded_read_and_rendered(workspace, small_digits):
         ("{", "damaged"),
         ("[]", "damaged"),
         ('{"version": 1, "mutants": [{}]}', "damaged"),
+        (score_of('"verdicts": []'), "no verdicts"),
+        (score_of('"verdicts": [{"gate": "sgd", "checks": {"luck": 1.0}}]'), r"unknown checks \['luck'\]"),
+        (score_of('"verdicts": [{"gate": "sgd", "checks": [1]}]'), "damaged, ValueError: checks"),
+        (score_of('"verdicts": [{"gate": "sgd", "checks": {}}], "seconds": "long"'), "damaged, ValueError: seconds"),
+        (score_of('"verdicts": [{"gate": "sgd", "checks": {}}]'), r"provenance\.\w+: Field required"),
     ],
 )
 def test_unreadable_score_is_reported(content, message, tmp_path):

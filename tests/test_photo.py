@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nnkernels.errors import DataError
-from nnkernels.transforms import digit_from_pixels, read_digit
+from nnkernels.transforms import digit_from_pixels, image_files, read_digit
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -182,3 +182,13 @@ def test_picture_with_too_many_pixels_is_rejected(tmp_path, monkeypatch):
 def test_arrays_of_other_shape_or_dtype_are_rejected(picture):
     with pytest.raises(DataError, match="expected uint8"):
         digit_from_pixels(picture)
+
+
+def test_any_error_of_a_decoder_names_the_file(tmp_path, monkeypatch):
+    def fail(_image):
+        raise RuntimeError("the decoder gave up")
+
+    Image.new("L", (28, 28)).save(tmp_path / "a.png")
+    monkeypatch.setattr(image_files, "_grayscale", fail)
+    with pytest.raises(DataError, match=r"a\.png is a damaged image \(RuntimeError: the decoder gave up\)"):
+        read_digit(tmp_path / "a.png")

@@ -414,6 +414,12 @@ class TestRecord:
             lambda text: text.replace('"version":1', '"version":99', 1),
             lambda text: text.replace('"pairs"', '"pears"'),
             lambda text: text.replace('"backend"', '"backed"'),
+            lambda text: text.replace('"base":[', '"base":[5,', 1),
+            lambda text: text.replace('"base":[', '"base":[-', 1),
+            lambda text: text.replace('"base":[', '"base":["a",', 1),
+            lambda text: text.replace('"minutes":', '"hours":'),
+            lambda text: text.replace('"resolve":', '"resolve":"x","r":'),
+            lambda text: text.replace('"error":', '"error":7,"e":').replace('"e":', '"seconds":', 1),
         ],
     )
     def test_damaged_record_is_rejected(self, tmp_path: Path, spoil: Callable[[str], str]) -> None:

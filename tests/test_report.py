@@ -239,9 +239,10 @@ def test_written_runs_are_found_as_newest_by_id_and_as_published(tmp_path: Path)
         find_run(tmp_path, "published")
     pin(tmp_path, find_run(tmp_path, "20260101"))
     assert find_run(tmp_path, "published").record.run_id == "20260101T000000Z-a"
-    (tmp_path / "published.json").write_text("{}")
-    with pytest.raises(ResultsError, match="damaged"):
-        find_run(tmp_path, "published")
+    for content in ("{}", "[" * 10_000, '{"version": 2, "runs": [1e999]}'):
+        (tmp_path / "published.json").write_text(content)
+        with pytest.raises(ResultsError, match="damaged"):
+            find_run(tmp_path, "published")
 
 
 def test_error_without_recorded_runs_names_bench_command(tmp_path: Path) -> None:
@@ -258,6 +259,18 @@ def test_damaged_run_is_rejected(tmp_path: Path, damage: str | None) -> None:
     else:
         (tmp_path / "run" / "run.json").write_text(damage)
     with pytest.raises(ResultsError, match="run"):
+        load_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize("damage", ["rounds", "segments"])
+def test_run_with_rounds_that_cannot_be_paired_is_rejected(tmp_path: Path, damage: str) -> None:
+    run = synthetic.run()
+    rounds = run.interleaved[0].seconds["epoch"]["numpy@1"]
+    for others in run.interleaved[0].seconds["epoch"].values():
+        if others is rounds or damage == "segments":
+            others.append(others[0][:3] if others is rounds else others[0])
+    write_run(tmp_path / "run", run.record, run.interleaved, run.asv_results)
+    with pytest.raises(ResultsError, match=r"panels\.json: damaged, ValueError: epoch: .*(rounds|lengths)"):
         load_run(tmp_path / "run")
 
 

@@ -7,7 +7,6 @@ trained.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from itertools import product
@@ -17,7 +16,7 @@ from typing import Any
 from nnkernels import contenders
 from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError, DataError, one_line
-from nnkernels.files import write_json
+from nnkernels.files import MALFORMED, read_json, write_json
 from nnkernels.recipes import named_recipe
 from nnkernels.training import train
 
@@ -191,10 +190,10 @@ def _read(path: Path, dataset: Dataset) -> Iterator[Training]:
         return
     names = {field.name for field in fields(Training)}
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = read_json(path)
         found = [Training(**{name: one[name] for name in names}) for one in content["trainings"]]
         data, version, recipes = content["data"], content["version"], content.get("recipes")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, *MALFORMED) as error:
         raise DataError(f"{path} is damaged ({one_line(error)}); delete it to start again") from error
     if version != VERSION:
         raise DataError(f"{path} has the format version {version}; expected {VERSION}, so delete it to start again")

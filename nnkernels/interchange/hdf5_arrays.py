@@ -11,6 +11,7 @@ from nnkernels.errors import DataError, MissingDependencyError
 from nnkernels.interchange.checks import MAX_BYTES
 from nnkernels.parameters import FloatArray
 
+MAX_COMPRESSION = 1032  # of deflate, at most
 _MAX_DEPTH = 16
 _MAX_OBJECTS = 10_000
 
@@ -44,8 +45,18 @@ def hdf5_arrays(content: bytes, where: str) -> dict[str, FloatArray]:
         total = 0
         for path, dataset in _datasets(file, "", where, [0], 0):
             total += math.prod(dataset.shape or (0,)) * dataset.dtype.itemsize
-            if total > MAX_BYTES:
-                raise DataError(f"{where}: its arrays have more than {MAX_BYTES} bytes; a parameter file has fewer")
+            if total > min(MAX_BYTES, MAX_COMPRESSION * len(content)):
+                raise DataError(
+                    f"{where}: declares arrays of {total} bytes or more, which a file of {len(content)} bytes cannot "
+                    f"contain, or more than the {MAX_BYTES} bytes of a parameter file; save it again"
+                )
+            # The file has an address for each chunk. A million chunks of one number would need gigabytes of memory.
+            chunks = dataset.shape and dataset.chunks
+            if (
+                chunks
+                and math.prod(-(-n // size) for n, size in zip(dataset.shape, chunks, strict=True)) > len(content) // 8
+            ):
+                raise DataError(f"{where}: {path} is divided into more chunks than the file can contain; save it again")
             if dataset.dtype.kind in "fiu" and dataset.shape is not None:
                 arrays[path] = dataset[()]
         return arrays

@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 
 from nnkernels import git
-from nnkernels.files import write_text
+from nnkernels.errors import ResultsError, one_line
+from nnkernels.files import MALFORMED, write_text
 from nnkernels.measure.asv_driver.workspace import CONFIG_NAME, missing_commits
 
 _BANNER = (
@@ -45,7 +46,7 @@ def build_asv_pages(root: Path, html: Path) -> list[str]:
 def _notes_on_missing_commits(root: Path, history: Path) -> list[str]:
     # asv silently leaves out the results of commits that it cannot find.
     files = [path for path in history.glob("*/*.json") if path.name != "machine.json"]
-    commits = {str(json.loads(path.read_text("utf-8"))["commit_hash"]) for path in files}
+    commits = {_commit(path) for path in files}
     missing = sorted(commit[:8] for commit in missing_commits(root, commits))
     if not missing:
         return []
@@ -53,6 +54,15 @@ def _notes_on_missing_commits(root: Path, history: Path) -> list[str]:
         f"asv's pages lack the results of {', '.join(missing)}, because this clone does not have these commits. In a "
         "shallow clone, fetch them with `git fetch --unshallow`. Our page and `nnkernels results` show all results"
     ]
+
+
+def _commit(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_text("utf-8"))["commit_hash"])
+    except (OSError, RecursionError, *MALFORMED) as error:
+        raise ResultsError(
+            f"{path}: damaged or unreadable ({one_line(error)[:300]}); restore it from git or delete it"
+        ) from error
 
 
 def _publish_asv(root: Path, history: Path, html: Path) -> str:

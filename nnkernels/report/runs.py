@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nnkernels.errors import DamagedResultsWarning, ResultsError, one_line
-from nnkernels.files import write_json
+from nnkernels.files import MALFORMED, read_json, write_json
 from nnkernels.measure.records.run import RunRecord, read_run
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.report.pooling import require_poolable, start_time
@@ -200,7 +199,7 @@ def published_ids(results: Path) -> list[str]:
     """
     path = results / "published.json"
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = read_json(path)
         version = content["version"]
         if version not in READ_VERSIONS:
             readable = " and ".join(map(str, READ_VERSIONS))
@@ -211,7 +210,7 @@ def published_ids(results: Path) -> list[str]:
         return ids
     except OSError as error:
         raise ResultsError("no run is published yet; publish one with `nnkernels publish --pin RUN`") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except MALFORMED as error:
         raise ResultsError(f"{path}: damaged: {one_line(error)}; {_REPAIR}") from error
 
 

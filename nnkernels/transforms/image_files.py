@@ -67,7 +67,9 @@ def read_grayscale(path: Path) -> npt.NDArray[np.uint8]:
                 return _grayscale(image)
     except UnidentifiedImageError as error:
         raise DataError(f"{name} is not a readable image; choose a PNG or JPEG of one digit") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # a damaged image can make Pillow and its decoders raise nearly anything
         raise DataError(f"{name} is a damaged image ({one_line(error)}); save it again as PNG") from error
 
 

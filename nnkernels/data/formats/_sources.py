@@ -141,6 +141,8 @@ def _archive_files(path: Path, budget: Budget, stack: ExitStack) -> list[File]:
     files = []
     for member in members:
         name = PurePosixPath(member.filename)
+        if not name.parts:  # a damaged directory, about which zipfile's own methods raise an IndexError
+            continue
         is_link = stat.S_ISLNK(member.external_attr >> 16)
         if member.is_dir() or is_link or name.name.startswith(".") or name.parts[0] in IGNORED:
             continue

@@ -16,7 +16,8 @@ from nnkernels.data.formats._files import File
 from nnkernels.data.formats._pictures import decoded
 from nnkernels.data.formats._pixels import as_labels, as_pixels
 from nnkernels.data.formats._tables import read_tables
-from nnkernels.errors import DataError, MissingDependencyError, one_line
+from nnkernels.errors import DataError, MissingDependencyError, NNKernelsError, one_line
+from nnkernels.files import MALFORMED
 
 BATCH_ROWS = 1024
 MAX_ROWS = 2**31 // PIXELS
@@ -35,7 +36,6 @@ def _read(files: Sequence[File], options: ReadOptions) -> Content:
 
 def _read_table(file: File, options: ReadOptions) -> Part | None:
     import_pyarrow()
-    import pyarrow
     import pyarrow.parquet
 
     try:
@@ -44,9 +44,9 @@ def _read_table(file: File, options: ReadOptions) -> Part | None:
             if table.metadata.num_rows > MAX_ROWS:
                 raise DataError(f"{file.where}: has {table.metadata.num_rows:,} rows; give a smaller file")
             parts = list(_parts(table, names, file, options))
-    except DataError:
+    except NNKernelsError:
         raise
-    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+    except Exception as error:  # a damaged file can make pyarrow raise nearly anything
         raise DataError(f"{file.where}: damaged Parquet file ({one_line(error)[:200]}); download it again") from error
     if not parts:
         raise DataError(f"{file.where}: has no rows")
@@ -145,7 +145,7 @@ def _class_names(file: File) -> tuple[str, ...] | None:
         features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
         names = next(found["names"] for found in features.values() if "names" in found)
         return tuple(map(str, names))
-    except (KeyError, TypeError, ValueError, AttributeError, StopIteration, pyarrow.ArrowException):
+    except (*MALFORMED, OSError, RecursionError, StopIteration, pyarrow.ArrowException):
         return None
 
 

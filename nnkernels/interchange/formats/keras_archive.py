@@ -101,6 +101,8 @@ def from_keras_archive(source: Source) -> Decoded:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         check_sizes(archive, where)
         configuration = json.loads(archive.read("config.json"))
+        # Refuses links and sizes that Keras would follow and allocate.
+        hdf5_arrays(archive.read("model.weights.h5"), where)
     configuration.pop("compile_config", None)  # not needed below
     disallowed = sorted(set(_disallowed_classes(configuration)))
     if disallowed:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nnkernels.errors import MeasurementError
+from nnkernels.files import write_bytes
 
 # Packages of which a new version starts a new line in asv's graphs.
 VERSIONED = ("numpy", "numba", "keras", "tensorflow", "tensorflow-cpu")
@@ -198,7 +199,9 @@ def add_measured(target: Any, source: Any, benchmarks: dict[str, Any], append: b
 
 
 def add_to_history(merged: Merged, any_pass: Path, machine: str, history: Path) -> None:
-    """Add merged results to asv's history. Earlier results of the same commit are kept unless they were measured again.
+    """Add merged results to asv's history, file by file atomically.
+
+    Earlier results of the same commit are kept unless they were measured again.
 
     Parameters
     ----------
@@ -219,9 +222,13 @@ def add_to_history(merged: Merged, any_pass: Path, machine: str, history: Path) 
     if path.is_file():
         target = Results.load(str(path))
         add_measured(target, merged.results, load_benchmarks(any_pass), append=False)
-    target.save(str(history))
-    shutil.copyfile(any_pass / machine / "machine.json", history / machine / "machine.json")
-    shutil.copyfile(any_pass / "benchmarks.json", history / "benchmarks.json")
+    with tempfile.TemporaryDirectory() as folder:
+        # asv does not write atomically, and a history that is cut off could be read neither by asv nor by us.
+        Path(folder, machine).mkdir()
+        target.save(folder)
+        write_bytes(path, only_result_file(Path(folder)).read_bytes())
+    for name in (f"{machine}/machine.json", "benchmarks.json"):
+        write_bytes(history / name, (any_pass / name).read_bytes())
 
 
 def _is_number(value: object) -> bool:

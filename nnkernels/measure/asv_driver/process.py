@@ -18,6 +18,7 @@ from pathlib import Path
 
 from nnkernels.errors import MeasurementError
 from nnkernels.measure.asv_driver.options import BenchOptions
+from nnkernels.measure.asv_driver.sole_run import CHECKOUT_VARIABLE
 from nnkernels.measure.asv_driver.workspace import CONFIG_NAME, Workspace
 from nnkernels.measure.records.environment import python_path, timed_environment
 
@@ -140,6 +141,7 @@ def run_pass(
         **environment,
         **BenchOptions(records=str(where.records)).as_environ(),
         DATE_VARIABLE: str(workspace.commit_date),
+        CHECKOUT_VARIABLE: str(workspace.root),
         # asv removes PYTHONPATH from the benchmarks' environment, and sets it to this variable.
         "ASV_PYTHONPATH": python_path(),
     }

@@ -21,6 +21,7 @@ from nnkernels.measure.asv_driver.options import BenchOptions
 from nnkernels.measure.asv_driver.plan import Plan, Profile, make_plan, takes_part
 from nnkernels.measure.asv_driver.process import Pass, register_machine, run_pass
 from nnkernels.measure.asv_driver.progress import Progress, RecordsSoFar, ShowProgress
+from nnkernels.measure.asv_driver.sole_run import sole_run
 from nnkernels.measure.asv_driver.workspace import Workspace, changed_since
 from nnkernels.measure.correctness.compiled import require_compiled
 from nnkernels.measure.records import provenance
@@ -148,10 +149,15 @@ def run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, sho
     ConfigurationError
         If Numba's compiler is disabled, or if a variable ``NNKERNELS_BENCH_*`` has an invalid value.
     MeasurementError
-        If a benchmark fails. The run is then not stored.
+        If a benchmark fails; the run is then not stored. Or if another run is in progress in the checkout.
     Interruption
         After Ctrl-C, if no pass is complete or if the run can be resumed. Otherwise the complete passes are stored.
     """
+    with sole_run(workspace.root):
+        return _run_benchmarks(workspace, dataset, request, show_progress)
+
+
+def _run_benchmarks(workspace: Workspace, dataset: Dataset, request: Request, show_progress: ShowProgress) -> Outcome:
     names, not_installed = choose_contenders(request.contenders, request.profile_name)
     plan = make_plan(request.profile, names, dataset.name, request.threads)
     options = replace(

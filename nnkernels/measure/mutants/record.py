@@ -12,9 +12,10 @@ from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError
 from nnkernels.files import write_json
 from nnkernels.measure.asv_driver.workspace import Workspace
-from nnkernels.measure.mutants.gates import Verdict
+from nnkernels.measure.mutants.gates import CHECKS, Verdict
 from nnkernels.measure.mutants.score import Judged
 from nnkernels.measure.records import provenance
+from nnkernels.measure.records.conformance import check_origin, conforming
 from nnkernels.measure.records.versioned import read_versioned
 
 VERSION = 1
@@ -113,6 +114,13 @@ def read_score(path: Path) -> Score:
 def _score_from(content: dict[str, Any]) -> Score:
     mutants = []
     for entry in content.pop("mutants"):
-        verdicts = tuple(Verdict(**verdict) for verdict in entry.pop("verdicts"))
-        mutants.append(Judged(verdicts=verdicts, **entry))
-    return Score(mutants=tuple(mutants), **content)
+        verdicts = tuple(conforming(Verdict(**verdict)) for verdict in entry.pop("verdicts"))
+        unknown = {check for verdict in verdicts for check in verdict.checks} - set(CHECKS)
+        if unknown or not verdicts:
+            raise ValueError(f"{entry.get('name')}: unknown checks {sorted(unknown)}" if unknown else "no verdicts")
+        mutants.append(conforming(Judged(verdicts=verdicts, **entry)))
+    score = conforming(Score(mutants=tuple(mutants), **content))
+    check_origin(score.provenance)
+    if not {"numpy", "numba"} <= score.provenance["packages"].keys():
+        raise ValueError("its provenance has no versions of numpy and numba")
+    return score

@@ -22,8 +22,8 @@ class DatasetProvenance(TypedDict):
     test_images: int
 
 
-class Provenance(TypedDict):
-    """What the reports need of a run's provenance; it has more."""
+class Origin(TypedDict):
+    """What the reports need of the provenance of any record; it has more."""
 
     python: str
     packages: dict[str, str]
@@ -34,7 +34,21 @@ class Provenance(TypedDict):
     cpus: int
     blas: list[dict[str, Any]]
     dataset: DatasetProvenance
+
+
+class Provenance(Origin):
+    """What the reports need of the provenance of a run."""
+
     tree: str
+
+
+class CheckMethod(TypedDict):
+    """What the reports need of the settings of a check; they have more."""
+
+    version: int
+    comparison_error: float
+    resolve: float
+    minutes: float
 
 
 class AsvResults(TypedDict):
@@ -91,6 +105,38 @@ def check_provenance(provenance: dict[str, Any]) -> None:
         If a key is missing, or a value has another type.
     """
     _validate(_validator(Provenance), provenance, "provenance")
+
+
+def check_origin(provenance: dict[str, Any]) -> None:
+    """Check the part of a record's provenance on which the reports rely.
+
+    Parameters
+    ----------
+    provenance : dict
+        See ``nnkernels.measure.records.provenance``.
+
+    Raises
+    ------
+    ValueError
+        If a key is missing, or a value has another type.
+    """
+    _validate(_validator(Origin), provenance, "provenance")
+
+
+def check_method(method: dict[str, Any]) -> None:
+    """Check the part of a check's settings on which the reports rely.
+
+    Parameters
+    ----------
+    method : dict
+        See :meth:`nnkernels.measure.regression.measuring.Plan.method`.
+
+    Raises
+    ------
+    ValueError
+        If a key is missing, or a value has another type.
+    """
+    _validate(_validator(CheckMethod), method, "method")
 
 
 def check_asv_results(content: dict[str, Any]) -> None:

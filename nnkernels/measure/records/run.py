@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nnkernels.errors import ResultsError
-from nnkernels.files import write_json
+from nnkernels.errors import ResultsError, one_line
+from nnkernels.files import MALFORMED, read_json, write_json
 from nnkernels.measure.records.conformance import check_asv_results, check_provenance, conforming
 from nnkernels.measure.records.versioned import read_versioned
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
@@ -163,21 +162,25 @@ def _record_from(content: dict[str, Any]) -> RunRecord:
 def _interleaved_from(content: dict[str, Any]) -> InterleavedRun:
     measured = conforming(InterleavedRun(**content))
     for scenario, seconds in measured.seconds.items():
+        if len({len(rounds) for rounds in seconds.values()}) > 1:
+            raise ValueError(f"{scenario}: the labels have different numbers of rounds")
         for label, rounds in seconds.items():
             if not rounds or not all(rounds) or not all(value > 0 for values in rounds for value in values):
                 raise ValueError(f"{scenario}: {label} needs rounds of positive numbers")
+            if len({len(values) for values in rounds}) > 1:
+                raise ValueError(f"{scenario}: {label} has rounds of different lengths")
         measured.judged(scenario)  # fails if the turns do not fit the seconds
     return measured
 
 
 def _read_asv(path: Path) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        content: dict[str, Any] = read_json(path)
         check_asv_results(content)
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
-    except (ValueError, RecursionError) as error:
-        raise ResultsError(f"{path}: damaged, {error}; {REMEDY}") from error
+    except MALFORMED as error:
+        raise ResultsError(f"{path}: damaged, {one_line(error)[:300]}; {REMEDY}") from error
     return content
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nnkernels.errors import ResultsError
+from nnkernels.errors import ResultsError, one_line
+from nnkernels.files import MALFORMED, read_json
 
 Record = TypeVar("Record")
 
@@ -22,8 +22,8 @@ def read_versioned(path: Path, version: int, build: Callable[[dict[str, Any]], R
     version : int
         The only accepted format version.
     build : callable
-        ``build(content) -> Record``; receives the file's content without the version. A ``KeyError``, ``TypeError``,
-        ``ValueError`` or ``AttributeError`` that it raises is reported as a damaged file.
+        ``build(content) -> Record``; receives the file's content without the version. An exception among
+        :data:`~nnkernels.files.MALFORMED` is reported as a damaged file.
     remedy : str
         What to do if the file is missing or damaged, for the message.
 
@@ -38,7 +38,7 @@ def read_versioned(path: Path, version: int, build: Callable[[dict[str, Any]], R
         If the file is missing, damaged, or has another format version.
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = read_json(path)
         found = content.pop("version")
         if found != version:
             raise ResultsError(
@@ -47,5 +47,5 @@ def read_versioned(path: Path, version: int, build: Callable[[dict[str, Any]], R
         return build(content)
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        raise ResultsError(f"{path}: damaged, {error}; {remedy}") from error
+    except MALFORMED as error:
+        raise ResultsError(f"{path}: damaged, {one_line(error)[:300]}; {remedy}") from error

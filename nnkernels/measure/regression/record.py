@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from nnkernels.files import write_text
+from nnkernels.measure.records.conformance import check_method, conforming
 from nnkernels.measure.records.versioned import read_versioned
 from nnkernels.measure.regression.comparisons import Comparison
-from nnkernels.measure.regression.pairs import Pair
+from nnkernels.measure.regression.pairs import SIDES, Pair
 
 VERSION = 1
 
@@ -106,6 +107,16 @@ def read_record(path: Path) -> CheckRecord:
 
 
 def _record_from(content: dict[str, Any]) -> CheckRecord:
-    content["comparisons"] = [Comparison(**one) for one in content["comparisons"]]
-    content["pairs"] = [Pair(**one) for one in content["pairs"]]
-    return CheckRecord(**content)
+    content["comparisons"] = [conforming(Comparison(**one)) for one in content["comparisons"]]
+    content["pairs"] = [conforming(Pair(**one)) for one in content["pairs"]]
+    record = conforming(CheckRecord(**content))
+    check_method(record.method)
+    datetime.fromisoformat(record.recorded_at)
+    if not record.comparisons or not 0 < record.error < 1:
+        raise ValueError("it has no comparisons, or an impossible probability of error")
+    for pair in record.pairs:
+        for name, times in pair.nanoseconds.items():  # comparisons that were resolved before are absent
+            base, tree = (times[side] for side in SIDES)
+            if not base or len(base) != len(tree) or not 0 < min(*base, *tree) <= max(*base, *tree) < 2**63:
+                raise ValueError(f"{name}: needs as many positive times of the base as of the tree")
+    return record

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nnkernels.errors import ResultsError, one_line
+from nnkernels.files import MALFORMED, read_json
 from nnkernels.statistics import Estimate
 
 TRAINING = Path("results", "figures", "train")
@@ -129,7 +129,7 @@ def read_training(root: Path) -> RecordedTraining:
         If it is missing or damaged. The message names the command that records it.
     """
     try:
-        content = json.loads((root / TRAINING / "metrics.json").read_text("utf-8"))
+        content = read_json(root / TRAINING / "metrics.json")
         with (root / TRAINING / "history.csv").open(encoding="utf-8", newline="") as file:
             epochs = tuple(map(_epoch, csv.DictReader(file)))
         if not epochs:
@@ -144,7 +144,7 @@ def read_training(root: Path) -> RecordedTraining:
         )
     except OSError as error:
         raise ResultsError(f"{TRAINING.as_posix()}/: no training is recorded; `{TRAIN_COMMAND}` records one") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
+    except (csv.Error, *MALFORMED) as error:
         reason = f"damaged ({one_line(error)}); `{TRAIN_COMMAND}` records it again"
         raise ResultsError(f"{TRAINING.as_posix()}/: {reason}") from error
 
@@ -168,7 +168,7 @@ def read_claim(root: Path) -> Claim:
         If it is missing or damaged. The message names the command that records it.
     """
     try:
-        content = json.loads((root / CLAIM).read_text("utf-8"))
+        content = read_json(root / CLAIM)
         return Claim(
             tuple(map(_combination, content["cells"])),
             _estimate(content["gap_in_points"]),
@@ -179,7 +179,7 @@ def read_claim(root: Path) -> Claim:
         )
     except OSError as error:
         raise ResultsError(f"{CLAIM.as_posix()}: not recorded; `{CLAIM_COMMAND}` records it") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except MALFORMED as error:
         reason = f"damaged ({one_line(error)}); `{CLAIM_COMMAND}` records it again"
         raise ResultsError(f"{CLAIM.as_posix()}: {reason}") from error
 
