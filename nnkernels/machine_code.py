@@ -22,7 +22,16 @@ import numpy as np
 from nnkernels.files import PACKAGE
 
 # Files and folders of the package that contain kernels, or that determine how kernels are compiled and cached.
-SOURCES = ("compile_cache.py", "jit.py", "kernels", "machine_code.py", "parameters.py", "recipes.py")
+SOURCES = (
+    "compile_cache.py",
+    "jit.py",
+    "kernels",
+    "machine_code.py",
+    "parameters.py",
+    "recipes.py",
+    "team.py",
+    "thread_placement.py",
+)
 
 # Settings of Numba that cannot change a kernel: paths, numbers of threads (no kernel uses `parallel=True`), the format
 # of messages, and GPUs. All other settings are hashed, including any that future versions add.

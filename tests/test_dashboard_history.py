@@ -129,7 +129,7 @@ def test_fewer_than_five_past_runs_judge_nothing() -> None:
     found = series_of([0.0, 0.01, -0.01, 0.0, 0.02, 5.0])
     assert [point.past for point in found.points] == [0, 1, 2, 3, 4, 5]
     assert [point.band is not None for point in found.points] == [False] * MIN_PAST + [True]
-    assert found.points[4].note == "too few runs to judge (4 of 5)"
+    assert found.points[4].note == "too few past runs to judge it (4 of 5)"
     assert found.points[5].outside
     few = history_of(series_of([0.0, 0.01, -0.01, 9.0]))
     assert few.judged == 0

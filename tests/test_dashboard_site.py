@@ -85,7 +85,8 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def table(page: str, identifier: str) -> list[list[str]]:
     body = page[page.index(f'<table id="{identifier}"') :].split("<tbody>")[1].split("</tbody>")[0]
-    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in body.split("<tr>")[1:]]
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in body.split("<tr>")[1:]]
+    return [[re.sub(r"<[^>]+>", "", cell) for cell in row] for row in rows]
 
 
 def test_numbers_on_page_are_those_of_results(root: Path, page: str) -> None:

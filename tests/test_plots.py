@@ -747,8 +747,10 @@ def test_invalid_claim_table_is_rejected(table, message):
 
 @given(st.floats(0, 1))
 @example(1e-9)
+@example(0.0005)
 @example(0.00051)
 @example(0.9994)
+@example(0.9995)
 @example(0.9996)
 @example(1 - 1e-9)
 def test_percent_shows_0_or_100_only_if_exact(fraction):

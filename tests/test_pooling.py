@@ -101,7 +101,7 @@ def test_other_values_are_pooled_over_the_runs(tmp_path: Path) -> None:
 def test_texts_state_number_and_dates_of_pooled_runs(tmp_path: Path) -> None:
     ids = record_runs(tmp_path)
     summary = summarise(pooled(tmp_path, ids))
-    assert "(mean of 5 runs)" in headline(summary)
+    assert "All are means of 5 runs." in headline(summary)
     for text in (readme.section(summary), render(summary, None)):
         assert "Pooled from 5 runs on some-processor-2-cpus, 2026-01-01 00:00 to 2026-01-01 04:00 UTC" in text
         assert "may be wider than those of a single run" in text
@@ -111,7 +111,7 @@ def test_texts_state_number_and_dates_of_pooled_runs(tmp_path: Path) -> None:
 
 def test_texts_of_single_run_state_that_hours_differ(tmp_path: Path) -> None:
     summary = summarise(pooled(tmp_path, record_runs(tmp_path)[:1]))
-    assert "(one run; the variation between hours exceeds its intervals)" in headline(summary)
+    assert "from one run; the variation between hours exceeds its intervals." in headline(summary)
     for text in (readme.section(summary), render(summary, None)):
         assert "One run:" in text
         assert "Hours differ by more than these intervals" in text

@@ -24,7 +24,7 @@ from nnkernels.measure.regression.measuring import Plan
 from nnkernels.measure.regression.record import CheckRecord, write_record
 from nnkernels.measure.regression.selftest import CYCLE, NEIGHBOUR_CYCLE, load_records, run_selftest
 from nnkernels.report.method_page import PAGE
-from nnkernels.report.selftest import BLOCK, selftest_markdown
+from nnkernels.report.selftest import BLOCK, check_columns, comparison_columns, figure_columns, selftest_markdown
 from tests.made_up_checks import TWO, new_checkout, pairs_of, record_of
 
 MACHINE = provenance.machine_name()
@@ -192,6 +192,18 @@ def test_figures_are_counted_from_the_samples() -> None:
     text = selftest_markdown(records)
     assert "25.0 % (2 of 8)" in text
     assert sum(line.startswith("| ") for line in text.splitlines()) == 2 + 3
+
+
+def test_the_two_tables_of_the_page_have_all_figures() -> None:
+    found = [figures(0.0), figures(0.02, neighbour=True)]
+    whole = {column.heading: column.cells for column in figure_columns(found) if not column.identity}
+    (first, *comparisons), (second, *checks) = comparison_columns(found), check_columns(found)
+    assert {column.heading: column.cells for column in (*comparisons, *checks)} == whole
+    assert first.cells == second.cells
+    assert [cell.replace("\xa0", " ") for cell in first.cells] == [
+        "quiet, injected none, 2 min",
+        "busy neighbour, injected 2%, 2 min",
+    ]
 
 
 def test_checks_of_several_days_and_commits_are_combined() -> None:

@@ -167,8 +167,8 @@ def test_headline_states_ratios_of_blas_kernels_beside_fused() -> None:
     assert headline(summarise(synthetic.full_run())) == (
         "From scratch in Numba, an epoch of training on mnist is 10.0 times as fast as NumPy, 125 times as fast as "
         "Keras' fit on TensorFlow and 25.0 times as fast as the fastest form of Keras tried (keras-graph, on "
-        "TensorFlow); with plain matrix products (numba instead of fused), it is 1.60, 20.0 and 4.00 times as fast "
-        "(one run; the variation between hours exceeds its intervals). "
+        "TensorFlow). With plain matrix products (numba instead of fused), it is 1.60, 20.0 and 4.00 times as fast. "
+        "All are from one run; the variation between hours exceeds its intervals. "
         "The time includes training and fetching the shuffled images, but not preparation."
     )
 

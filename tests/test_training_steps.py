@@ -55,7 +55,8 @@ def test_each_value_is_within_half_a_level(W1):
         assert actual.dtype == np.float32
         assert np.isfinite(actual).all()
         # The last term is the rounding to float32 of the result.
-        bound = scale / 2 + np.spacing(np.abs(expected).max()).astype(np.float64)
+        largest = float(np.abs(expected).max())
+        bound = scale / 2 + max(largest * float(FLOAT32.eps), float(FLOAT32.smallest_subnormal))
         assert np.abs(actual.astype(np.float64) - expected).max() <= bound
         assert (
             scale * 255

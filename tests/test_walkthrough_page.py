@@ -292,3 +292,15 @@ def test_colours_of_code_and_text_have_enough_contrast(scheme, committed):
     for ground in ("page", "quiet", "code"):
         assert contrast(colours["text"], colours[ground]) >= 7
         assert contrast(colours["link"], colours[ground]) >= 4.5
+
+
+def test_columns_of_texts_are_told_from_columns_of_numbers(tmp_path):
+    rows = "<tr><th>0</th><td>fused</td><td>77 ms</td><td>-1.5</td><td></td></tr>"
+    rows += "<tr><th>1</th><td></td><td>2,177 ms</td><td>NaN</td><td>.5</td></tr>"
+    heads = "".join(f"<th>{name}</th>" for name in ("", "step", "an epoch", "change", "share"))
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    output = nbformat.v4.new_output("display_data", {"text/html": table})
+    page = bs4.BeautifulSoup(
+        rendered(tmp_path, nbformat.v4.new_code_cell("show()", outputs=[output], execution_count=1)), "html.parser"
+    )
+    assert [cell.get_text() for cell in page.select(".text")] == ["step", "fused", ""]

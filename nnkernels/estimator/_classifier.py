@@ -47,9 +47,9 @@ class MLPClassifier(ClassifierMixin, PredictingNetwork, BaseEstimator):  # type:
         The update rule. A name stands for Keras' default hyperparameters; an ``nnkernels.Optimizer`` can have others.
     learning_rate : float, default: 0.005
         The initial learning rate. The default suits Adam; for ``"sgd"``, try 0.1.
-    schedule : {"linear", "constant"}, default: "linear"
-        ``linear`` decays the learning rate to zero over all steps of :meth:`fit`. :meth:`partial_fit` always uses a
-        constant rate.
+    schedule : {"linear", "cosine", "constant"}, default: "linear"
+        ``linear`` and ``cosine`` decay the learning rate to zero over all steps of :meth:`fit`. :meth:`partial_fit`
+        always uses a constant rate.
     batch_size : int, default: 32
         Samples per gradient step.
     epochs : int, default: 40

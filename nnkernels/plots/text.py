@@ -27,9 +27,9 @@ def percent(fraction: float, decimals: int = 1) -> str:
     if fraction in (0, 1):
         return f"{100 * fraction:.0f} %"
     step = 10.0**-decimals
-    if abs(fraction) < step / 200:
+    if abs(fraction) <= step / 200:
         return f"<{step:g} %"
-    if 1 - step / 200 < fraction < 1:
+    if 1 - step / 200 <= fraction < 1:
         return f">{100 - step:g} %"
     return f"{100 * fraction:.{decimals}f} %"
 

@@ -29,21 +29,22 @@ def headline(summary: Summary) -> str:
     ours = fused or numba or next((row for row in summary.contenders if row.epoch), None)
     if ours is None or ours.epoch is None:
         return ""
-    ratios = _ratios(summary, ours)
+    dataset = summary.run.record.dataset
+    ratios, others = _ratios(summary, ours)
     if not ratios or ours.name not in ("fused", "numba"):
-        sentence = (
-            f"{ours.name} trains an epoch on {summary.run.record.dataset} in {formats.duration(ours.epoch.value)}"
-        )
+        sentences = [f"{ours.name} trains an epoch on {dataset} in {formats.duration(ours.epoch.value)}"]
     else:
-        comparisons = _listed([f"{ratio} times as fast as {other}" for other, ratio in ratios])
-        sentence = f"From scratch in Numba, an epoch of training on {summary.run.record.dataset} is {comparisons}"
-    plain = _ratios(summary, numba) if fused and numba else []
+        sentences = [f"From scratch in Numba, an epoch of training on {dataset} is {_compared(ratios)}"]
+    plain, _others = _ratios(summary, numba) if fused and numba else ([], [])
     if ratios and [other for other, _ratio in plain] == [other for other, _ratio in ratios]:
         numbers = _listed([ratio for _other, ratio in plain])
-        sentence += f"; with plain matrix products (numba instead of fused), it is {numbers} times as fast"
+        sentences.append(f"With plain matrix products (numba instead of fused), it is {numbers} times as fast")
+    if others:
+        sentences.append(f"{ours.name} is {_compared(others)}")
     runs = len(summary.run.each)
-    source = "one run; the variation between hours exceeds its intervals" if runs == 1 else f"mean of {runs} runs"
-    return f"{sentence} ({source}). {_what_is_timed(summary, ours)}"
+    one = "All are from one run; the variation between hours exceeds its intervals"
+    sentences.append(one if runs == 1 else f"All are means of {runs} runs")
+    return f"{'. '.join(sentences)}. {_what_is_timed(summary, ours)}"
 
 
 def preliminary(interleaved: Sequence[InterleavedRun]) -> str:
@@ -79,12 +80,27 @@ def preliminary(interleaved: Sequence[InterleavedRun]) -> str:
     return f"from {processes}: {ours} trains an epoch {_listed(comparisons)}" if comparisons else ""
 
 
-def _ratios(summary: Summary, ours: ContenderSummary) -> list[tuple[str, str]]:
-    """Return a description of each contender that the headline names, and how many times as fast ours is."""
-    others = [(BASELINE, "NumPy")] if ours.name != BASELINE else []
-    others += _keras_forms(summary.keras_forms)
+_Ratios = list[tuple[str, str]]
+
+
+def _ratios(summary: Summary, ours: ContenderSummary) -> tuple[_Ratios, _Ratios]:
+    # First NumPy, the default form of Keras and the best one, then the other forms of Keras: a description of each, and
+    # how many times as fast ours is.
+    forms = _keras_forms(summary.keras_forms)
+    first = {*[name for name, _label in forms][:1], keras_forms.best(summary.keras_forms)}
+    main = [(BASELINE, "NumPy")] if ours.name != BASELINE else []
+    main += [form for form in forms if form[0] in first]
+    others = [form for form in forms if form[0] not in first]
+    return _found(summary, ours, main), _found(summary, ours, others)
+
+
+def _found(summary: Summary, ours: ContenderSummary, others: list[tuple[str, str]]) -> _Ratios:
     found = [(label, summary.ratios.against(EPOCH, (ours.name, ours.threads), name)) for name, label in others]
     return [(label, formats.significant(ratio.estimate.value)) for label, ratio in found if ratio]
+
+
+def _compared(ratios: _Ratios) -> str:
+    return _listed([f"{ratio} times as fast as {other}" for other, ratio in ratios])
 
 
 def _keras_forms(tried: list[KerasForm]) -> list[tuple[str, str]]:

@@ -103,6 +103,74 @@ def figure_columns(figures: Sequence[Figures]) -> list[Column]:
     ]
 
 
+def comparison_columns(figures: Sequence[Figures]) -> list[Column]:
+    """Return the columns of a table of what single comparisons found, narrow enough for a page.
+
+    Parameters
+    ----------
+    figures : sequence of Figures
+        The figures of a machine.
+
+    Returns
+    -------
+    columns : list of Column
+        One row per condition.
+    """
+    chosen = ("flagged", "flagged of those resolved", "interval covers 1", "not resolved", "median ratio")
+    return _chosen(figures, (*chosen, "median resolution"))
+
+
+def check_columns(figures: Sequence[Figures]) -> list[Column]:
+    """Return the columns of a table of how whole checks ended, narrow enough for a page.
+
+    Parameters
+    ----------
+    figures : sequence of Figures
+        The figures of a machine.
+
+    Returns
+    -------
+    columns : list of Column
+        One row per condition.
+    """
+    return _chosen(figures, ("checks", "exit status 0", "exit status 1", "exit status 2", "median duration"))
+
+
+def _chosen(figures: Sequence[Figures], headings: Sequence[str]) -> list[Column]:
+    columns = {column.heading: column for column in figure_columns(figures)}
+    parts = zip(*(column.cells for column in columns.values() if column.identity), strict=True)
+    conditions = [
+        # The unit stays beside its number.
+        f"{condition}, injected {injected}, {limit.replace(' ', chr(0xA0))}"
+        for condition, injected, limit in parts
+    ]
+    return [Column("condition", conditions, identity=True), *(columns[heading] for heading in headings)]
+
+
+def column_notes(records: Sequence[CheckRecord]) -> list[str]:
+    """Return the notes on what the columns of the figures mean.
+
+    Parameters
+    ----------
+    records : sequence of CheckRecord
+        The checks of a machine, at least one.
+
+    Returns
+    -------
+    notes : list of str
+        On what was compared, on what was resolved, and on whole checks.
+    """
+    resolve = percentage(records[0].method["resolve"])
+    return [
+        "Both sides of a check run the same commit. Injected: slowdown of one side, by additional batches. Flagged: "
+        "comparisons with the verdict slower, which are false alarms if nothing was injected, otherwise detections.",
+        "Of those resolved: the same among comparisons whose resolution is at least as fine as the injected slowdown, "
+        f"or as {resolve} if nothing was injected. Not resolved: resolution coarser than {resolve}.",
+        "Exit status: of whole checks (0 no regression, 1 regression, 2 not measured). Ratio: time of the slowed side "
+        "divided by that of the other.",
+    ]
+
+
 def figure_notes(records: Sequence[CheckRecord], figures: Sequence[Figures]) -> list[str]:
     """Return the notes below the table of figures: what the columns mean, and which criteria are met.
 
@@ -124,13 +192,7 @@ def figure_notes(records: Sequence[CheckRecord], figures: Sequence[Figures]) -> 
     commits = {record.base for record in records}
     days = sorted({record.recorded_at[:10] for record in records})
     return [
-        "Both sides of a check run the same commit. Injected: slowdown of one side, by additional batches. Flagged: "
-        "comparisons with the verdict slower, which are false alarms if nothing was injected, otherwise detections.",
-        "Of those resolved: the same among comparisons whose resolution is at least as fine as the injected slowdown, "
-        f"or as {percentage(method['resolve'])} if nothing was injected. Not resolved: resolution coarser than "
-        f"{percentage(method['resolve'])}.",
-        "Exit status: of whole checks (0 no regression, 1 regression, 2 not measured). Ratio: time of the slowed side "
-        "divided by that of the other.",
+        *column_notes(records),
         f"The rule allows a false alarm in {percentage(method['comparison_error'])} of comparisons. A check ends when "
         "all comparisons are resolved, or at its time limit. Percentages: count of cases; "
         f"{INTERVALS} (Clopper-Pearson).",

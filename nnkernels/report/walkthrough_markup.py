@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # What nbconvert writes where a picture has no description.
 _NO_DESCRIPTION = "No description has been provided for this image"
+# A number, perhaps with a unit, or nothing. Columns of them are aligned to the right, others to the left.
+_NUMBER = re.compile(r"[-+]?[\d.]|nan|$", re.IGNORECASE)
 # Keras and rich choose colours for the dark background of a terminal.
 _COLOURS = re.compile(r"\s*(?:background-|text-decoration-)?color\s*:[^;]*;?")
 
@@ -88,6 +90,7 @@ def refine(body: str) -> Refined:
             _focusable(code, f"{'Output' if code.find_parent(class_='output') else 'Code'} of cell {number}")
         for table in cell.select("table"):
             _name_headers(table)
+            _mark_texts(table)
             table.wrap(_scroller(soup, f"Table in cell {number}"))
         for picture in cell.select("img"):
             _require_description(picture, number)
@@ -123,3 +126,15 @@ def _name_headers(table: Tag) -> None:
             header.name = "td"  # the corner above the row headers
         else:
             header["scope"] = "col" if header.find_parent("thead") else "row"
+
+
+def _mark_texts(table: Tag) -> None:
+    """Give the class ``text`` to the columns that contain other cells than numbers."""
+    rows = [row.find_all(["td", "th"], recursive=False) for row in table.select("tr")]
+    if len(set(map(len, rows))) > 1:
+        return  # a cell spans several columns
+    for column in zip(*rows, strict=True):
+        values = [cell.get_text(strip=True) for cell in column if cell.find_parent("tbody")]
+        if not all(map(_NUMBER.match, values)):
+            for cell in column:
+                cell["class"] = [*cell.get("class", []), "text"]

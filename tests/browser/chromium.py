@@ -10,7 +10,14 @@ from importlib.util import find_spec
 from typing import Any
 
 # A page that is drawn where every run of the tests draws it: no GPU, no scaling, and nothing that phones home.
-_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--force-device-scale-factor=1")
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--force-device-scale-factor=1",
+    # No name is looked up, and no other host is reached.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
 
 
 def executable() -> str | None:

@@ -37,9 +37,16 @@ def site(browser, make_shared_folder):
 
 
 def _build(publish_site, folder):
+    from nnkernels.report.dashboard.collection import collect
+    from nnkernels.report.page import RUN_PAGE, render
+    from nnkernels.report.summary import summarise
+
     published = publish_site(ROOT, folder / "site")
     missing = [note for note in published.notes if "walkthrough" in note]
     assert not missing
+    # Another command writes this page beside the others.
+    page = render(summarise(collect(ROOT).machines[0].shown), None, "walkthrough.html")
+    (folder / "site" / RUN_PAGE).write_text(page, "utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -73,10 +80,14 @@ class Opener:
         context.set_default_timeout(30_000)
         context.route("**/*", self.guard)
         tab = context.new_page()
-        tab.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        tab.on("console", self.hear)
         tab.on("pageerror", lambda error: self.errors.append(str(error)))
         tab.goto(self.addresses[at] + page)
         return tab
+
+    def hear(self, message):
+        if message.type in ("error", "warning"):
+            self.errors.append(message.text)
 
     def guard(self, route):
         url = route.request.url
@@ -95,7 +106,7 @@ class Opener:
 
 @pytest.fixture
 def open_page(browser, addresses):
-    """A function that opens a page. At the end, nothing foreign was asked for, and no error is in the console."""
+    """A function that opens a page. At the end, nothing foreign was asked for, and the console is free of warnings."""
     opener = Opener(browser, addresses)
     yield opener
     opener.close()

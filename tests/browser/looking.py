@@ -11,6 +11,9 @@ _CUT = """(selector) => [...document.querySelectorAll(selector)].filter((element
     }
     return box.right > document.documentElement.clientWidth + 0.5 || box.left < -0.5;
 }).map((element) => element.outerHTML.slice(0, 120))"""
+# Tables that scroll within their frame, so that a column is out of sight. Those in closed details are not shown.
+_CUT_TABLES = """() => [...document.querySelectorAll(".scroll")].filter(
+    (frame) => frame.checkVisibility() && frame.scrollWidth > frame.clientWidth + 1).map((frame) => frame.ariaLabel)"""
 _OVERFLOW = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
 
 
@@ -23,11 +26,12 @@ def draw_charts(page):
     return [figure.get_attribute("id") for figure in page.query_selector_all("figure.chart")]
 
 
-def violations(page):
-    """Return what axe finds, one line for each rule."""
+def violations(page, *rules):
+    """Return what axe finds by some or by all of its rules, one line for each rule."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page).response["violations"]
+    options = {"runOnly": {"type": "rule", "values": rules}} if rules else None
+    found = Axe().run(page, options=options).response["violations"]
     return [f"{one['id']}: {json.dumps([node['html'][:160] for node in one['nodes'][:4]])}" for one in found]
 
 
@@ -35,6 +39,11 @@ def overflow(page, selector="main :not(svg *), main svg text"):
     """Return by how much the page is wider than the window, and the elements that stick out of it."""
     whole, window = page.evaluate(_OVERFLOW)
     return max(0, whole - window), page.evaluate(_CUT, selector)
+
+
+def cut_tables(page):
+    """Return the captions of the tables that are wider than their frames."""
+    return page.evaluate(_CUT_TABLES)
 
 
 def table_rows(page, selector):

@@ -180,15 +180,15 @@ def _included(summary: Summary, row: ContenderSummary | None) -> str:
 def _source(summary: Summary, behind: int | None) -> str:
     record, runs = summary.run.record, len(summary.run.each)
     days = [f"{start_time(one.record):%Y-%m-%d}" for one in summary.run.each]
-    when = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
+    when = "" if days[0] == days[-1] else f" of {days[0]} to {days[-1]}"  # the page has the newest day beside it
     if runs == 1:
-        what = f"One run of {when} (profile {record.profile}); the brackets leave out the variation between hours"
+        what = f"One run (profile {record.profile}); the brackets leave out the variation between hours"
     else:
         hours = MIN_TIME_APART.total_seconds() / 3600
         what = (
-            f"Mean of {runs} runs of {when} (profile {record.profile}), at least {hours:g} h apart; the brackets "
+            f"Mean of {runs} runs{when} (profile {record.profile}), at least {hours:g} h apart; the brackets "
             "include the variation between hours"
         )
-    age = "" if behind is None else f", {behind:,} commit{'' if behind == 1 else 's'} behind this checkout"
+    age = "" if behind is None else f", {behind:,} commit{'' if behind == 1 else 's'} older than this page"
     unrecorded = f". Not part of the history: {record.unrecorded}" if record.unrecorded else ""
     return f"{what}. Commit {record.commit[:SHORT]}{age}{unrecorded}."

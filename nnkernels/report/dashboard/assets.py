@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 _QUOTED = re.compile("`([^`]+)`")
 _WITH_INTERVAL = re.compile(r"(\d[\d.,]*(?: %| [mun]?s)?) (\[[\d.,]+, [\d.,]+\])")
+_BRACKETS = re.compile(r"\[[^]]+\]")
 _SCRIPT_BREAKS = re.compile(r"<(?=/script|script|!--)", re.IGNORECASE)
 
 
@@ -46,6 +47,22 @@ def numbers(html: str) -> Markup:
         The same text with ``strong`` and ``span`` elements.
     """
     return Markup(_WITH_INTERVAL.sub(r'<strong>\1</strong> <span class="interval">\2</span>', str(html)))
+
+
+def together(text: str) -> Markup:
+    """Escape a text for HTML, and let no line end within square brackets.
+
+    Parameters
+    ----------
+    text : str
+        Plain text, such as ``4.15 [3.88, 4.43], keras-graph``.
+
+    Returns
+    -------
+    html : Markup
+        The text with ``span`` elements.
+    """
+    return Markup(_BRACKETS.sub(r'<span class="together">\g<0></span>', str(escape(text))))
 
 
 def payload(value: Any) -> Markup:

@@ -10,6 +10,7 @@ from typing import Any
 
 from nnkernels.errors import MissingDependencyError
 from nnkernels.report.dashboard import palette
+from nnkernels.report.dashboard.legend import Entry
 
 NARROW, WIDE = 320, 680  # pixels; the style sheet shows one of the two static drawings, by the width of the figure
 # Static drawings are measured with this font, which comes with Matplotlib, so they do not depend on the fonts of the
@@ -45,7 +46,9 @@ class Chart:
     spec : dict
         The Vega-Lite specification of a single or layered view, as Altair's ``to_dict`` returns it, without theme and
         width. Colours are those of :mod:`~nnkernels.report.dashboard.palette`. A composed view (facets, concatenation)
-        keeps its own width.
+        keeps its own width. It has no legend, which a narrow chart would cut.
+    legend : tuple of Entry, optional
+        What colours, shapes and dashes mean.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Chart:
     sentence: str
     alternative: str
     spec: dict[str, Any]
+    legend: tuple[Entry, ...] = ()
 
 
 def themed(spec: dict[str, Any], font: str) -> dict[str, Any]:
@@ -166,8 +170,9 @@ def theme(font: str) -> dict[str, Any]:
             "labelPadding": 6,
             "titlePadding": 8,
         },
+        # Beside long names of rows the plot is narrow; from its end, a title may also take the width of the names.
+        "axisX": {"titleAnchor": "end"},
         "axisY": {"domain": False, "ticks": False},
-        "legend": {**text, **colours, "orient": "top", "title": None, "symbolStrokeWidth": 2, "labelLimit": 280},
         "header": {**text, **colours},
         "title": {"color": palette.INK, "fontSize": FONT_SIZE, "anchor": "start"},
         "text": {"color": palette.INK, "fontSize": FONT_SIZE},

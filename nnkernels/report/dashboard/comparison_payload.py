@@ -153,14 +153,15 @@ def run_label(run: Run) -> str:
     Returns
     -------
     label : str
-        For example ``2026-11-28 21:43, standard, 54a7b111dfeb``. A run that is not part of the history is marked.
+        For example ``2026-11-28 21:43, standard``, or ``5 runs until 2026-11-28``: short enough for a phone. A run that
+        is not part of the history is marked.
     """
     record, count = run.record, len(run.each)
     when = f"{start_time(record):%Y-%m-%d %H:%M}"
     if count > 1:
-        return f"mean of {count} runs until {when}, {record.profile}, {record.commit[:SHORT]}"
-    unrecorded = ", not part of the history" if record.unrecorded else ""
-    return f"{when}, {record.profile}, {record.commit[:SHORT]}{unrecorded}"
+        return f"{count} runs until {when[:10]}"
+    unrecorded = ", not in history" if record.unrecorded else ""
+    return f"{when}, {record.profile}{unrecorded}"
 
 
 def left_out(collection: Collection) -> int:

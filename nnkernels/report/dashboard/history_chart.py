@@ -13,7 +13,7 @@ from nnkernels.report.dashboard.series import Point, Series
 from nnkernels.report.formats import ratio, significant
 
 HEIGHT = 260
-NEXT = "next run"
+NEXT = "next"  # short, because it stands at the edge
 TOO_FEW, WITHIN, OUTSIDE = "too few past runs", "as expected", "outside the band, not significant"
 # Colour, shape and whether the mark is filled.
 VERDICTS = {

@@ -6,7 +6,7 @@ import math
 
 from nnkernels.report.dashboard.commits import SHORT
 from nnkernels.report.dashboard.history import JUDGED_RUNS, REGRESSION, Change, History
-from nnkernels.report.dashboard.series import CONTROL, JUDGED, LIMIT, MIN_PAST, Series
+from nnkernels.report.dashboard.series import CONTROL, LIMIT, Series
 from nnkernels.report.formats import percentage, ratio, significant
 
 
@@ -21,22 +21,17 @@ def sentence(history: History) -> str:
     Returns
     -------
     text : str
-        How many runs there are, and what changed in them or why that cannot be judged.
+        How many runs there are, and what changed in them or that they are too few to judge.
     """
     count = len(history.runs)
     if not count:
-        return f"{history.label}: no run is part of the history."
+        return "No run is part of the history."
     runs = f"{count} recorded run{'' if count == 1 else 's'}"
     if not history.judged:
-        most = max((one.points[-1].past for one in history.series if one.role == JUDGED), default=0)
-        return (
-            f"{history.label}: {runs}, too few to judge. A judgement needs {MIN_PAST} earlier runs, each at least an "
-            "hour apart, with the same profile, method and package versions; the newest run has "
-            f"{most or 'none'} of them."
-        )
+        return f"{runs}, too few to judge."
     judged = f"{history.judged:,} ratios of the newest {min(count, JUDGED_RUNS)} runs"
     if not history.changes:
-        return f"{history.label}: {runs}. None of the {judged} that were judged changed by more than the noise."
+        return f"{runs}. None of the {judged} that were judged changed by more than the noise."
     worse = sum(change.direction == REGRESSION for change in history.changes)
     better = len(history.changes) - worse
     counts = " and ".join(
@@ -44,7 +39,7 @@ def sentence(history: History) -> str:
         for number, name in ((worse, REGRESSION), (better, "improvement"))
         if number
     )
-    return f"{history.label}: {runs}. Of the {judged} that were judged, {counts} exceed the noise."
+    return f"{runs}. Of the {judged} that were judged, {counts} exceed the noise."
 
 
 def controls_sentence(history: History) -> str:

@@ -12,7 +12,7 @@ from nnkernels.report.dashboard import palette
 STEP = 24  # pixels from row to row
 HEADING = "heading"
 _AFTER = 44  # pixels kept free for the number that is written after an interval
-_CHARACTER = 6  # pixels, about the mean width of a character
+_CHARACTER = 7  # pixels, about the mean width of a character
 _ID = 3  # digits before a label, because several groups may have the same label
 _SECONDS = (
     "datum.value < 1e-6 ? format(datum.value * 1e9, ',~r') + ' ns'"
@@ -21,7 +21,7 @@ _SECONDS = (
 )
 TICK_LABELS = {"ratio": "format(datum.value, ',~r') + 'x'", "seconds": _SECONDS}
 _STEPS = ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
-MOST_TICKS = 6  # at most, so that they fit a narrow screen
+MOST_TICKS = 5  # at most, so that they fit a narrow screen
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,13 @@ def interval_chart(rows: Sequence[Row], title: str, unit: str = "ratio") -> dict
     longest = max((len(row.label) for row in rows if row.kind != HEADING), default=0)
     # Headings start where the longest label does, so that they also fit a narrow screen.
     bold: dict[str, Any] = {"align": "left", "fontWeight": "bold", "dx": -_CHARACTER * longest}
+    # The style sheet draws it beneath the letters, so that no line crosses them.
+    halo: dict[str, Any] = {"stroke": palette.PAGE, "strokeWidth": 5, "strokeJoin": "round"}
     layers: list[Any] = [
-        headings.mark_text(**bold, stroke=palette.PAGE, strokeWidth=6),  # so that no line crosses the text
-        headings.mark_text(**bold),
+        headings.mark_text(**bold, **halo),
         shown.mark_rule(strokeWidth=2, strokeCap="round").encode(x=x, x2="high:Q", color=colour),
         shown.mark_point(size=80, opacity=1).encode(x="value:Q", color=colour, shape=shape),
-        shown.mark_text(align="left", dx=9).encode(x="high:Q", text="text:N"),
+        shown.mark_text(align="left", dx=9, **halo).encode(x="high:Q", text="text:N"),
     ]
     if unit == "ratio":
         one = alt.Chart(alt.InlineData([{}])).mark_rule(color=palette.SOFT, strokeDash=[4, 3], strokeWidth=1)
@@ -120,7 +121,7 @@ def interval_chart(rows: Sequence[Row], title: str, unit: str = "ratio") -> dict
 
 
 def tick_values(data: Sequence[dict[str, Any]], unit: str) -> list[float]:
-    """Return the positions of axis labels: round numbers within the range of the intervals, at most six.
+    """Return the positions of axis labels: round numbers within the range of the intervals, at most :data:`MOST_TICKS`.
 
     Parameters
     ----------

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nnkernels.report.dashboard import palette
+from nnkernels.report.dashboard.legend import Entry, of_groups
 from nnkernels.statistics import Estimate
 
 if TYPE_CHECKING:
     import altair as alt
 
 ROW_HEIGHT = 26  # pixels
-CURVE_DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
+CURVE_DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3))
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,6 @@ def intervals(
     reference: float | None = None,
     apart: bool = False,
     styles: dict[str, tuple[str, str]] | None = None,
-    tall_legend: bool = False,
 ) -> dict[str, Any]:
     """Return a chart of points with intervals, one row for each name.
 
@@ -68,8 +68,6 @@ def intervals(
         Whether the groups of a row are drawn below each other.
     styles : dict of str to (str, str), optional
         The colour and the shape of each group. By default those of the kinds of contenders.
-    tall_legend : bool, default: False
-        Whether the legend has a line for each group, for long names.
 
     Returns
     -------
@@ -79,13 +77,13 @@ def intervals(
     import altair as alt
 
     rows = list(dict.fromkeys(point.row for point in points))
-    used = list(dict.fromkeys(point.group for point in points))
+    used = _groups(points)
     values = [_values(point) for point in points]
     scale = alt.Scale(type="log", nice=False, padding=12) if log else alt.Scale(zero=False)
     y: dict[str, Any] = {"y": alt.Y("row:N", sort=rows, title=None, scale=alt.Scale(paddingInner=0.2))}
     if apart and len(used) > 1:
         y["yOffset"] = alt.YOffset("group:N", sort=used)
-    color, shape = _group_scales(used, styles or palette.KINDS, tall_legend)
+    color, shape = _group_scales(used, styles or palette.KINDS)
     base = alt.Chart(alt.InlineData(values=values)).encode(color=color, **y)
     low = alt.X("low:Q", scale=scale, title=title)
     ranges = base.mark_rule(strokeWidth=2, aria=False).encode(x=low, x2="high:Q")
@@ -100,6 +98,28 @@ def intervals(
         layers.insert(0, line.encode(x=alt.X("value:Q", scale=scale, title=title)))
     height = ROW_HEIGHT * (1 + 0.5 * (len(used) - 1) * apart)
     return dict(alt.layer(*layers).properties(height=round(height * len(rows))).to_dict())
+
+
+def group_legend(points: Sequence[Point], styles: dict[str, tuple[str, str]] | None = None) -> tuple[Entry, ...]:
+    """Return the legend of a chart of :func:`intervals`.
+
+    Parameters
+    ----------
+    points : sequence of Point
+        The points.
+    styles : dict of str to (str, str), optional
+        The colour and the shape of each group. By default those of the kinds of contenders.
+
+    Returns
+    -------
+    legend : tuple of Entry
+        Empty for a single group.
+    """
+    return of_groups(_groups(points), styles or palette.KINDS)
+
+
+def _groups(points: Sequence[Point]) -> list[str]:
+    return list(dict.fromkeys(point.group for point in points))
 
 
 def _axis(values: Sequence[dict[str, Any]], log: bool) -> alt.Axis:
@@ -129,17 +149,40 @@ def curves(rows: Sequence[dict[str, Any]], x: tuple[str, str], y: tuple[str, str
     """
     import altair as alt
 
-    styles = palette.series(list(dict.fromkeys(row[series] for row in rows)))
-    names = list(styles)
-    dashes = [CURVE_DASHES[index % len(CURVE_DASHES)] for index in range(len(names))]
+    legend = curve_legend(rows, series)
+    names = [entry.name for entry in legend]
+    colours = alt.Scale(domain=names, range=[entry.colour for entry in legend])
+    dashes = alt.Scale(domain=names, range=[list(entry.dashes) for entry in legend])
     chart = alt.Chart(alt.InlineData(values=list(rows))).mark_line(aria=False)
     encoded = chart.encode(
         x=alt.X(f"{x[0]}:Q", title=x[1], axis=alt.Axis(tickCount=6, grid=False, labelOverlap=True)),
         y=alt.Y(f"{y[0]}:Q", title=y[1], scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5)),
-        color=alt.Color(f"{series}:N", scale=alt.Scale(domain=names, range=[styles[name][0] for name in names])),
-        strokeDash=alt.StrokeDash(f"{series}:N", scale=alt.Scale(domain=names, range=dashes)),
+        color=alt.Color(f"{series}:N", scale=colours, legend=None),
+        strokeDash=alt.StrokeDash(f"{series}:N", scale=dashes, legend=None),
     )
     return dict(encoded.properties(height=240).to_dict())
+
+
+def curve_legend(rows: Sequence[dict[str, Any]], series: str) -> tuple[Entry, ...]:
+    """Return the legend of a chart of :func:`curves`.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The values.
+    series : str
+        The key of the name of a curve.
+
+    Returns
+    -------
+    legend : tuple of Entry
+        One entry for each curve.
+    """
+    styles = palette.series(list(dict.fromkeys(row[series] for row in rows)))
+    return tuple(
+        Entry(name, colour, dashes=CURVE_DASHES[index % len(CURVE_DASHES)])
+        for index, (name, (colour, _dashes)) in enumerate(styles.items())
+    )
 
 
 def log_ticks(values: Sequence[float]) -> list[float]:
@@ -179,11 +222,9 @@ def _values(point: Point) -> dict[str, Any]:
     }
 
 
-def _group_scales(used: list[str], styles: dict[str, tuple[str, str]], tall: bool) -> tuple[alt.Color, alt.Shape]:
+def _group_scales(used: list[str], styles: dict[str, tuple[str, str]]) -> tuple[alt.Color, alt.Shape]:
     import altair as alt
 
-    columns: dict[str, Any] = {"columns": 1, "labelLimit": 200} if tall else {}
-    legend: alt.Legend | None = alt.Legend(**columns) if len(used) > 1 else None
     color = alt.Scale(domain=used, range=[styles[name][0] for name in used])
     shape = alt.Scale(domain=used, range=[styles[name][1] for name in used])
-    return alt.Color("group:N", scale=color, legend=legend), alt.Shape("group:N", scale=shape, legend=legend)
+    return alt.Color("group:N", scale=color, legend=None), alt.Shape("group:N", scale=shape, legend=None)

@@ -42,7 +42,7 @@ def environment() -> Environment:
     Returns
     -------
     environment : Environment
-        With the filters ``code`` and ``numbers`` of :mod:`~nnkernels.report.dashboard.assets`.
+        With the filters ``code``, ``numbers`` and ``together`` of :mod:`~nnkernels.report.dashboard.assets`.
     """
     created = Environment(
         loader=PackageLoader("nnkernels.report", "templates/dashboard"),
@@ -51,7 +51,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    created.filters |= {"code": assets.code, "numbers": assets.numbers}
+    created.filters |= {"code": assets.code, "numbers": assets.numbers, "together": assets.together}
     return created
 
 

@@ -67,20 +67,15 @@ def series(names: Sequence[str]) -> dict[str, tuple[str, list[int]]]:
 
 
 def style() -> str:
-    """Return the CSS rules that define the variables and the marks of legends.
+    """Return the CSS rules that define the variables.
 
     Returns
     -------
     css : str
-        Light colours, dark ones for those who prefer them, and the marks of the legend. Printed pages are light.
+        Light colours, and dark ones for those who prefer them. Printed pages are light.
     """
-    marks = {"circle": "25CF", "square": "25A0", "diamond": "25C6", "triangle-up": "25B2", "triangle-down": "25BC"}
-    legend = "\n".join(
-        f'.legend [data-kind="{kind}"]::before {{ content: "\\{marks[shape]}"; color: {colour}; margin-right: .4em; }}'
-        for kind, (colour, shape) in KINDS.items()
-    )
     light, dark = (" ".join(f"--{name}: {pair[index]};" for name, pair in VARIABLES.items()) for index in range(2))
     return (
         f":root {{ color-scheme: light dark; {light} }}\n"
-        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n{legend}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
     )

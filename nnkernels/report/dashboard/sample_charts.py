@@ -9,6 +9,7 @@ from nnkernels.report import keras_forms
 from nnkernels.report.dashboard import palette
 from nnkernels.report.dashboard.charts import Chart
 from nnkernels.report.dashboard.collection import MachineRuns
+from nnkernels.report.dashboard.legend import Entry, of_groups
 from nnkernels.report.dashboard.marks import log_ticks
 from nnkernels.report.dashboard.samples import (
     COUNTED,
@@ -91,6 +92,7 @@ def overview(machine: MachineRuns) -> Chart | None:
             + " ".join(f"{contender_text(label)}: {quartile_text(samples[label])}." for label in labels)
         ),
         spec=dict(chart.to_dict()),
+        legend=of_groups(used, STATES),
     )
 
 
@@ -135,6 +137,17 @@ def specifications() -> dict[str, dict[str, Any]]:
     return {name: dict(chart.to_dict()) for name, chart in specs.items()}
 
 
+def states_legend() -> tuple[Entry, ...]:
+    """Return the legend of :func:`specifications`, whose shapes tell processes apart.
+
+    Returns
+    -------
+    legend : tuple of Entry
+        An entry for each state of a sample.
+    """
+    return tuple(Entry(state, colour) for state, (colour, _shape) in STATES.items())
+
+
 def _disturbed(left_out: int, segments: int) -> str:
     if not left_out:
         return f"None of these {segments:,} segments was in a turn that others disturbed."
@@ -156,4 +169,4 @@ def _state_scale(channel: Any, states: list[str], style: int) -> Any:
     import altair as alt
 
     scale = alt.Scale(domain=states, range=[STATES[state][style] for state in states])
-    return channel("state:N", scale=scale, legend=alt.Legend() if len(states) > 1 else None)
+    return channel("state:N", scale=scale, legend=None)

@@ -86,7 +86,7 @@ class Point:
     def note(self) -> str:
         """What the past says: inside or outside the band, or why it says nothing."""
         if self.band is None:
-            return f"too few runs to judge ({self.past} of {MIN_PAST})"
+            return f"too few past runs to judge it ({self.past} of {MIN_PAST})"
         return "outside the band of past runs" if self.outside else "within the band of past runs"
 
 

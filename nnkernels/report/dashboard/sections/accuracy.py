@@ -108,6 +108,7 @@ def _recipes_chart(claim: Claim, benchmark: Agreement | None) -> Chart:
             "a point for each contender. The values are in the tables below."
         ),
         spec=marks.intervals(drawn, "test error (%)", apart=True),
+        legend=marks.group_legend(drawn),
     )
 
 
@@ -161,6 +162,7 @@ def _curves(training: RecordedTraining) -> list[Chart]:
             ),
             alternative="Training and validation error in percent by epoch. The values are in the table below.",
             spec=marks.curves(values, ("epoch", "epoch"), ("error", "error (%)"), "images"),
+            legend=marks.curve_legend(values, "images"),
         ),
         Chart(
             name="accuracy-seconds",
@@ -172,6 +174,7 @@ def _curves(training: RecordedTraining) -> list[Chart]:
             ),
             alternative="The same errors against seconds of training. The values are in the table below.",
             spec=marks.curves(values, ("seconds", "seconds of training"), ("error", "error (%)"), "images"),
+            legend=marks.curve_legend(values, "images"),
         ),
     ]
 
@@ -203,6 +206,7 @@ def _times_chart(times: TimesToAccuracy) -> Chart:
             "each contender, the fastest first. The values are in the table below."
         ),
         spec=marks.intervals(drawn, "seconds (log)", log=True),
+        legend=marks.group_legend(drawn),
     )
 
 

@@ -79,7 +79,7 @@ def _chart(found: list[Answer]) -> Chart | None:
         f"To the right of the dashed line, code from scratch is faster. {names} are between {slowest} and {fastest} "
         f"times as fast {where}; the bars are 95 % intervals.",
         f"Intervals on a logarithmic axis of times as fast. {' '.join(texts)}",
-        interval_chart(rows, "times as fast (logarithmic)"),
+        interval_chart(rows, "times as fast (log)"),
     )
 
 

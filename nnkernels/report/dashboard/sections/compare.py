@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from nnkernels.report.dashboard import interval_chart, palette
+from nnkernels.report.dashboard import interval_chart, legend
 from nnkernels.report.dashboard.assets import registration
 from nnkernels.report.dashboard.charts import Chart
 from nnkernels.report.dashboard.collection import Collection, MachineRuns
@@ -71,7 +71,7 @@ def build(collection: Collection) -> Section:
         "columns": columns,
         "sort": sort,
         "names": NAMES,
-        "kinds": [name for name in palette.KINDS if name in {one["kind"] for one in data["contenders"].values()}],
+        "legend": legend.of_kinds([one["kind"] for one in data["contenders"].values()]),
         "notes": _notes(lines, work, reference),
         "spread": intervals_note([run.record for run in machine.shown.each]),
         "offered": OFFERED,
@@ -136,7 +136,7 @@ def _chart(lines: list[Line], machine: MachineRuns, work: WorkComparison, refere
         "All contenders against the reference",
         sentence,
         f"Intervals on a logarithmic axis; the table below has the same numbers. {sentence}",
-        interval_chart.interval_chart(rows, f"times as fast as {reference} (logarithmic)"),
+        interval_chart.interval_chart(rows, f"times as fast as {reference} (log)"),
     )
 
 

@@ -55,6 +55,7 @@ def build(collection: Collection) -> Section:
             "changes": [change_sentence(change) for change in history.changes],
             "breaks": _breaks(history),
             "chart": "",
+            "judged": bool(history.judged),
         }
         if shown:
             chart, key = _chart(history, shown, number), f"history/{number}"
@@ -65,9 +66,9 @@ def build(collection: Collection) -> Section:
                 "columns": _columns(history, shown),
                 "title": _title(shown),
             }
-            titles = [_title(one) for one in history.series]
+            names = _names(history.series)
             first = history.series.index(shown)
-            choices.append({"chart": chart.name, "file": key, "titles": titles, "first": first})
+            choices.append({"chart": chart.name, "file": key, "names": names, "first": first})
             files[f"{key}.js"] = registration(key, _file(history))
         machines.append(machine)
     values = {"machines": machines, "verdicts": list(VERDICTS), "most": MOST_LINES}
@@ -90,6 +91,13 @@ def _title(series: Series) -> str:
         return f"{key.work} ({series.unit})"
     threads = "1 thread" if key.threads == "1" else "all threads"
     return f"{key.contender}, {key.work}, {threads} (x {key.reference} on 1 thread)"
+
+
+def _names(series: Sequence[Series]) -> list[str]:
+    """Return names short enough for a phone: without the reference if all ratios have the same one."""
+    if len({one.key.reference for one in series if one.role != LIMIT}) > 1:
+        return [_title(one) for one in series]
+    return [_title(one) if one.role == LIMIT else _title(one).rpartition(" (x ")[0] for one in series]
 
 
 def _directions(changes: Sequence[Change], series: Series) -> dict[str, str]:
@@ -121,10 +129,11 @@ def _sentence(history: History, series: Series) -> str:
     points, shown = series.points, min(len(series.points), MOST_POINTS)
     newest = points[-1]
     directions = _directions(history.changes, series)
-    runs = f"{shown} run{'' if shown == 1 else 's'}" + (f" of {len(points)}" if shown < len(points) else "")
+    left_out = f" ({shown} of them shown)" if shown < len(points) else ""
+    which = f"the newest of {len(points)} runs{left_out}" if len(points) > 1 else "the only run"
     expected = f"; expected {significant(newest.band.low)} to {significant(newest.band.high)}" if newest.band else ""
     change = f", {directions[newest.run_id]}" if newest.run_id in directions else f", {newest.note}"
-    return f"{_title(series)}: {runs}. The newest is {ratio(newest.estimate)}{expected}{change}."
+    return f"{_title(series)}: {which} is {ratio(newest.estimate)}{expected}{change}."
 
 
 def _chart(history: History, series: Series, number: int) -> Chart:

@@ -129,9 +129,8 @@ def _chart(machines: Sequence[MachineRuns], rows: Sequence[RatioRow], name: str,
             f"Paired ratios to {label} with 95 % intervals on a logarithmic axis, a row for each contender and work, a "
             "point for each machine. The values are in the table below."
         ),
-        spec=marks.intervals(
-            drawn, "times as fast (log)", log=True, reference=1, apart=True, styles=styles, tall_legend=True
-        ),
+        spec=marks.intervals(drawn, "times as fast (log)", log=True, reference=1, apart=True, styles=styles),
+        legend=marks.group_legend(drawn, styles),
     )
 
 

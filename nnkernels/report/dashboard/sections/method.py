@@ -144,7 +144,9 @@ def _self_tests(collection: Collection, missing: list[str]) -> list[dict[str, An
                 for criterion in one.criteria
             ],
             "covered": selftest.rate_text(one.covered, "not measured yet"),
-            "columns": selftest.figure_columns(one.figures),
+            "notes": selftest.column_notes(one.records),
+            "comparisons": selftest.comparison_columns(one.figures),
+            "whole_checks": selftest.check_columns(one.figures),
         }
         for one in found
     ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from nnkernels.report.dashboard.assets import registration
 from nnkernels.report.dashboard.charts import themed
 from nnkernels.report.dashboard.collection import Collection, MachineRuns
+from nnkernels.report.dashboard.comparison_payload import run_label
 from nnkernels.report.dashboard.page import BROWSER_FONT
-from nnkernels.report.dashboard.sample_charts import STRIP_HEIGHT, overview, specifications
+from nnkernels.report.dashboard.sample_charts import STRIP_HEIGHT, overview, specifications, states_legend
 from nnkernels.report.dashboard.samples import payload, summary_payload
 from nnkernels.report.dashboard.section import Section
 from nnkernels.report.runs import Run
@@ -52,7 +54,7 @@ def build(collection: Collection) -> Section:
     return Section(
         name="samples",
         title="Samples",
-        values={"choices": choices, "without": without},
+        values={"choices": choices, "without": without, "legend": states_legend()},
         charts=tuple(charts),
         payload={
             "specs": {name: themed(spec, BROWSER_FONT) for name, spec in specifications().items()},
@@ -83,5 +85,6 @@ def _path(run: Run) -> str:
 
 
 def _choice(run: Run, full: bool) -> dict[str, Any]:
-    what = "every sample" if full else "quartiles of each process"
-    return {"key": _key(run), "text": f"{run.record.run_id}: {what}"}
+    text = run_label(replace(run, pooled_with=()))  # the file has the samples of this run alone
+    text += "" if full else ", quartiles"
+    return {"key": _key(run), "id": run.record.run_id, "text": text}

@@ -63,10 +63,11 @@
     const same = (one) => ({ ...one, id: one.dataset === given.machines[0].dataset ? one.id : `${one.id}/${one.dataset}` });
     const machine = choose("machine", given.machines.map(same), wanted.machine, given.first);
     const run = choose("run", machine.runs.map((id) => ({ id, label: given.runs[id].label })), wanted.run, machine.shown);
+    selects.run.title = run.id; // the label does not name the commit
     const data = given.runs[run.id].file ? await nnkernels.load(given.runs[run.id].file) : given.runs[run.id];
     if (!data.works.length) throw new Error(`The run of ${run.label} has no paired ratios.`);
     const work = choose("work", data.works.map((one) => ({ ...one, id: one.name, label: one.name })), wanted.work, data.works[0].name);
-    const views = Object.keys(work.ratios).map((id) => ({ id, label: threadsText[id] ?? id }));
+    const views = Object.keys(work.ratios).map((id) => ({ id, label: threadsText[id]?.replace("thread setting", "setting") ?? id }));
     const threads = choose("threads", views, wanted.threads, "faster");
     const ref = choose("ref", work.references.map((id) => ({ id, label: id })), wanted.ref, given.baseline);
     const unit = `time ${work.unit}`.trim();
@@ -153,7 +154,7 @@
     spec.params.find(({ name }) => name === "ticks").value = ticks(Math.min(...ends), Math.max(...ends));
     const axes = spec.layer.filter((layer) => layer.encoding.x?.axis).map((layer) => layer.encoding.x.axis);
     for (const axis of axes) {
-      axis.title = show === "ratio" ? `times as fast as ${ref} (logarithmic)` : `${unit} (logarithmic)`;
+      axis.title = show === "ratio" ? `times as fast as ${ref} (log)` : `${unit} (log)`;
       axis.labelExpr = given.tickLabels[show];
     }
     if (show === "seconds") spec.layer = spec.layer.filter((layer) => layer.encoding.x?.datum === undefined);

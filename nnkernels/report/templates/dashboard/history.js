@@ -10,17 +10,17 @@
     }));
     if (series.next) {
       const [bandLow, bandHigh, detail] = series.next;
-      data.push({ id: id(data.length, "next run"), detail, breaks: "", bandLow, bandHigh });
+      data.push({ id: id(data.length, "next"), detail, breaks: "", bandLow, bandHigh });
     }
     return data;
   }
 
-  for (const { chart, file, titles, first } of nnkernels.data("history").machines) {
+  for (const { chart, file, names, first } of nnkernels.data("history").machines) {
     const form = document.querySelector(`form[data-chart="${chart}"]`);
     const select = form.querySelector("select");
     const sentence = document.querySelector(`#chart-${chart} figcaption p`);
-    select.replaceChildren(...titles.map((title, index) => new Option(title, index, index === first, index === first)));
-    form.hidden = titles.length < 2;
+    select.replaceChildren(...names.map((name, index) => new Option(name, index, index === first, index === first)));
+    form.hidden = names.length < 2;
     form.addEventListener("submit", (event) => event.preventDefault());
     sentence.setAttribute("aria-live", "polite");
     select.addEventListener("change", async () => {

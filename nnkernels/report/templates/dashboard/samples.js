@@ -7,6 +7,7 @@
   const status = document.getElementById("samples-status");
   const figure = document.getElementById("samples-figure");
   const { run, work, contender, axis } = form.elements;
+  const legend = document.getElementById("samples-legend");
   const states = ["counted", "disturbed, left out", "disturbed, kept"];
   let loaded;
 
@@ -25,13 +26,14 @@
       if (key !== run.value) return;
       loaded = found;
     } catch (error) {
-      figure.hidden = true;
+      hide();
       say(error.message);
       return;
     }
     fill(work, loaded.works.map((one) => one.name));
     fillContenders();
     axis.disabled = !loaded.full;
+    for (const label of form.querySelectorAll("label")) label.hidden = false;
     await draw();
   }
 
@@ -54,7 +56,7 @@
   async function draw() {
     const chosen = chosenWork().contenders[contender.selectedIndex];
     if (!chosen) {
-      figure.hidden = true;
+      hide();
       say("This run has no samples of this work.");
       return;
     }
@@ -64,6 +66,7 @@
     const text = `${chosen.text}, ${work.value}: ${chosen.sentence}`;
     say(text);
     figure.hidden = false;
+    legend.hidden = !loaded.full;
     figure.setAttribute("aria-label", `Samples of ${chosen.text}, ${work.value}`);
     await nnkernels.draw(figure, spec);
   }
@@ -74,6 +77,11 @@
 
   function quartiles([process, low, median, high]) {
     return { process, low, median, high };
+  }
+
+  function hide() {
+    figure.hidden = true;
+    legend.hidden = true;
   }
 
   function say(text) {
