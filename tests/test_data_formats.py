@@ -408,6 +408,12 @@ def test_npy_files_are_paired(images, tmp_path, order):
     assert_parts(load_mnist(tmp_path), images[:2], images[2:])
 
 
+def test_npy_file_whose_elements_have_no_bytes_is_refused(images, tmp_path):
+    np.save(tmp_path / "train-imgs.npy", images[0])
+    np.save(tmp_path / "train-labels.npy", np.zeros(len(images[1]), "V0"))
+    assert_refused(tmp_path, "train-labels.npy: not a NumPy archive of plain arrays")
+
+
 FORMS_OF_IMAGES = {
     "a channel at the end": lambda X: X.reshape(-1, 28, 28, 1),
     "a channel first": lambda X: X.reshape(-1, 1, 28, 28),

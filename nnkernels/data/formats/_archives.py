@@ -97,7 +97,8 @@ def open_arrays(file: File) -> Iterator[Callable[[str], npt.NDArray[Any]]]:
         If the file is damaged, or if an array is missing or contains Python objects.
     """
     if file.head.startswith(npy.MAGIC_PREFIX):
-        yield lambda _key: _read_npy(file)
+        with _readable(file):
+            yield lambda _key: _read_npy(file)
         return
     with _archive(file) as archive:
         yield lambda key: read_member(archive, file.where, key)
