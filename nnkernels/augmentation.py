@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass, fields
-from typing import Self
+from dataclasses import dataclass
 
-from nnkernels.errors import ConfigurationError, DataError
+from nnkernels.errors import ConfigurationError
 
 # Upper limits. Beyond them, little of a digit would remain, and coordinates might exceed 32-bit integers.
 LIMITS = {
@@ -68,57 +66,9 @@ class Augmentation:
             lowest = 0.5 if name == "elastic_sigma" else 0.0
             if not lowest <= value <= limit:
                 raise ConfigurationError(f"augmentation: {name} is {value}; expected {lowest:g} to {limit:g}")
-            object.__setattr__(self, name, float(value))  # so that equal records have equal JSON
+            object.__setattr__(self, name, float(value))  # so that equal records are stored alike
 
     @property
     def is_identity(self) -> bool:
         """Whether all images stay unchanged."""
         return not any((self.rotation_radians, self.scale, self.shear, self.shift_pixels, self.elastic_alpha))
-
-    def to_json(self) -> str:
-        """Return the record as JSON text, the same for equal records.
-
-        Returns
-        -------
-        text : str
-            A JSON object in one line.
-        """
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str, where: str) -> Self:
-        """Return the record that :meth:`to_json` wrote.
-
-        Parameters
-        ----------
-        text : str
-            The JSON text.
-        where : str
-            The name of the file, with which each error message begins.
-
-        Returns
-        -------
-        augmentation : Augmentation
-            The record.
-
-        Raises
-        ------
-        DataError
-            If the text is not such a record, or has a distortion that this version does not know.
-        """
-        try:
-            record = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{where}: its augmentation is not JSON ({error}); save the file again") from error
-        known = [field.name for field in fields(cls)]
-        if not isinstance(record, dict):
-            raise DataError(f"{where}: its augmentation is not a JSON object; save the file again")
-        if unknown := sorted(set(record) - set(known)):
-            raise DataError(
-                f"{where}: its augmentation has the distortion {', '.join(unknown[:10])}, which this version of "
-                "nnkernels does not know; install a newer version"
-            )
-        try:
-            return cls(**record)
-        except ConfigurationError as error:
-            raise DataError(f"{where}: {error}; save the file again") from error

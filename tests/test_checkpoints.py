@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from nnkernels import kernels
-from nnkernels.augmentation import Augmentation
+from nnkernels.augmentation import LIMITS, Augmentation
 from nnkernels.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import LabelledImages
@@ -186,7 +186,7 @@ recipes = st.builds(
     hidden=counts,
     warmup_steps=counts,
     deskew=st.booleans(),
-    augmentation=st.none() | st.builds(Augmentation, rotation_radians=fractions, shift_pixels=fractions),
+    augmentation=st.none() | st.builds(Augmentation, **{name: st.floats(0.5, limit) for name, limit in LIMITS.items()}),
     label_smoothing=fractions,
 )
 

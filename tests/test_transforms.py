@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -222,30 +221,11 @@ def test_unsuitable_keys_are_refused(options: dict[str, Any], error: type[Except
         augment(BYTES, AFFINE, **{"seed": 0, "epoch": 0, **options})
 
 
-@given(AUGMENTATIONS)
-def test_record_round_trips_as_json(used: Augmentation) -> None:
-    assert Augmentation.from_json(used.to_json(), "here") == used
-
-
 @pytest.mark.parametrize("name", LIMITS)
 @pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), "1", True, None, 2000])
 def test_record_refuses_values_out_of_range(name: str, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=f"augmentation: {name} is {value!r}; expected"):
         Augmentation(**{name: value})
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{", "weights.npz: its augmentation is not JSON"),
-        ("[1]", "weights.npz: its augmentation is not a JSON object"),
-        (json.dumps({"blur": 1}), "weights.npz: its augmentation has the distortion blur, which this version"),
-        (json.dumps({"scale": 9}), "weights.npz: augmentation: scale is 9; expected 0 to 0.5"),
-    ],
-)
-def test_invalid_json_is_refused_with_its_place(text: str, message: str) -> None:
-    with pytest.raises(DataError, match=re.escape(message)):
-        Augmentation.from_json(text, "weights.npz")
 
 
 def test_importing_transforms_does_not_import_numba() -> None:

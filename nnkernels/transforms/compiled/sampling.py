@@ -236,6 +236,14 @@ def locate(x: np.int32, y: np.int32, ink: InkRows, width: int, stride: int) -> t
 
 
 @inlined
+def _mapped(sampled: Map, i: np.int32, j: np.int32) -> tuple[np.int32, np.int32]:
+    """Return the position, in fixed point, from which the pixel in row ``i`` and column ``j`` is taken."""
+    x = np.int32(np.int32(sampled.x + np.int32(j * sampled.x_by_column)) + np.int32(i * sampled.x_by_row))
+    y = np.int32(np.int32(sampled.y + np.int32(j * sampled.y_by_column)) + np.int32(i * sampled.y_by_row))
+    return x, y
+
+
+@inlined
 def sample(
     sampled: Map, ink: InkRows, width: int, scratch: Scratch, out: npt.NDArray[np.uint8], start: int, end: int
 ) -> None:
@@ -259,9 +267,7 @@ def sample(
     rows, columns, positions, weights = scratch.rows, scratch.columns, scratch.positions, scratch.weights
     stride = scratch.stride
     for k in range(start, end):
-        i, j = np.int32(rows[np.uint64(k)]), np.int32(columns[np.uint64(k)])
-        x = np.int32(np.int32(sampled.x + np.int32(j * sampled.x_by_column)) + np.int32(i * sampled.x_by_row))
-        y = np.int32(np.int32(sampled.y + np.int32(j * sampled.y_by_column)) + np.int32(i * sampled.y_by_row))
+        x, y = _mapped(sampled, np.int32(rows[np.uint64(k)]), np.int32(columns[np.uint64(k)]))
         positions[np.uint64(k)], weights[np.uint64(k)] = locate(x, y, ink, width, stride)
     _interpolate(scratch, out, start, end)
 
@@ -296,9 +302,7 @@ def sample_displaced(
     rows, columns, positions, weights = scratch.rows, scratch.columns, scratch.positions, scratch.weights
     stride = scratch.stride
     for k in range(len(rows)):
-        i, j = np.int32(rows[np.uint64(k)]), np.int32(columns[np.uint64(k)])
-        x = np.int32(np.int32(sampled.x + np.int32(j * sampled.x_by_column)) + np.int32(i * sampled.x_by_row))
-        y = np.int32(np.int32(sampled.y + np.int32(j * sampled.y_by_column)) + np.int32(i * sampled.y_by_row))
+        x, y = _mapped(sampled, np.int32(rows[np.uint64(k)]), np.int32(columns[np.uint64(k)]))
         x, y = np.int32(x + x_field[np.uint64(k)]), np.int32(y + y_field[np.uint64(k)])
         positions[np.uint64(k)], weights[np.uint64(k)] = locate(x, y, ink, width, stride)
     _interpolate(scratch, out, 0, len(rows))
