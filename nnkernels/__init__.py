@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from nnkernels.data import Dataset, LabelledImages, load_mnist
     from nnkernels.data.image_file import ImageFile
     from nnkernels.estimator import MLPClassifier
+    from nnkernels.evaluation import evaluate
     from nnkernels.grading import check_softmax, check_update, gradcheck
     from nnkernels.history import History
     from nnkernels.interchange import Preprocessing, load_parameters, save_parameters
     from nnkernels.measure.correctness.verification import verify
     from nnkernels.parameters import Parameters, initial_parameters
     from nnkernels.recipes import Optimizer, Recipe, named_recipe
-    from nnkernels.training import batch_order, evaluate, train
+    from nnkernels.training import batch_order, train
 
 # What lies where; a module is its own home.
 _HOMES = {
@@ -42,7 +43,7 @@ _HOMES = {
     "check_update": "nnkernels.grading",
     "compare": "nnkernels.comparing.pair",
     "contenders": "nnkernels.contenders",
-    "evaluate": "nnkernels.training",
+    "evaluate": "nnkernels.evaluation",
     "gradcheck": "nnkernels.grading",
     "initial_parameters": "nnkernels.parameters",
     "interchange": "nnkernels.interchange",

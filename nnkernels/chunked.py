@@ -18,11 +18,12 @@ from nnkernels.contenders import Contender
 from nnkernels.data import LabelledImages
 from nnkernels.data.image_file import ImageFile, read_labels
 from nnkernels.errors import ConfigurationError, DataError
+from nnkernels.evaluation import evaluate
 from nnkernels.history import EpochRecord, History
 from nnkernels.kernels.contract import OptimizerState
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Recipe
-from nnkernels.training import Callback, evaluate
+from nnkernels.training import Callback
 
 CHUNK_IMAGES = 65_536
 

@@ -1,25 +1,22 @@
-"""The training loop for all contenders, and the evaluation of parameters."""
+"""The training loop for all contenders."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels import kernels
 from nnkernels.contenders import Contender, ReplacesImages
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
+from nnkernels.evaluation import evaluate
 from nnkernels.history import EpochRecord, History
-from nnkernels.kernels import Activations, Backend
-from nnkernels.parameters import FloatArray, Parameters, initial_parameters, native
+from nnkernels.kernels import Backend
+from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Recipe
-from nnkernels.transforms import Augmentation, as_features, augment, deskew
-
-EVALUATION_BATCH = 2048  # images per forward pass: their features fit into the cache
+from nnkernels.transforms import Augmentation, augment, deskew
 
 # Called after every evaluated epoch. A true result stops the training.
 Callback = Callable[[History, Contender], object]
@@ -63,82 +60,6 @@ def recipe_images(recipe: Recipe, data: LabelledImages) -> LabelledImages:
     return LabelledImages(deskew(data.X), data.y, data.classes) if recipe.deskew else data
 
 
-def evaluate(
-    params: Parameters, X: npt.NDArray[Any], y: npt.NDArray[np.integer[Any]], backend: Backend | None = None
-) -> tuple[float, float]:
-    """Return the mean cross-entropy and the error rate of parameters on images.
-
-    Parameters
-    ----------
-    params : Parameters
-        The parameters of the network.
-    X : array-like, shape (N, D)
-        Integers are pixels and floats are features, see :func:`nnkernels.transforms.as_images`.
-    y : ndarray of integers, shape (N,)
-        Class indices.
-    backend : Backend, optional
-        The backend whose forward pass and loss are used. By default these are the reference kernels, so that
-        differences between contenders come from the training alone. A network with other mathematics needs its own
-        backend.
-
-    Returns
-    -------
-    loss : float
-        Mean cross-entropy in nats.
-    error_rate : float
-        Fraction of misclassified images, 0 to 1.
-
-    Raises
-    ------
-    DataError
-        If there are no images.
-    """
-    if len(X) == 0:
-        raise DataError("there are no images to evaluate on")
-    judge = backend or kernels.load("numpy")
-    y = np.ascontiguousarray(y, y.dtype.newbyteorder("="))
-    total_loss, wrong = 0.0, 0
-    for batch, activations in _forward_in_batches(judge, params, X):
-        logits = activations.logits
-        total_loss += float(judge.loss(logits, y[batch])) * len(logits)  # a user's loss may return NumPy's float32
-        wrong += int(np.count_nonzero(logits.argmax(axis=1) != y[batch]))
-    return total_loss / len(X), wrong / len(X)
-
-
-def probabilities(backend: Backend, params: Parameters, X: npt.NDArray[Any]) -> FloatArray:
-    """Return the class probabilities of images, computed by a backend's forward pass.
-
-    Apart from the result, the memory needed is that of :data:`EVALUATION_BATCH` images.
-
-    Parameters
-    ----------
-    backend : Backend
-        The backend that computes the forward pass.
-    params : Parameters
-        The parameters of the network.
-    X : array-like, shape (N, D)
-        Integers are pixels and floats are features, see :func:`nnkernels.transforms.as_images`.
-
-    Returns
-    -------
-    probs : ndarray, shape (N, C)
-        Probabilities in the dtype of the parameters.
-    """
-    probs = np.empty((len(X), len(params.b2)), params.W1.dtype)
-    for batch, activations in _forward_in_batches(backend, params, X):
-        probs[batch] = activations.probs
-    return probs
-
-
-def _forward_in_batches(
-    backend: Backend, params: Parameters, X: npt.NDArray[Any]
-) -> Iterator[tuple[slice, Activations]]:
-    params = native(params)
-    for start in range(0, len(X), EVALUATION_BATCH):
-        batch = slice(start, start + EVALUATION_BATCH)
-        yield batch, backend.forward(params, as_features(X[batch], params.W1.dtype))
-
-
 def train(
     contender: Contender,
     data: LabelledImages,
@@ -174,7 +95,7 @@ def train(
     evaluate_every : int, default: 1
         The number of epochs between evaluations. The last epoch is always evaluated; 0 evaluates only that one.
     judge : Backend, optional
-        The backend that evaluates, see :func:`evaluate`.
+        The backend that evaluates, see :func:`nnkernels.evaluate`.
 
     Returns
     -------
@@ -227,7 +148,7 @@ def continue_training(
     evaluate_every : int, default: 1
         The number of epochs between evaluations, as in :func:`train`.
     judge : Backend, optional
-        The backend that evaluates, see :func:`evaluate`.
+        The backend that evaluates, see :func:`nnkernels.evaluate`.
 
     Returns
     -------

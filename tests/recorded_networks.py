@@ -8,13 +8,13 @@ from pathlib import Path
 
 from nnkernels import kernels
 from nnkernels.data import Dataset
+from nnkernels.evaluation import probabilities
 from nnkernels.interchange import save_parameters
 from nnkernels.interchange.training_steps import TrainingStep, save_training_steps
 from nnkernels.learn.predictions import Predictions
 from nnkernels.learn.recorded_digits import record_mistakes
 from nnkernels.parameters import Parameters
 from nnkernels.report.dashboard.learning import TRAINING
-from nnkernels.training import probabilities
 
 ROOT = Path(__file__).parents[1]
 

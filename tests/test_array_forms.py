@@ -12,12 +12,12 @@ from nnkernels.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from nnkernels.contenders import create
 from nnkernels.data import Dataset, LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
+from nnkernels.evaluation import evaluate, probabilities
 from nnkernels.history import History
 from nnkernels.interchange import from_keras, from_onnx, load_parameters, save_parameters, to_keras, to_onnx
 from nnkernels.kernels import OptimizerState
 from nnkernels.parameters import Parameters, copy, initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
-from nnkernels.training import evaluate, probabilities
 from tests import reference
 from tests.array_forms import (
     FEATURES,

@@ -20,7 +20,7 @@ from nnkernels.contenders.ours import KernelContender
 from nnkernels.errors import ConfigurationError, DataError, UnknownNameError
 from nnkernels.history import History
 from nnkernels.learn import comparison_job, comparison_report
-from nnkernels.learn.training_job import TrainingRequest
+from nnkernels.learn.training_request import TrainingRequest
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe
 from tests import reference

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnkernels import kernels, training
+from nnkernels import evaluation, kernels
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import LabelledImages
 from nnkernels.data.pixels import UnscaledPixelsWarning, as_features
@@ -126,7 +126,7 @@ def test_predict_proba_evaluates_in_batches(iris, monkeypatch):
             sizes.append(len(part))
             return backend.forward(params, part)
 
-    monkeypatch.setattr(training, "EVALUATION_BATCH", 64)
+    monkeypatch.setattr(evaluation, "EVALUATION_BATCH", 64)
     monkeypatch.setattr(kernels, "load", lambda name: loaded.append(name) or Noting)
     np.testing.assert_allclose(classifier.predict_proba(X), whole, rtol=1e-5)
     assert (loaded, sizes) == (["numba"], [64, 64, 22])

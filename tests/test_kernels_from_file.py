@@ -13,10 +13,11 @@ from nnkernels.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ContractError, DataError
+from nnkernels.evaluation import evaluate
 from nnkernels.kernels import numpy_kernels
 from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import OPTIMIZER_NAMES, Optimizer, Recipe
-from nnkernels.training import batch_order, evaluate, train
+from nnkernels.training import batch_order, train
 
 SOURCE = Path(numpy_kernels.__file__).read_text(encoding="utf-8")
 RELU = "A1 = np.maximum(Z1, 0)"

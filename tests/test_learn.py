@@ -21,17 +21,18 @@ from nnkernels import kernels
 from nnkernels.checkpoints import load_checkpoint, save_checkpoint
 from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError, DataError, ReproducibilityWarning
+from nnkernels.evaluation import probabilities
 from nnkernels.interchange import save_parameters
 from nnkernels.kernels import numpy_kernels
 from nnkernels.learn import pictures, training_job
 from nnkernels.learn.predictions import Predictions
 from nnkernels.learn.terminal import training_progress
-from nnkernels.learn.training_job import CHECKPOINT, TrainingRequest
+from nnkernels.learn.training_job import CHECKPOINT
 from nnkernels.learn.training_report import write_report
+from nnkernels.learn.training_request import TrainingRequest, load_kernels
 from nnkernels.measure.records import provenance
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, Recipe
-from nnkernels.training import probabilities
 from tests import reference
 
 REQUEST = TrainingRequest(recipe="sgd", backend="numpy", epochs=3, hidden=8, learning_rate=0.2, seed=4)
@@ -179,7 +180,7 @@ def test_network_of_user_kernels_is_marked_and_evaluated_by_them(small_digits, t
 
 def test_backend_and_kernels_file_are_mutually_exclusive(tanh_file):
     with pytest.raises(ConfigurationError, match="--backend and --kernels"):
-        training_job.load_kernels("numpy", tanh_file)
+        load_kernels("numpy", tanh_file)
 
 
 def test_too_large_learning_rate_gives_valid_report(small_digits, tmp_path, no_figures):

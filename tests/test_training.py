@@ -11,9 +11,10 @@ from nnkernels import contenders, kernels, training
 from nnkernels.augmentation import Augmentation
 from nnkernels.data import Dataset, LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
+from nnkernels.evaluation import EVALUATION_BATCH, evaluate
 from nnkernels.parameters import copy, initial_parameters, max_abs_difference
 from nnkernels.recipes import Recipe
-from nnkernels.training import EVALUATION_BATCH, batch_order, continue_training, evaluate, recipe_images, train
+from nnkernels.training import batch_order, continue_training, recipe_images, train
 from nnkernels.transforms import as_features, augment, deskew
 from tests import reference
 from tests.forms import TRACED, TRAINABLE, slow_if_traced

@@ -62,11 +62,12 @@ def train(
     from nnkernels.learn import training_job
     from nnkernels.learn.terminal import metrics_table, training_progress
     from nnkernels.learn.training_report import write_report
+    from nnkernels.learn.training_request import DEFAULT_RECIPE, TrainingRequest
 
-    request = training_job.TrainingRequest(recipe, backend, kernels, epochs, hidden, batch_size, learning_rate, seed)
+    request = TrainingRequest(recipe, backend, kernels, epochs, hidden, batch_size, learning_rate, seed)
     if resume and folder is None:
         raise ConfigurationError("--resume needs --out DIR, the folder of the training run to resume")
-    folder = folder or _new_folder(recipe or training_job.DEFAULT_RECIPE)
+    folder = folder or _new_folder(recipe or DEFAULT_RECIPE)
     dataset = data.load()
     with training_progress(err) as show:
         trained = training_job.run(request, dataset, folder, resume, lambda history: show(history.recipe.name, history))
@@ -195,7 +196,7 @@ def compare(
     from nnkernels.errors import ConfigurationError
     from nnkernels.learn import comparison_job
     from nnkernels.learn.terminal import comparison_table, training_progress
-    from nnkernels.learn.training_job import TrainingRequest
+    from nnkernels.learn.training_request import TrainingRequest
 
     # keras-graph trains the same model faster, which saves an hour in the 40 training runs with Keras.
     names = split_names(contenders) or ["numba", "keras-graph" if claim else "keras-fit"]
@@ -225,7 +226,7 @@ def gradcheck(
 ) -> None:
     """Check a backward pass against numerical gradients, and name the mistake if they differ."""
     from nnkernels.grading import gradcheck as check
-    from nnkernels.learn.training_job import load_kernels
+    from nnkernels.learn.training_request import load_kernels
 
     used = load_kernels(backend or (None if kernels else "numpy"), kernels)
     report = check(used.backend)

@@ -18,11 +18,11 @@ from nnkernels.estimator._hyper_parameters import (
     validate_preprocessing,
 )
 from nnkernels.estimator._samples import SampleError, to_features
+from nnkernels.evaluation import probabilities
 from nnkernels.history import History
 from nnkernels.interchange import Preprocessing, checked_parameters
 from nnkernels.kernels import OptimizerState, initial_state
 from nnkernels.parameters import FloatArray, Parameters
-from nnkernels.training import probabilities
 
 
 class PredictingNetwork:

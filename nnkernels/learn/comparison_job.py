@@ -11,7 +11,7 @@ from nnkernels.comparing.pair import ShowEpoch, compare, require_comparable
 from nnkernels.data import Dataset
 from nnkernels.learn.comparison_report import Report, write_report
 from nnkernels.learn.output import make_folder
-from nnkernels.learn.training_job import TrainingRequest
+from nnkernels.learn.training_request import TrainingRequest
 from nnkernels.measure.correctness import gate
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from nnkernels import plots
 from nnkernels.comparing.pair import Comparison
 from nnkernels.data import Dataset
+from nnkernels.evaluation import evaluate
 from nnkernels.files import write_json, write_text
 from nnkernels.learn.output import finite, origin, save_figures
-from nnkernels.training import evaluate
 
 METRICS, HISTORY = "comparison.json", "histories.csv"
 VERSION = 1

@@ -15,7 +15,7 @@ from nnkernels.data.cache import cache_folder
 from nnkernels.data.dataset import PIXELS
 from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.interchange import load_parameters, save_parameters
-from nnkernels.learn.training_job import DEFAULT_BACKEND, DEFAULT_RECIPE
+from nnkernels.learn.training_request import DEFAULT_BACKEND, DEFAULT_RECIPE
 from nnkernels.parameters import FloatArray, Parameters
 from nnkernels.recipes import named_recipe
 from nnkernels.training import train

@@ -10,6 +10,7 @@ import numpy as np
 
 from nnkernels import plots
 from nnkernels.data import Dataset
+from nnkernels.evaluation import evaluate, probabilities
 from nnkernels.files import write_json, write_text
 from nnkernels.interchange import save_parameters
 from nnkernels.learn.earlier_parameters import STEPS
@@ -17,7 +18,6 @@ from nnkernels.learn.output import finite, origin, save_figures
 from nnkernels.learn.predictions import Predictions
 from nnkernels.learn.recorded_digits import discard_mistakes, record_mistakes
 from nnkernels.learn.training_job import TrainingResult
-from nnkernels.training import evaluate, probabilities
 
 WEIGHTS, HISTORY, METRICS = "parameters.safetensors", "history.csv", "metrics.json"
 SAMPLES = 12  # number of sample predictions

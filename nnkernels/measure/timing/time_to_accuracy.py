@@ -8,11 +8,12 @@ from functools import partial
 from nnkernels.contenders import Contender
 from nnkernels.data import Dataset
 from nnkernels.errors import MeasurementError
+from nnkernels.evaluation import evaluate
 from nnkernels.measure.timing.interleaving import Task
 from nnkernels.measure.timing.scenarios import Scenario
 from nnkernels.measure.timing.tasks import prepare
 from nnkernels.parameters import initial_parameters
-from nnkernels.training import batch_order, evaluate
+from nnkernels.training import batch_order
 
 SEEDS = 10
 
