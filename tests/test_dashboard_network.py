@@ -238,7 +238,8 @@ def test_still_picture_shows_each_unit_in_two_colours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0, "0.0 %"), (1, "100.0 %"), (0.99999, "> 99.9 %"), (1e-9, "< 0.1 %"), (0.9719, "97.2 %")]
+    ("value", "text"),
+    [(0, "0.0 %"), (1, "100.0 %"), (0.99999, "> 99.9 %"), (0.9995, "> 99.9 %"), (1e-9, "< 0.1 %"), (0.9719, "97.2 %")],
 )
 def test_probability_that_is_not_certain_does_not_look_certain(value: float, text: str) -> None:
     assert probability_text(value) == text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import struct
 from collections import Counter
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nnkernels.errors import ResultsError, one_line
+from nnkernels.files import MALFORMED, read_json
 from nnkernels.parameters import Parameters
 from nnkernels.transforms.photo import IMAGE_SIZE
 
@@ -104,12 +104,12 @@ def read_mistakes(folder: Path, parameters: Parameters) -> Mistakes:
         If the record or the picture is missing or damaged, or is that of another network.
     """
     try:
-        content = json.loads((folder / RECORD).read_text("utf-8"))
+        content = read_json(folder / RECORD)
         sprite = (folder / SPRITE).read_bytes() if content["digits"] else b""
         return _checked(content, sprite, parameters)
     except OSError as error:
         raise ResultsError(f"{error.filename}: cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+    except MALFORMED as error:
         raise ResultsError(f"{folder / RECORD}: damaged ({one_line(error)})") from error
 
 
@@ -126,7 +126,7 @@ def probability_text(value: float) -> str:
     text : str
         For example ``97.2 %``. What is not 0 or 1 is not rounded to it: ``< 0.1 %``, ``> 99.9 %``.
     """
-    if 0.9995 < value < 1:
+    if 0.9995 <= value < 1:  # 0.9995 itself would be rounded to 100.0
         return "> 99.9 %"
     return "< 0.1 %" if 0 < value < 0.0005 else f"{100 * value:.1f} %"
 

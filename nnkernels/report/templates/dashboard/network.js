@@ -8,7 +8,7 @@
   const find = (name) => document.getElementById(`network-${name}`);
   const [bestName, words, spoken, hiddenList, outputList, seen] = ["best", "words", "spoken", "hidden", "outputs", "seen"].map(find);
   const percent = (value) => { // with spaces that do not break
-    if (value > 0.9995 && value < 1) return ">\u00a099.9\u00a0%";
+    if (value >= 0.9995 && value < 1) return ">\u00a099.9\u00a0%";
     return value > 0 && value < 0.0005 ? "<\u00a00.1\u00a0%" : `${(100 * value).toFixed(1)}\u00a0%`;
   };
   const bar = () => Object.assign(document.createElement("span"), { className: "bar" });
