@@ -104,7 +104,7 @@ def test_gallery_has_every_recorded_digit_and_its_counts(tmp_path: Path) -> None
     with Image.open(io.BytesIO(sprite)) as picture:
         assert picture.width == 28 * given["columns"]
     text = text_of(section)
-    assert f"misreads {record['total']} of 40 test images" in text
+    assert f"misclassifies {record['total']} of 40 test images" in text
     for place, count in Counter(one["true"] for one in record["digits"]).items():
         assert f"{place} ({count})" in text
 

@@ -321,7 +321,7 @@ def test_digit_of_the_gallery_goes_through_the_network_as_it_was_recorded(page, 
     assert "Test image" not in text_of(page, "#network-words")
 
 
-def test_button_shows_one_misread_digit_after_the_other(page, mistakes):
+def test_button_shows_one_misclassified_digit_after_the_other(page, mistakes):
     for record in mistakes["digits"][:2]:
         page.click("#network-example")
         page.wait_for_function(
@@ -345,7 +345,7 @@ def test_without_a_script_and_in_print_the_units_and_the_sentences_are_there(ope
     page.emulate_media(media="print")
     for tab in (plain, page):
         assert tab.locator(".network-still img").bounding_box()["height"] > 50
-        assert "misreads" in text_of(tab, "#network")
+        assert "misclassifies" in text_of(tab, "#network")
         assert "test error" in text_of(tab, "#network")
         assert not tab.is_visible("#network-canvas")
     assert "allow this page to run scripts" in text_of(plain, "#network")

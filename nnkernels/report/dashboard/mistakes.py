@@ -1,4 +1,4 @@
-"""The digits that the recorded network misreads, and the picture with all of them."""
+"""The digits that the recorded network misclassifies, and the picture with all of them."""
 
 from __future__ import annotations
 

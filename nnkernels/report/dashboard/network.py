@@ -1,4 +1,4 @@
-"""The recorded network for the page: its parameters, the steps of its training, and the digits that it misreads."""
+"""The network of the page: parameters, steps of the training, and the digits that it misclassifies."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class RecordedNetwork:
     steps : tuple of TrainingStep
         The recorded steps before the final one, from the initial parameters on; empty if they are missing.
     mistakes : Mistakes or None
-        The digits that it misreads.
+        The digits that it misclassifies.
     training : RecordedTraining or None
         The history and the metrics.
     missing : tuple of str

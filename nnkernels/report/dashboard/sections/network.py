@@ -1,4 +1,4 @@
-"""The network itself: a digit that is drawn goes through it in the page; its training, and the digits it misreads."""
+"""The network itself: it answers to what is drawn in the page; its training, and the digits it misclassifies."""
 
 from __future__ import annotations
 
@@ -148,10 +148,10 @@ def _introduction(network: RecordedNetwork) -> str:
 
 def _mistakes_sentence(mistakes: Mistakes) -> str:
     if not mistakes.digits:
-        return f"It misreads none of {mistakes.test_images:,} test images."
+        return f"It misclassifies none of {mistakes.test_images:,} test images."
     recorded = len(mistakes.digits)
     which = "all of them are here" if recorded == mistakes.total else f"{recorded:,} of them are here"
-    sentence = f"The network misreads {mistakes.total:,} of {mistakes.test_images:,} test images; {which}."
+    sentence = f"The network misclassifies {mistakes.total:,} of {mistakes.test_images:,} test images; {which}."
     if frequent := mistakes.most_frequent():
         (true, predicted), count = frequent
         names = mistakes.class_names
