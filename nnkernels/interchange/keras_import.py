@@ -40,8 +40,8 @@ def import_keras(backend: str | None = None) -> Any:
     MissingDependencyError
         If Keras or the package of its default backend is not installed.
     ConfigurationError
-        If ``KERAS_BACKEND`` or ``keras.json`` selects a backend on which Keras cannot start, or if Keras rejects another
-        setting of ``keras.json``.
+        If ``KERAS_BACKEND`` or ``keras.json`` selects a backend on which Keras cannot start, or if ``keras.json``
+        contains another setting that Keras rejects.
     """
     settings = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
     if backend is not None:
