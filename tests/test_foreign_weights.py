@@ -233,6 +233,13 @@ def test_pickled_files_are_refused_with_what_to_do(tmp_path, suffix):
         load_parameters(tmp_path / f"p{suffix}")
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ".onnx"])
+def test_pointer_of_git_lfs_is_refused_with_what_to_do(tmp_path, suffix):
+    (tmp_path / f"p{suffix}").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")
+    with pytest.raises(DataError, match=r"is only the pointer of Git LFS to the file; .* git lfs pull"):
+        load_parameters(tmp_path / f"p{suffix}")
+
+
 def test_table_in_readme_is_current():
     assert BLOCK.split(README.read_text("utf-8"), "README.md")[1] == readable_weights()
 
