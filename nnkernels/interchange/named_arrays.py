@@ -100,7 +100,8 @@ def _layers(arrays: Mapping[str, FloatArray], where: str) -> list[_Layer] | None
     if unknown:
         raise DataError(
             f"{where}: also contains {', '.join(sorted(unknown)[:10])}; expected the weights and biases of two dense "
-            "layers and nothing else. If the model has other layers, such as batch normalisation, save it as .keras or export it to ONNX"
+            "layers and nothing else. If the model has other layers, such as batch normalisation, save it as .keras or "
+            "export it to ONNX"
         )
     layers = []
     for name, roles in sorted(found.items(), key=lambda item: _natural(item[0])):
