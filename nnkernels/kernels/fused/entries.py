@@ -16,6 +16,8 @@ from nnkernels.kernels.fused.model import Layout, TrainingSizes, training_buffer
 from nnkernels.kernels.fused.nonzero import MAX_INPUTS, NonzeroImages, pack_nonzero, unpack_nonzero
 from nnkernels.kernels.fused.partitions import thread_partitions
 from nnkernels.kernels.fused.prediction import Convert, Predict, compiled_predictor
+from nnkernels.kernels.fused.tile_images import TileImages, grid_of, pack_tiles, unpack_tiles
+from nnkernels.kernels.fused.tile_layout import tile_layout
 from nnkernels.kernels.fused.training import training_kernel
 from nnkernels.parameters import Parameters
 from nnkernels.team import run_together
@@ -50,6 +52,9 @@ def pack_images(X: npt.NDArray[Any]) -> npt.NDArray[Any] | NonzeroImages:
     sample = X[:SAMPLE_IMAGES]
     if not JIT_ENABLED or X.dtype not in (np.uint8, np.float32) or X.shape[1] > MAX_INPUTS or sample.size == 0:
         return X
+    import os
+    if os.environ.get("TILES") and X.dtype == np.uint8 and grid_of(X.shape[1]).blocks <= 64:
+        return pack_tiles(X)
     return pack_nonzero(X) if np.count_nonzero(sample) < MAX_SPARSE_DENSITY * sample.size else X
 
 
@@ -100,26 +105,33 @@ def train_inplace(
     if not _is_supported(params) or not (decays > 0).all():
         if isinstance(X, NonzeroImages):
             X = unpack_nonzero(X, params.W1.shape[0])
+        elif isinstance(X, TileImages):
+            X = unpack_tiles(X)
         numba_kernels.train_inplace(params, state, X, y, order, learning_rates, batch_size, scale, rule)
         return
-    dense = not isinstance(X, NonzeroImages)
+    path = "lists" if isinstance(X, NonzeroImages) else "tiles" if isinstance(X, TileImages) else "dense"
     # The kernels load vectors without checking strides.
     order = np.ascontiguousarray(order)
-    if not isinstance(X, NonzeroImages):
+    if not isinstance(X, NonzeroImages | TileImages):
         X = np.ascontiguousarray(X, X.dtype if X.dtype == np.uint8 else np.float32)
     threads = max(1, min(numba.get_num_threads(), batch_size // MIN_IMAGES_PER_THREAD))
-    layout = Layout.of(params, (dense_layer if dense else nonzero_layer).MAX_PANEL_LANES)
+    if path == "tiles":
+        layout: Layout = tile_layout(*params.W1.shape, len(params.b2))
+    else:
+        layout = Layout.of(params, (dense_layer if path == "dense" else nonzero_layer).MAX_PANEL_LANES)
     batch_size = min(batch_size, max(len(order), 1))
     has_moments = rule.code != SGD
     plain_sgd = not has_moments and rule.weight_decay == 0
-    (model, grads, *moments), buffers = training_buffers(layout, batch_size, threads, dense, 4 if has_moments else 2)
+    (model, grads, *moments), buffers = training_buffers(
+        layout, batch_size, threads, 4 if has_moments else 2, path == "dense", path == "tiles"
+    )
     layout.pack(params, model, -np.inf)
     first, second = moments if has_moments else (grads, grads)  # SGD uses neither
     if has_moments:
         layout.pack(state.first, first)
         layout.pack(state.second, second)
     run_together(
-        training_kernel(layout.panel_lanes, layout.class_lanes, dense, plain_sgd),
+        training_kernel(layout.panel, layout.class_lanes, path, plain_sgd),
         threads,
         model,
         grads,
@@ -132,7 +144,7 @@ def train_inplace(
         np.ascontiguousarray(step_sizes(rule, learning_rates, int(state.step[0]))),
         decays,
         thread_partitions(layout, threads),
-        TrainingSizes(layout.inputs, layout.hidden, layout.classes, batch_size),
+        TrainingSizes(layout.inputs, layout.hidden, layout.classes, layout.panels, layout.rows, batch_size),
         np.float32(scale),
         rule,
     )

@@ -40,9 +40,22 @@ from nnkernels.kernels.simd.memory import (
     zeros,
 )
 
+from nnkernels.kernels.simd.tiles import (
+    TILE_VECTOR,
+    load_repeated,
+    load_spread,
+    lowest_bit,
+    mask_at,
+    store_inked_blocks,
+    store_mask,
+    tile_totals,
+    zero_tile,
+)
+
 __all__ = [
     "CACHE_LINE",
     "MASK_BITS",
+    "TILE_VECTOR",
     "VECTOR",
     "Lanes",
     "add_to",
@@ -56,6 +69,10 @@ __all__ = [
     "load",
     "load_four",
     "load_four_indices",
+    "load_repeated",
+    "load_spread",
+    "lowest_bit",
+    "mask_at",
     "maximum",
     "nonzero_mask",
     "outer_four",
@@ -68,10 +85,14 @@ __all__ = [
     "sqrt",
     "stack_array",
     "store",
+    "store_inked_blocks",
+    "store_mask",
     "store_shifted",
+    "tile_totals",
     "total",
     "transpose_eight",
     "width",
     "without_subnormals",
+    "zero_tile",
     "zeros",
 ]

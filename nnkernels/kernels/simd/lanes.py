@@ -17,7 +17,7 @@ CACHE_LINE = 64  # bytes
 # As in nnkernels.jit: fused multiply-adds are allowed, and NaN and infinities are preserved.
 FLAGS = ("contract",)
 
-FLOAT, I8, I32 = ir.FloatType(), ir.IntType(8), ir.IntType(32)
+FLOAT, I8, I32, I64 = ir.FloatType(), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 FLOATS, INTS = ir.VectorType(FLOAT, VECTOR), ir.VectorType(I32, VECTOR)
 
 
