@@ -73,6 +73,6 @@ def row_updates(add_outer_products: Callable[..., None]) -> tuple[Callable[..., 
         add_outer_products(grads.W1, images, buffers, hidden_lanes, order, batch, rows, sizes, scale, zero_panel)
         for k in range(MODEL_RANGES, MODEL_RANGES + sizes.panels):
             start, end = ranges[k, 0], ranges[k, 1]
-            moment_step(model.flat, grads.flat, first, second, start, end, step, decay, rule, zeros(8))
+            moment_step(model.flat, grads.flat, first, second, start, end, start, step, decay, rule, zeros(8))
 
     return sgd_update, moment_update

@@ -34,13 +34,16 @@ from nnkernels.kernels.simd import (
     TILE_VECTOR,
     add_to,
     at,
+    bit_count,
     load,
     load_repeated,
     load_spread,
     lowest_bit,
     mask_at,
     prefetch,
+    put,
     relu,
+    reversed_bits,
     store,
     tile_totals,
     width,
@@ -89,15 +92,20 @@ def first_layer(
                 prefetch(y, at(order, ahead + 2 * PREFETCH_DISTANCE), 1)
             position = np.intp(at(starts, at(order, batch.begin + n))) * RECORD_UNIT
             mask = mask_at(records, position)
+            # Every other image is visited backwards, since the weights of the blocks visited last are still in L1.
+            stride, flip = RECORD_UNIT, 0
+            if n & 1:
+                position += RECORD_UNIT * (bit_count(np.intp(mask)) + 1)
+                mask, stride, flip = reversed_bits(mask), -RECORD_UNIT, MAX_BLOCKS - 1
             sums = zero_panel
             while mask != 0:
-                block = lowest_bit(mask)
+                block = lowest_bit(mask) ^ flip
                 mask &= mask - np.uint64(1)
-                position += RECORD_UNIT
+                position += stride
                 if p == 0:
                     count = at(counts, own_counts + block)
-                    lists[block * capacity + first + count] = position << 32 | n * hidden_lanes
-                    counts[own_counts + block] = count + 1
+                    put(lists, block * capacity + first + count, position << 32 | n * hidden_lanes)
+                    put(counts, own_counts + block, count + 1)
                 sums += load_repeated(records, position, zero_panel) * load(W1, panel_start + block * tile, zero_panel)
             totals = tile_totals(sums)
             store(A1, n * hidden_lanes + p * units, relu(scale * totals + load(b1, p * units, totals)))
@@ -147,12 +155,17 @@ def moment_update(
 ) -> None:
     """Update a range of blocks by any optimizer, as ``row_updates.moment_update`` does."""
     tile = width(zero_panel)
+    own_gradient = ranges[ROWS, 0] * tile
     for p in range(sizes.panels):
         for block in range(ranges[ROWS, 0], ranges[ROWS, 1]):
             start = (p * sizes.rows + block) * tile
             _, gradient = _gradient(buffers, images, batch, block, p, threads, len(model.b1), zero_panel)
-            store(grads.W1, start, scale * gradient)
-            moment_step(model.flat, grads.flat, first, second, start, start + tile, step, decay, rule, zero_tile(1))
+            # The gradient of one block at a time, in memory that stays in L1.
+            store(grads.W1, own_gradient, scale * gradient)
+            end = start + tile
+            moment_step(
+                model.flat, grads.W1, first, second, start, end, own_gradient, step, decay, rule, zero_tile(1)
+            )
 
 
 @inlined

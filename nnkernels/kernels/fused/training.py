@@ -120,7 +120,7 @@ def training_kernel(panel: int, class_lanes: int, path: str, plain_sgd: bool) ->
                 )
                 for k in range(MODEL_RANGES + sizes.panels, len(ranges)):
                     start, end = ranges[k, 0], ranges[k, 1]
-                    moment_step(model.flat, grads.flat, first, second, start, end, step, decay, rule, zeros8)
+                    moment_step(model.flat, grads.flat, first, second, start, end, start, step, decay, rule, zeros8)
             phase = barrier_wait(barrier, threads, phase)
 
     return train

@@ -41,6 +41,7 @@ def moment_step(
     v: FloatArray,
     start: int,
     end: int,
+    gradient_start: int,
     step: np.float32,
     decay: np.float32,
     rule: UpdateRule,
@@ -62,6 +63,8 @@ def moment_step(
         gradient descent ignores both.
     start, end : int
         The range, in multiples of the width of ``zero``.
+    gradient_start : int
+        Index of the gradient of the element ``start``.
     step : float32
         Step size, which for Adam includes the bias correction (see ``contract.step_sizes``).
     decay : float32
@@ -71,26 +74,26 @@ def moment_step(
     zero : Lanes
         Zeros, as wide as the vectors of the step.
     """
-    lanes = width(zero)
+    lanes, offset = width(zero), gradient_start - start
     if rule.code == MOMENTUM:
         momentum = np.float32(rule.momentum)
         for i in range(start, end, lanes):
-            velocity = simd.without_subnormals(momentum * load(m, i, zero) - step * load(g, i, zero))
+            velocity = simd.without_subnormals(momentum * load(m, i, zero) - step * load(g, i + offset, zero))
             store(m, i, velocity)
             store(w, i, load(w, i, zero) * decay + velocity)
-            store(g, i, zero)
+            store(g, i + offset, zero)
     elif rule.code == SGD:
         for i in range(start, end, lanes):
-            store(w, i, load(w, i, zero) * decay - step * load(g, i, zero))
-            store(g, i, zero)
+            store(w, i, load(w, i, zero) * decay - step * load(g, i + offset, zero))
+            store(g, i + offset, zero)
     else:
         rate_1, rate_2 = np.float32(1 - rule.beta_1), np.float32(1 - rule.beta_2)
         epsilon = np.float32(rule.epsilon)
         for i in range(start, end, lanes):
-            gradient, mean, square = load(g, i, zero), load(m, i, zero), load(v, i, zero)
+            gradient, mean, square = load(g, i + offset, zero), load(m, i, zero), load(v, i, zero)
             mean = simd.without_subnormals(mean + rate_1 * (gradient - mean))
             square = simd.without_subnormals(square + rate_2 * (gradient * gradient - square))
             store(m, i, mean)
             store(v, i, square)
             store(w, i, load(w, i, zero) * decay - step * mean / (simd.sqrt(square) + epsilon))
-            store(g, i, zero)
+            store(g, i + offset, zero)

@@ -146,6 +146,17 @@ def at(typingctx: Any, array: Any, index: Any) -> Any:
     return array.dtype(array, types.intp), generate
 
 
+@intrinsic
+def put(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
+    """``put(array, index, value)``: set an element, without the handling of negative indices, like :func:`at`."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.store(args[2], builder.gep(context.make_array(array)(context, builder, args[0]).data, [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, array.dtype), generate
+
+
 @literal_intrinsic
 def prefetch(typingctx: Any, array: Any, index: Any, lines: Any) -> Any:
     """``prefetch(array, index, lines)``: prefetch cache lines into L2, starting at ``array[index]``.

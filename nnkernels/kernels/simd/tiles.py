@@ -153,6 +153,16 @@ def lowest_bit(typingctx: Any, mask: Any) -> Any:
 
 
 @intrinsic
+def reversed_bits(typingctx: Any, mask: Any) -> Any:
+    """``reversed_bits(mask)``: a uint64 whose bit b is bit 63 - b of ``mask``."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.bitreverse(args[0])
+
+    return types.uint64(types.uint64), generate
+
+
+@intrinsic
 def mask_at(typingctx: Any, array: Any, index: Any) -> Any:
     """``mask_at(array, index)``: eight bytes of a uint8 array as a uint64."""
 
