@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numba
@@ -12,6 +14,7 @@ from nnkernels.jit import JIT_ENABLED
 from nnkernels.kernels import numba_kernels
 from nnkernels.kernels.contract import SGD, OptimizerState, UpdateRule, decay_factors, step_sizes
 from nnkernels.kernels.fused import dense_layer, nonzero_layer
+from nnkernels.kernels.fused.evaluation import PackedEvaluation
 from nnkernels.kernels.fused.model import Layout, TrainingSizes, training_buffers
 from nnkernels.kernels.fused.nonzero import MAX_INPUTS, NonzeroImages, pack_nonzero, unpack_nonzero
 from nnkernels.kernels.fused.partitions import thread_partitions
@@ -20,7 +23,7 @@ from nnkernels.kernels.fused.training import training_kernel
 from nnkernels.parameters import Parameters
 from nnkernels.team import run_together
 
-__all__ = ["pack_images", "predictor", "train_inplace"]
+__all__ = ["evaluator", "pack_images", "predictor", "train_inplace"]
 
 MAX_CLASSES = 64  # the kernels unroll over the lanes of the classes
 # Fraction of nonzero pixels from which on the dense kernels are faster, because an entry of a list takes twice as long
@@ -108,7 +111,7 @@ def train_inplace(
     if not isinstance(X, NonzeroImages):
         X = np.ascontiguousarray(X, X.dtype if X.dtype == np.uint8 else np.float32)
     threads = max(1, min(numba.get_num_threads(), batch_size // MIN_IMAGES_PER_THREAD))
-    layout = Layout.of(params, (dense_layer if dense else nonzero_layer).MAX_PANEL_LANES)
+    layout = Layout.of(params, _first_layer_of(X).MAX_PANEL_LANES)
     batch_size = min(batch_size, max(len(order), 1))
     has_moments = rule.code != SGD
     plain_sgd = not has_moments and rule.weight_decay == 0
@@ -166,6 +169,41 @@ def predictor(params: Parameters, pixel_scale: float, as_features: Convert) -> P
     if not _is_supported(params) or params.W1.shape[0] >= MAX_INPUTS:
         return lambda X: numba_kernels.forward(params, as_features(X)).probs
     return compiled_predictor(params, pixel_scale, as_features)
+
+
+def evaluator(
+    images: npt.NDArray[Any] | NonzeroImages, y: npt.NDArray[np.integer[Any]], scale: float
+) -> Callable[[Parameters], tuple[float, int] | None]:
+    """Return a function that evaluates parameters on the given images, see :class:`~nnkernels.kernels.contract.Backend`.
+
+    It uses up to ``numba.get_num_threads()`` threads. The result is bit-identical for any number of threads.
+
+    Parameters
+    ----------
+    images : NonzeroImages, or ndarray of uint8 or float, shape (N, D)
+        The images, as :func:`pack_images` returns them.
+    y : ndarray of integers, shape (N,)
+        Labels.
+    scale : float
+        Factor from stored values to features.
+
+    Returns
+    -------
+    evaluate : callable
+        ``evaluate(params) -> (loss, errors)``. None instead if the parameters are not supported (see
+        :func:`train_inplace`), or if images are an array that is neither uint8 nor float32.
+    """
+    if not isinstance(images, NonzeroImages):
+        if images.dtype not in (np.uint8, np.float32):
+            return lambda _params: None
+        images = np.ascontiguousarray(images).view()
+        images.flags.writeable = False  # so that Numba compiles only once
+    packed = PackedEvaluation(_first_layer_of(images), images, np.array(y, np.int64), scale)
+    return lambda params: packed(params) if _is_supported(params) else None
+
+
+def _first_layer_of(images: npt.NDArray[Any] | NonzeroImages) -> ModuleType:
+    return nonzero_layer if isinstance(images, NonzeroImages) else dense_layer
 
 
 def _is_supported(params: Parameters) -> bool:
