@@ -174,7 +174,7 @@ def predictor(params: Parameters, pixel_scale: float, as_features: Convert) -> P
 def evaluator(
     images: npt.NDArray[Any] | NonzeroImages, y: npt.NDArray[np.integer[Any]], scale: float
 ) -> Callable[[Parameters], tuple[float, int] | None]:
-    """Return a function that evaluates parameters on the given images, see :class:`~nnkernels.kernels.contract.Backend`.
+    """Return a function that evaluates parameters on the given images.
 
     It uses up to ``numba.get_num_threads()`` threads. The result is bit-identical for any number of threads.
 

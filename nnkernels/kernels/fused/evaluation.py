@@ -1,4 +1,4 @@
-"""Evaluation: the cross-entropy and the number of errors on packed images, in one pass, without storing probabilities."""
+"""The cross-entropy and the number of errors on packed images, in one pass, without storing probabilities."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nnkernels.jit import device_function, ordered_kernel
 from nnkernels.kernels import simd
 from nnkernels.kernels.fused.model import Batch, Buffers, Layout, PaddedParameters, TrainingSizes, aligned_zeros
 from nnkernels.kernels.fused.output_layer import logits_of_eight
-from nnkernels.kernels.simd import at, load, maximum, store, transpose_eight, zeros
+from nnkernels.kernels.simd import at, is_positive, load, maximum, store, transpose_eight, zeros
 from nnkernels.parameters import FloatArray, Parameters
 from nnkernels.team import run_partitioned
 
@@ -126,7 +126,9 @@ def evaluation_kernel(layer: Any, panel_lanes: int, class_lanes: int) -> Callabl
     return evaluate
 
 
-ROWS_OF_SUMS = 2  # rows of ``columns`` after the classes: the highest logit, and the sum of exponentials
+# Rows of ``columns`` after the classes: the highest logit, the number of classes that have it, and the sum of the
+# exponentials of the others.
+ROWS_OF_SUMS = 3
 
 
 @device_function
@@ -141,8 +143,9 @@ def loss_and_errors(
     """Compute the sum of the cross-entropies and the number of errors of a batch of consecutive images.
 
     As in ``numpy_kernels.loss``, ``loss = log(sum_c exp(logit_c - highest)) - (logit_y - highest)``. Logits and
-    exponentials are float32, eight images a vector; logarithms and sums over images are float64. The sum of an image is
-    from 1 to the number of classes, so those of eight images are multiplied, and one logarithm is taken of the product.
+    exponentials are float32, with eight images per vector. The exponential of the highest logit, 1, is added in float64
+    to the sum of the others, which may be too small for float32 next to 1. Such a sum is from 1 to the number of
+    classes. So those of eight images are multiplied, and one logarithm is taken of the product.
 
     Parameters
     ----------
@@ -169,10 +172,11 @@ def loss_and_errors(
     """
     W2, b2 = model.W2, model.b2
     hidden_lanes, class_lanes = len(model.b1), len(b2)
-    logits = 8 * hidden_lanes  # index in ``columns``, as are the next two
+    logits = 8 * hidden_lanes  # index in ``columns``, as are the next three
     highest_row = logits + 8 * class_lanes
-    total_row = highest_row + 8
+    equals_row, others_row = highest_row + 8, highest_row + 16
     zeros8 = zeros(8)
+    one = zeros8 + np.float32(1)
     loss, errors = 0.0, 0
     for n in range(0, batch.size, 8):
         for h in range(0, hidden_lanes, 8):
@@ -181,22 +185,23 @@ def loss_and_errors(
         highest = zeros8 - np.float32(np.inf)
         for c in range(sizes.classes):
             highest = maximum(highest, load(columns, logits + c * 8, zeros8))
-        total = zeros8
+        equals, others = zeros8, zeros8
         for c in range(sizes.classes):
-            total += simd.exp_nonpositive(load(columns, logits + c * 8, zeros8) - highest)
+            gap = highest - load(columns, logits + c * 8, zeros8)
+            is_lower = is_positive(gap)
+            equals += one - is_lower
+            others += is_lower * simd.exp_nonpositive(zeros8 - gap)
         store(columns, highest_row, highest)
-        store(columns, total_row, total)
+        store(columns, equals_row, equals)
+        store(columns, others_row, others)
         product = 1.0
         for i in range(min(8, batch.size - n)):
             label = at(y, batch.begin + n + i)
-            logit, peak, exponentials = (
-                at(columns, logits + label * 8 + i),
-                at(columns, highest_row + i),
-                at(columns, total_row + i),
-            )
+            logit, peak = at(columns, logits + label * 8 + i), at(columns, highest_row + i)
+            exponentials = np.float64(at(columns, equals_row + i)) + np.float64(at(columns, others_row + i))
             loss += peak - logit
             product *= exponentials
-            # If two logits are equal and highest, the sum is at least 2. If there is a NaN, so is the sum.
+            # If two logits are equal and highest, the sum is at least 2. If a logit is NaN, so is the sum.
             if not (logit == peak and exponentials < 2):
                 errors += first_highest(columns, logits + i, sizes.classes) != label
         loss += np.log(product)
@@ -224,6 +229,6 @@ def first_highest(columns: FloatArray, start: int, classes: int) -> int:
     predicted, highest = 0, at(columns, start)
     for c in range(1, classes):
         logit = at(columns, start + c * 8)
-        if highest == highest and not logit <= highest:  # noqa: PLR0124  (NaN)
+        if not (np.isnan(highest) or logit <= highest):
             predicted, highest = c, logit
     return predicted
