@@ -108,7 +108,7 @@ def train_further(X: FloatArray, y: npt.NDArray[Any], hyper: HyperParameters, st
         contender.restore(state.optimizer_state)
     with np.errstate(over="ignore", invalid="ignore"):  # with every backend, an overflow shows in the loss
         callbacks = (_has_diverged, *hyper.callbacks)
-        continue_training(contender, data, history, validation=held_out, callbacks=callbacks, judge=contender.backend)
+        continue_training(contender, data, history, validation=held_out, callbacks=callbacks)
     return TrainingState(contender.parameters(), contender.optimizer_state(), history)
 
 

@@ -135,7 +135,7 @@ class Layout:
         b2_padding : float
             Padding of ``b2``: -inf for parameters, 0 for moments.
         """
-        self._pack_W1(params.W1, model.W1)
+        self._pack_first_weights(params.W1, model.W1)
         model.b1[: self.hidden] = params.b1
         model.W2.reshape(self.hidden_lanes, self.class_lanes)[: self.hidden, : self.classes] = params.W2
         model.b2[: self.classes] = params.b2
@@ -151,16 +151,16 @@ class Layout:
         params : Parameters
             The destination, written in place.
         """
-        self._unpack_W1(model.W1, params.W1)
+        self._unpack_first_weights(model.W1, params.W1)
         params.b1[:] = model.b1[: self.hidden]
         params.W2[:] = model.W2.reshape(self.hidden_lanes, self.class_lanes)[: self.hidden, : self.classes]
         params.b2[:] = model.b2[: self.classes]
 
-    def _pack_W1(self, W1: FloatArray, memory: FloatArray) -> None:
+    def _pack_first_weights(self, W1: FloatArray, memory: FloatArray) -> None:
         for units, panel in self._panels(memory):
             panel[:, : units.stop - units.start] = W1[:, units]
 
-    def _unpack_W1(self, memory: FloatArray, W1: FloatArray) -> None:
+    def _unpack_first_weights(self, memory: FloatArray, W1: FloatArray) -> None:
         for units, panel in self._panels(memory):
             W1[:, units] = panel[:, : units.stop - units.start]
 
@@ -210,7 +210,7 @@ class Buffers(NamedTuple):
 
 
 def training_buffers(
-    layout: Layout, batch_size: int, threads: int, models: int, dense: bool, tiles: bool
+    layout: Layout, batch_size: int, threads: int, models: int, path: str
 ) -> tuple[list[PaddedParameters], Buffers]:
     """Return the memory for a training call: some models and the buffers, all zero.
 
@@ -227,8 +227,8 @@ def training_buffers(
         Number of threads.
     models : int
         Number of models: parameters, gradients, and moments if the optimizer has any.
-    dense, tiles : bool
-        Whether the dense first layer is used, which needs the batch as floats, or the one in tiles, which needs lists.
+    path : {"lists", "tiles", "dense"}
+        The first layer: the dense one needs the batch as floats, and the one in tiles needs lists.
 
     Returns
     -------
@@ -245,9 +245,10 @@ def training_buffers(
         images * layout.hidden_lanes,
         images * layout.class_lanes,
         threads * columns,
-        images * lanes_for(layout.inputs) if dense else 0,
-        2 * MAX_BLOCKS * (images + VECTOR) if tiles else 0,  # not a power of two, whose lists would share cache sets
-        2 * MAX_BLOCKS * (images // VECTOR) if tiles else 0,
+        images * lanes_for(layout.inputs) if path == "dense" else 0,
+        # Not a power of two, with which all lists would start in the same set of the cache.
+        2 * MAX_BLOCKS * (images + VECTOR) if path == "tiles" else 0,
+        2 * MAX_BLOCKS * (images // VECTOR) if path == "tiles" else 0,
     ]
     # Each array is aligned to a cache line, so that no vector crosses two lines.
     ends = list(accumulate(-(-length // FLOATS_PER_LINE) * FLOATS_PER_LINE for length in lengths))

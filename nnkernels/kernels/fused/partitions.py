@@ -12,7 +12,7 @@ from nnkernels.kernels.simd import VECTOR
 from nnkernels.team import partition
 
 # Rows of the result of :func:`thread_partitions`.
-ROWS, UNITS, MODEL_RANGES = 0, 1, 2
+WEIGHT_ROWS, UNITS, MODEL_RANGES = 0, 1, 2
 
 
 @lru_cache
@@ -31,10 +31,10 @@ def thread_partitions(layout: Layout, threads: int) -> npt.NDArray[np.int64]:
     Returns
     -------
     ranges : ndarray of int64, shape (threads, n_panels + 5, 2)
-        Start and end of each range; do not change them. Row ``ROWS`` is a range of rows of W1 (pixels, or blocks of pixels), ``UNITS`` one of
-        hidden units in whole vectors. The rows from ``MODEL_RANGES`` on are ranges of a model's memory: these rows in
-        each panel of W1, the biases of these units, their rows of W2, and ``b2``, which the first thread
-        updates.
+        Start and end of each range; do not change them. Row ``WEIGHT_ROWS`` is a range of rows of W1 (pixels, or blocks
+        of pixels), ``UNITS`` one of hidden units in whole vectors. The rows from ``MODEL_RANGES`` on are ranges of a
+        model's memory: these rows in each panel of W1, the biases of these units, their rows of W2, and ``b2``, which
+        the first thread updates.
     """
     W1_end, b1_end, W2_end, b2_end = layout.ends
     panel_size = layout.rows * layout.row_floats

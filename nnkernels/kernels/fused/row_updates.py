@@ -11,7 +11,7 @@ import numpy.typing as npt
 from nnkernels.jit import device_function
 from nnkernels.kernels.contract import UpdateRule
 from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
-from nnkernels.kernels.fused.partitions import MODEL_RANGES, ROWS
+from nnkernels.kernels.fused.partitions import MODEL_RANGES, WEIGHT_ROWS
 from nnkernels.kernels.fused.update import moment_step
 from nnkernels.kernels.simd import zeros
 from nnkernels.parameters import FloatArray
@@ -46,7 +46,7 @@ def row_updates(add_outer_products: Callable[..., None]) -> tuple[Callable[..., 
         zero_panel: Any,
     ) -> None:
         # W1 -= learning_rate X^T dZ1, image by image, without storing the gradient of W1.
-        rows, hidden_lanes = (ranges[ROWS, 0], ranges[ROWS, 1]), len(model.b1)
+        rows, hidden_lanes = (ranges[WEIGHT_ROWS, 0], ranges[WEIGHT_ROWS, 1]), len(model.b1)
         factor = -step * scale
         add_outer_products(model.W1, images, buffers, hidden_lanes, order, batch, rows, sizes, factor, zero_panel)
 
@@ -69,7 +69,7 @@ def row_updates(add_outer_products: Callable[..., None]) -> tuple[Callable[..., 
         rule: UpdateRule,
         zero_panel: Any,
     ) -> None:
-        rows, hidden_lanes = (ranges[ROWS, 0], ranges[ROWS, 1]), len(model.b1)
+        rows, hidden_lanes = (ranges[WEIGHT_ROWS, 0], ranges[WEIGHT_ROWS, 1]), len(model.b1)
         add_outer_products(grads.W1, images, buffers, hidden_lanes, order, batch, rows, sizes, scale, zero_panel)
         for k in range(MODEL_RANGES, MODEL_RANGES + sizes.panels):
             start, end = ranges[k, 0], ranges[k, 1]

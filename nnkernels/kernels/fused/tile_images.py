@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import isqrt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from nnkernels.jit import device_function, ordered_kernel
 from nnkernels.kernels import simd
-from nnkernels.kernels.fused.model import MAX_BLOCKS
 
 BLOCK_SIDE, BLOCK_PIXELS = 4, 16
 RECORD_UNIT = 16  # bytes: the size of a block, and of the head of a record
@@ -22,8 +21,8 @@ PADDING = 1024  # bytes after the last record, which prefetching may address
 class TileImages(NamedTuple):
     """Images of uint8 pixels as records, one after another.
 
-    A record starts with a head of 16 bytes, whose first eight are the mask of the inked blocks (bit t for block t, where
-    any pixel is nonzero). The 16 pixels of each inked block follow, row by row, in the order of the blocks.
+    A record starts with a head of 16 bytes, whose first eight are the mask of the inked blocks: bit t is set if any
+    pixel of block t is nonzero. The 16 pixels of each inked block follow, row by row, in the order of the blocks.
 
     Attributes
     ----------

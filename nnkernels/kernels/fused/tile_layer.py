@@ -27,7 +27,7 @@ import numpy.typing as npt
 from nnkernels.jit import device_function, inlined
 from nnkernels.kernels.contract import UpdateRule
 from nnkernels.kernels.fused.model import MAX_BLOCKS, Batch, Buffers, PaddedParameters, TrainingSizes
-from nnkernels.kernels.fused.partitions import ROWS
+from nnkernels.kernels.fused.partitions import WEIGHT_ROWS
 from nnkernels.kernels.fused.tile_images import RECORD_UNIT, TileImages
 from nnkernels.kernels.fused.update import moment_step
 from nnkernels.kernels.simd import (
@@ -70,8 +70,9 @@ def first_layer(
 ) -> None:
     """Compute ``A1 = relu(scale X W1 + b1)``, with the parameters of ``nonzero_layer.first_layer``.
 
-    ``images`` are records of blocks, and ``zero_panel`` is a tile. The lists of the blocks are written too: an entry is
-    the position of the pixels in the upper half, and the index of the image's row of ``dZ1`` in the lower half.
+    ``images`` are records of blocks, and ``zero_panel`` is a tile. The lists of the blocks are written too, unless
+    ``buffers`` has none: an entry is the position of the pixels in the upper half, and the index of the image's row of
+    ``dZ1`` in the lower half.
     """
     W1, b1, A1, records, starts = model.W1, model.b1, buffers.A1, images.records, images.starts
     lists, counts = buffers.lists, buffers.counts
@@ -79,10 +80,12 @@ def first_layer(
     units = tile // TILE_VECTOR
     # A thread's images are consecutive, so its part of each list starts at its first image.
     first, own_counts = image_range[0], image_range[0] // 8 * MAX_BLOCKS
-    for block in range(MAX_BLOCKS):
-        counts[own_counts + block] = 0
+    if capacity > 0 and image_range[0] < image_range[1]:
+        for block in range(MAX_BLOCKS):
+            put(counts, own_counts + block, 0)
     for p in range(sizes.panels):
         panel_start = p * sizes.rows * tile
+        writes_lists = p == 0 and capacity > 0
         for n in range(image_range[0], image_range[1]):
             # The record of a later image, and the start and label of an even later one. Most records have 5 lines.
             ahead = batch.begin + n + PREFETCH_DISTANCE
@@ -102,7 +105,7 @@ def first_layer(
                 block = lowest_bit(mask) ^ flip
                 mask &= mask - np.uint64(1)
                 position += stride
-                if p == 0:
+                if writes_lists:
                     count = at(counts, own_counts + block)
                     put(lists, block * capacity + first + count, position << 32 | n * hidden_lanes)
                     put(counts, own_counts + block, count + 1)
@@ -128,7 +131,7 @@ def sgd_update(
     """Update a range of blocks by plain gradient descent, as ``row_updates.sgd_update`` does."""
     tile, factor = width(zero_panel), -step * scale
     for p in range(sizes.panels):
-        for block in range(ranges[ROWS, 0], ranges[ROWS, 1]):
+        for block in range(ranges[WEIGHT_ROWS, 0], ranges[WEIGHT_ROWS, 1]):
             images_of_block, gradient = _gradient(buffers, images, batch, block, p, threads, len(model.b1), zero_panel)
             if images_of_block:
                 add_to(model.W1, (p * sizes.rows + block) * tile, factor * gradient)
@@ -155,17 +158,15 @@ def moment_update(
 ) -> None:
     """Update a range of blocks by any optimizer, as ``row_updates.moment_update`` does."""
     tile = width(zero_panel)
-    own_gradient = ranges[ROWS, 0] * tile
+    own_gradient = ranges[WEIGHT_ROWS, 0] * tile
     for p in range(sizes.panels):
-        for block in range(ranges[ROWS, 0], ranges[ROWS, 1]):
+        for block in range(ranges[WEIGHT_ROWS, 0], ranges[WEIGHT_ROWS, 1]):
             start = (p * sizes.rows + block) * tile
             _, gradient = _gradient(buffers, images, batch, block, p, threads, len(model.b1), zero_panel)
             # The gradient of one block at a time, in memory that stays in L1.
             store(grads.W1, own_gradient, scale * gradient)
             end = start + tile
-            moment_step(
-                model.flat, grads.W1, first, second, start, end, own_gradient, step, decay, rule, zero_tile(1)
-            )
+            moment_step(model.flat, grads.W1, first, second, start, end, own_gradient, step, decay, rule, zero_tile(1))
 
 
 @inlined
@@ -185,7 +186,9 @@ def _gradient(
     units = panel * (width(zero_panel) // TILE_VECTOR)
     gradient, images_of_block = zero_panel, 0
     for thread in range(threads):
-        group = partition((batch.size + 7) // 8, thread, threads)[0]
+        group, end = partition((batch.size + 7) // 8, thread, threads)
+        if group == end:
+            continue
         count = at(counts, group * MAX_BLOCKS + block)
         images_of_block += count
         for k in range(list_start + 8 * group, list_start + 8 * group + count):

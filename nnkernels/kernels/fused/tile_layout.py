@@ -11,7 +11,7 @@ from nnkernels.kernels.fused.model import Layout
 from nnkernels.kernels.fused.tile_images import BLOCK_PIXELS, pixels_of_blocks
 from nnkernels.kernels.fused.tile_layer import MAX_PANEL_UNITS
 from nnkernels.kernels.simd import lanes_for
-from nnkernels.parameters import FloatArray
+from nnkernels.parameters import FloatArray, Parameters
 
 UNITS_PER_FOLD = 4  # the sums of the units are folded in groups of this size
 WIDE_PANELS = (16, 24)  # units of a panel if there are several
@@ -58,25 +58,29 @@ class TileLayout(Layout):
         places[pixels_of_blocks(self.inputs)] = start + within * BLOCK_PIXELS + lane[..., np.newaxis]
         return places[: self.inputs].ravel()
 
-    def _pack_W1(self, W1: FloatArray, memory: FloatArray) -> None:
+    def _pack_first_weights(self, W1: FloatArray, memory: FloatArray) -> None:
         memory[self._places] = W1.ravel()
 
-    def _unpack_W1(self, memory: FloatArray, W1: FloatArray) -> None:
+    def _unpack_first_weights(self, memory: FloatArray, W1: FloatArray) -> None:
         W1[...] = memory[self._places].reshape(W1.shape)
 
 
-@lru_cache
-def tile_layout(inputs: int, hidden: int, classes: int) -> TileLayout:
-    """Return a layout, cached.
+def tile_layout(params: Parameters) -> TileLayout:
+    """Return the layout of a network with the shapes of these parameters.
 
     Parameters
     ----------
-    inputs, hidden, classes : int
-        Widths of the network.
+    params : Parameters
+        The parameters.
 
     Returns
     -------
     layout : TileLayout
-        The layout.
+        The layout, cached.
     """
+    return _layout(*params.W1.shape, len(params.b2))
+
+
+@lru_cache
+def _layout(inputs: int, hidden: int, classes: int) -> TileLayout:
     return TileLayout(inputs, hidden, classes)

@@ -15,21 +15,18 @@ import numpy.typing as npt
 
 from nnkernels.jit import ordered_kernel
 from nnkernels.kernels.contract import UpdateRule
-from nnkernels.kernels.fused import dense_layer, nonzero_layer, tile_layer
+from nnkernels.kernels.fused.first_layers import FirstLayer
 from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
 from nnkernels.kernels.fused.output_layer import output_layer, sum_gradients
 from nnkernels.kernels.fused.partitions import MODEL_RANGES, UNITS
 from nnkernels.kernels.fused.update import moment_step, sgd_step
-from nnkernels.kernels.simd import zero_tile, zeros
+from nnkernels.kernels.simd import zeros
 from nnkernels.parameters import FloatArray
 from nnkernels.team import barrier_wait, partition
 
-# First layers by the path's name: images as lists of nonzero pixels, as records of blocks, or as rows of pixels.
-LAYERS = {"lists": nonzero_layer, "tiles": tile_layer, "dense": dense_layer}
-
 
 @cache
-def training_kernel(panel: int, class_lanes: int, path: str, plain_sgd: bool) -> Callable[..., None]:
+def training_kernel(layer: FirstLayer, panel: int, class_lanes: int, plain_sgd: bool) -> Callable[..., None]:
     """Return the training kernel for one width of vectors, one kind of images and one kind of optimizer.
 
     All threads of a team call the kernel. Separate kernels for plain gradient descent and for all else compile faster
@@ -37,12 +34,12 @@ def training_kernel(panel: int, class_lanes: int, path: str, plain_sgd: bool) ->
 
     Parameters
     ----------
+    layer : FirstLayer
+        The first layer, and with it the form of the images.
     panel : int
         Lanes of a panel of the hidden layer, or hidden units of a panel in tiles; a constant in the kernel.
     class_lanes : int
         Lanes of the output layer, a constant in the kernel.
-    path : {"lists", "tiles", "dense"}
-        The first layer, and with it the form of the images: see :data:`LAYERS`.
     plain_sgd : bool
         Whether to train by plain gradient descent, without moments and without weight decay.
 
@@ -51,9 +48,9 @@ def training_kernel(panel: int, class_lanes: int, path: str, plain_sgd: bool) ->
     kernel : callable
         The kernel, compiled at its first call. ``entries.train_inplace`` passes its arguments.
     """
-    layer, lanes_of_four_rows = LAYERS[path], 4 * class_lanes
-    first_layer, sgd_update, moment_update = layer.first_layer, layer.sgd_update, layer.moment_update
-    zero_of_panel = zero_tile if path == "tiles" else zeros
+    lanes_of_four_rows = 4 * class_lanes
+    functions, zero_of_panel = layer.functions, layer.zero_panel
+    first_layer, sgd_update, moment_update = functions.first_layer, functions.sgd_update, functions.moment_update
 
     @ordered_kernel
     def train(
@@ -94,9 +91,7 @@ def training_kernel(panel: int, class_lanes: int, path: str, plain_sgd: bool) ->
 
             sum_gradients(grads, buffers, batch, units, zero_classes, zero_rows)
             if plain_sgd:
-                sgd_update(
-                    model, buffers, images, order, batch, ranges, threads, sizes, scale, step, zero_panel
-                )
+                sgd_update(model, buffers, images, order, batch, ranges, threads, sizes, scale, step, zero_panel)
                 for k in range(MODEL_RANGES + sizes.panels, len(ranges)):
                     sgd_step(model.flat, grads.flat, ranges[k, 0], ranges[k, 1], step)
             else:

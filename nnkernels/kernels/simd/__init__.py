@@ -40,7 +40,6 @@ from nnkernels.kernels.simd.memory import (
     transpose_eight,
     zeros,
 )
-
 from nnkernels.kernels.simd.tiles import (
     TILE_VECTOR,
     load_repeated,

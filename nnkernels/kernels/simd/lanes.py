@@ -29,8 +29,8 @@ class Lanes(types.Type):
     width : int
         Number of lanes, a multiple of ``vector``.
     vector : int, default: 8
-        Floats of each LLVM vector: 8, or 16 as in the registers of AVX-512. Where registers are shorter, LLVM splits the
-        vectors.
+        Floats of each LLVM vector: 8, or 16 as in the registers of AVX-512. Where registers are shorter, LLVM splits
+        the vectors.
     """
 
     def __init__(self, width: int, vector: int = VECTOR) -> None:

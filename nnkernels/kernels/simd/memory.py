@@ -30,7 +30,7 @@ from nnkernels.kernels.simd.lanes import (
 
 @literal_intrinsic
 def zeros(typingctx: Any, width: Any) -> Any:
-    """``zeros(width)``: lanes of zeros in vectors of eight. The width is a compile-time constant, a multiple of eight."""
+    """``zeros(width)``: zeros in vectors of eight. The width is a compile-time constant, a multiple of eight."""
     lanes = Lanes(width.literal_value)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
