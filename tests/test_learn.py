@@ -24,6 +24,7 @@ from nnkernels.errors import ConfigurationError, DataError, ReproducibilityWarni
 from nnkernels.evaluation import probabilities
 from nnkernels.interchange import save_parameters
 from nnkernels.kernels import numpy_kernels
+from nnkernels.kernels.fused import paths
 from nnkernels.learn import pictures, training_job
 from nnkernels.learn.predictions import Predictions
 from nnkernels.learn.terminal import training_progress
@@ -333,6 +334,16 @@ def test_resume_with_another_number_of_threads_warns(small_digits, tmp_path, one
     # The new checkpoint records two threads. A finished run can be resumed on any number of threads without a warning.
     assert load_checkpoint(tmp_path / CHECKPOINT).identity["threads"].startswith("2 of BLAS")
     run(TrainingRequest(), small_digits, tmp_path, resume=True)
+
+
+def test_resume_on_another_path_of_fused_kernels_warns(small_digits, tmp_path, monkeypatch):
+    request = replace(REQUEST, backend="fused")
+    monkeypatch.setenv(paths.SETTING, paths.LISTS)
+    train_one_epoch_and_abort(request, small_digits, tmp_path)
+    monkeypatch.setenv(paths.SETTING, paths.TILES)
+    message = r"different conditions \(path of the fused kernels: lists in the checkpoint, tiles now\), so"
+    with pytest.warns(ReproducibilityWarning, match=message):
+        run(TrainingRequest(epochs=3), small_digits, tmp_path, resume=True)
 
 
 @pytest.mark.parametrize("backend", ["fused", "fused_dense"])

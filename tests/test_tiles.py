@@ -129,9 +129,11 @@ def test_unmeasured_cpu_with_avx512_is_timed_once(monkeypatch):
     monkeypatch.delenv(paths.SETTING, raising=False)
     monkeypatch.setattr(paths, "compiled_features", lambda: frozenset({"avx512f"}))
     monkeypatch.setattr(paths, "compiled_cpu", lambda: "a new one")
-    monkeypatch.setattr(paths, "_measured", [])
     timings = []
-    assert [paths.training_path(lambda: timings.append(1) or paths.TILES) for _ in range(3)] == [paths.TILES] * 3
+    monkeypatch.setattr(path_timing, "faster_path", lambda: timings.append(1) or paths.TILES)
+    paths._timed_path.cache_clear()
+    assert [paths.training_path() for _ in range(3)] == [paths.TILES] * 3
+    paths._timed_path.cache_clear()
     assert timings == [1]
 
 
@@ -141,9 +143,17 @@ def test_timing_trains_by_both_paths_and_returns_the_faster(monkeypatch):
     def train_inplace(params, state, images, *_arguments):
         trained.append(type(images))
 
+    monkeypatch.setattr(path_timing.entries, "train_inplace", train_inplace)
     monkeypatch.setattr(path_timing.time, "perf_counter", lambda: next(clock))
-    assert path_timing.faster_path(train_inplace, digits()) == paths.TILES
+    assert path_timing.faster_path() == paths.TILES
     assert trained == [NonzeroImages, TileImages] * path_timing.TURNS
+
+
+def test_timed_images_have_as_much_ink_as_digits(small_digits):
+    found, expected = path_timing.blots(), small_digits.X_train
+    assert np.count_nonzero(found, axis=1).mean() == pytest.approx(np.count_nonzero(expected, axis=1).mean(), rel=0.1)
+    sizes = [pack_tiles(X).records.size / len(X) for X in (found, expected)]
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.1)
 
 
 @pytest.mark.parametrize("setting", ["tile", "lists,amx"])

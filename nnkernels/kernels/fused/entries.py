@@ -23,7 +23,6 @@ from nnkernels.kernels.fused.first_layers import PackedImages, first_layer_of
 from nnkernels.kernels.fused.model import MAX_BLOCKS, TrainingSizes, training_buffers
 from nnkernels.kernels.fused.nonzero import MAX_INPUTS, pack_nonzero
 from nnkernels.kernels.fused.partitions import thread_partitions
-from nnkernels.kernels.fused.path_timing import faster_path
 from nnkernels.kernels.fused.paths import TILES, training_path
 from nnkernels.kernels.fused.prediction import Convert, Predict, compiled_predictor
 from nnkernels.kernels.fused.tile_images import grid_of, pack_tiles
@@ -63,7 +62,7 @@ def pack_images(X: npt.NDArray[Any]) -> PackedImages:
     if not JIT_ENABLED or X.dtype not in (np.uint8, np.float32) or X.shape[1] > MAX_INPUTS or sample.size == 0:
         return X
     fits_tiles = X.dtype == np.uint8 and grid_of(X.shape[1]).blocks <= MAX_BLOCKS
-    if fits_tiles and training_path(lambda: faster_path(train_inplace, sample)) == TILES:
+    if fits_tiles and training_path() == TILES:
         return pack_tiles(X)
     return pack_nonzero(X) if np.count_nonzero(sample) < MAX_SPARSE_DENSITY * sample.size else X
 

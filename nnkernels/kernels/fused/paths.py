@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from functools import cache
 
 from nnkernels.cpu_features import compiled_cpu, compiled_features
 from nnkernels.errors import ConfigurationError
@@ -45,32 +45,26 @@ def permitted_paths() -> tuple[str, ...]:
     return names
 
 
-def training_path(measure: Callable[[], str]) -> str:
+def training_path() -> str:
     """Return the path by which uint8 images are trained on.
-
-    Parameters
-    ----------
-    measure : callable
-        Called without arguments on a CPU with AVX-512 that is not among the measured ones. It returns the faster path.
 
     Returns
     -------
     path : {"lists", "tiles"}
         The only permitted path, if there is only one; otherwise the faster one on this CPU. It stays the same for the
-        whole process, unless the setting changes.
+        whole process, unless the setting changes. On a CPU with AVX-512 that nobody has measured, the first call takes
+        seconds, because both paths are compiled and timed.
     """
     permitted = [path for path in permitted_paths() if path in (LISTS, TILES)]
     if len(permitted) == 1:
         return permitted[0]
     if "avx512f" not in compiled_features():
         return LISTS
-    return MEASURED_CPUS.get(compiled_cpu()) or _measured_once(measure)
+    return MEASURED_CPUS.get(compiled_cpu()) or _timed_path()
 
 
-_measured: list[str] = []
+@cache
+def _timed_path() -> str:
+    from nnkernels.kernels.fused.path_timing import faster_path  # which imports this module
 
-
-def _measured_once(measure: Callable[[], str]) -> str:
-    if not _measured:
-        _measured.append(measure())
-    return _measured[0]
+    return faster_path()
