@@ -14,9 +14,10 @@ from nnkernels.errors import DataError
 from nnkernels.kernels import Activations, Backend
 from nnkernels.kernels.stepwise import image_packer
 from nnkernels.parameters import FloatArray, Parameters, native
-from nnkernels.transforms import as_features, feature_scale
+from nnkernels.transforms import as_features, feature_scale, recover_pixels
 
 DEFAULT_JUDGE = "fused"
+Evaluate = Callable[[Parameters], tuple[float, int] | None]
 EVALUATION_BATCH = 2048  # images per forward pass: their features fit into the cache
 
 
@@ -118,10 +119,13 @@ class Evaluator:
         return int(self.y.max()) + 1
 
     @cached_property
-    def _packed(self) -> Callable[[Parameters], tuple[float, int] | None] | None:
+    def _packed(self) -> Evaluate | None:
         backend = self.judge or kernels.load(DEFAULT_JUDGE)
-        make = getattr(backend, "evaluator", None)
-        return make and make(image_packer(backend)(self.X), self.y, feature_scale(self.X))
+        make: Callable[..., Evaluate] | None = getattr(backend, "evaluator", None)
+        if make is None:
+            return None
+        images = recover_pixels(self.X)
+        return make(image_packer(backend)(images), self.y, feature_scale(images))
 
 
 def probabilities(backend: Backend, params: Parameters, X: npt.NDArray[Any]) -> FloatArray:
