@@ -16,7 +16,7 @@ from nnkernels.contenders._protocol import Entry
 from nnkernels.data import LabelledImages
 from nnkernels.errors import DataError
 from nnkernels.kernels.contract import Backend, OptimizerState, initial_state, update_rule
-from nnkernels.kernels.stepwise import image_packer, training_entry
+from nnkernels.kernels.stepwise import packed_images, training_entry
 from nnkernels.parameters import FloatArray, Parameters, copy
 from nnkernels.process_settings import limit_blas
 from nnkernels.recipes import Recipe
@@ -45,6 +45,11 @@ class KernelContender:
     ----------
     backend : str or Backend
         A backend or its name.
+
+    Attributes
+    ----------
+    packed : PackedImages
+        The training images in the backend's own form, after :meth:`prepare`.
     """
 
     whole_epochs_only = False
@@ -113,9 +118,8 @@ class KernelContender:
         """
         # Numba compiles separately for read-only arrays. So images are always read-only, and order and rates never are.
         images = (recover_pixels(X) if self.params.W1.dtype == np.float32 else X).view()
-        self.scale = feature_scale(images)
         images.flags.writeable = False
-        self.images = image_packer(self.backend)(images)
+        self.packed = packed_images(self.backend, images, feature_scale(images))
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Train on a sequence of batches.
@@ -140,12 +144,12 @@ class KernelContender:
         self.train_inplace(
             self.params,
             self.state,
-            self.images,
+            self.packed.images,
             self.y,
             np.require(order, np.int64, ("C", "W")),
             np.require(learning_rates, np.float32, ("C", "W")),
             self.batch_size,
-            self.scale,
+            self.packed.scale,
             self.rule,
         )
 
