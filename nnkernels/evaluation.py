@@ -12,11 +12,12 @@ import numpy.typing as npt
 from nnkernels import kernels
 from nnkernels.errors import DataError
 from nnkernels.kernels import Activations, Backend
-from nnkernels.kernels.stepwise import image_packer
+from nnkernels.kernels.stepwise import PackedImages, image_packer, packed_images
 from nnkernels.parameters import FloatArray, Parameters, native
-from nnkernels.transforms import as_features, feature_scale
+from nnkernels.transforms import as_features, feature_scale, recover_pixels
 
 DEFAULT_JUDGE = "fused"
+Evaluate = Callable[[Parameters], tuple[float, int] | None]
 EVALUATION_BATCH = 2048  # images per forward pass: their features fit into the cache
 
 
@@ -80,6 +81,8 @@ class Evaluator:
     judge : Backend, optional
         Another backend that evaluates, by its ``evaluator`` if it has one. A network with other mathematics needs its
         own backend; with the backend ``numpy``, results are those of :func:`evaluate`.
+    packed : PackedImages, optional
+        The same images as a contender of nnkernels has converted them. If the judge reads this form, they are shared.
 
     Raises
     ------
@@ -87,10 +90,16 @@ class Evaluator:
         If there are no images.
     """
 
-    def __init__(self, X: npt.NDArray[Any], y: npt.NDArray[np.integer[Any]], judge: Backend | None = None) -> None:
+    def __init__(
+        self,
+        X: npt.NDArray[Any],
+        y: npt.NDArray[np.integer[Any]],
+        judge: Backend | None = None,
+        packed: PackedImages | None = None,
+    ) -> None:
         if len(X) == 0:
             raise DataError("there are no images to evaluate on")
-        self.X, self.y, self.judge = X, y, judge
+        self.X, self.y, self.judge, self.packed = X, y, judge, packed
 
     def __call__(self, params: Parameters) -> tuple[float, float]:
         """Return the mean cross-entropy and the error rate of parameters.
@@ -108,7 +117,7 @@ class Evaluator:
             Fraction of misclassified images, 0 to 1.
         """
         fits = params.W1.shape[0] == self.X.shape[1] and self._labels_end <= len(params.b2)
-        if fits and self._packed is not None and (found := self._packed(params)) is not None:
+        if fits and self._evaluate_packed and (found := self._evaluate_packed(params)):
             loss, errors = found
             return loss, errors / len(self.X)
         return evaluate(params, self.X, self.y, self.judge)
@@ -118,10 +127,16 @@ class Evaluator:
         return int(self.y.max()) + 1
 
     @cached_property
-    def _packed(self) -> Callable[[Parameters], tuple[float, int] | None] | None:
+    def _evaluate_packed(self) -> Evaluate | None:
         backend = self.judge or kernels.load(DEFAULT_JUDGE)
-        make = getattr(backend, "evaluator", None)
-        return make and make(image_packer(backend)(self.X), self.y, feature_scale(self.X))
+        make: Callable[..., Evaluate] | None = getattr(backend, "evaluator", None)
+        if make is None:
+            return None
+        packed = self.packed
+        if packed is None or packed.pack is not image_packer(backend):
+            images = recover_pixels(self.X)
+            packed = packed_images(backend, images, feature_scale(images))
+        return make(packed.images, self.y, packed.scale)
 
 
 def probabilities(backend: Backend, params: Parameters, X: npt.NDArray[Any]) -> FloatArray:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.contenders import Contender, ReplacesImages
+from nnkernels.contenders import Contender, ReplacesImages, SharesImages
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.evaluation import Evaluator
@@ -189,7 +189,9 @@ def _train(
         raise DataError("there are no training images")
     if images != history.images:
         raise DataError(f"the training to resume used {history.images} images, but data has {images}")
-    evaluate_training = Evaluator(data.X, data.y, judge)
+    # Distorted images are not those that are evaluated.
+    packed = contender.packed if isinstance(contender, SharesImages) and not recipe.augmentation else None
+    evaluate_training = Evaluator(data.X, data.y, judge, packed)
     evaluate_validation = Evaluator(validation.X, validation.y, judge) if validation is not None else None
     distort = _distortion(contender, data, history) if recipe.augmentation else None
     seconds = 0.0

@@ -10,11 +10,16 @@ from hypothesis import strategies as st
 from scipy.special import logsumexp
 
 from nnkernels import kernels
+from nnkernels.augmentation import Augmentation
+from nnkernels.contenders import create
+from nnkernels.contenders.ours import KernelContender
 from nnkernels.errors import DataError
 from nnkernels.evaluation import Evaluator, evaluate
 from nnkernels.kernels.fused import entries
 from nnkernels.kernels.fused.nonzero import pack_nonzero
 from nnkernels.parameters import Parameters, initial_parameters
+from nnkernels.recipes import Recipe
+from nnkernels.training import train
 
 FORMS = ("packed", "rows")
 # Each pair of numbers of lanes takes two seconds to compile. So several panels, and one vector of classes, are slow.
@@ -63,7 +68,7 @@ def test_kernel_equals_float64(small_digits, hidden, classes, form):
     assert errors == wanted[1]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     st.integers(1, 200),
     st.integers(1, 40),
@@ -210,3 +215,41 @@ def test_invalid_input_is_rejected_as_by_the_reference(small_digits):
 
 def test_loss_of_diverged_parameters_is_nan(small_digits, not_finite):
     assert math.isnan(Evaluator(small_digits.X_test, small_digits.y_test)(not_finite)[0])
+
+
+# Who packs the images
+
+
+@pytest.mark.parametrize(
+    ("name", "augmentation", "expected"),
+    [
+        ("fused", None, 1),  # once for the contender, and the evaluation shares it
+        ("numba", None, 1),  # once for the evaluation
+        ("fused", Augmentation(shift_pixels=1.0), 4),  # originals for the contender and for the evaluation, two epochs
+    ],
+)
+def test_training_images_are_packed_once(small_digits, monkeypatch, name, augmentation, expected):
+    packed, pack = [], pack_nonzero
+    monkeypatch.setattr(entries, "pack_nonzero", lambda X: packed.append(X) or pack(X))
+    recipe = Recipe("two", epochs=2, learning_rate=0.1, augmentation=augmentation)
+    contender = create(name)
+    history = train(contender, small_digits.training, recipe)
+    assert len(packed) == expected
+    found = history.epochs[-1]
+    wanted = evaluate(contender.parameters(), small_digits.X_train, small_digits.y_train)
+    assert found.train_loss == pytest.approx(wanted[0], rel=1e-6)
+    assert found.train_error_rate == pytest.approx(wanted[1], abs=1 / len(small_digits.X_train))
+
+
+def test_every_contender_has_the_same_judge(small_digits):
+    class Silent(KernelContender):
+        """Does not train, so that all of them end with the same parameters."""
+
+        def advance(self, order, learning_rates):
+            pass
+
+    records = [
+        train(Silent(name), small_digits.training, Recipe("one", epochs=1, learning_rate=0.1)).epochs[0]
+        for name in kernels.names()
+    ]
+    assert len({(record.train_loss, record.train_error_rate) for record in records}) == 1
