@@ -15,7 +15,7 @@ from nnkernels.contenders import create
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.errors import DataError
 from nnkernels.evaluation import Evaluator, evaluate
-from nnkernels.kernels.fused import entries
+from nnkernels.kernels.fused import entries, paths
 from nnkernels.kernels.fused.nonzero import pack_nonzero
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Recipe
@@ -230,6 +230,7 @@ def test_loss_of_diverged_parameters_is_nan(small_digits, not_finite):
 )
 def test_training_images_are_packed_once(small_digits, monkeypatch, name, augmentation, expected):
     packed, pack = [], pack_nonzero
+    monkeypatch.setenv(paths.SETTING, paths.LISTS)
     monkeypatch.setattr(entries, "pack_nonzero", lambda X: packed.append(X) or pack(X))
     recipe = Recipe("two", epochs=2, learning_rate=0.1, augmentation=augmentation)
     contender = create(name)
