@@ -7,11 +7,34 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.jit import device_function
+from nnkernels.jit import device_function, inlined
 from nnkernels.kernels import simd
 from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
 from nnkernels.kernels.simd import is_positive, load, maximum, outer_four, store, transpose_eight, zeros
 from nnkernels.parameters import FloatArray
+
+
+@inlined
+def logits_of_eight(
+    W2: FloatArray,
+    b2: FloatArray,
+    columns: FloatArray,
+    logits: int,
+    hidden: int,
+    classes: int,
+    class_lanes: int,
+) -> None:
+    """Compute ``A1 W2 + b2`` of eight images, with the parameters of :func:`softmax_of_eight`.
+
+    Instead of probabilities, logits are written. Four classes are computed at a time, so up to three rows after the
+    last class are overwritten.
+    """
+    one = zeros(8) + np.float32(1)
+    for c in range(0, classes, 4):
+        four = outer_four(b2, c, 1, one)
+        for h in range(hidden):
+            four += outer_four(W2, h * class_lanes + c, 1, load(columns, h * 8, one))
+        store(columns, logits + c * 8, four)
 
 
 @device_function
@@ -44,12 +67,7 @@ def softmax_of_eight(
         Sum of the probabilities of an image: 1, or 1 / N for the gradient of a mean.
     """
     zeros8 = zeros(8)
-    one = zeros8 + np.float32(1)
-    for c in range(0, classes, 4):
-        four = outer_four(b2, c, 1, one)
-        for h in range(hidden):
-            four += outer_four(W2, h * class_lanes + c, 1, load(columns, h * 8, zeros8))
-        store(columns, logits + c * 8, four)
+    logits_of_eight(W2, b2, columns, logits, hidden, classes, class_lanes)
     highest = zeros8 - np.float32(np.inf)
     for c in range(classes):
         highest = maximum(highest, load(columns, logits + c * 8, zeros8))

@@ -72,6 +72,7 @@ class Rule:
 RULES = (
     Rule("NUMBA_CACHE_DIR", "only the location of compiled kernels", KEPT),
     Rule("NUMBA_DISABLE_JIT", "with it, nothing is compiled and nothing is timed", KEPT),
+    Rule("NNKERNELS_FUSED_PATHS", "path of the fused kernels, so that each can be measured", KEPT),
     Rule("PYTHONPATH LD_LIBRARY_PATH DYLD_LIBRARY_PATH", "may be needed to find packages", KEPT),
     Rule("KMP_DUPLICATE_LIB_OK KMP_INIT_AT_FORK", "set by libraries when they are imported", HARMLESS),
     Rule("TF_CPP_MIN_LOG_LEVEL", "log level of TensorFlow", HARMLESS),
