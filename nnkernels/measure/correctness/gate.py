@@ -19,6 +19,8 @@ from nnkernels.parameters import Parameters, initial_parameters, max_abs_differe
 from nnkernels.recipes import Recipe, benchmark_recipe
 
 IMAGES = 2049  # at batch size 32: 64 full batches and a batch of one image
+# Two for each call of `advance`, so that whatever a batch leaves behind shows in the next. Large ones need more images.
+MIN_FULL_BATCHES = 4
 SEEDS = (3, 4, 5)  # of the initial parameters; later seeds are used only if a ReLU input came too near 0
 # Rounding in float32 may change the sign of a ReLU input smaller than this. In this training, NumPy's inputs differ
 # from the oracle's by about 1e-7, and one changed sign moves parameters by up to 3e-3.
@@ -94,6 +96,8 @@ class GateResult:
 def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:
     """Train a contender and the oracle on the same 2,049 real images from the same initial parameters, and compare.
 
+    Batches of more than 512 images need more images, for four full batches and one more image.
+
     The training consists of two calls of ``advance``, the second at half the learning rate, so that state kept between
     calls is checked too. Predictions are checked for many images in one call, and for a few images in one call each.
     A contender that cannot train predicts with the oracle's trained parameters.
@@ -141,7 +145,7 @@ def _compare(name: str, contender: Contender, dataset: Dataset, recipe: Recipe, 
         contender.predict(images[:1])  # anything it caches from the parameters is outdated after the training
         _train(contender, order, learning_rates, cut, recipe)
     else:  # trained parameters, because the initial biases are zero
-        expected = Parameters(*(array.astype(np.float32) for array in expected))
+        expected = parameters_of_oracle(dataset, recipe, seed)
         contender.prepare(expected, dataset.training, recipe)
     trained = contender.parameters()
     prediction_difference = _prediction_difference(contender, images, predict_float64(trained, images / 255.0))
@@ -170,11 +174,15 @@ def _training(
 ) -> tuple[npt.NDArray[np.int64], Parameters, npt.NDArray[np.float32]]:
     """Return the training from a seed: image order, initial parameters, and the learning rate of each batch."""
     # The images are shuffled, so a contender that ignores the order fails.
-    order = np.random.default_rng(seed).permutation(len(dataset.X_train))[:IMAGES]
+    order = np.random.default_rng(seed).permutation(len(dataset.X_train))[: _images(recipe.batch_size)]
     learning_rates = recipe.learning_rates(0, len(order))
     learning_rates[len(learning_rates) // 2 :] /= 2
     start = initial_parameters(seed, dataset.X_train.shape[1], recipe.hidden, dataset.classes)
     return order, start, learning_rates
+
+
+def _images(batch_size: int) -> int:
+    return max(IMAGES, MIN_FULL_BATCHES * batch_size + 1)
 
 
 def _for_oracle(
@@ -192,6 +200,28 @@ def _trained_by_oracle(dataset: Dataset, recipe: Recipe, seed: int, images: int)
     for array in expected:
         array.flags.writeable = False
     return expected
+
+
+def parameters_of_oracle(dataset: Dataset, recipe: Recipe | None = None, seed: int = SEEDS[0]) -> Parameters:
+    """Return parameters that the oracle has trained.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The source of the images.
+    recipe : Recipe, optional
+        The training recipe; by default, gradient descent as it is benchmarked.
+    seed : int
+        Seed of the initial parameters.
+
+    Returns
+    -------
+    params : Parameters
+        The trained parameters, rounded to float32.
+    """
+    recipe = recipe or benchmark_recipe()
+    images = min(_images(recipe.batch_size), len(dataset.X_train))
+    return Parameters(*(array.astype(np.float32) for array in _trained_by_oracle(dataset, recipe, seed, images)))
 
 
 def _train(
@@ -253,7 +283,7 @@ def require(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | 
             "forward pass."
         )
     if not result.passed:
-        images = min(IMAGES, len(dataset.X_train))
+        images = min(_images(result.batch_size), len(dataset.X_train))
         raise GateError(
             f"{name} differs from the float64 oracle: after {images} images ({result.optimizer}, batch size "
             f"{result.batch_size}), its parameters differ by up to {result.max_abs_difference:.3g} (tolerance "

@@ -11,7 +11,16 @@ from pathlib import Path
 from nnkernels.errors import MeasurementError, UnknownNameError
 from nnkernels.files import PACKAGE
 
-CATALOGUES = ("numpy", "from_file", "numba", "fused_training", "fused_prediction", "fused_dense")
+CATALOGUES = (
+    "numpy",
+    "from_file",
+    "numba",
+    "fused_training",
+    "fused_tiles",
+    "fused_prediction",
+    "fused_evaluation",
+    "fused_dense",
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,9 @@ class Mutant:
     tolerated : str
         Why a gate may pass the mutant, because its effect is known to be within the tolerances; empty otherwise. Such a
         mutant still counts as a survivor.
+    path : str
+        The path of the fused kernels that the gates must check, since the changed code belongs to it. Empty for the one
+        that this CPU takes.
     """
 
     backend: str
@@ -45,11 +57,12 @@ class Mutant:
     gates: tuple[str, ...]
     equivalent: str = ""
     tolerated: str = ""
+    path: str = ""
 
     @property
     def label(self) -> str:
-        """Backend and name, which identify the mutant."""
-        return f"{self.backend}: {self.name}"
+        """Backend, path and name, which identify the mutant."""
+        return f"{code_label(self.backend, self.path)}: {self.name}"
 
     def mutated(self, package: Path = PACKAGE) -> str:
         """Return the changed source text.
@@ -78,7 +91,25 @@ class Mutant:
         return text.replace(self.before, self.after)
 
 
-def unchanged(backend: str, gates: tuple[str, ...]) -> Mutant:
+def code_label(backend: str, path: str) -> str:
+    """Describe the code that is checked.
+
+    Parameters
+    ----------
+    backend : str
+        Name of the backend.
+    path : str
+        Its path; empty if it has one only, or if it is not prescribed.
+
+    Returns
+    -------
+    label : str
+        Such as ``numpy`` or ``fused (tiles)``.
+    """
+    return f"{backend} ({path})" if path else backend
+
+
+def unchanged(backend: str, gates: tuple[str, ...], path: str = "") -> Mutant:
     """Return a control: a mutant without a change, which every gate must pass.
 
     Parameters
@@ -87,6 +118,8 @@ def unchanged(backend: str, gates: tuple[str, ...]) -> Mutant:
         The contender that is checked.
     gates : tuple of str
         Names of the gates.
+    path : str
+        As in :class:`Mutant`.
 
     Returns
     -------
@@ -94,7 +127,7 @@ def unchanged(backend: str, gates: tuple[str, ...]) -> Mutant:
         Its replacement equals the original text.
     """
     line = "from __future__ import annotations\n"
-    return Mutant(backend, "nothing changed", "kernels/contract.py", line, line, gates)
+    return Mutant(backend, "nothing changed", "kernels/contract.py", line, line, gates, path=path)
 
 
 def read_catalogue(backends: Sequence[str] = ()) -> tuple[Mutant, ...]:
@@ -128,5 +161,5 @@ def _read(name: str) -> list[Mutant]:
     mutants = []
     for entry in table["mutant"]:
         gates = tuple(entry.pop("where"))
-        mutants.append(Mutant(table["backend"], gates=gates, **entry))
+        mutants.append(Mutant(table["backend"], gates=gates, path=table.get("path", ""), **entry))
     return mutants

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isqrt
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import numpy.typing as npt
 
 from nnkernels import contenders, kernels
 from nnkernels.contenders import Contender
 from nnkernels.data import Dataset
 from nnkernels.errors import GateError, one_line
-from nnkernels.measure.correctness import gate
+from nnkernels.measure.correctness import evaluations, gate
 from nnkernels.measure.correctness.composed import require_functions
 from nnkernels.measure.correctness.from_file import require_from_file
 from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
 from nnkernels.transforms import as_features
 
 FUNCTIONS, FROM_FILE = "kernels", "from file"
+EVALUATION = "evaluation"
 # The names of checks in verdicts. Those on real images come first.
-CHECKS = ("parameters", "predictions", "functions", "file", "extremes", "threads", "breaks down")
+CHECKS = ("parameters", "predictions", "functions", "file", "evaluation", "extremes", "threads", "breaks down")
 BATCH_SIZES = (1, 32, 256, 2048)  # those of bench/kernels.py
 
 
@@ -36,10 +39,13 @@ class Training:
         Training recipe.
     threads : int
         Number of threads.
+    side : int
+        Width and height in pixels to which images are cropped; 0 for whole images.
     """
 
     recipe: Recipe
     threads: int = 1
+    side: int = 0
 
 
 _LARGE = benchmark_recipe(batch_size=1024)
@@ -52,10 +58,12 @@ TRAININGS = {
     "batch 1,024 on 2 threads": Training(_LARGE, 2),
     "batch 1,024 on 3 threads": Training(_LARGE, 3),
     "hidden 128": Training(benchmark_recipe(batch_size=128).with_changes(hidden=128)),
+    # For kernels that divide images into blocks of pixels: here the last ones are incomplete.
+    "27 x 27 pixels": Training(benchmark_recipe(), side=27),
 }
 # `kernels` checks a backend's individual functions, as the benchmark of kernels calls them. `from file` checks an epoch
-# on images that stay in their file.
-GATES = (*TRAININGS, FUNCTIONS, FROM_FILE)
+# on images that stay in their file. `evaluation` checks the loss and the errors of parameters, on two threads.
+GATES = (*TRAININGS, FUNCTIONS, FROM_FILE, EVALUATION)
 MAX_THREADS = max(training.threads for training in TRAININGS.values())
 
 
@@ -111,7 +119,12 @@ def _failed_checks(backend: str, name: str, dataset: Dataset) -> dict[str, float
         if name == FROM_FILE:
             contender.use_threads(1)
             return _failed_from_file(backend, contender, dataset)
+        if name == EVALUATION:
+            contender.use_threads(2)
+            wrong = evaluations.first_wrong_evaluation(contender, dataset)
+            return {EVALUATION: wrong} if wrong else {}
         training = TRAININGS[name]
+        dataset = cropped(dataset, training.side) if training.side else dataset
         contender.use_threads(training.threads)
         return _failed_comparisons(gate.compare_with_oracle(backend, contender, dataset, training.recipe))
 
@@ -137,6 +150,29 @@ def _failed_from_file(backend: str, contender: Contender, dataset: Dataset) -> d
         except GateError as error:
             return {"file": str(error)}
     return {}
+
+
+def cropped(dataset: Dataset, side: int) -> Dataset:
+    """Return a data set of square images without their last rows and columns.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Square images.
+    side : int
+        Width and height in pixels that are kept.
+
+    Returns
+    -------
+    dataset : Dataset
+        The smaller images, with the same labels.
+    """
+
+    def crop(X: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        whole = isqrt(X.shape[1])
+        return X.reshape(-1, whole, whole)[:, :side, :side].reshape(len(X), -1)
+
+    return replace(dataset, X_train=crop(dataset.X_train), X_test=crop(dataset.X_test))
 
 
 def _number(value: float) -> float | str:
