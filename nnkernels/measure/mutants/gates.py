@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
-from math import isqrt
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import numpy.typing as npt
 
 from nnkernels import contenders, kernels
 from nnkernels.contenders import Contender
@@ -39,13 +37,10 @@ class Training:
         Training recipe.
     threads : int
         Number of threads.
-    side : int
-        Width and height in pixels to which images are cropped; 0 for whole images.
     """
 
     recipe: Recipe
     threads: int = 1
-    side: int = 0
 
 
 _LARGE = benchmark_recipe(batch_size=1024)
@@ -58,8 +53,6 @@ TRAININGS = {
     "batch 1,024 on 2 threads": Training(_LARGE, 2),
     "batch 1,024 on 3 threads": Training(_LARGE, 3),
     "hidden 128": Training(benchmark_recipe(batch_size=128).with_changes(hidden=128)),
-    # For kernels that divide images into blocks of pixels: here the last ones are incomplete.
-    "27 x 27 pixels": Training(benchmark_recipe(), side=27),
 }
 # `kernels` checks a backend's individual functions, as the benchmark of kernels calls them. `from file` checks an epoch
 # on images that stay in their file. `evaluation` checks the loss and the errors of parameters, on two threads.
@@ -124,7 +117,6 @@ def _failed_checks(backend: str, name: str, dataset: Dataset) -> dict[str, float
             wrong = evaluations.first_wrong_evaluation(contender, dataset)
             return {EVALUATION: wrong} if wrong else {}
         training = TRAININGS[name]
-        dataset = cropped(dataset, training.side) if training.side else dataset
         contender.use_threads(training.threads)
         return _failed_comparisons(gate.compare_with_oracle(backend, contender, dataset, training.recipe))
 
@@ -150,29 +142,6 @@ def _failed_from_file(backend: str, contender: Contender, dataset: Dataset) -> d
         except GateError as error:
             return {"file": str(error)}
     return {}
-
-
-def cropped(dataset: Dataset, side: int) -> Dataset:
-    """Return a data set of square images without their last rows and columns.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        Square images.
-    side : int
-        Width and height in pixels that are kept.
-
-    Returns
-    -------
-    dataset : Dataset
-        The smaller images, with the same labels.
-    """
-
-    def crop(X: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        whole = isqrt(X.shape[1])
-        return X.reshape(-1, whole, whole)[:, :side, :side].reshape(len(X), -1)
-
-    return replace(dataset, X_train=crop(dataset.X_train), X_test=crop(dataset.X_test))
 
 
 def _number(value: float) -> float | str:
