@@ -23,6 +23,7 @@ CHECK_LABELS = {
     "predictions": "predictions",
     "functions": "single functions",
     "file": "training from a file",
+    "evaluation": "evaluation of parameters",
     "extremes": "extreme inputs",
     "threads": "same bits for any number of threads",
     "breaks down": "crash or time-out",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from nnkernels.cpu_features import compiled_cpu, compiled_features
@@ -19,6 +21,24 @@ MEASURED_CPUS = {
     "sapphirerapids": TILES,
     "emeraldrapids": TILES,
 }
+
+
+def with_path(name: str, path: str) -> str:
+    """Describe a backend or contender whose path is known.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    path : str
+        The path; empty if there is only one.
+
+    Returns
+    -------
+    label : str
+        Such as ``numpy`` or ``fused (tiles)``.
+    """
+    return f"{name} ({path})" if path else name
 
 
 def permitted_paths() -> tuple[str, ...]:
@@ -45,6 +65,41 @@ def permitted_paths() -> tuple[str, ...]:
     return names
 
 
+def training_paths() -> tuple[str, ...]:
+    """Return the paths by which uint8 images may be trained on in this process.
+
+    Returns
+    -------
+    paths : tuple of str
+        The permitted ones of ``lists`` and ``tiles``. Without AVX-512, tiles only if lists are not permitted.
+    """
+    permitted = tuple(path for path in permitted_paths() if path in (LISTS, TILES))
+    if len(permitted) > 1 and "avx512f" not in compiled_features():
+        return (LISTS,)
+    return permitted
+
+
+@contextmanager
+def only_path(path: str) -> Iterator[None]:
+    """Train by one path within the block, as far as images are converted there.
+
+    Parameters
+    ----------
+    path : {"lists", "tiles"}
+        The path.
+    """
+    others = [name for name in permitted_paths() if name not in (LISTS, TILES)]
+    before = os.environ.get(SETTING)
+    os.environ[SETTING] = ",".join((path, *others))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[SETTING]
+        else:
+            os.environ[SETTING] = before
+
+
 def training_path() -> str:
     """Return the path by which uint8 images are trained on.
 
@@ -55,11 +110,9 @@ def training_path() -> str:
         whole process, unless the setting changes. On a CPU with AVX-512 that nobody has measured, the first call takes
         seconds, because both paths are compiled and timed.
     """
-    permitted = [path for path in permitted_paths() if path in (LISTS, TILES)]
-    if len(permitted) == 1:
-        return permitted[0]
-    if "avx512f" not in compiled_features():
-        return LISTS
+    paths = training_paths()
+    if len(paths) == 1:
+        return paths[0]
     return MEASURED_CPUS.get(compiled_cpu()) or _timed_path()
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import numpy as np
 import numpy.typing as npt
 
 from nnkernels import contenders
+from nnkernels.contenders import Contender
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import Dataset
 from nnkernels.evaluation import Evaluator
@@ -33,12 +36,12 @@ MORE_LOGITS = {
 NAN_LOGITS = ([INF, NAN, NAN], [NAN, INF, -INF], [-INF, -INF, NAN])
 
 
-def has_evaluation(contender: object) -> bool:
+def has_evaluation(contender: Contender) -> TypeGuard[KernelContender]:
     """Return whether there is something to check.
 
     Parameters
     ----------
-    contender : object
+    contender : Contender
         A contender.
 
     Returns
@@ -109,10 +112,8 @@ def _first_wrong_extreme(backend: Backend, inputs: int, classes: int) -> str:
 
 
 def _parameters_with_logits(logits: npt.NDArray[np.float64], inputs: int) -> Parameters:
-    """Return finite parameters with these logits, for an image whose first pixel is white.
-
-    Kernels may refuse parameters that are not finite. So infinite logits overflow, and NaN is infinity times 0.
-    """
+    """Return finite parameters with these logits, for an image whose first pixel is white."""
+    # Kernels may refuse parameters that are not finite. So infinite logits overflow, and NaN is infinity times 0.
     params = blank_parameters(inputs, HIDDEN, len(logits))
     infinite = np.isinf(logits)
     params.W2[0] = np.where(infinite, np.sign(logits) * LARGEST, 0)

@@ -13,6 +13,7 @@ from nnkernels.contenders import Contender
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import Dataset
 from nnkernels.errors import GateError
+from nnkernels.kernels.fused.paths import with_path
 from nnkernels.measure.correctness.contender_extremes import first_wrong_answer
 from nnkernels.measure.correctness.oracle import nearest_kink, predict_float64, train_float64
 from nnkernels.parameters import Parameters, initial_parameters, max_abs_difference
@@ -69,6 +70,11 @@ class GateResult:
     threads_difference : float
         Largest absolute difference of any parameter from a training run on one thread. It must be 0. It is computed
         only for backends that declare the same bits on any number of threads, and is 0 for all others.
+    path : str
+        The path by which the contender was trained, if its backend has several and says so.
+    evaluation : str
+        Description of the first wrong evaluation of parameters; empty if there is none or if it was not checked. It is
+        checked by ``verification.verify`` only.
     """
 
     contender: str
@@ -80,6 +86,13 @@ class GateResult:
     error: str = ""
     extremes: str = ""
     threads_difference: float = 0.0
+    path: str = ""
+    evaluation: str = ""
+
+    @property
+    def label(self) -> str:
+        """The contender, with its path if that is known."""
+        return with_path(self.contender, self.path)
 
     @property
     def trained(self) -> bool:
@@ -90,7 +103,7 @@ class GateResult:
     def passed(self) -> bool:
         """Whether both differences are within tolerance (NaN is not), and no further check failed."""
         within = self.max_abs_difference <= self.tolerance and self.prediction_difference <= PREDICTION_TOLERANCE
-        return within and not self.extremes and self.threads_difference == 0
+        return within and not self.extremes and not self.evaluation and self.threads_difference == 0
 
 
 def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:
@@ -164,9 +177,17 @@ def _compare(name: str, contender: Contender, dataset: Dataset, recipe: Recipe, 
         prediction_difference,
         extremes=extremes,
         threads_difference=threads_difference,
+        path=_path(contender),
     )
     differs = trains and not result.max_abs_difference <= result.tolerance
     return result, differs and nearest_kink(*_for_oracle(dataset, recipe, seed)) < KINK
+
+
+def _path(contender: Contender) -> str:
+    if not isinstance(contender, KernelContender):
+        return ""
+    path_of = getattr(contender.backend, "path_of", None)
+    return str(path_of(contender.packed.images)) if path_of else ""
 
 
 def _training(
@@ -285,7 +306,7 @@ def require(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | 
     if not result.passed:
         images = min(_images(result.batch_size), len(dataset.X_train))
         raise GateError(
-            f"{name} differs from the float64 oracle: after {images} images ({result.optimizer}, batch size "
+            f"{result.label} differs from the float64 oracle: after {images} images ({result.optimizer}, batch size "
             f"{result.batch_size}), its parameters differ by up to {result.max_abs_difference:.3g} (tolerance "
             f"{result.tolerance:.0e}) and its predictions by up to {result.prediction_difference:.3g} (tolerance "
             f"{PREDICTION_TOLERANCE:.0e}).{_further_checks(result)} It is not timed: check its gradients, its update "

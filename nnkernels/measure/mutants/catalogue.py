@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nnkernels.errors import MeasurementError, UnknownNameError
 from nnkernels.files import PACKAGE
+from nnkernels.kernels.fused.paths import with_path
 
 CATALOGUES = (
     "numpy",
@@ -62,7 +63,7 @@ class Mutant:
     @property
     def label(self) -> str:
         """Backend, path and name, which identify the mutant."""
-        return f"{code_label(self.backend, self.path)}: {self.name}"
+        return f"{with_path(self.backend, self.path)}: {self.name}"
 
     def mutated(self, package: Path = PACKAGE) -> str:
         """Return the changed source text.
@@ -89,24 +90,6 @@ class Mutant:
                 "once: update the catalogue"
             )
         return text.replace(self.before, self.after)
-
-
-def code_label(backend: str, path: str) -> str:
-    """Describe the code that is checked.
-
-    Parameters
-    ----------
-    backend : str
-        Name of the backend.
-    path : str
-        Its path; empty if it has one only, or if it is not prescribed.
-
-    Returns
-    -------
-    label : str
-        Such as ``numpy`` or ``fused (tiles)``.
-    """
-    return f"{backend} ({path})" if path else backend
 
 
 def unchanged(backend: str, gates: tuple[str, ...], path: str = "") -> Mutant:

@@ -12,10 +12,12 @@ import numpy as np
 
 from nnkernels import contenders, kernels
 from nnkernels.contenders import Contender
+from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import Dataset
 from nnkernels.errors import GateError, one_line
-from nnkernels.measure.correctness import evaluations, gate
+from nnkernels.measure.correctness import gate
 from nnkernels.measure.correctness.composed import require_functions
+from nnkernels.measure.correctness.evaluations import first_wrong_evaluation
 from nnkernels.measure.correctness.from_file import require_from_file
 from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
 from nnkernels.transforms import as_features
@@ -108,14 +110,12 @@ def judge(backend: str, gates: tuple[str, ...], dataset: Dataset) -> Iterator[Ve
 def _failed_checks(backend: str, name: str, dataset: Dataset) -> dict[str, float | str]:
     if name == FUNCTIONS:
         return _failed_functions(backend, dataset)
+    if name == EVALUATION:
+        return _failed_evaluation(KernelContender(backend), dataset)
     with closing(contenders.create(backend)) as contender:
         if name == FROM_FILE:
             contender.use_threads(1)
             return _failed_from_file(backend, contender, dataset)
-        if name == EVALUATION:
-            contender.use_threads(2)
-            wrong = evaluations.first_wrong_evaluation(contender, dataset)
-            return {EVALUATION: wrong} if wrong else {}
         training = TRAININGS[name]
         contender.use_threads(training.threads)
         return _failed_comparisons(gate.compare_with_oracle(backend, contender, dataset, training.recipe))
@@ -130,6 +130,12 @@ def _failed_functions(backend: str, dataset: Dataset) -> dict[str, float | str]:
     except GateError as error:
         return {"functions": str(error)}
     return {}
+
+
+def _failed_evaluation(contender: KernelContender, dataset: Dataset) -> dict[str, float | str]:
+    contender.use_threads(2)
+    wrong = first_wrong_evaluation(contender, dataset)
+    return {EVALUATION: wrong} if wrong else {}
 
 
 def _failed_from_file(backend: str, contender: Contender, dataset: Dataset) -> dict[str, float | str]:

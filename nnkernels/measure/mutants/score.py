@@ -22,8 +22,8 @@ from nnkernels.data import Dataset
 from nnkernels.data.dataset import PARTS
 from nnkernels.errors import MeasurementError
 from nnkernels.files import PACKAGE
-from nnkernels.kernels.fused.paths import SETTING
-from nnkernels.measure.mutants.catalogue import Mutant, code_label, unchanged
+from nnkernels.kernels.fused.paths import SETTING, with_path
+from nnkernels.measure.mutants.catalogue import Mutant, unchanged
 from nnkernels.measure.mutants.gates import GATES, MAX_THREADS, Verdict
 from nnkernels.measure.records.environment import timed_environment
 
@@ -60,7 +60,7 @@ class Judged:
     @property
     def code(self) -> str:
         """The backend, with the path if one was prescribed."""
-        return code_label(self.backend, self.path)
+        return with_path(self.backend, self.path)
 
     @property
     def caught(self) -> bool:
