@@ -18,7 +18,7 @@ from nnkernels.measure.correctness.extremes import INF, NAN, ROWS, Row, blank_pa
 from nnkernels.measure.correctness.oracle import predict_float64
 from nnkernels.parameters import Parameters
 
-# Relative, for the mean loss: measured with MNIST, at most 2e-8.
+# Relative, for the mean loss. Measured on MNIST: 2e-8.
 LOSS_TOLERANCE = 1e-6
 # Absolute, for losses next to 0, such as log(1 + exp(-20)).
 SMALLEST_LOSS = 1e-15
