@@ -77,7 +77,7 @@ def pack(builder: Any, vectors: list[Any]) -> Any:
     value : Value
         LLVM's array of these vectors.
     """
-    return cgutils.pack_array(builder, vectors, FLOATS)  # type: ignore[no-untyped-call]
+    return cgutils.pack_array(builder, vectors, vectors[0].type)  # type: ignore[no-untyped-call]
 
 
 def unpack(builder: Any, value: Any) -> list[Any]:
