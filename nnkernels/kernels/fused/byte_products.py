@@ -22,10 +22,21 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.jit import inlined, ordered_kernel
-from nnkernels.kernels.fused.fixed_point import DIGITS, FixedPoint, fixed_point
+from nnkernels.kernels.fused.fixed_point import DIGITS, digits, fixed_point
 from nnkernels.kernels.fused.model import aligned_zeros
 from nnkernels.kernels.fused.output_layer import softmax_of_columns
-from nnkernels.kernels.simd import CACHE_LINE, VECTOR, at, lanes_for, load, prefetch, relu, store, transpose_eight, zeros
+from nnkernels.kernels.simd import (
+    CACHE_LINE,
+    VECTOR,
+    at,
+    lanes_for,
+    load,
+    prefetch,
+    relu,
+    store,
+    transpose_eight,
+    zeros,
+)
 from nnkernels.kernels.simd.byte_sums import (
     QUAD,
     QUADS_OF_MASK,
@@ -70,7 +81,7 @@ def byte_predictor(
     weights = fixed_point(params.W1)
     if weights is None:
         return None
-    scales = (weights.scales * pixel_scale).astype(np.float32)
+    scales = (weights.scales * 2**16 * pixel_scale).astype(np.float32)
     if np.any(scales[weights.scales > 0] < np.finfo(np.float32).tiny):  # a subnormal number has fewer bits
         return None
     hidden, classes = params.W2.shape
@@ -87,19 +98,20 @@ def byte_predictor(
     output[:hidden, :classes] = params.W2
     output[-1] = -np.inf  # additional classes have the probability 0
     output[-1, :classes] = params.b2
-    return byte_products_kernel(units, panels, class_lanes), (_digit_table(weights, units, panels), floats)
+    return byte_products_kernel(units, panels, class_lanes), (_digit_table(weights.integers, units, panels), floats)
 
 
-def _digit_table(weights: FixedPoint, units: int, panels: int) -> npt.NDArray[np.int8]:
+def _digit_table(integers: npt.NDArray[np.int32], units: int, panels: int) -> npt.NDArray[np.int8]:
     """Return the digits as the kernel reads them: by panel, quad, digit, unit, and pixel of the quad."""
-    inputs, hidden, _ = weights.digits.shape
+    inputs, hidden = integers.shape
     quads = -(-inputs // QUAD)
-    padded = np.zeros((quads * QUAD, panels * units, DIGITS), np.int8)
-    padded[:inputs, :hidden] = weights.digits
-    row_bytes, used = _vectors(units) * CACHE_LINE, DIGITS * units * QUAD
+    padded = np.zeros((quads * QUAD, panels * units), np.int32)
+    padded[:inputs, :hidden] = integers
+    by_quad = padded.reshape(quads, QUAD, panels, units).transpose(2, 0, 3, 1).reshape(panels, quads, units * QUAD)
+    row_bytes = _vectors(units) * CACHE_LINE
     table = aligned_zeros(panels * quads * row_bytes // 4).view(np.int8)
-    rows = padded.reshape(quads, QUAD, panels, units, DIGITS).transpose(2, 0, 4, 3, 1)
-    table.reshape(panels, quads, row_bytes)[:, :, :used] = rows.reshape(panels, quads, used)
+    rows = table.reshape(panels, quads, row_bytes)[:, :, : DIGITS * units * QUAD]
+    rows.reshape(panels, quads, DIGITS, units * QUAD)[:] = np.stack(digits(by_quad), axis=2)
     return table
 
 
@@ -130,7 +142,7 @@ def byte_products_kernel(units: int, panels: int, class_lanes: int) -> Callable[
 
     @ordered_kernel
     def predict(
-        digits: npt.NDArray[np.int8],
+        table: npt.NDArray[np.int8],
         floats: FloatArray,
         X: npt.NDArray[np.uint8],
         probs: FloatArray,
@@ -150,6 +162,7 @@ def byte_products_kernel(units: int, panels: int, class_lanes: int) -> Callable[
         A1 = np.empty(GROUP_SIZE * hidden_lanes, np.float32)
         columns = np.empty(GROUP_SIZE * (hidden_lanes + class_lanes), np.float32)
         logits = GROUP_SIZE * hidden_lanes
+        all_probs, whole_classes = probs.reshape(-1), classes // VECTOR * VECTOR
         rows = np.empty(GROUP_SIZE * class_lanes, np.float32)
         for n in range(GROUP_SIZE * start, min(GROUP_SIZE * end, N), GROUP_SIZE):
             for i in range(0, GROUP_SIZE, 2):
@@ -169,24 +182,24 @@ def byte_products_kernel(units: int, panels: int, class_lanes: int) -> Callable[
                             q = lowest_bit(left)
                             left = without_lowest_bit(left)
                             w = row + q * row_bytes
-                            s = add_byte_products(s, load_quad(images, image + first + q * QUAD), digits, w)
-                            t = add_byte_products(t, load_quad(images, other + first + q * QUAD), digits, w)
+                            s = add_byte_products(s, load_quad(images, image + first + q * QUAD), table, w)
+                            t = add_byte_products(t, load_quad(images, other + first + q * QUAD), table, w)
                         left = at(masks, word) & ~at(others, word)
                         while left:
                             q = lowest_bit(left)
                             left = without_lowest_bit(left)
                             quad = load_quad(images, image + first + q * QUAD)
-                            s = add_byte_products(s, quad, digits, row + q * row_bytes)
+                            s = add_byte_products(s, quad, table, row + q * row_bytes)
                         left = at(others, word) & ~at(masks, word)
                         while left:
                             q = lowest_bit(left)
                             left = without_lowest_bit(left)
                             quad = load_quad(images, other + first + q * QUAD)
-                            t = add_byte_products(t, quad, digits, row + q * row_bytes)
+                            t = add_byte_products(t, quad, table, row + q * row_bytes)
                     if inputs % QUAD:
                         first, row = quads * QUAD, p * panel_bytes + quads * row_bytes
-                        s = add_byte_products(s, partial_quad(images, image + first, inputs - first), digits, row)
-                        t = add_byte_products(t, partial_quad(images, other + first, inputs - first), digits, row)
+                        s = add_byte_products(s, partial_quad(images, image + first, inputs - first), table, row)
+                        t = add_byte_products(t, partial_quad(images, other + first, inputs - first), table, row)
                     store_sums(sums, (i * panels + p) * columns_of_panel, s)
                     store_sums(sums, ((i + 1) * panels + p) * columns_of_panel, t)
             for i in range(GROUP_SIZE):
@@ -201,16 +214,17 @@ def byte_products_kernel(units: int, panels: int, class_lanes: int) -> Callable[
             for i in range(0, GROUP_SIZE, VECTOR):
                 for h in range(0, hidden_lanes, VECTOR):
                     transpose_eight(A1, i * hidden_lanes + h, hidden_lanes, columns, h * GROUP_SIZE + i, GROUP_SIZE)
-            softmax_of_columns(
-                W2, b2, columns, logits, hidden, classes, class_lanes, np.float32(1), zero_group
-            )
+            softmax_of_columns(W2, b2, columns, logits, hidden, classes, class_lanes, np.float32(1), zero_group)
             for i in range(0, GROUP_SIZE, VECTOR):
                 for c in range(0, class_lanes, VECTOR):
                     source = logits + c * GROUP_SIZE + i
                     transpose_eight(columns, source, GROUP_SIZE, rows, i * class_lanes + c, class_lanes)
             for i in range(min(GROUP_SIZE, N - n)):
-                for c in range(classes):
-                    probs[n + i, c] = at(rows, i * class_lanes + c)
+                source, target = i * class_lanes, (n + i) * classes
+                for c in range(0, whole_classes, VECTOR):
+                    store(all_probs, target + c, load(rows, source + c, zeros8))
+                for c in range(whole_classes, classes):
+                    all_probs[target + c] = at(rows, source + c)
 
     return predict
 

@@ -26,7 +26,6 @@ import numpy.typing as npt
 from nnkernels.parameters import FloatArray
 
 DIGITS = 3
-OFFSET = 128 * (2**16 + 2**8 + 1)  # makes all digits unsigned
 LARGEST = 127 * (2**16 + 2**8 + 1)  # largest integer whose three digits are at most 127
 MAX_INPUTS = (2**31 - 1) // (255 * 128)  # a larger sum of products of bytes may not fit into 32 bits
 ASSUMED_DENSITY = 1 / 8
@@ -39,13 +38,13 @@ class FixedPoint(NamedTuple):
 
     Attributes
     ----------
-    digits : ndarray of int8, shape (D, H, 3)
-        The digits of each weight, the most significant first.
+    integers : ndarray of int32, shape (D, H)
+        The integers, between ``-LARGEST`` and ``LARGEST``.
     scales : ndarray of float64, shape (H,)
-        Value of a unit of the most significant digit, 2^16 s_h.
+        The scale s_h of each hidden unit; 0 if all its weights are 0.
     """
 
-    digits: npt.NDArray[np.int8]
+    integers: npt.NDArray[np.int32]
     scales: npt.NDArray[np.float64]
 
 
@@ -64,16 +63,30 @@ def fixed_point(W1: FloatArray) -> FixedPoint | None:
         are more inputs than 32-bit sums allow.
     """
     inputs = len(W1)
-    magnitudes = np.abs(W1)
-    largest = magnitudes.max(axis=0).astype(np.float64)
+    magnitudes = np.abs(np.ascontiguousarray(W1.T))  # NumPy's reductions are slower over columns
+    largest = magnitudes.max(axis=1).astype(np.float64)
     limit = ASSUMED_DENSITY * inputs + OTHER_ROUNDINGS
-    regular = np.count_nonzero(magnitudes >= largest / limit, axis=0)
+    regular = np.count_nonzero(magnitudes >= (largest / limit)[:, np.newaxis], axis=1)
     # In a column of zeros, all weights are as large as the largest.
-    if inputs > MAX_INPUTS or np.any(regular < REGULAR_SHARE * np.count_nonzero(W1, axis=0)):
+    if inputs > MAX_INPUTS or np.any(regular < REGULAR_SHARE * np.count_nonzero(magnitudes, axis=1)):
         return None
     scales = largest / LARGEST
-    integers = np.rint(W1 / np.where(scales > 0, scales, 1)).astype(np.int32)
-    # The bytes of a number plus OFFSET are its digits plus 128, the least significant first. Toggling the highest bit
-    # of a byte subtracts 128.
-    unsigned = (integers + OFFSET).astype("<u4").view(np.uint8).reshape(*W1.shape, 4)
-    return FixedPoint((unsigned[:, :, DIGITS - 1 :: -1] ^ 128).view(np.int8), scales * 2**16)
+    return FixedPoint(np.rint(W1 / np.where(scales > 0, scales, 1)).astype(np.int32), scales)
+
+
+def digits(integers: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int8]]:
+    """Return the digits of integers.
+
+    Parameters
+    ----------
+    integers : ndarray of int32
+        Integers between ``-LARGEST`` and ``LARGEST``.
+
+    Returns
+    -------
+    digits : list of ndarray of int8
+        The digits d2, d1 and d0, each of the shape of the integers.
+    """
+    # The bytes of a number plus 0x808080 are its digits plus 128. Toggling the highest bit of a byte subtracts 128.
+    as_bytes = (integers + 0x808080) ^ 0x808080
+    return [(as_bytes >> shift).astype(np.int8) for shift in (16, 8, 0)]
