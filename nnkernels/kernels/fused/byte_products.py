@@ -1,9 +1,9 @@
 """Prediction of many uint8 images by products of bytes, four at a time (AVX-512 VNNI).
 
 The weights of the first layer are integers of three digits (:mod:`~nnkernels.kernels.fused.fixed_point`). An image's
-sums with each digit are exact int32 sums of products of bytes, in which each instruction multiplies four adjacent pixels
-(a quad) by the digits of sixteen columns. The columns of a network with 20 hidden units are 20 first, 20 second and 20
-third digits, in four vectors. Then
+sums with each digit are exact int32 sums of products of bytes. An instruction multiplies four adjacent pixels (a quad)
+by the digits of sixteen columns. The columns of a network with 20 hidden units are 20 first, 20 second and 20 third
+digits, in four vectors. Then
 
     Z1 = (sum d2 + 2^-8 sum d1 + 2^-16 sum d0) * scale + b1
 
@@ -74,9 +74,9 @@ def byte_predictor(
     Returns
     -------
     kernel, memory : callable and tuple of ndarray, or None
-        ``kernel(*memory, X, probs, start, end)`` writes the probabilities of groups of sixteen images, from ``start`` to
-        ``end - 1``, of the contiguous uint8 images ``X`` (N, D), to ``probs`` (N, C). None if fixed point is less
-        accurate than float32 for these weights.
+        ``kernel(*memory, X, probs, start, end)`` writes the probabilities of groups ``start`` to ``end - 1``, of
+        sixteen images each, of the contiguous uint8 images ``X`` (N, D) to ``probs`` (N, C). None if fixed point may be
+        less accurate than float32 for these weights.
     """
     weights = fixed_point(params.W1)
     if weights is None:
