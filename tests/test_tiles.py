@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from nnkernels.contenders import create
 from nnkernels.data import LabelledImages
-from nnkernels.errors import ConfigurationError
+from nnkernels.errors import UnknownNameError
 from nnkernels.kernels.fused import entries, path_timing, paths
 from nnkernels.kernels.fused.nonzero import NonzeroImages
 from nnkernels.kernels.fused.tile_images import BLOCK_PIXELS, TileImages, grid_of, pack_tiles, unpack_tiles
@@ -159,7 +159,7 @@ def test_timed_images_have_as_much_ink_as_digits(small_digits):
 @pytest.mark.parametrize("setting", ["tile", "lists,amx"])
 def test_setting_with_unknown_path_is_refused(setting, monkeypatch):
     monkeypatch.setenv(paths.SETTING, setting)
-    with pytest.raises(ConfigurationError, match="expected some of lists, tiles"):
+    with pytest.raises(UnknownNameError, match="NNKERNELS_FUSED_PATHS"):
         entries.pack_images(digits())
 
 

@@ -14,7 +14,7 @@ from nnkernels.jit import device_function, ordered_kernel
 from nnkernels.kernels import simd
 from nnkernels.kernels.fused.first_layers import FirstLayer
 from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes, aligned_zeros
-from nnkernels.kernels.fused.output_layer import logits_of_eight
+from nnkernels.kernels.fused.output_layer import logits_of_columns
 from nnkernels.kernels.simd import at, is_positive, load, maximum, store, transpose_eight, zeros
 from nnkernels.parameters import FloatArray, Parameters
 from nnkernels.team import run_partitioned
@@ -182,7 +182,7 @@ def loss_and_errors(
     for n in range(0, batch.size, 8):
         for h in range(0, hidden_lanes, 8):
             transpose_eight(A1, n * hidden_lanes + h, hidden_lanes, columns, h * 8, 8)
-        logits_of_eight(W2, b2, columns, logits, sizes.hidden, sizes.classes, class_lanes)
+        logits_of_columns(W2, b2, columns, logits, sizes.hidden, sizes.classes, class_lanes, zeros8)
         highest = zeros8 - np.float32(np.inf)
         for c in range(sizes.classes):
             highest = maximum(highest, load(columns, logits + c * 8, zeros8))
