@@ -58,6 +58,7 @@ FRAMEWORKS = (
     "history",
     "interchange",
     "peers",
+    "recipes",
     "training",
 )
 COMPILED = set(kernels.names()) - {"numpy"}  # for seconds, if they are not in the cache
