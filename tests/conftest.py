@@ -54,6 +54,7 @@ FRAMEWORKS = (
     "autodiff",
     "contenders",
     "foreign_weights",
+    "forms",
     "gate",
     "history",
     "interchange",
