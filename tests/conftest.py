@@ -86,7 +86,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.stem.removeprefix("test_") not in FRAMEWORKS:
             others.append(item)
-        elif compiles(item):
+        elif compiles(item) and "tf" not in item.fixturenames:
             kernels_beside_frameworks.append(item)
         else:
             frameworks.append(item)
