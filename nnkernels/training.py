@@ -95,8 +95,8 @@ def train(
     evaluate_every : int, default: 1
         The number of epochs between evaluations. The last epoch is always evaluated; 0 evaluates only that one.
     judge : Backend, optional
-        The backend that evaluates, see :class:`nnkernels.evaluation.Evaluator`. By default it is the same for every
-        contender.
+        The backend that evaluates. By default the evaluation kernel of ``fused`` judges every contender, see
+        :class:`nnkernels.evaluation.Evaluator`.
 
     Returns
     -------
@@ -149,8 +149,8 @@ def continue_training(
     evaluate_every : int, default: 1
         The number of epochs between evaluations, as in :func:`train`.
     judge : Backend, optional
-        The backend that evaluates, see :class:`nnkernels.evaluation.Evaluator`. By default it is the same for every
-        contender.
+        The backend that evaluates. By default the evaluation kernel of ``fused`` judges every contender, see
+        :class:`nnkernels.evaluation.Evaluator`.
 
     Returns
     -------

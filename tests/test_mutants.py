@@ -80,7 +80,7 @@ def test_mutants_of_one_path_are_checked_by_it():
     for path, changed in own.items():
         mutants = [mutant for mutant in CATALOGUE if mutant.file in changed]
         assert {mutant.file for mutant in mutants} == set(changed)
-        assert {mutant.path for mutant in mutants} == {path}
+        assert {mutant.paths for mutant in mutants} == {path}
 
 
 def test_read_catalogue_selects_backends():
@@ -90,11 +90,11 @@ def test_read_catalogue_selects_backends():
 
 
 def test_controls_have_all_gates_of_mutants_of_their_backend():
-    found = {(control.backend, control.path): control for control in controls(CATALOGUE)}
-    assert {backend for backend, _path in found} == set(kernels.names())
-    assert {path for backend, path in found if backend == "fused"} == {"", *paths.PATHS}
+    found = {(control.backend, control.paths): control for control in controls(CATALOGUE)}
+    assert {backend for backend, _paths in found} == set(kernels.names())
+    assert {name for backend, name in found if backend == "fused"} == set(paths.PATHS)
     for mutant in CATALOGUE:
-        assert set(mutant.gates) <= set(found[mutant.backend, mutant.path].gates)
+        assert set(mutant.gates) <= set(found[mutant.backend, mutant.paths].gates)
     assert all(control.mutated() == (PACKAGE / control.file).read_text("utf-8") for control in found.values())
 
 
@@ -176,12 +176,14 @@ def test_mutant_that_crashes_is_reported_with_reason(folder):
 
 
 def test_process_of_mutant_is_forced_to_its_path(folder, monkeypatch):
-    monkeypatch.setenv(paths.SETTING, paths.LISTS)
+    monkeypatch.setenv(paths.SETTING, paths.VNNI)
     line = "from __future__ import annotations\n"
     reports = f"{line}import os\nraise RuntimeError(os.environ['{paths.SETTING}'])\n"
-    mutant = Mutant("numpy", "reports", "kernels/numpy_kernels.py", line, reports, ("sgd",), path=paths.TILES)
+    mutant = Mutant("numpy", "reports", "kernels/numpy_kernels.py", line, reports, ("sgd",), paths=paths.TILES)
     assert run_mutant(mutant, folder).verdicts[0].checks == {"breaks down": "RuntimeError: tiles"}
-    assert run_mutant(replace(mutant, path=""), folder).verdicts[0].checks == {"breaks down": "RuntimeError: lists"}
+    assert run_mutant(replace(mutant, paths="lists"), folder).verdicts[0].checks == {
+        "breaks down": "RuntimeError: lists"
+    }
 
 
 def test_endless_mutant_is_stopped(folder, monkeypatch):

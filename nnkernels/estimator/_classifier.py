@@ -108,7 +108,8 @@ class MLPClassifier(ClassifierMixin, PredictingNetwork, BaseEstimator):  # type:
     Training is reproducible bit for bit on the same CPU, with the same BLAS and number of threads. BLAS sums in another
     order with another number of threads, so at large batch sizes the last bits of the parameters differ. This also
     happens between the main process and a joblib worker, which limits BLAS to fewer threads. With ``backend="fused"``
-    or ``"fused_dense"``, the result is independent of BLAS and of the number of threads (for up to 64 classes).
+    or ``"fused_dense"``, the result is independent of BLAS and of the number of threads (for up to 64 classes). Floats
+    that are exactly pixels / 255 are trained on as pixels, so both give the same parameters.
 
     Examples
     --------

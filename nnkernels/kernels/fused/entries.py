@@ -226,7 +226,8 @@ def evaluator(
             return lambda _params: None
         images = np.ascontiguousarray(images).view()
         images.flags.writeable = False  # so that Numba compiles only once
-    packed = PackedEvaluation(first_layer_of(images), images, np.array(y, np.int64), scale)
+    labels = np.array(y, np.int64)  # a copy, which is writable: again, Numba compiles only once
+    packed = PackedEvaluation(first_layer_of(images), images, labels, scale)
     return lambda params: packed(params) if _is_supported(params) else None
 
 

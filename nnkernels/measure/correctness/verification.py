@@ -47,10 +47,11 @@ def verify(name: str, dataset: Dataset, recipe: Recipe | None = None) -> list[Ga
     """
     contender = contenders.create_anywhere(name)
     try:
-        if not _has_paths(contender):
+        paths = training_paths() if _has_paths(contender) else ()
+        if len(paths) < 2:
             return [_compare(name, contender, dataset, recipe)]
         results = []
-        for path in training_paths():
+        for path in paths:
             with only_path(path):
                 results.append(_compare(name, contender, dataset, recipe))
         return results

@@ -22,8 +22,8 @@ from nnkernels.data import Dataset
 from nnkernels.data.dataset import PARTS
 from nnkernels.errors import MeasurementError
 from nnkernels.files import PACKAGE
-from nnkernels.kernels.fused.paths import SETTING, with_path
-from nnkernels.measure.mutants.catalogue import Mutant, unchanged
+from nnkernels.kernels.fused.paths import SETTING
+from nnkernels.measure.mutants.catalogue import DEFAULT_PATHS, Mutant, code_label, unchanged
 from nnkernels.measure.mutants.gates import GATES, MAX_THREADS, Verdict
 from nnkernels.measure.records.environment import timed_environment
 
@@ -40,7 +40,7 @@ class Judged:
 
     Attributes
     ----------
-    backend, name, file, equivalent, tolerated, path : str
+    backend, name, file, equivalent, tolerated, paths : str
         As in :class:`~nnkernels.measure.mutants.catalogue.Mutant`.
     verdicts : tuple of Verdict
         One per gate.
@@ -55,12 +55,12 @@ class Judged:
     verdicts: tuple[Verdict, ...]
     seconds: float
     tolerated: str = ""
-    path: str = ""
+    paths: str = DEFAULT_PATHS
 
     @property
     def code(self) -> str:
-        """The backend, with the path if one was prescribed."""
-        return with_path(self.backend, self.path)
+        """The backend, with the paths that it took if they are not the usual ones."""
+        return code_label(self.backend, self.paths)
 
     @property
     def caught(self) -> bool:
@@ -79,7 +79,7 @@ class Judged:
 
 
 def controls(mutants: Sequence[Mutant]) -> tuple[Mutant, ...]:
-    """Return a control for each backend, and path of a backend, of some mutants: a mutant without a change.
+    """Return a control for each backend and setting of its paths: a mutant without a change.
 
     Parameters
     ----------
@@ -89,14 +89,14 @@ def controls(mutants: Sequence[Mutant]) -> tuple[Mutant, ...]:
     Returns
     -------
     controls : tuple of Mutant
-        One per backend and path, with all gates of their mutants.
+        One per backend and setting, with all gates of their mutants.
     """
     needed: dict[tuple[str, str], set[str]] = {}
     for mutant in mutants:
-        needed.setdefault((mutant.backend, mutant.path), set()).update(mutant.gates)
+        needed.setdefault((mutant.backend, mutant.paths), set()).update(mutant.gates)
     return tuple(
-        unchanged(backend, tuple(gate for gate in GATES if gate in gates), path)
-        for (backend, path), gates in needed.items()
+        unchanged(backend, tuple(gate for gate in GATES if gate in gates), paths)
+        for (backend, paths), gates in needed.items()
     )
 
 
@@ -182,7 +182,7 @@ def run_mutant(mutant: Mutant, dataset_folder: Path, package: Path = PACKAGE) ->
         verdicts,
         seconds,
         mutant.tolerated,
-        mutant.path,
+        mutant.paths,
     )
 
 
@@ -190,10 +190,9 @@ def _verdicts(mutant: Mutant, root: Path, cache: Path, dataset_folder: Path) -> 
     environment = timed_environment() | {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")])),
         "NUMBA_CACHE_DIR": str(cache),
+        SETTING: mutant.paths,
         "NUMBA_NUM_THREADS": str(max(MAX_THREADS, os.cpu_count() or 1)),
     }
-    if mutant.path:
-        environment[SETTING] = mutant.path
     command = [sys.executable, "-m", CHILD, str(CPU_SECONDS), mutant.backend, str(dataset_folder), *mutant.gates]
     answer = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     reason = _reason(answer)
