@@ -102,13 +102,26 @@ class Recipe:
     label_smoothing : float
         The loss of the training compares the probabilities with targets that are this share uniform over all classes,
         in [0, 1). Evaluation is not smoothed.
+    averaged_epochs : int
+        The training ends with the mean of the parameters at the ends of the last so many epochs, if not 0 (see the
+        reference). During these epochs the mean so far is evaluated, and training continues from the parameters
+        themselves.
+    patience : int or None
+        Number of epochs without a lower validation loss after which the training stops. It then ends with the
+        parameters of the epoch with the lowest validation loss, as with ``keras.callbacks.EarlyStopping(patience=...,
+        restore_best_weights=True)``, also if all epochs are done. None trains for all epochs, and keeps the last.
 
     Raises
     ------
     ConfigurationError
-        If a value is out of range.
+        If a value is out of range, or if the recipe has both averaging and early stopping.
     UnknownNameError
         If there is no such schedule.
+
+    References
+    ----------
+    P. Izmailov, D. Podoprikhin, T. Garipov, D. Vetrov, A. G. Wilson, "Averaging Weights Leads to Wider Optima and
+    Better Generalization", UAI 2018, algorithm 1 with one model an epoch.
     """
 
     name: str
@@ -122,6 +135,8 @@ class Recipe:
     deskew: bool = False
     augmentation: Augmentation | None = None
     label_smoothing: float = 0.0
+    averaged_epochs: int = 0
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         for field in ("batch_size", "epochs", "hidden"):
@@ -135,6 +150,17 @@ class Recipe:
             raise ConfigurationError(f"warmup_steps is {self.warmup_steps}; expected at least 0")
         if not 0 <= self.label_smoothing < 1:
             raise ConfigurationError(f"label_smoothing is {self.label_smoothing}; expected 0 <= label_smoothing < 1")
+        if not 0 <= self.averaged_epochs <= self.epochs:
+            raise ConfigurationError(
+                f"averaged_epochs is {self.averaged_epochs}; expected 0 to {self.epochs}, the number of epochs"
+            )
+        if self.patience is not None and self.patience < 1:
+            raise ConfigurationError(f"patience is {self.patience}; expected at least 1, or None")
+        if self.averaged_epochs and self.patience is not None:
+            raise ConfigurationError(
+                "averaged_epochs and patience exclude each other: the average is that of the last of a fixed number of "
+                "epochs; leave one of them out"
+            )
 
     @property
     def constant_rate(self) -> bool:

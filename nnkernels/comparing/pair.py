@@ -14,7 +14,7 @@ from nnkernels.errors import ConfigurationError
 from nnkernels.history import History
 from nnkernels.parameters import FloatArray, Parameters, max_abs_difference
 from nnkernels.recipes import Recipe
-from nnkernels.training import train
+from nnkernels.training import recipe_images, train
 
 ShowEpoch = Callable[[str, History], None]
 
@@ -162,7 +162,7 @@ def _train(
     contender = contenders.create_anywhere(name)
     try:
         history = train(contender, data, recipe, seed=seed, validation=validation, callbacks=[record_epoch])
-        return Side(history, trajectory, contender.predict(dataset.X_test))
+        return Side(history, trajectory, contender.predict(recipe_images(recipe, dataset.test).X))
     finally:
         contender.close()
 

@@ -135,6 +135,21 @@ class ReplacesImages(Protocol):
         ...
 
 
+@runtime_checkable
+class ReplacesParameters(Protocol):
+    """A contender whose parameters can be replaced. Recipes with averaging or early stopping need one."""
+
+    def replace_parameters(self, parameters: Parameters) -> None:
+        """Go on with other parameters. Images, labels and the state of the optimizer stay as they are.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            Parameters of the same shapes; copied.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Entry:
     """What is known about a contender before its framework is imported.

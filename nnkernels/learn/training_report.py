@@ -59,7 +59,7 @@ def write_report(trained: TrainingResult, dataset: Dataset, folder: Path) -> dic
 
 def _metrics(trained: TrainingResult, dataset: Dataset, predictions: Predictions) -> dict[str, Any]:
     history, judge = trained.history, trained.kernels.backend
-    record = history.epochs[-1]
+    record = history.final
     test_loss, test_error_rate = evaluate(trained.parameters, dataset.X_test, dataset.y_test, judge)
     seconds = history.seconds
     return {
@@ -70,10 +70,10 @@ def _metrics(trained: TrainingResult, dataset: Dataset, predictions: Predictions
         "different_mathematics": trained.kernels.own_file,
         "finished": trained.finished,
         "diverged": not all(np.isfinite(array).all() for array in trained.parameters),
-        "epochs": record.epoch,
+        "epochs": history.epochs_done,
         "training_images": history.images,
         "training_seconds": seconds,
-        "images_per_second": record.epoch * history.images / seconds if seconds else None,
+        "images_per_second": history.epochs_done * history.images / seconds if seconds else None,
         "train": _judged(record.train_loss, record.train_error_rate),
         "validation": _judged(record.validation_loss, record.validation_error_rate),
         "test": _judged(test_loss, test_error_rate),
