@@ -115,7 +115,11 @@ def test_invalid_input_range_is_rejected(input_range):
 
 @pytest.mark.parametrize(
     ("record", "message"),
-    [('{"deskew": true}', "has the step deskew, which this version"), ("[", "record is invalid"), ("3", "is invalid")],
+    [
+        ('{"blur": 1, "deskew": true}', "has the step blur, which this version"),
+        ("[", "record is invalid"),
+        ("3", "is invalid"),
+    ],
 )
 def test_unknown_preprocessing_in_file_is_rejected(tmp_path, record, message):
     metadata = {"format": "nnkernels-parameters 2", "preprocessing": record}
@@ -643,7 +647,9 @@ def predicted_parameters(monkeypatch, *options):
     from nnkernels.learn import pictures
 
     used = []
-    monkeypatch.setattr(pictures, "predict_pictures", lambda _images, params: used.append(params) or ([], []))
+    monkeypatch.setattr(
+        pictures, "predict_pictures", lambda _images, params, _preprocessing: used.append(params) or ([], [])
+    )
     return CliRunner().invoke(app, ["predict", "digit.png", *map(str, options)]), used
 
 

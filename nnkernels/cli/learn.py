@@ -24,7 +24,11 @@ KernelsOption = Annotated[
 ]
 RecipeOption = Annotated[
     str | None,
-    typer.Option("--recipe", help="Training recipe: gradient-descent, sgd, momentum or adam (default: adam)."),
+    typer.Option(
+        "--recipe",
+        help="Training recipe: gradient-descent, sgd, momentum, adam, plain-best, augmented-best or best (default: "
+        "adam).",
+    ),
 ]
 EpochsOption = Annotated[
     int | None, typer.Option(help="Number of passes over the training images (default: set by the recipe).")
@@ -121,6 +125,10 @@ def predict(
         float | None,
         typer.Option(help="Standard deviation that then divided them, such as 0.3081."),
     ] = None,
+    deskew: Annotated[
+        bool | None,
+        typer.Option("--deskew", help="The weights were trained on deskewed images (default: as stated by the file)."),
+    ] = None,
     activation: Annotated[
         str | None,
         typer.Option(help="Activation of the hidden layer, relu, for files that do not state it."),
@@ -132,26 +140,31 @@ def predict(
 ) -> None:
     """Predict the digit in each picture, and print the probabilities. The exit status is 1 if one cannot be read."""
     from nnkernels.errors import ConfigurationError
-    from nnkernels.interchange import Preprocessing, load_parameters
+    from nnkernels.interchange import Preprocessing, load_network
     from nnkernels.learn import pictures
     from nnkernels.learn.terminal import predictions_table
 
     files = pictures.find_pictures(images)
+    preprocessing = None
     if weights:
-        params = load_parameters(
+        params, preprocessing = load_network(
             weights,
             activation=activation,
             input_range=None if input_range is None else numbers(input_range, "--input-range"),
             preprocessing=None
-            if mean is deviation is None
-            else Preprocessing(mean=mean or 0.0, deviation=1.0 if deviation is None else deviation),
+            if mean is deviation is deskew is None
+            else Preprocessing(
+                mean=mean or 0.0, deviation=1.0 if deviation is None else deviation, deskew=bool(deskew)
+            ),
         )
-    elif (input_range, mean, deviation, activation) != (None,) * 4:
-        raise ConfigurationError("--input-range, --mean, --deviation and --activation describe the file of --weights")
+    elif (input_range, mean, deviation, deskew, activation) != (None,) * 5:
+        raise ConfigurationError(
+            "--input-range, --mean, --deviation, --deskew and --activation describe the file of --weights"
+        )
     else:
         with err.status("loading the cached network, or training it once"):
             params = pictures.default_network()
-    predictions, unread = pictures.predict_pictures(files, params)
+    predictions, unread = pictures.predict_pictures(files, params, preprocessing)
     if predictions:
         out.print(predictions_table(predictions))
     if folder:

@@ -18,9 +18,9 @@ from nnkernels.data.splits import stratified_split
 from nnkernels.estimator._hyper_parameters import HyperParameterError, HyperParameters
 from nnkernels.history import History
 from nnkernels.kernels import OptimizerState, initial_state
-from nnkernels.parameters import FloatArray, Parameters, initial_parameters
+from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Recipe
-from nnkernels.training import continue_training
+from nnkernels.training import continue_training, recipe_images
 
 # In units of log(C), the loss of uniform guessing among C classes. With scaled features, an untrained network has about
 # that loss. A training run whose loss ends above twice that value has not converged.
@@ -66,13 +66,15 @@ def initial_training_state(seed: int, inputs: int, classes: int, recipe: Recipe)
     return TrainingState(start, initial_state(start), History(recipe, seed, 0))
 
 
-def train_further(X: FloatArray, y: npt.NDArray[Any], hyper: HyperParameters, state: TrainingState) -> TrainingState:
+def train_further(
+    X: npt.NDArray[Any], y: npt.NDArray[Any], hyper: HyperParameters, state: TrainingState
+) -> TrainingState:
     """Continue a training run for as many epochs as the recipe has.
 
     Parameters
     ----------
-    X : ndarray of float32, shape (N, D)
-        Features.
+    X : ndarray of float32 or uint8, shape (N, D)
+        Features, or pixels.
     y : ndarray of integers, shape (N,)
         Class indices.
     hyper : HyperParameters
@@ -101,19 +103,19 @@ def train_further(X: FloatArray, y: npt.NDArray[Any], hyper: HyperParameters, st
         epochs=state.history.epochs_done + hyper.recipe.epochs,
         batch_size=min(hyper.recipe.batch_size, len(data.X)),  # buffers have the size of a full batch
     )
-    history = replace(state.history, recipe=recipe, images=len(data.X), epochs=list(state.history.epochs))
+    history = replace(state.history, recipe=recipe, images=len(data.X), epochs=list(state.history.epochs), kept=None)
     contender = KernelContender(hyper.backend)
-    contender.prepare(state.parameters, data, recipe)
+    contender.prepare(state.parameters, recipe_images(recipe, data), recipe)
     if state.history.recipe.optimizer.name == recipe.optimizer.name:
         contender.restore(state.optimizer_state)
     with np.errstate(over="ignore", invalid="ignore"):  # with every backend, an overflow shows in the loss
         callbacks = (_has_diverged, *hyper.callbacks)
         continue_training(contender, data, history, validation=held_out, callbacks=callbacks, judge=contender.backend)
-    return TrainingState(contender.parameters(), contender.optimizer_state(), history)
+    return TrainingState(contender.parameters(), contender.optimizer_state(), replace(history, kept=None))
 
 
 def hold_out(
-    X: FloatArray, y: npt.NDArray[Any], fraction: float, seed: int
+    X: npt.NDArray[Any], y: npt.NDArray[Any], fraction: float, seed: int
 ) -> tuple[LabelledImages, LabelledImages | None]:
     """Split samples into training and validation samples. Equal labels and seeds give equal splits.
 
@@ -122,8 +124,8 @@ def hold_out(
 
     Parameters
     ----------
-    X : ndarray of float32, shape (N, D)
-        Features.
+    X : ndarray of float32 or uint8, shape (N, D)
+        Features, or pixels.
     y : ndarray of integers, shape (N,)
         Class indices.
     fraction : float

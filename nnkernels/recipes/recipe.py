@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,65 +10,9 @@ import numpy.typing as npt
 
 from nnkernels.augmentation import Augmentation
 from nnkernels.errors import ConfigurationError, UnknownNameError
+from nnkernels.recipes.optimizer import Optimizer
 
-OptimizerName = Literal["sgd", "momentum", "adam"]
 ScheduleName = Literal["constant", "linear", "cosine"]
-
-
-@dataclass(frozen=True)
-class Optimizer:
-    """An update rule and its hyperparameters, with the semantics and the defaults of Keras.
-
-    ``sgd``: ``w -= lr g``. ``momentum``: ``v = momentum v - lr g; w += v``. ``adam``: the algorithm of Kingma and Ba in
-    the form "just before section 2.1", so that epsilon is outside the bias correction, as in Keras. See
-    ``nnkernels.kernels.numpy_kernels`` for the formulas. With weight decay, ``w -= lr weight_decay w`` comes before the
-    rule, for weights and biases. It is decoupled: it enters neither the gradient nor the moments.
-
-    Attributes
-    ----------
-    name : {"sgd", "momentum", "adam"}
-        The rule.
-    momentum : float
-        Decay factor of the velocity, in [0, 1).
-    beta_1, beta_2 : float
-        Decay rates of Adam's moments, in [0, 1).
-    epsilon : float
-        Added to Adam's denominator, positive.
-    weight_decay : float
-        Decoupled weight decay, at least 0; the learning rate of the step multiplies it.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no such rule.
-    ConfigurationError
-        If a hyperparameter is out of range.
-
-    References
-    ----------
-    I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithms 1 and 2.
-    """
-
-    name: OptimizerName = "sgd"
-    momentum: float = 0.9
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
-    weight_decay: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.name not in OPTIMIZER_NAMES:
-            raise UnknownNameError("optimizer", self.name, OPTIMIZER_NAMES)
-        for field in ("momentum", "beta_1", "beta_2"):
-            if not 0 <= getattr(self, field) < 1:
-                raise ConfigurationError(f"{field} is {getattr(self, field)}; expected 0 <= {field} < 1")
-        if not self.epsilon > 0:
-            raise ConfigurationError(f"epsilon is {self.epsilon}; expected a positive number")
-        if not 0 <= self.weight_decay < np.inf:
-            raise ConfigurationError(f"weight_decay is {self.weight_decay}; expected 0 or a positive number")
-
-
-OPTIMIZER_NAMES: tuple[OptimizerName, ...] = ("sgd", "momentum", "adam")
 SCHEDULE_NAMES: tuple[ScheduleName, ...] = ("constant", "linear", "cosine")
 
 
@@ -125,7 +68,7 @@ class Recipe:
     """
 
     name: str
-    optimizer: Optimizer = Optimizer()
+    optimizer: Optimizer = field(default_factory=Optimizer)
     batch_size: int = 32
     epochs: int = 1
     learning_rate: float = 0.1
@@ -139,9 +82,9 @@ class Recipe:
     patience: int | None = None
 
     def __post_init__(self) -> None:
-        for field in ("batch_size", "epochs", "hidden"):
-            if getattr(self, field) < 1:
-                raise ConfigurationError(f"{field} is {getattr(self, field)}; expected at least 1")
+        for name in ("batch_size", "epochs", "hidden"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}; expected at least 1")
         if not (self.learning_rate > 0 and np.isfinite(self.learning_rate)):
             raise ConfigurationError(f"learning_rate is {self.learning_rate}; expected a positive number")
         if self.schedule not in SCHEDULE_NAMES:
@@ -229,97 +172,3 @@ class Recipe:
             The copy.
         """
         return replace(self, **changes)
-
-
-def _gradient_descent(images: int) -> Recipe:
-    return Recipe("gradient-descent", batch_size=images, epochs=160, learning_rate=0.3)
-
-
-_NAMED: dict[str, Callable[[int], Recipe]] = {
-    "gradient-descent": _gradient_descent,
-    "sgd": lambda _images: Recipe("sgd", epochs=20, learning_rate=0.1, schedule="linear"),
-    "momentum": lambda _images: Recipe(
-        "momentum", Optimizer("momentum"), epochs=20, learning_rate=0.01, schedule="linear"
-    ),
-    "adam": lambda _images: Recipe("adam", Optimizer("adam"), epochs=20, learning_rate=0.002, schedule="linear"),
-}
-
-RECIPE_NAMES = tuple(_NAMED)
-
-
-def named_recipe(name: str, images: int) -> Recipe:
-    """Return a training recipe by name.
-
-    ``gradient-descent`` takes 160 steps, each on all images, at a learning rate of 0.3. It reaches the accuracy at
-    which the from-scratch write-up stopped, 91.3 % on the validation images of MNIST. Learning rates of 0.5 and 1.0 are
-    faster, but with some seeds the accuracy oscillates by percentage points. ``sgd``, ``momentum`` and ``adam`` train
-    for 20 epochs in batches of 32, with a learning rate that decreases to zero. Each uses the learning rate with the
-    lowest validation error of three.
-
-    Parameters
-    ----------
-    name : str
-        One of ``RECIPE_NAMES``.
-    images : int
-        Number of training images.
-
-    Returns
-    -------
-    recipe : Recipe
-        The recipe.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no such recipe.
-    """
-    if name not in _NAMED:
-        raise UnknownNameError("recipe", name, RECIPE_NAMES)
-    return _NAMED[name](images)
-
-
-# Training recipe of all speed comparisons: plain stochastic gradient descent.
-SGD = Recipe("sgd-epoch")
-_BENCHMARK_RATES: dict[OptimizerName, float] = {"sgd": 0.1, "momentum": 0.01, "adam": 0.001}
-
-
-def benchmark_recipe(optimizer: Optimizer | None = None, batch_size: int = 32) -> Recipe:
-    """Return the training recipe of the correctness check and of timings, with a constant learning rate.
-
-    Parameters
-    ----------
-    optimizer : Optimizer, optional
-        The optimizer; by default, plain gradient descent.
-    batch_size : int
-        Number of images per step.
-
-    Returns
-    -------
-    recipe : Recipe
-        The recipe.
-    """
-    rule = optimizer or Optimizer()
-    # Batches of fewer than 32 images mean more steps. Without a lower learning rate, rounding would change the sign of
-    # so many hidden units that correct kernels could exceed the tolerances of the check.
-    learning_rate = _BENCHMARK_RATES[rule.name] * min(1.0, batch_size / 32)
-    return Recipe("gate", rule, batch_size=batch_size, learning_rate=learning_rate)
-
-
-def accuracy_recipe(images: int) -> Recipe:
-    """Return the training recipe of the accuracy benchmark, which trains on about 60,000 images in total.
-
-    It uses SGD in batches of 32, with a learning rate that decreases from 0.3 to zero. Of learning rates from 0.05 to
-    0.5, constant or decreasing, this one had the lowest validation error on MNIST (5.5 %, 6 seeds) and on the 5,000
-    embedded digits.
-
-    Parameters
-    ----------
-    images : int
-        Number of training images, which determines the number of epochs.
-
-    Returns
-    -------
-    recipe : Recipe
-        The recipe.
-    """
-    return Recipe("sgd-60k", epochs=max(1, round(60_000 / images)), learning_rate=0.3, schedule="linear")
