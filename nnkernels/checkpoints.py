@@ -14,13 +14,12 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from nnkernels.augmentation import Augmentation
 from nnkernels.errors import ConfigurationError, DataError, one_line
 from nnkernels.files import write_bytes
 from nnkernels.history import EpochRecord, History
 from nnkernels.kernels.contract import OptimizerState
 from nnkernels.parameters import FloatArray, Parameters, native
-from nnkernels.recipes import Optimizer, Recipe
+from nnkernels.recipes import recipe_from_record
 
 FORMAT = "nnkernels-checkpoint"
 VERSION = "1"
@@ -138,9 +137,5 @@ def _parameters(arrays: dict[str, FloatArray], part: str) -> Parameters:
 
 
 def _history(values: dict[str, Any]) -> History:
-    recipe = values["recipe"]
-    recipe["optimizer"] = Optimizer(**recipe["optimizer"])
-    if recipe.get("augmentation"):
-        recipe["augmentation"] = Augmentation(**recipe["augmentation"])
     epochs = [EpochRecord(**record) for record in values["epochs"]]
-    return History(Recipe(**recipe), values["seed"], values["images"], epochs)
+    return History(recipe_from_record(values["recipe"]), values["seed"], values["images"], epochs)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nnkernels.cli.data_options import DEFAULT_DATA, DataRequest, takes_data
-from nnkernels.cli.shared import INTERRUPTED, app, err, note, numbers, out, show_error, split_names
+from nnkernels.cli.shared import INTERRUPTED, app, err, new_folder, note, numbers, out, show_error, split_names
 
 if TYPE_CHECKING:
     from nnkernels.data import Dataset
@@ -71,7 +70,7 @@ def train(
     request = TrainingRequest(recipe, backend, kernels, epochs, hidden, batch_size, learning_rate, seed)
     if resume and folder is None:
         raise ConfigurationError("--resume needs --out DIR, the folder of the training run to resume")
-    folder = folder or _new_folder(recipe or DEFAULT_RECIPE)
+    folder = folder or new_folder(recipe or DEFAULT_RECIPE)
     dataset = data.load()
     with training_progress(err) as show:
         trained = training_job.run(request, dataset, folder, resume, lambda history: show(history.recipe.name, history))
@@ -222,7 +221,7 @@ def compare(
         _claim(names, dataset, folder or Path("claim"), seeds)
         return
     request = TrainingRequest(recipe, None, None, epochs, hidden, batch_size, learning_rate, seed)
-    folder = folder or _new_folder("compare")
+    folder = folder or new_folder("compare")
     with training_progress(err) as show:
         report = comparison_job.run(names, request, dataset, folder, show)
     out.print(comparison_table(report))
@@ -271,7 +270,3 @@ def _claim(names: list[str], dataset: Dataset, folder: Path, seeds: int) -> None
     out.print(claim_table(report.cells))
     out.print(report.decomposition.sentence(), highlight=False)
     out.print(f"metrics and figure  {folder}", highlight=False, soft_wrap=True)
-
-
-def _new_folder(name: str) -> Path:
-    return Path("trained") / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}"
