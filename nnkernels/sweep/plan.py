@@ -208,4 +208,4 @@ def _recipe(table: Any, images: int, where: str) -> Recipe:
             raise ConfigurationError("it has no name")
         return recipe_from_record(record, None if base is None else named_recipe(base, images))
     except (ConfigurationError, TypeError, ValueError) as error:
-        raise DataError(f"{where}: {one_line(error)}") from error
+        raise DataError(f"{where}: {error}") from error
