@@ -668,7 +668,10 @@ def test_predict_folds_stated_normalisation(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [(["--mean", "0.1"], "describe the file of --weights"), (["--weights", "w", "--input-range", "a"], "expected two")],
+    [
+        (["--mean", "0.1"], "describe the file of --weights"),
+        (["--weights", "w", "--input-range", "a"], "expected numbers"),
+    ],
 )
 def test_predict_rejects_options_that_do_not_fit(monkeypatch, options, message):
     import nnkernels.cli  # noqa: F401

@@ -32,6 +32,16 @@ RECIPES = [Recipe("one", epochs=2, hidden=4), Recipe("two", Optimizer("adam"), e
 TIMES = ("started", "seconds", "seconds_with_evaluation")
 
 
+def row_of(name, seed, error_rate, **changes):
+    recipe = asdict(Recipe(name)) | changes
+    times = {"started": "2026", "seconds": 2.0 + seed, "seconds_with_evaluation": 3.0}
+    values = {"contender": "numpy", "judge": "validation", "data": {}, "train_error_rate": 0.5, "curve": {}}
+    return {"recipe": recipe, "seed": seed, "error_rate": error_rate, **values, **times}
+
+
+ROW = {"version": 1, "key": "a" * 32, **row_of("one", 0, 0.25)}
+
+
 @pytest.fixture(scope="module")
 def part(small_digits):
     training, test = small_digits.training, small_digits.test
@@ -152,7 +162,9 @@ def test_recipes_are_read_from_a_file(tmp_path):
         ("[[recipe]]\nepochs = 3", "recipe 1: it has no name"),
         ('[[recipe]]\nname = "a"\nepoch = 3', "recipe 1: a recipe has no epoch; expected some of: name, optimizer"),
         ('[[recipe]]\nname = "a"\n[[recipe]]\nname = "b"\nbase = "bset"', "recipe 2: unknown recipe 'bset'"),
-        ('[[recipe]]\nname = "a"\nepochs = "3"', "recipe 1: the recipe 'a' is invalid"),
+        ('[[recipe]]\nname = "a"\nepochs = "3"', "recipe 1: epochs of the recipe 'a' is '3'; expected int"),
+        ('[[recipe]]\nname = "a"\nepochs = 2.5', "epochs of the recipe 'a' is 2.5; expected int"),
+        ('[[recipe]]\nname = "a"\nhidden = true', "hidden of the recipe 'a' is True; expected int"),
         ('[[recipe]]\nname = "a"\nepochs = 0', "recipe 1: epochs is 0"),
         ('[[recipe]]\nname = "a"\naugmentation = {blur = 1}', "recipe 1: the recipe 'a' is invalid: .*blur"),
     ],
@@ -302,7 +314,7 @@ def test_sweep_in_real_processes_survives_a_killed_worker(part, folder):
 
 
 def test_result_is_there_as_soon_as_it_is_written(folder):
-    folder.add("a" * 32, {"started": "2026", "error_rate": 0.25})
+    folder.add("a" * 32, row_of("one", 0, 0.25))
     assert SweepFolder(folder.path).rows == folder.rows
     assert (folder.path / TRAININGS / f"{'a' * 32}.json").exists()
     folder.merge()
@@ -315,6 +327,10 @@ def test_result_is_there_as_soon_as_it_is_written(folder):
     [
         (LOG, '{"version": 1, "key": "a"}\n{"vers'),
         (LOG, "[]\n"),
+        (LOG, json.dumps(ROW | {"key": "../../" + "a" * 26}) + "\n"),
+        (LOG, json.dumps(ROW | {"error_rate": None}) + "\n"),
+        (LOG, json.dumps(ROW | {"seed": True}) + "\n"),
+        (LOG, json.dumps(ROW | {"recipe": {"name": "one", "epochs": 2.5}}) + "\n"),
         (f"{TRAININGS}/a.json", '{"version": 2, "key": "a"}'),
         (f"{TRAININGS}/a.json", '{"version": 1, "key": NaN}'),
         (f"{TRAININGS}/a.json", "\x00"),
@@ -324,18 +340,12 @@ def test_damaged_results_are_rejected(folder, name, text):
     path = folder.path / name
     path.parent.mkdir(parents=True)
     path.write_text(text)
-    with pytest.raises(DataError, match=r"delete it, and the training is repeated by --resume") as caught:
+    with pytest.raises(DataError, match=r"delete it, and --resume repeats the training") as caught:
         SweepFolder(folder.path)
     assert name in str(caught.value).replace(os.sep, "/")
 
 
 # Ranking and expected time
-
-
-def row_of(name, seed, error_rate, **changes):
-    recipe = asdict(Recipe(name)) | changes
-    values = {"contender": "numpy", "judge": "validation", "data": {}, "seconds": 2.0 + seed, "train_error_rate": 0.5}
-    return {"recipe": recipe, "seed": seed, "error_rate": error_rate, **values}
 
 
 def test_ranking_has_the_mean_and_students_interval_of_each_combination():

@@ -6,7 +6,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,7 +58,8 @@ class Training:
         key : str
             32 hexadecimal digits.
         """
-        text = json.dumps([self.contender, asdict(self.recipe), self.seed, images], sort_keys=True)
+        # Only what differs from the defaults, so that a new attribute of recipes changes no key.
+        text = json.dumps([self.contender, _stated(self.recipe), self.seed, images], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -165,6 +166,19 @@ def make_plan(
     )
     used = dataset.validation_split() if judge == "validation" else dataset
     return Plan(trainings, used, judge, {"name": dataset.name, "sha256": dataset.sha256})
+
+
+def _stated(value: Any) -> Any:
+    """Return the attributes of a record that differ from their defaults, by name."""
+    if not is_dataclass(value):
+        return value
+    stated = {}
+    for field in fields(value):
+        found = getattr(value, field.name)
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        if found != default:
+            stated[field.name] = _stated(found)
+    return stated
 
 
 def read_recipes(path: Path, images: int) -> list[Recipe]:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from nnkernels.errors import DataError, MissingDependencyError, one_line
-from nnkernels.files import atomic_write, read_json, write_json, write_text
+from nnkernels.errors import ConfigurationError, DataError, MissingDependencyError, one_line
+from nnkernels.files import atomic_write, parse_json, read_json, write_json, write_text
+from nnkernels.recipes import recipe_from_record
 
 TRAININGS, LOG, TABLE = "trainings", "trainings.jsonl", "trainings.parquet"
 VERSION = 1
 
 Row = dict[str, Any]
+
+_KEY = re.compile("[0-9a-f]{32}")
+# What every result has, of those columns that are used here.
+_COLUMNS: dict[str, Any] = {
+    **dict.fromkeys(("key", "judge", "started", "contender"), str),
+    **dict.fromkeys(("error_rate", "train_error_rate", "seconds", "seconds_with_evaluation"), (float, int)),
+    **dict.fromkeys(("recipe", "data", "curve"), dict),
+    "seed": int,
+}
 
 
 class SweepFolder:
@@ -70,11 +81,17 @@ class SweepFolder:
             (self.path / TRAININGS).rmdir()
 
     def _add(self, row: Any, where: str) -> None:
-        if not isinstance(row, dict) or row.get("version") != VERSION or not isinstance(row.get("key"), str):
-            raise DataError(
-                f"{where}: is not the result of a training of version {VERSION}; delete it, and the training is "
-                "repeated by --resume"
-            )
+        if not isinstance(row, dict) or row.get("version") != VERSION:
+            raise _damaged(where, f"it is not the result of a training of version {VERSION}")
+        for name, kind in _COLUMNS.items():
+            if not isinstance(row.get(name), kind) or isinstance(row[name], bool):
+                raise _damaged(where, f"{name} is {str(row.get(name))[:80]}")
+        if not _KEY.fullmatch(row["key"]):  # it becomes the name of a file
+            raise _damaged(where, f"its key is {row['key'][:80]!r}")
+        try:
+            recipe_from_record(row["recipe"])
+        except ConfigurationError as error:
+            raise _damaged(where, str(error)) from error
         self.rows[row["key"]] = row
 
 
@@ -106,22 +123,22 @@ def _record(path: Path) -> Any:
     try:
         return read_json(path)
     except (OSError, ValueError) as error:
-        raise _damaged(str(path), error) from error
+        raise _damaged(str(path), one_line(error)) from error
 
 
 def _text(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, ValueError) as error:
-        raise _damaged(str(path), error) from error
+        raise _damaged(str(path), one_line(error)) from error
 
 
 def _parsed(line: str, where: str) -> Any:
     try:
-        return json.loads(line)
+        return parse_json(line)
     except ValueError as error:
-        raise _damaged(where, error) from error
+        raise _damaged(where, one_line(error)) from error
 
 
-def _damaged(where: str, error: Exception) -> DataError:
-    return DataError(f"{where}: is damaged ({one_line(error)}); delete it, and the training is repeated by --resume")
+def _damaged(where: str, reason: str) -> DataError:
+    return DataError(f"{where}: is damaged ({reason}); delete it, and --resume repeats the training")
