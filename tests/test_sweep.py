@@ -5,9 +5,11 @@ import math
 import multiprocessing
 import os
 import signal
-from concurrent.futures import Future
+import sys
+from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,17 +17,18 @@ import pytest
 from nnkernels.augmentation import Augmentation
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import Dataset
-from nnkernels.errors import ConfigurationError, DataError, InferenceOnlyError, MeasurementError
+from nnkernels.errors import ConfigurationError, DataError, InferenceOnlyError, MeasurementError, MissingDependencyError
 from nnkernels.evaluation import evaluate
 from nnkernels.recipes import RECIPE_NAMES, Optimizer, Recipe, named_recipe, recipe_from_record
-from nnkernels.sweep import expected_time, worker
-from nnkernels.sweep import run as run_module
+from nnkernels.sweep import expected_time, pool, worker
+from nnkernels.sweep.cluster import ClusterPool, cluster_pool
 from nnkernels.sweep.expected_time import expected_seconds
 from nnkernels.sweep.plan import Training, make_plan, read_recipes
+from nnkernels.sweep.pool import local_pool
 from nnkernels.sweep.ranking import ranking
 from nnkernels.sweep.results import LOG, TABLE, TRAININGS, SweepFolder
 from nnkernels.sweep.run import missing, run
-from nnkernels.sweep.worker import run_training, train_in_worker
+from nnkernels.sweep.worker import keep_images, run_training, train_in_worker, train_on_cluster, versions
 from nnkernels.training import train
 
 RECIPES = [Recipe("one", epochs=2, hidden=4), Recipe("two", Optimizer("adam"), epochs=7, learning_rate=0.01, hidden=4)]
@@ -92,7 +95,7 @@ class InProcess:
 
 @pytest.fixture
 def in_process(monkeypatch):
-    monkeypatch.setattr(run_module, "ProcessPoolExecutor", InProcess)
+    monkeypatch.setattr(pool, "ProcessPoolExecutor", InProcess)
     monkeypatch.setattr(InProcess, "kills", 0)
     monkeypatch.setattr(worker, "_dataset", None)
     return InProcess
@@ -220,7 +223,7 @@ def test_diverged_training_is_valid_json(part):
 
 def test_sweep_trains_what_is_missing_and_merges_it(plan, folder, in_process, part):
     shown = []
-    assert run(plan, folder, workers=2, show=lambda *given: shown.append(given))
+    assert run(plan, folder, local_pool(2), show=lambda *given: shown.append(given))
     assert [given[:2] for given in shown] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert sorted(path.name for path in folder.path.iterdir()) == [LOG, TABLE]
     again = SweepFolder(folder.path)
@@ -232,11 +235,11 @@ def test_sweep_trains_what_is_missing_and_merges_it(plan, folder, in_process, pa
         assert row["data"]["sha256"] == part.sha256
         assert {"commit", "tree", "packages", "cpu", "python"} <= set(row)
     with pytest.raises(ConfigurationError, match="already has results; continue them"):
-        run(plan, again, workers=2)
+        run(plan, again, local_pool(2))
     more = make_plan(part, RECIPES, seeds=(0, 1, 2), names=("numpy",))
     assert [training.seed for _key, training in missing(more, again)] == [2, 2]
     shown.clear()
-    assert run(more, again, workers=1, resume=True, show=lambda *given: shown.append(given))
+    assert run(more, again, local_pool(1), resume=True, show=lambda *given: shown.append(given))
     assert [given[:2] for given in shown] == [(5, 6), (6, 6)]
     assert len(SweepFolder(folder.path).rows) == 6
 
@@ -244,7 +247,7 @@ def test_sweep_trains_what_is_missing_and_merges_it(plan, folder, in_process, pa
 def test_parquet_table_has_the_same_rows(plan, folder, in_process):
     pd = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
-    run(plan, folder, workers=1)
+    run(plan, folder, local_pool(1))
     table = pd.read_parquet(folder.path / TABLE)
     assert set(table["key"]) == set(folder.rows)
     for row in table.to_dict("records"):
@@ -257,16 +260,16 @@ def test_parquet_table_has_the_same_rows(plan, folder, in_process):
 def test_killed_workers_lose_only_the_running_trainings(plan, folder, in_process):
     in_process.kills = 2
     shown = []
-    assert run(plan, folder, workers=1, show=lambda done, _total, _text: shown.append(done))
+    assert run(plan, folder, local_pool(1), show=lambda done, _total, _text: shown.append(done))
     assert in_process.kills == 0
     assert shown == [1, 2, 3, 4]  # none was repeated
     assert len(SweepFolder(folder.path).rows) == 4
 
 
 def test_workers_that_are_killed_again_and_again_end_the_sweep(plan, folder, in_process, monkeypatch):
-    monkeypatch.setattr(run_module, "train_in_worker", lambda _training: (_ for _ in ()).throw(BrokenProcessPool()))
+    monkeypatch.setattr(pool, "train_in_worker", lambda _training: (_ for _ in ()).throw(BrokenProcessPool()))
     with pytest.raises(MeasurementError, match=r"was killed 3 times without a result in between.*--workers"):
-        run(plan, folder, workers=2)
+        run(plan, folder, local_pool(2))
 
 
 def test_interrupted_sweep_keeps_its_results_and_begins_no_more(plan, folder, in_process):
@@ -274,23 +277,23 @@ def test_interrupted_sweep_keeps_its_results_and_begins_no_more(plan, folder, in
         if done == 1:
             signal.raise_signal(signal.SIGINT)
 
-    assert not run(plan, folder, workers=1, show=press_control_c)
+    assert not run(plan, folder, local_pool(1), show=press_control_c)
     # The next training had been submitted already.
     assert 1 <= len(SweepFolder(folder.path).rows) <= 2
-    assert run(plan, SweepFolder(folder.path), workers=1, resume=True)
+    assert run(plan, SweepFolder(folder.path), local_pool(1), resume=True)
 
 
 def test_error_of_a_training_names_it_and_keeps_the_other_results(part, folder, in_process):
     recipes = [RECIPES[0], Recipe("smoothed", label_smoothing=0.1)]
     plan = make_plan(part, recipes, seeds=(0,), names=("scikit-learn",))
     with pytest.raises(ConfigurationError, match=r"smoothed, scikit-learn, width 20.*label smoothing"):
-        run(plan, folder, workers=1)
+        run(plan, folder, local_pool(1))
     assert len(SweepFolder(folder.path).rows) == 1
 
 
-def test_sweep_needs_a_worker(plan, folder):
+def test_sweep_needs_a_worker():
     with pytest.raises(ConfigurationError, match="number of workers is 0"):
-        run(plan, folder, workers=0)
+        local_pool(0)
 
 
 @pytest.mark.slow
@@ -303,11 +306,107 @@ def test_sweep_in_real_processes_survives_a_killed_worker(part, folder):
             killed.append(multiprocessing.active_children()[0].pid)
             os.kill(killed[0], signal.SIGKILL)
 
-    assert run(plan, folder, workers=2, show=kill_one)
+    assert run(plan, folder, local_pool(2), show=kill_one)
     assert killed
     for training in plan.trainings:
         row = without_times(folder.rows[training.key(plan.images)])
         assert without_times(run_training(training, plan.dataset)).items() <= row.items()
+
+
+# A Dask cluster
+
+
+def test_worker_of_a_cluster_trains_on_the_images_of_a_hash_with_the_versions_of_the_sweep(part, monkeypatch):
+    monkeypatch.setattr(worker, "_images", {})
+    monkeypatch.setattr(worker, "loads", [])
+    keep_images(part)
+    assert worker.loads == [part.sha256]
+    training = Training("numpy", RECIPES[0], 0)
+    row = train_on_cluster(training, part.sha256, versions())
+    assert without_times(row) == without_times(run_training(training, part))
+    with pytest.raises(
+        ConfigurationError, match=r"a worker has numpy \d.*started with 1\.0; install the same versions"
+    ):
+        train_on_cluster(training, part.sha256, versions() | {"numpy": "1.0"})
+    with pytest.raises(ConfigurationError, match="a worker has other missing, but"):
+        train_on_cluster(training, part.sha256, versions() | {"other": "1.0"})
+
+
+def test_lost_scheduler_and_killed_workers_end_in_a_message(part):
+    class KilledWorker(Exception):  # noqa: N818  (the name in Dask)
+        pass
+
+    client = SimpleNamespace(status="running", get_executor=lambda pure: None, nthreads=dict)
+    cluster = ClusterPool(client, "tcp://there:8786", part.sha256, KilledWorker)
+    assert cluster.size == 1  # until a worker arrives
+    cluster.check()
+    client.status = "closed"
+    with pytest.raises(MeasurementError, match=r"connection to the scheduler tcp://there:8786 was lost.*--resume"):
+        cluster.check()
+    for error, match in ((KilledWorker("task"), "killed by the same training"), (CancelledError(), "was lost")):
+        future = Future()
+        future.set_exception(error)
+        with pytest.raises(MeasurementError, match=match):
+            cluster.result(future)
+
+
+def test_cluster_needs_dask_and_a_scheduler(monkeypatch, part):
+    def refuse(_address, **_options):
+        raise OSError("Timed out trying to connect")
+
+    fake = SimpleNamespace(Client=refuse)
+    monkeypatch.setitem(sys.modules, "distributed", fake)
+    with pytest.raises(ConfigurationError, match=r"cannot connect to the scheduler tcp://h:1 .*`dask scheduler`"):  # noqa: SIM117
+        with cluster_pool("tcp://h:1")(part):
+            pass
+    closed = []
+    client = SimpleNamespace(nthreads=lambda: {"w": 2}, close=lambda timeout: closed.append(timeout))
+    fake.Client = lambda _address, **_options: client
+    with pytest.raises(ConfigurationError, match=r"have \[2\] threads; expected at least one worker, with one"):  # noqa: SIM117
+        with cluster_pool("tcp://h:1")(part):
+            pass
+    assert closed
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(MissingDependencyError, match=r"nnkernels\[cluster\]"):
+        cluster_pool("tcp://h:1")
+
+
+@pytest.mark.slow
+def test_sweep_on_a_dask_cluster_with_a_killed_worker_equals_the_local_one(part, tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    plan = make_plan(part, RECIPES, seeds=(0, 1, 2, 3), names=("numpy",))
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started,
+        distributed.Client(started) as client,
+    ):
+
+        def kill_one(done, _total, _text):
+            if done == 2:
+                os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+
+        folder, pool = SweepFolder(tmp_path / "cluster"), cluster_pool(started.scheduler_address)
+        assert run(plan, folder, pool, show=kill_one)
+        for training in plan.trainings:
+            row = without_times(folder.rows[training.key(plan.images)])
+            assert without_times(run_training(training, plan.dataset)).items() <= row.items()
+        client.wait_for_workers(2)
+        # Every process has received the images once, the restarted one too.
+        assert list(client.run(_loads).values()) == [[plan.dataset.sha256]] * 2
+        lost = SweepFolder(tmp_path / "lost")
+
+        def end_cluster(done, _total, _text):
+            if done == 1:
+                started.close()
+
+        with pytest.raises(MeasurementError, match=r"connection to the scheduler .* was lost"):
+            run(plan, lost, pool, show=end_cluster)
+        assert lost.rows
+        assert SweepFolder(lost.path).rows == lost.rows
+
+
+def _loads():
+    return list(worker.loads)
 
 
 # The folder
@@ -366,7 +465,7 @@ def test_ranking_has_the_mean_and_students_interval_of_each_combination():
 def test_expected_time_is_that_of_earlier_results_and_short_trainings(plan, folder, in_process, monkeypatch):
     monkeypatch.setattr(expected_time, "_measured", lambda training, _dataset: 10.0 * training.recipe.epochs)
     assert expected_seconds(plan, folder, 2) == (2 + 7) * 2 * 10 / 2
-    run(plan, folder, workers=1)
+    run(plan, folder, local_pool(1))
     assert expected_seconds(plan, folder, 2) == 0
     more = make_plan(plan.dataset, RECIPES[:1], seeds=(7, 8), names=("numpy",))
     done = [row["seconds_with_evaluation"] for row in folder.rows.values() if row["recipe"]["name"] == "one"]
@@ -408,7 +507,11 @@ def test_the_command_trains_ranks_and_resumes(data_folder, tmp_path, in_process)
     assert again.exit_code == 0, again.output
     assert "accuracy on the validation images; 4 trainings" in again.output
     assert {row["seed"] for row in SweepFolder(tmp_path / "out").rows.values()} == {0, 4}
-    for wrong, match in ((["--judge", "both"], "--judge is 'both'"), (["--resume"], "--resume needs --out")):
+    for wrong, match in (
+        (["--judge", "both"], "--judge is 'both'"),
+        (["--resume"], "--resume needs --out"),
+        (["--scheduler", "tcp://h:1", "--workers", "2"], "--workers and --dry-run are for this machine"),
+    ):
         result = CliRunner().invoke(app, [*options, *wrong])
         assert isinstance(result.exception, ConfigurationError)
         assert match in str(result.exception)

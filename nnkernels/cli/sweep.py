@@ -42,6 +42,14 @@ def sweep(
     workers: Annotated[
         int | None, typer.Option(help="Number of processes, with one thread each (default: the number of CPUs).")
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Train on the workers of the Dask scheduler at this address, such as tcp://host:8786, instead of this "
+            "machine. Dask pickles: use only clusters that you trust.",
+        ),
+    ] = None,
     folder: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Folder of the results (default: a new one in trained/)."),
@@ -57,8 +65,10 @@ def sweep(
     from nnkernels.learn.terminal import counting_progress
     from nnkernels.measure.timing.threads import available_cpus
     from nnkernels.recipes import named_recipe
+    from nnkernels.sweep.cluster import cluster_pool
     from nnkernels.sweep.expected_time import expected_seconds
     from nnkernels.sweep.plan import JUDGES, make_plan, read_recipes
+    from nnkernels.sweep.pool import local_pool
     from nnkernels.sweep.ranking import ranking
     from nnkernels.sweep.results import SweepFolder
     from nnkernels.sweep.run import missing, run
@@ -82,7 +92,10 @@ def sweep(
         judge=judge,
     )
     results = SweepFolder(folder or new_folder("sweep"))
+    if scheduler is not None and (workers is not None or dry_run):
+        raise ConfigurationError("--workers and --dry-run are for this machine; the cluster of --scheduler has its own")
     processes = available_cpus() if workers is None else workers
+    open_pool = local_pool(processes) if scheduler is None else cluster_pool(scheduler)
     if dry_run:
         waiting = missing(plan, results)
         with err.status("measuring short trainings"):
@@ -96,7 +109,7 @@ def sweep(
         )
         return
     with counting_progress(err, "training") as show:
-        finished = run(plan, results, workers=processes, resume=resume, show=show)
+        finished = run(plan, results, open_pool, resume=resume, show=show)
     out.print(ranking_table(ranking(row for row in results.rows.values() if row["judge"] == plan.judge)))
     out.print(
         f"accuracy on the {plan.judge} images; {len(results.rows)} trainings  {results.path}",

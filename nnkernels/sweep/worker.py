@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import math
+import platform
 import signal
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from nnkernels import contenders
 from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError, NNKernelsError
+from nnkernels.measure.asv_driver import workspace
+from nnkernels.measure.records import provenance
 from nnkernels.process_settings import preserved_thread_counts
 from nnkernels.sweep.plan import Training
 from nnkernels.training import train
 
 CURVE_POINTS = 5  # evaluations of a training run
 
-_dataset: Dataset | None = None
+_dataset: Dataset | None = None  # of a process of the local pool
+_images: dict[str, Dataset] = {}  # of a process of a cluster, by their hashes
+loads: list[str] = []  # the hashes, in the order in which this process received the images
 
 
 def start_worker(dataset: Dataset) -> None:
@@ -53,10 +59,90 @@ def train_in_worker(training: Training) -> dict[str, Any]:
         If the training is impossible, for example because the contender lacks something that the recipe needs.
     """
     assert _dataset is not None
+    return _checked(training, _dataset)
+
+
+def _checked(training: Training, dataset: Dataset) -> dict[str, Any]:
     try:
-        return run_training(training, _dataset)
+        return run_training(training, dataset)
     except NNKernelsError as error:  # some of them cannot be pickled
         raise ConfigurationError(f"{training.text}: {error}") from None
+
+
+def keep_images(dataset: Dataset) -> None:
+    """Keep images in this worker process of a cluster.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Training images, and as test images those on which trainings are judged.
+    """
+    _images[dataset.sha256] = dataset
+    loads.append(dataset.sha256)
+
+
+def train_on_cluster(training: Training, sha256: str, expected: dict[str, str]) -> dict[str, Any]:
+    """Run a training in a worker process of a cluster.
+
+    Parameters
+    ----------
+    training : Training
+        The training.
+    sha256 : str
+        The hash of the images, which :func:`keep_images` has received.
+    expected : dict of str to str
+        The :func:`versions` of the process that started the sweep.
+
+    Returns
+    -------
+    result : dict
+        As :func:`run_training`.
+
+    Raises
+    ------
+    ConfigurationError
+        If the versions of this process are others, or if the training is impossible.
+    """
+    found = versions()
+    for name in sorted({*found, *expected}):
+        if found.get(name) != expected.get(name):
+            raise ConfigurationError(
+                f"a worker has {name} {found.get(name, 'missing')}, but the sweep was started with "
+                f"{expected.get(name, 'none')}; install the same versions everywhere"
+            )
+    return _checked(training, _images[sha256])
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the versions that must be the same in all processes of a sweep.
+
+    Returns
+    -------
+    versions : dict of str to str
+        Those of Python, nnkernels with its commit, and the packages that compute.
+    """
+    code = workspace.code_state()
+    return {"Python": platform.python_version(), **code, **provenance.package_versions()}
+
+
+@cache
+def machine() -> dict[str, Any]:
+    """Return on what this process computes, for the provenance of its results.
+
+    Returns
+    -------
+    machine : dict
+        CPU, versions, and the commit of the code.
+    """
+    return {
+        "cpu": provenance.cpu_name(),
+        "microarchitecture": provenance.microarchitecture(),
+        "machine_code": provenance.machine_code_digest(),
+        "python": platform.python_version(),
+        "packages": provenance.package_versions(),
+        **workspace.code_state(),
+    }
 
 
 def run_training(training: Training, dataset: Dataset) -> dict[str, Any]:
@@ -114,6 +200,7 @@ def run_training(training: Training, dataset: Dataset) -> dict[str, Any]:
         "seed": training.seed,
         "recipe": asdict(recipe),
         "threads": 1,
+        **machine(),
     }
 
 
