@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.contenders import Contender, ReplacesImages, ReplacesParameters
+from nnkernels.contenders import Contender, ReplacesImages, ReplacesParameters, SharesImages
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
-from nnkernels.evaluation import evaluate
+from nnkernels.evaluation import Evaluator
 from nnkernels.history import EpochRecord, History
 from nnkernels.kept_parameters import as_parameters, keep_average, keep_best
 from nnkernels.kernels import Backend
@@ -98,7 +98,8 @@ def train(
     evaluate_every : int, default: 1
         The number of epochs between evaluations. The last epoch is always evaluated; 0 evaluates only that one.
     judge : Backend, optional
-        The backend that evaluates, see :func:`nnkernels.evaluate`.
+        The backend that evaluates. By default the evaluation kernel of ``fused`` judges every contender, see
+        :class:`nnkernels.evaluation.Evaluator`.
 
     Returns
     -------
@@ -153,7 +154,8 @@ def continue_training(
     evaluate_every : int, default: 1
         The number of epochs between evaluations, as in :func:`train`.
     judge : Backend, optional
-        The backend that evaluates, see :func:`nnkernels.evaluate`.
+        The backend that evaluates. By default the evaluation kernel of ``fused`` judges every contender, see
+        :class:`nnkernels.evaluation.Evaluator`.
 
     Returns
     -------
@@ -193,6 +195,10 @@ def _train(
     if images != history.images:
         raise DataError(f"the training to resume used {history.images} images, but data has {images}")
     _check_keeping(contender, recipe, validation, evaluate_every)
+    # Distorted images are not those that are evaluated.
+    packed = contender.packed if isinstance(contender, SharesImages) and not recipe.augmentation else None
+    evaluate_training = Evaluator(data.X, data.y, judge, packed)
+    evaluate_validation = Evaluator(validation.X, validation.y, judge) if validation is not None else None
     distort = _distortion(contender, data, history) if recipe.augmentation else None
     seconds = 0.0
     for epoch in range(history.epochs_done, history.epochs_done if history.finished else recipe.epochs):
@@ -207,9 +213,8 @@ def _train(
             averaged = keep_average(history, done, contender.parameters())
         if done == recipe.epochs or (evaluate_every and done % evaluate_every == 0):
             params = averaged if recipe.averaged_epochs else contender.parameters()
-            train_metrics = evaluate(params, data.X, data.y, judge)
-            validation_metrics = evaluate(params, validation.X, validation.y, judge) if validation is not None else ()
-            history.epochs.append(EpochRecord(done, seconds, *train_metrics, *validation_metrics))
+            validation_metrics = evaluate_validation(params) if evaluate_validation else ()
+            history.epochs.append(EpochRecord(done, seconds, *evaluate_training(params), *validation_metrics))
             seconds = 0.0
             if recipe.patience is not None:
                 keep_best(history, params)

@@ -73,8 +73,8 @@ def train_further(
 
     Parameters
     ----------
-    X : ndarray of float32 or uint8, shape (N, D)
-        Features, or pixels.
+    X : ndarray of uint8 or float32, shape (N, D)
+        Pixels or features.
     y : ndarray of integers, shape (N,)
         Class indices.
     hyper : HyperParameters
@@ -110,7 +110,7 @@ def train_further(
         contender.restore(state.optimizer_state)
     with np.errstate(over="ignore", invalid="ignore"):  # with every backend, an overflow shows in the loss
         callbacks = (_has_diverged, *hyper.callbacks)
-        continue_training(contender, data, history, validation=held_out, callbacks=callbacks, judge=contender.backend)
+        continue_training(contender, data, history, validation=held_out, callbacks=callbacks)
     return TrainingState(contender.parameters(), contender.optimizer_state(), replace(history, kept=None))
 
 
@@ -124,8 +124,8 @@ def hold_out(
 
     Parameters
     ----------
-    X : ndarray of float32 or uint8, shape (N, D)
-        Features, or pixels.
+    X : ndarray of uint8 or float32, shape (N, D)
+        Pixels or features.
     y : ndarray of integers, shape (N,)
         Class indices.
     fraction : float

@@ -10,7 +10,7 @@ import numpy as np
 
 from nnkernels import plots
 from nnkernels.data import Dataset, LabelledImages
-from nnkernels.evaluation import evaluate, probabilities
+from nnkernels.evaluation import Evaluator, probabilities
 from nnkernels.files import write_json, write_text
 from nnkernels.interchange import Preprocessing, save_parameters
 from nnkernels.learn.earlier_parameters import STEPS
@@ -64,9 +64,9 @@ def write_report(trained: TrainingResult, dataset: Dataset, folder: Path) -> dic
 def _metrics(
     trained: TrainingResult, dataset: Dataset, seen: LabelledImages, predictions: Predictions
 ) -> dict[str, Any]:
-    history, judge = trained.history, trained.kernels.backend
+    history = trained.history
     record = history.final
-    test_loss, test_error_rate = evaluate(trained.parameters, seen.X, seen.y, judge)
+    test_loss, test_error_rate = Evaluator(seen.X, seen.y, trained.kernels.judge)(trained.parameters)
     seconds = history.seconds
     return {
         "version": METRICS_VERSION,

@@ -17,7 +17,7 @@ CACHE_LINE = 64  # bytes
 # As in nnkernels.jit: fused multiply-adds are allowed, and NaN and infinities are preserved.
 FLAGS = ("contract",)
 
-FLOAT, I8, I32 = ir.FloatType(), ir.IntType(8), ir.IntType(32)
+FLOAT, I8, I32, I64 = ir.FloatType(), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 FLOATS, INTS = ir.VectorType(FLOAT, VECTOR), ir.VectorType(I32, VECTOR)
 
 
@@ -29,8 +29,8 @@ class Lanes(types.Type):
     width : int
         Number of lanes, a multiple of ``vector``.
     vector : int, default: 8
-        Floats of each LLVM vector: 8, or 16 as in the registers of AVX-512. Where registers are shorter, LLVM splits the
-        vectors.
+        Floats of each LLVM vector: 8, or 16 as in the registers of AVX-512. Where registers are shorter, LLVM splits
+        the vectors.
     """
 
     def __init__(self, width: int, vector: int = VECTOR) -> None:

@@ -30,7 +30,7 @@ from nnkernels.kernels.simd.lanes import (
 
 @literal_intrinsic
 def zeros(typingctx: Any, width: Any) -> Any:
-    """``zeros(width)``: lanes of zeros in vectors of eight. The width is a compile-time constant, a multiple of eight."""
+    """``zeros(width)``: zeros in vectors of eight. The width is a compile-time constant, a multiple of eight."""
     lanes = Lanes(width.literal_value)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -43,7 +43,7 @@ def zeros(typingctx: Any, width: Any) -> Any:
 def load(typingctx: Any, array: Any, index: Any, like: Any) -> Any:
     """``load(array, index, like)``: ``array[index:index + width]`` as lanes of the same width as ``like``.
 
-    The array must be contiguous and float32 or uint8. Bytes are converted to floats.
+    The array must be contiguous and float32, uint8 or int32. Integers are converted to floats.
     """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -53,7 +53,8 @@ def load(typingctx: Any, array: Any, index: Any, like: Any) -> Any:
             builder.load(builder.gep(first, [I32(i)]), align=array.dtype.bitwidth // 8) for i in range(like.vectors)
         ]
         if array.dtype != types.float32:
-            vectors = [builder.uitofp(vector, ir.VectorType(FLOAT, like.vector)) for vector in vectors]
+            convert = builder.sitofp if array.dtype.signed else builder.uitofp
+            vectors = [convert(vector, ir.VectorType(FLOAT, like.vector)) for vector in vectors]
         return pack(builder, vectors)
 
     return like(array, types.intp, like), generate
@@ -144,6 +145,17 @@ def at(typingctx: Any, array: Any, index: Any) -> Any:
         return builder.load(builder.gep(context.make_array(array)(context, builder, args[0]).data, [args[1]]))
 
     return array.dtype(array, types.intp), generate
+
+
+@intrinsic
+def put(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
+    """``put(array, index, value)``: set an element, without the handling of negative indices, like :func:`at`."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.store(args[2], builder.gep(context.make_array(array)(context, builder, args[0]).data, [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, array.dtype), generate
 
 
 @literal_intrinsic
