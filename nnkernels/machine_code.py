@@ -24,6 +24,7 @@ from nnkernels.files import PACKAGE
 # Files and folders of the package that contain kernels, or that determine how kernels are compiled and cached.
 SOURCES = (
     "compile_cache.py",
+    "cpu_features.py",
     "jit.py",
     "kernels",
     "machine_code.py",

@@ -11,7 +11,7 @@ from pathlib import Path
 from nnkernels.errors import MeasurementError, UnknownNameError
 from nnkernels.files import PACKAGE
 
-CATALOGUES = ("numpy", "from_file", "numba", "fused_training", "fused_prediction", "fused_dense")
+CATALOGUES = ("numpy", "from_file", "numba", "fused_training", "fused_prediction", "fused_bytes", "fused_dense")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Mutant:
     tolerated : str
         Why a gate may pass the mutant, because its effect is known to be within the tolerances; empty otherwise. Such a
         mutant still counts as a survivor.
+    paths : str
+        Value of ``NNKERNELS_FUSED_PATHS`` for the checks, so that they run the changed code on every CPU.
     """
 
     backend: str
@@ -45,6 +47,7 @@ class Mutant:
     gates: tuple[str, ...]
     equivalent: str = ""
     tolerated: str = ""
+    paths: str = "lists"
 
     @property
     def label(self) -> str:
@@ -128,5 +131,5 @@ def _read(name: str) -> list[Mutant]:
     mutants = []
     for entry in table["mutant"]:
         gates = tuple(entry.pop("where"))
-        mutants.append(Mutant(table["backend"], gates=gates, **entry))
+        mutants.append(Mutant(table["backend"], gates=gates, paths=table.get("paths", "lists"), **entry))
     return mutants

@@ -22,6 +22,7 @@ from nnkernels.data import Dataset
 from nnkernels.data.dataset import PARTS
 from nnkernels.errors import MeasurementError
 from nnkernels.files import PACKAGE
+from nnkernels.kernels.fused.paths import SETTING as PATHS_SETTING
 from nnkernels.measure.mutants.catalogue import Mutant, unchanged
 from nnkernels.measure.mutants.gates import GATES, MAX_THREADS, Verdict
 from nnkernels.measure.records.environment import timed_environment
@@ -174,6 +175,7 @@ def _verdicts(mutant: Mutant, root: Path, cache: Path, dataset_folder: Path) -> 
     environment = timed_environment() | {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")])),
         "NUMBA_CACHE_DIR": str(cache),
+        PATHS_SETTING: mutant.paths,
         "NUMBA_NUM_THREADS": str(max(MAX_THREADS, os.cpu_count() or 1)),
     }
     command = [sys.executable, "-m", CHILD, str(CPU_SECONDS), mutant.backend, str(dataset_folder), *mutant.gates]

@@ -77,6 +77,7 @@ RULES = (
     Rule("TF_CPP_MIN_LOG_LEVEL", "log level of TensorFlow", HARMLESS),
     Rule("TF_CLI_* TF_VAR_* TF_TOKEN_* TF_LOG* TF_DATA_DIR TF_WORKSPACE TF_INPUT", "variables of Terraform", HARMLESS),
     Rule("NUMBA_* LLVMLITE_*", "machine code, threading layer and number of threads of Numba"),
+    Rule("NNKERNELS_FUSED_PATHS", "kernels of the backend fused"),
     Rule("OPENBLAS_* GOTO_* BLIS_* MKL_* VECLIB_* NVPL_* ARMPL_*", "kernels and number of threads of BLAS"),
     Rule("OMP_* GOMP_* KMP_* TBB_*", "number, placement and waiting of threads"),
     Rule("NPROC", "number of threads of XLA"),
