@@ -6,7 +6,7 @@ from contextlib import closing
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from nnkernels import contenders
+from nnkernels import contenders, kernels
 from nnkernels.errors import MeasurementError, one_line
 from nnkernels.measure.timing.threads import thread_count
 from nnkernels.recipes import accuracy_recipe
@@ -51,7 +51,15 @@ class ErrorRate:
                     contenders.thread_limit(contender, thread_count("all")),
                 ):
                     histories = [
-                        train(contender, data.training, recipe, seed=seed, validation=data.test, evaluate_every=0)
+                        train(
+                            contender,
+                            data.training,
+                            recipe,
+                            seed=seed,
+                            validation=data.test,
+                            evaluate_every=0,
+                            judge=kernels.load("numpy"),
+                        )
                         for seed in range(SEEDS)
                     ]
                 records = [history.epochs[-1] for history in histories]

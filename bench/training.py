@@ -35,7 +35,8 @@ class Epoch(_TrainingBenchmark):
         self.learning_rates = SGD.learning_rates(0, images)
         # The gate has compiled everything. A few batches warm up the contender on the whole data set's arrays.
         if not self.contender.whole_epochs_only:
-            self.contender.advance(self.order[:320], np.full(10, SGD.learning_rate, np.float32))
+            few = np.resize(self.order, 10 * SGD.batch_size)  # from the start again if there are fewer images
+            self.contender.advance(few, np.full(10, SGD.learning_rate, np.float32))
 
     def time_epoch(self, contender: str, threads: str, dataset_name: str) -> None:
         """Train for one epoch."""

@@ -18,7 +18,7 @@ from nnkernels.contenders import Contender
 from nnkernels.data import LabelledImages
 from nnkernels.data.image_file import ImageFile, read_labels
 from nnkernels.errors import ConfigurationError, DataError
-from nnkernels.evaluation import evaluate
+from nnkernels.evaluation import Evaluator
 from nnkernels.history import EpochRecord, History
 from nnkernels.kernels.contract import OptimizerState
 from nnkernels.parameters import Parameters, initial_parameters
@@ -121,6 +121,7 @@ def train_from_file(
     if start is None:
         start = initial_parameters(seed, file.inputs, recipe.hidden)
     _check_inputs(file, y, start, contender, recipe)
+    evaluate_validation = Evaluator(validation.X, validation.y) if validation is not None else None
     step = chunk_starts(len(file), chunk_images, recipe.batch_size).step
     buffers = [np.empty((step, file.inputs), file.dtype) for _ in range(2)]
     history, callbacks = History(recipe, seed, len(file)), tuple(callbacks)
@@ -139,7 +140,7 @@ def train_from_file(
             params = contender.parameters()
             state = contender.optimizer_state() if isinstance(contender, _StatefulContender) else None
         seconds = time.perf_counter() - started
-        validation_metrics = evaluate(params, validation.X, validation.y) if validation is not None else ()
+        validation_metrics = evaluate_validation(params) if evaluate_validation else ()
         history.epochs.append(EpochRecord(epoch + 1, seconds, math.nan, math.nan, *validation_metrics))
         # Call every callback, even if one of them stops the training.
         stop_requests = [callback(history, contender) for callback in callbacks]

@@ -49,9 +49,25 @@ def compiled_features() -> frozenset[str]:
         host = {name for name, present in binding.get_host_cpu_features().items() if present}
     except RuntimeError:
         return frozenset()
-    # Numba stores this tuple with cached code: triple, name of the CPU, features.
-    _triple, _cpu, flags = cpu_target.target_context.codegen().magic_tuple()
+    _triple, _cpu, flags = _target()
     return frozenset(enabled(flags) & host)
+
+
+def compiled_cpu() -> str:
+    """Return LLVM's name of the CPU that Numba compiles for.
+
+    Returns
+    -------
+    name : str
+        Such as ``znver4``. ``NUMBA_CPU_NAME`` changes it.
+    """
+    return _target()[1]
+
+
+def _target() -> tuple[str, str, str]:
+    """Return what Numba stores with cached code: triple, name of the CPU, flags of features."""
+    triple, cpu, flags = cpu_target.target_context.codegen().magic_tuple()
+    return triple, cpu, flags
 
 
 def enabled(flags: str) -> set[str]:

@@ -11,6 +11,9 @@ from nnkernels.errors import ConfigurationError, GitError
 
 # Git sets these for hooks, aliases and `git bisect run`. They name a repository other than that of the current folder.
 # The settings in GIT_CONFIG_* are kept, because a user may permit a repository there (`safe.directory`).
+# What Git LFS leaves in place of a file that it has not fetched begins with this.
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+LFS_REFUSAL = "is only the pointer of Git LFS to the file; fetch the file itself with git lfs pull, or download it"
 LOCATIONS = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.contenders import Contender, ReplacesImages
+from nnkernels.contenders import Contender, ReplacesImages, SharesImages
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
-from nnkernels.evaluation import evaluate
+from nnkernels.evaluation import Evaluator
 from nnkernels.history import EpochRecord, History
 from nnkernels.kernels import Backend
 from nnkernels.parameters import Parameters, initial_parameters
@@ -95,7 +95,8 @@ def train(
     evaluate_every : int, default: 1
         The number of epochs between evaluations. The last epoch is always evaluated; 0 evaluates only that one.
     judge : Backend, optional
-        The backend that evaluates, see :func:`nnkernels.evaluate`.
+        The backend that evaluates. By default the evaluation kernel of ``fused`` judges every contender, see
+        :class:`nnkernels.evaluation.Evaluator`.
 
     Returns
     -------
@@ -148,7 +149,8 @@ def continue_training(
     evaluate_every : int, default: 1
         The number of epochs between evaluations, as in :func:`train`.
     judge : Backend, optional
-        The backend that evaluates, see :func:`nnkernels.evaluate`.
+        The backend that evaluates. By default the evaluation kernel of ``fused`` judges every contender, see
+        :class:`nnkernels.evaluation.Evaluator`.
 
     Returns
     -------
@@ -187,6 +189,10 @@ def _train(
         raise DataError("there are no training images")
     if images != history.images:
         raise DataError(f"the training to resume used {history.images} images, but data has {images}")
+    # Distorted images are not those that are evaluated.
+    packed = contender.packed if isinstance(contender, SharesImages) and not recipe.augmentation else None
+    evaluate_training = Evaluator(data.X, data.y, judge, packed)
+    evaluate_validation = Evaluator(validation.X, validation.y, judge) if validation is not None else None
     distort = _distortion(contender, data, history) if recipe.augmentation else None
     seconds = 0.0
     for epoch in range(history.epochs_done, recipe.epochs):
@@ -199,9 +205,8 @@ def _train(
         done = epoch + 1
         if done == recipe.epochs or (evaluate_every and done % evaluate_every == 0):
             params = contender.parameters()
-            train_metrics = evaluate(params, data.X, data.y, judge)
-            validation_metrics = evaluate(params, validation.X, validation.y, judge) if validation is not None else ()
-            history.epochs.append(EpochRecord(done, seconds, *train_metrics, *validation_metrics))
+            validation_metrics = evaluate_validation(params) if evaluate_validation else ()
+            history.epochs.append(EpochRecord(done, seconds, *evaluate_training(params), *validation_metrics))
             seconds = 0.0
             # Call every callback, even if one of them stops the training.
             stop_requests = [callback(history, contender) for callback in callbacks]

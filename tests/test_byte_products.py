@@ -285,7 +285,7 @@ def test_setting_permits_named_paths(monkeypatch):
 @pytest.mark.parametrize("setting", ["", "avx", "lists,", "lists vnni"])
 def test_unknown_path_is_an_error(monkeypatch, setting):
     monkeypatch.setenv(SETTING, setting)
-    with pytest.raises(UnknownNameError, match=f"{SETTING}.*expected one of: lists, vnni"):
+    with pytest.raises(UnknownNameError, match=f"{SETTING}.*expected one of: lists, tiles, vnni"):
         is_permitted("lists")
 
 

@@ -10,7 +10,9 @@ from nnkernels.contenders import create_anywhere as create
 from nnkernels.data import LabelledImages
 from nnkernels.errors import DataError, MissingDependencyError, UnknownNameError
 from nnkernels.kernels import numba_kernels
+from nnkernels.kernels.fused.first_layers import first_layer_of
 from nnkernels.kernels.fused.training import training_kernel
+from nnkernels.kernels.stepwise import image_packer
 from nnkernels.parameters import copy, initial_parameters, max_abs_difference
 from nnkernels.recipes import Optimizer, Recipe
 from nnkernels.transforms import as_features
@@ -100,7 +102,11 @@ def test_training_leaves_its_inputs_unchanged_and_returns_copies(contender, star
 
 @pytest.mark.parametrize("name", ["numba", "fused", "fused_dense"])
 def test_read_only_arrays_cause_no_recompilation(name, start, data, order):
-    compiled = numba_kernels.train_inplace if name == "numba" else training_kernel(24, 16, name == "fused_dense", True)
+    compiled = numba_kernels.train_inplace
+    if name != "numba":
+        layer = first_layer_of(image_packer(kernels.load(name))(data.X))
+        layout = layer.layout(start)
+        compiled = training_kernel(layer, layout.panel, layout.class_lanes, True)
     writable = LabelledImages(data.X.copy(), data.y.copy())
     assert writable.X.flags.writeable
     expected = trained(create(name), start, writable, order)

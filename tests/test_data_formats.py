@@ -16,6 +16,7 @@ from nnkernels.data import assembling, formats
 from nnkernels.data.dataset import KNOWN_NAMES, digest
 from nnkernels.data.formats import _files
 from nnkernels.errors import ConfigurationError, DataError
+from nnkernels.git import LFS_POINTER
 from tests.idx_bytes import idx_bytes
 
 # Rows and columns of a label beside the pixels, as published by different people.
@@ -178,6 +179,15 @@ def test_label_in_any_column_without_a_name_is_found_by_its_values(images, tmp_p
     )
     if place != 400:
         assert_same_images(load_mnist(tmp_path / "a.csv", label="last" if place else "first"), X, y)
+
+
+def test_image_whose_pixels_pandas_made_the_names_of_columns_is_left_out_and_this_is_announced(small_digits, tmp_path):
+    X, y = small_digits.X_train[:100], small_digits.y_train[:100]
+    frame_of(X, y).to_csv(tmp_path / "a.csv", index=False, header=False)
+    pd.read_csv(tmp_path / "a.csv").to_csv(tmp_path / "b.csv", index=False)  # a header such as 5,0,0.1,0.2,...
+    data = load_mnist(tmp_path / "b.csv")
+    assert_same_images(data, X[1:], y[1:])
+    assert data.origin.notes[0].startswith("the first image became a header when pandas saved the file, and was left")
 
 
 def test_two_inner_columns_that_may_be_the_label_are_refused(images, tmp_path):
@@ -592,6 +602,7 @@ def test_unknown_files_are_told_what_can_be_read(tmp_path, name, content):
         ("mnist.pkl", b"\x80\x02}q\x00.", "is a pickled file.*numpy.savez"),
         ("digits", b"\x80\x04}.", "is a pickled file.*numpy.savez"),
         ("old.PKL", b"(dp0\n.", "is a pickled file.*numpy.savez"),
+        ("train.parquet", LFS_POINTER + b"v1\noid sha256:00\nsize 9\n", "is only the pointer of Git LFS.*git lfs pull"),
         ("emnist-letters.mat", b"MATLAB 5.0 MAT-file, Platform", "is a MATLAB file.*IDX files.*scipy.io.loadmat"),
     ],
 )

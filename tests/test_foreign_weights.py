@@ -233,6 +233,13 @@ def test_pickled_files_are_refused_with_what_to_do(tmp_path, suffix):
         load_parameters(tmp_path / f"p{suffix}")
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ".onnx"])
+def test_pointer_of_git_lfs_is_refused_with_what_to_do(tmp_path, suffix):
+    (tmp_path / f"p{suffix}").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")
+    with pytest.raises(DataError, match=r"is only the pointer of Git LFS to the file; .* git lfs pull"):
+        load_parameters(tmp_path / f"p{suffix}")
+
+
 def test_table_in_readme_is_current():
     assert BLOCK.split(README.read_text("utf-8"), "README.md")[1] == readable_weights()
 
@@ -269,6 +276,24 @@ EXPORTED = {
         "body": SKLEARN_BODY + "maps = ai.onnx.ml.ZipMap<classlabels_int64s = [0, 1, 2]>(probs)",
         "head": SKLEARN_HEAD + "seq(map(int64, float)) maps)",
     },
+    "skl2onnx, one output per class": {
+        "body": SKLEARN_BODY
+        + """
+            first = Constant<value = int64[1] {0}>() second = Constant<value = int64[1] {1}>()
+            third = Constant<value = int64[1] {2}>() last = Constant<value = int64[1] {3}>()
+            p0 = Slice(probs, first, second, second) p1 = Slice(probs, second, third, second)
+            p2 = Slice(probs, third, last, second)""",
+        "head": SKLEARN_HEAD + "float[N, 1] p0, float[N, 1] p1, float[N, 1] p2)",
+    },
+    "only the label": {"body": SKLEARN_BODY, "head": SKLEARN_HEAD.rstrip(", ") + ")"},
+    "squeezed, then relu as clamp(min=0), new exporter of PyTorch": {
+        "body": "axis = Constant<value = int64[1] {1}>() s = Squeeze(X, axis) f = Flatten(s) p = Gemm(f, A, a)"
+        "zero = Constant<value = float {0}>() q = Max(p, zero) out = Gemm(q, B, b)",
+        "head": IMAGES,
+    },
+    "relu as clamp(min=0), old exporter of PyTorch": {
+        "body": "zero = Constant<value = float {0}>() p = Gemm(X, A, a) q = Clip(p, zero) out = Gemm(q, B, b)"
+    },
     "optimised by ONNX Runtime": {
         "body": 'q = com.microsoft.FusedGemm<activation = "Relu">(X, A, a) out = Gemm(q, B, b)',
         "head": HEAD.replace('"" : 17', '"" : 17, "com.microsoft" : 1'),
@@ -285,7 +310,7 @@ def test_structure_of_exporter_is_read(tmp_path, name):
     session, X = onnx_session(content), features(1)
     outputs = session.run(None, {"X": X.reshape(1, *session.get_inputs()[0].shape[1:])})
     expected = numpy_kernels.forward(params, X)
-    if len(outputs) == 2:
+    if "label" in EXPORTED[name]["body"]:
         assert outputs[0].ravel() == expected.probs.argmax()
     else:
         np.testing.assert_allclose(outputs[0], expected.logits, rtol=0, atol=2e-6)
@@ -499,6 +524,127 @@ def test_weights_of_keras_2_are_read(tmp_path):
     path = write_hdf5(tmp_path / "m.h5", inside, legacy_configuration("sigmoid"))
     with pytest.raises(DataError, match="dense -> function sigmoid -> dense"):
         load_parameters(path)
+
+
+def test_bfloat16_of_keras_is_read_where_the_file_names_it(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    narrow = [array.astype(ml_dtypes.bfloat16) for array in network()]
+    bits = {name: array.view(np.uint16).view("V2") for name, array in zip(OLD_NAMES, narrow, strict=True)}
+    path = write_hdf5(tmp_path / "p.h5", bits)
+    with pytest.raises(
+        DataError, match=r"has a type that the file does not name \(\|V2\); save the weights as float32"
+    ):
+        load_parameters(path, activation="relu")
+    with h5py.File(path, "a") as file:
+        for name in bits:
+            file[name].attrs["dtype"] = "bfloat16"
+    expected = Parameters(*(array.astype(np.float32) for array in narrow))
+    assert_identical(load_parameters(path, activation="relu"), expected)
+
+
+def normalised_configuration():
+    """Return the configuration of Normalization, Dense, BatchNormalization, ReLU, BatchNormalization, Dense."""
+    configuration = legacy_configuration("linear")
+    layers = configuration["config"]["layers"]
+    last = {"name": "last", "epsilon": 0.5, "scale": False}
+    layers.insert(1, {"class_name": "Normalization", "config": {"name": "input", "axis": [-1]}})
+    layers.insert(3, {"class_name": "BatchNormalization", "config": {"name": "middle", "epsilon": 0.01}})
+    layers.insert(4, {"class_name": "ReLU", "config": {"name": "relu"}})
+    layers.insert(5, {"class_name": "BatchNormalization", "config": last})
+    return configuration
+
+
+@pytest.mark.parametrize("layout", ["names of layers", "numbers"])
+def test_normalisations_in_hdf5_file_of_keras_are_folded(tmp_path, layout):
+    rng = np.random.default_rng(5)
+    numbers = {
+        "input": {"mean": rng.normal(size=D), "variance": rng.uniform(1, 2, D), "count": np.int64(9)},
+        # Neither alphabetical order of names nor of numbers is that of the layers.
+        "middle": {role: rng.uniform(1, 2, H) for role in ("gamma", "beta", "moving_mean", "moving_variance")},
+        "last": {role: rng.uniform(1, 2, H) for role in ("beta", "moving_mean", "moving_variance")},
+    }
+    x = pixels().astype(np.float64)
+    x = (x - numbers["input"]["mean"]) / np.sqrt(numbers["input"]["variance"])
+    W1, b1, W2, b2 = (array.astype(np.float64) for array in network())
+    gamma, beta, mean, variance = numbers["middle"].values()
+    hidden = np.maximum((x @ W1 + b1 - mean) / np.sqrt(variance + 0.01) * gamma + beta, 0)
+    beta, mean, variance = numbers["last"].values()
+    expected = ((hidden - mean) / np.sqrt(variance + 0.5) + beta) @ W2 + b2
+
+    arrays = {f"model_weights/{name}": array for name, array in zip(OLD_NAMES, network(), strict=True)}
+    arrays["optimizer_weights/Adam/m/middle/gamma:0"] = np.zeros(H)
+    folders = {"input": "normalization", "middle": "batch_normalization_9", "last": "batch_normalization_10"}
+    for layer, values in numbers.items():
+        for index, (role, value) in enumerate(values.items()):
+            by_name = f"model_weights/{layer}/{layer}/{role}:0"
+            path = by_name if layout == "names of layers" else f"layers/{folders[layer]}/vars/{index}"
+            arrays[path] = value
+    path = write_hdf5(tmp_path / "m.h5", arrays, normalised_configuration())
+    params = load_parameters(path, input_range=(0, 255))
+    np.testing.assert_allclose(logits_of(params, pixels() / 255), expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("layer", "config", "message"),
+    [
+        (1, {"invert": True}, "contains Normalization 'input' -> dense"),
+        (1, {"mean": [0.0] * 5, "variance": [1.0] * 5}, "scales 5 features"),
+        (3, {"name": "other"}, "relu -> BatchNormalization 'last' -> dense"),  # takes the only arrays
+    ],
+)
+def test_normalisation_that_the_arrays_do_not_fit_is_named(tmp_path, layer, config, message):
+    arrays = {f"model_weights/{name}": array for name, array in zip(OLD_NAMES, network(), strict=True)}
+    arrays |= {f"model_weights/input/{role}:0": np.ones(D) for role in ("mean", "variance")}
+    arrays |= {f"model_weights/one/moving_{role}:0": np.ones(H) for role in ("mean", "variance")}
+    configuration = normalised_configuration()
+    configuration["config"]["layers"][layer]["config"] |= config
+    if "mean" in config:  # which the file then does not store
+        arrays = {path: array for path, array in arrays.items() if "/input/" not in path}
+    if layer == 1:
+        del configuration["config"]["layers"][5]
+    path = write_hdf5(tmp_path / "m.h5", arrays, configuration)
+    with pytest.raises(DataError, match=message):
+        load_parameters(path, input_range=(0, 255))
+
+
+def archive_of_keras_2(path, configuration, folder="layers"):
+    """Write an archive as Keras 2 does, also beside Keras 3, where the package is called tf_keras."""
+    names = [f"{folder}/{layer}/vars/{index}" for layer in ("dense", "dense_1") for index in (0, 1)]
+    training = {
+        f"{folder.removesuffix('layers')}optimizer/vars/{index}": array for index, array in enumerate(network())
+    }
+    weights = write_hdf5(path.with_suffix(".h5"), dict(zip(names, network(), strict=True)) | training)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(configuration))
+        archive.writestr("metadata.json", json.dumps({"keras_version": "2.15.0"}))
+        archive.write(weights, "model.weights.h5")
+    return path
+
+
+def test_archive_that_names_the_package_of_keras_2_is_read_without_importing_it(tmp_path):
+    configuration = legacy_configuration("relu") | {"class_name": "Functional", "module": "tf_keras.src.engine"}
+    layers = configuration["config"]["layers"]
+    for before, layer in zip([None, *layers], layers, strict=False):
+        layer["inbound_nodes"] = [[[before["config"]["name"], 0, 0, {}]]] if before else []
+    assert_identical(load_parameters(archive_of_keras_2(tmp_path / "p.keras", configuration)), network())
+
+
+def test_archive_of_keras_2_that_keras_3_calls_invalid_is_read(tmp_path, tf):
+    inner = legacy_configuration("relu")
+    rescaling = {"name": "r", "batch_input_shape": [None, D], "scale": 1 / 255, "offset": 0.0}
+    inner["config"]["layers"][0] = {"class_name": "Rescaling", "config": rescaling}
+    path = archive_of_keras_2(tmp_path / "p.keras", inner)
+    assert_identical(load_parameters(path), network())
+
+
+def test_optimizer_of_a_nested_keras_2_model_is_ignored(tmp_path, tf):
+    softmax_layer = {"class_name": "Softmax", "config": {"name": "softmax", "batch_input_shape": [None, C]}}
+    inner = legacy_configuration("relu")
+    inner["config"]["layers"][2]["config"]["activation"] = "linear"
+    outer = {"class_name": "Sequential", "config": {"name": "outer", "layers": [inner, softmax_layer]}}
+    path = archive_of_keras_2(tmp_path / "p.keras", outer, "layers/sequential/layers")
+    assert_identical(load_parameters(path), network())
 
 
 def test_optimizer_and_metrics_of_trained_keras_2_model_are_ignored(tmp_path):

@@ -17,10 +17,11 @@ from nnkernels.contenders.ours import prediction_entry
 from nnkernels.data import LabelledImages
 from nnkernels.errors import DataError
 from nnkernels.kernels.contract import OptimizerState, initial_state, update_rule
-from nnkernels.kernels.fused import entries, prediction
+from nnkernels.kernels.fused import entries, paths, prediction
 from nnkernels.kernels.fused.model import Layout
 from nnkernels.kernels.fused.nonzero import PADDING, NonzeroImages, pack_nonzero, unpack_nonzero
-from nnkernels.kernels.fused.partitions import MODEL_RANGES, PIXELS, UNITS, thread_partitions
+from nnkernels.kernels.fused.partitions import MODEL_RANGES, UNITS, WEIGHT_ROWS, thread_partitions
+from nnkernels.kernels.fused.tile_images import pack_tiles
 from nnkernels.kernels.simd import VECTOR
 from nnkernels.kernels.stepwise import train_stepwise_inplace
 from nnkernels.measure.correctness.extremes import ROWS
@@ -43,7 +44,8 @@ RULES = {
 # without moments. So there are few networks: a panel that is nearly full, one that is mostly padding, and several
 # panels with a short last one; one vector of classes and two. Float images on the last network are a slow test.
 NETWORKS = [(20, 10), (7, 3), (65, 10)]
-FORMS = ("packed", "rows")
+FORMS = ("packed", "tiles", "rows")
+FLOAT_FORMS = ("packed", "rows")  # tiles are for bytes
 SLOW = pytest.mark.slow
 # Tests whose results depend on the CPU's instructions: ``.ci/run`` runs them for several CPUs.
 instruction_set = pytest.mark.instruction_set
@@ -57,7 +59,8 @@ def read_only(X):
 
 
 def in_form(form, X):
-    return pack_nonzero(read_only(X)) if form == "packed" else read_only(X)
+    pack = {"packed": pack_nonzero, "tiles": pack_tiles, "rows": lambda X: X}[form]
+    return pack(read_only(X))
 
 
 def sparse_images(rng, images, inputs, dtype=np.uint8, inked=0.3):
@@ -145,7 +148,8 @@ def test_pixel_indices_use_whole_range_of_uint16():
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_images_are_packed_if_fewer_than_half_of_pixels_are_nonzero(dtype):
+def test_images_are_packed_if_fewer_than_half_of_pixels_are_nonzero(dtype, monkeypatch):
+    monkeypatch.setenv(paths.SETTING, paths.LISTS)
     X = np.zeros((10, 20), dtype)
     X[:, :9] = 1
     assert isinstance(entries.pack_images(read_only(X)), NonzeroImages)
@@ -216,12 +220,14 @@ def assert_agrees_with_reference(training, form):
     ("hidden", "classes", "form", "dtype", "rules"),
     [
         *[pytest.param(*NETWORKS[0], form, np.uint8, tuple(RULES), marks=instruction_set) for form in FORMS],
-        *[pytest.param(*NETWORKS[0], form, np.float32, ("sgd",), marks=instruction_set) for form in FORMS],
+        *[pytest.param(*NETWORKS[0], form, np.float32, ("sgd",), marks=instruction_set) for form in FLOAT_FORMS],
         (*NETWORKS[1], "packed", np.uint8, ("adam",)),
         pytest.param(*NETWORKS[2], "packed", np.uint8, ("sgd",), marks=instruction_set),
+        pytest.param(*NETWORKS[2], "tiles", np.uint8, ("sgd",), marks=instruction_set),
         (*NETWORKS[2], "rows", np.uint8, tuple(RULES)),
-        *[pytest.param(*NETWORKS[0], form, np.float32, ("momentum", "adam"), marks=SLOW) for form in FORMS],
+        *[pytest.param(*NETWORKS[0], form, np.float32, ("momentum", "adam"), marks=SLOW) for form in FLOAT_FORMS],
         pytest.param(*NETWORKS[1], "rows", np.uint8, ("adam",), marks=SLOW),
+        pytest.param(*NETWORKS[1], "tiles", np.uint8, ("adam",), marks=SLOW),
         pytest.param(*NETWORKS[0], "rows", np.float64, ("sgd",), marks=SLOW),
         pytest.param(*NETWORKS[2], "packed", np.float32, ("sgd",), marks=SLOW),
     ],
@@ -445,7 +451,7 @@ def test_diverging_training_gives_nan(form):
 
 
 @instruction_set
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FLOAT_FORMS)
 def test_nan_pixel_reaches_parameters(form):
     start, X, y, order = long_training(inputs=13, count=20)
     features = as_features(X)
@@ -648,7 +654,7 @@ def test_shares_assign_each_weight_to_exactly_one_thread(inputs, hidden, classes
         taken[start:end] += 1
     assert (taken == 1).all()
     assert (partitions[:, MODEL_RANGES:] % VECTOR == 0).all()
-    for which, total in ((PIXELS, inputs), (UNITS, layout.hidden_lanes)):
+    for which, total in ((WEIGHT_ROWS, inputs), (UNITS, layout.hidden_lanes)):
         starts, ends = partitions[:, which].T
         assert (starts[0], ends[-1]) == (0, total)
         np.testing.assert_array_equal(starts[1:], ends[:-1])

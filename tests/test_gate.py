@@ -751,10 +751,10 @@ class PreparesOnce(Mutant):
     """Trains on the images of the first chunk throughout."""
 
     def prepare(self, parameters, data, recipe):
-        images = getattr(self, "images", None)
+        packed = getattr(self, "packed", None)
         super().prepare(parameters, data, recipe)
-        if images is not None and len(images) == len(self.images):
-            self.images = images
+        if packed is not None and len(packed.images) == len(self.packed.images):
+            self.packed = packed
 
 
 class RestartsAtEachChunk(Mutant):

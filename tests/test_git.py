@@ -13,6 +13,7 @@ from nnkernels.errors import ConfigurationError, GitError
 from nnkernels.measure.asv_driver import workspace
 from nnkernels.measure.records.environment import timed_environment
 from nnkernels.measure.regression.base_worktree import find_commit
+from nnkernels.report.asv_pages import build_asv_pages
 
 COMMIT = ("git", "-c", "user.name=test", "-c", "user.email=test@example.invalid", "commit", "-q", "-m")
 
@@ -80,3 +81,18 @@ def test_unknown_commit_and_missing_git_are_told_apart(tmp_path: Path, monkeypat
     monkeypatch.setenv("PATH", os.fspath(tmp_path))
     with pytest.raises(ConfigurationError, match="git is not installed"):
         git.run_git(tmp_path / "here", "rev-parse", "HEAD")
+
+
+def test_refusal_of_git_is_the_reason_why_asv_pages_are_not_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository(tmp_path / "here", "here")
+    history = tmp_path / "here" / "results" / "asv" / "some-machine"
+    history.mkdir(parents=True)
+    (history / "machine.json").write_text("{}", "utf-8")
+    refuse(tmp_path, monkeypatch)
+    (note,) = build_asv_pages(tmp_path / "here", tmp_path / "html")
+    assert note.startswith("asv's pages were not built: git rev-parse failed: ")
+    assert "dubious ownership" in note
+    assert "safe.directory" in note
+    assert not (tmp_path / "html").exists()

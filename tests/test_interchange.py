@@ -577,6 +577,34 @@ OTHER_GRAPHS = [
         {"body": f"{DENSE_1} t = Constant<value = bool {{1}}>() r = Dropout(q,, t) out = Gemm(r, B, b)"},
         "relu -> Dropout in training -> dense",
     ),
+    # Max and Clip are ReLU only with a bound of 0.
+    (
+        {"body": "c = Constant<value = float {0.1}>() p = Gemm(X, A, a) q = Max(p, c) out = Gemm(q, B, b)"},
+        "dense -> Max -> dense",
+    ),
+    (
+        {
+            "body": "c = Constant<value = float {0}>() d = Constant<value = float {6}>() "
+            "p = Gemm(X, A, a) q = Clip(p, c, d) out = Gemm(q, B, b)"
+        },
+        "dense -> Clip -> dense",
+    ),
+    (
+        {
+            "body": "axis = Constant<value = int64[1] {0}>() f = Squeeze(X, axis) "
+            f"{DENSE_1.replace('X', 'f')} {DENSE_2}",
+            "head": HEAD.replace("[N, 6]", "[1, 1, 6]"),
+        },
+        "contains Squeeze -> dense",
+    ),
+    # The label of an axis other than the classes
+    (
+        {
+            "body": f"{DENSE_1} r = Gemm(q, B, b) out = ArgMax<axis = 0>(r)",
+            "head": HEAD.replace("float[N, 3]", "int64[N]"),
+        },
+        "dense -> ArgMax of an axis other than the classes;",
+    ),
     # Softmax over the rows of a sample, not over the classes
     ({"body": ROWS, "head": HEAD.replace("[N, 6]", "[N, 1, 6]")}, "relu -> dense -> Softmax;"),
     ({"body": ROWS, "head": HEAD.replace("[N, 6]", "[N, M, 6]")}, "takes arrays of shape (?, ?, 6)"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
+import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -118,6 +120,44 @@ print(json.dumps(keras_in_use()))
         "epsilon": 1e-07,
         "image_data_format": "channels_last",
     }
+
+
+REJECTED = {
+    "sets floatx to 'bfloat16', .*; set it to float32": {"floatx": "bfloat16", "backend": "tensorflow"},
+    r"sets floatx to \['float16'\], .*; set it to float32": {"floatx": ["float16"]},
+    "sets epsilon to 1, .*; set it to 1e-07": {"epsilon": 1},
+    "sets image_data_format to 'th', .*; set it to channels_last": {"floatx": "float16", "image_data_format": "th"},
+    "contains no settings by name; set KERAS_HOME": ["float16"],
+}
+IMPORTING = """
+import json, os, sys
+from pathlib import Path
+from nnkernels.interchange import load_parameters
+for content in json.loads(sys.argv[1]):
+    Path(os.environ["KERAS_HOME"], "keras.json").write_text(json.dumps(content))
+    for name in [name for name in sys.modules if name.startswith("keras")]:
+        del sys.modules[name]
+    try:
+        load_parameters("model.keras")
+    except Exception as error:
+        print(f"{type(error).__name__}: {error}")
+"""
+
+
+def test_setting_that_keras_rejects_is_named_and_the_file_is_not_blamed(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    h5py.File(tmp_path / "model.weights.h5", "w").close()
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+        archive.write(tmp_path / "model.weights.h5", "model.weights.h5")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("KERAS_")} | {
+        "KERAS_HOME": str(tmp_path),
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
+    answer = python("-c", IMPORTING, json.dumps(list(REJECTED.values())), folder=tmp_path, environment=environment)
+    for reason, line in zip(REJECTED, answer.stdout.splitlines(), strict=True):
+        assert re.match(f"ConfigurationError: Keras cannot start.*{reason}", line), line
+        assert "model.keras" not in line
 
 
 @pytest.mark.parametrize("loaded", [False, True])

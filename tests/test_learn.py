@@ -24,6 +24,7 @@ from nnkernels.errors import ConfigurationError, DataError, ReproducibilityWarni
 from nnkernels.evaluation import probabilities
 from nnkernels.interchange import save_parameters
 from nnkernels.kernels import numpy_kernels
+from nnkernels.kernels.fused import paths
 from nnkernels.learn import pictures, training_job
 from nnkernels.learn.predictions import Predictions
 from nnkernels.learn.terminal import training_progress
@@ -335,6 +336,16 @@ def test_resume_with_another_number_of_threads_warns(small_digits, tmp_path, one
     run(TrainingRequest(), small_digits, tmp_path, resume=True)
 
 
+def test_resume_on_another_path_of_fused_kernels_warns(small_digits, tmp_path, monkeypatch):
+    request = replace(REQUEST, backend="fused")
+    monkeypatch.setenv(paths.SETTING, paths.LISTS)
+    train_one_epoch_and_abort(request, small_digits, tmp_path)
+    monkeypatch.setenv(paths.SETTING, paths.TILES)
+    message = r"different conditions \(path of the fused kernels: lists in the checkpoint, tiles now\), so"
+    with pytest.warns(ReproducibilityWarning, match=message):
+        run(TrainingRequest(epochs=3), small_digits, tmp_path, resume=True)
+
+
 @pytest.mark.parametrize("backend", ["fused", "fused_dense"])
 def test_fused_kernels_resume_identically_on_any_number_of_threads(backend, small_digits, tmp_path, one_blas_thread):
     request = replace(REQUEST, backend=backend, batch_size=512)
@@ -379,14 +390,15 @@ def test_resume_of_fused_kernels_on_another_cpu_warns(small_digits, tmp_path, mo
 def test_resume_from_checkpoint_without_recorded_conditions_warns(small_digits, tmp_path):
     train_one_epoch_and_abort(REQUEST, small_digits, tmp_path)
     kept = load_checkpoint(tmp_path / CHECKPOINT)
-    earlier = {name: text for name, text in kept.identity.items() if name not in ("threads", "BLAS", "CPU")}
+    recorded = {"threads", "BLAS", "CPU", "path of the fused kernels"}
+    earlier = {name: text for name, text in kept.identity.items() if name not in recorded}
     assert set(earlier) == {"kernels", "data", "NumPy", "Numba"}
     save_checkpoint(tmp_path / CHECKPOINT, replace(kept, identity=earlier))
     message = "threads: not recorded in the checkpoint, .*; CPU: not recorded in the checkpoint, "
     with pytest.warns(ReproducibilityWarning, match=message):
         trained, _ = run(TrainingRequest(), small_digits, tmp_path, resume=True)
     assert trained.finished
-    assert set(load_checkpoint(tmp_path / CHECKPOINT).identity) == {*earlier, "threads", "BLAS", "CPU"}
+    assert set(load_checkpoint(tmp_path / CHECKPOINT).identity) == {*earlier, *recorded}
 
 
 # The standard network

@@ -13,7 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from nnkernels import contenders
+from nnkernels import contenders, kernels
 from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError, DataError, one_line
 from nnkernels.files import MALFORMED, read_json, write_json
@@ -156,7 +156,15 @@ def _train(cell: Cell, seed: int, dataset: Dataset) -> Training:
     recipe = named_recipe(cell.recipe, len(dataset.X_train)).with_changes(hidden=cell.hidden)
     contender = contenders.create_anywhere(cell.contender)
     try:
-        history = train(contender, dataset.training, recipe, seed=seed, validation=dataset.test, evaluate_every=0)
+        history = train(
+            contender,
+            dataset.training,
+            recipe,
+            seed=seed,
+            validation=dataset.test,
+            evaluate_every=0,
+            judge=kernels.load("numpy"),
+        )
     finally:
         contender.close()
     record = history.epochs[-1]

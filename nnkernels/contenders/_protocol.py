@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.data import LabelledImages
+from nnkernels.kernels.stepwise import PackedImages
 from nnkernels.parameters import FloatArray, Parameters
 from nnkernels.recipes import Recipe
 
@@ -133,6 +134,19 @@ class ReplacesImages(Protocol):
             as long as they are trained on.
         """
         ...
+
+
+@runtime_checkable
+class SharesImages(Protocol):
+    """A prepared contender whose training images are in the internal layout of a backend, which others can read too.
+
+    Attributes
+    ----------
+    packed : PackedImages
+        The images. They are replaced together with those that it trains on.
+    """
+
+    packed: PackedImages
 
 
 @dataclass(frozen=True)

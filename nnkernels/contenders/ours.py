@@ -16,11 +16,11 @@ from nnkernels.contenders._protocol import Entry
 from nnkernels.data import LabelledImages
 from nnkernels.errors import DataError
 from nnkernels.kernels.contract import Backend, OptimizerState, initial_state, update_rule
-from nnkernels.kernels.stepwise import image_packer, training_entry
+from nnkernels.kernels.stepwise import packed_images, training_entry
 from nnkernels.parameters import FloatArray, Parameters, copy
 from nnkernels.process_settings import limit_blas
 from nnkernels.recipes import Recipe
-from nnkernels.transforms import PIXEL_SCALE, as_features, feature_scale
+from nnkernels.transforms import PIXEL_SCALE, as_features, feature_scale, recover_pixels
 
 Predict = Callable[[npt.NDArray[Any]], FloatArray]
 
@@ -45,6 +45,11 @@ class KernelContender:
     ----------
     backend : str or Backend
         A backend or its name.
+
+    Attributes
+    ----------
+    packed : PackedImages
+        The training images in the backend's own form, after :meth:`prepare`.
     """
 
     whole_epochs_only = False
@@ -74,7 +79,9 @@ class KernelContender:
     def prepare(self, parameters: Parameters, data: LabelledImages, recipe: Recipe) -> None:
         """Copy the parameters, and convert the images to the backend's own form if it has one.
 
-        Otherwise the images stay as they are: pixels remain bytes, which are scaled when a batch is gathered.
+        Otherwise the images stay as they are: pixels remain bytes, which are scaled when a batch is gathered. For
+        float32 parameters, features that are exactly scaled pixels become pixels first, so that both forms of the same
+        images give the same parameters.
 
         Parameters
         ----------
@@ -95,7 +102,6 @@ class KernelContender:
         self.state = initial_state(self.params)
         self.batch_size = recipe.batch_size
         self.rule = update_rule(recipe.optimizer, recipe.label_smoothing)
-        self.scale = feature_scale(data.X)
         self.image_count = len(data.X)
         self.replace_images(data.X)
         self.y = data.y.astype(np.int64)
@@ -111,9 +117,9 @@ class KernelContender:
             optimizer stay as they are.
         """
         # Numba compiles separately for read-only arrays. So images are always read-only, and order and rates never are.
-        images = X.view()
+        images = (recover_pixels(X) if self.params.W1.dtype == np.float32 else X).view()
         images.flags.writeable = False
-        self.images = image_packer(self.backend)(images)
+        self.packed = packed_images(self.backend, images, feature_scale(images))
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Train on a sequence of batches.
@@ -138,12 +144,12 @@ class KernelContender:
         self.train_inplace(
             self.params,
             self.state,
-            self.images,
+            self.packed.images,
             self.y,
             np.require(order, np.int64, ("C", "W")),
             np.require(learning_rates, np.float32, ("C", "W")),
             self.batch_size,
-            self.scale,
+            self.packed.scale,
             self.rule,
         )
 

@@ -22,11 +22,11 @@ from nnkernels.estimator._learning import (
     warn_if_loss_above,
 )
 from nnkernels.estimator._predicting import PredictingNetwork
-from nnkernels.estimator._samples import SampleError, encode_labels, to_features
+from nnkernels.estimator._samples import SampleError, encode_labels, to_images
 from nnkernels.interchange import Preprocessing
-from nnkernels.parameters import FloatArray
 from nnkernels.recipes import Optimizer, ScheduleName
 from nnkernels.training import Callback
+from nnkernels.transforms import recover_pixels
 
 
 class MLPClassifier(ClassifierMixin, PredictingNetwork, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -108,7 +108,8 @@ class MLPClassifier(ClassifierMixin, PredictingNetwork, BaseEstimator):  # type:
     Training is reproducible bit for bit on the same CPU, with the same BLAS and number of threads. BLAS sums in another
     order with another number of threads, so at large batch sizes the last bits of the parameters differ. This also
     happens between the main process and a joblib worker, which limits BLAS to fewer threads. With ``backend="fused"``
-    or ``"fused_dense"``, the result is independent of BLAS and of the number of threads (for up to 64 classes).
+    or ``"fused_dense"``, the result is independent of BLAS and of the number of threads (for up to 64 classes). Floats
+    that are exactly pixels / 255 are trained on as pixels, so both give the same parameters.
 
     Examples
     --------
@@ -175,9 +176,9 @@ class MLPClassifier(ClassifierMixin, PredictingNetwork, BaseEstimator):  # type:
         """
         hyper = validate(self.get_params(deep=False))
         restart = not (self.warm_start and hasattr(self, "params_"))
-        features, labels = self._validate_samples(X, y, restart)
+        images, labels = self._validate_samples(X, y, restart)
         all_classes = LabelEncoder().fit(labels).classes_ if restart else self.classes_
-        self._train(features, labels, all_classes, hyper, restart)
+        self._train(images, labels, all_classes, hyper, restart)
         warn_if_loss_above(MAX_RELATIVE_LOSS, self.history_, len(self.classes_))
         return self
 
@@ -214,24 +215,27 @@ class MLPClassifier(ClassifierMixin, PredictingNetwork, BaseEstimator):  # type:
         restart = not hasattr(self, "params_")
         if restart and (classes is None or np.size(classes) == 0):
             raise SampleError("the first call of partial_fit needs classes, the list of all labels that can occur")
-        features, labels = self._validate_samples(X, y, restart)
+        images, labels = self._validate_samples(X, y, restart)
         all_classes = self.classes_ if classes is None else LabelEncoder().fit(classes).classes_
         if not (restart or all_classes.tolist() == self.classes_.tolist()):
             raise SampleError(f"classes is {all_classes}, but the training so far has the classes {self.classes_}")
-        self._train(features, labels, all_classes, hyper, restart)
+        self._train(images, labels, all_classes, hyper, restart)
         warn_if_loss_above(math.inf, self.history_, len(self.classes_))
         return self
 
     def _validate_samples(
         self, X: npt.ArrayLike, y: npt.ArrayLike, restart: bool
-    ) -> tuple[FloatArray, npt.NDArray[Any]]:
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        preprocessing = validate_preprocessing(self.preprocessing)
+        if isinstance(X, np.ndarray) and preprocessing.is_default:
+            X = recover_pixels(X)  # before the validation, which reads bytes faster
         samples, labels = validate_data(self, X, y, dtype="numeric", reset=restart)
         check_classification_targets(labels)
-        return to_features(samples, validate_preprocessing(self.preprocessing)), labels
+        return to_images(samples, preprocessing), labels
 
     def _train(
         self,
-        X: FloatArray,
+        X: npt.NDArray[Any],
         labels: npt.NDArray[Any],
         all_classes: npt.NDArray[Any],
         hyper: HyperParameters,

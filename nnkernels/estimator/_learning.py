@@ -18,7 +18,7 @@ from nnkernels.data.splits import stratified_split
 from nnkernels.estimator._hyper_parameters import HyperParameterError, HyperParameters
 from nnkernels.history import History
 from nnkernels.kernels import OptimizerState, initial_state
-from nnkernels.parameters import FloatArray, Parameters, initial_parameters
+from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Recipe
 from nnkernels.training import continue_training
 
@@ -66,13 +66,15 @@ def initial_training_state(seed: int, inputs: int, classes: int, recipe: Recipe)
     return TrainingState(start, initial_state(start), History(recipe, seed, 0))
 
 
-def train_further(X: FloatArray, y: npt.NDArray[Any], hyper: HyperParameters, state: TrainingState) -> TrainingState:
+def train_further(
+    X: npt.NDArray[Any], y: npt.NDArray[Any], hyper: HyperParameters, state: TrainingState
+) -> TrainingState:
     """Continue a training run for as many epochs as the recipe has.
 
     Parameters
     ----------
-    X : ndarray of float32, shape (N, D)
-        Features.
+    X : ndarray of uint8 or float32, shape (N, D)
+        Pixels or features.
     y : ndarray of integers, shape (N,)
         Class indices.
     hyper : HyperParameters
@@ -108,12 +110,12 @@ def train_further(X: FloatArray, y: npt.NDArray[Any], hyper: HyperParameters, st
         contender.restore(state.optimizer_state)
     with np.errstate(over="ignore", invalid="ignore"):  # with every backend, an overflow shows in the loss
         callbacks = (_has_diverged, *hyper.callbacks)
-        continue_training(contender, data, history, validation=held_out, callbacks=callbacks, judge=contender.backend)
+        continue_training(contender, data, history, validation=held_out, callbacks=callbacks)
     return TrainingState(contender.parameters(), contender.optimizer_state(), history)
 
 
 def hold_out(
-    X: FloatArray, y: npt.NDArray[Any], fraction: float, seed: int
+    X: npt.NDArray[Any], y: npt.NDArray[Any], fraction: float, seed: int
 ) -> tuple[LabelledImages, LabelledImages | None]:
     """Split samples into training and validation samples. Equal labels and seeds give equal splits.
 
@@ -122,8 +124,8 @@ def hold_out(
 
     Parameters
     ----------
-    X : ndarray of float32, shape (N, D)
-        Features.
+    X : ndarray of uint8 or float32, shape (N, D)
+        Pixels or features.
     y : ndarray of integers, shape (N,)
         Class indices.
     fraction : float

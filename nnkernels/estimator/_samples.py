@@ -13,6 +13,7 @@ from nnkernels.errors import DataError
 from nnkernels.estimator._hyper_parameters import validate_preprocessing
 from nnkernels.interchange import Preprocessing
 from nnkernels.parameters import FloatArray
+from nnkernels.transforms import recover_pixels
 
 MAX_LISTED_LABELS = 5  # unknown labels that a message lists
 
@@ -54,22 +55,54 @@ def to_features(X: npt.NDArray[Any], preprocessing: Preprocessing) -> FloatArray
             features = as_features(images)
         except DataError as error:
             raise SampleError(f"invalid X: {error}") from error
-        assert_all_finite(features, input_name="X")
+        if X.dtype != features.dtype:  # otherwise scikit-learn has validated the same numbers
+            assert_all_finite(features, input_name="X")
     return features
+
+
+def to_images(X: npt.NDArray[Any], preprocessing: Preprocessing) -> npt.NDArray[Any]:
+    """Convert samples to pixels if they are pixels, or exactly pixels / 255; to features otherwise.
+
+    Parameters
+    ----------
+    X : ndarray of integers, floats or booleans, shape (N, D)
+        Samples that scikit-learn has validated.
+    preprocessing : Preprocessing
+        How pixels become features. Unless it is the default, it is applied here.
+
+    Returns
+    -------
+    images : ndarray of uint8 or float32, shape (N, D)
+        C-contiguous and finite.
+
+    Raises
+    ------
+    SampleError, HyperParameterError, ValueError
+        As :func:`to_features`.
+    """
+    if not preprocessing.is_default:
+        return to_features(X, preprocessing)
+    images = recover_pixels(X)
+    if images.dtype.kind not in "iu":
+        return to_features(images, preprocessing)
+    try:
+        return as_images(images)
+    except DataError as error:
+        raise SampleError(f"invalid X: {error}") from error
 
 
 def encode_labels(labels: npt.NDArray[Any], classes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return the class index of each label.
 
-    Labels and classes are compared as Python objects, without a cast. In the dtype of the classes, "10" could become
-    "1", and 256 could become 0.
+    Labels and classes of different dtypes are compared as Python objects, without a cast. In the dtype of the classes,
+    "10" could become "1", and 256 could become 0.
 
     Parameters
     ----------
     labels : ndarray, shape (N,)
         Labels of any type.
     classes : ndarray, shape (C,)
-        All classes, each once.
+        All classes, each once, sorted.
 
     Returns
     -------
@@ -81,6 +114,10 @@ def encode_labels(labels: npt.NDArray[Any], classes: npt.NDArray[Any]) -> npt.ND
     SampleError
         If a label is not among the classes.
     """
+    if labels.dtype == classes.dtype and labels.dtype.kind in "iu":
+        y = np.searchsorted(classes, labels).astype(np.int64)
+        if np.array_equal(classes[np.minimum(y, len(classes) - 1)], labels):
+            return y
     index_of_class = {label: index for index, label in enumerate(classes.tolist())}
     values = labels.tolist()
     unknown = list(dict.fromkeys(label for label in values if label not in index_of_class))

@@ -7,8 +7,11 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from nnkernels.errors import DataError, MissingDependencyError
 from nnkernels.interchange.checks import MAX_BYTES
+from nnkernels.interchange.narrow_floats import bfloat16_to_float32
 from nnkernels.parameters import FloatArray
 
 MAX_COMPRESSION = 1032  # of deflate, at most
@@ -57,8 +60,8 @@ def hdf5_arrays(content: bytes, where: str) -> dict[str, FloatArray]:
                 and math.prod(-(-n // size) for n, size in zip(dataset.shape, chunks, strict=True)) > len(content) // 8
             ):
                 raise DataError(f"{where}: {path} is divided into more chunks than the file can contain; save it again")
-            if dataset.dtype.kind in "fiu" and dataset.shape is not None:
-                arrays[path] = dataset[()]
+            if dataset.dtype.kind in "fiuV" and dataset.shape is not None:
+                arrays[path] = _numbers(dataset, f"{where}: {path}")
         return arrays
 
 
@@ -87,6 +90,15 @@ def hdf5_text(content: bytes, name: str) -> str | None:
     with _opened(content) as file:
         text = file.attrs.get(name)
         return text.decode() if isinstance(text, bytes) else text if isinstance(text, str) else None
+
+
+def _numbers(dataset: Any, where: str) -> FloatArray:
+    if dataset.dtype.kind != "V":
+        return np.asarray(dataset[()])
+    # HDF5 has no bfloat16: Keras stores the bits, and names the type in an attribute.
+    if dataset.dtype.str == "|V2" and dataset.attrs.get("dtype") == "bfloat16":
+        return bfloat16_to_float32(np.asarray(dataset[()]).view(np.uint16))
+    raise DataError(f"{where} has a type that the file does not name ({dataset.dtype}); save the weights as float32")
 
 
 def _opened(content: bytes) -> Any:

@@ -16,6 +16,7 @@ from nnkernels.errors import DataError
 from nnkernels.interchange.architecture import DENSE, RELU, SCALING, SOFTMAX, Step
 from nnkernels.interchange.file_format import Decoded
 from nnkernels.interchange.keras_layers import IDENTITY_LAYERS
+from nnkernels.interchange.keras_normalisations import BATCH, INPUT, StoredNormalisations
 from nnkernels.interchange.named_arrays import steps_of_arrays
 from nnkernels.parameters import FloatArray
 
@@ -24,7 +25,8 @@ _ACTIVATIONS = {"relu": RELU, "softmax": SOFTMAX, "log_softmax": SOFTMAX, "linea
 _VARIABLE = re.compile(r"(?P<layer>.+)/vars/(?P<index>\d+)")
 _WEIGHT = re.compile(r"(?:model_weights/)?(?P<layer>.+/(?:kernel|bias)(?::0)?)")
 _NOT_WEIGHTS = re.compile(
-    r"(top_level_model_weights|optimizer(_weights)?)/|metrics/[^/]+/vars/|.*seed_generator(_\d+)?/vars/|vars/"
+    r"(top_level_model_weights|optimizer(_weights)?)/|(layers/.+/)?(optimizer|metrics/[^/]+)/vars/|"
+    r".*seed_generator(_\d+)?/vars/|vars/"
 )
 
 
@@ -86,8 +88,11 @@ def decoded_configuration(configuration: Any, arrays: Mapping[str, FloatArray], 
         If the layers do not form a chain, or if the arrays are not those of two dense layers.
     """
     layers = list(_layers(configuration, where))
-    steps = [step for layer in layers for step in _steps(layer)]
-    dense = [step for step in steps_of_hdf5(arrays, where) if step.kind == DENSE]
+    normalisations = StoredNormalisations(
+        {path: array for path, array in arrays.items() if not _NOT_WEIGHTS.match(path)}
+    )
+    steps = [step for layer in layers for step in _steps(layer, normalisations)]
+    dense = [step for step in steps_of_hdf5(normalisations.remaining, where) if step.kind == DENSE]
     if sum(step.kind == DENSE for step in steps) == len(dense):
         stored = iter(dense)
         steps = [next(stored) if step.kind == DENSE else step for step in steps]
@@ -121,7 +126,7 @@ def _sources(node: Any, names: list[str]) -> set[str]:
     return set().union(*(_sources(child, names) for child in children))
 
 
-def _steps(layer: dict[str, Any]) -> list[Step]:
+def _steps(layer: dict[str, Any], normalisations: StoredNormalisations | None = None) -> list[Step]:
     kind, config = layer["class_name"], layer["config"]
     unknown = [Step(f"{kind} {_name(layer)!r}", remedy="load the model in Keras, and save it with model.save")]
     if kind in (*IDENTITY_LAYERS, "Flatten", "Reshape"):
@@ -136,6 +141,9 @@ def _steps(layer: dict[str, Any]) -> list[Step]:
         return unknown if any(changed) or changed[0] == 0 else [Step(RELU)]
     if kind == "Softmax":
         return [Step(SOFTMAX)] if config.get("axis", -1) in (-1, 1) else unknown
+    if kind in (BATCH, INPUT) and normalisations is not None:
+        taken = normalisations.take(kind, config, _name(layer))
+        return unknown if taken is None else [taken]
     if kind == "Rescaling" and np.ndim(config["scale"]) == np.ndim(config["offset"]) == 0:
         return [Step(SCALING, np.asarray(float(config["scale"])), np.asarray(float(config["offset"])))]
     return unknown

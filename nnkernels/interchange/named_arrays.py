@@ -100,10 +100,11 @@ def _layers(arrays: Mapping[str, FloatArray], where: str) -> list[_Layer] | None
     if unknown:
         raise DataError(
             f"{where}: also contains {', '.join(sorted(unknown)[:10])}; expected the weights and biases of two dense "
-            "layers and nothing else. If the model has other layers, such as batch normalisation, export it to ONNX"
+            "layers and nothing else. If the model has other layers, such as batch normalisation, save it as .keras or "
+            "export it to ONNX"
         )
     layers = []
-    for name, roles in sorted(found.items(), key=lambda item: _natural(item[0])):
+    for name, roles in sorted(found.items(), key=lambda item: natural_order(item[0])):
         kinds = [role for role in roles if role != "bias"]
         if len(kinds) != 1 or roles[kinds[0]].ndim != 2:
             shapes = ", ".join(f"{role} {array.shape}" for role, array in roles.items())
@@ -132,5 +133,17 @@ def _in_order(layers: list[_Layer], where: str) -> tuple[_Layer, _Layer]:
     )
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def natural_order(name: str) -> list[tuple[int, str]]:
+    """Return the key that sorts names with the numbers in them by value: ``dense_2`` before ``dense_10``.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+
+    Returns
+    -------
+    key : list
+        The key.
+    """
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]

@@ -49,6 +49,22 @@ class Chain(NamedTuple):
         """
         return self._replace(steps=(*self.steps, *steps), shape=self.shape if shape is None else shape)
 
+    def until(self, kind: str) -> Self:
+        """Return the chain before its first step of a kind.
+
+        Parameters
+        ----------
+        kind : str
+            The kind of the step.
+
+        Returns
+        -------
+        chain : Chain
+            The shorter chain, or the same one if it has no such step.
+        """
+        kinds = [step.kind for step in self.steps]
+        return self._replace(steps=self.steps[: kinds.index(kind)]) if kind in kinds else self
+
     def unreadable(self, what: str, remedy: str = "") -> Self:
         """Return the chain with a step that no network of ours has.
 

@@ -15,7 +15,7 @@ from nnkernels.interchange.named_arrays import upcast
 from nnkernels.interchange.onnx_chain import Chain
 from nnkernels.interchange.onnx_constants import BATCH, fold
 from nnkernels.interchange.onnx_external import external_tensors
-from nnkernels.interchange.onnx_steps import apply
+from nnkernels.interchange.onnx_steps import LABEL, apply
 from nnkernels.interchange.preprocessing import Preprocessing
 from nnkernels.parameters import FloatArray
 
@@ -57,6 +57,8 @@ def decoded_model(model: onnx.ModelProto, where: str) -> Decoded:
     if not ends or not any(chain.steps for chain in ends):
         operators = describe_chain([node.op_type for node in graph.node if node.op_type != "Constant"])
         raise DataError(f"{where}: no output is computed from its input (its operators: {operators})")
+    # An exporter may write one output per class, and the label: then the network ends before the label.
+    ends += [chain.until(LABEL) for chain in ends]
     best = max(ends, key=lambda chain: (_is_network(chain), len(chain.steps)))
     start = next(chain for chain in chains.values() if not chain.steps)
     features = start.width
@@ -68,7 +70,10 @@ def _chains(graph: onnx.GraphProto, constants: dict[str, FloatArray], where: str
     inputs = [value for value in graph.input if value.name not in constants]
     if len(inputs) != 1:
         names = ", ".join(repr(value.name) for value in inputs[:10])
-        raise DataError(f"{where}: has {len(inputs)} inputs ({names}); expected one, the features")
+        raise DataError(
+            f"{where}: has {len(inputs)} inputs ({names}); expected one, the features. The file does not contain what "
+            "the other inputs take; if they are constants, as of Keras' Normalization, save the model as .keras instead"
+        )
     chains = {inputs[0].name: _start(inputs[0], where)}
     for node in graph.node:
         attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}

@@ -15,6 +15,8 @@ from nnkernels.parameters import FloatArray
 
 Arrays = Sequence[FloatArray | None]
 _ORT = "com.microsoft."
+_FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+LABEL = "ArgMax"  # the step after which only the label remains
 
 
 def apply(chain: Chain, operator: str, attributes: Mapping[str, Any], arrays: Arrays) -> Chain:
@@ -142,10 +144,29 @@ def _relu(chain: Chain, _attributes: Mapping[str, Any], _arrays: Arrays) -> Chai
     return chain.then(Step(RELU))
 
 
+def _maximum(chain: Chain, _attributes: Mapping[str, Any], arrays: Arrays) -> Chain | None:
+    bounds = [array for array in arrays if array is not None]
+    return chain.then(Step(RELU)) if len(arrays) == 2 and len(bounds) == 1 and not bounds[0].any() else None
+
+
+def _clip(chain: Chain, attributes: Mapping[str, Any], arrays: Arrays) -> Chain | None:
+    # The bounds were attributes up to opset 10.
+    low, high = (
+        arrays[index] if len(arrays) > index else attributes.get(name) for index, name in ((1, "min"), (2, "max"))
+    )
+    has_no_upper_bound = high is None or np.all(np.asarray(high) >= np.finfo(np.float32).max)
+    return chain.then(Step(RELU)) if low is not None and not np.any(low) and has_no_upper_bound else None
+
+
 def _softmax(chain: Chain, attributes: Mapping[str, Any], _arrays: Arrays) -> Chain | None:
     # The logarithm of LogSoftmax only changes the output, not the network.
     last = len(chain.shape) - 1
     return chain.then(Step(SOFTMAX)) if attributes.get("axis", -1) in (-1, last) else None
+
+
+def _arg_max(chain: Chain, attributes: Mapping[str, Any], _arrays: Arrays) -> Chain:
+    of_classes = attributes.get("axis", 0) in (-1, 1) and len(chain.shape) == 2
+    return chain.unreadable(LABEL if of_classes else f"{LABEL} of an axis other than the classes")
 
 
 def _dropout(chain: Chain, _attributes: Mapping[str, Any], arrays: Arrays) -> Chain:
@@ -175,8 +196,19 @@ def _reshape(chain: Chain, attributes: Mapping[str, Any], arrays: Arrays) -> Cha
     return chain._replace(shape=(chain.shape[0], width))
 
 
+def _squeeze(chain: Chain, attributes: Mapping[str, Any], arrays: Arrays) -> Chain | None:
+    # The axes were an attribute up to opset 12.
+    stated = arrays[1] if len(arrays) > 1 else attributes.get("axes")
+    if stated is None:
+        return None
+    axes = {int(axis) % len(chain.shape) for axis in np.ravel(stated)}
+    if 0 in axes or any(chain.shape[axis] != 1 for axis in axes):
+        return None
+    return chain._replace(shape=tuple(size for axis, size in enumerate(chain.shape) if axis not in axes))
+
+
 def _cast(chain: Chain, attributes: Mapping[str, Any], _arrays: Arrays) -> Chain | None:
-    return chain if attributes.get("to") in (TensorProto.FLOAT, TensorProto.DOUBLE) else None
+    return chain if attributes.get("to") in _FLOATS else None
 
 
 def _same(chain: Chain, _attributes: Mapping[str, Any], _arrays: Arrays) -> Chain:
@@ -187,12 +219,16 @@ _OPERATORS: dict[str, Callable[[Chain, Mapping[str, Any], Arrays], Chain | None]
     "Gemm": _gemm,
     "MatMul": _matmul,
     "Relu": _relu,
+    "Max": _maximum,
+    "Clip": _clip,
     "Softmax": _softmax,
+    "ArgMax": _arg_max,
     "LogSoftmax": _softmax,
     "BatchNormalization": _batch_normalization,
     "Dropout": _dropout,
     "Flatten": _flatten,
     "Reshape": _reshape,
+    "Squeeze": _squeeze,
     "Cast": _cast,
     "Identity": _same,
     "ai.onnx.ml.Scaler": _scaler,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nnkernels.errors import AssumedActivationWarning, ConfigurationError, DataError, warn_caller
 from nnkernels.files import write_bytes
+from nnkernels.git import LFS_POINTER, LFS_REFUSAL
 from nnkernels.interchange.architecture import parameters_of_chain
 from nnkernels.interchange.checks import MAX_BYTES, checked_parameters, reader_errors_as_data_errors
 from nnkernels.interchange.file_format import Decoded, FileFormat, Source
@@ -146,6 +147,8 @@ def _content(path: Path, file_format: FileFormat) -> bytes:
         raise DataError(
             f"{path}: has more than {MAX_BYTES} bytes, far more than parameters need; expected a {file_format.name}"
         )
+    if content.startswith(LFS_POINTER):
+        raise DataError(f"{path}: {LFS_REFUSAL}")
     return content
 
 

@@ -179,7 +179,11 @@ class Backend(Protocol):
     - ``pack_images(X)`` converts images to the internal layout that ``train_inplace`` reads fastest. It is called
       once, and its time is reported separately;
     - ``predictor(params, pixel_scale, as_features)`` returns a function from images to probabilities (see
-      ``fused.prediction``).
+      ``fused.prediction``);
+    - ``evaluator(images, y, scale)`` returns a function ``evaluate(params) -> (loss, errors)``: the mean cross-entropy
+      and the number of misclassified images, which are the first highest logit's. ``images`` are those that
+      ``pack_images`` returns. The caller passes only parameters with as many inputs as the images and a class for
+      every label. The function may return None, and the caller then composes the result of ``forward`` and ``loss``.
     """
 
     def forward(self, params: Parameters, X: FloatArray) -> Activations: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnkernels.kernels.fused.entries import predictor, train_inplace
+from nnkernels.kernels.fused.entries import evaluator, predictor, train_inplace
 from nnkernels.kernels.numba_kernels import (
     adam_update_inplace,
     backward,
@@ -18,6 +18,7 @@ SAME_BITS_ON_ANY_THREADS = True
 __all__ = [
     "adam_update_inplace",
     "backward",
+    "evaluator",
     "forward",
     "loss",
     "momentum_update_inplace",

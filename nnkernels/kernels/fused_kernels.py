@@ -6,7 +6,7 @@ of digits. ``README.md`` in this folder describes the design, and which variants
 
 from __future__ import annotations
 
-from nnkernels.kernels.fused.entries import pack_images, predictor, train_inplace
+from nnkernels.kernels.fused.entries import evaluator, pack_images, predictor, train_inplace
 from nnkernels.kernels.numba_kernels import (
     adam_update_inplace,
     backward,
@@ -22,6 +22,7 @@ SAME_BITS_ON_ANY_THREADS = True
 __all__ = [
     "adam_update_inplace",
     "backward",
+    "evaluator",
     "forward",
     "loss",
     "momentum_update_inplace",

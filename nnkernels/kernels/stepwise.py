@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,45 @@ def image_packer(backend: Backend) -> Callable[[npt.NDArray[Any]], Any]:
         The backend's ``pack_images``; by default, the identity.
     """
     return getattr(backend, "pack_images", lambda X: X)
+
+
+class PackedImages(NamedTuple):
+    """Images in the internal layout of a backend.
+
+    Attributes
+    ----------
+    pack : callable
+        The function that converted them. Backends that share it can share the result.
+    images : object
+        Its result.
+    scale : float
+        Factor from stored values to features.
+    """
+
+    pack: Callable[[npt.NDArray[Any]], Any]
+    images: Any
+    scale: float
+
+
+def packed_images(backend: Backend, X: npt.NDArray[Any], scale: float) -> PackedImages:
+    """Convert images to the internal layout of a backend.
+
+    Parameters
+    ----------
+    backend : Backend
+        The backend.
+    X : ndarray, shape (N, D)
+        The images.
+    scale : float
+        Factor from their values to features.
+
+    Returns
+    -------
+    packed : PackedImages
+        The images.
+    """
+    pack = image_packer(backend)
+    return PackedImages(pack, pack(X), scale)
 
 
 def training_entry(backend: Backend) -> TrainInplace:

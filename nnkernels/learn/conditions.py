@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 from nnkernels.errors import ReproducibilityWarning
 from nnkernels.kernels import Backend
+from nnkernels.kernels.fused.paths import LISTS, training_path
 from nnkernels.measure.records import provenance
 
-THREADS, BLAS, CPU = "threads", "BLAS", "CPU"
+THREADS, BLAS, CPU, PATH = "threads", "BLAS", "CPU", "path of the fused kernels"
 
 
 def conditions() -> dict[str, str]:
@@ -18,7 +19,8 @@ def conditions() -> dict[str, str]:
     Returns
     -------
     conditions : dict of str to str
-        The number of threads, the BLAS and the CPU as text, without paths and host names.
+        The number of threads, the BLAS, the CPU and the path of the fused kernels as text, without folders and host
+        names.
     """
     import numba
 
@@ -31,6 +33,7 @@ def conditions() -> dict[str, str]:
         THREADS: f"{threads or 'none'} of BLAS and {numba.get_num_threads()} of Numba",
         BLAS: ", ".join(sorted(names)),
         CPU: f"{provenance.cpu_name()} ({provenance.microarchitecture()})",
+        PATH: training_path(),
     }
 
 
@@ -44,15 +47,16 @@ def warn_of_other_conditions(there: Mapping[str, str], here: Mapping[str, str], 
     here : mapping of str to str
         The conditions of this process.
     backend : Backend
-        The kernels. If they have ``SAME_BITS_ON_ANY_THREADS``, only the CPU matters.
+        The kernels. If they have ``SAME_BITS_ON_ANY_THREADS``, only the CPU and the path matter.
 
     Warns
     -----
     ReproducibilityWarning
         If a condition that matters differs.
     """
-    only_cpu_matters = getattr(backend, "SAME_BITS_ON_ANY_THREADS", False)
-    names = (CPU,) if only_cpu_matters else (THREADS, BLAS, CPU)
+    same_bits_on_any_threads = getattr(backend, "SAME_BITS_ON_ANY_THREADS", False)
+    names = (CPU, PATH) if same_bits_on_any_threads else (THREADS, BLAS, CPU)
+    there = {PATH: LISTS, **there}  # the only path when it was not recorded
     differences = [
         f"{name}: {there.get(name, 'not recorded')} in the checkpoint, {here[name]} now"
         for name in names

@@ -89,8 +89,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
     -----
     ReproducibilityWarning
         If the training to resume ran with another number of threads, BLAS or CPU, so that its last bits may differ.
-        Threads and BLAS do not affect parameters trained by the fused kernels. They do affect the losses in the
-        history, which are always computed with BLAS.
+        Threads and BLAS do not affect parameters trained by the fused kernels.
     """
     split = dataset.validation_split()
     path = folder / CHECKPOINT
@@ -129,7 +128,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
                 history,
                 validation=split.test,
                 callbacks=[earlier, save_epoch],
-                judge=used.backend,
+                judge=used.judge,
             )
         else:
             recipe, seed = request.recipe_for(len(split.X_train)), request.seed or 0
@@ -146,7 +145,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
                 start=start,
                 validation=split.test,
                 callbacks=[earlier, save_epoch],
-                judge=used.backend,
+                judge=used.judge,
             )
     finished = history.epochs_done == history.recipe.epochs
     return TrainingResult(used, contender, contender.parameters(), history, finished)

@@ -10,7 +10,7 @@ import numpy as np
 
 from nnkernels import plots
 from nnkernels.data import Dataset
-from nnkernels.evaluation import evaluate, probabilities
+from nnkernels.evaluation import Evaluator, probabilities
 from nnkernels.files import write_json, write_text
 from nnkernels.interchange import save_parameters
 from nnkernels.learn.earlier_parameters import STEPS
@@ -58,9 +58,9 @@ def write_report(trained: TrainingResult, dataset: Dataset, folder: Path) -> dic
 
 
 def _metrics(trained: TrainingResult, dataset: Dataset, predictions: Predictions) -> dict[str, Any]:
-    history, judge = trained.history, trained.kernels.backend
+    history = trained.history
     record = history.epochs[-1]
-    test_loss, test_error_rate = evaluate(trained.parameters, dataset.X_test, dataset.y_test, judge)
+    test_loss, test_error_rate = Evaluator(dataset.X_test, dataset.y_test, trained.kernels.judge)(trained.parameters)
     seconds = history.seconds
     return {
         "version": METRICS_VERSION,

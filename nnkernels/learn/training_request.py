@@ -105,6 +105,11 @@ class Kernels:
     own_file: bool
 
     @property
+    def judge(self) -> Backend | None:
+        """The backend that evaluates: the user's own kernels, or None for the judge of all contenders."""
+        return self.backend if self.own_file else None
+
+    @property
     def mark(self) -> str:
         """The remark on every figure made with the user's own kernels; empty for a backend of nnkernels."""
         return f"different mathematics: {self.name}" if self.own_file else ""

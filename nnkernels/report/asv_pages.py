@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from nnkernels import git
-from nnkernels.errors import ResultsError, one_line
+from nnkernels.errors import ConfigurationError, ResultsError, one_line
 from nnkernels.files import MALFORMED, write_text
 from nnkernels.measure.asv_driver.workspace import CONFIG_NAME, missing_commits
 
@@ -67,6 +67,10 @@ def _commit(path: Path) -> str:
 
 def _publish_asv(root: Path, history: Path, html: Path) -> str:
     """Build asv's pages of the recorded history, and return the reason if that fails, otherwise an empty string."""
+    try:
+        git.run_git(root, "rev-parse", "HEAD")  # asv would not say why git refuses
+    except ConfigurationError as error:
+        return str(error)
     html.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="nnkernels-publish-") as folder:
         config = _history_config(root, history, html, Path(folder))

@@ -5,6 +5,7 @@ from nnkernels.data.pixels import PIXEL_SCALE, as_features, as_images, feature_s
 from nnkernels.transforms.augment import augment
 from nnkernels.transforms.deskew import deskew
 from nnkernels.transforms.photo import Digit, digit_from_pixels, read_digit
+from nnkernels.transforms.scaled_pixels import recover_pixels
 
 __all__ = [
     "PIXEL_SCALE",
@@ -17,4 +18,5 @@ __all__ = [
     "digit_from_pixels",
     "feature_scale",
     "read_digit",
+    "recover_pixels",
 ]

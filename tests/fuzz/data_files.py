@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from nnkernels.data import Dataset, load_mnist
+from nnkernels.git import LFS_POINTER
 from tests.fuzz.readers import Files, Reader
 from tests.idx_bytes import idx_bytes
 
@@ -264,6 +265,10 @@ def data_readers() -> list[Reader]:
         Reader(
             "data set, pickled", ("data.formats.pickled",), load,
             lambda: {"mnist.pkl.gz": gzip.compress(b"\x80\x04N.", 1, mtime=0)}, "mnist.pkl.gz", refuses=True,
+        ),
+        Reader(
+            "pointer of Git LFS", ("data.formats.git_lfs",), load,
+            lambda: {"train.parquet": LFS_POINTER + b"v1\noid sha256:00\nsize 9\n"}, "train.parquet", refuses=True,
         ),
         Reader("photos", ("transforms.image_files",), _read_photos, _photos),
     ]  # fmt: skip

@@ -73,10 +73,12 @@ def _foreign_safetensors() -> Files:
     }
 
 
-def _legacy_configuration() -> dict[str, Any]:
-    """Return the configuration of a model as Keras 2 wrote it."""
+def _legacy_configuration(*normalisations: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the configuration of a model as Keras 2 wrote it, with layers before its first dense one."""
     layers = [
         ("InputLayer", {"name": "x", "batch_input_shape": [None, INPUTS]}),
+        ("Rescaling", {"name": "r", "scale": 1 / 255, "offset": 0.0}),
+        *normalisations,
         ("Dense", {"name": "dense", "activation": "relu"}),
         ("Dense", {"name": "dense_1", "activation": "softmax"}),
     ]
@@ -102,22 +104,29 @@ def _hdf5_files() -> Files:
     inside = {f"model_weights/{name}": array for name, array in old.items()}
     layers = [f"layers/{layer}/vars/{place}" for layer in ("dense", "dense_1") for place in (0, 1)]
     new = dict(zip(layers, _network(), strict=True))
+    batch = ("BatchNormalization", {"name": "b", "epsilon": 0.001, "scale": False, "center": False})
+    statistics = {f"model_weights/b/moving_{role}:0": np.ones(INPUTS, np.float32) for role in ("mean", "variance")}
     return {
         "weights.h5": _hdf5(old),
+        "normalised.h5": _hdf5(inside | statistics, _legacy_configuration(batch)),
         "model.h5": _hdf5(inside, _legacy_configuration()),
         "model.weights.h5": _hdf5(new),
     }
 
 
 def _keras_2() -> Files:
-    """Return an archive of Keras 2, in the weights of Keras 3."""
+    """Return archives of Keras 2, in the weights of Keras 3, also of the package beside Keras 3."""
     layers = [f"layers/{layer}/vars/{place}" for layer in ("dense", "dense_1") for place in (0, 1)]
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("metadata.json", json.dumps({"keras_version": "2.15.0"}))
-        archive.writestr("config.json", json.dumps(_legacy_configuration()))
-        archive.writestr("model.weights.h5", _hdf5(dict(zip(layers, _network(), strict=True))))
-    return {"old.keras": content.getvalue()}
+    weights = _hdf5(dict(zip(layers, _network(), strict=True)))
+    files = {}
+    for name, module in (("old.keras", "keras"), ("beside.keras", "tf_keras")):
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            archive.writestr("metadata.json", json.dumps({"keras_version": "2.15.0"}))
+            archive.writestr("config.json", json.dumps(_legacy_configuration() | {"module": module}))
+            archive.writestr("model.weights.h5", weights)
+        files[name] = content.getvalue()
+    return files
 
 
 def _external_onnx() -> Files:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from nnkernels.data.dataset import PIXELS
@@ -16,6 +17,7 @@ from nnkernels.data.formats._tables import part_of, read_tables
 from nnkernels.errors import DataError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_LOST_IMAGE = "the first image became a header when pandas saved the file, and was left out"
 _NUMBERS = re.compile(rb"[\d\s.,;\"'eE+-]*")
 
 
@@ -31,8 +33,9 @@ def _read_table(file: File, options: ReadOptions) -> Part | None:
     if not line.strip():
         raise DataError(f"{file.where}: empty; expected a header line label,pixel0,...,pixel{PIXELS - 1}")
     fields = _fields(line)
-    has_header = not _NUMBERS.fullmatch(line) or is_default_header(fields)
-    if has_header:
+    is_image = _is_image_renamed_by_pandas(fields)
+    has_header = not _NUMBERS.fullmatch(line) or is_default_header(fields) or is_image
+    if has_header and not is_image:
         columns = columns_of_header(fields, file.where, options.label)
     else:
         columns = columns_without_header(len(fields), file.where, options.label)
@@ -44,7 +47,21 @@ def _read_table(file: File, options: ReadOptions) -> Part | None:
         rows = read_rows(stream, file.where, columns.names, _separator(line), columns.ignored)
     if not len(rows):
         raise DataError(f"{file.where}: has a header line but no images")
-    return part_of(rows, columns, file.where)
+    part = part_of(rows, columns, file.where)
+    if part is not None and is_image:
+        part = part._replace(note="; ".join(filter(None, (_LOST_IMAGE, part.note))))
+    return part
+
+
+def _is_image_renamed_by_pandas(fields: Sequence[str]) -> bool:
+    """Return whether a line is an image that pandas made a header such as ``0,0.1,0.2``, because names must differ."""
+    seen: Counter[str] = Counter()
+    for field in fields:
+        number, _point, count = field.strip("\"' ").partition(".")
+        if not number.isdecimal() or count != (str(seen[number]) if seen[number] else ""):
+            return False
+        seen[number] += 1
+    return len(seen) < len(fields)
 
 
 def _read(files: Sequence[File], options: ReadOptions) -> Content:

@@ -45,6 +45,7 @@ FORMAT = FileFormat(
     readings=(
         Reading("`model.save_weights('x.weights.h5')`", "groups such as `layers/dense/vars/0`; the shapes decide"),
         Reading("`model.save('x.h5')` of Keras 2 and 3", "`model_config`, which names the layers and activations"),
+        Reading("the same with Rescaling, Normalization or BatchNormalization", "the layers, folded into the weights"),
         Reading("`model.save_weights('x.h5')` of Keras 2", "groups such as `dense/dense/kernel:0`; the shapes decide"),
     ),
     decode=from_hdf5,

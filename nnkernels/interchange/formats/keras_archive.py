@@ -41,6 +41,7 @@ _ALLOWED_CLASSES = {
     "DTypePolicy",
     "__keras_tensor__",
 }
+_TF_KERAS = "tf_keras"  # the package of Keras 2 beside Keras 3
 # Modules that only matter for training, and only contain Keras' own classes.
 _ALLOWED_MODULES = {"keras.initializers", "keras.regularizers", "keras.constraints"}
 
@@ -103,6 +104,7 @@ def from_keras_archive(source: Source) -> Decoded:
         configuration = json.loads(archive.read("config.json"))
         # Refuses links and sizes that Keras would follow and allocate.
         hdf5_arrays(archive.read("model.weights.h5"), where)
+        is_keras_2 = _is_of_keras_2(archive)
     configuration.pop("compile_config", None)  # not needed below
     disallowed = sorted(set(_disallowed_classes(configuration)))
     if disallowed:
@@ -111,6 +113,8 @@ def from_keras_archive(source: Source) -> Decoded:
             "layers, with ReLU between them and nothing else but Flatten, Reshape, Dropout, Rescaling, Normalization, "
             "BatchNormalization and Softmax; build such a model and copy the weights into it with set_weights"
         )
+    if _TF_KERAS in _modules(configuration):  # Keras 3 would import them
+        return _without_keras(content, configuration, where)
     keras = import_keras()
     with tempfile.TemporaryDirectory() as folder:
         # Keras can only load from a file.
@@ -118,7 +122,9 @@ def from_keras_archive(source: Source) -> Decoded:
         file.write_bytes(content)
         try:
             model = keras.saving.load_model(file, compile=False, safe_mode=True)
-        except TypeError:  # a configuration of Keras 2
+        except (TypeError, ValueError) as error:
+            if not is_keras_2 and not isinstance(error, TypeError):
+                raise
             return _without_keras(content, configuration, where)
     return decoded_model(model, where)
 
@@ -129,11 +135,27 @@ def _without_keras(content: bytes, configuration: Any, where: str) -> Decoded:
     return decoded_configuration(configuration, hdf5_arrays(weights, where), where)
 
 
+def _is_of_keras_2(archive: zipfile.ZipFile) -> bool:
+    try:
+        return str(json.loads(archive.read("metadata.json"))["keras_version"]).startswith("2.")
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def _modules(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        yield str(node.get("module")).split(".")[0]
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from _modules(child)
+
+
 def _disallowed_classes(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
         if "class_name" in node:
             module, name = node.get("module"), node["class_name"]
-            is_keras = module is None or str(module).split(".")[0] == "keras"
+            is_keras = module is None or str(module).split(".")[0] in ("keras", _TF_KERAS)
             if not (module in _ALLOWED_MODULES or (is_keras and name in _ALLOWED_CLASSES)):
                 yield str(name) if is_keras else f"{module}.{name}"
         node = list(node.values())

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from nnkernels.jit import device_function
 from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
+from nnkernels.kernels.fused.row_updates import row_updates
 from nnkernels.kernels.simd import at, load, relu, store, width, zeros
 from nnkernels.parameters import FloatArray
 
@@ -100,3 +101,6 @@ def add_outer_products(
                 store(target, w + 2 * lanes, load(target, w + 2 * lanes, zero_panel) + factor * g2)
             if first <= d + 3 < pixel_range[1]:
                 store(target, w + 3 * lanes, load(target, w + 3 * lanes, zero_panel) + factor * g3)
+
+
+sgd_update, moment_update = row_updates(add_outer_products)

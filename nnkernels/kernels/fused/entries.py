@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -10,17 +11,26 @@ import numpy.typing as npt
 
 from nnkernels.jit import JIT_ENABLED
 from nnkernels.kernels import numba_kernels
-from nnkernels.kernels.contract import SGD, OptimizerState, UpdateRule, decay_factors, step_sizes
-from nnkernels.kernels.fused import dense_layer, nonzero_layer
-from nnkernels.kernels.fused.model import Layout, TrainingSizes, training_buffers
-from nnkernels.kernels.fused.nonzero import MAX_INPUTS, NonzeroImages, pack_nonzero, unpack_nonzero
+from nnkernels.kernels.contract import (
+    SGD,
+    OptimizerState,
+    UpdateRule,
+    decay_factors,
+    step_sizes,
+)
+from nnkernels.kernels.fused.evaluation import PackedEvaluation
+from nnkernels.kernels.fused.first_layers import PackedImages, first_layer_of
+from nnkernels.kernels.fused.model import MAX_BLOCKS, TrainingSizes, training_buffers
+from nnkernels.kernels.fused.nonzero import MAX_INPUTS, pack_nonzero
 from nnkernels.kernels.fused.partitions import thread_partitions
+from nnkernels.kernels.fused.paths import TILES, training_path
 from nnkernels.kernels.fused.prediction import Convert, Predict, compiled_predictor
+from nnkernels.kernels.fused.tile_images import grid_of, pack_tiles
 from nnkernels.kernels.fused.training import training_kernel
 from nnkernels.parameters import Parameters
 from nnkernels.team import run_together
 
-__all__ = ["pack_images", "predictor", "train_inplace"]
+__all__ = ["evaluator", "pack_images", "predictor", "train_inplace"]
 
 MAX_CLASSES = 64  # the kernels unroll over the lanes of the classes
 # Fraction of nonzero pixels from which on the dense kernels are faster, because an entry of a list takes twice as long
@@ -32,7 +42,7 @@ SAMPLE_IMAGES = 1000  # number of images from which this fraction is estimated
 MIN_IMAGES_PER_THREAD = 64
 
 
-def pack_images(X: npt.NDArray[Any]) -> npt.NDArray[Any] | NonzeroImages:
+def pack_images(X: npt.NDArray[Any]) -> PackedImages:
     """Convert images to the layout on which :func:`train_inplace` is fastest.
 
     Parameters
@@ -42,21 +52,25 @@ def pack_images(X: npt.NDArray[Any]) -> npt.NDArray[Any] | NonzeroImages:
 
     Returns
     -------
-    images : NonzeroImages or ndarray
-        Lists of nonzero pixels if fewer than half of the pixels are nonzero. ``X`` itself if more are, if ``X`` is
-        neither uint8 nor float32, if it has no image or more than 65,536 pixels per image, or if Numba's compiler is
-        disabled.
+    images : TileImages, NonzeroImages or ndarray
+        Records of blocks for uint8 images of at most 64 blocks, if this is the path to take on this CPU (see
+        ``paths.training_path``). Otherwise, lists of nonzero pixels if fewer than half of the pixels are nonzero. ``X``
+        itself if more are, if ``X`` is neither uint8 nor float32, if it has no image or more than 65,536 pixels per
+        image, or if Numba's compiler is disabled.
     """
     sample = X[:SAMPLE_IMAGES]
     if not JIT_ENABLED or X.dtype not in (np.uint8, np.float32) or X.shape[1] > MAX_INPUTS or sample.size == 0:
         return X
+    fits_tiles = X.dtype == np.uint8 and grid_of(X.shape[1]).blocks <= MAX_BLOCKS
+    if fits_tiles and training_path() == TILES:
+        return pack_tiles(X)
     return pack_nonzero(X) if np.count_nonzero(sample) < MAX_SPARSE_DENSITY * sample.size else X
 
 
 def train_inplace(
     params: Parameters,
     state: OptimizerState,
-    X: npt.NDArray[Any] | NonzeroImages,
+    X: PackedImages,
     y: npt.NDArray[np.int64],
     order: npt.NDArray[np.int64],
     learning_rates: npt.NDArray[np.float32],
@@ -80,8 +94,8 @@ def train_inplace(
         Weights and biases, updated in place.
     state : OptimizerState
         State of the optimizer, updated in place.
-    X : NonzeroImages, or ndarray of uint8 or float, shape (n_images, D)
-        Images. Arrays use the dense first layer, and lists the sparse one (see :func:`pack_images`).
+    X : TileImages, NonzeroImages, or ndarray of uint8 or float, shape (n_images, D)
+        Images. Their form determines the first layer (see :func:`pack_images` and ``first_layers``).
     y : ndarray of int64, shape (n_images,)
         Labels.
     order : ndarray of int64, shape (M,)
@@ -96,30 +110,31 @@ def train_inplace(
         The optimizer.
     """
     decays = decay_factors(rule, learning_rates)
+    first_layer = first_layer_of(X)
     # Biases beyond the last hidden unit are -inf, and must remain so.
     if not _is_supported(params) or not (decays > 0).all():
-        if isinstance(X, NonzeroImages):
-            X = unpack_nonzero(X, params.W1.shape[0])
-        numba_kernels.train_inplace(params, state, X, y, order, learning_rates, batch_size, scale, rule)
+        rows = first_layer.unpack(X, params.W1.shape[0])
+        numba_kernels.train_inplace(params, state, rows, y, order, learning_rates, batch_size, scale, rule)
         return
-    dense = not isinstance(X, NonzeroImages)
     # The kernels load vectors without checking strides.
     order = np.ascontiguousarray(order)
-    if not isinstance(X, NonzeroImages):
+    if isinstance(X, np.ndarray):
         X = np.ascontiguousarray(X, X.dtype if X.dtype == np.uint8 else np.float32)
     threads = max(1, min(numba.get_num_threads(), batch_size // MIN_IMAGES_PER_THREAD))
-    layout = Layout.of(params, (dense_layer if dense else nonzero_layer).MAX_PANEL_LANES)
+    layout = first_layer.layout(params)
     batch_size = min(batch_size, max(len(order), 1))
     has_moments = rule.code != SGD
     plain_sgd = not has_moments and rule.weight_decay == 0
-    (model, grads, *moments), buffers = training_buffers(layout, batch_size, threads, dense, 4 if has_moments else 2)
+    (model, grads, *moments), buffers = training_buffers(
+        layout, batch_size, threads, 4 if has_moments else 2, first_layer.name
+    )
     layout.pack(params, model, -np.inf)
     first, second = moments if has_moments else (grads, grads)  # SGD uses neither
     if has_moments:
         layout.pack(state.first, first)
         layout.pack(state.second, second)
     run_together(
-        training_kernel(layout.panel_lanes, layout.class_lanes, dense, plain_sgd),
+        training_kernel(first_layer, layout.panel, layout.class_lanes, plain_sgd),
         threads,
         model,
         grads,
@@ -132,7 +147,7 @@ def train_inplace(
         np.ascontiguousarray(step_sizes(rule, learning_rates, int(state.step[0]))),
         decays,
         thread_partitions(layout, threads),
-        TrainingSizes(layout.inputs, layout.hidden, layout.classes, batch_size),
+        TrainingSizes(layout.inputs, layout.hidden, layout.classes, layout.panels, layout.rows, batch_size),
         np.float32(scale),
         rule,
     )
@@ -166,6 +181,38 @@ def predictor(params: Parameters, pixel_scale: float, as_features: Convert) -> P
     if not _is_supported(params) or params.W1.shape[0] >= MAX_INPUTS:
         return lambda X: numba_kernels.forward(params, as_features(X)).probs
     return compiled_predictor(params, pixel_scale, as_features)
+
+
+def evaluator(
+    images: PackedImages, y: npt.NDArray[np.integer[Any]], scale: float
+) -> Callable[[Parameters], tuple[float, int] | None]:
+    """Return a function that evaluates parameters on the given images.
+
+    It uses up to ``numba.get_num_threads()`` threads. The result is bit-identical for any number of threads.
+
+    Parameters
+    ----------
+    images : TileImages, NonzeroImages, or ndarray of uint8 or float, shape (N, D)
+        The images, as :func:`pack_images` returns them.
+    y : ndarray of integers, shape (N,)
+        Labels.
+    scale : float
+        Factor from stored values to features.
+
+    Returns
+    -------
+    evaluate : callable
+        ``evaluate(params) -> (loss, errors)``. None instead if the parameters are not supported (see
+        :func:`train_inplace`), or if images are an array that is neither uint8 nor float32.
+    """
+    if isinstance(images, np.ndarray):
+        if images.dtype not in (np.uint8, np.float32):
+            return lambda _params: None
+        images = np.ascontiguousarray(images).view()
+        images.flags.writeable = False  # so that Numba compiles only once
+    labels = np.array(y, np.int64)  # a copy, which is writable: again, Numba compiles only once
+    packed = PackedEvaluation(first_layer_of(images), images, labels, scale)
+    return lambda params: packed(params) if _is_supported(params) else None
 
 
 def _is_supported(params: Parameters) -> bool:

@@ -8,11 +8,13 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from nnkernels.kernels.simd import CACHE_LINE, lanes_for
+from nnkernels.kernels.simd import CACHE_LINE, VECTOR, lanes_for
 from nnkernels.parameters import FloatArray, Parameters
 
 FLOATS_PER_LINE = CACHE_LINE // 4
+MAX_BLOCKS = 64  # bits of the mask of an image in tiles
 
 
 class PaddedParameters(NamedTuple):
@@ -26,8 +28,9 @@ class PaddedParameters(NamedTuple):
     ----------
     flat : ndarray, shape (size,)
         The memory of the other attributes, in their order.
-    W1 : ndarray, shape (n_panels * D * P,)
-        Panel by panel; in each, one row of P lanes per pixel.
+    W1 : ndarray, shape (n_panels * rows * row_floats,)
+        Panel by panel; in each, one row of P lanes per pixel. :class:`~nnkernels.kernels.fused.tile_layout.TileLayout`
+        has a row per block of pixels instead.
     b1 : ndarray, shape (n_panels * P,)
         Biases of the hidden layer.
     W2 : ndarray, shape (n_panels * P * C',)
@@ -57,14 +60,21 @@ class Layout:
     ----------
     panels, panel_lanes : int
         Number of panels of the hidden layer, and lanes of each.
+    rows, row_floats : int
+        Number of rows of a panel of W1, one per pixel, and floats of each.
+    row_group : int
+        Threads divide the rows in groups of this size.
     hidden_lanes, class_lanes : int
         Widths of the hidden and of the output layer with padding.
     """
+
+    row_group = VECTOR
 
     def __init__(self, inputs: int, hidden: int, classes: int, max_panel_lanes: int) -> None:
         self.inputs, self.hidden, self.classes = inputs, hidden, classes
         self.panels = -(-hidden // max_panel_lanes)
         self.panel_lanes = lanes_for(-(-hidden // self.panels))
+        self.rows, self.row_floats = inputs, self.panel_lanes
         self.hidden_lanes = self.panels * self.panel_lanes
         self.class_lanes = lanes_for(classes)
 
@@ -88,10 +98,15 @@ class Layout:
         return _layout(inputs, hidden, len(params.b2), max_panel_lanes)
 
     @property
+    def panel(self) -> int:
+        """The size of a panel by which kernels are specialised."""
+        return self.panel_lanes
+
+    @property
     def ends(self) -> list[int]:
         """The ends of W1, b1, W2 and b2 in the memory of a model, all of them multiples of eight."""
         hidden, classes = self.hidden_lanes, self.class_lanes
-        return list(accumulate((hidden * self.inputs, hidden, hidden * classes, classes)))
+        return list(accumulate((self.panels * self.rows * self.row_floats, hidden, hidden * classes, classes)))
 
     def view(self, memory: FloatArray) -> PaddedParameters:
         """Return a model that uses the given memory.
@@ -120,8 +135,7 @@ class Layout:
         b2_padding : float
             Padding of ``b2``: -inf for parameters, 0 for moments.
         """
-        for units, panel in self._panels(model):
-            panel[:, : units.stop - units.start] = params.W1[:, units]
+        self._pack_first_weights(params.W1, model.W1)
         model.b1[: self.hidden] = params.b1
         model.W2.reshape(self.hidden_lanes, self.class_lanes)[: self.hidden, : self.classes] = params.W2
         model.b2[: self.classes] = params.b2
@@ -137,14 +151,21 @@ class Layout:
         params : Parameters
             The destination, written in place.
         """
-        for units, panel in self._panels(model):
-            params.W1[:, units] = panel[:, : units.stop - units.start]
+        self._unpack_first_weights(model.W1, params.W1)
         params.b1[:] = model.b1[: self.hidden]
         params.W2[:] = model.W2.reshape(self.hidden_lanes, self.class_lanes)[: self.hidden, : self.classes]
         params.b2[:] = model.b2[: self.classes]
 
-    def _panels(self, model: PaddedParameters) -> list[tuple[slice, FloatArray]]:
-        panels = model.W1.reshape(self.panels, self.inputs, self.panel_lanes)
+    def _pack_first_weights(self, W1: FloatArray, memory: FloatArray) -> None:
+        for units, panel in self._panels(memory):
+            panel[:, : units.stop - units.start] = W1[:, units]
+
+    def _unpack_first_weights(self, memory: FloatArray, W1: FloatArray) -> None:
+        for units, panel in self._panels(memory):
+            W1[:, units] = panel[:, : units.stop - units.start]
+
+    def _panels(self, memory: FloatArray) -> list[tuple[slice, FloatArray]]:
+        panels = memory.reshape(self.panels, self.inputs, self.panel_lanes)
         starts = [p * self.panel_lanes for p in range(self.panels)]
         return [
             (slice(start, min(start + self.panel_lanes, self.hidden)), panel)
@@ -172,7 +193,11 @@ class Buffers(NamedTuple):
     columns : ndarray, shape (n_threads, 8 * (hidden_lanes + class_lanes))
         Hidden units and classes of eight images, transposed, for each thread.
     features : ndarray, shape (n_images * row_length,)
-        The batch as floats for the dense layer, where a row is rounded up to whole vectors. Empty for the sparse layer.
+        The batch as floats for the dense layer, where a row is rounded up to whole vectors. Otherwise empty.
+    lists : ndarray of int64, shape (MAX_BLOCKS * capacity,)
+        For the tile layer, in which images of the batch each block is inked. Otherwise empty.
+    counts : ndarray of int64, shape (n_images / 8 * MAX_BLOCKS,)
+        Lengths of the parts of the lists, which start at multiples of eight images. Empty with ``lists``.
     """
 
     A1: FloatArray
@@ -180,10 +205,12 @@ class Buffers(NamedTuple):
     dlogits: FloatArray
     columns: FloatArray
     features: FloatArray
+    lists: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
 
 
 def training_buffers(
-    layout: Layout, batch_size: int, threads: int, dense: bool, models: int
+    layout: Layout, batch_size: int, threads: int, models: int, path: str
 ) -> tuple[list[PaddedParameters], Buffers]:
     """Return the memory for a training call: some models and the buffers, all zero.
 
@@ -198,10 +225,10 @@ def training_buffers(
         Number of images per batch.
     threads : int
         Number of threads.
-    dense : bool
-        Whether the dense first layer is used, which needs the batch as floats.
     models : int
         Number of models: parameters, gradients, and moments if the optimizer has any.
+    path : {"lists", "tiles", "dense"}
+        The first layer: the dense one needs the batch as floats, and the one in tiles needs lists.
 
     Returns
     -------
@@ -218,7 +245,10 @@ def training_buffers(
         images * layout.hidden_lanes,
         images * layout.class_lanes,
         threads * columns,
-        images * lanes_for(layout.inputs) if dense else 0,
+        images * lanes_for(layout.inputs) if path == "dense" else 0,
+        # Not a power of two, with which all lists would start in the same set of the cache.
+        2 * MAX_BLOCKS * (images + VECTOR) if path == "tiles" else 0,
+        2 * MAX_BLOCKS * (images // VECTOR) if path == "tiles" else 0,
     ]
     # Each array is aligned to a cache line, so that no vector crosses two lines.
     ends = list(accumulate(-(-length // FLOATS_PER_LINE) * FLOATS_PER_LINE for length in lengths))
@@ -227,8 +257,9 @@ def training_buffers(
         scratch = _thread_local.memory = aligned_zeros(ends[-1])
     scratch[: ends[-1]] = 0
     arrays = [scratch[start : start + length] for start, length in zip((0, *ends), lengths, strict=False)]
-    A1, dZ1, dlogits, all_columns, features = arrays[models:]
-    buffers = Buffers(A1, dZ1, dlogits, all_columns.reshape(threads, columns), features)
+    A1, dZ1, dlogits, all_columns, features, lists, counts = arrays[models:]
+    integers = lists.view(np.int64), counts.view(np.int64)
+    buffers = Buffers(A1, dZ1, dlogits, all_columns.reshape(threads, columns), features, *integers)
     return [layout.view(memory) for memory in arrays[:models]], buffers
 
 
@@ -239,6 +270,8 @@ class TrainingSizes(NamedTuple):
     ----------
     inputs, hidden, classes : int
         Widths of the network, without padding.
+    panels, rows : int
+        Panels of the hidden layer, and rows of each in W1.
     batch_size : int
         Number of images per batch.
     """
@@ -246,6 +279,8 @@ class TrainingSizes(NamedTuple):
     inputs: int
     hidden: int
     classes: int
+    panels: int
+    rows: int
     batch_size: int
 
 

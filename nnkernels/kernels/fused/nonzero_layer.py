@@ -10,6 +10,7 @@ import numpy.typing as npt
 from nnkernels.jit import device_function
 from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
 from nnkernels.kernels.fused.nonzero import NonzeroImages
+from nnkernels.kernels.fused.row_updates import row_updates
 from nnkernels.kernels.simd import (
     add_to,
     at,
@@ -211,3 +212,6 @@ def lower_bound(pixels: npt.NDArray[np.uint16], start: int, end: int, pixel: int
         start += half * (at(pixels, start + half - 1) < pixel)
         length -= half
     return start + (length == 1 and at(pixels, start) < pixel)
+
+
+sgd_update, moment_update = row_updates(add_outer_products)

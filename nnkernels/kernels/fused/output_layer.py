@@ -7,11 +7,36 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.jit import device_function
+from nnkernels.jit import device_function, inlined
 from nnkernels.kernels import simd
 from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
 from nnkernels.kernels.simd import is_positive, load, maximum, outer_four, store, transpose_eight, width, zeros
 from nnkernels.parameters import FloatArray
+
+
+@inlined
+def logits_of_columns(
+    W2: FloatArray,
+    b2: FloatArray,
+    columns: FloatArray,
+    logits: int,
+    hidden: int,
+    classes: int,
+    class_lanes: int,
+    zero: Any,
+) -> None:
+    """Compute ``A1 W2 + b2`` of as many images as lanes, with the parameters of :func:`softmax_of_columns`.
+
+    Instead of probabilities, logits are written. Four classes are computed at a time, so up to three rows after the
+    last class are overwritten.
+    """
+    images = width(zero)
+    one = zero + np.float32(1)
+    for c in range(0, classes, 4):
+        four = outer_four(b2, c, 1, one)
+        for h in range(hidden):
+            four += outer_four(W2, h * class_lanes + c, 1, load(columns, h * images, zero))
+        store(columns, logits + c * images, four)
 
 
 @device_function
@@ -47,12 +72,7 @@ def softmax_of_columns(
         Zeros, one per image.
     """
     images = width(zero)
-    one = zero + np.float32(1)
-    for c in range(0, classes, 4):
-        four = outer_four(b2, c, 1, one)
-        for h in range(hidden):
-            four += outer_four(W2, h * class_lanes + c, 1, load(columns, h * images, zero))
-        store(columns, logits + c * images, four)
+    logits_of_columns(W2, b2, columns, logits, hidden, classes, class_lanes, zero)
     highest = zero - np.float32(np.inf)
     for c in range(classes):
         highest = maximum(highest, load(columns, logits + c * images, zero))

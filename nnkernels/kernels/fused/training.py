@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from nnkernels.jit import ordered_kernel
 from nnkernels.kernels.contract import UpdateRule
-from nnkernels.kernels.fused import dense_layer, nonzero_layer
+from nnkernels.kernels.fused.first_layers import FirstLayer
 from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
 from nnkernels.kernels.fused.output_layer import output_layer, sum_gradients
-from nnkernels.kernels.fused.partitions import MODEL_RANGES, PIXELS, UNITS
+from nnkernels.kernels.fused.partitions import MODEL_RANGES, UNITS
 from nnkernels.kernels.fused.update import moment_step, sgd_step
 from nnkernels.kernels.simd import zeros
 from nnkernels.parameters import FloatArray
@@ -26,7 +26,7 @@ from nnkernels.team import barrier_wait, partition
 
 
 @cache
-def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain_sgd: bool) -> Callable[..., None]:
+def training_kernel(layer: FirstLayer, panel: int, class_lanes: int, plain_sgd: bool) -> Callable[..., None]:
     """Return the training kernel for one width of vectors, one kind of images and one kind of optimizer.
 
     All threads of a team call the kernel. Separate kernels for plain gradient descent and for all else compile faster
@@ -34,12 +34,12 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain_sgd: 
 
     Parameters
     ----------
-    panel_lanes : int
-        Lanes of a panel of the hidden layer, a constant in the kernel.
+    layer : FirstLayer
+        The first layer, and with it the form of the images.
+    panel : int
+        Lanes of a panel of the hidden layer, or hidden units of a panel in tiles; a constant in the kernel.
     class_lanes : int
         Lanes of the output layer, a constant in the kernel.
-    dense : bool
-        Whether images are rows of pixels instead of lists of nonzero pixels.
     plain_sgd : bool
         Whether to train by plain gradient descent, without moments and without weight decay.
 
@@ -48,9 +48,9 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain_sgd: 
     kernel : callable
         The kernel, compiled at its first call. ``entries.train_inplace`` passes its arguments.
     """
-    layer = dense_layer if dense else nonzero_layer
     lanes_of_four_rows = 4 * class_lanes
-    first_layer, add_outer_products = layer.first_layer, layer.add_outer_products
+    functions, zero_of_panel = layer.functions, layer.zero_panel
+    first_layer, sgd_update, moment_update = functions.first_layer, functions.sgd_update, functions.moment_update
 
     @ordered_kernel
     def train(
@@ -72,11 +72,10 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain_sgd: 
         scale: np.float32,
         rule: UpdateRule,
     ) -> None:
-        zero_panel, zero_classes, zero_rows = zeros(panel_lanes), zeros(class_lanes), zeros(lanes_of_four_rows)
-        hidden_lanes = len(model.b1)
+        zero_panel, zero_classes = zero_of_panel(panel), zeros(class_lanes)
+        zero_rows, zeros8 = zeros(lanes_of_four_rows), zeros(8)
         columns, ranges = buffers.columns[thread], partitions[thread]
-        pixels, units = (ranges[PIXELS, 0], ranges[PIXELS, 1]), (ranges[UNITS, 0], ranges[UNITS, 1])
-        panels = hidden_lanes // panel_lanes
+        units = ranges[UNITS, 0], ranges[UNITS, 1]
         phase = 0
         for number in range(len(step_sizes)):
             begin = number * sizes.batch_size
@@ -92,19 +91,31 @@ def training_kernel(panel_lanes: int, class_lanes: int, dense: bool, plain_sgd: 
 
             sum_gradients(grads, buffers, batch, units, zero_classes, zero_rows)
             if plain_sgd:
-                # W1 -= learning_rate X^T dZ1, image by image, without storing the gradient of W1.
-                factor = -step * scale
-                add_outer_products(
-                    model.W1, images, buffers, hidden_lanes, order, batch, pixels, sizes, factor, zero_panel
-                )
-                for k in range(MODEL_RANGES + panels, len(ranges)):
+                sgd_update(model, buffers, images, order, batch, ranges, threads, sizes, scale, step, zero_panel)
+                for k in range(MODEL_RANGES + sizes.panels, len(ranges)):
                     sgd_step(model.flat, grads.flat, ranges[k, 0], ranges[k, 1], step)
             else:
-                add_outer_products(
-                    grads.W1, images, buffers, hidden_lanes, order, batch, pixels, sizes, scale, zero_panel
+                moment_update(
+                    model,
+                    grads,
+                    first,
+                    second,
+                    buffers,
+                    images,
+                    order,
+                    batch,
+                    ranges,
+                    threads,
+                    sizes,
+                    scale,
+                    step,
+                    decay,
+                    rule,
+                    zero_panel,
                 )
-                for k in range(MODEL_RANGES, len(ranges)):
-                    moment_step(model.flat, grads.flat, first, second, ranges[k, 0], ranges[k, 1], step, decay, rule)
+                for k in range(MODEL_RANGES + sizes.panels, len(ranges)):
+                    start, end = ranges[k, 0], ranges[k, 1]
+                    moment_step(model.flat, grads.flat, first, second, start, end, start, step, decay, rule, zeros8)
             phase = barrier_wait(barrier, threads, phase)
 
     return train

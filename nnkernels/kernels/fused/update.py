@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from nnkernels.jit import device_function
 from nnkernels.kernels import simd
 from nnkernels.kernels.contract import MOMENTUM, SGD, UpdateRule
-from nnkernels.kernels.simd import load, store, zeros
+from nnkernels.kernels.simd import load, store, width, zeros
 from nnkernels.parameters import FloatArray
 
 
@@ -39,9 +41,11 @@ def moment_step(
     v: FloatArray,
     start: int,
     end: int,
+    gradient_start: int,
     step: np.float32,
     decay: np.float32,
     rule: UpdateRule,
+    zero: Any,
 ) -> None:
     """Take a step of any optimizer on the elements ``start:end``, and set the gradients to zero for the next batch.
 
@@ -58,34 +62,38 @@ def moment_step(
         First and second moments, updated in place. Momentum uses ``m`` as the velocity and ignores ``v``; plain
         gradient descent ignores both.
     start, end : int
-        The range, in multiples of eight.
+        The range, in multiples of the width of ``zero``.
+    gradient_start : int
+        Index of the gradient of the element ``start``.
     step : float32
         Step size, which for Adam includes the bias correction (see ``contract.step_sizes``).
     decay : float32
         Factor of the parameters before the step (see ``contract.decay_factors``).
     rule : UpdateRule
         The optimizer.
+    zero : Lanes
+        Zeros, as wide as the vectors of the step.
     """
-    zeros8 = zeros(8)
+    lanes, offset = width(zero), gradient_start - start
     if rule.code == MOMENTUM:
         momentum = np.float32(rule.momentum)
-        for i in range(start, end, 8):
-            velocity = simd.without_subnormals(momentum * load(m, i, zeros8) - step * load(g, i, zeros8))
+        for i in range(start, end, lanes):
+            velocity = simd.without_subnormals(momentum * load(m, i, zero) - step * load(g, i + offset, zero))
             store(m, i, velocity)
-            store(w, i, load(w, i, zeros8) * decay + velocity)
-            store(g, i, zeros8)
+            store(w, i, load(w, i, zero) * decay + velocity)
+            store(g, i + offset, zero)
     elif rule.code == SGD:
-        for i in range(start, end, 8):
-            store(w, i, load(w, i, zeros8) * decay - step * load(g, i, zeros8))
-            store(g, i, zeros8)
+        for i in range(start, end, lanes):
+            store(w, i, load(w, i, zero) * decay - step * load(g, i + offset, zero))
+            store(g, i + offset, zero)
     else:
         rate_1, rate_2 = np.float32(1 - rule.beta_1), np.float32(1 - rule.beta_2)
         epsilon = np.float32(rule.epsilon)
-        for i in range(start, end, 8):
-            gradient, mean, square = load(g, i, zeros8), load(m, i, zeros8), load(v, i, zeros8)
+        for i in range(start, end, lanes):
+            gradient, mean, square = load(g, i + offset, zero), load(m, i, zero), load(v, i, zero)
             mean = simd.without_subnormals(mean + rate_1 * (gradient - mean))
             square = simd.without_subnormals(square + rate_2 * (gradient * gradient - square))
             store(m, i, mean)
             store(v, i, square)
-            store(w, i, load(w, i, zeros8) * decay - step * mean / (simd.sqrt(square) + epsilon))
-            store(g, i, zeros8)
+            store(w, i, load(w, i, zero) * decay - step * mean / (simd.sqrt(square) + epsilon))
+            store(g, i + offset, zero)

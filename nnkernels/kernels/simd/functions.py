@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba.core import types
 
 from nnkernels.jit import intrinsic
-from nnkernels.kernels.simd.lanes import FLAGS, FLOATS, I32, INTS, VECTOR, Lanes, call, constant, pack, splat, unpack
+from nnkernels.kernels.simd.lanes import FLAGS, I32, Lanes, call, constant, pack, splat, unpack
 
 
 def _elementwise(lanes: Any, make: Callable[[Any, Any], Any]) -> Any:
@@ -20,24 +20,26 @@ def _elementwise(lanes: Any, make: Callable[[Any, Any], Any]) -> Any:
     return lanes(lanes), generate
 
 
+def _zero(vector: Any) -> Any:
+    return constant(0.0, vector.type.count)
+
+
 @intrinsic
 def relu(typingctx: Any, lanes: Any) -> Any:
     """``relu(z)``: 0 where ``z < 0``, otherwise ``z``. NaN is preserved, because it is not less than 0."""
-    return _elementwise(
-        lanes, lambda builder, z: builder.select(builder.fcmp_ordered("<", z, constant(0.0)), constant(0.0), z)
-    )
+    return _elementwise(lanes, lambda builder, z: builder.select(builder.fcmp_ordered("<", z, _zero(z)), _zero(z), z))
 
 
 @intrinsic
 def is_positive(typingctx: Any, lanes: Any) -> Any:
     """``is_positive(z)``: 1 where ``z > 0``, otherwise 0. It is 0 for NaN."""
-    return _elementwise(lanes, lambda builder, z: builder.uitofp(builder.fcmp_ordered(">", z, constant(0.0)), FLOATS))
+    return _elementwise(lanes, lambda builder, z: builder.uitofp(builder.fcmp_ordered(">", z, _zero(z)), z.type))
 
 
 @intrinsic
 def sqrt(typingctx: Any, lanes: Any) -> Any:
     """``sqrt(z)``: the square root, correctly rounded."""
-    return _elementwise(lanes, lambda builder, z: call(builder, "llvm.sqrt.v8f32", [z], FLOATS))
+    return _elementwise(lanes, lambda builder, z: call(builder, f"llvm.sqrt.v{z.type.count}f32", [z], z.type))
 
 
 SMALLEST_NORMAL = 2.0**-126
@@ -51,8 +53,9 @@ def without_subnormals(typingctx: Any, lanes: Any) -> Any:
     """
 
     def make(builder: Any, z: Any) -> Any:
-        size = call(builder, "llvm.fabs.v8f32", [z], FLOATS)
-        return builder.select(builder.fcmp_ordered("<", size, constant(SMALLEST_NORMAL)), constant(0.0), z)
+        size = call(builder, f"llvm.fabs.v{z.type.count}f32", [z], z.type)
+        limit = constant(SMALLEST_NORMAL, z.type.count)
+        return builder.select(builder.fcmp_ordered("<", size, limit), _zero(z), z)
 
     return _elementwise(lanes, make)
 
@@ -73,19 +76,22 @@ def exp_nonpositive(typingctx: Any, lanes: Any) -> Any:
     """
 
     def make(builder: Any, x: Any) -> Any:
-        y = builder.fmul(x, constant(LOG2_E))
-        too_low = builder.fcmp_ordered("<", y, constant(LOWEST))
+        length = x.type.count
+        integers = ir.VectorType(I32, length)
+        lowest = constant(LOWEST, length)
+        y = builder.fmul(x, constant(LOG2_E, length))
+        too_low = builder.fcmp_ordered("<", y, lowest)
         # Conversion to integers truncates towards zero. As y is not positive, subtracting 1/2 first rounds to nearest.
         # Conversion is undefined for NaN, so LOWEST is converted in its place. NaN still reaches the result through f.
-        clamped = builder.select(builder.fcmp_ordered(">=", y, constant(LOWEST)), y, constant(LOWEST))
-        n = builder.fptosi(builder.fsub(clamped, constant(0.5)), INTS)
-        f = builder.fsub(y, builder.sitofp(n, FLOATS))
-        power = constant(TAYLOR[0])
+        clamped = builder.select(builder.fcmp_ordered(">=", y, lowest), y, lowest)
+        n = builder.fptosi(builder.fsub(clamped, constant(0.5, length)), integers)
+        f = builder.fsub(y, builder.sitofp(n, x.type))
+        power = constant(TAYLOR[0], length)
         for coefficient in TAYLOR[1:]:
-            power = builder.fadd(builder.fmul(power, f, flags=FLAGS), constant(coefficient), flags=FLAGS)
-        exponent = builder.add(n, ir.Constant(INTS, [127] * VECTOR))
-        scale = builder.bitcast(builder.shl(exponent, ir.Constant(INTS, [23] * VECTOR)), FLOATS)
-        return builder.select(too_low, constant(0.0), builder.fmul(power, scale))
+            power = builder.fadd(builder.fmul(power, f, flags=FLAGS), constant(coefficient, length), flags=FLAGS)
+        exponent = builder.add(n, ir.Constant(integers, [127] * length))
+        scale = builder.bitcast(builder.shl(exponent, ir.Constant(integers, [23] * length)), x.type)
+        return builder.select(too_low, constant(0.0, length), builder.fmul(power, scale))
 
     return _elementwise(lanes, make)
 
@@ -100,10 +106,11 @@ def product(typingctx: Any, left: Any, right: Any) -> Any:
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         factors = unpack(builder, args[1])
-        others = unpack(builder, args[0]) if isinstance(left, Lanes) else [splat(builder, args[0])] * len(factors)
-        fence = "llvm.arithmetic.fence.v8f32"
+        one = [] if isinstance(left, Lanes) else [splat(builder, args[0], right.vector)]
+        others = one * len(factors) if one else unpack(builder, args[0])
+        fence = f"llvm.arithmetic.fence.v{right.vector}f32"
         pairs = zip(others, factors, strict=True)
-        return pack(builder, [call(builder, fence, [builder.fmul(a, b)], FLOATS) for a, b in pairs])
+        return pack(builder, [call(builder, fence, [builder.fmul(a, b)], b.type) for a, b in pairs])
 
     return right(left, right), generate
 
@@ -124,9 +131,12 @@ def _reduced(lanes: Any, combine: Callable[[Any, Any, Any], Any]) -> Any:
         first, *others = unpack(builder, args[0])
         for vector in others:
             first = combine(builder, first, vector)
-        for distance in (4, 2, 1):  # combine halves, then quarters, then neighbours
-            order = ir.Constant(INTS, [(i + distance) % VECTOR for i in range(VECTOR)])
+        length = lanes.vector
+        distance = length // 2
+        while distance:  # combine halves, then quarters, then eighths
+            order = ir.Constant(ir.VectorType(I32, length), [(i + distance) % length for i in range(length)])
             first = combine(builder, first, builder.shuffle_vector(first, first, order))
+            distance //= 2
         return builder.extract_element(first, I32(0))
 
     return types.float32(lanes), generate

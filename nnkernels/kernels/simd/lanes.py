@@ -17,7 +17,7 @@ CACHE_LINE = 64  # bytes
 # As in nnkernels.jit: fused multiply-adds are allowed, and NaN and infinities are preserved.
 FLAGS = ("contract",)
 
-FLOAT, I8, I32 = ir.FloatType(), ir.IntType(8), ir.IntType(32)
+FLOAT, I8, I32, I64 = ir.FloatType(), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 FLOATS, INTS = ir.VectorType(FLOAT, VECTOR), ir.VectorType(I32, VECTOR)
 
 
@@ -27,23 +27,26 @@ class Lanes(types.Type):
     Parameters
     ----------
     width : int
-        Number of lanes, a multiple of eight.
+        Number of lanes, a multiple of ``vector``.
+    vector : int, default: 8
+        Floats of each LLVM vector: 8, or 16 as in the registers of AVX-512. Where registers are shorter, LLVM splits
+        the vectors.
     """
 
-    def __init__(self, width: int) -> None:
-        self.width = width
-        super().__init__(name=f"Lanes({width})")
+    def __init__(self, width: int, vector: int = VECTOR) -> None:
+        self.width, self.vector = width, vector
+        super().__init__(name=f"Lanes({width}, {vector})")
 
     @property
     def vectors(self) -> int:
         """Number of LLVM vectors that contain the lanes."""
-        return self.width // VECTOR
+        return self.width // self.vector
 
 
 @register_model(Lanes)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, dmm: Any, fe_type: Lanes) -> None:
-        super().__init__(dmm, fe_type, ir.ArrayType(FLOATS, fe_type.vectors))  # type: ignore[no-untyped-call]
+        super().__init__(dmm, fe_type, ir.ArrayType(ir.VectorType(FLOAT, fe_type.vector), fe_type.vectors))  # type: ignore[no-untyped-call]
 
 
 def lanes_for(units: int) -> int:
@@ -70,7 +73,7 @@ def pack(builder: Any, vectors: list[Any]) -> Any:
     builder : IRBuilder
         The builder of the current function.
     vectors : list of Value
-        LLVM vectors of eight floats.
+        LLVM vectors of floats, all of the same length.
 
     Returns
     -------
@@ -93,28 +96,30 @@ def unpack(builder: Any, value: Any) -> list[Any]:
     Returns
     -------
     vectors : list of Value
-        LLVM vectors of eight floats.
+        LLVM vectors of floats.
     """
     return [builder.extract_value(value, i) for i in range(value.type.count)]
 
 
-def constant(value: float) -> Any:
+def constant(value: float, length: int = VECTOR) -> Any:
     """Return an LLVM vector whose elements are all the same constant.
 
     Parameters
     ----------
     value : float
         The constant.
+    length : int, default: 8
+        Number of elements.
 
     Returns
     -------
     vector : Constant
         The vector.
     """
-    return ir.Constant(FLOATS, [value] * VECTOR)
+    return ir.Constant(ir.VectorType(FLOAT, length), [value] * length)
 
 
-def splat(builder: Any, scalar: Any) -> Any:
+def splat(builder: Any, scalar: Any, length: int = VECTOR) -> Any:
     """Return an LLVM vector whose elements are all the same run-time scalar.
 
     Parameters
@@ -123,14 +128,16 @@ def splat(builder: Any, scalar: Any) -> Any:
         The builder of the current function.
     scalar : Value
         LLVM's float.
+    length : int, default: 8
+        Number of elements.
 
     Returns
     -------
     vector : Value
         The vector.
     """
-    one = builder.insert_element(ir.Constant(FLOATS, ir.Undefined), scalar, I32(0))
-    return builder.shuffle_vector(one, one, ir.Constant(INTS, [0] * VECTOR))
+    one = builder.insert_element(ir.Constant(ir.VectorType(scalar.type, length), ir.Undefined), scalar, I32(0))
+    return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(I32, length), [0] * length))
 
 
 def pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any, to: Any) -> Any:
@@ -197,9 +204,9 @@ def _define_operator(symbol: Callable[[Any, Any], Any], instruction: str) -> Non
             return lanes[0](*args) if lanes and lanes[0] == lanes[-1] else None
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        count = sig.return_type.vectors
+        lanes = sig.return_type
         left, right = (
-            unpack(builder, arg) if isinstance(kind, Lanes) else [splat(builder, arg)] * count
+            unpack(builder, arg) if isinstance(kind, Lanes) else [splat(builder, arg, lanes.vector)] * lanes.vectors
             for kind, arg in zip(sig.args, args, strict=True)
         )
         make = getattr(builder, instruction)

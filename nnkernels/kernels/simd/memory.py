@@ -30,7 +30,7 @@ from nnkernels.kernels.simd.lanes import (
 
 @literal_intrinsic
 def zeros(typingctx: Any, width: Any) -> Any:
-    """``zeros(width)``: lanes of zeros. The width is a compile-time constant, a multiple of eight."""
+    """``zeros(width)``: zeros in vectors of eight. The width is a compile-time constant, a multiple of eight."""
     lanes = Lanes(width.literal_value)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -47,14 +47,14 @@ def load(typingctx: Any, array: Any, index: Any, like: Any) -> Any:
     """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        stored = ir.VectorType(context.get_data_type(array.dtype), VECTOR)
+        stored = ir.VectorType(context.get_data_type(array.dtype), like.vector)
         first = pointer(context, builder, array, args[0], args[1], stored)
         vectors = [
             builder.load(builder.gep(first, [I32(i)]), align=array.dtype.bitwidth // 8) for i in range(like.vectors)
         ]
         if array.dtype != types.float32:
             convert = builder.sitofp if array.dtype.signed else builder.uitofp
-            vectors = [convert(vector, FLOATS) for vector in vectors]
+            vectors = [convert(vector, ir.VectorType(FLOAT, like.vector)) for vector in vectors]
         return pack(builder, vectors)
 
     return like(array, types.intp, like), generate
@@ -65,7 +65,7 @@ def store(typingctx: Any, array: Any, index: Any, lanes: Any) -> Any:
     """``store(array, index, lanes)``: ``array[index:index + width] = lanes``, in a contiguous float32 array."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        first = pointer(context, builder, array, args[0], args[1], FLOATS)
+        first = pointer(context, builder, array, args[0], args[1], ir.VectorType(FLOAT, lanes.vector))
         for i, vector in enumerate(unpack(builder, args[2])):
             builder.store(vector, builder.gep(first, [I32(i)]), align=4)
         return context.get_dummy_value()
@@ -78,7 +78,7 @@ def add_to(typingctx: Any, array: Any, index: Any, lanes: Any) -> Any:
     """``add_to(array, index, lanes)``: ``array[index:index + width] += lanes``, in a contiguous float32 array."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        first = pointer(context, builder, array, args[0], args[1], FLOATS)
+        first = pointer(context, builder, array, args[0], args[1], ir.VectorType(FLOAT, lanes.vector))
         for i, vector in enumerate(unpack(builder, args[2])):
             address = builder.gep(first, [I32(i)])
             builder.store(builder.fadd(builder.load(address, align=4), vector, flags=FLAGS), address, align=4)
@@ -130,11 +130,11 @@ def outer_four(typingctx: Any, array: Any, index: Any, stride: Any, lanes: Any) 
         vectors, products = unpack(builder, args[3]), []
         for i in range(4):
             address = builder.add(args[1], builder.mul(args[2], ir.Constant(args[2].type, i)))
-            element = splat(builder, builder.load(builder.gep(data, [address])))
+            element = splat(builder, builder.load(builder.gep(data, [address])), lanes.vector)
             products += [builder.fmul(element, vector, flags=FLAGS) for vector in vectors]
         return pack(builder, products)
 
-    return Lanes(4 * lanes.width)(array, types.intp, types.intp, lanes), generate
+    return Lanes(4 * lanes.width, lanes.vector)(array, types.intp, types.intp, lanes), generate
 
 
 @intrinsic
@@ -145,6 +145,17 @@ def at(typingctx: Any, array: Any, index: Any) -> Any:
         return builder.load(builder.gep(context.make_array(array)(context, builder, args[0]).data, [args[1]]))
 
     return array.dtype(array, types.intp), generate
+
+
+@intrinsic
+def put(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
+    """``put(array, index, value)``: set an element, without the handling of negative indices, like :func:`at`."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.store(args[2], builder.gep(context.make_array(array)(context, builder, args[0]).data, [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, array.dtype), generate
 
 
 @literal_intrinsic

@@ -216,14 +216,16 @@ def blas_libraries() -> list[dict[str, Any]]:
 
 
 def native_code() -> dict[str, Any]:
-    """Return the BLAS libraries and the hash of the machine code of this process.
+    """Return the BLAS libraries, the hash of the machine code and the path of the fused kernels of this process.
 
     Returns
     -------
     record : dict
-        ``blas`` and ``machine_code``.
+        ``blas``, ``machine_code`` and ``fused_path``.
     """
-    return {"blas": blas_libraries(), "machine_code": machine_code_digest()}
+    from nnkernels.kernels.fused.paths import training_path
+
+    return {"blas": blas_libraries(), "machine_code": machine_code_digest(), "fused_path": training_path()}
 
 
 def native_code_of_timed_processes() -> dict[str, Any]:
@@ -232,7 +234,7 @@ def native_code_of_timed_processes() -> dict[str, Any]:
     Returns
     -------
     record : dict
-        ``blas`` and ``machine_code``.
+        ``blas``, ``machine_code`` and ``fused_path``.
 
     Raises
     ------

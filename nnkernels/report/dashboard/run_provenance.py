@@ -32,6 +32,7 @@ def provenance(run: Run) -> dict[str, str]:
         "packages": ", ".join(f"{name} {version}" for name, version in found.get("packages", {}).items()) or "-",
         "BLAS": "; ".join(_blas(one) for one in found.get("blas", [])) or "-",
         "machine code": str(found.get("machine_code", "not recorded")),
+        "path of fused": str(found.get("fused_path", "lists")),  # the only one when it was not recorded
         "settings removed": _settings(environment, "neutralised"),
         "settings kept": _settings(environment, "kept"),
         "Keras": "; ".join(

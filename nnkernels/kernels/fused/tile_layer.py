@@ -1,0 +1,200 @@
+"""The forward and backward pass of the first layer in tiles: sixteen pixels of a block for up to 24 hidden units.
+
+W1 is stored block by block: for each hidden unit, one vector of the weights of the block's 16 pixels. A vector register
+is a row of a tile; the 32 registers of AVX-512 contain the sums of up to 24 units and the operands.
+
+Forward, an image has one sum of 16 lanes for each unit, and each lane adds the products of its pixels::
+
+    sums[h] += x[block] * W1[block, h]                    for each inked block of the image
+    A1[n, h] = relu(scale * total(sums[h]) + b1[h])       once per image
+
+Backward, a block's gradient grows in registers over all images of the batch in which it is inked, so that its weights
+are read and written once per batch, not once per image::
+
+    gradient[h] += x[image] * dZ1[image, h]               for each image in the block's list
+    W1[block, h] -= learning_rate * scale * gradient[h]   once per batch
+
+The forward pass makes these lists. It and the update visit images in the order of the batch, for any number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnkernels.jit import device_function, inlined
+from nnkernels.kernels.contract import UpdateRule
+from nnkernels.kernels.fused.model import MAX_BLOCKS, Batch, Buffers, PaddedParameters, TrainingSizes
+from nnkernels.kernels.fused.partitions import WEIGHT_ROWS
+from nnkernels.kernels.fused.tile_images import RECORD_UNIT, TileImages
+from nnkernels.kernels.fused.update import moment_step
+from nnkernels.kernels.simd import (
+    TILE_VECTOR,
+    add_to,
+    at,
+    bit_count,
+    load,
+    load_repeated,
+    load_spread,
+    lowest_bit,
+    mask_at,
+    prefetch,
+    put,
+    relu,
+    reversed_bits,
+    store,
+    tile_totals,
+    width,
+    zero_tile,
+)
+from nnkernels.team import partition
+
+MAX_PANEL_UNITS = 24  # sums of a panel: with them, eight of the 32 registers of AVX-512 are left for operands
+PREFETCH_DISTANCE = 4  # in images
+LIST_PREFETCH_DISTANCE = 8  # in entries
+
+
+@device_function
+def first_layer(
+    model: PaddedParameters,
+    buffers: Buffers,
+    images: TileImages,
+    y: npt.NDArray[Any],
+    order: npt.NDArray[np.int64],
+    batch: Batch,
+    image_range: tuple[int, int],
+    sizes: TrainingSizes,
+    scale: np.float32,
+    zero_panel: Any,
+) -> None:
+    """Compute ``A1 = relu(scale X W1 + b1)``, with the parameters of ``nonzero_layer.first_layer``.
+
+    ``images`` are records of blocks, and ``zero_panel`` is a tile. The lists of the blocks are written too, unless
+    ``buffers`` has none: an entry is the position of the pixels in the upper half, and the index of the image's row of
+    ``dZ1`` in the lower half.
+    """
+    W1, b1, A1, records, starts = model.W1, model.b1, buffers.A1, images.records, images.starts
+    lists, counts = buffers.lists, buffers.counts
+    hidden_lanes, tile, capacity = len(b1), width(zero_panel), len(lists) // MAX_BLOCKS
+    units = tile // TILE_VECTOR
+    # A thread's images are consecutive, so its part of each list starts at its first image.
+    first, own_counts = image_range[0], image_range[0] // 8 * MAX_BLOCKS
+    if capacity > 0 and image_range[0] < image_range[1]:
+        for block in range(MAX_BLOCKS):
+            put(counts, own_counts + block, 0)
+    for p in range(sizes.panels):
+        panel_start = p * sizes.rows * tile
+        writes_lists = p == 0 and capacity > 0
+        for n in range(image_range[0], image_range[1]):
+            # The record of a later image, and the start and label of an even later one. Most records have 5 lines.
+            ahead = batch.begin + n + PREFETCH_DISTANCE
+            if p == 0 and ahead + 2 * PREFETCH_DISTANCE < len(order):
+                prefetch(records, np.intp(at(starts, at(order, ahead))) * RECORD_UNIT, 6)
+                prefetch(starts, at(order, ahead + 2 * PREFETCH_DISTANCE), 1)
+                prefetch(y, at(order, ahead + 2 * PREFETCH_DISTANCE), 1)
+            position = np.intp(at(starts, at(order, batch.begin + n))) * RECORD_UNIT
+            mask = mask_at(records, position)
+            # Every other image is visited backwards, since the weights of the blocks visited last are still in L1.
+            stride, flip = RECORD_UNIT, 0
+            if n & 1:
+                position += RECORD_UNIT * (bit_count(np.intp(mask)) + 1)
+                mask, stride, flip = reversed_bits(mask), -RECORD_UNIT, MAX_BLOCKS - 1
+            sums = zero_panel
+            while mask != 0:
+                block = lowest_bit(mask) ^ flip
+                mask &= mask - np.uint64(1)
+                position += stride
+                if writes_lists:
+                    count = at(counts, own_counts + block)
+                    put(lists, block * capacity + first + count, position << 32 | n * hidden_lanes)
+                    put(counts, own_counts + block, count + 1)
+                sums += load_repeated(records, position, zero_panel) * load(W1, panel_start + block * tile, zero_panel)
+            totals = tile_totals(sums)
+            store(A1, n * hidden_lanes + p * units, relu(scale * totals + load(b1, p * units, totals)))
+
+
+@device_function
+def sgd_update(
+    model: PaddedParameters,
+    buffers: Buffers,
+    images: TileImages,
+    order: npt.NDArray[np.int64],
+    batch: Batch,
+    ranges: npt.NDArray[np.int64],
+    threads: int,
+    sizes: TrainingSizes,
+    scale: np.float32,
+    step: np.float32,
+    zero_panel: Any,
+) -> None:
+    """Update a range of blocks by plain gradient descent, as ``row_updates.sgd_update`` does."""
+    tile, factor = width(zero_panel), -step * scale
+    for p in range(sizes.panels):
+        for block in range(ranges[WEIGHT_ROWS, 0], ranges[WEIGHT_ROWS, 1]):
+            images_of_block, gradient = _gradient(buffers, images, batch, block, p, threads, len(model.b1), zero_panel)
+            if images_of_block:
+                add_to(model.W1, (p * sizes.rows + block) * tile, factor * gradient)
+
+
+@device_function
+def moment_update(
+    model: PaddedParameters,
+    grads: PaddedParameters,
+    first: npt.NDArray[np.float32],
+    second: npt.NDArray[np.float32],
+    buffers: Buffers,
+    images: TileImages,
+    order: npt.NDArray[np.int64],
+    batch: Batch,
+    ranges: npt.NDArray[np.int64],
+    threads: int,
+    sizes: TrainingSizes,
+    scale: np.float32,
+    step: np.float32,
+    decay: np.float32,
+    rule: UpdateRule,
+    zero_panel: Any,
+) -> None:
+    """Update a range of blocks by any optimizer, as ``row_updates.moment_update`` does."""
+    tile = width(zero_panel)
+    own_gradient = ranges[WEIGHT_ROWS, 0] * tile
+    for p in range(sizes.panels):
+        for block in range(ranges[WEIGHT_ROWS, 0], ranges[WEIGHT_ROWS, 1]):
+            start = (p * sizes.rows + block) * tile
+            _, gradient = _gradient(buffers, images, batch, block, p, threads, len(model.b1), zero_panel)
+            # The gradient of one block at a time, in memory that stays in L1.
+            store(grads.W1, own_gradient, scale * gradient)
+            end = start + tile
+            moment_step(model.flat, grads.W1, first, second, start, end, own_gradient, step, decay, rule, zero_tile(1))
+
+
+@inlined
+def _gradient(
+    buffers: Buffers,
+    images: TileImages,
+    batch: Batch,
+    block: int,
+    panel: int,
+    threads: int,
+    hidden_lanes: int,
+    zero_panel: Any,
+) -> Any:
+    """Return the number of images in which a block is inked, and the sum of their outer products with ``dZ1``."""
+    lists, counts, dZ1, records = buffers.lists, buffers.counts, buffers.dZ1, images.records
+    list_start = block * (len(lists) // MAX_BLOCKS)
+    units = panel * (width(zero_panel) // TILE_VECTOR)
+    gradient, images_of_block = zero_panel, 0
+    for thread in range(threads):
+        group, end = partition((batch.size + 7) // 8, thread, threads)
+        if group == end:
+            continue
+        count = at(counts, group * MAX_BLOCKS + block)
+        images_of_block += count
+        for k in range(list_start + 8 * group, list_start + 8 * group + count):
+            prefetch(records, at(lists, k + LIST_PREFETCH_DISTANCE) >> 32, 1)
+            entry = at(lists, k)
+            dZ = load_spread(dZ1, (entry & 0xFFFFFFFF) + units, zero_panel)
+            gradient += load_repeated(records, entry >> 32, zero_panel) * dZ
+    return images_of_block, gradient
