@@ -35,9 +35,8 @@ def evaluate(
     y : ndarray of integers, shape (N,)
         Class indices.
     backend : Backend, optional
-        The backend whose forward pass and loss are used. By default these are the reference kernels, so that
-        differences between contenders come from the training alone. A network with other mathematics needs its own
-        backend.
+        The backend whose forward pass and loss are used, by default the reference kernels. A network with other
+        mathematics needs its own backend.
 
     Returns
     -------

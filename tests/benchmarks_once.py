@@ -4,7 +4,7 @@ This is a separate program because a framework's number of threads is fixed for 
 the process of the contenders (often an empty string) and the benchmark files of each thread setting, for example
 ``1=kernels,ratios all=accuracy``. It measures the contenders in ``NNKERNELS_BENCH_CONTENDERS``. Each call of a scaling
 benchmark prepares and verifies its contender again, so only the cheapest calls are made. The gate before each timing is
-short: tests/test_gate.py runs it in full for every contender.
+short: tests/test_gate.py runs it in full for every contender. Error rates are those after one epoch.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from importlib import import_module
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
+from bench import accuracy
 from bench._common import selected_contenders
 from nnkernels import contenders
 from nnkernels.measure.asv_driver.plan import CLASSES, PROCESSES
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.timing import step_times
+from nnkernels.recipes import accuracy_recipe
 
 # Parameters of the calls of scaling benchmarks.
 CHEAPEST = {"batch_size": 2048, "hidden": 20, "images": 1000}
@@ -33,6 +35,7 @@ def main(process: str, *settings: str) -> None:
     """Print a JSON object that maps each call to its value, or to null if it was skipped."""
     gate.IMAGES, gate.PREDICTED_TOGETHER, gate.PREDICTED_ALONE = 97, 257, 2
     step_times.SEGMENTS = 1  # the loops in Python take seconds
+    accuracy.accuracy_recipe = lambda _images: accuracy_recipe(60_000)
     values: dict[str, float | None] = {}
     for threads, _, files in (setting.partition("=") for setting in settings):
         for file in files.split(","):

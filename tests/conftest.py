@@ -54,17 +54,45 @@ FRAMEWORKS = (
     "autodiff",
     "contenders",
     "foreign_weights",
+    "forms",
     "gate",
     "history",
     "interchange",
     "peers",
+    "recipes",
     "training",
 )
+COMPILED = set(kernels.names()) - {"numpy"}  # for seconds, if they are not in the cache
 
 
+def compiles(item: pytest.Item) -> bool:
+    """Return whether one of the compiled backends is a parameter of a test."""
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and any(
+        isinstance(value, str) and value in COMPILED for value in callspec.params.values()
+    )
+
+
+@pytest.hookimpl(trylast=True)  # after `-m` has left some out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests that import frameworks first: xdist gives a process a contiguous part, so that one process has them."""
-    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in FRAMEWORKS)
+    """Sort tests for two processes of xdist, each of which begins with a contiguous half.
+
+    One begins with the frameworks. The other compiles our kernels, so that the first finds them in the cache when it
+    needs them, most of all for the benchmarks, which are its last.
+    """
+    frameworks: list[pytest.Item] = []
+    kernels_beside_frameworks: list[pytest.Item] = []
+    others: list[pytest.Item] = []
+    for item in items:
+        if item.path.stem.removeprefix("test_") not in FRAMEWORKS:
+            others.append(item)
+        elif compiles(item) and "tf" not in item.fixturenames:
+            kernels_beside_frameworks.append(item)
+        else:
+            frameworks.append(item)
+    cut = max(0, len(items) // 2 - len(frameworks))
+    last_of_first = sorted(others[:cut], key=lambda item: item.path.stem == "test_bench")
+    items[:] = frameworks + last_of_first + kernels_beside_frameworks + others[cut:]
 
 
 def pytest_collection(session: pytest.Session) -> None:

@@ -56,6 +56,7 @@ DISTORTING = {
     "NPROC": "1",
     "NUMBA_OPT": "0",
     "NUMBA_CPU_NAME": "generic",
+    "NNKERNELS_FUSED_PATHS": "lists",
     "NUMBA_NUM_THREADS": "1",
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "TF_NUM_INTRAOP_THREADS": "1",

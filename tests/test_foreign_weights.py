@@ -115,7 +115,11 @@ def test_invalid_input_range_is_rejected(input_range):
 
 @pytest.mark.parametrize(
     ("record", "message"),
-    [('{"deskew": true}', "has the step deskew, which this version"), ("[", "record is invalid"), ("3", "is invalid")],
+    [
+        ('{"blur": 1, "deskew": true}', "has the step blur, which this version"),
+        ("[", "record is invalid"),
+        ("3", "is invalid"),
+    ],
 )
 def test_unknown_preprocessing_in_file_is_rejected(tmp_path, record, message):
     metadata = {"format": "nnkernels-parameters 2", "preprocessing": record}
@@ -800,7 +804,9 @@ def predicted_parameters(monkeypatch, *options):
     from nnkernels.learn import pictures
 
     used = []
-    monkeypatch.setattr(pictures, "predict_pictures", lambda _images, params: used.append(params) or ([], []))
+    monkeypatch.setattr(
+        pictures, "predict_pictures", lambda _images, params, _preprocessing: used.append(params) or ([], [])
+    )
     return CliRunner().invoke(app, ["predict", "digit.png", *map(str, options)]), used
 
 
@@ -819,7 +825,10 @@ def test_predict_folds_stated_normalisation(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [(["--mean", "0.1"], "describe the file of --weights"), (["--weights", "w", "--input-range", "a"], "expected two")],
+    [
+        (["--mean", "0.1"], "describe the file of --weights"),
+        (["--weights", "w", "--input-range", "a"], "expected numbers"),
+    ],
 )
 def test_predict_rejects_options_that_do_not_fit(monkeypatch, options, message):
     import nnkernels.cli  # noqa: F401

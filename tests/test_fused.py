@@ -542,12 +542,12 @@ def test_predictions_are_identical_for_any_number_of_threads(threads, monkeypatc
     params = with_biases(initial_parameters(6, 29))
     X = sparse_images(np.random.default_rng(6), 2000, 29)
     predict = prediction_entry(kernels.load("fused"), params)
-    expected = predict(X)
+    expected, of_few = predict(X), predict(X[:7])  # few images may take another path
     for number in (2, 3, 5):
         threads(number)
         assert_identical([predict(X)], [expected])
     monkeypatch.setattr(prediction, "MIN_IMAGES_PER_THREAD", 1)
-    assert_identical([predict(X[:7])], [expected[:7]])
+    assert_identical([predict(X[:7])], [of_few])
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

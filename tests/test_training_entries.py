@@ -128,6 +128,7 @@ def test_gradient_of_short_last_batch_is_divided_by_its_length(backend, start):
     # One image in a batch made for sixteen: the step is that of a batch of one.
     rng = np.random.default_rng(8)
     X, y = rng.integers(0, 256, (3, PIXELS), np.uint8), np.array([0, 1, 2])
+    X.flags.writeable = False  # as contenders give it: nothing is compiled for this test alone
     order, rates = np.array([2]), np.array([0.1], np.float32)
     results = []
     for batch_size in (BATCH_SIZE, 1):

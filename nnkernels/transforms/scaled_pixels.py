@@ -10,10 +10,12 @@ import numpy.typing as npt
 from nnkernels.data.pixels import MAX_PIXEL, PIXEL_SCALE
 from nnkernels.transforms.batches import run_on_threads
 
-SAMPLE_ROWS = 16  # rows that are checked first, to recognise most other features without compiled code
+SAMPLE_ROWS = 4  # rows that are checked first, to recognise most other features without compiled code
 
-# How users scale pixels: by a division or by a product, in one dtype or the other.
-RULES = [
+# How users scale pixels: by a division or by a product, in one dtype or the other. So a feature of the pixel k is
+# ``real(k) / divisor * factor``.
+Rule = tuple[Any, Any, Any]
+RULES: list[Rule] = [
     (real, divisor, factor)
     for real in (np.float64, np.float32)
     for divisor, factor in ((real(MAX_PIXEL), real(1)), (real(1), real(PIXEL_SCALE)))
@@ -39,8 +41,7 @@ def recover_pixels(X: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """
     if X.dtype not in (np.float32, np.float64) or not X.dtype.isnative or X.ndim != 2 or X.size == 0:
         return X
-    rules = [rule for rule in RULES if np.dtype(rule[0]).itemsize <= X.itemsize and _describes_sample(rule, X)]
-    if not rules:
+    if not (rules := _rules_of_sample(X)):
         return X
     from nnkernels.jit import JIT_ENABLED
     from nnkernels.transforms.compiled.scaled_pixels import pixel_finder
@@ -61,9 +62,13 @@ def recover_pixels(X: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return X
 
 
-def _describes_sample(rule: tuple[type[np.floating[Any]], Any, Any], X: npt.NDArray[Any]) -> bool:
-    real, divisor, factor = rule
+def _rules_of_sample(X: npt.NDArray[Any]) -> list[Rule]:
     sample = X[:: len(X) // SAMPLE_ROWS + 1]
     if not (sample.min() >= 0 and sample.max() <= 1):  # false for NaN
-        return False
-    return bool(np.all(np.rint(sample * MAX_PIXEL).astype(real) / divisor * factor == sample))
+        return []
+    pixels = np.rint(sample * X.dtype.type(MAX_PIXEL))
+    return [
+        (real, divisor, factor)
+        for real, divisor, factor in RULES
+        if np.dtype(real).itemsize <= X.itemsize and np.array_equal(pixels.astype(real) / divisor * factor, sample)
+    ]

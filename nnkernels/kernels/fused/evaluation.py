@@ -14,7 +14,7 @@ from nnkernels.jit import device_function, ordered_kernel
 from nnkernels.kernels import simd
 from nnkernels.kernels.fused.first_layers import FirstLayer
 from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes, aligned_zeros
-from nnkernels.kernels.fused.output_layer import logits_of_eight
+from nnkernels.kernels.fused.output_layer import logits_of_columns
 from nnkernels.kernels.simd import at, is_positive, load, maximum, store, transpose_eight, zeros
 from nnkernels.parameters import FloatArray, Parameters
 from nnkernels.team import run_partitioned
@@ -22,6 +22,9 @@ from nnkernels.team import run_partitioned
 # Images whose hidden layer is computed before their output layer, and whose losses are added up together. The sums of
 # the blocks are added in their order, so the result does not depend on the number of threads.
 BLOCK_SIZE = 64
+# Rows of the buffer of eight images after the classes: the highest logit, the number of classes that have it, and the
+# sum of the exponentials of the others.
+ROWS_OF_SUMS = 3
 MIN_BLOCKS_PER_THREAD = 4  # with fewer, starting another thread takes longer than it saves
 
 
@@ -115,9 +118,10 @@ def evaluation_kernel(layer: FirstLayer, panel: int, class_lanes: int) -> Callab
         zero_panel = zero_of_panel(panel)
         hidden_lanes, size, N = len(model.b1), sizes.batch_size, len(order)
         columns = np.zeros(8 * (hidden_lanes + class_lanes + ROWS_OF_SUMS), np.float32)
-        A1, none = np.zeros(size * hidden_lanes, np.float32), np.zeros(0, np.float32)
+        rows = (min(size, N) + 7) // 8 * 8
+        A1, none = np.zeros(rows * hidden_lanes, np.float32), np.zeros(0, np.float32)
         no_lists = np.zeros(0, np.int64)
-        features = np.zeros(size * ((sizes.inputs + 7) // 8 * 8), np.float32)
+        features = np.zeros(rows * ((sizes.inputs + 7) // 8 * 8), np.float32)
         buffers = Buffers(A1, none, none, columns.reshape(1, -1), features, no_lists, no_lists)
         for block in range(start, end):
             batch = Batch(block * size, min(size, N - block * size))
@@ -126,11 +130,6 @@ def evaluation_kernel(layer: FirstLayer, panel: int, class_lanes: int) -> Callab
             losses[block], errors[block] = loss_and_errors(model, A1, columns, y, batch, sizes)
 
     return evaluate
-
-
-# Rows of ``columns`` after the classes: the highest logit, the number of classes that have it, and the sum of the
-# exponentials of the others.
-ROWS_OF_SUMS = 3
 
 
 @device_function
@@ -183,7 +182,7 @@ def loss_and_errors(
     for n in range(0, batch.size, 8):
         for h in range(0, hidden_lanes, 8):
             transpose_eight(A1, n * hidden_lanes + h, hidden_lanes, columns, h * 8, 8)
-        logits_of_eight(W2, b2, columns, logits, sizes.hidden, sizes.classes, class_lanes)
+        logits_of_columns(W2, b2, columns, logits, sizes.hidden, sizes.classes, class_lanes, zeros8)
         highest = zeros8 - np.float32(np.inf)
         for c in range(sizes.classes):
             highest = maximum(highest, load(columns, logits + c * 8, zeros8))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from nnkernels.jit import ordered_kernel
 from nnkernels.kernels.fused.nonzero import BIT_POSITIONS, PADDING, list_nonzero
 from nnkernels.kernels.fused.one_image import byte_features
-from nnkernels.kernels.fused.output_layer import softmax_of_eight
+from nnkernels.kernels.fused.output_layer import softmax_of_columns
 from nnkernels.kernels.simd import at, feature, load, prefetch_row, relu, store, transpose_eight, zeros
 from nnkernels.parameters import FloatArray
 
@@ -48,7 +48,7 @@ def many_images_kernel(panel_lanes: int, panels: int, class_lanes: int, pixel_sc
 
     @ordered_kernel
     def predict(weights: FloatArray, X: npt.NDArray[Any], probs: FloatArray, start: int, end: int) -> None:
-        zero_panel = zeros(panel_lanes)
+        zero_panel, zeros8 = zeros(panel_lanes), zeros(8)
         images, N, inputs, classes = X.reshape(-1), X.shape[0], X.shape[1], probs.shape[1]
         capacity = inputs + PADDING
         quarter = GROUP_SIZE * inputs // 4
@@ -94,7 +94,7 @@ def many_images_kernel(panel_lanes: int, panels: int, class_lanes: int, pixel_sc
             for h in range(0, hidden_lanes, GROUP_SIZE):
                 transpose_eight(A1, h, hidden_lanes, columns, h * GROUP_SIZE, GROUP_SIZE)
             logits = hidden_lanes * GROUP_SIZE
-            softmax_of_eight(W2, b2, columns, logits, hidden_lanes, classes, class_lanes, np.float32(1))
+            softmax_of_columns(W2, b2, columns, logits, hidden_lanes, classes, class_lanes, np.float32(1), zeros8)
             for i in range(min(GROUP_SIZE, N - n)):
                 for c in range(classes):
                     probs[n + i, c] = at(columns, logits + c * GROUP_SIZE + i)

@@ -1,4 +1,4 @@
-"""The forward and backward pass of the output layer, with eight images per vector."""
+"""The forward and backward pass of the output layer, in which each lane is an image."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy.typing as npt
 from nnkernels.jit import device_function, inlined
 from nnkernels.kernels import simd
 from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
-from nnkernels.kernels.simd import is_positive, load, maximum, outer_four, store, transpose_eight, zeros
+from nnkernels.kernels.simd import is_positive, load, maximum, outer_four, store, transpose_eight, width, zeros
 from nnkernels.parameters import FloatArray
 
 
 @inlined
-def logits_of_eight(
+def logits_of_columns(
     W2: FloatArray,
     b2: FloatArray,
     columns: FloatArray,
@@ -23,22 +23,24 @@ def logits_of_eight(
     hidden: int,
     classes: int,
     class_lanes: int,
+    zero: Any,
 ) -> None:
-    """Compute ``A1 W2 + b2`` of eight images, with the parameters of :func:`softmax_of_eight`.
+    """Compute ``A1 W2 + b2`` of as many images as lanes, with the parameters of :func:`softmax_of_columns`.
 
     Instead of probabilities, logits are written. Four classes are computed at a time, so up to three rows after the
     last class are overwritten.
     """
-    one = zeros(8) + np.float32(1)
+    images = width(zero)
+    one = zero + np.float32(1)
     for c in range(0, classes, 4):
         four = outer_four(b2, c, 1, one)
         for h in range(hidden):
-            four += outer_four(W2, h * class_lanes + c, 1, load(columns, h * 8, one))
-        store(columns, logits + c * 8, four)
+            four += outer_four(W2, h * class_lanes + c, 1, load(columns, h * images, zero))
+        store(columns, logits + c * images, four)
 
 
 @device_function
-def softmax_of_eight(
+def softmax_of_columns(
     W2: FloatArray,
     b2: FloatArray,
     columns: FloatArray,
@@ -47,15 +49,16 @@ def softmax_of_eight(
     classes: int,
     class_lanes: int,
     row_sum: np.float32,
+    zero: Any,
 ) -> None:
-    """Compute the probabilities of eight images.
+    """Compute the probabilities of as many images as ``zero`` has lanes.
 
     Parameters
     ----------
     W2, b2 : ndarray of float32
         As in :class:`~nnkernels.kernels.fused.model.PaddedParameters`.
     columns : ndarray of float32, shape (size,)
-        Rows of eight images, updated in place. The first rows are the hidden units. The probabilities are written from
+        Rows of these images, updated in place. The first rows are the hidden units. The probabilities are written from
         index ``logits`` on, one row per class.
     logits : int
         See ``columns``.
@@ -65,20 +68,22 @@ def softmax_of_eight(
         Lanes of a row of W2.
     row_sum : float32
         Sum of the probabilities of an image: 1, or 1 / N for the gradient of a mean.
+    zero : Lanes
+        Zeros, one per image.
     """
-    zeros8 = zeros(8)
-    logits_of_eight(W2, b2, columns, logits, hidden, classes, class_lanes)
-    highest = zeros8 - np.float32(np.inf)
+    images = width(zero)
+    logits_of_columns(W2, b2, columns, logits, hidden, classes, class_lanes, zero)
+    highest = zero - np.float32(np.inf)
     for c in range(classes):
-        highest = maximum(highest, load(columns, logits + c * 8, zeros8))
-    total = zeros8
+        highest = maximum(highest, load(columns, logits + c * images, zero))
+    total = zero
     for c in range(classes):
-        exponential = simd.exp_nonpositive(load(columns, logits + c * 8, zeros8) - highest)
-        store(columns, logits + c * 8, exponential)
+        exponential = simd.exp_nonpositive(load(columns, logits + c * images, zero) - highest)
+        store(columns, logits + c * images, exponential)
         total += exponential
     factor = row_sum / total
     for c in range(classes):
-        store(columns, logits + c * 8, load(columns, logits + c * 8, zeros8) * factor)
+        store(columns, logits + c * images, load(columns, logits + c * images, zero) * factor)
 
 
 @device_function
@@ -132,7 +137,7 @@ def output_layer(
         for h in range(0, hidden_lanes, 8):
             transpose_eight(A1, n * hidden_lanes + h, hidden_lanes, columns, h * 8, 8)
 
-        softmax_of_eight(W2, b2, columns, logits, sizes.hidden, sizes.classes, class_lanes, one_over_N)
+        softmax_of_columns(W2, b2, columns, logits, sizes.hidden, sizes.classes, class_lanes, one_over_N, zeros8)
         for c in range(sizes.classes, class_lanes):
             store(columns, logits + c * 8, zeros8)
         for i in range(n, min(n + 8, batch.size)):

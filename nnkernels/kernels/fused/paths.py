@@ -1,48 +1,116 @@
-"""Which of several paths the fused kernels take: what the setting permits, and what is fastest on this CPU."""
+"""Which of several kernels for the same work run on this CPU: the paths of the fused backends.
+
+The setting ``NNKERNELS_FUSED_PATHS`` names the permitted paths, for tests and comparisons. Without it, all paths are
+permitted whose instructions Numba compiles for and this CPU has.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from nnkernels.cpu_features import compiled_cpu, compiled_features
-from nnkernels.errors import ConfigurationError
+from nnkernels.errors import UnknownNameError
+from nnkernels.kernels.simd.byte_sums import AVX512_VNNI
 
 SETTING = "NNKERNELS_FUSED_PATHS"
-LISTS, TILES = "lists", "tiles"
-PATHS = (LISTS, TILES)
+LISTS, TILES, VNNI = "lists", "tiles", "vnni"
+# By name, the CPU features without which a path would be slower than the lists of nonzero pixels. The latter suit every
+# CPU and every network that the fused kernels support, so they are always permitted. A tile does not fit into the
+# sixteen registers of AVX2.
+PATHS: dict[str, frozenset[str]] = {LISTS: frozenset(), TILES: frozenset({"avx512f"}), VNNI: AVX512_VNNI}
 
 # The faster path of training, by LLVM's name of the CPU. On other CPUs with AVX-512, both are timed once per process.
-# Without AVX-512, lists are faster, because a tile does not fit into sixteen registers.
-MEASURED_CPUS = {
-    "znver4": TILES,
-    "sapphirerapids": TILES,
-    "emeraldrapids": TILES,
-}
+# Zen 4 was measured with these kernels, Emerald Rapids with a prototype of tiles, which took half the time of lists.
+MEASURED_CPUS = {"znver4": TILES, "sapphirerapids": TILES, "emeraldrapids": TILES}
 
 
-def permitted_paths() -> tuple[str, ...]:
-    """Return the paths that the environment variable ``NNKERNELS_FUSED_PATHS`` permits.
+def with_path(name: str, path: str) -> str:
+    """Describe a backend or contender whose path is known.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    path : str
+        The path; empty if there is only one.
+
+    Returns
+    -------
+    label : str
+        Such as ``numpy`` or ``fused (tiles)``.
+    """
+    return f"{name} ({path})" if path else name
+
+
+def is_permitted(path: str) -> bool:
+    """Return whether a path may be used.
+
+    Parameters
+    ----------
+    path : str
+        A key of ``PATHS``.
+
+    Returns
+    -------
+    permitted : bool
+        Whether ``NNKERNELS_FUSED_PATHS`` names the path, or, if it is not set, whether the CPU has its features. The
+        setting can name a path without these, because LLVM then generates other instructions for it.
+
+    Raises
+    ------
+    UnknownNameError
+        If the setting contains an unknown name.
+    """
+    named = _named_paths()
+    if named is None:
+        return compiled_features() >= PATHS[path]
+    return path == LISTS or path in named
+
+
+def training_paths() -> tuple[str, ...]:
+    """Return the paths among which :func:`training_path` chooses.
 
     Returns
     -------
     paths : tuple of str
-        The names in the variable, which are separated by commas. All paths if it is not set.
+        One or both of ``lists`` and ``tiles``.
 
     Raises
     ------
-    ConfigurationError
-        If there is no path of one of the names, or if none is left for training.
+    UnknownNameError
+        If the setting contains an unknown name.
     """
-    names = tuple(name.strip() for name in os.environ.get(SETTING, "").split(",") if name.strip())
-    if not names:
-        return PATHS
-    unknown = [name for name in names if name not in PATHS]
-    if unknown:
-        raise ConfigurationError(f"{SETTING} names {unknown[0]!r}; expected some of {', '.join(PATHS)}")
-    if not {LISTS, TILES}.intersection(names):
-        raise ConfigurationError(f"{SETTING} is {','.join(names)}; expected {LISTS} or {TILES} too, to train with")
-    return names
+    if not is_permitted(TILES):
+        return (LISTS,)
+    named = _named_paths()
+    if named is not None and LISTS not in named:
+        return (TILES,)
+    return (LISTS, TILES) if compiled_features() >= PATHS[TILES] else (LISTS,)
+
+
+@contextmanager
+def only_path(path: str) -> Iterator[None]:
+    """Train by one path within the block, as far as images are converted there.
+
+    With lists, predictions use lists too. With tiles, they use the path of prediction that is permitted.
+
+    Parameters
+    ----------
+    path : {"lists", "tiles"}
+        The path.
+    """
+    before = os.environ.get(SETTING)
+    os.environ[SETTING] = f"{path},{VNNI}" if path != LISTS and is_permitted(VNNI) else path
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[SETTING]
+        else:
+            os.environ[SETTING] = before
 
 
 def training_path() -> str:
@@ -51,16 +119,30 @@ def training_path() -> str:
     Returns
     -------
     path : {"lists", "tiles"}
-        The only permitted path, if there is only one; otherwise the faster one on this CPU. It stays the same for the
-        whole process, unless the setting changes. On a CPU with AVX-512 that nobody has measured, the first call takes
-        seconds, because both paths are compiled and timed.
+        If ``NNKERNELS_FUSED_PATHS`` names one of them, this one; otherwise the faster one on this CPU. It stays the
+        same for the whole process, unless the setting changes. On a CPU with AVX-512 that nobody has measured, the
+        first call takes seconds, because both paths are compiled and timed.
+
+    Raises
+    ------
+    UnknownNameError
+        If the setting contains an unknown name.
     """
-    permitted = [path for path in permitted_paths() if path in (LISTS, TILES)]
-    if len(permitted) == 1:
-        return permitted[0]
-    if "avx512f" not in compiled_features():
-        return LISTS
+    paths = training_paths()
+    if len(paths) == 1:
+        return paths[0]
     return MEASURED_CPUS.get(compiled_cpu()) or _timed_path()
+
+
+def _named_paths() -> list[str] | None:
+    setting = os.environ.get(SETTING)
+    if setting is None:
+        return None
+    names = [name.strip() for name in setting.split(",")]
+    for name in names:
+        if name not in PATHS:
+            raise UnknownNameError(f"path in the setting {SETTING}", name, tuple(PATHS))
+    return names
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.jit import device_function, ordered_kernel
+from nnkernels.jit import ordered_kernel
 from nnkernels.kernels import simd
 
 BLOCK_SIDE, BLOCK_PIXELS = 4, 16
@@ -125,9 +125,18 @@ def pack_tiles(X: npt.NDArray[np.uint8]) -> TileImages:
     memory = np.empty(capacity + RECORD_UNIT, np.uint8)
     records = memory[-memory.__array_interface__["data"][0] % RECORD_UNIT :][:capacity]
     starts = np.empty(N, np.uint32)
-    scratch = np.zeros(grid.block_rows * BLOCK_SIDE * grid.width + GRID_BYTES, np.uint8)
     columns = np.where(np.arange(GRID_BYTES) < grid.width, 255, 0).astype(np.uint8)
-    end = int(_fill(X.reshape(-1), N, inputs, grid, columns, records, starts, scratch))
+    # Rows are read 32 bytes at a time, which must not reach beyond the last image, nor into the next one from an
+    # incomplete block. Where they could, images are copied, with zeros behind each.
+    whole = grid.block_rows * BLOCK_SIDE * grid.width
+    direct = max(0, N - GRID_BYTES // inputs - 1) if whole == inputs else 0
+    padded = np.zeros((N - direct, whole + GRID_BYTES), np.uint8)
+    padded[:, :inputs] = X[direct:]
+    end = 0
+    for images, first, stride in ((X[:direct], 0, inputs), (padded, direct, whole + GRID_BYTES)):
+        pixels = images.reshape(-1).view()
+        pixels.flags.writeable = False  # so that Numba compiles only once
+        end = int(_fill(pixels, stride, grid, columns, records, starts[first : first + len(images)], end))
     records[end : end + PADDING] = 0
     return TileImages(records[: end + PADDING], starts, inputs)
 
@@ -152,48 +161,24 @@ def unpack_tiles(images: TileImages) -> npt.NDArray[np.uint8]:
 
 @ordered_kernel
 def _fill(
-    X: npt.NDArray[np.uint8],
-    N: int,
-    inputs: int,
+    pixels: npt.NDArray[np.uint8],
+    stride: int,
     grid: Grid,
     columns: npt.NDArray[np.uint8],
     records: npt.NDArray[np.uint8],
     starts: npt.NDArray[np.uint32],
-    scratch: npt.NDArray[np.uint8],
+    end: int,
 ) -> int:
-    end = 0
-    # Rows are read 32 bytes at a time, which must not reach beyond the last image, nor into the next one's last rows of
-    # an incomplete block. Where they could, the image is copied first.
-    incomplete = grid.block_rows * BLOCK_SIDE * grid.width > inputs
-    for n in range(N):
-        starts[n] = end // RECORD_UNIT
-        if incomplete or (N - n) * inputs < inputs + GRID_BYTES:
-            for d in range(inputs):
-                scratch[d] = X[n * inputs + d]
-            end = _pack_image(scratch, 0, grid, columns, records, end)
-        else:
-            end = _pack_image(X, n * inputs, grid, columns, records, end)
-    return end
-
-
-@device_function
-def _pack_image(
-    pixels: npt.NDArray[np.uint8],
-    start: int,
-    grid: Grid,
-    columns: npt.NDArray[np.uint8],
-    records: npt.NDArray[np.uint8],
-    head: int,
-) -> int:
-    """Write the record of an image, and return its end."""
-    mask, end = np.uint64(0), head + RECORD_UNIT
-    for row in range(grid.block_rows):
-        inked = simd.store_inked_blocks(
-            records, end, pixels, start + row * BLOCK_SIDE * grid.width, grid.width, columns
-        )
-        end += RECORD_UNIT * simd.bit_count(inked)
-        mask |= np.uint64(inked) << np.uint64(row * grid.block_columns)
-    simd.store_mask(records, head, mask)
+    for n in range(len(starts)):
+        head, mask = end, np.uint64(0)
+        starts[n] = head // RECORD_UNIT
+        end += RECORD_UNIT
+        for row in range(grid.block_rows):
+            start = n * stride + row * BLOCK_SIDE * grid.width
+            inked = simd.store_inked_blocks(records, end, pixels, start, grid.width, columns)
+            end += RECORD_UNIT * simd.bit_count(inked)
+            mask |= np.uint64(inked) << np.uint64(row * grid.block_columns)
+        simd.store_mask(records, head, mask)
     return end
 
 

@@ -53,6 +53,7 @@ from nnkernels.team import partition
 
 MAX_PANEL_UNITS = 24  # sums of a panel: with them, eight of the 32 registers of AVX-512 are left for operands
 PREFETCH_DISTANCE = 4  # in images
+LIST_PREFETCH_DISTANCE = 8  # in entries
 
 
 @device_function
@@ -192,6 +193,7 @@ def _gradient(
         count = at(counts, group * MAX_BLOCKS + block)
         images_of_block += count
         for k in range(list_start + 8 * group, list_start + 8 * group + count):
+            prefetch(records, at(lists, k + LIST_PREFETCH_DISTANCE) >> 32, 1)
             entry = at(lists, k)
             dZ = load_spread(dZ1, (entry & 0xFFFFFFFF) + units, zero_panel)
             gradient += load_repeated(records, entry >> 32, zero_panel) * dZ

@@ -14,7 +14,7 @@ from nnkernels.kernels.simd import lanes_for
 from nnkernels.parameters import FloatArray, Parameters
 
 UNITS_PER_FOLD = 4  # the sums of the units are folded in groups of this size
-WIDE_PANELS = (16, 24)  # units of a panel if there are several
+WIDE_PANEL = 16  # units of each panel if there are several: 24 are slower, because more of them are padding
 
 
 class TileLayout(Layout):
@@ -36,8 +36,8 @@ class TileLayout(Layout):
     def __init__(self, inputs: int, hidden: int, classes: int) -> None:
         super().__init__(inputs, hidden, classes, MAX_PANEL_UNITS)
         units = -(-hidden // UNITS_PER_FOLD) * UNITS_PER_FOLD
-        if units > MAX_PANEL_UNITS:  # the panels with the least padding; the wider ones if both have as much
-            units = min(reversed(WIDE_PANELS), key=lambda wide: -(-hidden // wide) * wide)
+        if units > MAX_PANEL_UNITS:
+            units = WIDE_PANEL
         self.panel_units, self.panels = units, -(-hidden // units)
         self.rows, self.row_floats = len(pixels_of_blocks(inputs)), BLOCK_PIXELS * units
         self.hidden_lanes = lanes_for(self.panels * units)

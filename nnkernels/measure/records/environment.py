@@ -72,12 +72,12 @@ class Rule:
 RULES = (
     Rule("NUMBA_CACHE_DIR", "only the location of compiled kernels", KEPT),
     Rule("NUMBA_DISABLE_JIT", "with it, nothing is compiled and nothing is timed", KEPT),
-    Rule("NNKERNELS_FUSED_PATHS", "path of the fused kernels, so that each can be measured", KEPT),
     Rule("PYTHONPATH LD_LIBRARY_PATH DYLD_LIBRARY_PATH", "may be needed to find packages", KEPT),
     Rule("KMP_DUPLICATE_LIB_OK KMP_INIT_AT_FORK", "set by libraries when they are imported", HARMLESS),
     Rule("TF_CPP_MIN_LOG_LEVEL", "log level of TensorFlow", HARMLESS),
     Rule("TF_CLI_* TF_VAR_* TF_TOKEN_* TF_LOG* TF_DATA_DIR TF_WORKSPACE TF_INPUT", "variables of Terraform", HARMLESS),
     Rule("NUMBA_* LLVMLITE_*", "machine code, threading layer and number of threads of Numba"),
+    Rule("NNKERNELS_FUSED_PATHS", "kernels of the backend fused"),
     Rule("OPENBLAS_* GOTO_* BLIS_* MKL_* VECLIB_* NVPL_* ARMPL_*", "kernels and number of threads of BLAS"),
     Rule("OMP_* GOMP_* KMP_* TBB_*", "number, placement and waiting of threads"),
     Rule("NPROC", "number of threads of XLA"),

@@ -15,7 +15,7 @@ BLOCK_SIZE = 4096  # values between two checks whether the search can stop
 
 
 @cache
-def pixel_finder(real: type[np.floating[Any]]) -> Callable[..., None]:
+def pixel_finder(real: Any) -> Callable[..., None]:
     """Return the kernel that converts features to pixels, as long as every feature is exactly a scaled pixel.
 
     Parameters
