@@ -223,7 +223,7 @@ class _Checks:
         yield from self.predictions("subnormal weights", X, predict_float64(params, X / 255.0))
 
     def weights_of_different_magnitudes(self) -> Iterator[str]:
-        """Check that large weights of a pixel do not affect images in which it is blank, as in fixed-point arithmetic."""
+        """Check that large weights of a pixel do not affect images in which it is blank, as fixed point might."""
         X = np.random.default_rng(SEED).integers(0, 256, (9, self.inputs), np.uint8)
         X[:, 0] = 0
         params = initial_parameters(SEED, *self.sizes)
