@@ -320,6 +320,17 @@ def test_structure_of_exporter_is_read(tmp_path, name):
         np.testing.assert_allclose(outputs[0], expected.logits, rtol=0, atol=2e-6)
 
 
+def test_conversion_to_half_precision_around_the_network_is_left_out():
+    onnx = pytest.importorskip("onnx")
+    layers = "x = Cast<to = 1>(h) p = Gemm(x, A, a) q = Relu(p) o = Gemm(q, B, b)"
+    body = f"h = Cast<to = 10>(X) {layers} out = Cast<to = 10>(o)"
+    content = onnx_text(body, head=HEAD.replace("float[N, 3]", "float16[N, 3]"))
+    params, X = from_onnx(onnx.load_from_string(content)), features(9)
+    assert_identical(params, network())
+    expected = onnx_session(content).run(None, {"X": X})[0]
+    np.testing.assert_allclose(logits_of(params, X), expected, rtol=2e-3, atol=5e-3)
+
+
 @pytest.mark.parametrize(
     "layers",
     [
