@@ -1,5 +1,6 @@
 """The correctness gate passes correct contenders and rejects all others; its oracle equals scalar loops."""
 
+import os
 from contextlib import closing
 from functools import partial
 from types import SimpleNamespace
@@ -10,9 +11,11 @@ import pytest
 from nnkernels import chunked, contenders, kernels, load_mnist
 from nnkernels.chunked import epoch_chunks
 from nnkernels.contenders.ours import KernelContender
+from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError, GateError, InferenceOnlyError, MissingDependencyError, UnknownNameError
 from nnkernels.kernels import numpy_kernels
 from nnkernels.kernels.contract import FUNCTIONS, initial_state
+from nnkernels.kernels.fused import paths
 from nnkernels.kernels.stepwise import training_entry
 from nnkernels.measure.correctness import from_file, gate, verification
 from nnkernels.measure.correctness.from_file import require_from_file
@@ -99,11 +102,48 @@ def test_own_backends_pass_at_other_batch_sizes(name, optimizer, batch_size, sma
 
 def test_verify_takes_contender_by_name(small_digits, monkeypatch):
     monkeypatch.setattr(gate, "PREDICTED_TOGETHER", PREDICTED_TOGETHER)
-    result = verification.verify("numpy", small_digits)
+    (result,) = verification.verify("numpy", small_digits)
     assert result.passed
+    assert result.label == "numpy"
     assert result.optimizer == "sgd"
     with pytest.raises(UnknownNameError):
         verification.verify("nympy", small_digits)
+
+
+@pytest.mark.parametrize(
+    ("setting", "features", "expected"),
+    [
+        (None, {"avx512f"}, ["fused (lists)", "fused (tiles)"]),
+        ("tiles", {"avx512f"}, ["fused (tiles)"]),
+        ("lists,tiles", {"avx512f"}, ["fused (lists)", "fused (tiles)"]),
+        (None, {"avx2"}, ["fused (lists)"]),
+    ],
+)
+def test_verify_checks_each_path_that_this_cpu_may_take(setting, features, expected, small_digits, monkeypatch):
+    monkeypatch.delenv(paths.SETTING, raising=False)
+    if setting is not None:
+        monkeypatch.setenv(paths.SETTING, setting)
+    monkeypatch.setattr(paths, "compiled_features", lambda: frozenset(features))
+
+    def prepare_only(name, contender, dataset, recipe):  # training would compile for seconds
+        contender.prepare(initial_parameters(0), dataset.training, benchmark_recipe())
+        return gate.GateResult(name, "sgd", 32, 0.0, 1e-5, 0.0, path=gate._path(contender))
+
+    monkeypatch.setattr(verification, "_compare", prepare_only)
+    results = verification.verify("fused", small_digits)
+    assert [result.label for result in results] == expected
+    assert os.environ.get(paths.SETTING) == setting
+
+
+def test_large_batches_are_checked_one_after_another():
+    # Both calls of `advance` have two full batches, and the last batch is short.
+    ones = Dataset(
+        np.ones((5000, 784), np.uint8), np.ones(5000, np.uint8), np.ones((1, 784), np.uint8), np.ones(1, np.uint8)
+    )
+    order, _start, rates = gate._training(ones, benchmark_recipe(batch_size=1024), 3)
+    assert (len(order), len(rates)) == (4097, 5)
+    order, _start, rates = gate._training(ones, benchmark_recipe(batch_size=32), 3)
+    assert (len(order), len(rates)) == (2049, 65)
 
 
 def test_verify_all_continues_after_failure(small_digits, monkeypatch):
