@@ -59,8 +59,9 @@ def test_installed_contenders_pass(name, optimizer, small_digits):
 
 
 def regularized(optimizer):
-    """Return the gate's recipe with weight decay and label smoothing, strong enough to show in 65 steps."""
-    return benchmark_recipe(Optimizer(optimizer, weight_decay=0.2)).with_changes(label_smoothing=0.1)
+    """Return the gate's recipe with weight decay and label smoothing that show in 65 steps, and with averaging."""
+    rule = Optimizer(optimizer, weight_decay=0.2)
+    return benchmark_recipe(rule).with_changes(label_smoothing=0.1, averaged_epochs=1)
 
 
 @pytest.mark.parametrize(
@@ -350,7 +351,7 @@ def test_gate_rejects_wrong_adam(change, small_digits):
 
 
 class Regularizes(Mutant):
-    """Trains step by step with one mistake in weight decay or label smoothing."""
+    """Trains step by step with one mistake in weight decay, label smoothing or averaging."""
 
     def __init__(self, mistake):
         super().__init__()
@@ -376,6 +377,10 @@ class Regularizes(Mutant):
                 w *= np.float32(1 - self.rate * self.decay)
         return grads
 
+    def replace_parameters(self, parameters):
+        if self.mistake != "no averaging":
+            super().replace_parameters(parameters)
+
     def advance(self, order, learning_rates):
         for batch, rate in enumerate(learning_rates):
             self.rate = rate
@@ -389,9 +394,16 @@ def test_unchanged_regularized_mutant_passes(small_digits):
 
 @pytest.mark.parametrize(
     "mistake",
-    ["no weight decay", "L2 penalty", "no decay of biases", "no label smoothing", "smoothing over the other classes"],
+    [
+        "no weight decay",
+        "L2 penalty",
+        "no decay of biases",
+        "no label smoothing",
+        "smoothing over the other classes",
+        "no averaging",
+    ],
 )
-def test_gate_rejects_wrong_weight_decay_and_label_smoothing(mistake, small_digits):
+def test_gate_rejects_wrong_weight_decay_label_smoothing_and_averaging(mistake, small_digits):
     assert_rejected(Regularizes(mistake), small_digits, regularized("adam"))
 
 
@@ -752,6 +764,15 @@ def test_oracle_equals_scalar_loops(optimizer, weight_decay, label_smoothing):
     for name, found, wanted in zip(start._fields, actual, expected, strict=True):
         assert found.dtype == np.float64
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-13, err_msg=name)
+
+
+def test_oracle_averages_the_parameters_after_given_batches():
+    start, X, y = small_problem()
+    recipe, rates = Recipe("tiny", batch_size=4), np.array([0.1, 0.05, 0.2])
+    after = [train_float64(start, X[: 4 * n], y[: 4 * n], recipe, rates[:n]) for n in (1, 3)]
+    averaged = train_float64(start, X, y, recipe, rates, averaged_after=(1, 3))
+    for first, last, mean in zip(*after, averaged, strict=True):
+        np.testing.assert_allclose(mean, (first + last) / 2, rtol=0, atol=1e-15)
 
 
 def test_oracle_predictions_equal_scalar_loops():

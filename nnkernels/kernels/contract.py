@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nnkernels.errors import ContractError
 from nnkernels.parameters import FloatArray, Parameters, zeros_like
-from nnkernels.recipes import Optimizer
+from nnkernels.recipes.optimizer import Optimizer
 
 
 class Activations(NamedTuple):

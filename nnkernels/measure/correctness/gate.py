@@ -12,7 +12,9 @@ from nnkernels import contenders
 from nnkernels.contenders import Contender
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import Dataset
-from nnkernels.errors import GateError
+from nnkernels.errors import ConfigurationError, GateError
+from nnkernels.history import History
+from nnkernels.kept_parameters import keep_average
 from nnkernels.kernels.fused.paths import with_path
 from nnkernels.measure.correctness.contender_extremes import first_wrong_answer
 from nnkernels.measure.correctness.oracle import nearest_kink, predict_float64, train_float64
@@ -112,8 +114,9 @@ def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recip
     Batches of more than 512 images need more images, for four full batches and one more image.
 
     The training consists of two calls of ``advance``, the second at half the learning rate, so that state kept between
-    calls is checked too. Predictions are checked for many images in one call, and for a few images in one call each.
-    A contender that cannot train predicts with the oracle's trained parameters.
+    calls is checked too. With averaging, the parameters are the mean of those after each call. Predictions are checked
+    for many images in one call, and for a few images in one call each. A contender that cannot train predicts with the
+    oracle's trained parameters.
 
     This package's own contenders must also pass the extreme-input table. A backend that declares the same bits on any
     number of threads must produce them.
@@ -217,7 +220,9 @@ def _for_oracle(
 @lru_cache(maxsize=8)
 def _trained_by_oracle(dataset: Dataset, recipe: Recipe, seed: int, images: int) -> Parameters:
     """Return the oracle's trained parameters, cached and read-only, since successive contenders share them."""
-    expected = train_float64(*_for_oracle(dataset, recipe, seed))
+    problem = _for_oracle(dataset, recipe, seed)
+    batches = len(problem[-1])
+    expected = train_float64(*problem, averaged_after=(batches // 2, batches) if recipe.averaged_epochs else ())
     for array in expected:
         array.flags.writeable = False
     return expected
@@ -252,11 +257,18 @@ def _train(
     cut: int,
     recipe: Recipe,
 ) -> None:
-    """Train on ``cut`` batches in one call, then on the remaining ones in another."""
+    """Train on ``cut`` batches in one call, then on the remaining ones in another. With averaging, each is an epoch."""
     first_images = cut * recipe.batch_size
+    history = History(recipe.with_changes(epochs=2, averaged_epochs=2), 0, len(order))
     if cut:
         contender.advance(order[:first_images], learning_rates[:cut])
+    if recipe.averaged_epochs:
+        keep_average(history, 1, contender.parameters())
     contender.advance(order[first_images:], learning_rates[cut:])
+    if recipe.averaged_epochs:
+        if not isinstance(contender, contenders.ReplacesParameters):
+            raise ConfigurationError("it cannot replace its parameters, which the averaging of the recipe needs")
+        contender.replace_parameters(keep_average(history, 2, contender.parameters()))
 
 
 def _prediction_difference(
