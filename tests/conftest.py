@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort tests for two processes of xdist, each of which begins with a contiguous half.
 
     One begins with the frameworks. The other compiles our kernels, so that the first finds them in the cache when it
-    needs them.
+    needs them, most of all for the benchmarks, which are its last.
     """
     frameworks: list[pytest.Item] = []
     kernels_beside_frameworks: list[pytest.Item] = []
@@ -90,8 +90,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             kernels_beside_frameworks.append(item)
         else:
             frameworks.append(item)
-    others_of_first = max(0, len(items) // 2 - len(frameworks))
-    items[:] = frameworks + others[:others_of_first] + kernels_beside_frameworks + others[others_of_first:]
+    cut = max(0, len(items) // 2 - len(frameworks))
+    last_of_first = sorted(others[:cut], key=lambda item: item.path.stem == "test_bench")
+    items[:] = frameworks + last_of_first + kernels_beside_frameworks + others[cut:]
 
 
 def pytest_collection(session: pytest.Session) -> None:
