@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nnkernels.evaluation import evaluate
     from nnkernels.grading import check_softmax, check_update, gradcheck
     from nnkernels.history import History
-    from nnkernels.interchange import Preprocessing, load_parameters, save_parameters
+    from nnkernels.interchange import Preprocessing, load_network, load_parameters, save_parameters
     from nnkernels.measure.correctness.verification import verify
     from nnkernels.parameters import Parameters, initial_parameters
     from nnkernels.recipes import Optimizer, Recipe, named_recipe
@@ -49,6 +49,7 @@ _HOMES = {
     "interchange": "nnkernels.interchange",
     "kernels": "nnkernels.kernels",
     "load_mnist": "nnkernels.data",
+    "load_network": "nnkernels.interchange",
     "load_parameters": "nnkernels.interchange",
     "named_recipe": "nnkernels.recipes",
     "plots": "nnkernels.plots",
@@ -82,6 +83,7 @@ __all__ = [
     "interchange",
     "kernels",
     "load_mnist",
+    "load_network",
     "load_parameters",
     "named_recipe",
     "plots",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,12 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from nnkernels.augmentation import Augmentation
 from nnkernels.errors import ConfigurationError, DataError, one_line
 from nnkernels.files import write_bytes
 from nnkernels.history import EpochRecord, History
 from nnkernels.kernels.contract import OptimizerState
 from nnkernels.parameters import FloatArray, Parameters, native
-from nnkernels.recipes import Optimizer, Recipe
+from nnkernels.recipes import recipe_from_record
 
 FORMAT = "nnkernels-checkpoint"
 VERSION = "1"
@@ -37,7 +36,7 @@ class Checkpoint:
     state : OptimizerState
         The state of the optimizer.
     history : History
-        The history so far, with recipe and seed.
+        The history so far, with recipe and seed, and with the parameters that it keeps.
     identity : dict of str to str
         The conditions of the training. Data, backend and versions have to match to resume it. Threads, BLAS and CPU
         have to match too for the same result bit for bit.
@@ -68,9 +67,12 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     arrays = _arrays_by_name("parameters", checkpoint.parameters)
     arrays |= _arrays_by_name("first", checkpoint.state.first) | _arrays_by_name("second", checkpoint.state.second)
+    history = checkpoint.history
+    if history.kept is not None:
+        arrays |= _arrays_by_name("kept", history.kept)
     arrays["step"] = np.ascontiguousarray(checkpoint.state.step, np.int64)
     texts = {
-        "history": json.dumps(asdict(checkpoint.history)),
+        "history": json.dumps(asdict(replace(history, kept=None))),
         "identity": json.dumps(checkpoint.identity),
     }
     metadata = {"format": FORMAT, "version": VERSION, **texts, "sha256": _digest(arrays, texts)}
@@ -105,6 +107,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dictionary)
         parameters, first, second = (_parameters(arrays, part) for part in ("parameters", "first", "second"))
         history = _history(json.loads(metadata["history"]))
+        if any(name.startswith("kept.") for name in arrays):
+            history.kept = _parameters(arrays, "kept")
         identity: dict[str, str] = json.loads(metadata["identity"])
         state = OptimizerState(arrays["step"], first, second)
         if _digest(arrays, metadata) != metadata["sha256"]:
@@ -133,9 +137,5 @@ def _parameters(arrays: dict[str, FloatArray], part: str) -> Parameters:
 
 
 def _history(values: dict[str, Any]) -> History:
-    recipe = values["recipe"]
-    recipe["optimizer"] = Optimizer(**recipe["optimizer"])
-    if recipe.get("augmentation"):
-        recipe["augmentation"] = Augmentation(**recipe["augmentation"])
     epochs = [EpochRecord(**record) for record in values["epochs"]]
-    return History(Recipe(**recipe), values["seed"], values["images"], epochs)
+    return History(recipe_from_record(values["recipe"]), values["seed"], values["images"], epochs)

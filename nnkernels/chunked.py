@@ -108,8 +108,8 @@ def train_from_file(
     DataError
         If a file is missing or damaged, a pixel is outside 0..255, or images, labels and network do not match.
     ConfigurationError
-        If a batch does not fit into a chunk, if the recipe deskews or augments images, or if the contender cannot carry
-        the optimizer state from chunk to chunk.
+        If a batch does not fit into a chunk, if the recipe deskews or augments images, averages or stops early, or if
+        the contender cannot carry the optimizer state from chunk to chunk.
 
     Warns
     -----
@@ -248,6 +248,11 @@ def _check_inputs(
         raise ConfigurationError(
             f"training from a file takes images as they are, but the recipe {recipe.name!r} deskews or augments them; "
             "load the images into memory, or use another recipe"
+        )
+    if recipe.averaged_epochs or recipe.patience is not None:
+        raise ConfigurationError(
+            f"training from a file ends with its last parameters, but the recipe {recipe.name!r} averages or stops "
+            "early; load the images into memory, or use another recipe"
         )
     if recipe.optimizer.name != "sgd" and not isinstance(contender, _StatefulContender):
         raise ConfigurationError(

@@ -108,8 +108,29 @@ def read_json(path: Path) -> Any:
     ValueError
         If it is not such a file.
     """
+    return parse_json(path.read_text("utf-8"))
+
+
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text of finite numbers.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    value : object
+        Its value.
+
+    Raises
+    ------
+    ValueError
+        If it is not such a text.
+    """
     try:
-        return json.loads(path.read_text("utf-8"), parse_constant=_finite, parse_float=_finite)
+        return json.loads(text, parse_constant=_finite, parse_float=_finite)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 

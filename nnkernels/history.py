@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from nnkernels.errors import MissingDependencyError
+from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -53,17 +54,46 @@ class History:
         Number of training images. Each is used once per epoch.
     epochs : list of EpochRecord
         The evaluated epochs, in order.
+    kept : Parameters or None
+        What a recipe with averaging or early stopping keeps beside the contender: the mean of the parameters so far in
+        float64, or the parameters of the best epoch. They are needed to continue the training.
     """
 
     recipe: Recipe
     seed: int
     images: int
     epochs: list[EpochRecord] = field(default_factory=list)
+    kept: Parameters | None = field(default=None, repr=False, compare=False)
 
     @property
     def epochs_done(self) -> int:
         """The number of epochs trained so far."""
         return self.epochs[-1].epoch if self.epochs else 0
+
+    @property
+    def best(self) -> EpochRecord | None:
+        """The epoch with the lowest validation loss, the first of several; None before the first epoch.
+
+        A loss of NaN is never an improvement, as in Keras.
+        """
+        best = self.epochs[0] if self.epochs else None
+        for record in self.epochs:
+            if best and record.validation_loss < best.validation_loss:
+                best = record
+        return best
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs of the recipe are done, or early stopping has ended the training."""
+        patience, best = self.recipe.patience, self.best
+        waited = best is not None and patience is not None and self.epochs_done - best.epoch >= patience
+        return self.epochs_done == self.recipe.epochs or waited
+
+    @property
+    def final(self) -> EpochRecord:
+        """The epoch whose parameters the training ends with: the last one or, with early stopping, the best one."""
+        best = self.best if self.recipe.patience is not None else None
+        return best or self.epochs[-1]
 
     @property
     def seconds(self) -> float:

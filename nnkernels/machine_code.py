@@ -29,7 +29,7 @@ SOURCES = (
     "kernels",
     "machine_code.py",
     "parameters.py",
-    "recipes.py",
+    "recipes/optimizer.py",
     "team.py",
     "thread_placement.py",
 )

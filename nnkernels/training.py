@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.contenders import Contender, ReplacesImages, SharesImages
+from nnkernels.contenders import Contender, ReplacesImages, ReplacesParameters, SharesImages
 from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.evaluation import Evaluator
 from nnkernels.history import EpochRecord, History
+from nnkernels.kept_parameters import as_parameters, keep_average, keep_best
 from nnkernels.kernels import Backend
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Recipe
@@ -74,6 +75,8 @@ def train(
 ) -> History:
     """Train a contender with a recipe, with the initial parameters and the batch order that ``seed`` determines.
 
+    If the recipe has averaging or early stopping, the contender has the mean or the best parameters at the end.
+
     Parameters
     ----------
     contender : Contender
@@ -108,7 +111,8 @@ def train(
     DataError
         If there are no training images.
     ConfigurationError
-        If the recipe has augmentation, and the contender cannot replace its images.
+        If the recipe has augmentation, and the contender cannot replace its images; likewise for averaging or early
+        stopping and its parameters. If the recipe stops early, but there is no validation after every epoch.
     """
     data, validation = _as_seen(recipe, data, validation)
     if start is None:
@@ -137,7 +141,8 @@ def continue_training(
     ----------
     contender : Contender
         Prepared with the parameters and in the optimizer state at the end of ``history``, and with the images that
-        :func:`recipe_images` returns.
+        :func:`recipe_images` returns. With averaging or early stopping, these are not the parameters that
+        :func:`train` ends with, but those that its callbacks see.
     data : LabelledImages
         The training images.
     history : History
@@ -162,7 +167,7 @@ def continue_training(
     DataError
         If there are no training images, or if their number differs from ``history.images``.
     ConfigurationError
-        If the recipe has augmentation, and the contender cannot replace its images.
+        As for :func:`train`.
     """
     data, validation = _as_seen(history.recipe, data, validation)
     return _train(contender, data, history, validation, tuple(callbacks), evaluate_every, judge)
@@ -189,13 +194,14 @@ def _train(
         raise DataError("there are no training images")
     if images != history.images:
         raise DataError(f"the training to resume used {history.images} images, but data has {images}")
+    _check_keeping(contender, recipe, validation, evaluate_every)
     # Distorted images are not those that are evaluated.
     packed = contender.packed if isinstance(contender, SharesImages) and not recipe.augmentation else None
     evaluate_training = Evaluator(data.X, data.y, judge, packed)
     evaluate_validation = Evaluator(validation.X, validation.y, judge) if validation is not None else None
     distort = _distortion(contender, data, history) if recipe.augmentation else None
     seconds = 0.0
-    for epoch in range(history.epochs_done, recipe.epochs):
+    for epoch in range(history.epochs_done, history.epochs_done if history.finished else recipe.epochs):
         order, learning_rates = batch_order(history.seed, epoch, images), recipe.learning_rates(epoch, images)
         started = time.perf_counter()
         if distort:
@@ -203,16 +209,39 @@ def _train(
         contender.advance(order, learning_rates)
         seconds += time.perf_counter() - started
         done = epoch + 1
+        if recipe.averaged_epochs:
+            averaged = keep_average(history, done, contender.parameters())
         if done == recipe.epochs or (evaluate_every and done % evaluate_every == 0):
-            params = contender.parameters()
+            params = averaged if recipe.averaged_epochs else contender.parameters()
             validation_metrics = evaluate_validation(params) if evaluate_validation else ()
             history.epochs.append(EpochRecord(done, seconds, *evaluate_training(params), *validation_metrics))
             seconds = 0.0
+            if recipe.patience is not None:
+                keep_best(history, params)
             # Call every callback, even if one of them stops the training.
             stop_requests = [callback(history, contender) for callback in callbacks]
-            if any(stop_requests):
+            if any(stop_requests) or history.finished:
                 break
+    if history.kept is not None:
+        assert isinstance(contender, ReplacesParameters)
+        contender.replace_parameters(as_parameters(history.kept, contender.parameters()))
     return history
+
+
+def _check_keeping(
+    contender: Contender, recipe: Recipe, validation: LabelledImages | None, evaluate_every: int
+) -> None:
+    """Check that a training with averaging or early stopping is possible."""
+    if recipe.patience is not None and (validation is None or evaluate_every != 1):
+        raise ConfigurationError(
+            f"the recipe {recipe.name!r} stops early, which needs validation images, evaluated after every epoch; pass "
+            "validation and evaluate_every=1, or set patience to None"
+        )
+    if (recipe.averaged_epochs or recipe.patience is not None) and not isinstance(contender, ReplacesParameters):
+        raise ConfigurationError(
+            f"{type(contender).__name__} cannot replace its parameters, which the averaging or early stopping of the "
+            f"recipe {recipe.name!r} needs; use another recipe or another contender"
+        )
 
 
 def _distortion(contender: Contender, data: LabelledImages, history: History) -> Callable[[int], None]:

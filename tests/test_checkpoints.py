@@ -188,7 +188,8 @@ recipes = st.builds(
     deskew=st.booleans(),
     augmentation=st.none() | st.builds(Augmentation, **{name: st.floats(0.5, limit) for name, limit in LIMITS.items()}),
     label_smoothing=fractions,
-)
+    averaged_epochs=st.sampled_from([0, 1]),
+) | st.builds(Recipe, name=texts, patience=counts)
 
 
 @given(recipe=recipes, seed=st.integers(0, 2**128), images=counts, identity=st.dictionaries(texts, texts))

@@ -183,6 +183,14 @@ def test_each_training_call_matches_the_reference(contender, start, data, order)
     for each in (contender, reference):
         each.advance(order, RATES)
     assert max_abs_difference(contender.parameters(), reference.parameters()) <= TOLERANCE, "other images"
+    assert isinstance(contender, contenders.ReplacesParameters)
+    contender.replace_parameters(start)
+    assert max_abs_difference(contender.parameters(), start) == 0
+    assert_predictions_match_reference(contender, X)
+    reference.replace_parameters(start)
+    for each in (contender, reference):
+        each.advance(order, RATES)
+    assert max_abs_difference(contender.parameters(), reference.parameters()) <= TOLERANCE, "other parameters"
 
 
 @each_slow_if_traced

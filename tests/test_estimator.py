@@ -643,6 +643,7 @@ def test_clone_keeps_hyper_parameters_but_not_fitted_state(iris):
         "validation_fraction": 0.1,
         "callbacks": [print_nothing],
         "preprocessing": Preprocessing(mean=0.1, deviation=(0.3, 0.2, 0.1, 0.4)),
+        "recipe": None,
     }
     cloned = clone(MLPClassifier(**values).fit(*iris))
     assert cloned.get_params() == values

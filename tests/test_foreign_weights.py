@@ -115,7 +115,11 @@ def test_invalid_input_range_is_rejected(input_range):
 
 @pytest.mark.parametrize(
     ("record", "message"),
-    [('{"deskew": true}', "has the step deskew, which this version"), ("[", "record is invalid"), ("3", "is invalid")],
+    [
+        ('{"blur": 1, "deskew": true}', "has the step blur, which this version"),
+        ("[", "record is invalid"),
+        ("3", "is invalid"),
+    ],
 )
 def test_unknown_preprocessing_in_file_is_rejected(tmp_path, record, message):
     metadata = {"format": "nnkernels-parameters 2", "preprocessing": record}
@@ -314,6 +318,17 @@ def test_structure_of_exporter_is_read(tmp_path, name):
         assert outputs[0].ravel() == expected.probs.argmax()
     else:
         np.testing.assert_allclose(outputs[0], expected.logits, rtol=0, atol=2e-6)
+
+
+def test_conversion_to_half_precision_around_the_network_is_left_out():
+    onnx = pytest.importorskip("onnx")
+    layers = "x = Cast<to = 1>(h) p = Gemm(x, A, a) q = Relu(p) o = Gemm(q, B, b)"
+    body = f"h = Cast<to = 10>(X) {layers} out = Cast<to = 10>(o)"
+    content = onnx_text(body, head=HEAD.replace("float[N, 3]", "float16[N, 3]"))
+    params, X = from_onnx(onnx.load_from_string(content)), features(9)
+    assert_identical(params, network())
+    expected = onnx_session(content).run(None, {"X": X})[0]
+    np.testing.assert_allclose(logits_of(params, X), expected, rtol=2e-3, atol=5e-3)
 
 
 @pytest.mark.parametrize(
@@ -789,7 +804,9 @@ def predicted_parameters(monkeypatch, *options):
     from nnkernels.learn import pictures
 
     used = []
-    monkeypatch.setattr(pictures, "predict_pictures", lambda _images, params: used.append(params) or ([], []))
+    monkeypatch.setattr(
+        pictures, "predict_pictures", lambda _images, params, _preprocessing: used.append(params) or ([], [])
+    )
     return CliRunner().invoke(app, ["predict", "digit.png", *map(str, options)]), used
 
 
@@ -808,7 +825,10 @@ def test_predict_folds_stated_normalisation(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [(["--mean", "0.1"], "describe the file of --weights"), (["--weights", "w", "--input-range", "a"], "expected two")],
+    [
+        (["--mean", "0.1"], "describe the file of --weights"),
+        (["--weights", "w", "--input-range", "a"], "expected numbers"),
+    ],
 )
 def test_predict_rejects_options_that_do_not_fit(monkeypatch, options, message):
     import nnkernels.cli  # noqa: F401

@@ -1,5 +1,6 @@
 """The correctness gate passes correct contenders and rejects all others; its oracle equals scalar loops."""
 
+import os
 from contextlib import closing
 from functools import partial
 from types import SimpleNamespace
@@ -10,9 +11,11 @@ import pytest
 from nnkernels import chunked, contenders, kernels, load_mnist
 from nnkernels.chunked import epoch_chunks
 from nnkernels.contenders.ours import KernelContender
+from nnkernels.data import Dataset, LabelledImages
 from nnkernels.errors import ConfigurationError, GateError, InferenceOnlyError, MissingDependencyError, UnknownNameError
 from nnkernels.kernels import numpy_kernels
 from nnkernels.kernels.contract import FUNCTIONS, initial_state
+from nnkernels.kernels.fused import paths
 from nnkernels.kernels.stepwise import training_entry
 from nnkernels.measure.correctness import from_file, gate, verification
 from nnkernels.measure.correctness.from_file import require_from_file
@@ -56,8 +59,9 @@ def test_installed_contenders_pass(name, optimizer, small_digits):
 
 
 def regularized(optimizer):
-    """Return the gate's recipe with weight decay and label smoothing, strong enough to show in 65 steps."""
-    return benchmark_recipe(Optimizer(optimizer, weight_decay=0.2)).with_changes(label_smoothing=0.1)
+    """Return the gate's recipe with weight decay and label smoothing that show in 65 steps, and with averaging."""
+    rule = Optimizer(optimizer, weight_decay=0.2)
+    return benchmark_recipe(rule).with_changes(label_smoothing=0.1, averaged_epochs=1)
 
 
 @pytest.mark.parametrize(
@@ -98,11 +102,48 @@ def test_own_backends_pass_at_other_batch_sizes(name, optimizer, batch_size, sma
 
 def test_verify_takes_contender_by_name(small_digits, monkeypatch):
     monkeypatch.setattr(gate, "PREDICTED_TOGETHER", PREDICTED_TOGETHER)
-    result = verification.verify("numpy", small_digits)
+    (result,) = verification.verify("numpy", small_digits)
     assert result.passed
+    assert result.label == "numpy"
     assert result.optimizer == "sgd"
     with pytest.raises(UnknownNameError):
         verification.verify("nympy", small_digits)
+
+
+@pytest.mark.parametrize(
+    ("setting", "features", "expected"),
+    [
+        (None, {"avx512f"}, ["fused (lists)", "fused (tiles)"]),
+        ("tiles", {"avx512f"}, ["fused (tiles)"]),
+        ("lists,tiles", {"avx512f"}, ["fused (lists)", "fused (tiles)"]),
+        (None, {"avx2"}, ["fused (lists)"]),
+    ],
+)
+def test_verify_checks_each_path_that_this_cpu_may_take(setting, features, expected, small_digits, monkeypatch):
+    monkeypatch.delenv(paths.SETTING, raising=False)
+    if setting is not None:
+        monkeypatch.setenv(paths.SETTING, setting)
+    monkeypatch.setattr(paths, "compiled_features", lambda: frozenset(features))
+
+    def prepare_only(name, contender, dataset, recipe):  # training would compile for seconds
+        contender.prepare(initial_parameters(0), dataset.training, benchmark_recipe())
+        return gate.GateResult(name, "sgd", 32, 0.0, 1e-5, 0.0, path=gate._path(contender))
+
+    monkeypatch.setattr(verification, "_compare", prepare_only)
+    results = verification.verify("fused", small_digits)
+    assert [result.label for result in results] == expected
+    assert os.environ.get(paths.SETTING) == setting
+
+
+def test_large_batches_are_checked_one_after_another():
+    # Both calls of `advance` have two full batches, and the last batch is short.
+    ones = Dataset(
+        np.ones((5000, 784), np.uint8), np.ones(5000, np.uint8), np.ones((1, 784), np.uint8), np.ones(1, np.uint8)
+    )
+    order, _start, rates = gate._training(ones, benchmark_recipe(batch_size=1024), 3)
+    assert (len(order), len(rates)) == (4097, 5)
+    order, _start, rates = gate._training(ones, benchmark_recipe(batch_size=32), 3)
+    assert (len(order), len(rates)) == (2049, 65)
 
 
 def test_verify_all_continues_after_failure(small_digits, monkeypatch):
@@ -310,7 +351,7 @@ def test_gate_rejects_wrong_adam(change, small_digits):
 
 
 class Regularizes(Mutant):
-    """Trains step by step with one mistake in weight decay or label smoothing."""
+    """Trains step by step with one mistake in weight decay, label smoothing or averaging."""
 
     def __init__(self, mistake):
         super().__init__()
@@ -336,6 +377,10 @@ class Regularizes(Mutant):
                 w *= np.float32(1 - self.rate * self.decay)
         return grads
 
+    def replace_parameters(self, parameters):
+        if self.mistake != "no averaging":
+            super().replace_parameters(parameters)
+
     def advance(self, order, learning_rates):
         for batch, rate in enumerate(learning_rates):
             self.rate = rate
@@ -349,9 +394,16 @@ def test_unchanged_regularized_mutant_passes(small_digits):
 
 @pytest.mark.parametrize(
     "mistake",
-    ["no weight decay", "L2 penalty", "no decay of biases", "no label smoothing", "smoothing over the other classes"],
+    [
+        "no weight decay",
+        "L2 penalty",
+        "no decay of biases",
+        "no label smoothing",
+        "smoothing over the other classes",
+        "no averaging",
+    ],
 )
-def test_gate_rejects_wrong_weight_decay_and_label_smoothing(mistake, small_digits):
+def test_gate_rejects_wrong_weight_decay_label_smoothing_and_averaging(mistake, small_digits):
     assert_rejected(Regularizes(mistake), small_digits, regularized("adam"))
 
 
@@ -492,6 +544,42 @@ def test_gate_rejects_wrong_answer_to_extreme_inputs(small_digits):
     assert result.prediction_difference <= gate.PREDICTION_TOLERANCE
     assert not result.passed
     assert "Extreme inputs: logits up to 1e4" in assert_rejected(mutant, small_digits)
+
+
+class RoundsWeightsAmongMany(Mutant):
+    """Rounds W1 to fixed point, in units of the largest weight, if it predicts many images."""
+
+    def predict(self, X):
+        W1 = self.params.W1
+        unit = np.float64(np.abs(W1).max(initial=0)) / 2**23
+        if len(X) < 100 or not 0 < unit < np.inf:
+            return super().predict(X)
+        rounded = self.params._replace(W1=(np.round(W1 / unit) * unit).astype(np.float32))
+        return numpy_kernels.forward(rounded, X * np.float32(1 / 255)).probs
+
+
+class MisplacesPixelsOfOddImages(Mutant):
+    """Loses the last pixel of images whose number of pixels is odd."""
+
+    def prepare(self, parameters, data, recipe):
+        X = data.X.copy()
+        X[:, X.shape[1] // 2 * 2 :] = 0
+        super().prepare(parameters, LabelledImages(X, data.y), recipe)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "message"),
+    [
+        (RoundsWeightsAmongMany, "different magnitudes: a probability of images predicted among many"),
+        (MisplacesPixelsOfOddImages, "27 x 27 pixels: W1"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_extreme_inputs_reveal_what_digits_do_not(mutant, message, small_digits):
+    result = gate.compare_with_oracle("suspect", mutant(), small_digits)
+    assert result.max_abs_difference <= result.tolerance
+    assert result.prediction_difference <= gate.PREDICTION_TOLERANCE
+    assert message in result.extremes
 
 
 def test_gate_skips_extreme_inputs_for_frameworks(small_digits, monkeypatch):
@@ -676,6 +764,15 @@ def test_oracle_equals_scalar_loops(optimizer, weight_decay, label_smoothing):
     for name, found, wanted in zip(start._fields, actual, expected, strict=True):
         assert found.dtype == np.float64
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-13, err_msg=name)
+
+
+def test_oracle_averages_the_parameters_after_given_batches():
+    start, X, y = small_problem()
+    recipe, rates = Recipe("tiny", batch_size=4), np.array([0.1, 0.05, 0.2])
+    after = [train_float64(start, X[: 4 * n], y[: 4 * n], recipe, rates[:n]) for n in (1, 3)]
+    averaged = train_float64(start, X, y, recipe, rates, averaged_after=(1, 3))
+    for first, last, mean in zip(*after, averaged, strict=True):
+        np.testing.assert_allclose(mean, (first + last) / 2, rtol=0, atol=1e-15)
 
 
 def test_oracle_predictions_equal_scalar_loops():

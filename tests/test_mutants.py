@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -23,6 +24,7 @@ from nnkernels import compile_cache, kernels
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.errors import ConfigurationError, GateError, MeasurementError, ResultsError, UnknownNameError
 from nnkernels.files import PACKAGE
+from nnkernels.kernels.fused import paths
 from nnkernels.measure.asv_driver.workspace import Workspace
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.correctness.composed import require_functions
@@ -70,6 +72,18 @@ def test_mutated_text_must_occur_exactly_once(tmp_path):
     assert replace(gone, before="b = 1", after="b = 3").mutated(tmp_path) == "a = 1\nb = 3\n"
 
 
+def test_mutants_of_one_path_are_checked_by_it():
+    # The other path would never run the changed code.
+    own = {
+        paths.LISTS: ("kernels/fused/nonzero.py", "kernels/fused/nonzero_layer.py", "kernels/fused/row_updates.py"),
+        paths.TILES: ("kernels/fused/tile_images.py", "kernels/fused/tile_layer.py", "kernels/simd/tiles.py"),
+    }
+    for path, changed in own.items():
+        mutants = [mutant for mutant in CATALOGUE if mutant.file in changed]
+        assert {mutant.file for mutant in mutants} == set(changed)
+        assert {mutant.paths for mutant in mutants} == {path}
+
+
 def test_read_catalogue_selects_backends():
     assert {mutant.backend for mutant in read_catalogue(["numpy", "fused"])} == {"numpy", "fused"}
     with pytest.raises(UnknownNameError, match="unknown backend with mutants 'keras-fit'; expected one of: numpy"):
@@ -77,10 +91,11 @@ def test_read_catalogue_selects_backends():
 
 
 def test_controls_have_all_gates_of_mutants_of_their_backend():
-    found = {control.backend: control for control in controls(CATALOGUE)}
-    assert set(found) == set(kernels.names())
+    found = {(control.backend, control.paths): control for control in controls(CATALOGUE)}
+    assert {backend for backend, _paths in found} == set(kernels.names())
+    assert {name for backend, name in found if backend == "fused"} == set(paths.PATHS)
     for mutant in CATALOGUE:
-        assert set(mutant.gates) <= set(found[mutant.backend].gates)
+        assert set(mutant.gates) <= set(found[mutant.backend, mutant.paths].gates)
     assert all(control.mutated() == (PACKAGE / control.file).read_text("utf-8") for control in found.values())
 
 
@@ -159,6 +174,20 @@ def test_mutant_that_crashes_is_reported_with_reason(folder):
     ]
     dead = replace(broken, after=f"{line}import os\nos._exit(3)\n")
     assert run_mutant(dead, folder).verdicts[1] == Verdict("adam", {"breaks down": "exit status 3"})
+
+
+def test_process_of_mutant_is_forced_to_its_paths(tmp_path, monkeypatch):
+    settings = []
+
+    def run(command, *, env, **options):
+        settings.append(env[paths.SETTING])
+        return subprocess.CompletedProcess(command, 3, "", "")
+
+    monkeypatch.setenv(paths.SETTING, paths.VNNI)
+    monkeypatch.setattr(score.subprocess, "run", run)
+    for mutant in (mutant_of("fused (tiles): hidden bias dropped"), mutant_of("fused: hidden bias dropped")):
+        assert run_mutant(mutant, tmp_path).caught
+    assert settings == [paths.TILES, paths.LISTS]
 
 
 def test_endless_mutant_is_stopped(folder, monkeypatch):

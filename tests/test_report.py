@@ -8,6 +8,7 @@ import platform
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -108,6 +109,27 @@ def test_error_rates_are_means_and_have_no_ratio() -> None:
     assert errors.loc["numpy", "value"] == pytest.approx(0.05)
     assert errors.loc["numpy", "samples"] == 2
     assert rows.loc[rows.benchmark != "ratios", list(RATIOS)].isna().all(axis=None)
+
+
+def without_samples(results: dict[str, Any], samples: list[float] | None) -> str:
+    values = results["results"]["accuracy.ErrorRate.track_test"]
+    values[results["result_columns"].index("samples")] = [samples, samples]
+    return "accuracy.ErrorRate.track_test has no values, one per seed"
+
+
+def without_processes(results: dict[str, Any], _samples: None) -> str:
+    results["processes"] = {"training.Epoch.time_epoch": [[]] * 4}
+    return "training.Epoch.time_epoch has no values, one per process"
+
+
+@pytest.mark.parametrize(
+    ("remove", "samples"), [(without_samples, None), (without_samples, []), (without_processes, None)]
+)
+def test_result_without_the_values_that_it_is_made_of_is_refused(remove: Any, samples: list[float] | None) -> None:
+    results = synthetic.asv_results()
+    message = remove(results, samples)
+    with pytest.raises(ResultsError, match=f"{re.escape(message)}; .*restore it from git"):
+        tidy(replace(synthetic.run(), asv_results=results))
 
 
 def test_unmeasured_parameters_have_no_row() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nnkernels.cli.data_options import DEFAULT_DATA, DataRequest, takes_data
-from nnkernels.cli.shared import INTERRUPTED, app, err, note, numbers, out, show_error, split_names
+from nnkernels.cli.shared import INTERRUPTED, app, err, new_folder, note, numbers, out, show_error, split_names
 
 if TYPE_CHECKING:
     from nnkernels.data import Dataset
@@ -24,7 +23,11 @@ KernelsOption = Annotated[
 ]
 RecipeOption = Annotated[
     str | None,
-    typer.Option("--recipe", help="Training recipe: gradient-descent, sgd, momentum or adam (default: adam)."),
+    typer.Option(
+        "--recipe",
+        help="Training recipe: gradient-descent, sgd, momentum, adam, plain-best, augmented-best or best (default: "
+        "adam).",
+    ),
 ]
 EpochsOption = Annotated[
     int | None, typer.Option(help="Number of passes over the training images (default: set by the recipe).")
@@ -67,7 +70,7 @@ def train(
     request = TrainingRequest(recipe, backend, kernels, epochs, hidden, batch_size, learning_rate, seed)
     if resume and folder is None:
         raise ConfigurationError("--resume needs --out DIR, the folder of the training run to resume")
-    folder = folder or _new_folder(recipe or DEFAULT_RECIPE)
+    folder = folder or new_folder(recipe or DEFAULT_RECIPE)
     dataset = data.load()
     with training_progress(err) as show:
         trained = training_job.run(request, dataset, folder, resume, lambda history: show(history.recipe.name, history))
@@ -121,6 +124,10 @@ def predict(
         float | None,
         typer.Option(help="Standard deviation that then divided them, such as 0.3081."),
     ] = None,
+    deskew: Annotated[
+        bool | None,
+        typer.Option("--deskew", help="The weights were trained on deskewed images (default: as stated by the file)."),
+    ] = None,
     activation: Annotated[
         str | None,
         typer.Option(help="Activation of the hidden layer, relu, for files that do not state it."),
@@ -132,26 +139,31 @@ def predict(
 ) -> None:
     """Predict the digit in each picture, and print the probabilities. The exit status is 1 if one cannot be read."""
     from nnkernels.errors import ConfigurationError
-    from nnkernels.interchange import Preprocessing, load_parameters
+    from nnkernels.interchange import Preprocessing, load_network
     from nnkernels.learn import pictures
     from nnkernels.learn.terminal import predictions_table
 
     files = pictures.find_pictures(images)
+    preprocessing = None
     if weights:
-        params = load_parameters(
+        params, preprocessing = load_network(
             weights,
             activation=activation,
             input_range=None if input_range is None else numbers(input_range, "--input-range"),
             preprocessing=None
-            if mean is deviation is None
-            else Preprocessing(mean=mean or 0.0, deviation=1.0 if deviation is None else deviation),
+            if mean is deviation is deskew is None
+            else Preprocessing(
+                mean=mean or 0.0, deviation=1.0 if deviation is None else deviation, deskew=bool(deskew)
+            ),
         )
-    elif (input_range, mean, deviation, activation) != (None,) * 4:
-        raise ConfigurationError("--input-range, --mean, --deviation and --activation describe the file of --weights")
+    elif (input_range, mean, deviation, deskew, activation) != (None,) * 5:
+        raise ConfigurationError(
+            "--input-range, --mean, --deviation, --deskew and --activation describe the file of --weights"
+        )
     else:
         with err.status("loading the cached network, or training it once"):
             params = pictures.default_network()
-    predictions, unread = pictures.predict_pictures(files, params)
+    predictions, unread = pictures.predict_pictures(files, params, preprocessing)
     if predictions:
         out.print(predictions_table(predictions))
     if folder:
@@ -209,7 +221,7 @@ def compare(
         _claim(names, dataset, folder or Path("claim"), seeds)
         return
     request = TrainingRequest(recipe, None, None, epochs, hidden, batch_size, learning_rate, seed)
-    folder = folder or _new_folder("compare")
+    folder = folder or new_folder("compare")
     with training_progress(err) as show:
         report = comparison_job.run(names, request, dataset, folder, show)
     out.print(comparison_table(report))
@@ -258,7 +270,3 @@ def _claim(names: list[str], dataset: Dataset, folder: Path, seeds: int) -> None
     out.print(claim_table(report.cells))
     out.print(report.decomposition.sentence(), highlight=False)
     out.print(f"metrics and figure  {folder}", highlight=False, soft_wrap=True)
-
-
-def _new_folder(name: str) -> Path:
-    return Path("trained") / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}"

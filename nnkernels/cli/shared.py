@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -57,6 +60,22 @@ def show_error(text: str) -> None:
     err.print(f"[bold red]error:[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 
+def new_folder(name: str) -> Path:
+    """Return the default output folder of a command.
+
+    Parameters
+    ----------
+    name : str
+        What it will contain, in a word.
+
+    Returns
+    -------
+    folder : Path
+        A folder in ``trained/`` with the time in its name. It is not created.
+    """
+    return Path("trained") / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}"
+
+
 def numbers(text: str, option: str) -> list[float]:
     """Return the numbers of a list such as ``0,255``.
 
@@ -82,4 +101,4 @@ def numbers(text: str, option: str) -> list[float]:
     try:
         return [float(part) for part in text.split(",")]
     except ValueError:
-        raise ConfigurationError(f"{option} is {text!r}; expected two numbers, such as 0,255") from None
+        raise ConfigurationError(f"{option} is {text!r}; expected numbers, such as 0,255") from None

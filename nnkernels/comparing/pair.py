@@ -14,7 +14,7 @@ from nnkernels.errors import ConfigurationError
 from nnkernels.history import History
 from nnkernels.parameters import FloatArray, Parameters, max_abs_difference
 from nnkernels.recipes import Recipe
-from nnkernels.training import train
+from nnkernels.training import recipe_images, train
 
 ShowEpoch = Callable[[str, History], None]
 
@@ -28,7 +28,7 @@ class Side:
     history : History
         The history.
     trajectory : list of Parameters
-        The parameters after each epoch.
+        The parameters after each epoch; the last ones are those with which the training ended.
     probs : ndarray of float, shape (N, C)
         The contender's own predictions on the test images after the last epoch.
     """
@@ -162,7 +162,8 @@ def _train(
     contender = contenders.create_anywhere(name)
     try:
         history = train(contender, data, recipe, seed=seed, validation=validation, callbacks=[record_epoch])
-        return Side(history, trajectory, contender.predict(dataset.X_test))
+        trajectory[-1] = contender.parameters()  # with averaging or early stopping, not those of the last step
+        return Side(history, trajectory, contender.predict(recipe_images(recipe, dataset.test).X))
     finally:
         contender.close()
 

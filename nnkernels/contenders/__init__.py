@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-from nnkernels.contenders._protocol import Contender, Entry, ReplacesImages, SharesImages
+from nnkernels.contenders._protocol import Contender, Entry, ReplacesImages, ReplacesParameters, SharesImages
 from nnkernels.contenders._subprocess import SubprocessContender
 from nnkernels.errors import ContractError, InferenceOnlyError, MissingDependencyError, UnknownNameError
 from nnkernels.plugins import CONTENDERS_GROUP, installed_plugins
@@ -25,6 +25,7 @@ __all__ = [
     "Contender",
     "Entry",
     "ReplacesImages",
+    "ReplacesParameters",
     "SharesImages",
     "create",
     "create_anywhere",

@@ -102,9 +102,7 @@ class JaxContender:
         jnp = self.jax.numpy
         check_labels(data, len(parameters.b2))
         self.recipe, self.rule = recipe, update_rule(recipe.optimizer)
-        self.params = Parameters(
-            *(jnp.array(array, copy=True) for array in self.to_internal_layout(native(parameters)))
-        )
+        self.params = self._on_device(parameters)
         self.moments = initial_moments(recipe.optimizer, self.params, jnp.zeros_like)
         self.steps_done = 0
         self.image_count = len(data.X)
@@ -144,6 +142,17 @@ class JaxContender:
             optimizer stay as they are.
         """
         self.images = self.convert(X)
+
+    def replace_parameters(self, parameters: Parameters) -> None:
+        """Go on with other parameters. Images, labels and the state of the optimizer stay as they are.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            Parameters of the same shapes; copied.
+        """
+        self.params = self._on_device(parameters)
+        self.predict_params = None
 
     def to_internal_layout(self, params: Parameters) -> Parameters:
         """Convert parameters between the standard layout and that of this contender. The function is its own inverse.
@@ -185,6 +194,10 @@ class JaxContender:
                 order[part * max_images : (part + 1) * max_images],
                 learning_rates[part * self.max_batches : (part + 1) * self.max_batches],
             )
+
+    def _on_device(self, parameters: Parameters) -> Parameters:
+        layout = self.to_internal_layout(native(parameters))
+        return Parameters(*(self.jax.numpy.array(array, copy=True) for array in layout))
 
     def _run_batches(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         batches = self.recipe.batches(len(order))

@@ -14,7 +14,7 @@ from nnkernels.data import LabelledImages
 from nnkernels.errors import ConfigurationError
 from nnkernels.interchange import from_keras, keras_optimizer, to_keras
 from nnkernels.interchange.keras_import import import_keras
-from nnkernels.parameters import Parameters
+from nnkernels.parameters import Parameters, native
 from nnkernels.recipes import Recipe
 
 PACKAGES = ("keras", "tensorflow")
@@ -211,6 +211,17 @@ class KerasContender:
             The training images.
         """
         raise NotImplementedError
+
+    def replace_parameters(self, parameters: Parameters) -> None:
+        """Go on with other parameters. Images, labels and the state of the optimizer stay as they are.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            Parameters of the same shapes; copied.
+        """
+        for variable, values in zip(self.model.trainable_variables, native(parameters), strict=True):
+            variable.assign(values)
 
     def parameters(self) -> Parameters:
         """Return a copy of the parameters.

@@ -137,6 +137,21 @@ class ReplacesImages(Protocol):
 
 
 @runtime_checkable
+class ReplacesParameters(Protocol):
+    """A contender whose parameters can be replaced. Recipes with averaging or early stopping need one."""
+
+    def replace_parameters(self, parameters: Parameters) -> None:
+        """Go on with other parameters. Images, labels and the state of the optimizer stay as they are.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            Parameters of the same shapes; copied.
+        """
+        ...
+
+
+@runtime_checkable
 class SharesImages(Protocol):
     """A prepared contender whose training images are in the internal layout of a backend, which others can read too.
 

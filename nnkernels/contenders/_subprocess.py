@@ -139,6 +139,16 @@ class SubprocessContender:
         """
         self._call("replace_images", X)
 
+    def replace_parameters(self, parameters: Parameters) -> None:
+        """Go on with other parameters. Images, labels and the state of the optimizer stay as they are.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            Parameters of the same shapes; copied.
+        """
+        self._call("replace_parameters", parameters)
+
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Train on a sequence of batches.
 

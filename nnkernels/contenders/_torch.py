@@ -84,8 +84,29 @@ class TorchContender:
         """
         self.X = self.torch.tensor(X)
 
+    def replace_parameters(self, parameters: Parameters) -> None:
+        """Go on with other parameters. Images, labels and the state of the optimizer stay as they are.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            Parameters of the same shapes; copied.
+        """
+        with self.torch.no_grad():
+            self.set_parameters(Parameters(*(self.torch.tensor(array) for array in native(parameters))))
+
     def start_from(self, params: Parameters) -> None:
         """Start a training run from initial parameters.
+
+        Parameters
+        ----------
+        params : Parameters
+            Tensors that the contender may keep and modify.
+        """
+        raise NotImplementedError
+
+    def set_parameters(self, params: Parameters) -> None:
+        """Replace the parameters, outside any computation of gradients.
 
         Parameters
         ----------

@@ -121,6 +121,17 @@ class KernelContender:
         images.flags.writeable = False
         self.packed = packed_images(self.backend, images, feature_scale(images))
 
+    def replace_parameters(self, parameters: Parameters) -> None:
+        """Go on with other parameters. Images, labels and the state of the optimizer stay as they are.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            Parameters of the same shapes; copied.
+        """
+        self.params = copy(parameters)
+        self._predict = None
+
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Train on a sequence of batches.
 

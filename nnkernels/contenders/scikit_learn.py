@@ -78,7 +78,6 @@ class ScikitLearn:
         """
         from sklearn.neural_network import MLPClassifier
 
-        parameters = native(parameters)
         classes = len(parameters.b2)
         if classes < 3:
             raise ConfigurationError(
@@ -105,10 +104,7 @@ class ScikitLearn:
         # The first call creates the arrays. Its results are then overwritten, and its optimizer is deleted.
         images = np.zeros((recipe.batch_size, len(parameters.W1)), np.float32)
         self.model.partial_fit(images, np.zeros(recipe.batch_size, np.int64), classes=self.classes)
-        arrays = (*self.model.coefs_, *self.model.intercepts_)
-        initial = (parameters.W1, parameters.W2, parameters.b1, parameters.b2)
-        for array, values in zip(arrays, initial, strict=True):
-            array[...] = values
+        self.replace_parameters(parameters)
         del self.model._optimizer
         self.batch_size = recipe.batch_size
         self.replace_images(data.X)
@@ -124,6 +120,19 @@ class ScikitLearn:
             optimizer stay as they are.
         """
         self.X = as_features(X)
+
+    def replace_parameters(self, parameters: Parameters) -> None:
+        """Go on with other parameters. Images, labels and the state of the optimizer stay as they are.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            Parameters of the same shapes; copied.
+        """
+        new = native(parameters)
+        arrays = (*self.model.coefs_, *self.model.intercepts_)
+        for array, values in zip(arrays, (new.W1, new.W2, new.b1, new.b2), strict=True):
+            array[...] = values
 
     def advance(self, order: npt.NDArray[np.int64], learning_rates: npt.NDArray[np.float32]) -> None:
         """Train on a sequence of batches, in one call if the learning rate is constant.

@@ -52,6 +52,16 @@ class TorchCompile(TorchContender):
         self.moments = initial_moments(rule, params, self.torch.zeros_like)
         self.rule = update_rule(rule)
 
+    def set_parameters(self, params: Parameters) -> None:
+        """Replace the parameters, outside any computation of gradients.
+
+        Parameters
+        ----------
+        params : Parameters
+            Tensors.
+        """
+        self.params = params
+
     def logits(self, X: Any) -> Any:
         """Return the logits of features, uncompiled, because each number of images would need another compilation.
 

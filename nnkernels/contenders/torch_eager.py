@@ -48,14 +48,24 @@ class TorchEager(TorchContender):
         nn = torch.nn
         self.model = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, len(params.b2)))
         with torch.no_grad():
-            for layer, W, b in ((self.model[0], params.W1, params.b1), (self.model[2], params.W2, params.b2)):
-                layer.weight.copy_(W.T)
-                layer.bias.copy_(b)
+            self.set_parameters(params)
         if rule.name == "adam":
             self.optimizer = torch.optim.Adam(self.model.parameters(), betas=(rule.beta_1, rule.beta_2), fused=True)
         else:
             momentum = rule.momentum if rule.name == "momentum" else 0.0
             self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1.0, momentum=momentum, fused=True)
+
+    def set_parameters(self, params: Parameters) -> None:
+        """Replace the parameters, outside any computation of gradients.
+
+        Parameters
+        ----------
+        params : Parameters
+            Tensors, which are copied.
+        """
+        for layer, W, b in ((self.model[0], params.W1, params.b1), (self.model[2], params.W2, params.b2)):
+            layer.weight.copy_(W.T)
+            layer.bias.copy_(b)
 
     def logits(self, X: Any) -> Any:
         """Return the logits of features.

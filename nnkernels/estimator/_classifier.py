@@ -22,9 +22,9 @@ from nnkernels.estimator._learning import (
     warn_if_loss_above,
 )
 from nnkernels.estimator._predicting import PredictingNetwork
-from nnkernels.estimator._samples import SampleError, encode_labels, to_images
+from nnkernels.estimator._samples import SampleError, encode_labels, to_images, to_pixels
 from nnkernels.interchange import Preprocessing
-from nnkernels.recipes import Optimizer, ScheduleName
+from nnkernels.recipes import Optimizer, Recipe, ScheduleName
 from nnkernels.training import Callback
 from nnkernels.transforms import recover_pixels
 
@@ -67,9 +67,14 @@ class MLPClassifier(ClassifierMixin, PredictingNetwork, BaseEstimator):  # type:
         Each is called as ``callback(history, contender)`` after every epoch. If one returns a true value, the training
         stops.
     preprocessing : Preprocessing or None, default: None
-        How pixels become features: ``(pixels * scale - mean) / deviation``. None stands for pixels / 255. It belongs
-        to ``params_``: pass it to :func:`nnkernels.save_parameters` together with them.
-        :func:`nnkernels.interchange.from_sklearn` returns parameters that include it.
+        How pixels become features: ``(pixels * scale - mean) / deviation``, after deskewing if it says so. None stands
+        for pixels / 255. :func:`nnkernels.interchange.from_sklearn` returns parameters that include it, except
+        deskewing.
+    recipe : Recipe, str or None, default: None
+        A recipe, or the name of one such as ``"best"``. It replaces ``hidden_size``, ``optimizer``, ``learning_rate``,
+        ``schedule``, ``batch_size`` and ``epochs``, which must not contradict it. X has to consist of pixels (integers)
+        if the recipe deskews or distorts images; predictions are made on deskewed images too. Early stopping needs
+        ``validation_fraction``.
 
     Attributes
     ----------
@@ -81,6 +86,9 @@ class MLPClassifier(ClassifierMixin, PredictingNetwork, BaseEstimator):  # type:
         The column names of the training data frame. Defined only if all of them are strings.
     params_ : Parameters
         Weights and biases, float32.
+    preprocessing_ : Preprocessing
+        How pixels become the features that ``params_`` take; pass it to :func:`nnkernels.save_parameters` together with
+        them.
     history_ : History
         Losses (in nats) and error rates after every epoch or call of :meth:`partial_fit`, since the training started.
         Its recipe is that of the last call.
@@ -135,6 +143,7 @@ class MLPClassifier(ClassifierMixin, PredictingNetwork, BaseEstimator):  # type:
         validation_fraction: float = 0.0,
         callbacks: Iterable[Callback] | None = None,
         preprocessing: Preprocessing | None = None,
+        recipe: Recipe | str | None = None,
     ) -> None:
         self.hidden_size = hidden_size
         self.backend = backend
@@ -148,6 +157,7 @@ class MLPClassifier(ClassifierMixin, PredictingNetwork, BaseEstimator):  # type:
         self.validation_fraction = validation_fraction
         self.callbacks = callbacks
         self.preprocessing = preprocessing
+        self.recipe = recipe
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
         """Train for ``epochs`` epochs.
@@ -176,7 +186,7 @@ class MLPClassifier(ClassifierMixin, PredictingNetwork, BaseEstimator):  # type:
         """
         hyper = validate(self.get_params(deep=False))
         restart = not (self.warm_start and hasattr(self, "params_"))
-        images, labels = self._validate_samples(X, y, restart)
+        images, labels = self._validate_samples(X, y, hyper, restart)
         all_classes = LabelEncoder().fit(labels).classes_ if restart else self.classes_
         self._train(images, labels, all_classes, hyper, restart)
         warn_if_loss_above(MAX_RELATIVE_LOSS, self.history_, len(self.classes_))
@@ -215,7 +225,7 @@ class MLPClassifier(ClassifierMixin, PredictingNetwork, BaseEstimator):  # type:
         restart = not hasattr(self, "params_")
         if restart and (classes is None or np.size(classes) == 0):
             raise SampleError("the first call of partial_fit needs classes, the list of all labels that can occur")
-        images, labels = self._validate_samples(X, y, restart)
+        images, labels = self._validate_samples(X, y, hyper, restart)
         all_classes = self.classes_ if classes is None else LabelEncoder().fit(classes).classes_
         if not (restart or all_classes.tolist() == self.classes_.tolist()):
             raise SampleError(f"classes is {all_classes}, but the training so far has the classes {self.classes_}")
@@ -224,14 +234,16 @@ class MLPClassifier(ClassifierMixin, PredictingNetwork, BaseEstimator):  # type:
         return self
 
     def _validate_samples(
-        self, X: npt.ArrayLike, y: npt.ArrayLike, restart: bool
+        self, X: npt.ArrayLike, y: npt.ArrayLike, hyper: HyperParameters, restart: bool
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         preprocessing = validate_preprocessing(self.preprocessing)
-        if isinstance(X, np.ndarray) and preprocessing.is_default:
+        changes_pixels = hyper.recipe.deskew or hyper.recipe.augmentation is not None
+        if isinstance(X, np.ndarray) and preprocessing.is_default and not changes_pixels:
             X = recover_pixels(X)  # before the validation, which reads bytes faster
         samples, labels = validate_data(self, X, y, dtype="numeric", reset=restart)
         check_classification_targets(labels)
-        return to_images(samples, preprocessing), labels
+        # The training loop itself deskews and distorts the pixels of a recipe.
+        return to_pixels(samples) if changes_pixels else to_images(samples, preprocessing), labels
 
     def _train(
         self,

@@ -9,13 +9,24 @@ from typing import Any
 
 from sklearn.utils import check_random_state
 
-from nnkernels.errors import ConfigurationError
+from nnkernels.errors import ConfigurationError, UnknownNameError
 from nnkernels.interchange import Preprocessing
 from nnkernels.kernels import names
-from nnkernels.recipes import OPTIMIZER_NAMES, Optimizer, Recipe
+from nnkernels.recipes import OPTIMIZER_NAMES, Optimizer, Recipe, named_recipe
 from nnkernels.training import Callback
 
 SEED_UPPER_BOUND = 2**31 - 1
+_ANY_NUMBER = 2**31 - 1  # of samples: batches are limited to the samples when training begins
+
+# The hyperparameters that a recipe replaces, with their default values.
+RECIPE_DEFAULTS: dict[str, Any] = {
+    "hidden_size": 20,
+    "optimizer": "adam",
+    "learning_rate": 0.005,
+    "schedule": "linear",
+    "batch_size": 32,
+    "epochs": 40,
+}
 
 
 class HyperParameterError(ConfigurationError, ValueError):
@@ -46,14 +57,16 @@ class HyperParameters:
     def for_partial_fit(self) -> HyperParameters:
         """Return the hyperparameters of one call of ``partial_fit``.
 
-        It trains for one epoch at a constant learning rate, without held-out samples.
+        It trains for one epoch at a constant learning rate, without held-out samples, averaging or early stopping.
 
         Returns
         -------
         hyper : HyperParameters
             A changed copy.
         """
-        recipe = self.recipe.with_changes(epochs=1, schedule="constant")
+        recipe = self.recipe.with_changes(
+            epochs=1, schedule="constant", warmup_steps=0, averaged_epochs=0, patience=None
+        )
         return replace(self, recipe=recipe, validation_fraction=0.0)
 
 
@@ -75,17 +88,73 @@ def validate(params: Mapping[str, Any]) -> HyperParameters:
     HyperParameterError
         If a value has the wrong type or is out of range.
     """
-    learning_rate, fraction = _real("learning_rate", params), _real("validation_fraction", params)
+    fraction = _real("validation_fraction", params)
     if not 0 <= fraction < 1:
         raise HyperParameterError(f"validation_fraction is {fraction}; expected a fraction of at least 0 and below 1")
+    recipe = _recipe(params) if params["recipe"] is None else _given_recipe(params)
+    preprocessing = validate_preprocessing(params["preprocessing"])
+    if recipe.augmentation or recipe.deskew:
+        if not preprocessing.scaling.is_default:
+            raise HyperParameterError(
+                f"the recipe {recipe.name!r} distorts or deskews pixels, which are then scaled by 1/255; set "
+                "preprocessing to None"
+            )
+        recipe = recipe.with_changes(deskew=recipe.deskew or preprocessing.deskew)
+    if recipe.patience is not None and (params["warm_start"] or not fraction):
+        raise HyperParameterError(
+            f"the recipe {recipe.name!r} stops early; set validation_fraction, for example to 0.1, and leave "
+            "warm_start False"
+        )
+    return HyperParameters(validate_backend(params["backend"]), recipe, fraction, _callbacks(params["callbacks"]))
+
+
+def _recipe(params: Mapping[str, Any]) -> Recipe:
+    """Return the recipe of the single hyperparameters."""
     optimizer, batch_size = _optimizer(params["optimizer"]), _positive_integer("batch_size", params)
     epochs, hidden = _positive_integer("epochs", params), _positive_integer("hidden_size", params)
+    learning_rate = _real("learning_rate", params)
     try:
-        recipe = Recipe("MLPClassifier", optimizer, batch_size, epochs, learning_rate, params["schedule"], hidden)
+        return Recipe("MLPClassifier", optimizer, batch_size, epochs, learning_rate, params["schedule"], hidden)
     except ConfigurationError as error:
         raise HyperParameterError(str(error)) from error
-    validate_preprocessing(params["preprocessing"])
-    return HyperParameters(validate_backend(params["backend"]), recipe, fraction, _callbacks(params["callbacks"]))
+
+
+def _given_recipe(params: Mapping[str, Any]) -> Recipe:
+    """Return the hyperparameter ``recipe``, which no other one may contradict."""
+    given = params["recipe"]
+    try:
+        recipe = given if isinstance(given, Recipe) else named_recipe(given, _ANY_NUMBER)
+    except (UnknownNameError, TypeError) as error:
+        raise HyperParameterError(
+            f"recipe is {given!r}; expected None, a Recipe or the name of one: {error}"
+        ) from error
+    for name, default in RECIPE_DEFAULTS.items():
+        expected = getattr(recipe, "hidden" if name == "hidden_size" else name)
+        value = params[name]
+        if value not in (default, expected) and not (name == "optimizer" and _optimizer(value) == expected):
+            raise HyperParameterError(
+                f"{name} is {value!r}, but the recipe {recipe.name!r} has {expected!r}; leave it out, or change the "
+                "recipe: nnkernels.named_recipe(...).with_changes(...)"
+            )
+    return recipe
+
+
+def preprocessing_with(recipe: Recipe, preprocessing: Preprocessing) -> Preprocessing:
+    """Return how pixels become what the network of a recipe takes.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe, which may deskew images.
+    preprocessing : Preprocessing
+        The validated hyperparameter ``preprocessing``.
+
+    Returns
+    -------
+    preprocessing : Preprocessing
+        Deskews images if either of them does.
+    """
+    return replace(preprocessing, deskew=preprocessing.deskew or recipe.deskew)
 
 
 def validate_backend(backend: object) -> str:

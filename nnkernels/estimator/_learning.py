@@ -20,7 +20,7 @@ from nnkernels.history import History
 from nnkernels.kernels import OptimizerState, initial_state
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Recipe
-from nnkernels.training import continue_training
+from nnkernels.training import continue_training, recipe_images
 
 # In units of log(C), the loss of uniform guessing among C classes. With scaled features, an untrained network has about
 # that loss. A training run whose loss ends above twice that value has not converged.
@@ -103,15 +103,15 @@ def train_further(
         epochs=state.history.epochs_done + hyper.recipe.epochs,
         batch_size=min(hyper.recipe.batch_size, len(data.X)),  # buffers have the size of a full batch
     )
-    history = replace(state.history, recipe=recipe, images=len(data.X), epochs=list(state.history.epochs))
+    history = replace(state.history, recipe=recipe, images=len(data.X), epochs=list(state.history.epochs), kept=None)
     contender = KernelContender(hyper.backend)
-    contender.prepare(state.parameters, data, recipe)
+    contender.prepare(state.parameters, recipe_images(recipe, data), recipe)
     if state.history.recipe.optimizer.name == recipe.optimizer.name:
         contender.restore(state.optimizer_state)
     with np.errstate(over="ignore", invalid="ignore"):  # with every backend, an overflow shows in the loss
         callbacks = (_has_diverged, *hyper.callbacks)
         continue_training(contender, data, history, validation=held_out, callbacks=callbacks)
-    return TrainingState(contender.parameters(), contender.optimizer_state(), history)
+    return TrainingState(contender.parameters(), contender.optimizer_state(), replace(history, kept=None))
 
 
 def hold_out(

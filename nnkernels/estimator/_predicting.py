@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from nnkernels import kernels
 from nnkernels.estimator._hyper_parameters import (
     HyperParameterError,
+    preprocessing_with,
     seed_from,
     validate,
     validate_backend,
@@ -35,6 +36,12 @@ class PredictingNetwork:
     params_: Parameters
     history_: History
     _optimizer_state: OptimizerState
+
+    @property
+    def preprocessing_(self) -> Preprocessing:
+        """How pixels become the features that ``params_`` take: ``preprocessing``, and the recipe's deskewing."""
+        hyper = validate(self.get_params(deep=False))  # type: ignore[attr-defined]
+        return preprocessing_with(hyper.recipe, validate_preprocessing(self.preprocessing))
 
     @classmethod
     def from_parameters(
@@ -107,7 +114,7 @@ class PredictingNetwork:
         Raises
         ------
         HyperParameterError
-            If ``backend`` or ``preprocessing`` is invalid.
+            If a hyperparameter is invalid.
         SampleError
             If an integer in X is outside 0..255.
         ValueError
@@ -120,9 +127,8 @@ class PredictingNetwork:
         """
         check_is_fitted(self, "params_")
         backend = kernels.load(validate_backend(self.backend))
-        features = to_features(
-            validate_data(self, X, dtype="numeric", reset=False), validate_preprocessing(self.preprocessing)
-        )
+        samples = validate_data(self, X, dtype="numeric", reset=False)
+        features = to_features(samples, self.preprocessing_)
         with np.errstate(over="ignore", invalid="ignore"):  # only some backends would warn; the check below covers all
             probs = probabilities(backend, self.params_, features)
         if undefined := int(np.isnan(probs).any(axis=1).sum()):

@@ -14,8 +14,12 @@ from nnkernels.estimator._hyper_parameters import validate_preprocessing
 from nnkernels.interchange import Preprocessing
 from nnkernels.parameters import FloatArray
 from nnkernels.transforms import recover_pixels
+from nnkernels.transforms.batches import batch_of
 
 MAX_LISTED_LABELS = 5  # unknown labels that a message lists
+
+
+NEEDS_PIXELS = "X has dtype {}, but only pixels can be {}; pass integers from 0 to 255"
 
 
 class SampleError(DataError, ValueError):
@@ -40,7 +44,7 @@ def to_features(X: npt.NDArray[Any], preprocessing: Preprocessing) -> FloatArray
     Raises
     ------
     SampleError
-        If an integer is outside 0..255.
+        If an integer is outside 0..255, or if images cannot be deskewed.
     HyperParameterError
         If the preprocessing has another number of features.
     ValueError
@@ -49,6 +53,8 @@ def to_features(X: npt.NDArray[Any], preprocessing: Preprocessing) -> FloatArray
     with np.errstate(over="ignore", invalid="ignore"):  # scikit-learn rejects infinities below
         try:
             images = X if preprocessing.is_default else as_images(X)
+            if preprocessing.deskew and images.dtype != UINT8:
+                raise DataError(NEEDS_PIXELS.format(X.dtype, "deskewed"))
             if images.dtype == UINT8 and not preprocessing.is_default:
                 validate_preprocessing(preprocessing, images.shape[1])
                 images = preprocessing.features(images)
@@ -58,6 +64,33 @@ def to_features(X: npt.NDArray[Any], preprocessing: Preprocessing) -> FloatArray
         if X.dtype != features.dtype:  # otherwise scikit-learn has validated the same numbers
             assert_all_finite(features, input_name="X")
     return features
+
+
+def to_pixels(X: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Convert samples to pixels, for a recipe that deskews or distorts them.
+
+    Parameters
+    ----------
+    X : ndarray of integers, shape (N, D)
+        Samples that scikit-learn has validated.
+
+    Returns
+    -------
+    pixels : ndarray of uint8, shape (N, D)
+        C-contiguous.
+
+    Raises
+    ------
+    SampleError
+        If X has another dtype, an integer is outside 0..255, or D is not a square number.
+    """
+    try:
+        images = as_images(X)
+        if images.dtype != UINT8:
+            raise DataError(NEEDS_PIXELS.format(X.dtype, "deskewed or distorted"))
+        return batch_of(images, None).images
+    except DataError as error:
+        raise SampleError(f"invalid X: {error}") from error
 
 
 def to_images(X: npt.NDArray[Any], preprocessing: Preprocessing) -> npt.NDArray[Any]:

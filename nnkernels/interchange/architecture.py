@@ -110,7 +110,10 @@ def fold(params: Parameters, preprocessing: Preprocessing, where: str = "the par
     ------
     DataError
         If the arrays do not form a network, or if the preprocessing is of another number of features.
+    ConfigurationError
+        If the preprocessing deskews images.
     """
+    preprocessing.require_no_deskewing(f"{where}: the first layer")
     W1, b1, W2, b2 = checked_parameters(params._asdict(), where, finite=False)
     return parameters_of_chain([Step(DENSE, W1, b1), Step(RELU), Step(DENSE, W2, b2)], None, where, preprocessing)
 

@@ -37,9 +37,13 @@ def to_keras(parameters: Parameters, preprocessing: Preprocessing | None = None)
     ------
     DataError
         If the arrays are neither all float32 nor all float64.
+    ConfigurationError
+        If `preprocessing` deskews images.
     MissingDependencyError
         If Keras is not installed.
     """
+    preprocessing = preprocessing or Preprocessing()
+    preprocessing.require_no_deskewing("a Keras model")
     keras = import_keras()
     parameters = native(parameters)
     inputs, hidden = parameters.W1.shape
@@ -48,7 +52,7 @@ def to_keras(parameters: Parameters, preprocessing: Preprocessing | None = None)
     model = keras.Sequential(
         [
             keras.Input((inputs,), dtype=dtype),
-            *_rescaling(keras, preprocessing or Preprocessing(), dtype),
+            *_rescaling(keras, preprocessing, dtype),
             keras.layers.Dense(hidden, activation="relu", dtype=dtype, name="hidden"),
             keras.layers.Dense(classes, dtype=dtype, name="logits"),
         ]

@@ -45,6 +45,8 @@ def to_onnx(params: Parameters, preprocessing: Preprocessing | None = None) -> M
     ------
     DataError
         If the arrays are neither all float32 nor all float64.
+    ConfigurationError
+        If `preprocessing` deskews images.
     MissingDependencyError
         If onnx is not installed.
     """
@@ -52,6 +54,7 @@ def to_onnx(params: Parameters, preprocessing: Preprocessing | None = None) -> M
     helper = onnx.helper
     params = native(params)
     preprocessing = preprocessing or Preprocessing()
+    preprocessing.require_no_deskewing("an ONNX model")
     inputs, classes = params.W1.shape[0], params.W2.shape[1]
     dtype = helper.np_dtype_to_tensor_dtype(params.W1.dtype)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from nnkernels.errors import AssumedActivationWarning, ConfigurationError, DataError, warn_caller
 from nnkernels.files import write_bytes
@@ -15,6 +16,21 @@ from nnkernels.interchange.file_format import Decoded, FileFormat, Source
 from nnkernels.interchange.formats import suffixes
 from nnkernels.interchange.preprocessing import Preprocessing, stated_preprocessing
 from nnkernels.parameters import Parameters
+
+
+class Network(NamedTuple):
+    """Parameters from a file, and what has to be done with images before.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        For features that are pixels / 255 of the images as they are, or of deskewed images.
+    preprocessing : Preprocessing
+        ``Preprocessing()`` or ``Preprocessing(deskew=True)``. Anything else is folded into the parameters.
+    """
+
+    parameters: Parameters
+    preprocessing: Preprocessing
 
 
 def save_parameters(
@@ -35,12 +51,13 @@ def save_parameters(
     preprocessing : Preprocessing, optional
         The preprocessing of the features that the parameters take, if these are not pixels / 255. The file records it:
         ``.safetensors`` and ``.npz`` beside the arrays, ``.keras`` and ``.onnx`` as first steps of the model, which
-        then takes pixels from 0 to 255.
+        then takes pixels from 0 to 255. Deskewing is recorded in ``.safetensors`` and ``.npz`` only.
 
     Raises
     ------
     ConfigurationError
-        If the suffix is not one of these, or if the file cannot be written.
+        If the suffix is not one of these, if its models cannot deskew images but the preprocessing does, or if the file
+        cannot be written.
     DataError
         If the arrays do not form a network, or are not finite.
     MissingDependencyError
@@ -84,7 +101,9 @@ def load_parameters(
         What the model takes for a pixel of 0 and for a pixel of 255, such as ``(0, 255)`` or ``(-1, 1)``. By default, a
         model that divides its input by about 255 takes ``(0, 255)``, and a model without normalisation ``(0, 1)``.
     preprocessing : Preprocessing, optional
-        The preprocessing of the features that the model was trained on, instead of `input_range`.
+        The preprocessing of the features that the model was trained on, instead of `input_range`. If it was trained on
+        deskewed images, pass the record with ``deskew=True``, and deskew the images of the returned parameters, or use
+        :func:`load_network`.
 
     Returns
     -------
@@ -97,7 +116,7 @@ def load_parameters(
         If the suffix is unknown, `activation` is not ``"relu"``, or both `input_range` and `preprocessing` are given.
     DataError
         If the file is missing or damaged, contains another network, does not match its suffix, or records another
-        preprocessing than the given one. The message names the file and what was found.
+        preprocessing than the given one, or deskewing that is not given. The message names the file and what was found.
     MissingDependencyError
         If the format requires Keras, onnx or h5py, and the package is not installed.
 
@@ -106,9 +125,58 @@ def load_parameters(
     AssumedActivationWarning
         If the file does not state the activation, and `activation` is not given.
     """
-    path = Path(path)
+    params, agreed = _load(Path(path), activation, stated_preprocessing(input_range, preprocessing))
+    if agreed.deskew and preprocessing is None:
+        raise DataError(
+            f"{path}: its network was trained on deskewed images, which parameters cannot state; pass "
+            f"preprocessing={agreed}, and deskew the images (nnkernels.transforms.deskew). `nnkernels predict` and "
+            "nnkernels.load_network apply it"
+        )
+    return params
+
+
+def load_network(
+    path: str | os.PathLike[str],
+    *,
+    activation: str | None = None,
+    input_range: Sequence[float] | None = None,
+    preprocessing: Preprocessing | None = None,
+) -> Network:
+    """Load parameters from a file, and whether they are for deskewed images.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        As in :func:`load_parameters`.
+    activation : {"relu"}, optional
+        As in :func:`load_parameters`.
+    input_range : sequence of two floats, optional
+        As in :func:`load_parameters`.
+    preprocessing : Preprocessing, optional
+        As in :func:`load_parameters`.
+
+    Returns
+    -------
+    network : Network
+        Its ``preprocessing.features(pixels)`` are what its ``parameters`` take.
+
+    Raises
+    ------
+    ConfigurationError, DataError, MissingDependencyError
+        As :func:`load_parameters`.
+
+    Warns
+    -----
+    AssumedActivationWarning
+        As :func:`load_parameters`.
+    """
+    params, agreed = _load(Path(path), activation, stated_preprocessing(input_range, preprocessing))
+    return Network(params, Preprocessing(deskew=agreed.deskew))
+
+
+def _load(path: Path, activation: str | None, stated: Preprocessing | None) -> tuple[Parameters, Preprocessing]:
+    """Return the parameters for pixels / 255, and the stated or recorded preprocessing."""
     file_format = _format_of(path)
-    stated = stated_preprocessing(input_range, preprocessing)
     if activation not in (None, "relu"):
         raise ConfigurationError(
             f"activation is {activation!r}; the networks of nnkernels have ReLU ('relu'), so train the model with it"
@@ -125,7 +193,7 @@ def load_parameters(
             "the predictions would be wrong. If it is ReLU, pass activation='relu' (--activation relu)",
             AssumedActivationWarning,
         )
-    return params
+    return params, stated or Preprocessing()
 
 
 def _agreed(stated: Preprocessing | None, decoded: Decoded, where: str) -> Preprocessing | None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.data.pixels import MAX_PIXEL, PIXEL_SCALE
+from nnkernels.data.pixels import MAX_PIXEL, PIXEL_SCALE, as_images
 from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.parameters import FloatArray
+from nnkernels.transforms import deskew
 
-_FIELDS = ("scale", "mean", "deviation")
+_NUMBERS = ("scale", "mean", "deviation")
+_DESKEW = "deskew"
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Preprocessing:
     """How pixels from 0 to 255 become features: ``features = (pixels * scale - mean) / deviation``.
 
     The default is that of this package, pixels / 255. Any other affine preprocessing can be folded into the first
-    layer, so :func:`load_parameters` always returns parameters for pixels / 255.
+    layer, so :func:`load_parameters` always returns parameters for pixels / 255. Deskewing cannot be folded.
 
     Attributes
     ----------
@@ -32,26 +34,32 @@ class Preprocessing:
         The mean that is subtracted from the scaled pixels.
     deviation : float or tuple of float (D,), default: 1.0
         The standard deviation that divides the result, not 0.
+    deskew : bool, default: False
+        Whether the images are deskewed first, see :func:`nnkernels.transforms.deskew`.
 
     Raises
     ------
     ConfigurationError
-        If a value is not a finite number, if a scale or deviation is 0, or if mean and deviation differ in length.
+        If a value is not a finite number, if a scale or deviation is 0, if mean and deviation differ in length, or if
+        deskew is not a bool.
 
     Examples
     --------
     PyTorch's MNIST example uses ``ToTensor`` and ``Normalize((0.1307,), (0.3081,))``:
 
     >>> Preprocessing(mean=0.1307, deviation=0.3081)
-    Preprocessing(scale=0.00392156862745098, mean=0.1307, deviation=0.3081)
+    Preprocessing(scale=0.00392156862745098, mean=0.1307, deviation=0.3081, deskew=False)
     """
 
     scale: float = PIXEL_SCALE
     mean: float | tuple[float, ...] = 0.0
     deviation: float | tuple[float, ...] = 1.0
+    deskew: bool = False
 
     def __post_init__(self) -> None:
-        for name in _FIELDS:
+        if not isinstance(self.deskew, bool):
+            raise ConfigurationError(f"preprocessing: deskew is {self.deskew!r}; expected True or False")
+        for name in _NUMBERS:
             value = _checked(name, getattr(self, name))
             object.__setattr__(self, name, value)
         lengths = {len(value) for value in (self.mean, self.deviation) if isinstance(value, tuple)}
@@ -112,7 +120,7 @@ class Preprocessing:
         """
         try:
             record = json.loads(text)
-            unknown = sorted(set(record) - set(_FIELDS))
+            unknown = sorted(set(record) - {*_NUMBERS, _DESKEW})
             if not unknown:
                 return cls(**record)
         except (ConfigurationError, TypeError, ValueError) as error:
@@ -123,19 +131,45 @@ class Preprocessing:
         )
 
     def to_json(self) -> str:
-        """Return the record as JSON text, the same for equal records.
+        """Return the record as JSON text, the same for equal records. It names deskewing only if there is any.
 
         Returns
         -------
         text : str
             A JSON object in one line.
         """
-        return json.dumps({name: getattr(self, name) for name in _FIELDS})
+        steps = {_DESKEW: True} if self.deskew else {}
+        return json.dumps({**steps, **{name: getattr(self, name) for name in _NUMBERS}})
 
     @property
     def is_default(self) -> bool:
         """Whether the features are pixels / 255."""
         return self == Preprocessing()
+
+    @property
+    def scaling(self) -> Preprocessing:
+        """The preprocessing without deskewing, which can be folded into the first layer."""
+        return replace(self, deskew=False)
+
+    def require_no_deskewing(self, what: str) -> None:
+        """Check that images are not deskewed, for a form of the network that cannot do so.
+
+        Parameters
+        ----------
+        what : str
+            Such a form, with which the error message begins.
+
+        Raises
+        ------
+        ConfigurationError
+            If images are deskewed.
+        """
+        if self.deskew:
+            raise ConfigurationError(
+                f"{what} cannot deskew images, and this network was trained on deskewed ones; save it as .safetensors "
+                "or .npz, which record it. Or leave deskewing out of the preprocessing, and deskew the images yourself "
+                "before they reach the network (nnkernels.transforms.deskew)"
+            )
 
     def affine(self) -> tuple[FloatArray, FloatArray]:
         """Return the gain and the offset that turn pixels / 255 into the features.
@@ -156,7 +190,7 @@ class Preprocessing:
         Parameters
         ----------
         pixels : array-like, shape (N, D)
-            Pixels from 0 to 255, of any dtype.
+            Pixels from 0 to 255, of any dtype. With deskewing, square images of an integer dtype.
         dtype : dtype, default: float32
             The dtype of the result.
 
@@ -164,7 +198,14 @@ class Preprocessing:
         -------
         features : ndarray of `dtype`, shape (N, D)
             ``(pixels * scale - mean) / deviation``, computed in float64.
+
+        Raises
+        ------
+        DataError
+            If images cannot be deskewed.
         """
+        if self.deskew:
+            pixels = deskew(as_images(pixels))
         features: FloatArray = (np.asarray(pixels, np.float64) * self.scale - self.mean) / self.deviation
         return features.astype(dtype)
 

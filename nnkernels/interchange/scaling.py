@@ -182,7 +182,7 @@ def input_scaling(scalings: Sequence[Scaling], preprocessing: Preprocessing | No
         If the model normalises its input, and nothing states the range of the input.
     """
     if preprocessing is not None:
-        return [] if preprocessing.is_default else [Scaling(*preprocessing.affine())]
+        return [] if preprocessing.scaling.is_default else [Scaling(*preprocessing.affine())]
     if not scalings:
         return []
     factor = next((scaling.scalar_gain() for scaling in scalings if scaling.gain is not None), None)

@@ -28,7 +28,7 @@ def from_sklearn(
     estimator : sklearn.neural_network.MLPClassifier, MLPClassifier or sklearn.pipeline.Pipeline
         A classifier with one hidden layer, ReLU and at least three classes, or a pipeline of scalers and such a
         classifier. ``StandardScaler``, ``MinMaxScaler`` and ``MaxAbsScaler`` are folded into the first layer. The
-        package's own :class:`~nnkernels.estimator.MLPClassifier` is accepted too; its ``preprocessing`` is folded.
+        package's own :class:`~nnkernels.estimator.MLPClassifier` is accepted too; its ``preprocessing_`` is folded.
     where : str, default: "the estimator"
         The name of the estimator, with which each error message begins.
     input_range : sequence of two floats, optional
@@ -49,15 +49,23 @@ def from_sklearn(
         If the estimator is not fitted, is of another kind, or has another architecture; or if it has scalers, and
         nothing states the range of its input.
     ConfigurationError
-        If `input_range` is invalid, `preprocessing` is given too, or the estimator has another one.
+        If `input_range` is invalid, `preprocessing` is given too, or the estimator has another one. If the
+        estimator deskews images, and `preprocessing` does not say so.
     """
     stated = stated_preprocessing(input_range, preprocessing)
     # An estimator exists only if scikit-learn is imported; comparing modules does not import it.
     members = _members(estimator)
-    own = getattr(members[0], "preprocessing", None) if len(members) == 1 else None  # behind a scaler, it has no effect
+    own = (
+        getattr(members[0], "preprocessing_", None) if len(members) == 1 else None
+    )  # behind a scaler, it has no effect
     if isinstance(own, Preprocessing):
         if stated not in (None, own):
             raise ConfigurationError(f"{where}: has the preprocessing {own}, but {stated} is given; leave it out")
+        if own.deskew and stated is None:
+            raise ConfigurationError(
+                f"{where}: deskews its images, which parameters cannot state; pass preprocessing={own}, and deskew the "
+                "images of its parameters (nnkernels.transforms.deskew)"
+            )
         stated = own
     steps = [step for member in members for step in _steps(member, where)]
     return parameters_of_chain(steps, None, where, stated)

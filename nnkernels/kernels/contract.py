@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nnkernels.errors import ContractError
 from nnkernels.parameters import FloatArray, Parameters, zeros_like
-from nnkernels.recipes import Optimizer
+from nnkernels.recipes.optimizer import Optimizer
 
 
 class Activations(NamedTuple):
@@ -178,6 +178,8 @@ class Backend(Protocol):
     - ``train_inplace`` trains on many batches in one call (see ``numba_kernels``);
     - ``pack_images(X)`` converts images to the internal layout that ``train_inplace`` reads fastest. It is called
       once, and its time is reported separately;
+    - ``path_of(images)`` names the path by which images that ``pack_images`` returned are trained on, if there are
+      several;
     - ``predictor(params, pixel_scale, as_features)`` returns a function from images to probabilities (see
       ``fused.prediction``);
     - ``evaluator(images, y, scale)`` returns a function ``evaluate(params) -> (loss, errors)``: the mean cross-entropy

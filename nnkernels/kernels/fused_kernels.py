@@ -6,7 +6,7 @@ of digits. ``README.md`` in this folder describes the design, and which variants
 
 from __future__ import annotations
 
-from nnkernels.kernels.fused.entries import evaluator, pack_images, predictor, train_inplace
+from nnkernels.kernels.fused.entries import evaluator, pack_images, path_of, predictor, train_inplace
 from nnkernels.kernels.numba_kernels import (
     adam_update_inplace,
     backward,
@@ -27,6 +27,7 @@ __all__ = [
     "loss",
     "momentum_update_inplace",
     "pack_images",
+    "path_of",
     "predictor",
     "sgd_update_inplace",
     "train_inplace",

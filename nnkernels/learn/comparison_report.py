@@ -15,6 +15,7 @@ from nnkernels.data import Dataset
 from nnkernels.evaluation import evaluate
 from nnkernels.files import write_json, write_text
 from nnkernels.learn.output import finite, origin, save_figures
+from nnkernels.training import recipe_images
 
 METRICS, HISTORY = "comparison.json", "histories.csv"
 VERSION = 1
@@ -116,8 +117,9 @@ def write_report(comparison: Comparison, dataset: Dataset, folder: Path) -> Repo
 
 def _row(comparison: Comparison, dataset: Dataset, name: str, only_wrong: int) -> Row:
     side = comparison.sides[name]
-    test_loss, test_error_rate = evaluate(side.trajectory[-1], dataset.X_test, dataset.y_test)
-    train_error_rate = side.history.epochs[-1].train_error_rate
+    test = recipe_images(comparison.recipe, dataset.test)
+    test_loss, test_error_rate = evaluate(side.trajectory[-1], test.X, test.y)
+    train_error_rate = side.history.final.train_error_rate
     return Row(name, train_error_rate, test_error_rate, test_loss, side.history.seconds, only_wrong)
 
 

@@ -14,12 +14,12 @@ from nnkernels.data import load_mnist
 from nnkernels.data.cache import cache_folder
 from nnkernels.data.dataset import PIXELS
 from nnkernels.errors import ConfigurationError, DataError
-from nnkernels.interchange import load_parameters, save_parameters
+from nnkernels.interchange import Preprocessing, load_parameters, save_parameters
 from nnkernels.learn.training_request import DEFAULT_BACKEND, DEFAULT_RECIPE
 from nnkernels.parameters import FloatArray, Parameters
 from nnkernels.recipes import named_recipe
 from nnkernels.training import train
-from nnkernels.transforms import as_features
+from nnkernels.transforms import as_features, deskew
 from nnkernels.transforms.image_files import STANDARD_INPUT, source_name
 from nnkernels.transforms.photo import Digit, read_digit
 
@@ -136,7 +136,9 @@ def find_pictures(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def predict_pictures(paths: Sequence[Path], params: Parameters) -> tuple[list[PicturePrediction], list[UnreadPicture]]:
+def predict_pictures(
+    paths: Sequence[Path], params: Parameters, preprocessing: Preprocessing | None = None
+) -> tuple[list[PicturePrediction], list[UnreadPicture]]:
     """Predict the digits in pictures.
 
     Parameters
@@ -145,6 +147,8 @@ def predict_pictures(paths: Sequence[Path], params: Parameters) -> tuple[list[Pi
         PNG or JPEG files, with one digit each.
     params : Parameters
         The parameters of a network with 784 inputs.
+    preprocessing : Preprocessing, optional
+        What :func:`nnkernels.load_network` returned beside the parameters. If it deskews images, digits are deskewed.
 
     Returns
     -------
@@ -169,6 +173,8 @@ def predict_pictures(paths: Sequence[Path], params: Parameters) -> tuple[list[Pi
         except DataError as error:
             unread.append(UnreadPicture(path, str(error)))
             continue
+        if preprocessing and preprocessing.deskew:
+            digit = digit._replace(pixels=deskew(digit.pixels[np.newaxis])[0])
         probs = forward(params, as_features(digit.pixels[np.newaxis], params.W1.dtype)).probs[0]
         predictions.append(PicturePrediction(path, digit, probs))
     return predictions, unread

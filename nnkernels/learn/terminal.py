@@ -51,9 +51,9 @@ def epoch_text(history: History) -> str:
     record = history.epochs[-1]
     before = history.epochs[-2].epoch if len(history.epochs) > 1 else 0
     speed = (record.epoch - before) * history.images / record.seconds
-    parts = [f"loss {record.train_loss:.4f}", f"train {_percent(record.train_error_rate)}"]
+    parts = [f"loss {record.train_loss:.4f}", f"train {accuracy_text(record.train_error_rate)}"]
     if record.validation_error_rate == record.validation_error_rate:  # not NaN
-        parts.append(f"val {_percent(record.validation_error_rate)}")
+        parts.append(f"val {accuracy_text(record.validation_error_rate)}")
     return "  ".join([*parts, f"{speed:,.0f} images/s"])
 
 
@@ -127,7 +127,7 @@ def metrics_table(metrics: Mapping[str, Any]) -> Table:
     table : rich.table.Table
         One row each for training, validation and test images.
     """
-    table = _table("images", "accuracy", "loss")
+    table = empty_table("images", "accuracy", "loss")
     for part in ("train", "validation", "test"):
         loss = metrics[part]["loss"]
         table.add_row(part, f"{100 * metrics[part]['accuracy']:.2f} %", "none" if loss is None else f"{loss:.4f}")
@@ -147,7 +147,7 @@ def predictions_table(predictions: Sequence[PicturePrediction]) -> Table:
     table : rich.table.Table
         One row per picture, with the digit, its probability, and the next two digits.
     """
-    table = _table("image", "digit", "probability", "next")
+    table = empty_table("image", "digit", "probability", "next")
     for prediction in predictions:
         ranked = sorted(range(len(prediction.probs)), key=lambda label: -prediction.probs[label])
         following = ", ".join(f"{label}: {100 * prediction.probs[label]:.1f} %" for label in ranked[1:3])
@@ -173,12 +173,14 @@ def comparison_table(report: Report) -> Table:
     table : rich.table.Table
         One row per contender.
     """
-    table = _table("contender", "train accuracy", "test accuracy", "test loss", "unique errors", "seconds (indicative)")
+    table = empty_table(
+        "contender", "train accuracy", "test accuracy", "test loss", "unique errors", "seconds (indicative)"
+    )
     for row in report.rows:
         table.add_row(
             row.contender,
-            _percent(row.train_error_rate),
-            _percent(row.test_error_rate),
+            accuracy_text(row.train_error_rate),
+            accuracy_text(row.test_error_rate),
             f"{row.test_loss:.4f}",
             f"{row.only_wrong} of {report.test_images:,}",
             f"{row.seconds:.2f}",
@@ -206,13 +208,27 @@ def claim_table(cells: pd.DataFrame) -> Table:
         interval = f"[{100 * row['ci_low']:.2f}, {100 * row['ci_high']:.2f}]"
         group = texts.setdefault((row["hidden"], row["recipe"]), {})
         group[row["contender"]] = f"{100 * row['accuracy']:.2f} % {escape(interval)}"
-    table = _table("width", "recipe", *map(str, names))
+    table = empty_table("width", "recipe", *map(str, names))
     for (hidden, recipe), group in texts.items():
         table.add_row(str(hidden), str(recipe), *(group[name] for name in names))
     return table
 
 
-def _table(first: str, *others: str) -> Table:
+def empty_table(first: str, *others: str) -> Table:
+    """Return a table without rows.
+
+    Parameters
+    ----------
+    first : str
+        The heading of the first column.
+    *others : str
+        The headings of the others, which are right-aligned.
+
+    Returns
+    -------
+    table : rich.table.Table
+        The table.
+    """
     table = Table(box=box.SIMPLE_HEAVY, pad_edge=False)
     table.add_column(first, overflow="fold")
     for heading in others:
@@ -220,5 +236,17 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-def _percent(error_rate: float) -> str:
+def accuracy_text(error_rate: float) -> str:
+    """Return the accuracy in percent.
+
+    Parameters
+    ----------
+    error_rate : float
+        Fraction of misclassified images.
+
+    Returns
+    -------
+    text : str
+        For example ``98.21 %``.
+    """
     return f"{100 * (1 - error_rate):.2f} %"

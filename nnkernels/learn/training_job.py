@@ -40,11 +40,11 @@ class TrainingResult:
     contender : Contender
         The contender that trained.
     parameters : Parameters
-        The current parameters.
+        The parameters with which the training ended: the mean or the best ones, if the recipe says so.
     history : History
         The epochs so far.
     finished : bool
-        Whether all epochs of the recipe are done.
+        Whether the training is complete.
     """
 
     kernels: Kernels
@@ -118,7 +118,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
 
         if checkpoint is not None:
             history = _resume(request, contender, split.training, checkpoint, identity)
-            if history.epochs_done < history.recipe.epochs:
+            if not history.finished:
                 warn_of_other_conditions(checkpoint.identity, here, used.backend)
             earlier = EarlierParameters(folder / STEPS, history.recipe, history.images)
             earlier.resume(history, checkpoint.parameters)
@@ -147,8 +147,7 @@ def run(request: TrainingRequest, dataset: Dataset, folder: Path, resume: bool, 
                 callbacks=[earlier, save_epoch],
                 judge=used.judge,
             )
-    finished = history.epochs_done == history.recipe.epochs
-    return TrainingResult(used, contender, contender.parameters(), history, finished)
+    return TrainingResult(used, contender, contender.parameters(), history, history.finished)
 
 
 def _kernels(request: TrainingRequest, checkpoint: Checkpoint | None) -> Kernels:

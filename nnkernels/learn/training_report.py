@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from nnkernels import plots
-from nnkernels.data import Dataset
+from nnkernels.data import Dataset, LabelledImages
 from nnkernels.evaluation import Evaluator, probabilities
 from nnkernels.files import write_json, write_text
-from nnkernels.interchange import save_parameters
+from nnkernels.interchange import Preprocessing, save_parameters
 from nnkernels.learn.earlier_parameters import STEPS
 from nnkernels.learn.output import finite, origin, save_figures
 from nnkernels.learn.predictions import Predictions
 from nnkernels.learn.recorded_digits import discard_mistakes, record_mistakes
 from nnkernels.learn.training_job import TrainingResult
+from nnkernels.training import recipe_images
 
 WEIGHTS, HISTORY, METRICS = "parameters.safetensors", "history.csv", "metrics.json"
 SAMPLES = 12  # number of sample predictions
@@ -42,14 +43,17 @@ def write_report(trained: TrainingResult, dataset: Dataset, folder: Path) -> dic
     metrics : dict
         The metrics, as in ``metrics.json``.
     """
-    predictions = Predictions(dataset.test, probabilities(trained.kernels.backend, trained.parameters, dataset.X_test))
-    metrics = _metrics(trained, dataset, predictions)
+    recipe, backend = trained.history.recipe, trained.kernels.backend
+    seen = recipe_images(recipe, dataset.test)
+    predictions = Predictions(dataset.test, probabilities(backend, trained.parameters, seen.X))
+    metrics = _metrics(trained, dataset, seen, predictions)
     if metrics["diverged"]:
         for name in (WEIGHTS, STEPS):  # weights that are not finite are not saved, nor those on the way to them
             (folder / name).unlink(missing_ok=True)
         discard_mistakes(folder)
     else:
-        save_parameters(trained.parameters, folder / WEIGHTS)
+        preprocessing = Preprocessing(deskew=recipe.deskew)
+        save_parameters(trained.parameters, folder / WEIGHTS, preprocessing=preprocessing)
         record_mistakes(predictions, dataset, folder)
     write_text(folder / HISTORY, trained.history.to_frame().to_csv(index=False))
     write_json(folder / METRICS, metrics)
@@ -57,10 +61,12 @@ def write_report(trained: TrainingResult, dataset: Dataset, folder: Path) -> dic
     return metrics
 
 
-def _metrics(trained: TrainingResult, dataset: Dataset, predictions: Predictions) -> dict[str, Any]:
+def _metrics(
+    trained: TrainingResult, dataset: Dataset, seen: LabelledImages, predictions: Predictions
+) -> dict[str, Any]:
     history = trained.history
-    record = history.epochs[-1]
-    test_loss, test_error_rate = Evaluator(dataset.X_test, dataset.y_test, trained.kernels.judge)(trained.parameters)
+    record = history.final
+    test_loss, test_error_rate = Evaluator(seen.X, seen.y, trained.kernels.judge)(trained.parameters)
     seconds = history.seconds
     return {
         "version": METRICS_VERSION,
@@ -70,10 +76,10 @@ def _metrics(trained: TrainingResult, dataset: Dataset, predictions: Predictions
         "different_mathematics": trained.kernels.own_file,
         "finished": trained.finished,
         "diverged": not all(np.isfinite(array).all() for array in trained.parameters),
-        "epochs": record.epoch,
+        "epochs": history.epochs_done,
         "training_images": history.images,
         "training_seconds": seconds,
-        "images_per_second": record.epoch * history.images / seconds if seconds else None,
+        "images_per_second": history.epochs_done * history.images / seconds if seconds else None,
         "train": _judged(record.train_loss, record.train_error_rate),
         "validation": _judged(record.validation_loss, record.validation_error_rate),
         "test": _judged(test_loss, test_error_rate),

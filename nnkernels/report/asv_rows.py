@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from nnkernels.errors import ResultsError
 from nnkernels.measure.asv_driver.bench_files import BenchFile, bench_file
+from nnkernels.measure.records.run import REMEDY
 from nnkernels.report.runs import Run
 from nnkernels.statistics import Estimate, Floats, student
 
@@ -84,6 +86,11 @@ def measured_rows(results: dict[str, Any]) -> Iterator[tuple[dict[str, str], boo
         Whether there is one value per seed.
     values : ndarray of float64
         The values, one per seed or one per process.
+
+    Raises
+    ------
+    ResultsError
+        If a result has no such values.
     """
     for name, columns in results["results"].items():
         columns_by_name = dict(zip(results["result_columns"], columns, strict=False))
@@ -99,6 +106,11 @@ def measured_rows(results: dict[str, Any]) -> Iterator[tuple[dict[str, str], boo
         ):
             if value is None:
                 continue
+            values = sample if file.single_pass else process_values
+            if not values:
+                raise ResultsError(
+                    f"asv.json: {name} has no values, one per {'seed' if file.single_pass else 'process'}; {REMEDY}"
+                )
             parameters = dict(zip(names, (text.strip("'") for text in combination), strict=True))
             contender = next((parameters.pop(key) for key in SUBJECTS if key in parameters), "")
             parameters.pop("dataset", None)
@@ -109,7 +121,7 @@ def measured_rows(results: dict[str, Any]) -> Iterator[tuple[dict[str, str], boo
                 **parameters,
                 "unit": results["units"].get(name, "seconds").replace(" ", "_"),
             }
-            yield row, file.single_pass, np.asarray(sample if file.single_pass else process_values, np.float64)
+            yield row, file.single_pass, np.asarray(values, np.float64)
 
 
 def estimate_columns(estimate: Estimate) -> dict[str, float | int]:

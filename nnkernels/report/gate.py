@@ -27,18 +27,21 @@ def show_gate(console: Console, judged: list[GateResult], not_installed: dict[st
     predicted = [_within(result.prediction_difference, PREDICTION_TOLERANCE) for result in judged]
     absent = [""] * len(not_installed)
     columns = [
-        Column("contender", [*(result.contender for result in judged), *not_installed], identity=True),
+        Column("contender", [*(result.label for result in judged), *not_installed], identity=True),
         Column("verdict", [*verdicts, *["not installed"] * len(not_installed)]),
         Column("parameter error (limit)", [*trained, *absent], right=True),
         Column("prediction error (limit)", [*predicted, *absent], right=True),
     ]
     notes = ["Errors: largest absolute differences from the oracle, with the tolerance in brackets. NaN fails."]
+    if any(result.path for result in judged):
+        notes.append("In brackets after a contender: its path of training. Each one that this CPU may take is checked.")
     if any(not result.trained for result in judged):
         notes.append("-: only predicts, with parameters that the oracle trained.")
-    notes += [f"{result.contender} failed: {result.error}" for result in judged if not result.passed and result.error]
-    notes += [f"{result.contender}, with extreme inputs: {result.extremes}" for result in judged if result.extremes]
+    notes += [f"{result.label} failed: {result.error}" for result in judged if not result.passed and result.error]
+    notes += [f"{result.label}, with extreme inputs: {result.extremes}" for result in judged if result.extremes]
+    notes += [f"{result.label}, evaluation: {result.evaluation}" for result in judged if result.evaluation]
     notes += [
-        f"{result.contender} must give the same bits for any number of threads, but differs by "
+        f"{result.label} must give the same bits for any number of threads, but differs by "
         f"{result.threads_difference:.1e} on one thread"
         for result in judged
         if result.threads_difference != 0

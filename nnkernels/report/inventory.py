@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from nnkernels import contenders, kernels, recipes
+from nnkernels.augmentation import Augmentation
 from nnkernels.kernels.contract import FUNCTIONS
 from nnkernels.measure.asv_driver.plan import PROFILES
 from nnkernels.measure.timing.distinct import prediction_owner
@@ -73,9 +74,20 @@ def show_recipes(console: Console) -> None:
     columns = []
     for field in fields(recipes.Recipe):
         values = [getattr(recipe, field.name) for recipe in named]
-        texts = [value.name if isinstance(value, recipes.Optimizer) else str(value) for value in values]
+        texts = [_text(value) for value in values]
         columns.append(Column(field.name, texts, identity=field.name == "name"))
     show(console, f"Training recipes, for {MNIST_IMAGES:,} training images", columns)
+
+
+def _text(value: object) -> str:
+    """Return a value of a recipe; of a record only what differs from its default."""
+    if isinstance(value, recipes.Optimizer):
+        return value.name
+    if isinstance(value, Augmentation):
+        given = ((field.name, getattr(value, field.name)) for field in fields(value))
+        default = Augmentation()
+        return ", ".join(f"{name} {number:g}" for name, number in given if number != getattr(default, name))
+    return str(value)
 
 
 def show_profiles(console: Console) -> None:

@@ -23,6 +23,7 @@ CHECK_LABELS = {
     "predictions": "predictions",
     "functions": "single functions",
     "file": "training from a file",
+    "evaluation": "evaluation of parameters",
     "extremes": "extreme inputs",
     "threads": "same bits for any number of threads",
     "breaks down": "crash or time-out",
@@ -55,9 +56,9 @@ def mutants_progress(console: Console, total: int) -> Iterator[Callable[[Judged]
 
         def show_progress(judged: Judged) -> None:
             if not console.is_terminal:
-                label = f"{judged.backend}: {judged.name}"
+                label = f"{judged.code}: {judged.name}"
                 console.print(f"{label}: {outcome(judged)}, {judged.seconds:.0f} s", highlight=False, soft_wrap=True)
-            bar.update(task, advance=1, description=f"{judged.backend}: {judged.name}")
+            bar.update(task, advance=1, description=f"{judged.code}: {judged.name}")
 
         yield show_progress
 
@@ -168,7 +169,7 @@ def columns(judged: Sequence[Judged]) -> list[Column]:
         One row per mutant.
     """
     return [
-        Column("backend", [one.backend for one in judged], identity=True),
+        Column("backend", [one.code for one in judged], identity=True),
         Column("mutant", [one.name for one in judged], identity=True),
         Column("caught by", [_check_labels(one) if one.caught else outcome(one) for one in judged]),
         Column("deviation", [_deviation(one) for one in judged], right=True),
@@ -191,7 +192,7 @@ def reasons(judged: Sequence[Judged]) -> list[str]:
     """
     lines = []
     for one in judged:
-        label = f"{one.backend}, {one.name}"
+        label = f"{one.code}, {one.name}"
         if one.survived:
             lines.append(f"{label}: survived {_passed_gates(one)}. {one.tolerated}".strip())
         elif one.equivalent and one.caught:

@@ -167,6 +167,22 @@ def _read_trainings(path: Path) -> object:
     return list(claim._read(path, digits()))
 
 
+def _sweep() -> Files:
+    from nnkernels.sweep.results import LOG, TRAININGS
+    from tests.test_sweep import ROW
+
+    keys = ("0" * 32, "1" * 32, "2" * 32)
+    texts = [json.dumps(ROW | {"key": key, "seed": seed}) for seed, key in enumerate(keys)]
+    return {LOG: f"{texts[0]}\n{texts[1]}\n".encode(), f"{TRAININGS}/{keys[2]}.json": texts[2].encode()}
+
+
+def _read_sweep(folder: Path) -> object:
+    from nnkernels.sweep.ranking import ranking
+    from nnkernels.sweep.results import SweepFolder
+
+    return ranking(SweepFolder(folder).rows.values())
+
+
 def _history() -> Files:
     names = ("machine/machine.json", "machine/result.json")
     contents = ({"machine": "machine"}, {"commit_hash": "0" * 40, "results": {}})
@@ -198,5 +214,6 @@ def record_readers() -> list[Reader]:
         ),
         Reader("mistakes", ("report.dashboard.mistakes",), _read_mistakes, _mistakes),
         Reader("trainings of the claim", ("comparing.claim",), _read_trainings, _trainings, "trainings.json"),
+        Reader("sweep", ("sweep.results",), _read_sweep, _sweep),
         Reader("asv's history", ("report.asv_pages",), _read_history, _history),
     ]

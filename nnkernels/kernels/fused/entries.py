@@ -30,7 +30,7 @@ from nnkernels.kernels.fused.training import training_kernel
 from nnkernels.parameters import Parameters
 from nnkernels.team import run_together
 
-__all__ = ["evaluator", "pack_images", "predictor", "train_inplace"]
+__all__ = ["evaluator", "pack_images", "path_of", "predictor", "train_inplace"]
 
 MAX_CLASSES = 64  # the kernels unroll over the lanes of the classes
 # Fraction of nonzero pixels from which on the dense kernels are faster, because an entry of a list takes twice as long
@@ -65,6 +65,22 @@ def pack_images(X: npt.NDArray[Any]) -> PackedImages:
     if fits_tiles and training_path() == TILES:
         return pack_tiles(X)
     return pack_nonzero(X) if np.count_nonzero(sample) < MAX_SPARSE_DENSITY * sample.size else X
+
+
+def path_of(images: PackedImages) -> str:
+    """Return the path by which images are trained on.
+
+    Parameters
+    ----------
+    images : TileImages, NonzeroImages or ndarray
+        The images, as :func:`pack_images` returns them.
+
+    Returns
+    -------
+    path : {"lists", "tiles", "dense"}
+        Name of the first layer that reads them.
+    """
+    return first_layer_of(images).name
 
 
 def train_inplace(

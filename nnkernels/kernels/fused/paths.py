@@ -7,6 +7,8 @@ permitted whose instructions Numba compiles for and this CPU has.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from nnkernels.cpu_features import compiled_cpu, compiled_features
@@ -23,6 +25,24 @@ PATHS: dict[str, frozenset[str]] = {LISTS: frozenset(), TILES: frozenset({"avx51
 # The faster path of training, by LLVM's name of the CPU. On other CPUs with AVX-512, both are timed once per process.
 # Zen 4 was measured with these kernels, Emerald Rapids with a prototype of tiles, which took half the time of lists.
 MEASURED_CPUS = {"znver4": TILES, "sapphirerapids": TILES, "emeraldrapids": TILES}
+
+
+def with_path(name: str, path: str) -> str:
+    """Describe a backend or contender whose path is known.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    path : str
+        The path; empty if there is only one.
+
+    Returns
+    -------
+    label : str
+        Such as ``numpy`` or ``fused (tiles)``.
+    """
+    return f"{name} ({path})" if path else name
 
 
 def is_permitted(path: str) -> bool:
@@ -50,6 +70,49 @@ def is_permitted(path: str) -> bool:
     return path == LISTS or path in named
 
 
+def training_paths() -> tuple[str, ...]:
+    """Return the paths among which :func:`training_path` chooses.
+
+    Returns
+    -------
+    paths : tuple of str
+        One or both of ``lists`` and ``tiles``.
+
+    Raises
+    ------
+    UnknownNameError
+        If the setting contains an unknown name.
+    """
+    if not is_permitted(TILES):
+        return (LISTS,)
+    named = _named_paths()
+    if named is not None and LISTS not in named:
+        return (TILES,)
+    return (LISTS, TILES) if compiled_features() >= PATHS[TILES] else (LISTS,)
+
+
+@contextmanager
+def only_path(path: str) -> Iterator[None]:
+    """Train by one path within the block, as far as images are converted there.
+
+    With lists, predictions use lists too. With tiles, they use the path of prediction that is permitted.
+
+    Parameters
+    ----------
+    path : {"lists", "tiles"}
+        The path.
+    """
+    before = os.environ.get(SETTING)
+    os.environ[SETTING] = f"{path},{VNNI}" if path != LISTS and is_permitted(VNNI) else path
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[SETTING]
+        else:
+            os.environ[SETTING] = before
+
+
 def training_path() -> str:
     """Return the path by which uint8 images are trained on.
 
@@ -65,13 +128,9 @@ def training_path() -> str:
     UnknownNameError
         If the setting contains an unknown name.
     """
-    if not is_permitted(TILES):
-        return LISTS
-    named = _named_paths()
-    if named is not None and LISTS not in named:
-        return TILES
-    if not compiled_features() >= PATHS[TILES]:
-        return LISTS
+    paths = training_paths()
+    if len(paths) == 1:
+        return paths[0]
     return MEASURED_CPUS.get(compiled_cpu()) or _timed_path()
 
 

@@ -12,13 +12,18 @@ from nnkernels import contenders
 from nnkernels.contenders import Contender
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import Dataset
-from nnkernels.errors import GateError
+from nnkernels.errors import ConfigurationError, GateError
+from nnkernels.history import History
+from nnkernels.kept_parameters import keep_average
+from nnkernels.kernels.fused.paths import with_path
 from nnkernels.measure.correctness.contender_extremes import first_wrong_answer
 from nnkernels.measure.correctness.oracle import nearest_kink, predict_float64, train_float64
 from nnkernels.parameters import Parameters, initial_parameters, max_abs_difference
 from nnkernels.recipes import Recipe, benchmark_recipe
 
 IMAGES = 2049  # at batch size 32: 64 full batches and a batch of one image
+# Two for each call of `advance`, so that whatever a batch leaves behind shows in the next. Large ones need more images.
+MIN_FULL_BATCHES = 4
 SEEDS = (3, 4, 5)  # of the initial parameters; later seeds are used only if a ReLU input came too near 0
 # Rounding in float32 may change the sign of a ReLU input smaller than this. In this training, NumPy's inputs differ
 # from the oracle's by about 1e-7, and one changed sign moves parameters by up to 3e-3.
@@ -67,6 +72,11 @@ class GateResult:
     threads_difference : float
         Largest absolute difference of any parameter from a training run on one thread. It must be 0. It is computed
         only for backends that declare the same bits on any number of threads, and is 0 for all others.
+    path : str
+        The path by which the contender was trained, if its backend has several and says so.
+    evaluation : str
+        Description of the first wrong evaluation of parameters; empty if there is none or if it was not checked. It is
+        checked by ``verification.verify`` only.
     """
 
     contender: str
@@ -78,6 +88,13 @@ class GateResult:
     error: str = ""
     extremes: str = ""
     threads_difference: float = 0.0
+    path: str = ""
+    evaluation: str = ""
+
+    @property
+    def label(self) -> str:
+        """The contender, with its path if that is known."""
+        return with_path(self.contender, self.path)
 
     @property
     def trained(self) -> bool:
@@ -88,15 +105,18 @@ class GateResult:
     def passed(self) -> bool:
         """Whether both differences are within tolerance (NaN is not), and no further check failed."""
         within = self.max_abs_difference <= self.tolerance and self.prediction_difference <= PREDICTION_TOLERANCE
-        return within and not self.extremes and self.threads_difference == 0
+        return within and not self.extremes and not self.evaluation and self.threads_difference == 0
 
 
 def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:
     """Train a contender and the oracle on the same 2,049 real images from the same initial parameters, and compare.
 
+    Batches of more than 512 images need more images, for four full batches and one more image.
+
     The training consists of two calls of ``advance``, the second at half the learning rate, so that state kept between
-    calls is checked too. Predictions are checked for many images in one call, and for a few images in one call each.
-    A contender that cannot train predicts with the oracle's trained parameters.
+    calls is checked too. With averaging, the parameters are the mean of those after each call. Predictions are checked
+    for many images in one call, and for a few images in one call each. A contender that cannot train predicts with the
+    oracle's trained parameters.
 
     This package's own contenders must also pass the extreme-input table. A backend that declares the same bits on any
     number of threads must produce them.
@@ -141,7 +161,7 @@ def _compare(name: str, contender: Contender, dataset: Dataset, recipe: Recipe, 
         contender.predict(images[:1])  # anything it caches from the parameters is outdated after the training
         _train(contender, order, learning_rates, cut, recipe)
     else:  # trained parameters, because the initial biases are zero
-        expected = Parameters(*(array.astype(np.float32) for array in expected))
+        expected = parameters_of_oracle(dataset, recipe, seed)
         contender.prepare(expected, dataset.training, recipe)
     trained = contender.parameters()
     prediction_difference = _prediction_difference(contender, images, predict_float64(trained, images / 255.0))
@@ -160,9 +180,17 @@ def _compare(name: str, contender: Contender, dataset: Dataset, recipe: Recipe, 
         prediction_difference,
         extremes=extremes,
         threads_difference=threads_difference,
+        path=_path(contender),
     )
     differs = trains and not result.max_abs_difference <= result.tolerance
     return result, differs and nearest_kink(*_for_oracle(dataset, recipe, seed)) < KINK
+
+
+def _path(contender: Contender) -> str:
+    if not isinstance(contender, KernelContender):
+        return ""
+    path_of = getattr(contender.backend, "path_of", None)
+    return str(path_of(contender.packed.images)) if path_of else ""
 
 
 def _training(
@@ -170,11 +198,15 @@ def _training(
 ) -> tuple[npt.NDArray[np.int64], Parameters, npt.NDArray[np.float32]]:
     """Return the training from a seed: image order, initial parameters, and the learning rate of each batch."""
     # The images are shuffled, so a contender that ignores the order fails.
-    order = np.random.default_rng(seed).permutation(len(dataset.X_train))[:IMAGES]
+    order = np.random.default_rng(seed).permutation(len(dataset.X_train))[: _images(recipe.batch_size)]
     learning_rates = recipe.learning_rates(0, len(order))
     learning_rates[len(learning_rates) // 2 :] /= 2
     start = initial_parameters(seed, dataset.X_train.shape[1], recipe.hidden, dataset.classes)
     return order, start, learning_rates
+
+
+def _images(batch_size: int) -> int:
+    return max(IMAGES, MIN_FULL_BATCHES * batch_size + 1)
 
 
 def _for_oracle(
@@ -188,10 +220,34 @@ def _for_oracle(
 @lru_cache(maxsize=8)
 def _trained_by_oracle(dataset: Dataset, recipe: Recipe, seed: int, images: int) -> Parameters:
     """Return the oracle's trained parameters, cached and read-only, since successive contenders share them."""
-    expected = train_float64(*_for_oracle(dataset, recipe, seed))
+    problem = _for_oracle(dataset, recipe, seed)
+    batches = len(problem[-1])
+    expected = train_float64(*problem, averaged_after=(batches // 2, batches) if recipe.averaged_epochs else ())
     for array in expected:
         array.flags.writeable = False
     return expected
+
+
+def parameters_of_oracle(dataset: Dataset, recipe: Recipe | None = None, seed: int = SEEDS[0]) -> Parameters:
+    """Return parameters that the oracle has trained.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The source of the images.
+    recipe : Recipe, optional
+        The training recipe; by default, gradient descent as it is benchmarked.
+    seed : int
+        Seed of the initial parameters.
+
+    Returns
+    -------
+    params : Parameters
+        The trained parameters, rounded to float32.
+    """
+    recipe = recipe or benchmark_recipe()
+    images = min(_images(recipe.batch_size), len(dataset.X_train))
+    return Parameters(*(array.astype(np.float32) for array in _trained_by_oracle(dataset, recipe, seed, images)))
 
 
 def _train(
@@ -201,11 +257,18 @@ def _train(
     cut: int,
     recipe: Recipe,
 ) -> None:
-    """Train on ``cut`` batches in one call, then on the remaining ones in another."""
+    """Train on ``cut`` batches in one call, then on the remaining ones in another. With averaging, each is an epoch."""
     first_images = cut * recipe.batch_size
+    history = History(recipe.with_changes(epochs=2, averaged_epochs=2), 0, len(order))
     if cut:
         contender.advance(order[:first_images], learning_rates[:cut])
+    if recipe.averaged_epochs:
+        keep_average(history, 1, contender.parameters())
     contender.advance(order[first_images:], learning_rates[cut:])
+    if recipe.averaged_epochs:
+        if not isinstance(contender, contenders.ReplacesParameters):
+            raise ConfigurationError("it cannot replace its parameters, which the averaging of the recipe needs")
+        contender.replace_parameters(keep_average(history, 2, contender.parameters()))
 
 
 def _prediction_difference(
@@ -253,9 +316,9 @@ def require(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | 
             "forward pass."
         )
     if not result.passed:
-        images = min(IMAGES, len(dataset.X_train))
+        images = min(_images(result.batch_size), len(dataset.X_train))
         raise GateError(
-            f"{name} differs from the float64 oracle: after {images} images ({result.optimizer}, batch size "
+            f"{result.label} differs from the float64 oracle: after {images} images ({result.optimizer}, batch size "
             f"{result.batch_size}), its parameters differ by up to {result.max_abs_difference:.3g} (tolerance "
             f"{result.tolerance:.0e}) and its predictions by up to {result.prediction_difference:.3g} (tolerance "
             f"{PREDICTION_TOLERANCE:.0e}).{_further_checks(result)} It is not timed: check its gradients, its update "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ def train_float64(
     y: npt.NDArray[Any],
     recipe: Recipe,
     learning_rates: npt.NDArray[Any],
+    averaged_after: Sequence[int] = (),
 ) -> Parameters:
     """Train once on ``X`` in the given order, in float64.
 
@@ -39,6 +40,8 @@ def train_float64(
         Its optimizer, label smoothing and batch size are used.
     learning_rates : ndarray, shape (ceil(M / batch_size),)
         Learning rate of each batch.
+    averaged_after : sequence of int, optional
+        Numbers of batches. The result is the mean of the parameters after so many batches.
 
     Returns
     -------
@@ -50,8 +53,9 @@ def train_float64(
     D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015. The scaled epsilon is the
     "epsilon hat" of its Section 2.
     """
-    *_before, weights = _trained_weights(start, X, y, recipe, learning_rates)
-    return Parameters(*weights)
+    trajectory = list(_trained_weights(start, X, y, recipe, learning_rates))
+    averaged = [trajectory[batches] for batches in averaged_after or (-1,)]
+    return Parameters(*(np.mean(weights, axis=0) for weights in zip(*averaged, strict=True)))
 
 
 def nearest_kink(

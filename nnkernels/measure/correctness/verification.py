@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from nnkernels import contenders
+from nnkernels.contenders import Contender
+from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import Dataset
 from nnkernels.errors import one_line
+from nnkernels.kernels.fused.paths import only_path, training_paths
+from nnkernels.measure.correctness.evaluations import first_wrong_evaluation, has_evaluation
 from nnkernels.measure.correctness.gate import TOLERANCES, GateResult, compare_with_oracle
 from nnkernels.recipes import Recipe, benchmark_recipe
 
 
-def verify(name: str, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:
+def verify(name: str, dataset: Dataset, recipe: Recipe | None = None) -> list[GateResult]:
     """Create a contender and compare it with the oracle, without timing anything.
+
+    If its backend can train by several paths on this CPU, each is checked. If it has an evaluation kernel, its
+    evaluation of parameters is compared too.
 
     Parameters
     ----------
@@ -27,8 +35,8 @@ def verify(name: str, dataset: Dataset, recipe: Recipe | None = None) -> GateRes
 
     Returns
     -------
-    result : GateResult
-        The differences and the tolerance.
+    results : list of GateResult
+        The differences and the tolerance, for each path.
 
     Raises
     ------
@@ -39,9 +47,27 @@ def verify(name: str, dataset: Dataset, recipe: Recipe | None = None) -> GateRes
     """
     contender = contenders.create_anywhere(name)
     try:
-        return compare_with_oracle(name, contender, dataset, recipe)
+        paths = training_paths() if _has_paths(contender) else ()
+        if len(paths) < 2:
+            return [_compare(name, contender, dataset, recipe)]
+        results = []
+        for path in paths:
+            with only_path(path):
+                results.append(_compare(name, contender, dataset, recipe))
+        return results
     finally:
         contender.close()
+
+
+def _has_paths(contender: Contender) -> bool:
+    return isinstance(contender, KernelContender) and hasattr(contender.backend, "path_of")
+
+
+def _compare(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | None) -> GateResult:
+    result = compare_with_oracle(name, contender, dataset, recipe)
+    if not has_evaluation(contender):
+        return result
+    return replace(result, evaluation=first_wrong_evaluation(contender, dataset))
 
 
 def verify_all(names: Sequence[str], dataset: Dataset, recipe: Recipe | None = None) -> list[GateResult]:
@@ -61,12 +87,12 @@ def verify_all(names: Sequence[str], dataset: Dataset, recipe: Recipe | None = N
     Returns
     -------
     results : list of GateResult
-        One result per name, in the same order.
+        One result per name, or per path of a contender that has several, in the same order.
     """
-    results = []
+    results: list[GateResult] = []
     for name in names:
         try:
-            results.append(verify(name, dataset, recipe))
+            results += verify(name, dataset, recipe)
         except Exception as error:
             tried = recipe or benchmark_recipe()
             rule = tried.optimizer.name

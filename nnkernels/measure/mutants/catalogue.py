@@ -10,8 +10,21 @@ from pathlib import Path
 
 from nnkernels.errors import MeasurementError, UnknownNameError
 from nnkernels.files import PACKAGE
+from nnkernels.kernels.fused.paths import LISTS, with_path
 
-CATALOGUES = ("numpy", "from_file", "numba", "fused_training", "fused_prediction", "fused_bytes", "fused_dense")
+CATALOGUES = (
+    "numpy",
+    "from_file",
+    "numba",
+    "fused_training",
+    "fused_tiles",
+    "fused_prediction",
+    "fused_bytes",
+    "fused_evaluation",
+    "fused_dense",
+)
+
+DEFAULT_PATHS = LISTS
 
 
 @dataclass(frozen=True)
@@ -47,12 +60,12 @@ class Mutant:
     gates: tuple[str, ...]
     equivalent: str = ""
     tolerated: str = ""
-    paths: str = "lists"
+    paths: str = DEFAULT_PATHS
 
     @property
     def label(self) -> str:
-        """Backend and name, which identify the mutant."""
-        return f"{self.backend}: {self.name}"
+        """Backend, paths and name, which identify the mutant."""
+        return f"{code_label(self.backend, self.paths)}: {self.name}"
 
     def mutated(self, package: Path = PACKAGE) -> str:
         """Return the changed source text.
@@ -81,7 +94,25 @@ class Mutant:
         return text.replace(self.before, self.after)
 
 
-def unchanged(backend: str, gates: tuple[str, ...]) -> Mutant:
+def code_label(backend: str, paths: str) -> str:
+    """Describe the code that is checked.
+
+    Parameters
+    ----------
+    backend : str
+        Name of the backend.
+    paths : str
+        See :class:`Mutant`.
+
+    Returns
+    -------
+    label : str
+        Such as ``fused (tiles)``; only the name for the usual paths.
+    """
+    return with_path(backend, "" if paths == DEFAULT_PATHS else paths)
+
+
+def unchanged(backend: str, gates: tuple[str, ...], paths: str = DEFAULT_PATHS) -> Mutant:
     """Return a control: a mutant without a change, which every gate must pass.
 
     Parameters
@@ -90,6 +121,8 @@ def unchanged(backend: str, gates: tuple[str, ...]) -> Mutant:
         The contender that is checked.
     gates : tuple of str
         Names of the gates.
+    paths : str
+        As in :class:`Mutant`.
 
     Returns
     -------
@@ -97,7 +130,7 @@ def unchanged(backend: str, gates: tuple[str, ...]) -> Mutant:
         Its replacement equals the original text.
     """
     line = "from __future__ import annotations\n"
-    return Mutant(backend, "nothing changed", "kernels/contract.py", line, line, gates)
+    return Mutant(backend, "nothing changed", "kernels/contract.py", line, line, gates, paths=paths)
 
 
 def read_catalogue(backends: Sequence[str] = ()) -> tuple[Mutant, ...]:
@@ -131,5 +164,5 @@ def _read(name: str) -> list[Mutant]:
     mutants = []
     for entry in table["mutant"]:
         gates = tuple(entry.pop("where"))
-        mutants.append(Mutant(table["backend"], gates=gates, paths=table.get("paths", "lists"), **entry))
+        mutants.append(Mutant(table["backend"], gates=gates, paths=table.get("paths", DEFAULT_PATHS), **entry))
     return mutants

@@ -12,17 +12,20 @@ import numpy as np
 
 from nnkernels import contenders, kernels
 from nnkernels.contenders import Contender
+from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import Dataset
 from nnkernels.errors import GateError, one_line
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.correctness.composed import require_functions
+from nnkernels.measure.correctness.evaluations import first_wrong_evaluation
 from nnkernels.measure.correctness.from_file import require_from_file
 from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
 from nnkernels.transforms import as_features
 
 FUNCTIONS, FROM_FILE = "kernels", "from file"
+EVALUATION = "evaluation"
 # The names of checks in verdicts. Those on real images come first.
-CHECKS = ("parameters", "predictions", "functions", "file", "extremes", "threads", "breaks down")
+CHECKS = ("parameters", "predictions", "functions", "file", "evaluation", "extremes", "threads", "breaks down")
 BATCH_SIZES = (1, 32, 256, 2048)  # those of bench/kernels.py
 
 
@@ -54,8 +57,8 @@ TRAININGS = {
     "hidden 128": Training(benchmark_recipe(batch_size=128).with_changes(hidden=128)),
 }
 # `kernels` checks a backend's individual functions, as the benchmark of kernels calls them. `from file` checks an epoch
-# on images that stay in their file.
-GATES = (*TRAININGS, FUNCTIONS, FROM_FILE)
+# on images that stay in their file. `evaluation` checks the loss and the errors of parameters, on two threads.
+GATES = (*TRAININGS, FUNCTIONS, FROM_FILE, EVALUATION)
 MAX_THREADS = max(training.threads for training in TRAININGS.values())
 
 
@@ -107,6 +110,8 @@ def judge(backend: str, gates: tuple[str, ...], dataset: Dataset) -> Iterator[Ve
 def _failed_checks(backend: str, name: str, dataset: Dataset) -> dict[str, float | str]:
     if name == FUNCTIONS:
         return _failed_functions(backend, dataset)
+    if name == EVALUATION:
+        return _failed_evaluation(KernelContender(backend), dataset)
     with closing(contenders.create(backend)) as contender:
         if name == FROM_FILE:
             contender.use_threads(1)
@@ -125,6 +130,12 @@ def _failed_functions(backend: str, dataset: Dataset) -> dict[str, float | str]:
     except GateError as error:
         return {"functions": str(error)}
     return {}
+
+
+def _failed_evaluation(contender: KernelContender, dataset: Dataset) -> dict[str, float | str]:
+    contender.use_threads(2)
+    wrong = first_wrong_evaluation(contender, dataset)
+    return {EVALUATION: wrong} if wrong else {}
 
 
 def _failed_from_file(backend: str, contender: Contender, dataset: Dataset) -> dict[str, float | str]:

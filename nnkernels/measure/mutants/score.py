@@ -22,8 +22,8 @@ from nnkernels.data import Dataset
 from nnkernels.data.dataset import PARTS
 from nnkernels.errors import MeasurementError
 from nnkernels.files import PACKAGE
-from nnkernels.kernels.fused.paths import SETTING as PATHS_SETTING
-from nnkernels.measure.mutants.catalogue import Mutant, unchanged
+from nnkernels.kernels.fused.paths import SETTING
+from nnkernels.measure.mutants.catalogue import DEFAULT_PATHS, Mutant, code_label, unchanged
 from nnkernels.measure.mutants.gates import GATES, MAX_THREADS, Verdict
 from nnkernels.measure.records.environment import timed_environment
 
@@ -40,7 +40,7 @@ class Judged:
 
     Attributes
     ----------
-    backend, name, file, equivalent, tolerated : str
+    backend, name, file, equivalent, tolerated, paths : str
         As in :class:`~nnkernels.measure.mutants.catalogue.Mutant`.
     verdicts : tuple of Verdict
         One per gate.
@@ -55,6 +55,12 @@ class Judged:
     verdicts: tuple[Verdict, ...]
     seconds: float
     tolerated: str = ""
+    paths: str = DEFAULT_PATHS
+
+    @property
+    def code(self) -> str:
+        """The backend, with the paths that it took if they are not the usual ones."""
+        return code_label(self.backend, self.paths)
 
     @property
     def caught(self) -> bool:
@@ -73,7 +79,7 @@ class Judged:
 
 
 def controls(mutants: Sequence[Mutant]) -> tuple[Mutant, ...]:
-    """Return a control for each backend of some mutants: a mutant without a change.
+    """Return a control for each backend and setting of its paths: a mutant without a change.
 
     Parameters
     ----------
@@ -83,14 +89,14 @@ def controls(mutants: Sequence[Mutant]) -> tuple[Mutant, ...]:
     Returns
     -------
     controls : tuple of Mutant
-        One per backend, with all gates of that backend's mutants.
+        One per backend and setting, with all gates of their mutants.
     """
-    needed = {
-        backend: {gate for mutant in mutants if mutant.backend == backend for gate in mutant.gates}
-        for backend in dict.fromkeys(mutant.backend for mutant in mutants)
-    }
+    needed: dict[tuple[str, str], set[str]] = {}
+    for mutant in mutants:
+        needed.setdefault((mutant.backend, mutant.paths), set()).update(mutant.gates)
     return tuple(
-        unchanged(backend, tuple(gate for gate in GATES if gate in gates)) for backend, gates in needed.items()
+        unchanged(backend, tuple(gate for gate in GATES if gate in gates), paths)
+        for (backend, paths), gates in needed.items()
     )
 
 
@@ -128,7 +134,7 @@ def run_mutants(
             judged = run_mutant(control, folder, package)
             if rejected := [verdict for verdict in judged.verdicts if not verdict.passed]:
                 raise MeasurementError(
-                    f"the gate rejects the unchanged {control.backend} ({rejected[0].gate}: {rejected[0].checks}), so "
+                    f"the gate rejects the unchanged {judged.code} ({rejected[0].gate}: {rejected[0].checks}), so "
                     "rejecting its mutants would prove nothing: run `nnkernels verify` for details"
                 )
         with ThreadPoolExecutor(jobs) as pool:
@@ -168,14 +174,23 @@ def run_mutant(mutant: Mutant, dataset_folder: Path, package: Path = PACKAGE) ->
             stale.unlink()
         verdicts = _verdicts(mutant, root, Path(scratch, "numba"), dataset_folder)
     seconds = time.perf_counter() - started
-    return Judged(mutant.backend, mutant.name, mutant.file, mutant.equivalent, verdicts, seconds, mutant.tolerated)
+    return Judged(
+        mutant.backend,
+        mutant.name,
+        mutant.file,
+        mutant.equivalent,
+        verdicts,
+        seconds,
+        mutant.tolerated,
+        mutant.paths,
+    )
 
 
 def _verdicts(mutant: Mutant, root: Path, cache: Path, dataset_folder: Path) -> tuple[Verdict, ...]:
     environment = timed_environment() | {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")])),
         "NUMBA_CACHE_DIR": str(cache),
-        PATHS_SETTING: mutant.paths,
+        SETTING: mutant.paths,
         "NUMBA_NUM_THREADS": str(max(MAX_THREADS, os.cpu_count() or 1)),
     }
     command = [sys.executable, "-m", CHILD, str(CPU_SECONDS), mutant.backend, str(dataset_folder), *mutant.gates]

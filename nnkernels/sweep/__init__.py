@@ -1,0 +1,1 @@
+"""Many trainings of the same network: over recipes, seeds, widths, contenders and learning rates."""
