@@ -11,7 +11,7 @@ import pytest
 from nnkernels import chunked, contenders, kernels, load_mnist
 from nnkernels.chunked import epoch_chunks
 from nnkernels.contenders.ours import KernelContender
-from nnkernels.data import Dataset
+from nnkernels.data import Dataset, LabelledImages
 from nnkernels.errors import ConfigurationError, GateError, InferenceOnlyError, MissingDependencyError, UnknownNameError
 from nnkernels.kernels import numpy_kernels
 from nnkernels.kernels.contract import FUNCTIONS, initial_state
@@ -544,6 +544,42 @@ def test_gate_rejects_wrong_answer_to_extreme_inputs(small_digits):
     assert result.prediction_difference <= gate.PREDICTION_TOLERANCE
     assert not result.passed
     assert "Extreme inputs: logits up to 1e4" in assert_rejected(mutant, small_digits)
+
+
+class RoundsWeightsAmongMany(Mutant):
+    """Rounds W1 to fixed point, in units of the largest weight, if it predicts many images."""
+
+    def predict(self, X):
+        W1 = self.params.W1
+        unit = np.float64(np.abs(W1).max(initial=0)) / 2**23
+        if len(X) < 100 or not 0 < unit < np.inf:
+            return super().predict(X)
+        rounded = self.params._replace(W1=(np.round(W1 / unit) * unit).astype(np.float32))
+        return numpy_kernels.forward(rounded, X * np.float32(1 / 255)).probs
+
+
+class MisplacesPixelsOfOddImages(Mutant):
+    """Loses the last pixel of images whose number of pixels is odd."""
+
+    def prepare(self, parameters, data, recipe):
+        X = data.X.copy()
+        X[:, X.shape[1] // 2 * 2 :] = 0
+        super().prepare(parameters, LabelledImages(X, data.y), recipe)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "message"),
+    [
+        (RoundsWeightsAmongMany, "different magnitudes: a probability of images predicted among many"),
+        (MisplacesPixelsOfOddImages, "27 x 27 pixels: W1"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_extreme_inputs_reveal_what_digits_do_not(mutant, message, small_digits):
+    result = gate.compare_with_oracle("suspect", mutant(), small_digits)
+    assert result.max_abs_difference <= result.tolerance
+    assert result.prediction_difference <= gate.PREDICTION_TOLERANCE
+    assert message in result.extremes
 
 
 def test_gate_skips_extreme_inputs_for_frameworks(small_digits, monkeypatch):

@@ -53,7 +53,7 @@ from nnkernels.parameters import FloatArray, Parameters
 
 MAX_PANEL_UNITS = 64  # whose sums for two images are 24 of AVX-512's 32 registers
 GROUP_SIZE = 16  # images whose hidden units are transposed together
-PREFETCH_DISTANCE = 8  # images between the one in use and the one that is prefetched
+PREFETCH_DISTANCE = 4  # images between the one in use and the one that is prefetched
 MASK_BYTES = QUAD * QUADS_OF_MASK
 
 Words = npt.NDArray[np.uint64]
@@ -158,7 +158,7 @@ def byte_products_kernel(units: int, panels: int, class_lanes: int) -> Callable[
         W2 = b1[hidden_lanes:]
         b2 = W2[hidden * class_lanes :]
         masks, others = np.empty(words, np.uint64), np.empty(words, np.uint64)
-        sums = np.empty(GROUP_SIZE * panels * columns_of_panel, np.int32)
+        sums = np.empty(2 * columns_of_panel, np.int32)
         A1 = np.empty(GROUP_SIZE * hidden_lanes, np.float32)
         columns = np.empty(GROUP_SIZE * (hidden_lanes + class_lanes), np.float32)
         logits = GROUP_SIZE * hidden_lanes
@@ -174,7 +174,9 @@ def byte_products_kernel(units: int, panels: int, class_lanes: int) -> Callable[
                 find_nonzero_quads(images, other, quads, others)
                 for p in range(panels):
                     s, t = no_sums, no_sums
-                    for word in range(words):
+                    for k in range(words):
+                        # Every other pair is visited backwards: the weights that were used last are still in L1.
+                        word = k if i % 4 else words - 1 - k
                         first = word * MASK_BYTES
                         row = p * panel_bytes + word * QUADS_OF_MASK * row_bytes
                         left = at(masks, word) & at(others, word)
@@ -200,17 +202,16 @@ def byte_products_kernel(units: int, panels: int, class_lanes: int) -> Callable[
                         first, row = quads * QUAD, p * panel_bytes + quads * row_bytes
                         s = add_byte_products(s, partial_quad(images, image + first, inputs - first), table, row)
                         t = add_byte_products(t, partial_quad(images, other + first, inputs - first), table, row)
-                    store_sums(sums, (i * panels + p) * columns_of_panel, s)
-                    store_sums(sums, ((i + 1) * panels + p) * columns_of_panel, t)
-            for i in range(GROUP_SIZE):
-                for p in range(panels):
-                    for h in range(0, units, VECTOR):
-                        d = (i * panels + p) * columns_of_panel + h
-                        z = load(sums, d, zeros8) + np.float32(2**-8) * load(sums, d + units, zeros8)
-                        z += np.float32(2**-16) * load(sums, d + 2 * units, zeros8)
-                        lane = p * units + h
-                        z = z * load(floats, lane, zeros8) + load(b1, lane, zeros8)
-                        store(A1, i * hidden_lanes + lane, relu(z))
+                    store_sums(sums, 0, s)
+                    store_sums(sums, columns_of_panel, t)
+                    for k in range(2):
+                        for h in range(0, units, VECTOR):
+                            d = k * columns_of_panel + h
+                            z = load(sums, d, zeros8) + np.float32(2**-8) * load(sums, d + units, zeros8)
+                            z += np.float32(2**-16) * load(sums, d + 2 * units, zeros8)
+                            lane = p * units + h
+                            z = z * load(floats, lane, zeros8) + load(b1, lane, zeros8)
+                            store(A1, (i + k) * hidden_lanes + lane, relu(z))
             for i in range(0, GROUP_SIZE, VECTOR):
                 for h in range(0, hidden_lanes, VECTOR):
                     transpose_eight(A1, i * hidden_lanes + h, hidden_lanes, columns, h * GROUP_SIZE + i, GROUP_SIZE)

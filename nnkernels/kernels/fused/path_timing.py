@@ -14,7 +14,7 @@ from nnkernels.kernels.fused.nonzero import pack_nonzero
 from nnkernels.kernels.fused.paths import LISTS, TILES
 from nnkernels.kernels.fused.tile_images import pack_tiles
 from nnkernels.parameters import initial_parameters
-from nnkernels.recipes import Optimizer
+from nnkernels.recipes.optimizer import Optimizer
 
 TURNS = 6  # the first one compiles
 IMAGES, SIDE, BLOCKS, INKED_BLOCKS = 960, 28, 49, 18  # as in digits

@@ -129,7 +129,33 @@ def sgd_update(
     step: np.float32,
     zero_panel: Any,
 ) -> None:
-    """Update a range of blocks by plain gradient descent, as ``row_updates.sgd_update`` does."""
+    """Update a range of blocks by plain gradient descent.
+
+    Parameters
+    ----------
+    model : PaddedParameters
+        The parameters, of which W1 is updated in place.
+    buffers : Buffers
+        ``dZ1`` and the lists are read.
+    images : TileImages
+        The training images.
+    order : ndarray of int64, shape (M,)
+        Indices of the images; not used, since the lists contain positions.
+    batch : Batch
+        The batch.
+    ranges : ndarray of int64, shape (n_panels + 5, 2)
+        This thread's part of the weights (see ``partitions.thread_partitions``).
+    threads : int
+        Number of threads, which determines where the parts of the lists start.
+    sizes : TrainingSizes
+        Widths of the network.
+    scale : float32
+        Factor from pixels to features.
+    step : float32
+        Learning rate.
+    zero_panel : Lanes
+        A tile of zeros, as large as a panel.
+    """
     tile, factor = width(zero_panel), -step * scale
     for p in range(sizes.panels):
         for block in range(ranges[WEIGHT_ROWS, 0], ranges[WEIGHT_ROWS, 1]):
@@ -157,7 +183,41 @@ def moment_update(
     rule: UpdateRule,
     zero_panel: Any,
 ) -> None:
-    """Update a range of blocks by any optimizer, as ``row_updates.moment_update`` does."""
+    """Update a range of blocks by any optimizer.
+
+    Parameters
+    ----------
+    model : PaddedParameters
+        The parameters, of which W1 is updated in place.
+    grads : PaddedParameters
+        The memory of the gradients, where each thread uses one block at a time.
+    first, second : ndarray of float32, shape (size,)
+        Moments, updated in place (see ``update.moment_step``).
+    buffers : Buffers
+        ``dZ1`` and the lists are read.
+    images : TileImages
+        The training images.
+    order : ndarray of int64, shape (M,)
+        Indices of the images; not used, since the lists contain positions.
+    batch : Batch
+        The batch.
+    ranges : ndarray of int64, shape (n_panels + 5, 2)
+        This thread's part of the weights (see ``partitions.thread_partitions``).
+    threads : int
+        Number of threads, which determines where the parts of the lists start.
+    sizes : TrainingSizes
+        Widths of the network.
+    scale : float32
+        Factor from pixels to features.
+    step : float32
+        Step size, which for Adam includes the bias correction.
+    decay : float32
+        Factor of the parameters before the step.
+    rule : UpdateRule
+        The optimizer.
+    zero_panel : Lanes
+        A tile of zeros, as large as a panel.
+    """
     tile = width(zero_panel)
     own_gradient = ranges[WEIGHT_ROWS, 0] * tile
     for p in range(sizes.panels):
