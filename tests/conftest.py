@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort tests for two processes of xdist, each of which begins with a contiguous half.
 
     One begins with the frameworks. The other compiles our kernels, so that the first finds them in the cache when it
-    needs them, most of all for the benchmarks, which are its last.
+    needs them.
     """
     frameworks: list[pytest.Item] = []
     kernels_beside_frameworks: list[pytest.Item] = []
@@ -91,8 +91,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         else:
             frameworks.append(item)
     cut = max(0, len(items) // 2 - len(frameworks))
-    last_of_first = sorted(others[:cut], key=lambda item: item.path.stem == "test_bench")
-    items[:] = frameworks + last_of_first + kernels_beside_frameworks + others[cut:]
+    items[:] = frameworks + others[:cut] + kernels_beside_frameworks + others[cut:]
 
 
 def pytest_collection(session: pytest.Session) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -175,15 +176,18 @@ def test_mutant_that_crashes_is_reported_with_reason(folder):
     assert run_mutant(dead, folder).verdicts[1] == Verdict("adam", {"breaks down": "exit status 3"})
 
 
-def test_process_of_mutant_is_forced_to_its_path(folder, monkeypatch):
+def test_process_of_mutant_is_forced_to_its_paths(tmp_path, monkeypatch):
+    settings = []
+
+    def run(command, *, env, **options):
+        settings.append(env[paths.SETTING])
+        return subprocess.CompletedProcess(command, 3, "", "")
+
     monkeypatch.setenv(paths.SETTING, paths.VNNI)
-    line = "from __future__ import annotations\n"
-    reports = f"{line}import os\nraise RuntimeError(os.environ['{paths.SETTING}'])\n"
-    mutant = Mutant("numpy", "reports", "kernels/numpy_kernels.py", line, reports, ("sgd",), paths=paths.TILES)
-    assert run_mutant(mutant, folder).verdicts[0].checks == {"breaks down": "RuntimeError: tiles"}
-    assert run_mutant(replace(mutant, paths="lists"), folder).verdicts[0].checks == {
-        "breaks down": "RuntimeError: lists"
-    }
+    monkeypatch.setattr(score.subprocess, "run", run)
+    for mutant in (mutant_of("fused (tiles): hidden bias dropped"), mutant_of("fused: hidden bias dropped")):
+        assert run_mutant(mutant, tmp_path).caught
+    assert settings == [paths.TILES, paths.LISTS]
 
 
 def test_endless_mutant_is_stopped(folder, monkeypatch):

@@ -38,7 +38,7 @@ def first_wrong_answer(contender: Contender, recipe: Recipe, inputs: int, classe
     """Return the first extreme input for which a contender's result is wrong.
 
     The contender is prepared again for each input, with the recipe's optimizer and a network of these sizes, so the
-    code that is checked is the code that is timed. All inputs together take about ten milliseconds.
+    code that is checked is the code that is timed. All inputs together take about 25 milliseconds.
 
     Parameters
     ----------
