@@ -167,6 +167,7 @@ def byte_products_kernel(units: int, panels: int, class_lanes: int) -> Callable[
             for i in range(0, GROUP_SIZE, 2):
                 # An incomplete group repeats the last image.
                 image, other = min(n + i, N - 1) * inputs, min(n + i + 1, N - 1) * inputs
+                # Not in a function: although it would be inlined, this is slower.
                 for word in range(whole):
                     masks[word] = nonzero_quads(images, image + word * MASK_BYTES, QUADS_OF_MASK)
                     others[word] = nonzero_quads(images, other + word * MASK_BYTES, QUADS_OF_MASK)
