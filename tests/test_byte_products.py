@@ -18,7 +18,7 @@ from nnkernels.kernels.fused.byte_products import byte_predictor
 from nnkernels.kernels.fused.fixed_point import LARGEST, MAX_INPUTS, digits, fixed_point
 from nnkernels.kernels.fused.nonzero import MAX_INPUTS as MORE_THAN_FUSED_INPUTS
 from nnkernels.kernels.fused.paths import PATHS, SETTING, is_permitted
-from nnkernels.kernels.simd import byte_sums
+from nnkernels.kernels.simd import byte_sums, store
 from nnkernels.measure.correctness.oracle import predict_float64
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.transforms import PIXEL_SCALE, as_features
@@ -124,7 +124,7 @@ def sum_products(pixels, weights, sums):
     total = byte_sums.zero_sums(1)
     for quad in range(len(pixels) // 4):
         total = byte_sums.add_byte_products(total, byte_sums.load_quad(pixels, 4 * quad), weights, 64 * quad)
-    byte_sums.store_sums(sums, 0, total)
+    store(sums, 0, byte_sums.joined_digits(total, 1, 16))
 
 
 @instruction_set
@@ -135,7 +135,7 @@ def test_sums_of_products_are_exact():
     weights = memory[-memory.ctypes.data % 64 :][: 64 * 100]
     weights[:] = rng.integers(-128, 128, len(weights))
     pixels[:80], weights[:640], weights[640:1280] = 255, -128, 127
-    sums = np.zeros(16, np.int32)
+    sums = np.zeros(16, np.float32)  # which can represent all integers below 2^24
     sum_products(pixels, weights, sums)
     by_quad = weights.reshape(100, 16, 4).astype(np.int64)
     np.testing.assert_array_equal(sums, np.einsum("qk,qsk->s", pixels.reshape(100, 4).astype(np.int64), by_quad))

@@ -165,7 +165,7 @@ def test_reference_passes_gate_of_each_further_scenario(scenario, small_digits):
 def test_oracle_trains_once_per_recipe(small_digits, monkeypatch):
     trainings = []
     train = gate.train_float64
-    monkeypatch.setattr(gate, "train_float64", lambda *given: trainings.append(given) or train(*given))
+    monkeypatch.setattr(gate, "train_float64", lambda *given, **more: trainings.append(given) or train(*given, **more))
     data = Dataset(*(getattr(small_digits, part)[:64] for part in ("X_train", "y_train", "X_test", "y_test")))
     for recipe in (SGD, SGD, WIDE.recipe):
         assert gate.require("numpy", Ours(), data, recipe).passed

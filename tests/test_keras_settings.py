@@ -54,7 +54,7 @@ for policy, rule in ((None, "sgd"), ("mixed_float16", "adam")):
     read = load_parameters("model.keras")
     gates = {}
     for name in ("keras-fit", "keras-graph"):
-        result = verification.verify(name, data, benchmark_recipe(Optimizer(rule)))
+        (result,) = verification.verify(name, data, benchmark_recipe(Optimizer(rule)))
         gates[f"{name}, {rule}"] = [result.max_abs_difference, result.prediction_difference, result.passed]
     logits = model(np.ones((3, 784), np.float32))
     found.append({

@@ -23,6 +23,7 @@ from nnkernels import cli
 from nnkernels.cli import shared
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import npz
+from nnkernels.interchange import load_parameters
 from nnkernels.kernels import numpy_kernels
 from nnkernels.parameters import max_abs_difference
 from nnkernels.recipes import named_recipe
@@ -268,6 +269,37 @@ def test_full_or_read_only_disk_is_one_line_and_leaves_nothing_half_written(shel
     assert re.fullmatch(says + r"\n", answer.stderr.splitlines(keepends=True)[-1])
     assert "Traceback" not in answer.stderr
     assert list((shell.folder / f"refused-{code}").iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_network_is_not_lost_if_nothing_can_be_printed(shell):
+    command = [
+        sys.executable,
+        "-m",
+        "nnkernels.cli",
+        "train",
+        "--epochs",
+        "1",
+        "--out",
+        "unprinted",
+        "--backend",
+        "numpy",
+    ]
+    with open("/dev/full", "w") as full:
+        child = subprocess.run(
+            command,
+            cwd=shell.folder,
+            env=shell.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert child.returncode == 1
+    assert "No space left on device" in child.stderr
+    assert "Traceback" not in child.stderr
+    assert load_parameters(shell.folder / "unprinted" / "parameters.safetensors").W1.shape == (784, 20)
 
 
 def test_name_that_the_terminal_cannot_encode_is_shown_with_escapes(shell, uninterrupted, small_digits):

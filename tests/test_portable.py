@@ -34,8 +34,8 @@ with np.load(sys.argv[1]) as arrays:
     dataset = Dataset(*(arrays[name] for name in ("X_train", "y_train", "X_test", "y_test")))
 answers = {}
 for name in sys.argv[2:]:
-    result = verify(name, dataset, benchmark_recipe())
-    assert result.passed, result
+    results = verify(name, dataset, benchmark_recipe())
+    assert results and all(result.passed for result in results), results
     contender = create(name)
     start = initial_parameters(5)
     contender.prepare(start, dataset.training, benchmark_recipe())

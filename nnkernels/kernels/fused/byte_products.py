@@ -16,47 +16,46 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.jit import inlined, ordered_kernel
+from nnkernels.jit import ordered_kernel
 from nnkernels.kernels.fused.fixed_point import DIGITS, digits, fixed_point
 from nnkernels.kernels.fused.model import aligned_zeros
 from nnkernels.kernels.fused.output_layer import softmax_of_columns
+from nnkernels.kernels.fused.quads import QUADS_OF_MASK, last_nonzero_quads, partial_quad
 from nnkernels.kernels.simd import (
     CACHE_LINE,
+    TILE_VECTOR,
     VECTOR,
     at,
     lanes_for,
     load,
+    lowest_bit,
     prefetch,
     relu,
     store,
     transpose_eight,
+    zero_tile,
     zeros,
 )
 from nnkernels.kernels.simd.byte_sums import (
     QUAD,
-    QUADS_OF_MASK,
     SUMS,
     add_byte_products,
+    joined_digits,
     load_quad,
-    lowest_bit,
     nonzero_quads,
-    store_sums,
-    without_lowest_bit,
     zero_sums,
 )
 from nnkernels.parameters import FloatArray, Parameters
 
 MAX_PANEL_UNITS = 64  # whose sums for two images are 24 of AVX-512's 32 registers
 GROUP_SIZE = 16  # images whose hidden units are transposed together
+GROUP_VECTORS = GROUP_SIZE // TILE_VECTOR
 PREFETCH_DISTANCE = 4  # images between the one in use and the one that is prefetched
 MASK_BYTES = QUAD * QUADS_OF_MASK
-
-Words = npt.NDArray[np.uint64]
 
 
 def byte_predictor(
@@ -136,7 +135,7 @@ def byte_products_kernel(units: int, panels: int, class_lanes: int) -> Callable[
         See :func:`byte_predictor`.
     """
     vectors = _vectors(units)
-    columns_of_panel, row_bytes = vectors * SUMS, vectors * CACHE_LINE
+    row_bytes, unit_lanes = vectors * CACHE_LINE, lanes_for(units)
     hidden = panels * units
     hidden_lanes = lanes_for(hidden)
 
@@ -149,16 +148,16 @@ def byte_products_kernel(units: int, panels: int, class_lanes: int) -> Callable[
         start: int,
         end: int,
     ) -> None:
-        no_sums, zeros8, zero_group = zero_sums(vectors), zeros(VECTOR), zeros(GROUP_SIZE)
+        no_sums, zeros8 = zero_sums(vectors), zeros(VECTOR)
+        zero_units, zero_group = zeros(unit_lanes), zero_tile(GROUP_VECTORS)
         images, N, inputs, classes = X.reshape(-1), X.shape[0], X.shape[1], probs.shape[1]
         quads = inputs // QUAD
-        words = -(-quads // QUADS_OF_MASK)
+        whole, words = quads // QUADS_OF_MASK, -(-quads // QUADS_OF_MASK)
         panel_bytes = -(-inputs // QUAD) * row_bytes
         b1 = floats[hidden_lanes:]
         W2 = b1[hidden_lanes:]
         b2 = W2[hidden * class_lanes :]
         masks, others = np.empty(words, np.uint64), np.empty(words, np.uint64)
-        sums = np.empty(2 * columns_of_panel, np.int32)
         A1 = np.empty(GROUP_SIZE * hidden_lanes, np.float32)
         columns = np.empty(GROUP_SIZE * (hidden_lanes + class_lanes), np.float32)
         logits = GROUP_SIZE * hidden_lanes
@@ -168,10 +167,16 @@ def byte_products_kernel(units: int, panels: int, class_lanes: int) -> Callable[
             for i in range(0, GROUP_SIZE, 2):
                 # An incomplete group repeats the last image.
                 image, other = min(n + i, N - 1) * inputs, min(n + i + 1, N - 1) * inputs
+                # Not in a function: although it would be inlined, this is slower.
+                for word in range(whole):
+                    masks[word] = nonzero_quads(images, image + word * MASK_BYTES, QUADS_OF_MASK)
+                    others[word] = nonzero_quads(images, other + word * MASK_BYTES, QUADS_OF_MASK)
+                if words > whole:
+                    masks[whole] = last_nonzero_quads(images, image, quads)
+                    others[whole] = last_nonzero_quads(images, other, quads)
+                # Not earlier: the loads of this pair would have to wait for the prefetches.
                 for line in range(0, 2 * inputs, CACHE_LINE):
                     prefetch(images, image + PREFETCH_DISTANCE * inputs + line, 1)
-                find_nonzero_quads(images, image, quads, masks)
-                find_nonzero_quads(images, other, quads, others)
                 for p in range(panels):
                     s, t = no_sums, no_sums
                     for k in range(words):
@@ -182,36 +187,30 @@ def byte_products_kernel(units: int, panels: int, class_lanes: int) -> Callable[
                         left = at(masks, word) & at(others, word)
                         while left:
                             q = lowest_bit(left)
-                            left = without_lowest_bit(left)
+                            left &= left - np.uint64(1)
                             w = row + q * row_bytes
                             s = add_byte_products(s, load_quad(images, image + first + q * QUAD), table, w)
                             t = add_byte_products(t, load_quad(images, other + first + q * QUAD), table, w)
                         left = at(masks, word) & ~at(others, word)
                         while left:
                             q = lowest_bit(left)
-                            left = without_lowest_bit(left)
+                            left &= left - np.uint64(1)
                             quad = load_quad(images, image + first + q * QUAD)
                             s = add_byte_products(s, quad, table, row + q * row_bytes)
                         left = at(others, word) & ~at(masks, word)
                         while left:
                             q = lowest_bit(left)
-                            left = without_lowest_bit(left)
+                            left &= left - np.uint64(1)
                             quad = load_quad(images, other + first + q * QUAD)
                             t = add_byte_products(t, quad, table, row + q * row_bytes)
                     if inputs % QUAD:
                         first, row = quads * QUAD, p * panel_bytes + quads * row_bytes
                         s = add_byte_products(s, partial_quad(images, image + first, inputs - first), table, row)
                         t = add_byte_products(t, partial_quad(images, other + first, inputs - first), table, row)
-                    store_sums(sums, 0, s)
-                    store_sums(sums, columns_of_panel, t)
-                    for k in range(2):
-                        for h in range(0, units, VECTOR):
-                            d = k * columns_of_panel + h
-                            z = load(sums, d, zeros8) + np.float32(2**-8) * load(sums, d + units, zeros8)
-                            z += np.float32(2**-16) * load(sums, d + 2 * units, zeros8)
-                            lane = p * units + h
-                            z = z * load(floats, lane, zeros8) + load(b1, lane, zeros8)
-                            store(A1, (i + k) * hidden_lanes + lane, relu(z))
+                    lane = p * units
+                    scale, bias = load(floats, lane, zero_units), load(b1, lane, zero_units)
+                    store(A1, i * hidden_lanes + lane, relu(joined_digits(s, DIGITS, units) * scale + bias))
+                    store(A1, (i + 1) * hidden_lanes + lane, relu(joined_digits(t, DIGITS, units) * scale + bias))
             for i in range(0, GROUP_SIZE, VECTOR):
                 for h in range(0, hidden_lanes, VECTOR):
                     transpose_eight(A1, i * hidden_lanes + h, hidden_lanes, columns, h * GROUP_SIZE + i, GROUP_SIZE)
@@ -228,56 +227,3 @@ def byte_products_kernel(units: int, panels: int, class_lanes: int) -> Callable[
                     all_probs[target + c] = at(rows, source + c)
 
     return predict
-
-
-@inlined
-def find_nonzero_quads(images: npt.NDArray[np.uint8], image: int, quads: int, masks: Words) -> None:
-    """Compute bit masks of the quads of an image that are nonzero.
-
-    Parameters
-    ----------
-    images : ndarray of uint8, shape (size,)
-        All images, flattened.
-    image : int
-        Start of the image in ``images``.
-    quads : int
-        Number of quads, without an incomplete last one.
-    masks : ndarray of uint64, shape (ceil(quads / 64),)
-        The masks, written.
-    """
-    whole, rest = quads // QUADS_OF_MASK, quads % QUADS_OF_MASK
-    for word in range(whole):
-        masks[word] = nonzero_quads(images, image + word * MASK_BYTES)
-    if rest and whole:
-        # The last 64 quads, of which some belong to the mask before.
-        last = nonzero_quads(images, image + quads * QUAD - MASK_BYTES)
-        masks[whole] = last >> np.uint64(QUADS_OF_MASK - rest)
-    elif rest:
-        mask = np.uint64(0)
-        for q in range(rest):
-            mask |= np.uint64(load_quad(images, image + q * QUAD) != 0) << np.uint64(q)
-        masks[0] = mask
-
-
-@inlined
-def partial_quad(images: npt.NDArray[np.uint8], index: int, count: int) -> Any:
-    """Return up to three bytes as the lowest of a quad. Those behind them may be outside the array.
-
-    Parameters
-    ----------
-    images : ndarray of uint8, shape (size,)
-        All images, flattened.
-    index : int
-        Index of the first byte.
-    count : int
-        Number of bytes.
-
-    Returns
-    -------
-    quad : uint32
-        The bytes.
-    """
-    quad = np.uint32(0)
-    for byte in range(count):
-        quad |= np.uint32(images[index + byte]) << np.uint32(8 * byte)
-    return quad

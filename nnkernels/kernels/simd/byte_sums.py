@@ -15,14 +15,27 @@ from numba.extending import register_model
 
 from nnkernels.cpu_features import compiled_features
 from nnkernels.jit import intrinsic, literal_intrinsic
-from nnkernels.kernels.simd.lanes import CACHE_LINE, I32, call, pack, pointer, unpack
+from nnkernels.kernels.simd.lanes import (
+    CACHE_LINE,
+    FLAGS,
+    FLOATS,
+    I32,
+    I64,
+    INTS,
+    VECTOR,
+    Lanes,
+    call,
+    constant,
+    lanes_for,
+    pack,
+    pointer,
+    unpack,
+)
 
 AVX512_VNNI = frozenset({"avx512f", "avx512bw", "avx512vl", "avx512vnni"})  # LLVM's names
 SUMS = 16  # sums in a vector
 QUAD = 4  # bytes of an image whose products are added to a sum at a time
-QUADS_OF_MASK = 64
 
-I64 = ir.IntType(64)
 SUM_VECTOR = ir.VectorType(I32, SUMS)
 
 
@@ -90,17 +103,39 @@ def _add_portably(builder: Any, sums: Any, pixels: Any, weights: Any) -> Any:
     return sums
 
 
-@intrinsic
-def store_sums(typingctx: Any, array: Any, index: Any, sums: Any) -> Any:
-    """``store_sums(array, index, sums)``: ``array[index:index + 16 * vectors] = sums``, in a contiguous int32 array."""
+@literal_intrinsic
+def joined_digits(typingctx: Any, sums: Any, digits: Any, units: Any) -> Any:
+    """``joined_digits(sums, digits, units)``: lanes with a number for each unit, from its sums for each digit.
+
+    The sums are those of all units for the highest digit, then those for the next one, and so on. Their weights are 1,
+    2^-8, 2^-16 and so on. The numbers of digits and units are compile-time constants. Lanes after the last unit contain
+    any finite numbers.
+    """
+    count, lanes = units.literal_value, Lanes(lanes_for(units.literal_value))
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        first = pointer(context, builder, array, args[0], args[1], SUM_VECTOR)
-        for i, vector in enumerate(unpack(builder, args[2])):
-            builder.store(vector, builder.gep(first, [I32(i)]), align=4)
-        return context.get_dummy_value()
+        vectors = unpack(builder, args[0])
 
-    return types.void(array, types.intp, sums), generate
+        def eight(first: int) -> Any:
+            return builder.sitofp(_eight_sums(builder, vectors, first), FLOATS)
+
+        joined = []
+        for h in range(0, lanes.width, VECTOR):
+            z = eight(h)
+            for digit in range(1, digits.literal_value):
+                term = builder.fmul(constant(2.0 ** (-8 * digit)), eight(digit * count + h), flags=FLAGS)
+                z = builder.fadd(z, term, flags=FLAGS)
+            joined.append(z)
+        return pack(builder, joined)
+
+    return lanes(sums, digits, units), generate
+
+
+def _eight_sums(builder: Any, vectors: list[Any], first: int) -> Any:
+    """Return sums ``first`` to ``first + 7``. Sums after the end are replaced by others."""
+    low, start = divmod(first, SUMS)
+    high = min(low + 1, len(vectors) - 1)
+    return builder.shuffle_vector(vectors[low], vectors[high], ir.Constant(INTS, list(range(start, start + VECTOR))))
 
 
 @intrinsic
@@ -113,40 +148,22 @@ def load_quad(typingctx: Any, images: Any, index: Any) -> Any:
     return types.uint32(images, types.intp), generate
 
 
-@intrinsic
-def nonzero_quads(typingctx: Any, images: Any, index: Any) -> Any:
-    """``nonzero_quads(images, index)``: a bit mask of 64 groups of four bytes, in a uint64.
+@literal_intrinsic
+def nonzero_quads(typingctx: Any, images: Any, index: Any, count: Any) -> Any:
+    """``nonzero_quads(images, index, count)``: a bit mask of 16 or 64 groups of four bytes, in a uint64.
 
-    Bit b is set if any of the bytes from ``index + 4 * b`` to ``index + 4 * b + 3`` is nonzero.
+    Bit b is set if any of the bytes from ``index + 4 * b`` to ``index + 4 * b + 3`` is nonzero. The number of groups is
+    a compile-time constant.
     """
-    vector = ir.VectorType(I32, QUADS_OF_MASK)
+    length = count.literal_value
+    vector = ir.VectorType(I32, length)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         quads = builder.load(pointer(context, builder, images, args[0], args[1], vector), align=1)
-        unequal = builder.icmp_unsigned("!=", quads, ir.Constant(vector, [0] * QUADS_OF_MASK))
-        return builder.bitcast(unequal, I64)
+        unequal = builder.icmp_unsigned("!=", quads, ir.Constant(vector, [0] * length))
+        return builder.zext(builder.bitcast(unequal, ir.IntType(length)), I64)
 
-    return types.uint64(images, types.intp), generate
-
-
-@intrinsic
-def lowest_bit(typingctx: Any, mask: Any) -> Any:
-    """``lowest_bit(mask)``: the number of the lowest set bit of a uint64, which must not be 0."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.intp(types.uint64), generate
-
-
-@intrinsic
-def without_lowest_bit(typingctx: Any, mask: Any) -> Any:
-    """``without_lowest_bit(mask)``: a uint64 without its lowest set bit."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.and_(args[0], builder.sub(args[0], ir.Constant(I64, 1)))
-
-    return types.uint64(types.uint64), generate
+    return types.uint64(images, types.intp, count), generate
 
 
 def _constant(value: int) -> Any:

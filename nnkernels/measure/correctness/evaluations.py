@@ -12,6 +12,7 @@ from nnkernels.contenders import Contender
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import Dataset
 from nnkernels.evaluation import Evaluator
+from nnkernels.jit import JIT_ENABLED
 from nnkernels.kernels import Backend
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.correctness.extremes import INF, NAN, ROWS, Row, blank_parameters, is_close, padded
@@ -47,9 +48,9 @@ def has_evaluation(contender: Contender) -> TypeGuard[KernelContender]:
     Returns
     -------
     has : bool
-        Whether it is one of this package's own, and its backend has an evaluation kernel.
+        Whether it is one of this package's own, and its backend has an evaluation kernel, which Numba compiles.
     """
-    return isinstance(contender, KernelContender) and hasattr(contender.backend, "evaluator")
+    return JIT_ENABLED and isinstance(contender, KernelContender) and hasattr(contender.backend, "evaluator")
 
 
 def first_wrong_evaluation(contender: KernelContender, dataset: Dataset) -> str:
