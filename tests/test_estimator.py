@@ -358,7 +358,8 @@ def test_failed_fit_leaves_fitted_state_unchanged(iris):
     with pytest.raises(KeyboardInterrupt):
         classifier.set_params(callbacks=[fail]).fit(X, y)
     assert_same(classifier.params_, before)
-    assert classifier.history_ == history
+    # Not ==: it is false for NaN, the loss of a training without validation images, from Python 3.13 on.
+    assert repr(classifier.history_) == repr(history)
 
 
 def test_import_without_scikit_learn_says_what_to_install(monkeypatch):
