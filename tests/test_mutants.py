@@ -154,14 +154,15 @@ def test_unchanged_kernels_pass_and_mutant_is_caught(folder):
 
 @pytest.mark.slow
 def test_mutant_of_compiled_kernels_does_not_change_cache(folder):
-    def cached_files():
-        return sorted(compile_cache.folder().parent.rglob("*"))
+    # Only new folders count: one is for one state of the sources, and other tests compile the present one meanwhile.
+    def states():
+        return {path.name for path in compile_cache.folder().parent.iterdir()}
 
-    before = cached_files()
+    before = states()
     wrong = run_mutant(replace(mutant_of("numba: update with the wrong sign"), gates=(FUNCTIONS,)), folder)
     # Functions that the gate checks earlier are unchanged, and pass.
     assert "with batch size 1, W1 after one step has" in wrong.verdicts[0].checks["functions"]
-    assert cached_files() == before
+    assert states() == before
 
 
 def test_mutant_that_crashes_is_reported_with_reason(folder):
