@@ -149,7 +149,7 @@ def test_timing_trains_by_both_paths_and_returns_the_faster(monkeypatch):
 
 
 def test_timed_images_have_as_much_ink_as_digits(small_digits):
-    found, expected = path_timing.blots(), small_digits.X_train
+    found, expected = path_timing.synthetic_digits(), small_digits.X_train
     assert np.count_nonzero(found, axis=1).mean() == pytest.approx(np.count_nonzero(expected, axis=1).mean(), rel=0.1)
     sizes = [pack_tiles(X).records.size / len(X) for X in (found, expected)]
     assert sizes[0] == pytest.approx(sizes[1], rel=0.1)

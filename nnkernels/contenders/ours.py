@@ -122,7 +122,7 @@ class KernelContender:
         self.packed = packed_images(self.backend, images, feature_scale(images))
 
     def replace_parameters(self, parameters: Parameters) -> None:
-        """Go on with other parameters. Images, labels and the state of the optimizer stay as they are.
+        """Continue with other parameters. Images, labels and the state of the optimizer stay as they are.
 
         Parameters
         ----------

@@ -11,13 +11,7 @@ import numpy.typing as npt
 
 from nnkernels.jit import JIT_ENABLED
 from nnkernels.kernels import numba_kernels
-from nnkernels.kernels.contract import (
-    SGD,
-    OptimizerState,
-    UpdateRule,
-    decay_factors,
-    step_sizes,
-)
+from nnkernels.kernels.contract import SGD, OptimizerState, UpdateRule, decay_factors, step_sizes
 from nnkernels.kernels.fused.evaluation import PackedEvaluation
 from nnkernels.kernels.fused.first_layers import PackedImages, first_layer_of
 from nnkernels.kernels.fused.model import MAX_BLOCKS, TrainingSizes, training_buffers

@@ -35,7 +35,7 @@ class PackedEvaluation:
     ----------
     layer : FirstLayer
         The first layer that reads these images.
-    images : NonzeroImages or ndarray
+    images : TileImages, NonzeroImages or ndarray
         The images, in the form that this layer reads.
     y : ndarray of int64, shape (N,)
         Labels.

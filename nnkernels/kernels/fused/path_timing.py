@@ -29,7 +29,7 @@ def faster_path() -> str:
         The path whose fastest turn was faster, for a hidden layer of 20 units and batches of 32 images that have as
         many nonzero pixels and blocks as digits.
     """
-    X, order, rule = blots(), np.arange(IMAGES), update_rule(Optimizer("sgd"))
+    X, order, rule = synthetic_digits(), np.arange(IMAGES), update_rule(Optimizer("sgd"))
     rates = np.full(IMAGES // 32, 0.1, np.float32)
     images: dict[str, Any] = {LISTS: pack_nonzero(X), TILES: pack_tiles(X)}
     seconds: dict[str, list[float]] = {path: [] for path in images}
@@ -43,7 +43,7 @@ def faster_path() -> str:
     return min(seconds, key=lambda path: min(seconds[path]))
 
 
-def blots() -> npt.NDArray[np.uint8]:
+def synthetic_digits() -> npt.NDArray[np.uint8]:
     """Return random images in which half of the pixels of some blocks are nonzero.
 
     Returns
