@@ -20,7 +20,7 @@ Waiting = list[tuple[str, Training]]
 
 
 def missing(plan: Plan, folder: SweepFolder) -> Waiting:
-    """Return the trainings of a plan that have no result yet.
+    """Return the trainings of a plan that have no result yet, or not the network that they keep.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def missing(plan: Plan, folder: SweepFolder) -> Waiting:
         With their keys, in the order of the plan.
     """
     keys = ((training.key(plan.images), training) for training in plan.trainings)
-    return [(key, training) for key, training in keys if key not in folder.rows]
+    return [(key, training) for key, training in keys if not folder.has(key, training)]
 
 
 def run(
