@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nnkernels.accuracy.equivalence import planned_seeds
@@ -17,6 +18,7 @@ RECIPES = ("plain-best", "augmented-best", BEST)
 WIDTH_RECIPE = "adam"
 # The recipes were chosen with lower seeds. With fresh ones, luck in that choice is not part of the result.
 FIRST_SEED = 100
+MINUTES = 80  # on two cores, for the display
 
 
 @dataclass(frozen=True)
@@ -124,23 +126,20 @@ def stages(design: Design, dataset: Dataset) -> tuple[Stage, ...]:
         If a recipe stops early, so that the test images would decide when.
     """
     best, others = [design.best], [recipe for recipe in design.recipes if recipe.name != BEST]
-    every, few = range(design.seeds), range(min(design.pilot_seeds, design.seeds))
 
     def trainings(
-        recipes: list[Recipe], seeds: range, name: str, widths: tuple[int, ...] = (), networks: bool = False
+        recipes: list[Recipe], seeds: int, name: str, widths: tuple[int, ...] = (), networks: bool = False
     ) -> tuple[Training, ...]:
-        if not recipes:
-            return ()
-        fresh = [FIRST_SEED + seed for seed in seeds]
+        fresh = range(FIRST_SEED, FIRST_SEED + seeds)
         plan = make_plan(dataset, recipes, seeds=fresh, names=(name,), widths=widths, judge="test", networks=networks)
         return tuple(sorted(plan.trainings, key=lambda training: -training.recipe.epochs))
 
-    ours = trainings(best, every, OURS, networks=True) + trainings(others, every, OURS)
-    keras = trainings(list(design.recipes), range(design.fit_seeds), FIT)
-    keras += trainings(best, every, KERAS) + trainings(others, few, KERAS)
+    ours = trainings(best, design.seeds, OURS, networks=True) + trainings(others, design.seeds, OURS)
+    keras = trainings([*design.recipes], design.fit_seeds, FIT)
+    keras += trainings(best, design.seeds, KERAS) + trainings(others, design.pilot_seeds, KERAS)
     study = [design.width_recipe]
-    widths = trainings(study, range(design.keras_width_seeds), KERAS, design.keras_widths)
-    widths += trainings(study, every, OURS, design.widths)
+    widths = trainings(study, design.keras_width_seeds, KERAS, design.keras_widths)
+    widths += trainings(study, design.seeds, OURS, design.widths)
     return (
         Stage("ours", f"{OURS}, all recipes", ours),
         Stage("keras", f"{KERAS} and {FIT}, all recipes", keras),
@@ -148,25 +147,33 @@ def stages(design: Design, dataset: Dataset) -> tuple[Stage, ...]:
     )
 
 
-def further_stage(design: Design, pilot: Floats) -> Stage:
-    """Return further trainings with ``best``, if they may show that ours and Keras are equivalent.
+def further_stage(design: Design, differences: Mapping[str, Floats]) -> Stage:
+    """Return further trainings with the recipes for which they may show that ours and Keras are equivalent.
 
     Parameters
     ----------
     design : Design
         The design.
-    pilot : ndarray of float64, shape (seeds,)
-        Error rate of ours minus that of Keras, by seed, for all seeds of the design.
+    differences : mapping of str to ndarray of float64, shape (seeds,)
+        By name of the recipe, the error rates of ours minus those of Keras, by seed, after the other stages.
 
     Returns
     -------
     stage : Stage
-        Without trainings if the differences decide, or if no possible number of seeds is expected to.
+        Without trainings of a recipe if its differences decide, or if no possible number of seeds is expected to.
     """
-    count = planned_seeds(pilot, design.pilot_seeds, design.most_seeds)
-    seeds = range(FIRST_SEED + design.seeds, FIRST_SEED + count)
-    further = (Training(name, design.best, seed, name == OURS) for seed in seeds for name in (KERAS, OURS))
-    return Stage("further seeds", f"{BEST}, {len(seeds)} further seeds", tuple(further))
+    further = []
+    for recipe in sorted(design.recipes, key=lambda recipe: -recipe.epochs):
+        found = differences[recipe.name]
+        count = planned_seeds(found, design.pilot_seeds, design.most_seeds)
+        for name, done in ((KERAS, len(found)), (OURS, design.seeds)):
+            seeds = range(FIRST_SEED + done, FIRST_SEED + count)
+            further += [Training(name, recipe, seed, _keeps_network(name, recipe)) for seed in seeds]
+    return Stage("further seeds", "further seeds", tuple(further))
+
+
+def _keeps_network(name: str, recipe: Recipe) -> bool:
+    return name == OURS and recipe.name == BEST
 
 
 def sweep_plan(trainings: tuple[Training, ...], dataset: Dataset) -> Plan:

@@ -34,6 +34,7 @@ from nnkernels.measure.asv_driver.workspace import Workspace, changed_since
 from nnkernels.measure.correctness.compiled import require_compiled
 from nnkernels.measure.records import provenance
 from nnkernels.measure.records.environment import find_settings, python_path, timed_environment
+from nnkernels.statistics import Floats
 from nnkernels.sweep.pool import local_pool, worker_processes
 from nnkernels.sweep.results import SweepFolder
 from nnkernels.sweep.run import Show, run
@@ -87,8 +88,7 @@ def run_accuracy(
         try:
             for stage in planned:
                 running.train(stage)
-            differences = paired_errors(running.results.rows.values(), design.best).differences
-            running.train(further_stage(design, differences[: design.seeds]))
+            running.train(further_stage(design, running.planning_differences(design)))
             running.time_epochs(design)
         except (Interruption, KeyboardInterrupt):
             raise Interruption(_interrupted(workspace, folder)) from None
@@ -114,6 +114,14 @@ class _Running:
             plan = sweep_plan(stage.trainings, self.dataset)
             if not run(plan, self.results, local_pool(self.workers), resume=True, show=show):
                 raise Interruption("stopped")
+
+    def planning_differences(self, design: Design) -> dict[str, Floats]:
+        """Return the differences from Keras with the seeds of the first stages, from which further ones are planned."""
+        found = {}
+        for recipe in design.recipes:
+            seeds = design.seeds if recipe.name == BEST else design.pilot_seeds
+            found[recipe.name] = paired_errors(self.results.rows.values(), recipe).differences[:seeds]
+        return found
 
     def time_epochs(self, design: Design) -> None:
         """Time the missing paired epochs, with nothing else running."""

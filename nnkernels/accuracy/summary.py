@@ -51,12 +51,13 @@ class RecipeResult:
         The mean error rate of ours over all its seeds.
     train_error : float
         The mean error rate of ours on the training images.
-    seconds : Estimate
-        Seconds of a training of ours on one thread, transforms included, evaluation excluded.
+    seconds : float
+        Median seconds of a training of ours on one thread, transforms included, evaluation excluded. The mean would
+        contain the compilation of the kernels in the first trainings.
     keras_error : Estimate or None
         The mean error rate of Keras. None if Keras did not train this.
-    keras_seconds : Estimate or None
-        Seconds of a training in Keras.
+    keras_seconds : float or None
+        Median seconds of a training in Keras.
     difference : Estimate or None
         The mean error rate of ours minus that of Keras, over the seeds of both.
     verdict : {"equivalent", "different", "undecided"} or None
@@ -68,9 +69,9 @@ class RecipeResult:
     recipe: Recipe
     error: Estimate
     train_error: float
-    seconds: Estimate
+    seconds: float
     keras_error: Estimate | None
-    keras_seconds: Estimate | None
+    keras_seconds: float | None
     difference: Estimate | None
     verdict: Verdict | None
     fit_difference: Estimate | None
@@ -188,9 +189,9 @@ def _result(run: AccuracyRun, recipe: Recipe) -> RecipeResult:
         recipe,
         _mean(ours, "error_rate"),
         _mean(ours, "train_error_rate").value,
-        _mean(ours, "seconds"),
+        _median_seconds(ours),
         _mean(keras, "error_rate") if keras else None,
-        _mean(keras, "seconds") if keras else None,
+        _median_seconds(keras) if keras else None,
         difference,
         verdict(difference) if difference else None,
         student(fit) if len(fit) else None,
@@ -199,3 +200,7 @@ def _result(run: AccuracyRun, recipe: Recipe) -> RecipeResult:
 
 def _mean(rows: list[Row], column: str) -> Estimate:
     return student([row[column] for row in rows])
+
+
+def _median_seconds(rows: list[Row]) -> float:
+    return float(np.median([row["seconds"] for row in rows]))

@@ -132,10 +132,11 @@ def bench(
 
     The profiles full and accuracy can be interrupted with Ctrl-C: the same command, at the same commit, continues them.
     """
-    if profile == "accuracy":
+    from nnkernels.measure.asv_driver import plan
+
+    if profile == plan.ACCURACY:
         _bench_accuracy(data, machine, rounds, bool(contenders or threads))
         return
-    from nnkernels.measure.asv_driver import plan
     from nnkernels.measure.asv_driver.run import Request, run_benchmarks
     from nnkernels.measure.asv_driver.workspace import open_workspace
     from nnkernels.measure.records import environment

@@ -65,7 +65,7 @@ def sweep(
 ) -> None:
     """Train every combination of recipes, seeds, contenders, widths and learning rates, and rank them by accuracy."""
     from nnkernels.errors import ConfigurationError
-    from nnkernels.learn.ranking_table import ranking_table
+    from nnkernels.learn.sweep_report import ranking_table
     from nnkernels.learn.terminal import counting_progress
     from nnkernels.measure.timing.threads import available_cpus
     from nnkernels.recipes import named_recipe

@@ -11,7 +11,7 @@ from nnkernels.accuracy.equivalence import MARGIN
 from nnkernels.accuracy.record import AccuracyRecord
 from nnkernels.accuracy.summary import AccuracySummary, RecipeResult
 from nnkernels.report import formats
-from nnkernels.report.blocks import Block
+from nnkernels.report.blocks import NOT_RECORDED, Block
 from nnkernels.report.layout import Column, markdown, show
 from nnkernels.statistics import Estimate
 
@@ -67,26 +67,28 @@ def caption(summary: AccuracySummary) -> str:
     images = record.provenance["dataset"]["test_images"]
     return (
         f"Means over the seeds of {OURS} (in parentheses: those of {KERAS}, if fewer), with 95 % intervals, on the "
-        f"{images:,} test images of {record.dataset}. Time: of a training on one thread, with transforms. Difference: "
-        f"{OURS} minus {KERAS} in percentage points, paired by seed; equivalent if the whole interval is within "
-        f"±{100 * MARGIN:g}. {OURS} trains an epoch of best {formats.ratio(summary.speed_up)} times as fast as Keras' "
-        f"fit, transforms included. Run `{record.run_id}`."
+        f"{images:,} test images of {record.dataset}. Time: median of a training on one thread, with transforms. "
+        f"Difference: {OURS} minus {KERAS} in percentage points, paired by seed; equivalent if the whole interval is "
+        f"within ±{100 * MARGIN:g}. {OURS} trains an epoch of best {formats.ratio(summary.speed_up)} times as fast as "
+        f"Keras' fit, transforms included. Run `{record.run_id}`."
     )
 
 
-def section(summary: AccuracySummary) -> str:
+def section(summary: AccuracySummary | None) -> str:
     """Return the block of the README.
 
     Parameters
     ----------
-    summary : AccuracySummary
-        The summary of a run.
+    summary : AccuracySummary or None
+        The summary of a run; None if none is recorded.
 
     Returns
     -------
     section : str
         Markdown, with the markers of the block.
     """
+    if summary is None:
+        return BLOCK.around(NOT_RECORDED)
     return BLOCK.around(f"{markdown(recipe_columns(summary))}\n\n{caption(summary)}")
 
 
@@ -111,7 +113,7 @@ def _columns(results: tuple[RecipeResult, ...], heading: str, names: list[str]) 
         Column("seeds", [_seeds(result) for result in results], right=True),
         Column.of_estimates("accuracy", lambda long: [accuracy(result.error, long) for result in results]),
         Column("training", [accuracy_rate(result.train_error) for result in results], right=True),
-        Column("time", [formats.time(result.seconds, interval=False) for result in results], right=True),
+        Column("time", [formats.duration(result.seconds) for result in results], right=True),
         Column.of_estimates(KERAS, lambda long: [accuracy(result.keras_error, long) for result in results]),
         Column.of_estimates("difference", lambda long: [points(result.difference, long) for result in results]),
         Column("verdict", [result.verdict or "-" for result in results]),
@@ -171,10 +173,10 @@ def points(difference: Estimate | None, interval: bool = True) -> str:
     """
     if difference is None:
         return "-"
-    text = f"{-100 * difference.value:+.2f}"
+    text = f"{-100 * difference.value:+z.2f}"
     if not interval or math.isnan(difference.low):
         return text
-    return f"{text} [{-100 * difference.high:+.2f}, {-100 * difference.low:+.2f}]"
+    return f"{text} [{-100 * difference.high:+z.2f}, {-100 * difference.low:+z.2f}]"
 
 
 def _seeds(result: RecipeResult) -> str:
