@@ -32,6 +32,9 @@ from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.recipes import RECIPE_NAMES, Optimizer, Recipe
 from nnkernels.report import accuracy as report
 from nnkernels.report.accuracy_runs import published_accuracy
+from nnkernels.report.dashboard.accurate_recipes import accurate_recipes
+from nnkernels.report.dashboard.collection import Collection
+from nnkernels.report.dashboard.page import render
 from nnkernels.report.runs import pin, pin_accuracy, published_ids
 from nnkernels.statistics import Estimate
 from nnkernels.sweep import pool, worker
@@ -435,6 +438,16 @@ def test_accuracy_run_is_published_beside_the_others(recorded, monkeypatch):
     (recorded / "results" / "published.json").write_text('{"version": 2, "accuracy": 3}')
     with pytest.raises(ResultsError, match="damaged"):
         published_accuracy(recorded)
+
+
+def test_page_has_the_tables_and_the_chart_of_widths(recorded):
+    found = published_accuracy(recorded)
+    assert found is not None
+    shown = accurate_recipes(found)
+    assert shown.chart.sentence.endswith("from 16.72 % (3) down to 2.55 % (20).")
+    html = render(Collection(recorded, (), ())).html
+    assert shown.caption.split(". ")[0] in html
+    assert "accuracy-widths" in html
 
 
 def test_bench_refuses_other_contenders_for_this_profile():

@@ -72,7 +72,7 @@ def _widths_chart(summary: AccuracySummary) -> Chart:
         name=CHART,
         title="The width decides the accuracy",
         sentence=(
-            f"Test error of {summary.widths[0].recipe.name} by number of hidden units, with 95 % intervals over seeds: from "
+            f"Test error of {narrow.recipe.name} by number of hidden units, with 95 % intervals over seeds: from "
             f"{formats.rate(narrow.error.value)} ({narrow.recipe.hidden}) down to {formats.rate(wide.error.value)} "
             f"({wide.recipe.hidden})."
         ),
