@@ -344,7 +344,7 @@ def test_run_trains_every_stage_and_keeps_loadable_networks(clean, small_digits)
 
 
 @pytest.mark.usefixtures("stand_ins")
-@pytest.mark.parametrize("stop_after", [2, 9, 21])
+@pytest.mark.parametrize("stop_after", [2, 6, 9, 21])
 def test_continued_run_does_only_what_is_missing(clean, small_digits, stop_after):
     first, second = Shown(stop_after), Shown()
     with pytest.raises(Interruption, match=r"interrupted; \d+ trainings are saved: run the same command again"):

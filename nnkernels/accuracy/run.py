@@ -28,7 +28,7 @@ from nnkernels.accuracy.record import (
 from nnkernels.accuracy.summary import paired_errors
 from nnkernels.data import Dataset
 from nnkernels.errors import Interruption
-from nnkernels.interrupts import stop_request
+from nnkernels.interrupts import StopRequest, stop_request
 from nnkernels.measure.asv_driver.sole_run import CHECKOUT_VARIABLE, sole_run
 from nnkernels.measure.asv_driver.workspace import Workspace, changed_since
 from nnkernels.measure.correctness.compiled import require_compiled
@@ -81,10 +81,10 @@ def run_accuracy(
     require_compiled()
     planned = stages(design, dataset)
     origin = provenance.collect(dataset, timed=True)
-    with sole_run(workspace.root), _environment(workspace.root):
+    with sole_run(workspace.root), _environment(workspace.root), stop_request() as stop:
         folder = _scratch(workspace, dataset, design, origin)
         record = _begun(folder, workspace, dataset, design, workers, origin, machine)
-        running = _Running(folder, record, dataset, workers, show_stage)
+        running = _Running(folder, record, dataset, workers, show_stage, stop)
         try:
             for stage in planned:
                 running.train(stage)
@@ -101,19 +101,29 @@ class _Running:
     """A run in progress: its folder, and how long each stage took."""
 
     def __init__(
-        self, folder: Path, record: AccuracyRecord, dataset: Dataset, workers: int, show_stage: ShowStage
+        self,
+        folder: Path,
+        record: AccuracyRecord,
+        dataset: Dataset,
+        workers: int,
+        show_stage: ShowStage,
+        stop: StopRequest,
     ) -> None:
         self.folder, self.record, self.dataset, self.workers = folder, record, dataset, workers
-        self.show_stage, self.results = show_stage, SweepFolder(folder)
+        self.show_stage, self.stop, self.results = show_stage, stop, SweepFolder(folder)
 
     def train(self, stage: Stage) -> None:
         """Do the missing trainings of a stage."""
         if not stage.trainings:
             return
         with self._clock(stage.name), self.show_stage(stage.title) as show:
-            plan = sweep_plan(stage.trainings, self.dataset)
-            if not run(plan, self.results, local_pool(self.workers), resume=True, show=show):
-                raise Interruption("stopped")
+            plan, pool = sweep_plan(stage.trainings, self.dataset), local_pool(self.workers)
+            run(plan, self.results, pool, resume=True, show=show, stop=self.stop)
+        self._end_if_stopped()
+
+    def _end_if_stopped(self) -> None:
+        if self.stop.requested:
+            raise Interruption("Ctrl-C")
 
     def planning_differences(self, design: Design) -> dict[str, Floats]:
         """Return the differences from Keras with the seeds of the first stages, from which further ones are planned."""
@@ -126,19 +136,15 @@ class _Running:
     def time_epochs(self, design: Design) -> None:
         """Time the missing paired epochs, with nothing else running."""
         epochs = read_epochs(self.folder)
-        with (
-            self._clock("paired epochs"),
-            self.show_stage(f"paired epochs of {BEST}") as show,
-            stop_request() as stop,
-        ):
+        with self._clock("paired epochs"), self.show_stage(f"paired epochs of {BEST}") as show:
             for number in range(len(epochs), design.processes):
-                if stop.requested:
-                    raise Interruption("stopped")
                 with worker_processes(1, self.dataset) as executor:
                     future = executor.submit(time_epochs_in_worker, design.best, design.turns, number)
                     epochs.append(future.result())
                 write_epochs(self.folder, epochs)
                 show(len(epochs), design.processes, f"process {len(epochs)}")
+                if len(epochs) < design.processes:
+                    self._end_if_stopped()
 
     @contextmanager
     def _clock(self, stage: str) -> Iterator[None]:

@@ -131,6 +131,7 @@ def bench(
     """Measure speed and accuracy with asv, record the run, and print the speed-up of each contender.
 
     The profiles full and accuracy can be interrupted with Ctrl-C: the same command, at the same commit, continues them.
+    In the profile accuracy, the first Ctrl-C waits for the running trainings, and a second one ends them at once.
     """
     from nnkernels.measure.asv_driver import plan
 
