@@ -199,7 +199,7 @@ def _train(
     packed = contender.packed if isinstance(contender, SharesImages) and not recipe.augmentation else None
     evaluate_training = Evaluator(data.X, data.y, judge, packed)
     evaluate_validation = Evaluator(validation.X, validation.y, judge) if validation is not None else None
-    distort = _distortion(contender, data, history) if recipe.augmentation else None
+    distort = distortion(contender, data, recipe, history.seed) if recipe.augmentation else None
     seconds = 0.0
     for epoch in range(history.epochs_done, history.epochs_done if history.finished else recipe.epochs):
         order, learning_rates = batch_order(history.seed, epoch, images), recipe.learning_rates(epoch, images)
@@ -244,9 +244,30 @@ def _check_keeping(
         )
 
 
-def _distortion(contender: Contender, data: LabelledImages, history: History) -> Callable[[int], None]:
-    """Return the function that gives a contender the distorted images of an epoch."""
-    recipe = history.recipe
+def distortion(contender: Contender, data: LabelledImages, recipe: Recipe, seed: int) -> Callable[[int], None]:
+    """Return the function that gives a contender the distorted images of an epoch.
+
+    Parameters
+    ----------
+    contender : Contender
+        The contender, prepared with `data`.
+    data : LabelledImages
+        The training images, as :func:`recipe_images` returns them.
+    recipe : Recipe
+        A recipe with augmentation.
+    seed : int
+        Seed of the training.
+
+    Returns
+    -------
+    distort : callable
+        ``distort(epoch)``. The images depend only on the seed, the epoch and the recipe.
+
+    Raises
+    ------
+    ConfigurationError
+        If the contender cannot replace its images.
+    """
     if not isinstance(contender, ReplacesImages):
         raise ConfigurationError(
             f"{type(contender).__name__} cannot replace its images, which the augmentation of the recipe "
@@ -255,7 +276,7 @@ def _distortion(contender: Contender, data: LabelledImages, history: History) ->
     distorted = np.empty_like(data.X)
 
     def distort(epoch: int) -> None:
-        augment(data.X, recipe.augmentation or Augmentation(), seed=history.seed, epoch=epoch, out=distorted)
+        augment(data.X, recipe.augmentation or Augmentation(), seed=seed, epoch=epoch, out=distorted)
         contender.replace_images(distorted)
 
     return distort

@@ -137,7 +137,7 @@ def test_section_has_every_chart_with_sentence_and_alternative(tmp_path: Path) -
     assert all(chart.sentence and chart.alternative for chart in section.charts)
     assert "6.65 %" in section.charts[1].sentence
     assert "4.85 %" in section.charts[1].sentence
-    assert section.values["missing"] == []
+    assert section.values["missing"] == [accuracy.NO_RECIPES]
 
 
 def test_section_says_what_is_missing_and_which_command_records_it(tmp_path: Path) -> None:

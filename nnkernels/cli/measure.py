@@ -15,7 +15,8 @@ from nnkernels.errors import ConfigurationError
 
 PROFILE_HELP = (
     "What to measure: quick (3 minutes), headline (5 minutes, for results pooled from several hours), standard "
-    "(30 minutes) or full (150 minutes, resumable)."
+    "(30 minutes), full (150 minutes, resumable) or accuracy (under 2 hours, resumable: how accurate the network can "
+    "be, and whether Keras reaches the same)."
 )
 
 
@@ -127,8 +128,16 @@ def bench(
         ),
     ] = "",
 ) -> None:
-    """Measure speed and accuracy with asv, record the run, and print the speed-up of each contender."""
+    """Measure speed and accuracy with asv, record the run, and print the speed-up of each contender.
+
+    The profiles full and accuracy can be interrupted with Ctrl-C: the same command, at the same commit, continues them.
+    In the profile accuracy, the first Ctrl-C waits for the running trainings, and a second one ends them at once.
+    """
     from nnkernels.measure.asv_driver import plan
+
+    if profile == plan.ACCURACY:
+        _bench_accuracy(data, machine, rounds, bool(contenders or threads))
+        return
     from nnkernels.measure.asv_driver.run import Request, run_benchmarks
     from nnkernels.measure.asv_driver.workspace import open_workspace
     from nnkernels.measure.records import environment
@@ -161,6 +170,36 @@ def bench(
     if outcome.interrupted:
         note(f"interrupted; complete passes: {outcome.record.passes}")
         raise typer.Exit(INTERRUPTED)
+
+
+def _bench_accuracy(data: DataRequest, machine: str, processes: int | None, restricted: bool) -> None:
+    """Run the accuracy benchmark, and print its tables."""
+    from functools import partial
+
+    from nnkernels.accuracy.design import standard_design
+    from nnkernels.accuracy.run import run_accuracy
+    from nnkernels.accuracy.summary import summarise_accuracy
+    from nnkernels.learn.terminal import counting_progress
+    from nnkernels.measure.asv_driver.workspace import open_workspace
+    from nnkernels.measure.timing.threads import available_cpus
+    from nnkernels.report.accuracy import show_accuracy
+
+    if restricted:
+        raise ConfigurationError(
+            "the profile accuracy has its own contenders, on one thread each: leave out --contenders and --threads"
+        )
+    workspace = open_workspace()
+    if workspace.unrecorded:
+        note(f"not recorded, and not to be continued after Ctrl-C: {workspace.unrecorded}")
+    dataset = data.load()
+    design = standard_design(len(dataset.X_train))
+    if processes is not None:
+        design = replace(design, processes=processes)
+    measured = run_accuracy(workspace, dataset, design, available_cpus(), partial(counting_progress, err), machine)
+    show_accuracy(out, summarise_accuracy(measured))
+    out.print(f"run   {measured.folder}", highlight=False, soft_wrap=True)
+    if measured.record.unrecorded != workspace.unrecorded:
+        note(f"not recorded: {measured.record.unrecorded}")
 
 
 @app.command("list", rich_help_panel="Measure")

@@ -70,13 +70,18 @@ def _recompute(root: Path, format_name: str) -> None:
     """Print the published numbers beside the recomputed ones, and exit with status 1 if one differs."""
     import pandas as pd
 
-    from nnkernels.report import method_page, recompute, tables
+    from nnkernels.report import accuracy, method_page, recompute, tables
+    from nnkernels.report.accuracy_runs import published_accuracy
     from nnkernels.report.layout import show
-    from nnkernels.report.runs import PUBLISHED, find_run
+    from nnkernels.report.runs import PUBLISHED, find_run, pinned_accuracy
     from nnkernels.report.summary import summarise
 
     published = find_run(root / "results", PUBLISHED)
-    figures = recompute.recompute((root / "README.md").read_text("utf-8"), summarise(published))
+    text = (root / "README.md").read_text("utf-8")
+    figures = recompute.recompute(text, summarise(published))
+    if pinned_accuracy(root / "results"):
+        section = accuracy.section(published_accuracy(root))
+        figures += recompute.recompute_page(text, "README.md", [(accuracy.BLOCK, section)])
     page = root / method_page.PAGE
     if page.exists():
         generated = method_page.generated(root)
@@ -127,7 +132,8 @@ def publish(
         list[str] | None,
         typer.Option(
             metavar="RUN",
-            help="Publish this run, and update README.md. Repeat the option to pool several runs (at least five).",
+            help="Publish this run, and update README.md. Repeat the option to pool several runs (at least five). "
+            "An accuracy run is published beside them.",
         ),
     ] = None,
     to: Annotated[
@@ -137,22 +143,40 @@ def publish(
 ) -> None:
     """Build the dashboard and its further pages, and the figure of the steps, from the recorded results."""
     from nnkernels.measure.asv_driver.workspace import find_root
-    from nnkernels.report import readme, runs
     from nnkernels.report.dashboard.site import check_publishing, default_folder, publish_site
-    from nnkernels.report.summary import summarise
 
     root = find_root()
     results = root / "results"
     folder = to or default_folder(root)
     check_publishing(root, folder)
     if pin:
-        shown = runs.pooled(results, pin)
-        readme.update(root / "README.md", summarise(shown))
-        runs.pin(results, shown)
+        _pin(root, pin)
     published = publish_site(root, folder)
     for text in (*published.notes, *_draw_steps(results)):
         note(text)
     out.print(f"page  {published.page}", highlight=False, soft_wrap=True)
+
+
+def _pin(root: Path, names: list[str]) -> None:
+    """Write runs into the README, and make them the published ones: an accuracy run, others, or both."""
+    from nnkernels.report import accuracy, readme, runs
+    from nnkernels.report.accuracy_runs import find_accuracy_run, is_accuracy_run
+    from nnkernels.report.summary import summarise
+
+    accuracy_runs = [name for name in names if is_accuracy_run(root, name)]
+    if len(accuracy_runs) > 1:
+        raise ConfigurationError(
+            f"{' and '.join(accuracy_runs)} are accuracy runs, which are not pooled; pin one of them"
+        )
+    found = [find_accuracy_run(root, name) for name in accuracy_runs]
+    others = [name for name in names if name not in accuracy_runs]
+    shown = runs.pooled(root / "results", others) if others else None
+    if shown:
+        readme.update(root / "README.md", summarise(shown))
+        runs.pin(root / "results", shown)
+    for summary in found:
+        accuracy.BLOCK.update(root / "README.md", accuracy.section(summary))
+        runs.pin_accuracy(root / "results", summary.run.record.run_id)
 
 
 def _draw_steps(results: Path) -> list[str]:

@@ -54,6 +54,9 @@ def sweep(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Folder of the results (default: a new one in trained/)."),
     ] = None,
+    networks: Annotated[
+        bool, typer.Option("--networks", help="Keep the trained networks as well, as safetensors files.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Do what is missing in --out.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the trainings and their expected time, and train nothing.")
@@ -62,6 +65,7 @@ def sweep(
 ) -> None:
     """Train every combination of recipes, seeds, contenders, widths and learning rates, and rank them by accuracy."""
     from nnkernels.errors import ConfigurationError
+    from nnkernels.learn.sweep_report import ranking_table
     from nnkernels.learn.terminal import counting_progress
     from nnkernels.measure.timing.threads import available_cpus
     from nnkernels.recipes import named_recipe
@@ -72,7 +76,6 @@ def sweep(
     from nnkernels.sweep.ranking import ranking
     from nnkernels.sweep.results import SweepFolder
     from nnkernels.sweep.run import missing, run
-    from nnkernels.sweep.terminal import ranking_table
 
     if resume and folder is None:
         raise ConfigurationError("--resume needs --out DIR, the folder of the sweep to resume")
@@ -90,6 +93,7 @@ def sweep(
         widths=[int(width) for width in numbers(widths, "--widths")] if widths else (),
         learning_rates=numbers(learning_rates, "--learning-rates") if learning_rates else (),
         judge=judge,
+        networks=networks,
     )
     results = SweepFolder(folder or new_folder("sweep"))
     if scheduler is not None and (workers is not None or dry_run):

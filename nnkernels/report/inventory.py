@@ -9,9 +9,11 @@ from pathlib import Path
 from rich.console import Console
 
 from nnkernels import contenders, kernels, recipes
+from nnkernels.accuracy.design import MINUTES as ACCURACY_MINUTES
+from nnkernels.accuracy.design import Design
 from nnkernels.augmentation import Augmentation
 from nnkernels.kernels.contract import FUNCTIONS
-from nnkernels.measure.asv_driver.plan import PROFILES
+from nnkernels.measure.asv_driver.plan import ACCURACY, PROFILES
 from nnkernels.measure.timing.distinct import prediction_owner
 from nnkernels.report.layout import Column, show
 
@@ -98,12 +100,14 @@ def show_profiles(console: Console) -> None:
     console : rich.console.Console
         Where to print.
     """
-    profiles = PROFILES.values()
+    rows = [(name, profile.minutes, profile.ratio_passes, profile.resumable) for name, profile in PROFILES.items()] + [
+        (ACCURACY, ACCURACY_MINUTES, Design.processes, True)
+    ]
     columns = [
-        Column("name", list(PROFILES), identity=True),
-        Column("minutes on two cores", [str(profile.minutes) for profile in profiles], right=True),
-        Column("processes per ratio", [str(profile.ratio_passes) for profile in profiles], right=True),
-        Column("resumable", ["yes" if profile.resumable else "no" for profile in profiles]),
+        Column("name", [name for name, *_ in rows], identity=True),
+        Column("minutes on two cores", [str(minutes) for _, minutes, *_ in rows], right=True),
+        Column("processes per ratio", [str(processes) for *_, processes, _ in rows], right=True),
+        Column("resumable", ["yes" if resumable else "no" for *_, resumable in rows]),
     ]
     show(console, "Profiles of `nnkernels bench`", columns)
 

@@ -17,6 +17,8 @@ from nnkernels.report.pooling import require_poolable, start_time
 
 NEWEST, PUBLISHED = "newest", "published"
 PIN_VERSION, READ_VERSIONS = 2, (1, 2)
+_NOT_PUBLISHED = "no run is published yet; publish one with `nnkernels publish --pin RUN`"
+_ID = re.compile(r"\d{8}T\d{6}Z-")
 _REPAIR = "write it again with `nnkernels publish --pin RUN`"
 
 
@@ -204,12 +206,14 @@ def published_ids(results: Path) -> list[str]:
         if version not in READ_VERSIONS:
             readable = " and ".join(map(str, READ_VERSIONS))
             raise ResultsError(f"{path}: has version {version}; this nnkernels reads {readable}: upgrade it")
+        if "runs" not in content and "accuracy" in content:
+            raise ResultsError(_NOT_PUBLISHED)
         ids = [content["run"]] if version == 1 else content["runs"]
-        if not isinstance(ids, list) or not ids or not all(re.match(r"\d{8}T\d{6}Z-", name) for name in ids):
+        if not isinstance(ids, list) or not ids or not all(_ID.match(name) for name in ids):
             raise ResultsError(f"{path}: damaged: {ids!r} is not a list of run ids; {_REPAIR}")
         return ids
     except OSError as error:
-        raise ResultsError("no run is published yet; publish one with `nnkernels publish --pin RUN`") from error
+        raise ResultsError(_NOT_PUBLISHED) from error
     except MALFORMED as error:
         raise ResultsError(f"{path}: damaged: {one_line(error)}; {_REPAIR}") from error
 
@@ -224,5 +228,58 @@ def pin(results: Path, run: Run) -> None:
     run : Run
         The run.
     """
-    ids = [one.record.run_id for one in run.each]
-    write_json(results / "published.json", {"version": PIN_VERSION, "runs": ids})
+    _write_pins(results, runs=[one.record.run_id for one in run.each])
+
+
+def pin_accuracy(results: Path, run_id: str) -> None:
+    """Make an accuracy run the published one.
+
+    Parameters
+    ----------
+    results : Path
+        The results folder. Its ``published.json`` is written.
+    run_id : str
+        The id of the run.
+    """
+    _write_pins(results, accuracy=run_id)
+
+
+def pinned_accuracy(results: Path) -> str | None:
+    """Return the id of the published accuracy run.
+
+    Parameters
+    ----------
+    results : Path
+        The results folder.
+
+    Returns
+    -------
+    run_id : str or None
+        None if no accuracy run is pinned.
+
+    Raises
+    ------
+    ResultsError
+        If ``published.json`` is damaged.
+    """
+    path = results / "published.json"
+    if not path.exists():
+        return None
+    try:
+        found: str | None = read_json(path).get("accuracy")
+        if found is not None and not _ID.match(found):
+            raise ValueError(f"{found!r} is not the id of a run")
+    except (OSError, *MALFORMED) as error:
+        raise ResultsError(f"{path}: damaged: {one_line(error)}; {_REPAIR}") from error
+    return found
+
+
+def _write_pins(results: Path, **entries: object) -> None:
+    """Write ``published.json`` with these entries; the others stay as they are."""
+    path = results / "published.json"
+    try:
+        content = read_json(path)
+        before = {name: content[name] for name in ("runs", "accuracy") if name in content}
+    except (OSError, *MALFORMED):
+        before = {}
+    write_json(path, {"version": PIN_VERSION, **before, **entries})

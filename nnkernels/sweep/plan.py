@@ -6,7 +6,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,11 +31,14 @@ class Training:
         The recipe, with the width of the hidden layer and the learning rate.
     seed : int
         The seed.
+    keep_network : bool
+        Whether the trained parameters are kept as well. This does not change the training.
     """
 
     contender: str
     recipe: Recipe
     seed: int
+    keep_network: bool = field(default=False, compare=False)
 
     @property
     def text(self) -> str:
@@ -99,6 +102,7 @@ def make_plan(
     widths: Sequence[int] = (),
     learning_rates: Sequence[float] = (),
     judge: JudgeName = "validation",
+    networks: bool = False,
 ) -> Plan:
     """Return the plan of a sweep: every combination of what is given.
 
@@ -119,6 +123,8 @@ def make_plan(
     judge : {"validation", "test"}, default: "validation"
         ``validation`` holds out the last sixth of the training images (10,000 of MNIST's 60,000), and judges on them.
         ``test`` trains on all training images, and judges on the test images.
+    networks : bool, default: False
+        Whether to keep the trained networks.
 
     Returns
     -------
@@ -157,7 +163,7 @@ def make_plan(
                 "validation images, or set patience to None"
             )
     trainings = tuple(
-        Training(name, recipe.with_changes(hidden=width, learning_rate=rate), seed)
+        Training(name, recipe.with_changes(hidden=width, learning_rate=rate), seed, networks)
         for seed in seeds
         for recipe in recipes
         for width in widths or (recipe.hidden,)
@@ -173,11 +179,11 @@ def _stated(value: Any) -> Any:
     if not is_dataclass(value):
         return value
     stated = {}
-    for field in fields(value):
-        found = getattr(value, field.name)
-        default = field.default_factory() if field.default_factory is not MISSING else field.default
+    for attribute in fields(value):
+        found = getattr(value, attribute.name)
+        default = attribute.default_factory() if attribute.default_factory is not MISSING else attribute.default
         if found != default:
-            stated[field.name] = _stated(found)
+            stated[attribute.name] = _stated(found)
     return stated
 
 

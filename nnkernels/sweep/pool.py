@@ -152,15 +152,35 @@ def local_pool(workers: int) -> OpenPool:
 
     @contextmanager
     def open_pool(dataset: Dataset) -> Iterator[Pool]:
-        others = set(multiprocessing.active_children())
-        # A new process for each worker: a fork would inherit the threads of Numba and TensorFlow.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, context, start_worker, (dataset,)) as executor:
-            try:
-                yield LocalPool(executor, workers)
-            except (KeyboardInterrupt, SystemExit):
-                for process in set(multiprocessing.active_children()) - others:
-                    process.terminate()
-                raise
+        with worker_processes(workers, dataset) as executor:
+            yield LocalPool(executor, workers)
 
     return open_pool
+
+
+@contextmanager
+def worker_processes(workers: int, dataset: Dataset) -> Iterator[ProcessPoolExecutor]:
+    """Start worker processes that have the images. Ctrl-C ends them at once.
+
+    Parameters
+    ----------
+    workers : int
+        The number of processes.
+    dataset : Dataset
+        The images, which :func:`~nnkernels.sweep.worker.images_in_worker` returns there.
+
+    Yields
+    ------
+    executor : ProcessPoolExecutor
+        The processes.
+    """
+    others = set(multiprocessing.active_children())
+    # A new process for each worker: a fork would inherit the threads of Numba and TensorFlow.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, start_worker, (dataset,)) as executor:
+        try:
+            yield executor
+        except (KeyboardInterrupt, SystemExit):
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            raise

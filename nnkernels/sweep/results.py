@@ -11,9 +11,12 @@ from typing import Any
 
 from nnkernels.errors import ConfigurationError, DataError, MissingDependencyError, one_line
 from nnkernels.files import atomic_write, parse_json, read_json, write_json, write_text
+from nnkernels.interchange import Preprocessing, save_parameters
 from nnkernels.recipes import recipe_from_record
+from nnkernels.sweep.plan import Training
 
 TRAININGS, LOG, TABLE = "trainings", "trainings.jsonl", "trainings.parquet"
+NETWORKS = "networks"
 VERSION = 1
 
 Row = dict[str, Any]
@@ -56,18 +59,43 @@ class SweepFolder:
             self._add(_record(file), str(file))
 
     def add(self, key: str, row: Row) -> None:
-        """Write the result of a training to a file of its own.
+        """Write the result of a training to a file of its own, and its network to another one if it keeps it.
 
         Parameters
         ----------
         key : str
             The key of the training.
         row : dict
-            Its result.
+            Its result. Parameters in ``network`` are replaced by the path of their file, relative to the folder.
         """
+        if row.get("network") is not None:
+            name = f"{NETWORKS}/{key}.safetensors"
+            preprocessing = Preprocessing(deskew=row["recipe"]["deskew"])
+            save_parameters(row["network"], self.path / name, preprocessing=preprocessing)
+            row = {**row, "network": name}
         record = {"version": VERSION, "key": key, **row}
         write_json(self.path / TRAININGS / f"{key}.json", record)
         self.rows[key] = record
+
+    def has(self, key: str, training: Training) -> bool:
+        """Return whether there is a result of a training, with its network if it keeps it.
+
+        Parameters
+        ----------
+        key : str
+            The key of the training.
+        training : Training
+            The training.
+
+        Returns
+        -------
+        has : bool
+            True also if the network was not kept because its parameters are not finite.
+        """
+        row = self.rows.get(key)
+        if row is None or not training.keep_network:
+            return row is not None
+        return "network" in row and (row["network"] is None or (self.path / row["network"]).is_file())
 
     def merge(self) -> None:
         """Move all results to the table."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 from itertools import islice
 
 from nnkernels.errors import ConfigurationError, MeasurementError
@@ -20,7 +21,7 @@ Waiting = list[tuple[str, Training]]
 
 
 def missing(plan: Plan, folder: SweepFolder) -> Waiting:
-    """Return the trainings of a plan that have no result yet.
+    """Return the trainings of a plan that have no result yet, or not the network that they keep.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def missing(plan: Plan, folder: SweepFolder) -> Waiting:
         With their keys, in the order of the plan.
     """
     keys = ((training.key(plan.images), training) for training in plan.trainings)
-    return [(key, training) for key, training in keys if key not in folder.rows]
+    return [(key, training) for key, training in keys if not folder.has(key, training)]
 
 
 def run(
@@ -45,6 +46,7 @@ def run(
     *,
     resume: bool = False,
     show: Show = lambda _done, _total, _text: None,
+    stop: StopRequest | None = None,
 ) -> bool:
     """Run the trainings that have no result yet, on one thread each, and write every result as soon as it is there.
 
@@ -64,6 +66,8 @@ def run(
         Whether the folder may already have results.
     show : callable, optional
         ``show(done, total, text)``, called after each training.
+    stop : StopRequest, optional
+        That of a caller that handles Ctrl-C itself, because the sweep is a part of its work.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def run(
         )
     total, waiting, breaks = len(plan.trainings), missing(plan, folder), 0
     try:
-        with stop_request() as stop:
+        with stop_request() if stop is None else nullcontext(stop) as stop:
             while waiting and not stop.requested:
                 before = len(waiting)
                 try:

@@ -11,11 +11,14 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from nnkernels import contenders
 from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError, NNKernelsError
 from nnkernels.measure.asv_driver import workspace
 from nnkernels.measure.records import provenance
+from nnkernels.parameters import Parameters
 from nnkernels.process_settings import preserved_thread_counts
 from nnkernels.sweep.plan import Training
 from nnkernels.training import train
@@ -58,8 +61,19 @@ def train_in_worker(training: Training) -> dict[str, Any]:
     ConfigurationError
         If the training is impossible, for example because the contender lacks something that the recipe needs.
     """
+    return _checked(training, images_in_worker())
+
+
+def images_in_worker() -> Dataset:
+    """Return the images of a process that :func:`start_worker` has prepared.
+
+    Returns
+    -------
+    dataset : Dataset
+        The images.
+    """
     assert _dataset is not None
-    return _checked(training, _dataset)
+    return _dataset
 
 
 def _checked(training: Training, dataset: Dataset) -> dict[str, Any]:
@@ -159,7 +173,8 @@ def run_training(training: Training, dataset: Dataset) -> dict[str, Any]:
     -------
     result : dict
         For JSON: error rates and losses at the end, the seconds of training without evaluation, and the learning curve.
-        Numbers that are not finite, as after a training that diverged, are None.
+        Numbers that are not finite, as after a training that diverged, are None. If the training keeps its network,
+        ``network`` contains the :class:`~nnkernels.parameters.Parameters`, or None if they are not finite.
     """
     import numba
 
@@ -178,6 +193,7 @@ def run_training(training: Training, dataset: Dataset) -> dict[str, Any]:
                 validation=dataset.test,
                 evaluate_every=1 if recipe.patience is not None else math.ceil(recipe.epochs / CURVE_POINTS),
             )
+            network = _network(contender.parameters()) if training.keep_network else {}
         finally:
             contender.close()
     final, curve = history.final, history.epochs
@@ -201,7 +217,12 @@ def run_training(training: Training, dataset: Dataset) -> dict[str, Any]:
         "recipe": asdict(recipe),
         "threads": 1,
         **machine(),
+        **network,
     }
+
+
+def _network(params: Parameters) -> dict[str, Parameters | None]:
+    return {"network": params if all(np.isfinite(array).all() for array in params) else None}
 
 
 def _finite(value: float) -> float | None:

@@ -70,6 +70,8 @@ PROFILES = {
     ),
     "full": Profile(10, 3, rounds=3, seeds=10, minutes=150, includes=("quick", "standard", "full"), resumable=True),
 }
+# A profile without asv, see `nnkernels.accuracy`.
+ACCURACY = "accuracy"
 # The class name of an interleaved benchmark has a prefix that depends on the process of an `Entry`, and a suffix that
 # depends on the thread setting.
 CLASSES = {"1": "OneThread", "all": "AllThreads"}
@@ -109,7 +111,7 @@ def profile(name: str) -> Profile:
         If there is no such profile.
     """
     if name not in PROFILES:
-        raise UnknownNameError("profile", name, tuple(PROFILES))
+        raise UnknownNameError("profile", name, (*PROFILES, ACCURACY))
     return PROFILES[name]
 
 

@@ -90,9 +90,9 @@ def write_run(
         Times of the steps. ``steps.json`` is written only if there are any.
     """
     if steps:
-        write_json(folder / STEPS_FILE, {"version": VERSION, "steps": [asdict(one) for one in steps]})
+        write_interleaved(folder / STEPS_FILE, "steps", steps)
     write_json(folder / "asv.json", _finite(asv_results))
-    write_json(folder / "panels.json", {"version": VERSION, "panels": [asdict(one) for one in interleaved]})
+    write_interleaved(folder / "panels.json", "panels", interleaved)
     write_json(folder / "run.json", {"version": VERSION, **asdict(record)})
 
 
@@ -119,7 +119,7 @@ def read_run(folder: Path) -> tuple[RunRecord, list[InterleavedRun], dict[str, A
         If a file is missing, damaged, or has another format version.
     """
     record = read_versioned(folder / "run.json", VERSION, _record_from, REMEDY)
-    return record, _read_interleaved(folder / "panels.json", "panels"), _read_asv(folder / "asv.json")
+    return record, read_interleaved(folder / "panels.json", "panels"), _read_asv(folder / "asv.json")
 
 
 def read_steps(folder: Path) -> list[InterleavedRun]:
@@ -143,10 +143,44 @@ def read_steps(folder: Path) -> list[InterleavedRun]:
     path = folder / STEPS_FILE
     if not path.exists():
         return []
-    return _read_interleaved(path, "steps")
+    return read_interleaved(path, "steps")
 
 
-def _read_interleaved(path: Path, key: str) -> list[InterleavedRun]:
+def write_interleaved(path: Path, key: str, interleaved: Sequence[InterleavedRun]) -> None:
+    """Write interleaved runs to one file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    key : str
+        The name of the list in the file.
+    interleaved : sequence of InterleavedRun
+        One per process.
+    """
+    write_json(path, {"version": VERSION, key: [asdict(one) for one in interleaved]})
+
+
+def read_interleaved(path: Path, key: str) -> list[InterleavedRun]:
+    """Read the interleaved runs of one file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    key : str
+        The name of the list in the file.
+
+    Returns
+    -------
+    interleaved : list of InterleavedRun
+        One per process.
+
+    Raises
+    ------
+    ResultsError
+        If the file is missing, damaged, or has another format version.
+    """
     return read_versioned(
         path, VERSION, lambda content: [_interleaved_from(measured) for measured in content[key]], REMEDY
     )

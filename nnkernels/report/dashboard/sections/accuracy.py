@@ -5,7 +5,9 @@ from __future__ import annotations
 from nnkernels.comparing.claim import WIDTHS
 from nnkernels.errors import ResultsError
 from nnkernels.report import formats
+from nnkernels.report.accuracy_runs import published_accuracy
 from nnkernels.report.dashboard import marks
+from nnkernels.report.dashboard.accurate_recipes import AccurateRecipes, accurate_recipes
 from nnkernels.report.dashboard.agreement import Agreement, agreement, points
 from nnkernels.report.dashboard.charts import Chart
 from nnkernels.report.dashboard.collection import Collection
@@ -21,6 +23,7 @@ BENCHMARK = "SGD"
 RECIPES = {"gradient-descent": "gradient descent", "adam": "Adam"}
 PARTS = {"recipe": "recipe", "width": "width", "framework": "framework"}
 NO_ERROR = "No recorded run has error rates; `nnkernels bench` measures them."
+NO_RECIPES = "No run of the accurate recipes is recorded; `nnkernels bench --profile accuracy` measures them."
 NO_TIMES = "No recorded run has times to accuracy; `nnkernels bench --profile standard` measures them."
 
 
@@ -52,7 +55,15 @@ def build(collection: Collection) -> Section:
         training = read_training(collection.root)
     except ResultsError as error:
         missing.append(str(error))
+    accurate: AccurateRecipes | None = None
+    try:
+        measured = published_accuracy(collection.root)
+        accurate = accurate_recipes(measured) if measured else None
+        missing += [] if measured else [NO_RECIPES]
+    except ResultsError as error:
+        missing.append(str(error))
     charts = [_recipes_chart(claim, agreed[0][1] if agreed else None)] if claim else []
+    charts += [accurate.chart] if accurate else []
     charts += _curves(training) if training else []
     charts += [_times_chart(times[0])] if times else []
     charts += [_parts_chart(claim)] if claim else []
@@ -61,6 +72,7 @@ def build(collection: Collection) -> Section:
         title="Accuracy",
         values={
             "agreements": [(machine.label, found.sentence, _error_columns(found)) for machine, found in agreed],
+            "accurate": accurate,
             "claim": claim,
             "claim_columns": _claim_columns(claim) if claim else [],
             "training_columns": _training_columns(training) if training else [],

@@ -1,4 +1,4 @@
-"""Terminal output of `nnkernels sweep`."""
+"""The table that `nnkernels sweep` prints."""
 
 from __future__ import annotations
 
