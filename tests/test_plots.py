@@ -1,7 +1,7 @@
 """Figures show the given data, and their texts are legible, inside the figure and do not overlap."""
 
 from collections import Counter
-from itertools import combinations
+from itertools import combinations, product
 from unittest.mock import patch
 
 import matplotlib
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from scipy import stats
 
 from nnkernels import plots
 from nnkernels.errors import ConfigurationError, DataError
@@ -115,6 +116,29 @@ def disagreements_figure(digits, names=("numba", "keras-graph"), first=(0, 2, 4,
     return plots.disagreements(digits.X_test[:60], y, predicted, subtitle=SUBTITLE)
 
 
+def sweep_rows(names=("fused", "keras-graph"), widths=(10, 16, 20, 32, 64, 128, 256), seeds=5, judge="test"):
+    """Return made-up results of a sweep, as in the table that it writes."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for name, hidden, seed in product(names, widths, range(seeds)):
+        rates = 0.4 / hidden + np.array([0.05, 0.02, 0.015]) + 0.003 * rng.random(3)
+        curve = {"epoch": [4, 8, 10], "error_rate": rates.tolist(), "train_error_rate": (rates / 2).tolist()}
+        rows.append(
+            {
+                "contender": name,
+                "seed": seed,
+                "recipe": {"name": "adam", "hidden": hidden, "learning_rate": 0.001},
+                "judge": judge,
+                "data": {"name": "mnist"},
+                "curve": curve,
+                "error_rate": curve["error_rate"][-1],
+                "train_error_rate": curve["train_error_rate"][-1],
+                "seconds": 1.0,
+            }
+        )
+    return rows
+
+
 def drift(epochs, seed=0):
     rng = np.random.default_rng(seed)
     return {name: np.exp(np.cumsum(rng.random(epochs))) * 1e-7 for name in ("W1", "b1", "W2", "b2")}
@@ -173,6 +197,15 @@ FIGURES = {
     "claim, no intervals": lambda digits: plots.claim_table_figure(
         claim_table().assign(ci_low=np.nan, ci_high=np.nan)[:-1]
     ),
+    "widths": lambda digits: plots.accuracy_by_width(sweep_rows(), references={"a write-up's Keras": 0.979}),
+    "widths, one contender": lambda digits: plots.accuracy_by_width(sweep_rows(["fused"]), SUBTITLE),
+    "widths, one seed": lambda digits: plots.accuracy_by_width(sweep_rows(["fused"], widths=[20], seeds=1)),
+    "widths, many": lambda digits: plots.accuracy_by_width(
+        sweep_rows([*"abcdefghi", PLUGIN], widths=(*range(20, 30), 1000), seeds=2)
+    ),
+    "sweep": lambda digits: plots.sweep_curves(sweep_rows(["fused"])),
+    "sweep, many": lambda digits: plots.sweep_curves(sweep_rows([PLUGIN, "fused"]), SUBTITLE),
+    "sweep, one": lambda digits: plots.sweep_curves(sweep_rows(["fused"], widths=[20], seeds=1)),
     "reading": lambda digits: plots.digit_reading(
         np.full((300, 200, 3), 200, np.uint8), digits.X_test[0], probabilities(1)[0], subtitle="IMG_20240203_112233.jpg"
     ),
@@ -213,7 +246,7 @@ def lines_of(axes):
 # All figures
 
 
-# Of the 44 figures, minor variants of other ones. They are tested only with `-m slow`.
+# Of the 51 figures, minor variants of other ones. They are tested only with `-m slow`.
 MINOR_VARIANTS = (
     "training, 300 epochs",
     "training, no validation",
@@ -235,6 +268,10 @@ MINOR_VARIANTS = (
     "disagreements, one side",
     "disagreements, none",
     "claim, no intervals",
+    "widths, one contender",
+    "widths, one seed",
+    "sweep",
+    "sweep, one",
 )
 
 
@@ -264,7 +301,9 @@ def test_texts_are_inside_figure_without_overlap_and_large_enough(name, digits):
         assert apart, f"{left.get_text()!r} overlaps {right.get_text()!r}"
 
 
-@pytest.mark.parametrize("name", ["training", "curves", "drift", "confusion", "claim", "reading", "hidden", "mistakes"])
+@pytest.mark.parametrize(
+    "name", ["training", "curves", "drift", "confusion", "claim", "widths", "sweep", "reading", "hidden", "mistakes"]
+)
 def test_figures_are_dark_on_white_under_dark_style(name, digits):
     with matplotlib.style.context("dark_background"):
         figure = FIGURES[name](digits)
@@ -700,6 +739,91 @@ def test_nan_weights_are_drawn():
 
 
 # The claim
+
+
+@pytest.mark.parametrize("seeds", [1, 5])
+def test_widths_show_means_and_students_intervals(seeds):
+    rows = sweep_rows(seeds=seeds)
+    figure = plots.accuracy_by_width(rows, references={"a write-up's Keras": 0.979})
+    (axes,) = figure.axes
+    curves = lines_of(axes)
+    assert list(curves) == [f"{name}, {part}" for name in ("fused", "keras-graph") for part in ("test", "training")]
+    widths = [10, 16, 20, 32, 64, 128, 256]
+    bars = [np.array(bar.get_segments()) for bar in axes.collections]
+    for (label, line), drawn in zip(curves.items(), bars, strict=True):
+        name, part = label.split(", ")
+        column = "error_rate" if part == "test" else "train_error_rate"
+        samples = np.array(
+            [
+                [
+                    100 - 100 * row[column]
+                    for row in rows
+                    if (row["contender"], row["recipe"]["hidden"]) == (name, width)
+                ]
+                for width in widths
+            ]
+        )
+        np.testing.assert_allclose(line.get_xdata(), widths, rtol=0.03)
+        np.testing.assert_allclose(line.get_ydata(), samples.mean(axis=1))
+        if seeds > 1:
+            expected = stats.t.interval(0.95, seeds - 1, samples.mean(axis=1), stats.sem(samples, axis=1))
+            np.testing.assert_allclose(drawn[:, :, 1].T, expected)
+        else:
+            assert drawn.size == 0
+        assert (line.get_linestyle() == "-") == (part == "test")
+    assert axes.get_xscale() == "log"
+    assert [text for text in texts(figure) if text.isdigit() and int(text) in widths] == [
+        str(width) for width in widths
+    ]
+    assert "a write-up's Keras: 97.9 %" in texts(figure)
+    said = "means of 5 seeds with 95 % intervals" if seeds > 1 else "one seed"
+    assert heading(figure).endswith(f"mnist, adam; {said}")
+
+
+def test_sweep_curves_show_means_and_students_intervals_by_epoch():
+    rows = sweep_rows(["fused"], widths=[10, 20])
+    figure = plots.sweep_curves(rows)
+    for axes, column in zip(figure.axes, ("train_error_rate", "error_rate"), strict=True):
+        assert list(lines_of(axes)) == ["width 10", "width 20"]
+        for (label, line), band in zip(lines_of(axes).items(), axes.collections, strict=True):
+            samples = np.array([row["curve"][column] for row in rows if f"width {row['recipe']['hidden']}" == label])
+            means = 100 - 100 * samples.mean(axis=0)
+            np.testing.assert_array_equal(line.get_xdata(), [4, 8, 10])
+            np.testing.assert_allclose(line.get_ydata(), means)
+            expected = stats.t.interval(0.95, 4, means, 100 * stats.sem(samples))
+            edges = band.get_paths()[0].vertices
+            for epoch, low, high in zip((4, 8, 10), *expected, strict=True):
+                heights = edges[edges[:, 0] == epoch, 1]
+                np.testing.assert_allclose((heights.min(), heights.max()), (low, high))
+    assert len({line.get_color() for line in lines_of(axes).values()}) == 2
+
+
+def test_curve_of_trainings_that_stopped_early_ends_with_the_first_of_them():
+    first, second = sweep_rows(["fused"], widths=[20], seeds=2)
+    second["curve"] = {name: values[:2] for name, values in second["curve"].items()}
+    line = lines_of(plots.sweep_curves([first, second]).axes[1])["adam"]
+    np.testing.assert_array_equal(line.get_xdata(), [4, 8])
+    expected = np.mean([first["curve"]["error_rate"][:2], second["curve"]["error_rate"]], axis=0)
+    np.testing.assert_allclose(line.get_ydata(), 100 - 100 * expected)
+
+
+@pytest.mark.parametrize("draw", [plots.accuracy_by_width, plots.sweep_curves])
+def test_only_the_best_of_many_combinations_are_drawn(draw):
+    rows = [
+        row | {"error_rate": 0.01 + 0.01 * "zyxabcdefg".index(row["contender"])} for row in sweep_rows("abcdefgxyz")
+    ]
+    rows = [row for row in rows if row["recipe"]["hidden"] == 20]
+    figure = draw(rows)
+    assert {label[0] for label in lines_of(figure.axes[0])} == set("abcdexyz")
+    assert heading(figure).endswith("; the best 8 of 10 combinations")
+
+
+@pytest.mark.parametrize("draw", [plots.accuracy_by_width, plots.sweep_curves])
+def test_sweeps_without_results_or_with_two_judges_are_rejected(draw):
+    with pytest.raises(DataError, match="no results"):
+        draw([])
+    with pytest.raises(DataError, match="judged by test and validation images"):
+        draw(sweep_rows() + sweep_rows(judge="validation"))
 
 
 def test_claim_shows_accuracies_and_intervals():

@@ -25,7 +25,7 @@ from nnkernels.sweep.cluster import ClusterPool, cluster_pool
 from nnkernels.sweep.expected_time import expected_seconds
 from nnkernels.sweep.plan import Training, make_plan, read_recipes
 from nnkernels.sweep.pool import local_pool
-from nnkernels.sweep.ranking import ranking
+from nnkernels.sweep.ranking import combinations, labels, ranking
 from nnkernels.sweep.results import LOG, TABLE, TRAININGS, SweepFolder
 from nnkernels.sweep.run import missing, run
 from nnkernels.sweep.worker import keep_images, run_training, train_in_worker, train_on_cluster, versions
@@ -38,8 +38,9 @@ TIMES = ("started", "seconds", "seconds_with_evaluation")
 def row_of(name, seed, error_rate, **changes):
     recipe = asdict(Recipe(name)) | changes
     times = {"started": "2026", "seconds": 2.0 + seed, "seconds_with_evaluation": 3.0}
-    values = {"contender": "numpy", "judge": "validation", "data": {}, "train_error_rate": 0.5, "curve": {}}
-    return {"recipe": recipe, "seed": seed, "error_rate": error_rate, **values, **times}
+    curve = {"epoch": [1, 2], "error_rate": [0.9, error_rate], "train_error_rate": [0.9, 0.5]}
+    values = {"contender": "numpy", "judge": "validation", "data": {"name": "mnist"}, "train_error_rate": 0.5}
+    return {"recipe": recipe, "seed": seed, "error_rate": error_rate, "curve": curve, **values, **times}
 
 
 ROW = {"version": 1, "key": "a" * 32, **row_of("one", 0, 0.25)}
@@ -430,6 +431,11 @@ def test_result_is_there_as_soon_as_it_is_written(folder):
         (LOG, json.dumps(ROW | {"error_rate": None}) + "\n"),
         (LOG, json.dumps(ROW | {"seed": True}) + "\n"),
         (LOG, json.dumps(ROW | {"recipe": {"name": "one", "epochs": 2.5}}) + "\n"),
+        (LOG, json.dumps(ROW | {"data": {}}) + "\n"),
+        (LOG, json.dumps(ROW | {"curve": {}}) + "\n"),
+        (LOG, json.dumps(ROW | {"curve": ROW["curve"] | {"error_rate": [0.5]}}) + "\n"),
+        (LOG, json.dumps(ROW | {"curve": ROW["curve"] | {"train_error_rate": [0.5, 1.5]}}) + "\n"),
+        (LOG, json.dumps(ROW | {"curve": ROW["curve"] | {"epoch": [1, "2"]}}) + "\n"),
         (f"{TRAININGS}/a.json", '{"version": 2, "key": "a"}'),
         (f"{TRAININGS}/a.json", '{"version": 1, "key": NaN}'),
         (f"{TRAININGS}/a.json", "\x00"),
@@ -444,7 +450,7 @@ def test_damaged_results_are_rejected(folder, name, text):
     assert name in str(caught.value).replace(os.sep, "/")
 
 
-# Ranking and expected time
+# Ranking, labels and expected time
 
 
 def test_ranking_has_the_mean_and_students_interval_of_each_combination():
@@ -460,6 +466,38 @@ def test_ranking_has_the_mean_and_students_interval_of_each_combination():
     assert best.seconds == 3
     assert second.error_rate.samples == last.error_rate.samples == 1
     assert math.isnan(last.error_rate.low)
+
+
+def test_combinations_differ_in_more_than_the_seed():
+    rows = [row_of("one", seed, 0.1, hidden=hidden) for seed in (0, 1) for hidden in (4, 8)]
+    rows.append(row_of("two", 0, 0.1, hidden=4))
+    groups = combinations(rows)
+    assert [(len(group), group[0]["recipe"]["hidden"]) for group in groups] == [(2, 4), (2, 8), (1, 4)]
+    assert [len(group) for group in combinations(rows, except_for=("hidden",))] == [4, 1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([row_of("one", 0, 0.1)], ["one"]),
+        ([row_of("one", 0, 0.1), row_of("two", 0, 0.1, epochs=7)], ["one", "two"]),
+        (
+            [row_of("one", 0, 0.1, hidden=4), row_of("one", 0, 0.1, hidden=8), row_of("two", 0, 0.1, hidden=8)],
+            ["one, width 4", "one, width 8", "two, width 8"],
+        ),
+        (
+            [row_of("one", 0, 0.1, learning_rate=rate) | {"contender": name} for rate in (0.1, 1) for name in "ab"],
+            ["a, rate 0.1", "b, rate 0.1", "a, rate 1", "b, rate 1"],
+        ),
+        ([row_of("one", 0, 0.1, batch_size=4), row_of("one", 0, 0.1, batch_size=8)], ["batch size 4", "batch size 8"]),
+        (
+            [row_of("one", 0, 0.1), row_of("one", 0, 0.1) | {"data": {"name": "other"}}],
+            ["mnist", "other"],
+        ),
+    ],
+)
+def test_labels_say_only_what_distinguishes_the_combinations(rows, expected):
+    assert labels(combinations(rows)) == expected
 
 
 def test_expected_time_is_that_of_earlier_results_and_short_trainings(plan, folder, in_process, monkeypatch):
@@ -506,6 +544,9 @@ def test_the_command_trains_ranks_and_resumes(data_folder, tmp_path, in_process)
     again = CliRunner().invoke(app, [*options, *results, "--seeds", "1", "--first-seed", "4", "--resume"])
     assert again.exit_code == 0, again.output
     assert "accuracy on the validation images; 4 trainings" in again.output
+    for name in ("curves.png", "widths.png"):
+        assert f"figure  {tmp_path / 'out' / name}" in again.output
+        assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
     assert {row["seed"] for row in SweepFolder(tmp_path / "out").rows.values()} == {0, 4}
     for wrong, match in (
         (["--judge", "both"], "--judge is 'both'"),

@@ -65,7 +65,7 @@ def sweep(
 ) -> None:
     """Train every combination of recipes, seeds, contenders, widths and learning rates, and rank them by accuracy."""
     from nnkernels.errors import ConfigurationError
-    from nnkernels.learn.sweep_report import ranking_table
+    from nnkernels.learn.sweep_report import draw_sweep, ranking_table
     from nnkernels.learn.terminal import counting_progress
     from nnkernels.measure.timing.threads import available_cpus
     from nnkernels.recipes import named_recipe
@@ -114,7 +114,12 @@ def sweep(
         return
     with counting_progress(err, "training") as show:
         finished = run(plan, results, open_pool, resume=resume, show=show)
-    out.print(ranking_table(ranking(row for row in results.rows.values() if row["judge"] == plan.judge)))
+    rows = [row for row in results.rows.values() if row["judge"] == plan.judge]
+    with err.status("drawing figures"):
+        drawn = draw_sweep(rows, results.path)
+    out.print(ranking_table(ranking(rows)))
+    for path in drawn:
+        out.print(f"figure  {path}", highlight=False, soft_wrap=True, markup=False)
     out.print(
         f"accuracy on the {plan.judge} images; {len(results.rows)} trainings  {results.path}",
         highlight=False,

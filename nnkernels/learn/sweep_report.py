@@ -1,14 +1,40 @@
-"""The table that `nnkernels sweep` prints."""
+"""The results of a sweep: the table of its combinations, and its figures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
 
+from nnkernels import plots
+from nnkernels.learn.output import save_figures
 from nnkernels.learn.terminal import accuracy_text, empty_table
 from nnkernels.sweep.ranking import Rank
+from nnkernels.sweep.results import Row
+
+
+def draw_sweep(rows: Sequence[Row], folder: Path) -> list[Path]:
+    """Draw the learning curves of a sweep and, if there are several widths, the accuracy against the width.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The results, all judged by the same kind of images. Without results, nothing is drawn.
+    folder : Path
+        Where to write the figures.
+
+    Returns
+    -------
+    paths : list of Path
+        The files.
+    """
+    figures = {"curves": plots.sweep_curves(rows)} if rows else {}
+    if len({row["recipe"]["hidden"] for row in rows}) > 1:
+        figures["widths"] = plots.accuracy_by_width(rows)
+    save_figures(figures, folder)
+    return [folder / f"{name}.png" for name in figures]
 
 
 def ranking_table(ranks: Sequence[Rank]) -> Table:

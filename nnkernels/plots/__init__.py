@@ -10,9 +10,11 @@ from nnkernels.plots.learning import training_curves
 from nnkernels.plots.mistakes import disagreements, mistakes
 from nnkernels.plots.saving import save_figure
 from nnkernels.plots.steps import step_times
+from nnkernels.plots.sweeps import accuracy_by_width, sweep_curves
 from nnkernels.plots.trajectories import comparison_curves, parameter_drift
 
 __all__ = [
+    "accuracy_by_width",
     "claim_table_figure",
     "comparison_curves",
     "confusion_matrix",
@@ -26,5 +28,6 @@ __all__ = [
     "sample_predictions",
     "save_figure",
     "step_times",
+    "sweep_curves",
     "training_curves",
 ]

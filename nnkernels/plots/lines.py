@@ -167,20 +167,20 @@ def limit_epochs(axes: Axes, epochs: npt.NDArray[np.float64]) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
 
 
-def limit_accuracy(axes: Axes) -> None:
+def limit_accuracy(*axes: Axes) -> None:
     """Set the limits of an accuracy axis to the range of the curves.
 
     The range is at least 2 percentage points, and never exceeds 0 to 100 percent.
 
     Parameters
     ----------
-    axes : Axes
-        The axes with the curves; their y-axis is set.
+    *axes : Axes
+        The axes with the curves. Their common y-axis is set.
     """
-    values = _drawn(axes)
+    values = np.concatenate([_drawn(one) for one in axes])
     low, high = (values.min(), values.max()) if len(values) else (0.0, 100.0)
     margin = max(0.06 * (high - low), 0.5 * (2 - (high - low)))
-    axes.set_ylim(max(0.0, low - margin), min(100.0, high + margin))
+    axes[0].set_ylim(max(0.0, low - margin), min(100.0, high + margin))
 
 
 def limit_loss(axes: Axes) -> None:
@@ -281,5 +281,6 @@ def _stacked(group: Sequence[float], apart: float, low: float, high: float) -> l
 
 def _drawn(axes: Axes) -> npt.NDArray[np.float64]:
     every = [np.asarray(line.get_ydata(), np.float64) for line in axes.lines]
+    every += [np.asarray(path.vertices, np.float64)[:, 1] for band in axes.collections for path in band.get_paths()]
     values: npt.NDArray[np.float64] = np.concatenate([*every, np.zeros(0)])
     return values[np.isfinite(values)]

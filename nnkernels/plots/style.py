@@ -24,6 +24,8 @@ LINES = (
     (VERMILION, (0, (6, 1.5, 1, 1.5)), "D"),
     (PURPLE, (0, (2, 1)), "v"),
     (SKY, (0, (8, 2)), "P"),
+    (INK, (0, (4, 1, 1, 1, 1, 1)), "X"),
+    (MUTED, (0, (1, 3)), "*"),
 )
 
 # Font sizes in points and lengths in inches, for a figure that fills a slide.

@@ -22,7 +22,7 @@ VERSION = 1
 Row = dict[str, Any]
 
 _KEY = re.compile("[0-9a-f]{32}")
-# What every result has, of those columns that are used here.
+# What every result has, of those columns that are used here and in figures.
 _COLUMNS: dict[str, Any] = {
     **dict.fromkeys(("key", "judge", "started", "contender"), str),
     **dict.fromkeys(("error_rate", "train_error_rate", "seconds", "seconds_with_evaluation"), (float, int)),
@@ -116,11 +116,24 @@ class SweepFolder:
                 raise _damaged(where, f"{name} is {str(row.get(name))[:80]}")
         if not _KEY.fullmatch(row["key"]):  # it becomes the name of a file
             raise _damaged(where, f"its key is {row['key'][:80]!r}")
+        if not isinstance(row["data"].get("name"), str):
+            raise _damaged(where, "its data has no name")
+        if not _is_curve(*(row["curve"].get(name) for name in ("epoch", "error_rate", "train_error_rate"))):
+            raise _damaged(where, "its curve is not one of epochs and error rates")
         try:
             recipe_from_record(row["recipe"])
         except ConfigurationError as error:
             raise _damaged(where, str(error)) from error
         self.rows[row["key"]] = row
+
+
+def _is_curve(epochs: Any, *rates: Any) -> bool:
+    """Return whether there are epochs, and as many numbers from 0 to 1 in each of the others."""
+    return (
+        all(isinstance(values, list) and values and len(values) == len(epochs) for values in (epochs, *rates))
+        and all(isinstance(epoch, int) and epoch > 0 for epoch in epochs)
+        and all(isinstance(rate, (float, int)) and 0 <= rate <= 1 for values in rates for rate in values)
+    )
 
 
 def write_parquet(rows: Iterable[Row], path: Path) -> None:
