@@ -1,4 +1,4 @@
-"""Means with Student's 95 % intervals. The independent samples are processes, seeds or runs.
+"""Means with Student's 95 % intervals, and proportions with Wilson's. Independent samples are processes, seeds or runs.
 
 Values from one process share its conditions, such as its memory layout and the load on its neighbours. So they are
 reduced to one value per process, and the interval is computed over those. Resampling the values within a process as
@@ -124,6 +124,38 @@ def welch(values: npt.ArrayLike, others: npt.ArrayLike) -> Estimate:
         )
         degrees_of_freedom = total**2 / squares
     return _estimate(float(first.mean() - second.mean()), _quantile(degrees_of_freedom) * total**0.5, fewer)
+
+
+def wilson(successes: npt.ArrayLike, trials: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """Return Wilson's score intervals of proportions.
+
+    Unlike a normal approximation, they stay within 0 and 1 and have a width for 0 or all successes.
+
+    Parameters
+    ----------
+    successes, trials : array-like of float, shape (...)
+        Numbers of successes and of trials; means of such numbers need not be integers.
+
+    Returns
+    -------
+    low, high : ndarray of float64, shape (...)
+        The ends of the intervals; 0 and 1 where there are no trials.
+
+    References
+    ----------
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
+    Statistical Association 22(158), 1927.
+    """
+    from scipy.special import ndtri
+
+    found, total = np.asarray(successes, np.float64), np.asarray(trials, np.float64)
+    square = ndtri((1 + CONFIDENCE) / 2) ** 2
+    share = np.divide(found, total, out=np.full_like(total, 0.5), where=total > 0)
+    centre = (found + square / 2) / (total + square)
+    margin = np.sqrt(square * (total * share * (1 - share) + square / 4)) / (total + square)
+    # Exactly 0 and 1 at the ends, without rounding errors.
+    low = np.where(found == 0, 0.0, centre - margin)
+    return low, np.where(found == total, 1.0, centre + margin)
 
 
 def interquartile_mean(values: npt.ArrayLike) -> Floats:

@@ -17,6 +17,7 @@ from matplotlib.text import Text
 from scipy import stats
 
 from nnkernels import plots
+from nnkernels.accuracy.calibration import reliability
 from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.parameters import initial_parameters
 from nnkernels.plots.confusion import confusions
@@ -25,6 +26,7 @@ from nnkernels.plots.lines import spread
 from nnkernels.plots.saving import settle
 from nnkernels.plots.style import fix_layout
 from nnkernels.plots.text import percent, shortened, text_width, wrapped
+from nnkernels.statistics import Estimate
 from tests.processes import python
 
 SUBTITLE = "MNIST: 50,000 training images, tested on 10,000; recipe adam, batches of 32, learning rate 0.001"
@@ -144,6 +146,29 @@ def drift(epochs, seed=0):
     return {name: np.exp(np.cumsum(rng.random(epochs))) * 1e-7 for name in ("W1", "b1", "W2", "b2")}
 
 
+def confidence_bins(networks=10, images=10_000, **kind):
+    """Return the bins of networks that are surer than they are right, most of them of nearly everything."""
+    rng = np.random.default_rng(0)
+    confidence = 1 - 0.5 * rng.random((networks, images)) ** 12
+    right = rng.random((networks, images)) < confidence - 0.1 * (confidence < 0.9)
+    probs = np.stack([np.where(right, confidence, 1 - confidence), np.where(right, 1 - confidence, confidence)], axis=2)
+    return reliability(probs, np.zeros(images, int), **kind).to_frame()
+
+
+def estimates(values, margin=0.003):
+    return [None if value is None else Estimate(value, value - margin, value + margin, 10) for value in values]
+
+
+def shared_mistakes_figure(digits, number, networks=10):
+    y = digits.y_test[:number]
+    predicted = np.stack([predicted_labels(y, np.arange(number), seed % 3) for seed in range(networks)])
+    return plots.shared_mistakes(
+        digits.X_test[:number], y, predicted, np.geomspace(1e-6, 0.4, number), 10_000, SUBTITLE
+    )
+
+
+ERRORS_BY_DIGIT = (0.011, 0.009, 0.027, 0.024, 0.021, 0.03, 0.018, 0.025, 0.036, 0.033)
+
 FIGURES = {
     "training": lambda digits: plots.training_curves(history(), SUBTITLE),
     "training, one epoch": lambda digits: plots.training_curves(history(1), SUBTITLE),
@@ -193,6 +218,21 @@ FIGURES = {
     "disagreements, long name": lambda digits: disagreements_figure(digits, (PLUGIN, "numba"), range(0, 40, 2), [1]),
     "disagreements, one side": lambda digits: disagreements_figure(digits, first=(4, 5), second=()),
     "disagreements, none": lambda digits: disagreements_figure(digits, first=(4, 5), second=(4, 5)),
+    "reliability": lambda digits: plots.reliability_diagram(confidence_bins(), SUBTITLE),
+    "reliability, equal mass": lambda digits: plots.reliability_diagram(confidence_bins(by="mass")),
+    "reliability, one answer": lambda digits: plots.reliability_diagram(confidence_bins(1, 1)),
+    "class errors": lambda digits: plots.class_errors(
+        estimates(ERRORS_BY_DIGIT), Estimate(0.0235, 0.023, 0.024, 10), SUBTITLE
+    ),
+    "class errors, few images": lambda digits: plots.class_errors(
+        estimates([0.0, 1.0, None], np.nan), Estimate(0.5, np.nan, np.nan, 1), class_names=["aleph", "bet", "gimel"]
+    ),
+    "class errors, letters": lambda digits: plots.class_errors(
+        estimates(np.linspace(0.01, 0.2, 26)), Estimate(0.1, 0.1, 0.1, 3), SUBTITLE, [f"letter {n}" for n in range(26)]
+    ),
+    "shared mistakes": lambda digits: shared_mistakes_figure(digits, 48),
+    "shared mistakes, one": lambda digits: shared_mistakes_figure(digits, 1, 1),
+    "shared mistakes, none": lambda digits: shared_mistakes_figure(digits, 0, 2),
     "claim": lambda digits: plots.claim_table_figure(claim_table(), SUBTITLE, {"from scratch": 0.913, "Keras": 0.979}),
     "claim, no intervals": lambda digits: plots.claim_table_figure(
         claim_table().assign(ci_low=np.nan, ci_high=np.nan)[:-1]
@@ -246,7 +286,7 @@ def lines_of(axes):
 # All figures
 
 
-# Of the 51 figures, minor variants of other ones. They are tested only with `-m slow`.
+# Of these figures, minor variants of other ones. They are tested only with `-m slow`.
 MINOR_VARIANTS = (
     "training, 300 epochs",
     "training, no validation",
@@ -272,6 +312,9 @@ MINOR_VARIANTS = (
     "widths, one seed",
     "sweep",
     "sweep, one",
+    "reliability, equal mass",
+    "class errors, few images",
+    "shared mistakes, one",
 )
 
 
@@ -913,6 +956,60 @@ def test_labels_are_spread_apart_within_the_limits(places, apart):
     assert all(-1e-9 <= place <= 100 + 1e-9 for place in moved)
     if (np.diff(places) >= apart + 1e-9).all():
         assert moved == pytest.approx(places)
+
+
+# Calibration and errors of several networks
+
+
+def test_reliability_diagram_shows_the_bins():
+    bins = confidence_bins()
+    upper, lower = plots.reliability_diagram(bins, SUBTITLE).axes
+    filled = bins[bins["count"] > 0]
+    assert 0 < len(filled) < len(bins)
+    heights = [[bar.get_height() for bar in container] for container in upper.containers[:2]]
+    np.testing.assert_allclose(heights[0], 100 * filled["accuracy"])
+    np.testing.assert_allclose(heights[1], 100 * (filled["confidence"] - filled["accuracy"]))
+    points, _, (bars,) = upper.containers[2]
+    np.testing.assert_allclose(points.get_xdata(), 100 * filled["confidence"])
+    np.testing.assert_allclose(points.get_ydata(), 100 * filled["accuracy"])
+    ends = np.array([path[:, 1] for path in bars.get_segments()])
+    np.testing.assert_allclose(ends, 100 * filled[["low", "high"]])
+    np.testing.assert_allclose([bar.get_height() for bar in lower.containers[0]], filled["count"])
+    (diagonal,) = [line for line in upper.lines if line.get_label() == "calibrated"]
+    np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
+
+
+def test_reliability_diagram_without_bins_is_rejected():
+    with pytest.raises(DataError, match="no column low"):
+        plots.reliability_diagram(confidence_bins().drop(columns="low"))
+    with pytest.raises(DataError, match="no answers"):
+        plots.reliability_diagram(confidence_bins().assign(count=0))
+
+
+def test_class_errors_are_bars_with_intervals_beside_the_overall_error():
+    errors = [Estimate(0.01, 0.008, 0.012, 10), None, Estimate(0.03, np.nan, np.nan, 1)]
+    figure = plots.class_errors(errors, Estimate(0.02, 0.019, 0.021, 10), SUBTITLE)
+    (axes,) = figure.axes
+    bars = axes.containers[0]
+    drawn = [(bar.get_x() + bar.get_width() / 2, bar.get_height()) for bar in bars]
+    np.testing.assert_allclose(drawn, [(0, 1), (2, 3)], atol=1e-12)
+    (segments,) = axes.containers[1][2]
+    np.testing.assert_allclose([path[:, 1] for path in segments.get_segments()], [[0.8, 1.2], [3, 3]])
+    assert {"1.0", "3.0", "all: 2.0 %"} <= set(texts(figure))
+
+
+def test_shared_mistakes_name_label_majority_and_probability(digits):
+    y = np.array([4, 7])
+    predicted = np.array([[9, 1], [9, 2], [9, 2]])
+    figure = plots.shared_mistakes(digits.X_test[:2], y, predicted, np.array([0.00004, 0.25]), 10_000, SUBTITLE)
+    shown = texts(figure)
+    assert shown[:4] == ["4 read as 9", "all: <0.1 %", "7 read as 2", "2 of 3: 25.0 %"]
+    assert "2 of 10,000 digits that all 3 networks misclassify" in heading(figure)
+    np.testing.assert_array_equal(figure.axes[0].images[1].get_array().ravel(), digits.X_test[1])
+    with pytest.raises(DataError, match="correctly"):
+        plots.shared_mistakes(digits.X_test[:2], y, np.array([[9, 7]]), np.array([0.1, 0.2]), 10_000)
+    with pytest.raises(DataError, match="differ in length"):
+        plots.shared_mistakes(digits.X_test[:3], y, predicted, np.array([0.1, 0.2]), 10_000)
 
 
 # Files

@@ -9,7 +9,7 @@ import warnings
 from rich.markup import escape
 
 # Importing a module registers its commands. The order is that of the help.
-from nnkernels.cli import data, learn, measure, publish, regress, sweep  # noqa: F401
+from nnkernels.cli import data, errors, learn, measure, publish, regress, sweep  # noqa: F401
 from nnkernels.cli.shared import INTERRUPTED, app, err, note, show_error
 from nnkernels.errors import Interruption, NNKernelsError, system_refusal
 

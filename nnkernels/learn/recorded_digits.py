@@ -49,7 +49,7 @@ def record_mistakes(predictions: Predictions, dataset: Dataset, folder: Path) ->
     side = math.isqrt(images.shape[1])
     columns = max(1, min(COLUMNS, len(shown)))
     if len(shown):
-        _write_picture(images.reshape(-1, side, side), columns, folder / DIGITS)
+        write_digits(images, columns, folder / DIGITS)
     write_json(
         folder / RECORD,
         {
@@ -65,8 +65,8 @@ def record_mistakes(predictions: Predictions, dataset: Dataset, folder: Path) ->
                     "index": int(index),
                     "true": int(y[index]),
                     "predicted": int(predicted[index]),
-                    "true_probability": _six_digits(probs[index, y[index]]),
-                    "predicted_probability": _six_digits(probs[index, predicted[index]]),
+                    "true_probability": six_digits(probs[index, y[index]]),
+                    "predicted_probability": six_digits(probs[index, predicted[index]]),
                 }
                 for index in shown
             ],
@@ -86,20 +86,47 @@ def discard_mistakes(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _six_digits(probability: float) -> float:
-    return float(f"{probability:.6g}")  # what float32 holds
+def write_digits(images: npt.NDArray[np.uint8], columns: int, path: Path) -> None:
+    """Write images side by side in rows, without gaps, as one PNG. The rest of the last row is black.
 
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, D)
+        Pixels; D is a square number.
+    columns : int
+        The number of images in a row.
+    path : Path
+        The file.
 
-def _write_picture(images: npt.NDArray[np.uint8], columns: int, path: Path) -> None:
-    """Write images (N, height, width) side by side in rows; the rest of the last row is black."""
+    Raises
+    ------
+    MissingDependencyError
+        If Pillow is not installed.
+    """
     try:
         from PIL import Image
     except ImportError as error:
         raise MissingDependencyError("writing the misclassified digits", "pillow", "learn") from error
-    count, height, width = images.shape
+    count, side = len(images), math.isqrt(images.shape[1])
     rows = -(-count // columns)
-    cells = np.zeros((rows * columns, height, width), np.uint8)
-    cells[:count] = images
-    pixels = cells.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
+    cells = np.zeros((rows * columns, side, side), np.uint8)
+    cells[:count] = images.reshape(-1, side, side)
+    pixels = cells.reshape(rows, columns, side, side).swapaxes(1, 2).reshape(rows * side, columns * side)
     with atomic_write(path) as temporary:
         Image.fromarray(pixels).save(temporary, optimize=True)
+
+
+def six_digits(probability: float) -> float:
+    """Round a probability to what float32 holds.
+
+    Parameters
+    ----------
+    probability : float
+        The probability.
+
+    Returns
+    -------
+    probability : float
+        With six significant digits.
+    """
+    return float(f"{probability:.6g}")

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
+from nnkernels.statistics import Estimate
+
 
 def percent(fraction: float, decimals: int = 1) -> str:
     """Format a fraction as a percentage. Only exactly 0 and 1 become 0 % and 100 %.
@@ -32,6 +34,27 @@ def percent(fraction: float, decimals: int = 1) -> str:
     if 1 - step / 200 <= fraction < 1:
         return f">{100 - step:g} %"
     return f"{100 * fraction:.{decimals}f} %"
+
+
+def estimated_percent(found: Estimate, decimals: int = 2) -> str:
+    """Format an estimated fraction as a percentage with its interval.
+
+    Parameters
+    ----------
+    found : Estimate
+        A fraction. An interval of NaN is left out.
+    decimals : int, default: 2
+        The number of decimals.
+
+    Returns
+    -------
+    text : str
+        For example ``2.48 % [2.40, 2.56]``.
+    """
+    text = percent(found.value, decimals)
+    if not math.isfinite(found.low):
+        return text
+    return f"{text} [{100 * found.low:.{decimals}f}, {100 * found.high:.{decimals}f}]"
 
 
 def class_labels(class_names: Sequence[str] | None, classes: int) -> list[str]:
