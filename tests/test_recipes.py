@@ -143,3 +143,12 @@ def test_accuracy_recipe_trains_on_about_sixty_thousand_images(images, epochs):
     assert recipe.epochs == epochs
     assert recipe.schedule == "linear"
     assert recipe.learning_rates(epochs - 1, images)[-1] > 0
+
+
+def test_another_number_of_epochs_averages_over_the_same_share_of_them():
+    recipe = Recipe("a", epochs=300, averaged_epochs=150)
+    assert recipe.with_changes(epochs=20).averaged_epochs == 10
+    assert recipe.with_changes(epochs=1).averaged_epochs == 0
+    assert recipe.with_changes(epochs=20, averaged_epochs=3).averaged_epochs == 3
+    assert recipe.with_changes(hidden=5).averaged_epochs == 150
+    assert Recipe("b", epochs=300).with_changes(epochs=20).averaged_epochs == 0

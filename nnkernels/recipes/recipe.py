@@ -161,6 +161,9 @@ class Recipe:
     def with_changes(self, **changes: Any) -> Recipe:
         """Return a copy with some attributes replaced.
 
+        With another number of epochs, the parameters are averaged over the same share of them, unless ``changes``
+        contain ``averaged_epochs``.
+
         Parameters
         ----------
         **changes
@@ -171,4 +174,7 @@ class Recipe:
         recipe : Recipe
             The copy.
         """
+        if "epochs" in changes:
+            averaged_epochs = round(self.averaged_epochs / self.epochs * changes["epochs"])
+            changes = {"averaged_epochs": averaged_epochs, **changes}
         return replace(self, **changes)
