@@ -249,6 +249,16 @@ def _identity(value: Any) -> Any:
 
     Numba pickles such values. But the pickle of an intrinsic contains a random number, and so does that of a function
     from another function, which contains all that it uses. The hashed sources determine those of this package.
+
+    Parameters
+    ----------
+    value : object
+        The value.
+
+    Returns
+    -------
+    identity : object
+        Equal for equal values. It can be pickled.
     """
     if isinstance(value, _Intrinsic):
         value = value._defn

@@ -214,7 +214,9 @@ def test_record_and_recipe_may_both_ask_for_deskewing(data):
 def test_named_recipes_partial_fit_and_cloning(data):
     ours = sklearn.base.clone(classifier(recipe="plain-best"))
     ours.partial_fit(data.X, data.y, classes=np.arange(10))
-    assert ours.history_.recipe == named_recipe("plain-best", 200).with_changes(epochs=1, averaged_epochs=0, schedule="constant")
+    assert ours.history_.recipe == named_recipe("plain-best", 200).with_changes(
+        epochs=1, averaged_epochs=0, schedule="constant"
+    )
     with pytest.raises(HyperParameterError, match="hidden_size is 7, but the recipe 'plain-best' has 20"):
         classifier(recipe="plain-best", hidden_size=7).fit(data.X, data.y)
     averaged = Recipe("test", epochs=3, averaged_epochs=2)
