@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -39,8 +40,8 @@ ROWS = {
     "all equal and very negative": Row([-1e4, -1e4], [0.5, 0.5], [np.log(2), np.log(2)]),
     "large, one apart": Row(
         [10001.0, 10000.0],
-        [1 / (1 + np.exp(-1)), 1 / (1 + np.e)],
-        [np.log1p(1 / np.e), np.log1p(np.e)],
+        [1 / (1 + np.exp(-1)), 1 / (1 + math.e)],
+        [np.log1p(1 / math.e), np.log1p(math.e)],
     ),
     "1e4 and -1e4": Row([1e4, -1e4], [1.0, 0.0], [0.0, 2e4]),
     "-1e4 and 1e4": Row([-1e4, 1e4], [0.0, 1.0], [2e4, 0.0]),
