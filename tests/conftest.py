@@ -170,3 +170,15 @@ def tf():
         if find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
     return import_tensorflow()
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> type:
+    """Let sweeps train in this process, as long as a test runs."""
+    from nnkernels.sweep import pool, worker
+    from tests.in_process_pool import InProcess
+
+    monkeypatch.setattr(pool, "ProcessPoolExecutor", InProcess)
+    monkeypatch.setattr(InProcess, "kills", 0)
+    monkeypatch.setattr(worker, "_dataset", None)
+    return InProcess

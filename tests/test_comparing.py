@@ -4,7 +4,8 @@ import csv
 import itertools
 import json
 import math
-from dataclasses import asdict, replace
+import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,20 +14,26 @@ from hypothesis import strategies as st
 
 from nnkernels import contenders
 from nnkernels.comparing import claim
-from nnkernels.comparing.claim import RECIPES, WIDTHS, Cell, Training, run_claim
+from nnkernels.comparing.claim import RECIPES, WIDTHS, run_claim
 from nnkernels.comparing.decomposition import FACTORS, accuracies, decompose
 from nnkernels.comparing.pair import Comparison, Side, compare
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import Dataset
-from nnkernels.errors import ConfigurationError, DataError, UnknownNameError
+from nnkernels.errors import ConfigurationError, Interruption, UnknownNameError
 from nnkernels.history import History
 from nnkernels.learn import comparison_job, comparison_report
 from nnkernels.learn.training_request import TrainingRequest
 from nnkernels.parameters import Parameters
 from nnkernels.recipes import Recipe
+from nnkernels.sweep.results import SweepFolder
 from tests import reference
 
 RECIPE = Recipe("test", epochs=2, learning_rate=0.1, hidden=6)
+
+
+@pytest.fixture(scope="module")
+def part(small_digits):
+    return Dataset(small_digits.X_train[:300], small_digits.y_train[:300], small_digits.X_test, small_digits.y_test)
 
 
 def test_two_backends_drift_apart_only_by_rounding(small_digits):
@@ -197,117 +204,105 @@ def short_recipes(monkeypatch):
     )
 
 
-def made_up_training(cell, seed, dataset):
-    return Training(*asdict(cell).values(), seed, 0.0, seed / 10, 1.0)
+def do_nothing(_done, _total, _text):
+    pass
 
 
-def test_interrupted_claim_resumes_without_repeating_trainings(short_recipes, small_digits, tmp_path, monkeypatch):
-    path = tmp_path / "trainings.json"
+def cell_of(row):
+    return row["recipe"]["hidden"], row["recipe"]["name"], row["contender"]
 
-    def stop(done, total, training):
+
+def test_interrupted_claim_resumes_without_repeating_trainings(
+    short_recipes, in_process, small_digits, tmp_path, monkeypatch
+):
+    shown = []
+
+    def stop(done, total, _text):
         assert total == 16
         if done == 5:
-            raise Stopped
+            signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(Stopped):
-        run_claim("numba", "numpy", small_digits, path, 2, stop)
-    assert len(json.loads(path.read_text())["trainings"]) == 5
-    trained = []
-    really_train = claim._train
-    monkeypatch.setattr(claim, "_train", lambda *arguments: trained.append(arguments[:2]) or really_train(*arguments))
-    trainings = run_claim("numba", "numpy", small_digits, path, 2)
-    assert len(trained) == 11
-    assert len(trainings) == len({(one.cell, one.seed) for one in trainings}) == 16
-    for one in trainings:  # equal except for rounding, which may change a few answers
-        twin = next(t for t in trainings if t.cell == Cell(one.hidden, one.recipe, "numpy") and t.seed == one.seed)
-        assert one.test_error_rate == pytest.approx(twin.test_error_rate, abs=0.02)
-    assert len(accuracies(trainings)) == 8
-
-
-def test_claim_rejects_file_of_other_data_or_version(short_recipes, small_digits, tmp_path):
-    path = tmp_path / "trainings.json"
-    path.write_text('{"version": 2, "data": "another", "trainings": []}')
-    with pytest.raises(ConfigurationError, match="other data"):
-        run_claim("numba", "numpy", small_digits, path, 2)
-    path.write_text(json.dumps({"version": 0, "data": small_digits.sha256, "trainings": []}))
-    with pytest.raises(DataError, match="format version 0; expected 2"):
-        run_claim("numba", "numpy", small_digits, path, 2)
+    with pytest.raises(Interruption, match="the same command continues"):
+        run_claim("numba", "numpy", small_digits, tmp_path, 2, stop)
+    done = len(SweepFolder(tmp_path).rows)
+    assert 5 <= done < 16
+    rows = run_claim("numba", "numpy", small_digits, tmp_path, 2, lambda *given: shown.append(given[:2]))
+    assert shown == [(number, 16) for number in range(done + 1, 17)]
+    assert [row["seed"] for row in rows] == 8 * [0] + 8 * [1]
+    by_cell = {(cell_of(row), row["seed"]): row for row in rows}
+    assert len(by_cell) == 16
+    for (
+        (hidden, recipe, _),
+        seed,
+    ), row in by_cell.items():  # equal except for rounding, which may change a few answers
+        twin = by_cell[(hidden, recipe, "numpy"), seed]
+        assert row["error_rate"] == pytest.approx(twin["error_rate"], abs=0.02)
+    assert len(accuracies(rows)) == 8
+    shown.clear()
+    more = run_claim("numba", "numpy", small_digits, tmp_path, 3, lambda *given: shown.append(given[:2]))
+    assert shown == [(number, 24) for number in range(17, 25)]
+    assert more[:16] == rows
+    assert run_claim("numba", "numpy", small_digits, tmp_path, 2, pytest.fail) == rows  # fewer seeds: only these
 
 
-def test_claim_rejects_trainings_by_changed_recipes(short_recipes, small_digits, tmp_path, monkeypatch):
-    path = tmp_path / "trainings.json"
-    monkeypatch.setattr(claim, "_train", made_up_training)
-    run_claim("numba", "numpy", small_digits, path, 2)
-    kept = path.read_bytes()
+def test_claim_does_not_mix_trainings_by_changed_recipes(short_recipes, in_process, part, tmp_path, monkeypatch):
+    before = run_claim("numba", "numpy", part, tmp_path, 2, do_nothing)
     monkeypatch.setattr(claim, "named_recipe", lambda name, images: Recipe(name, learning_rate=0.7))
-    with pytest.raises(ConfigurationError, match="recipes that have changed"):
-        run_claim("numba", "numpy", small_digits, path, 2)
-    assert path.read_bytes() == kept
+    after = run_claim("numba", "numpy", part, tmp_path, 2, do_nothing)
+    assert {row["recipe"]["learning_rate"] for row in after} == {0.7}
+    assert not {row["key"] for row in before} & {row["key"] for row in after}
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        *(b'{"version": 1, "data"', b"", b"\xff\xfe", b"[]", b"null", b'{"trainings": [3]}', b'{"trainings": [{}]}'),
-        b"[" * 10_000,
-    ],
-    ids=range(8),
-)
-def test_claim_rejects_damaged_file_and_leaves_it_unchanged(content, short_recipes, small_digits, tmp_path):
-    path = tmp_path / "trainings.json"
-    path.write_bytes(content)
-    with pytest.raises(DataError, match=r"trainings\.json is damaged .*delete it"):
-        run_claim("numba", "numpy", small_digits, path, 2)
-    assert path.read_bytes() == content
+def test_claim_rejects_results_of_earlier_versions_and_leaves_them(short_recipes, part, tmp_path):
+    (tmp_path / "trainings.json").write_text("{}")
+    with pytest.raises(ConfigurationError, match=r"trainings\.json contains results of an earlier version.*--out"):
+        run_claim("numba", "numpy", part, tmp_path, 2, pytest.fail)
+    assert [path.name for path in tmp_path.iterdir()] == ["trainings.json"]
 
 
-def test_claim_adds_seeds_to_recorded_trainings(short_recipes, small_digits, tmp_path, monkeypatch):
-    path = tmp_path / "trainings.json"
-    shown = []
-    monkeypatch.setattr(claim, "_train", made_up_training)
-    run_claim("numba", "numpy", small_digits, path, 2)
-    trainings = run_claim(
-        "numba", "numpy", small_digits, path, 3, lambda done, total, one: shown.append((done, total, one.seed))
-    )
-    assert [(done, total) for done, total, _seed in shown] == [(done, 24) for done in range(1, 25)]
-    assert [seed for _done, _total, seed in shown] == sorted(8 * [0, 1, 2])
-    assert [one.test_error_rate for one in trainings] == [one.seed / 10 for one in trainings]
-    assert len(run_claim("numba", "numpy", small_digits, path, 2)) == 16  # fewer seeds: only these are returned
-
-
-def test_claim_trains_each_cell_at_its_width_on_all_images(recorded, short_recipes, small_digits, tmp_path):
-    few = Dataset(small_digits.X_train[:300], small_digits.y_train[:300], small_digits.X_test, small_digits.y_test)
-    trainings = run_claim("numba", "numpy", few, tmp_path / "trainings.json", 2)
-    for one, record in zip(trainings, recorded, strict=True):
-        assert len(record["starts"][0]) == (784 + 1) * one.hidden + (one.hidden + 1) * 10
-        assert len(record["orders"][0]) == 300
+def test_claim_trains_each_cell_at_its_width_on_all_images(recorded, short_recipes, in_process, part, tmp_path):
+    rows = run_claim("numba", "numpy", part, tmp_path, 2, do_nothing)
+    for row, record in zip(rows, recorded, strict=True):
+        hidden = row["recipe"]["hidden"]
+        assert len(record["starts"][0]) == (784 + 1) * hidden + (hidden + 1) * 10
+        assert len(record["orders"][0]) == len(part.X_train)
         assert record["closed"] == 1
-    by_seed = {(one.hidden, one.seed): set() for one in trainings}
-    for one, record in zip(trainings, recorded, strict=True):
-        by_seed[one.hidden, one.seed].add(record["starts"][0].tobytes())
+        assert row["judge"] == "test"
+    by_seed = {(row["recipe"]["hidden"], row["seed"]): set() for row in rows}
+    for row, record in zip(rows, recorded, strict=True):
+        by_seed[row["recipe"]["hidden"], row["seed"]].add(record["starts"][0].tobytes())
     assert [len(starts) for starts in by_seed.values()] == [1, 1, 1, 1]  # the same for every recipe and contender
     assert len(set.union(*by_seed.values())) == 4
 
 
-def test_claim_requires_two_seeds(small_digits, tmp_path):
-    with pytest.raises(ConfigurationError, match="two or more"):
-        run_claim("numba", "numpy", small_digits, tmp_path / "trainings.json", 1)
-
-
-def test_claim_rejects_the_same_contender_twice(small_digits, tmp_path):
-    with pytest.raises(ConfigurationError, match="numpy is given twice"):
-        run_claim("numpy", "numpy", small_digits, tmp_path / "trainings.json", 2)
-
-
-def test_claim_rejects_unknown_contender(small_digits, tmp_path):
-    with pytest.raises(UnknownNameError, match="nobody"):
-        run_claim("numpy", "nobody", small_digits, tmp_path / "trainings.json", 2)
+@pytest.mark.parametrize(
+    ("names", "seeds", "error", "match"),
+    [
+        (("numba", "numpy"), 1, ConfigurationError, "two or more"),
+        (("numpy", "numpy"), 2, ConfigurationError, "numpy is given twice"),
+        (("numpy", "nobody"), 2, UnknownNameError, "nobody"),
+    ],
+)
+def test_invalid_claims_are_rejected(names, seeds, error, match, part, tmp_path):
+    with pytest.raises(error, match=match):
+        run_claim(*names, part, tmp_path, seeds, pytest.fail)
 
 
 def trainings_of(errors):
     """Return results with given error rates: for each (hidden, recipe, contender) a list with one value per seed."""
     return [
-        Training(*cell, seed, 0.0, error, 1.0) for cell, values in errors.items() for seed, error in enumerate(values)
+        {
+            "recipe": {"name": recipe, "hidden": hidden, "learning_rate": 0.1},
+            "contender": contender,
+            "judge": "test",
+            "data": {},
+            "seed": seed,
+            "train_error_rate": 0.0,
+            "error_rate": error,
+            "seconds": 1.0,
+        }
+        for (hidden, recipe, contender), values in errors.items()
+        for seed, error in enumerate(values)
     ]
 
 

@@ -1,6 +1,7 @@
 """A network that was trained on deskewed images says so wherever it goes, and whoever predicts with it deskews."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -209,6 +210,40 @@ def test_record_and_recipe_may_both_ask_for_deskewing(data):
         other = classifier(recipe=recipe, preprocessing=UPRIGHT).fit(data.X, data.y)
         assert max_abs_difference(once.params_, other.params_) == 0
         assert other.preprocessing_ == UPRIGHT
+
+
+@pytest.mark.parametrize(
+    ("options", "change"),
+    [
+        ({"preprocessing": UPRIGHT}, {"preprocessing": None}),
+        ({}, {"preprocessing": UPRIGHT}),
+        ({}, {"preprocessing": "dark", "epochs": -1}),
+        ({}, {"recipe": AUGMENTED}),
+        ({"recipe": AUGMENTED}, {"recipe": None}),
+        ({"preprocessing": Preprocessing(mean=0.1)}, {"preprocessing": Preprocessing(deviation=0.3)}),
+    ],
+)
+def test_hyper_parameters_changed_after_training_do_not_change_predictions(options, change, data, small_digits):
+    X = small_digits.X_test[:40]
+    trained = classifier(**options).fit(data.X, data.y)
+    made = MLPClassifier.from_parameters(trained.params_, backend="numpy", preprocessing=trained.preprocessing_)
+    before = trained.predict_proba(X)
+    for ours in (trained, made, pickle.loads(pickle.dumps(trained))):
+        preprocessing = ours.preprocessing_
+        ours.set_params(**change)
+        np.testing.assert_array_equal(ours.predict_proba(X), before)
+        assert ours.preprocessing_ == preprocessing
+
+
+def test_training_with_another_preprocessing_changes_predictions(data, small_digits):
+    ours = classifier(epochs=1, warm_start=True).fit(data.X, data.y)
+    assert ours.preprocessing_ == Preprocessing()
+    ours.set_params(preprocessing=UPRIGHT).partial_fit(data.X, data.y)
+    assert ours.preprocessing_ == UPRIGHT
+    X = small_digits.X_test[:40]
+    np.testing.assert_allclose(ours.predict_proba(X), expected_probs(ours.params_, X), rtol=0, atol=1e-6)
+    ours.set_params(preprocessing=None).fit(data.X, data.y)
+    assert ours.preprocessing_ == Preprocessing()
 
 
 def test_named_recipes_partial_fit_and_cloning(data):

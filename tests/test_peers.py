@@ -180,7 +180,7 @@ def test_comparisons_of_training_reject_inference_only_contender(listener, small
     with pytest.raises(InferenceOnlyError, match=listener):
         compare(["numpy", listener], small_digits, RECIPE)
     with pytest.raises(InferenceOnlyError, match=listener):
-        run_claim("numpy", listener, small_digits, tmp_path / "claim.json")
+        run_claim("numpy", listener, small_digits, tmp_path, 2, pytest.fail)
 
 
 def test_training_benchmarks_skip_inference_only_contender(listener):

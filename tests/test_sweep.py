@@ -66,42 +66,6 @@ def without_times(row):
     return {name: value for name, value in row.items() if name not in TIMES}
 
 
-class InProcess:
-    """An executor in this process. Its workers are killed as often as ``kills`` says, each at its second training."""
-
-    kills = 0
-
-    def __init__(self, workers, context, initializer, arguments):
-        worker._dataset = arguments[0]
-        self.submitted = 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def submit(self, function, *arguments):
-        future, self.submitted = Future(), self.submitted + 1
-        if type(self).kills and self.submitted > 1:
-            type(self).kills -= 1
-            future.set_exception(BrokenProcessPool("killed"))
-            return future
-        try:
-            future.set_result(function(*arguments))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
-@pytest.fixture
-def in_process(monkeypatch):
-    monkeypatch.setattr(pool, "ProcessPoolExecutor", InProcess)
-    monkeypatch.setattr(InProcess, "kills", 0)
-    monkeypatch.setattr(worker, "_dataset", None)
-    return InProcess
-
-
 # The plan
 
 
@@ -445,7 +409,7 @@ def test_damaged_results_are_rejected(folder, name, text):
     path = folder.path / name
     path.parent.mkdir(parents=True)
     path.write_text(text)
-    with pytest.raises(DataError, match=r"delete it, and --resume repeats the training") as caught:
+    with pytest.raises(DataError, match="delete it, and the training is repeated on resuming") as caught:
         SweepFolder(folder.path)
     assert name in str(caught.value).replace(os.sep, "/")
 

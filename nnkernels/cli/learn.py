@@ -257,16 +257,7 @@ def _claim(names: list[str], dataset: Dataset, folder: Path, seeds: int) -> None
             f"given: {', '.join(names)}"
         )
     with counting_progress(err, "training") as show:
-        report = claim_report.run(
-            names[0],
-            names[1],
-            dataset,
-            folder,
-            seeds,
-            lambda done, total, last: show(
-                done, total, f"{last.contender}, width {last.hidden}, {last.recipe}, seed {last.seed}"
-            ),
-        )
+        report = claim_report.run(names[0], names[1], dataset, folder, seeds, show)
     out.print(claim_table(report.cells))
     out.print(report.decomposition.sentence(), highlight=False)
     out.print(f"metrics and figure  {folder}", highlight=False, soft_wrap=True)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnkernels.comparing.claim import RECIPES, WIDTHS, Cell, Training
+from nnkernels.comparing.claim import RECIPES, WIDTHS
 from nnkernels.statistics import Estimate, student
+from nnkernels.sweep.ranking import combinations, ranking
+from nnkernels.sweep.results import Row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,13 +51,13 @@ class Decomposition:
         )
 
 
-def accuracies(trainings: Sequence[Training]) -> pd.DataFrame:
+def accuracies(rows: Sequence[Row]) -> pd.DataFrame:
     """Return the mean accuracies of each combination of width, recipe and contender.
 
     Parameters
     ----------
-    trainings : sequence of Training
-        The results of the training runs.
+    rows : sequence of dict
+        The results, as :func:`~nnkernels.comparing.claim.run_claim` returns them.
 
     Returns
     -------
@@ -65,26 +67,23 @@ def accuracies(trainings: Sequence[Training]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows = []
-    for cell in dict.fromkeys(training.cell for training in trainings):
-        members = [training for training in trainings if training.cell == cell]
-        test = student(np.array([1 - training.test_error_rate for training in members]))
-        rows.append(
-            {
-                "hidden": cell.hidden,
-                "recipe": cell.recipe,
-                "contender": cell.contender,
-                "accuracy": test.value,
-                "ci_low": test.low,
-                "ci_high": test.high,
-                "train_accuracy": float(np.mean([1 - training.train_error_rate for training in members])),
-                "seeds": len(members),
-            }
-        )
-    return pd.DataFrame(rows)
+    ranks = [rank for group in combinations(rows) for rank in ranking(group)]
+    return pd.DataFrame(
+        {
+            "hidden": rank.hidden,
+            "recipe": rank.recipe,
+            "contender": rank.contender,
+            "accuracy": 1 - rank.error_rate.value,
+            "ci_low": 1 - rank.error_rate.high,
+            "ci_high": 1 - rank.error_rate.low,
+            "train_accuracy": 1 - rank.train_error_rate,
+            "seeds": rank.error_rate.samples,
+        }
+        for rank in sorted(ranks, key=lambda rank: rank.hidden)
+    )
 
 
-def decompose(trainings: Sequence[Training], ours: str, framework: str) -> Decomposition:
+def decompose(rows: Sequence[Row], ours: str, framework: str) -> Decomposition:
     """Decompose the gap in accuracy into the contributions of the three factors.
 
     The gain from a factor depends on the factors that were changed before: a greater width gains less with gradient
@@ -94,8 +93,9 @@ def decompose(trainings: Sequence[Training], ours: str, framework: str) -> Decom
 
     Parameters
     ----------
-    trainings : sequence of Training
-        All combinations with the same seeds, as :func:`~nnkernels.comparing.claim.run_claim` returns them.
+    rows : sequence of dict
+        The results of all combinations with the same seeds, as :func:`~nnkernels.comparing.claim.run_claim` returns
+        them.
     ours, framework : str
         The names of the contenders.
 
@@ -108,13 +108,16 @@ def decompose(trainings: Sequence[Training], ours: str, framework: str) -> Decom
     ----------
     .. [1] L. Shapley, "A value for n-person games", Contributions to the Theory of Games II, 1953.
     """
-    seeds = sorted({training.seed for training in trainings})
-    accuracy = {(training.cell, training.seed): 100 * (1 - training.test_error_rate) for training in trainings}
+    seeds = sorted({row["seed"] for row in rows})
+    accuracy: dict[tuple[int, str, str, int], float] = {
+        (row["recipe"]["hidden"], row["recipe"]["name"], row["contender"], row["seed"]): 100 * (1 - row["error_rate"])
+        for row in rows
+    }
     contenders = (ours, framework)
 
     def at(changed: frozenset[str], seed: int) -> float:
-        cell = Cell(WIDTHS["width" in changed], RECIPES["recipe" in changed], contenders["framework" in changed])
-        return accuracy[cell, seed]
+        recipe, contender = RECIPES["recipe" in changed], contenders["framework" in changed]
+        return accuracy[WIDTHS["width" in changed], recipe, contender, seed]
 
     orders = list(permutations(FACTORS))
     parts = {

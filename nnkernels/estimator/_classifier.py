@@ -13,7 +13,7 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from nnkernels.estimator._hyper_parameters import HyperParameters, seed_from, validate, validate_preprocessing
+from nnkernels.estimator._hyper_parameters import HyperParameters, seed_from, validate
 from nnkernels.estimator._learning import (
     MAX_RELATIVE_LOSS,
     TrainingState,
@@ -87,8 +87,8 @@ class MLPClassifier(ClassifierMixin, PredictingNetwork, BaseEstimator):  # type:
     params_ : Parameters
         Weights and biases, float32.
     preprocessing_ : Preprocessing
-        How pixels become the features that ``params_`` take; pass it to :func:`nnkernels.save_parameters` together with
-        them.
+        How pixels became features in the last training, and do so in predictions; pass it to
+        :func:`nnkernels.save_parameters` together with ``params_``.
     history_ : History
         Losses (in nats) and error rates after every epoch or call of :meth:`partial_fit`, since the training started.
         Its recipe is that of the last call.
@@ -236,14 +236,13 @@ class MLPClassifier(ClassifierMixin, PredictingNetwork, BaseEstimator):  # type:
     def _validate_samples(
         self, X: npt.ArrayLike, y: npt.ArrayLike, hyper: HyperParameters, restart: bool
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        preprocessing = validate_preprocessing(self.preprocessing)
         changes_pixels = hyper.recipe.deskew or hyper.recipe.augmentation is not None
-        if isinstance(X, np.ndarray) and preprocessing.is_default and not changes_pixels:
+        if isinstance(X, np.ndarray) and hyper.preprocessing.is_default and not changes_pixels:
             X = recover_pixels(X)  # before the validation, which reads bytes faster
         samples, labels = validate_data(self, X, y, dtype="numeric", reset=restart)
         check_classification_targets(labels)
         # The training loop itself deskews and distorts the pixels of a recipe.
-        return to_pixels(samples) if changes_pixels else to_images(samples, preprocessing), labels
+        return to_pixels(samples) if changes_pixels else to_images(samples, hyper.preprocessing), labels
 
     def _train(
         self,
@@ -259,5 +258,5 @@ class MLPClassifier(ClassifierMixin, PredictingNetwork, BaseEstimator):  # type:
         else:
             state = TrainingState(self.params_, self._optimizer_state, self.history_)
         trained = train_further(X, y, hyper, state)
-        self.classes_ = all_classes
+        self.classes_, self.preprocessing_ = all_classes, hyper.preprocessing
         self.params_, self._optimizer_state, self.history_ = trained

@@ -43,6 +43,8 @@ class HyperParameters:
         The name of the backend.
     recipe : Recipe
         How to train. Its epochs are those of one call of ``fit``.
+    preprocessing : Preprocessing
+        How pixels become what the network takes. It deskews images if the recipe does.
     validation_fraction : float
         The fraction of the samples to hold out, at least 0 and below 1.
     callbacks : tuple of callables
@@ -51,6 +53,7 @@ class HyperParameters:
 
     backend: str
     recipe: Recipe
+    preprocessing: Preprocessing
     validation_fraction: float
     callbacks: tuple[Callback, ...]
 
@@ -93,19 +96,21 @@ def validate(params: Mapping[str, Any]) -> HyperParameters:
         raise HyperParameterError(f"validation_fraction is {fraction}; expected a fraction of at least 0 and below 1")
     recipe = _recipe(params) if params["recipe"] is None else _given_recipe(params)
     preprocessing = validate_preprocessing(params["preprocessing"])
+    preprocessing = replace(preprocessing, deskew=preprocessing.deskew or recipe.deskew)
     if recipe.augmentation or recipe.deskew:
         if not preprocessing.scaling.is_default:
             raise HyperParameterError(
                 f"the recipe {recipe.name!r} distorts or deskews pixels, which are then scaled by 1/255; set "
                 "preprocessing to None"
             )
-        recipe = recipe.with_changes(deskew=recipe.deskew or preprocessing.deskew)
+        recipe = recipe.with_changes(deskew=preprocessing.deskew)
     if recipe.patience is not None and (params["warm_start"] or not fraction):
         raise HyperParameterError(
             f"the recipe {recipe.name!r} stops early; set validation_fraction, for example to 0.1, and leave "
             "warm_start False"
         )
-    return HyperParameters(validate_backend(params["backend"]), recipe, fraction, _callbacks(params["callbacks"]))
+    backend, callbacks = validate_backend(params["backend"]), _callbacks(params["callbacks"])
+    return HyperParameters(backend, recipe, preprocessing, fraction, callbacks)
 
 
 def _recipe(params: Mapping[str, Any]) -> Recipe:
@@ -137,24 +142,6 @@ def _given_recipe(params: Mapping[str, Any]) -> Recipe:
                 "recipe: nnkernels.named_recipe(...).with_changes(...)"
             )
     return recipe
-
-
-def preprocessing_with(recipe: Recipe, preprocessing: Preprocessing) -> Preprocessing:
-    """Return how pixels become what the network of a recipe takes.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        The recipe, which may deskew images.
-    preprocessing : Preprocessing
-        The validated hyperparameter ``preprocessing``.
-
-    Returns
-    -------
-    preprocessing : Preprocessing
-        Deskews images if either of them does.
-    """
-    return replace(preprocessing, deskew=preprocessing.deskew or recipe.deskew)
 
 
 def validate_backend(backend: object) -> str:

@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from nnkernels import kernels
 from nnkernels.estimator._hyper_parameters import (
     HyperParameterError,
-    preprocessing_with,
     seed_from,
     validate,
     validate_backend,
@@ -30,18 +29,12 @@ class PredictingNetwork:
     """The fitted attributes of a classifier, the predictions, and a classifier from existing parameters."""
 
     backend: str
-    preprocessing: Preprocessing | None
     classes_: npt.NDArray[Any]
     n_features_in_: int
     params_: Parameters
+    preprocessing_: Preprocessing
     history_: History
     _optimizer_state: OptimizerState
-
-    @property
-    def preprocessing_(self) -> Preprocessing:
-        """How pixels become the features that ``params_`` take: ``preprocessing``, and the recipe's deskewing."""
-        hyper = validate(self.get_params(deep=False))  # type: ignore[attr-defined]
-        return preprocessing_with(hyper.recipe, validate_preprocessing(self.preprocessing))
 
     @classmethod
     def from_parameters(
@@ -94,7 +87,7 @@ class PredictingNetwork:
             found = checked_parameters(Parameters(*narrow)._asdict(), "params in float32")
         validate_preprocessing(preprocessing, len(W1))
         classifier.classes_, classifier.n_features_in_, classifier.params_ = labels, len(W1), found
-        classifier._optimizer_state = initial_state(found)
+        classifier.preprocessing_, classifier._optimizer_state = hyper.preprocessing, initial_state(found)
         classifier.history_ = History(hyper.recipe, seed_from(hyper_parameters.get("random_state")), 0)
         return classifier
 
@@ -114,9 +107,9 @@ class PredictingNetwork:
         Raises
         ------
         HyperParameterError
-            If a hyperparameter is invalid.
+            If there is no such backend.
         SampleError
-            If an integer in X is outside 0..255.
+            If an integer in X is outside 0..255, or if images cannot be deskewed.
         ValueError
             If the features of X differ from those of the training, or if a value is not finite in float32.
 

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnkernels import plots
-from nnkernels.comparing.claim import ShowTraining, run_claim
+from nnkernels.comparing.claim import run_claim
 from nnkernels.comparing.decomposition import Decomposition, accuracies, decompose
 from nnkernels.data import Dataset
 from nnkernels.files import write_json
 from nnkernels.learn.output import make_folder, origin, save_figures
+from nnkernels.sweep.run import Show
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TRAININGS, SUMMARY = "trainings.json", "claim.json"
+SUMMARY = "claim.json"
 VERSION = 1
 
 # Test accuracies of the write-up's two models, as fractions.
@@ -40,7 +41,7 @@ class ClaimReport:
     decomposition: Decomposition
 
 
-def run(ours: str, framework: str, dataset: Dataset, folder: Path, seeds: int, show: ShowTraining) -> ClaimReport:
+def run(ours: str, framework: str, dataset: Dataset, folder: Path, seeds: int, show: Show) -> ClaimReport:
     """Run the training runs whose results are missing in a folder, then write the summary and the figure.
 
     Parameters
@@ -54,7 +55,7 @@ def run(ours: str, framework: str, dataset: Dataset, folder: Path, seeds: int, s
     seeds : int
         The number of seeds per combination, at least 2.
     show : callable
-        ``show(done, total, training)``, called after each training run.
+        ``show(done, total, text)``, called after each training run.
 
     Returns
     -------
@@ -63,12 +64,12 @@ def run(ours: str, framework: str, dataset: Dataset, folder: Path, seeds: int, s
 
     Raises
     ------
-    ConfigurationError, UnknownNameError, MissingDependencyError, InferenceOnlyError, DataError
+    ConfigurationError, UnknownNameError, MissingDependencyError, InferenceOnlyError, DataError, MeasurementError
         As :func:`~nnkernels.comparing.claim.run_claim`. Also ConfigurationError if the folder cannot be created.
     """
     make_folder(folder)
-    trainings = run_claim(ours, framework, dataset, folder / TRAININGS, seeds, show)
-    report = ClaimReport(accuracies(trainings), decompose(trainings, ours, framework))
+    rows = run_claim(ours, framework, dataset, folder, seeds, show)
+    report = ClaimReport(accuracies(rows), decompose(rows, ours, framework))
     write_json(
         folder / SUMMARY,
         {

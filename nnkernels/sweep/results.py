@@ -182,4 +182,4 @@ def _parsed(line: str, where: str) -> Any:
 
 
 def _damaged(where: str, reason: str) -> DataError:
-    return DataError(f"{where}: is damaged ({reason}); delete it, and --resume repeats the training")
+    return DataError(f"{where}: is damaged ({reason}); delete it, and the training is repeated on resuming")

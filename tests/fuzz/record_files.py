@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -145,28 +144,6 @@ def _read_mistakes(folder: Path) -> object:
     return found.sprite_uri, found.most_frequent()
 
 
-def _trainings() -> Files:
-    from nnkernels.comparing import claim
-
-    one: dict[str, Any] = {
-        "hidden": 20, "recipe": "adam", "contender": "numpy", "seed": 0,
-        "train_error_rate": 0.05, "test_error_rate": 0.06, "seconds": 1.5,
-    }  # fmt: skip
-    content = {
-        "version": claim.VERSION,
-        "data": digits().sha256,
-        "recipes": claim._recipes(digits()),
-        "trainings": [one, one | {"seed": 1}],
-    }
-    return {"trainings.json": json.dumps(content).encode()}
-
-
-def _read_trainings(path: Path) -> object:
-    from nnkernels.comparing import claim
-
-    return list(claim._read(path, digits()))
-
-
 def _sweep() -> Files:
     from nnkernels.sweep.results import LOG, TRAININGS
     from tests.test_sweep import ROW
@@ -213,7 +190,6 @@ def record_readers() -> list[Reader]:
             "training_steps.safetensors",
         ),
         Reader("mistakes", ("report.dashboard.mistakes",), _read_mistakes, _mistakes),
-        Reader("trainings of the claim", ("comparing.claim",), _read_trainings, _trainings, "trainings.json"),
         Reader("sweep", ("sweep.results",), _read_sweep, _sweep),
         Reader("asv's history", ("report.asv_pages",), _read_history, _history),
     ]
