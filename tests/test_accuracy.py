@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 from typer.testing import CliRunner
 
-from nnkernels import cli, contenders
+from nnkernels import cli, contenders, plots
 from nnkernels.accuracy import run as running
 from nnkernels.accuracy.design import FIRST_SEED, FIT, KERAS, OURS, Design, further_stage, stages, standard_design
 from nnkernels.accuracy.equivalence import MARGIN, planned_seeds, verdict
@@ -31,6 +31,7 @@ from nnkernels.measure.asv_driver.workspace import Workspace
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.recipes import RECIPE_NAMES, Optimizer, Recipe
 from nnkernels.report import accuracy as report
+from nnkernels.report.accuracy_figures import draw_accuracy
 from nnkernels.report.accuracy_runs import published_accuracy
 from nnkernels.report.dashboard.accurate_recipes import accurate_recipes
 from nnkernels.report.dashboard.collection import Collection
@@ -408,8 +409,18 @@ def test_block_of_the_readme_is_the_table_and_a_caption(recorded):
     assert f"| best | 3 | 97.60 % [96.29, 98.91] | 98.80 % | 3.00 s | 97.58 % [{low:.2f}, {high:.2f}] |" in block
     assert "the 10,000 test images of mnist" in block
     ratio = np.exp(np.mean([np.log(120) / 2, np.log(11)]))
-    assert f"of best {ratio:.1f} [" in block
+    assert f"fused trains best in 1.50 s [1.50, 1.50], transforms included, {ratio:.1f} [" in block
     assert "Run `20260101T000000Z-abababab`." in block
+
+
+def test_figures_are_drawn_once_for_the_same_numbers(recorded, monkeypatch):
+    found = published_accuracy(recorded)
+    assert found is not None
+    drawn = draw_accuracy(recorded / "results", found)
+    assert [path.name for path in drawn] == ["widths.png", "curves.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
+    monkeypatch.setattr(plots, "save_figure", lambda *_, **__: pytest.fail("drawn again"))
+    assert draw_accuracy(recorded / "results", found) == drawn
 
 
 def test_difference_of_zero_has_no_sign_of_less():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
+
 from nnkernels import contenders
 from nnkernels.accuracy.design import FIT, OURS
 from nnkernels.contenders import Contender
@@ -113,6 +115,23 @@ def speed_up(measured: list[InterleavedRun]) -> Estimate:
         seconds = one.undisturbed(SCENARIO)
         ratios.append(log_ratios(seconds[f"{FIT}@{SETTING}"], seconds[f"{OURS}@{SETTING}"]))
     return student(process_means(ratios)).exp()
+
+
+def seconds_per_epoch(measured: list[InterleavedRun]) -> Estimate:
+    """Return the time of an epoch of ours with its transforms, on one thread, with nothing else running.
+
+    Parameters
+    ----------
+    measured : list of InterleavedRun
+        The paired epochs, one entry per process. At least one.
+
+    Returns
+    -------
+    seconds : Estimate
+        The geometric mean, with the interval over the processes.
+    """
+    logs = [np.log(one.undisturbed(SCENARIO)[f"{OURS}@{SETTING}"]) for one in measured]
+    return student(process_means(logs)).exp()
 
 
 class _Epochs:

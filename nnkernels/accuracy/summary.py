@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from nnkernels.accuracy.design import FIT, KERAS, OURS
+from nnkernels.accuracy.design import BEST, FIT, KERAS, OURS
 from nnkernels.accuracy.equivalence import Verdict, verdict
-from nnkernels.accuracy.paired_epochs import speed_up
+from nnkernels.accuracy.paired_epochs import seconds_per_epoch, speed_up
 from nnkernels.accuracy.record import AccuracyRun
 from nnkernels.errors import ResultsError
 from nnkernels.recipes import Recipe, recipe_from_record
@@ -89,6 +89,9 @@ class AccuracySummary:
         The accurate recipes, the least accurate first.
     widths : tuple of RecipeResult
         The width study, the narrowest first.
+    best_seconds : Estimate
+        Seconds of a training with ``best``, transforms included, with nothing else running: its epochs times the time
+        of a paired epoch of ours.
     speed_up : Estimate
         How many times as fast as Keras' ``fit`` ours trains an epoch of ``best``, transforms included.
     """
@@ -96,6 +99,7 @@ class AccuracySummary:
     run: AccuracyRun
     recipes: tuple[RecipeResult, ...]
     widths: tuple[RecipeResult, ...]
+    best_seconds: Estimate
     speed_up: Estimate
 
 
@@ -126,6 +130,7 @@ def summarise_accuracy(run: AccuracyRun) -> AccuracySummary:
         run,
         tuple(_result(run, recipe) for recipe in recipes),
         tuple(_result(run, study.with_changes(hidden=width)) for width in widths),
+        _times(seconds_per_epoch(run.epochs), next(recipe.epochs for recipe in recipes if recipe.name == BEST)),
         speed_up(run.epochs),
     )
 
@@ -196,6 +201,10 @@ def _result(run: AccuracyRun, recipe: Recipe) -> RecipeResult:
         verdict(difference) if difference else None,
         student(fit) if len(fit) else None,
     )
+
+
+def _times(found: Estimate, factor: float) -> Estimate:
+    return Estimate(factor * found.value, factor * found.low, factor * found.high, found.samples)
 
 
 def _mean(rows: list[Row], column: str) -> Estimate:

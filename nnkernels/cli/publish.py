@@ -141,7 +141,7 @@ def publish(
         typer.Option("--out", metavar="DIR", help="Folder of the site (default: results/html/ of the checkout)."),
     ] = None,
 ) -> None:
-    """Build the dashboard and its further pages, and the figure of the steps, from the recorded results."""
+    """Build the dashboard and its further pages, and the figures of steps and accuracy, from the recorded results."""
     from nnkernels.measure.asv_driver.workspace import find_root
     from nnkernels.report.dashboard.site import check_publishing, default_folder, publish_site
 
@@ -152,7 +152,7 @@ def publish(
     if pin:
         _pin(root, pin)
     published = publish_site(root, folder)
-    for text in (*published.notes, *_draw_steps(results)):
+    for text in (*published.notes, *_draw_steps(results), *_draw_accuracy(root)):
         note(text)
     out.print(f"page  {published.page}", highlight=False, soft_wrap=True)
 
@@ -194,6 +194,19 @@ def _draw_steps(results: Path) -> list[str]:
         return [f"the figure of the steps was not drawn: {error}"]
     if times:
         steps.draw_steps(results, times)
+    return []
+
+
+def _draw_accuracy(root: Path) -> list[str]:
+    """Draw the figures of the published accuracy run; return a note if its results are damaged."""
+    from nnkernels.report.accuracy_figures import draw_accuracy
+    from nnkernels.report.accuracy_runs import published_accuracy
+
+    try:
+        if measured := published_accuracy(root):
+            draw_accuracy(root / "results", measured)
+    except ResultsError as error:
+        return [f"the figures of the accuracy run were not drawn: {error}"]
     return []
 
 

@@ -6,7 +6,7 @@ import math
 
 from rich.console import Console
 
-from nnkernels.accuracy.design import FIT, KERAS, OURS
+from nnkernels.accuracy.design import BEST, FIT, KERAS, OURS
 from nnkernels.accuracy.equivalence import MARGIN
 from nnkernels.accuracy.record import AccuracyRecord
 from nnkernels.accuracy.summary import AccuracySummary, RecipeResult
@@ -67,10 +67,11 @@ def caption(summary: AccuracySummary) -> str:
     images = record.provenance["dataset"]["test_images"]
     return (
         f"Means over the seeds of {OURS} (in parentheses: those of {KERAS}, if fewer), with 95 % intervals, on the "
-        f"{images:,} test images of {record.dataset}. Time: median of a training on one thread, with transforms. "
-        f"Difference: {OURS} minus {KERAS} in percentage points, paired by seed; equivalent if the whole interval is "
-        f"within ±{100 * MARGIN:g}. {OURS} trains an epoch of best {formats.ratio(summary.speed_up)} times as fast as "
-        f"Keras' fit, transforms included. Run `{record.run_id}`."
+        f"{images:,} test images of {record.dataset}. Time: median of a training on one thread, {record.workers} at a "
+        f"time, with distortion of the images. Difference: {OURS} minus {KERAS} in percentage points, paired by seed; "
+        f"equivalent if the whole interval is within ±{100 * MARGIN:g}. Alone on the machine, {OURS} trains {BEST} in "
+        f"{formats.time(summary.best_seconds)}, transforms included, {formats.ratio(summary.speed_up)} times as fast "
+        f"as Keras' fit (by paired epochs). Run `{record.run_id}`."
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from rich.text import Text
 from nnkernels import plots, steps
 from nnkernels.errors import ConfigurationError
 from nnkernels.report import formats
+from nnkernels.report.kept_figures import draw_unless_same
 from nnkernels.report.layout import Column, show
 from nnkernels.report.recorded_steps import COMMAND, StepTimes
 from nnkernels.steps import Step
@@ -111,9 +111,6 @@ def show_step(console: Console, times: StepTimes | None, name: str, against: str
 def draw_steps(results: Path, times: StepTimes) -> Path:
     """Draw the steps into a results folder, unless the figure there shows the same numbers.
 
-    Another version of Matplotlib draws other pixels. So the figure carries a digest of its numbers, and is left as it
-    is if they have not changed; to draw it anew, delete it.
-
     Parameters
     ----------
     results : Path
@@ -129,13 +126,10 @@ def draw_steps(results: Path, times: StepTimes) -> Path:
     record = times.run.record
     cpu = record.provenance["cpu"]
     subtitle = f"{record.dataset}, SGD, batches of 32, {cpu}, run {record.run_id}. Bars: 95 % intervals over processes."
-    path, table = results / FIGURE, rows(times)
+    table = rows(times)
     # Nine digits, because the last ones of a mean differ from one CPU to another.
     numbers = table.to_csv(index=False, float_format="%.9g")
-    comment = f"numbers {hashlib.sha256(f'{subtitle} {numbers}'.encode()).hexdigest()}"
-    if not (path.is_file() and comment.encode() in path.read_bytes()):
-        plots.save_figure(plots.step_times(table, subtitle), path, comment=comment)
-    return path
+    return draw_unless_same(results / FIGURE, f"{subtitle} {numbers}", lambda: plots.step_times(table, subtitle))
 
 
 def rows(times: StepTimes) -> pd.DataFrame:
