@@ -112,7 +112,7 @@ def _begin_lists(buffers: Buffers, image_range: tuple[int, int]) -> None:
 
 @inlined
 def _append_to_lists(
-    buffers: Buffers, records: npt.NDArray[np.uint8], position: int, mask: np.uint64, n: int, first: int
+    buffers: Buffers, records: npt.NDArray[np.uint8], position: np.intp, mask: np.uint64, n: int, first: int
 ) -> None:
     """Append image n to the lists of its inked blocks, in the part that starts at image ``first``.
 
