@@ -49,6 +49,7 @@ from nnkernels.kernels.simd import (
     width,
     zero_tile,
 )
+from nnkernels.parameters import FloatArray
 
 MAX_PANEL_UNITS = 24  # sums of a panel: with them, eight of the 32 registers of AVX-512 are left for operands
 PREFETCH_DISTANCE = 4  # in images
@@ -90,13 +91,9 @@ def first_layer(
             position = np.intp(at(starts, at(order, batch.begin + n))) * RECORD_UNIT
             mask = mask_at(records, position)
             if p == 0 and has_lists:
-                _append_to_lists(buffers, records, position, mask, n, image_range[0])
-            sums = zero_panel
-            while mask != 0:
-                block = lowest_bit(mask)
-                mask &= mask - np.uint64(1)
-                position += RECORD_UNIT
-                sums += load_repeated(records, position, zero_panel) * load(W1, panel_start + block * tile, zero_panel)
+                sums = _sums_with_lists(buffers, W1, records, position, mask, n, image_range[0], zero_panel)
+            else:
+                sums = _sums(W1, panel_start, records, position, mask, zero_panel)
             totals = tile_totals(sums)
             store(A1, n * hidden_lanes + p * units, relu(scale * totals + load(b1, p * units, totals)))
 
@@ -111,15 +108,51 @@ def _begin_lists(buffers: Buffers, image_range: tuple[int, int]) -> None:
 
 
 @inlined
-def _append_to_lists(
-    buffers: Buffers, records: npt.NDArray[np.uint8], position: np.intp, mask: np.uint64, n: int, first: int
-) -> None:
-    """Append image n to the lists of its inked blocks, in the part that starts at image ``first``.
+def _sums(
+    W1: FloatArray,
+    panel_start: int,
+    records: npt.NDArray[np.uint8],
+    position: np.intp,
+    mask: np.uint64,
+    zero_panel: Any,
+) -> Any:
+    """Return the sums of an image: for each unit of a panel, the products with the pixels of the inked blocks."""
+    sums = zero_panel
+    while mask != 0:
+        block = lowest_bit(mask)
+        mask &= mask - np.uint64(1)
+        position += RECORD_UNIT
+        sums += load_repeated(records, position, zero_panel) * load(
+            W1, panel_start + block * width(zero_panel), zero_panel
+        )
+    return sums
 
-    This is a loop of its own, because its scalars would take registers and slots that the multiply-adds need.
+
+@inlined
+def _sums_with_lists(
+    buffers: Buffers,
+    W1: FloatArray,
+    records: npt.NDArray[np.uint8],
+    position: np.intp,
+    mask: np.uint64,
+    n: int,
+    first: int,
+    zero_panel: Any,
+) -> Any:
+    """Compute the sums of the first panel, as in :func:`_sums`, and append image n to the lists of its inked blocks.
+
+    The thread's part of each list starts at image ``first``. One loop does both, because multiply-adds leave time for
+    the lists, and the end of each loop costs a misprediction. Whether lists are written is decided outside: inside, it
+    takes registers that the sums need.
+
+    Returns
+    -------
+    sums : Lanes
+        The sums.
     """
     list_images, list_pixels, counts = buffers.list_images, buffers.list_pixels, buffers.counts
     capacity, own_counts = len(list_images) // MAX_BLOCKS, first // 8 * MAX_BLOCKS
+    sums = zero_panel
     while mask != 0:
         block = lowest_bit(mask)
         mask &= mask - np.uint64(1)
@@ -129,6 +162,8 @@ def _append_to_lists(
         entry = block * capacity + first + count
         put(list_images, entry, np.int32(n))
         copy_sixteen(list_pixels, entry * BLOCK_PIXELS, records, position)
+        sums += load_repeated(records, position, zero_panel) * load(W1, block * width(zero_panel), zero_panel)
+    return sums
 
 
 @device_function
