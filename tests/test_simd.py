@@ -45,7 +45,7 @@ def rows(lanes, count=2):
 WITH_LANES = ("a + b", "a += b", "a - b", "a * b", "a / b", "maximum")
 WITH_SCALARS = ("s + a", "a + s", "s - a", "a - s", "s * a", "a * s", "s / a", "a / s")
 OF_ONE = ("relu", "is_positive", "sqrt", "without_subnormals", "exp_nonpositive")
-NAMES = (*WITH_LANES, *WITH_SCALARS, *OF_ONE)
+NAMES = (*WITH_LANES, *WITH_SCALARS, *OF_ONE, "a == s")
 
 
 @cache
@@ -74,6 +74,7 @@ def all_elementwise(lanes):
         store(out, 16 * lanes, simd.sqrt(a))
         store(out, 17 * lanes, simd.without_subnormals(a))
         store(out, 18 * lanes, simd.exp_nonpositive(a))
+        store(out, 19 * lanes, simd.is_equal(a, s))
 
     return compute
 
@@ -145,6 +146,12 @@ def test_only_subnormals_are_flushed_to_zero():
     given_numbers = np.array([SUBNORMAL, -largest_subnormal, TINY, -TINY, NAN, INF, -INF, 0], np.float32)
     found = elementwise(given_numbers)["without_subnormals"]
     np.testing.assert_array_equal(found, np.array([0, 0, TINY, -TINY, NAN, INF, -INF, 0], np.float32))
+
+
+@instruction_set
+def test_lanes_that_equal_a_scalar_are_one():
+    a = np.array([3, 0, NAN, -3, 3, INF, np.nextafter(np.float32(3), np.float32(4)), 2], np.float32)
+    assert elementwise(a, scalar=3)["a == s"].tolist() == [1, 0, 0, 0, 1, 0, 0, 0]
 
 
 @instruction_set
@@ -349,6 +356,29 @@ def test_row_is_multiplied_by_each_of_four_elements(lanes, place, data):
         expected = [array[index + i * stride] * row for i in range(4)]
     np.testing.assert_array_equal(found[: 4 * lanes], np.concatenate(expected))
     assert (found[4 * lanes :] == GUARD).all()
+
+
+@cache
+def rows_times(lanes, count):
+    product_lanes = count * lanes
+
+    @jit
+    def compute(array, index, row, out):
+        store(out, 0, simd.outer_rows(array, index, load(row, 0, zeros(lanes)), zeros(product_lanes)))
+
+    return compute
+
+
+@instruction_set
+@every_width
+@pytest.mark.parametrize("count", [1, 4, 8])
+def test_row_is_multiplied_by_consecutive_elements(lanes, count):
+    rng = np.random.default_rng(count)
+    array, row = rng.normal(size=12).astype(np.float32), rng.normal(size=lanes).astype(np.float32)
+    found = np.full(count * lanes + 8, GUARD)
+    rows_times(lanes, count)(array, 3, row, found)
+    np.testing.assert_array_equal(found[: count * lanes], np.outer(array[3 : 3 + count], row).ravel())
+    assert (found[count * lanes :] == GUARD).all()
 
 
 def test_four_places_are_loaded_as_one_number_and_unpacked():

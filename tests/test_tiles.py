@@ -13,7 +13,7 @@ from nnkernels.kernels.fused import entries, path_timing, paths
 from nnkernels.kernels.fused.nonzero import NonzeroImages
 from nnkernels.kernels.fused.tile_images import BLOCK_PIXELS, TileImages, grid_of, pack_tiles, unpack_tiles
 from nnkernels.kernels.fused.tile_layout import TileLayout
-from nnkernels.kernels.simd import load, store, tile_totals, zero_tile
+from nnkernels.kernels.simd import copy_sixteen, load, store, tile_totals, zero_tile
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, Recipe
 
@@ -96,6 +96,18 @@ def test_totals_of_tiles(units):
     totals(tile, out)
     np.testing.assert_array_equal(out[:units], tile.reshape(units, 16).sum(axis=1))
     assert not out[units:].any()
+
+
+@numba.njit
+def copy(target, at_target, source, at_source):
+    copy_sixteen(target, at_target, source, at_source)
+
+
+@instruction_set
+def test_sixteen_bytes_are_copied_and_nothing_else_changes():
+    source, target = np.arange(100, 140, dtype=np.uint8), np.zeros(40, np.uint8)
+    copy(target, 5, source, 3)
+    np.testing.assert_array_equal(target, [*[0] * 5, *range(103, 119), *[0] * 19])
 
 
 def digits():

@@ -120,9 +120,9 @@ def evaluation_kernel(layer: FirstLayer, panel: int, class_lanes: int) -> Callab
         columns = np.zeros(8 * (hidden_lanes + class_lanes + ROWS_OF_SUMS), np.float32)
         rows = (min(size, N) + 7) // 8 * 8
         A1, none = np.zeros(rows * hidden_lanes, np.float32), np.zeros(0, np.float32)
-        no_lists = np.zeros(0, np.int64)
+        no_lists = np.zeros(0, np.int32), np.zeros(0, np.uint8), np.zeros(0, np.int64), np.zeros(0, np.int64)
         features = np.zeros(rows * ((sizes.inputs + 7) // 8 * 8), np.float32)
-        buffers = Buffers(A1, none, none, columns.reshape(1, -1), features, no_lists, no_lists)
+        buffers = Buffers(A1, none, none, columns.reshape(1, -1), features, *no_lists)
         for block in range(start, end):
             batch = Batch(block * size, min(size, N - block * size))
             image_range = (0, batch.size)

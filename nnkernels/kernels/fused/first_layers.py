@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.kernels.fused import dense_layer, nonzero_layer, tile_layer
-from nnkernels.kernels.fused.model import Layout
+from nnkernels.kernels.fused.model import TILE_GROUP, Layout
 from nnkernels.kernels.fused.nonzero import NonzeroImages, unpack_nonzero
 from nnkernels.kernels.fused.tile_images import TileImages, unpack_tiles
 from nnkernels.kernels.fused.tile_layout import tile_layout
-from nnkernels.kernels.simd import zero_tile, zeros
+from nnkernels.kernels.simd import TILE_VECTOR, VECTOR, zero_tile, zeros
 from nnkernels.parameters import Parameters
 
 
@@ -34,6 +34,8 @@ class FirstLayer:
         ``layout(params)`` returns the memory layout of a network with the shapes of these parameters.
     zero_panel : callable
         The intrinsic that makes the zeros of a panel, from the layout's ``panel``.
+    image_group : int
+        Images of a group in the output layer, as the argument of ``zero_panel``.
     unpack : callable
         ``unpack(images, inputs)`` converts images in the layer's form to rows of pixels.
     """
@@ -42,6 +44,7 @@ class FirstLayer:
     functions: ModuleType
     layout: Callable[[Parameters], Layout]
     zero_panel: Callable[..., Any]
+    image_group: int
     unpack: Callable[[Any, int], npt.NDArray[Any]]
 
 
@@ -52,9 +55,16 @@ def _in_rows(functions: ModuleType) -> Callable[[Parameters], Layout]:
 FIRST_LAYERS = {
     layer.name: layer
     for layer in (
-        FirstLayer("lists", nonzero_layer, _in_rows(nonzero_layer), zeros, unpack_nonzero),
-        FirstLayer("tiles", tile_layer, tile_layout, zero_tile, lambda images, _inputs: unpack_tiles(images)),
-        FirstLayer("dense", dense_layer, _in_rows(dense_layer), zeros, lambda X, _inputs: X),
+        FirstLayer("lists", nonzero_layer, _in_rows(nonzero_layer), zeros, VECTOR, unpack_nonzero),
+        FirstLayer(
+            "tiles",
+            tile_layer,
+            tile_layout,
+            zero_tile,
+            TILE_GROUP // TILE_VECTOR,
+            lambda images, _inputs: unpack_tiles(images),
+        ),
+        FirstLayer("dense", dense_layer, _in_rows(dense_layer), zeros, VECTOR, lambda X, _inputs: X),
     )
 }
 

@@ -14,6 +14,8 @@ from nnkernels.kernels.simd import CACHE_LINE, VECTOR, lanes_for
 from nnkernels.parameters import FloatArray, Parameters
 
 FLOATS_PER_LINE = CACHE_LINE // 4
+BLOCK_PIXELS = 16  # pixels of a block of an image in tiles
+TILE_GROUP = 32  # images of a group in the output layer, with tiles; otherwise eight
 MAX_BLOCKS = 64  # bits of the mask of an image in tiles
 
 
@@ -190,14 +192,18 @@ class Buffers(NamedTuple):
         Activations of the hidden layer, and gradients before ReLU.
     dlogits : ndarray, shape (n_images * class_lanes,)
         Gradients of the logits.
-    columns : ndarray, shape (n_threads, 8 * (hidden_lanes + class_lanes))
-        Hidden units and classes of eight images, transposed, for each thread.
+    columns : ndarray, shape (n_threads, group * (hidden_lanes + class_lanes + 1))
+        Hidden units, classes and labels of a group of images, transposed, for each thread.
     features : ndarray, shape (n_images * row_length,)
         The batch as floats for the dense layer, where a row is rounded up to whole vectors. Otherwise empty.
-    lists : ndarray of int64, shape (MAX_BLOCKS * capacity,)
-        For the tile layer, in which images of the batch each block is inked. Otherwise empty.
+    list_images : ndarray of int32, shape (MAX_BLOCKS * capacity,)
+        For the tile layer, a list for each block: in which images of the batch it is inked. Otherwise empty.
+    list_pixels : ndarray of uint8, shape (MAX_BLOCKS * capacity * 16,)
+        The block's pixels in each of these images.
     counts : ndarray of int64, shape (n_images / 8 * MAX_BLOCKS,)
-        Lengths of the parts of the lists, which start at multiples of eight images. Empty with ``lists``.
+        Lengths of the parts of the lists, which start at multiples of eight images. Empty with the lists.
+    part_ends : ndarray of int64, shape (n_images / 8,)
+        For each part of the lists, where the next one starts, in groups of eight images. Empty with the lists.
     """
 
     A1: FloatArray
@@ -205,8 +211,10 @@ class Buffers(NamedTuple):
     dlogits: FloatArray
     columns: FloatArray
     features: FloatArray
-    lists: npt.NDArray[np.int64]
+    list_images: npt.NDArray[np.int32]
+    list_pixels: npt.NDArray[np.uint8]
     counts: npt.NDArray[np.int64]
+    part_ends: npt.NDArray[np.int64]
 
 
 def training_buffers(
@@ -238,7 +246,10 @@ def training_buffers(
         The buffers.
     """
     images = lanes_for(batch_size)
-    columns = 8 * (layout.hidden_lanes + layout.class_lanes)
+    columns = (TILE_GROUP if path == "tiles" else VECTOR) * (layout.hidden_lanes + layout.class_lanes + 1)
+    # Not a power of two, with which all lists would start in the same set of the cache.
+    entries = MAX_BLOCKS * (images + VECTOR) if path == "tiles" else 0
+    groups = images // VECTOR if path == "tiles" else 0
     lengths = [
         *[layout.ends[-1]] * models,
         images * layout.hidden_lanes,
@@ -246,9 +257,10 @@ def training_buffers(
         images * layout.class_lanes,
         threads * columns,
         images * lanes_for(layout.inputs) if path == "dense" else 0,
-        # Not a power of two, with which all lists would start in the same set of the cache.
-        2 * MAX_BLOCKS * (images + VECTOR) if path == "tiles" else 0,
-        2 * MAX_BLOCKS * (images // VECTOR) if path == "tiles" else 0,
+        entries,
+        BLOCK_PIXELS // 4 * entries,
+        2 * MAX_BLOCKS * groups,
+        2 * groups,
     ]
     # Each array is aligned to a cache line, so that no vector crosses two lines.
     ends = list(accumulate(-(-length // FLOATS_PER_LINE) * FLOATS_PER_LINE for length in lengths))
@@ -257,9 +269,9 @@ def training_buffers(
         scratch = _thread_local.memory = aligned_zeros(ends[-1])
     scratch[: ends[-1]] = 0
     arrays = [scratch[start : start + length] for start, length in zip((0, *ends), lengths, strict=False)]
-    A1, dZ1, dlogits, all_columns, features, lists, counts = arrays[models:]
-    integers = lists.view(np.int64), counts.view(np.int64)
-    buffers = Buffers(A1, dZ1, dlogits, all_columns.reshape(threads, columns), features, *integers)
+    A1, dZ1, dlogits, all_columns, features, list_images, list_pixels, counts, part_ends = arrays[models:]
+    lists = list_images.view(np.int32), list_pixels.view(np.uint8), counts.view(np.int64), part_ends.view(np.int64)
+    buffers = Buffers(A1, dZ1, dlogits, all_columns.reshape(threads, columns), features, *lists)
     return [layout.view(memory) for memory in arrays[:models]], buffers
 
 

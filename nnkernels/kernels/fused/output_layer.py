@@ -10,7 +10,20 @@ import numpy.typing as npt
 from nnkernels.jit import device_function, inlined
 from nnkernels.kernels import simd
 from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
-from nnkernels.kernels.simd import is_positive, load, maximum, outer_four, store, transpose_eight, width, zeros
+from nnkernels.kernels.simd import (
+    at,
+    is_equal,
+    is_positive,
+    load,
+    maximum,
+    outer_four,
+    outer_rows,
+    put,
+    store,
+    transpose_eight,
+    width,
+    zeros,
+)
 from nnkernels.parameters import FloatArray
 
 
@@ -97,13 +110,15 @@ def output_layer(
     image_range: tuple[int, int],
     sizes: TrainingSizes,
     smoothing: np.float32,
+    zero_group: Any,
 ) -> None:
     """Compute ``dlogits = (softmax(A1 W2 + b2) - targets) / N`` and ``dZ1 = (dlogits W2^T) * [A1 > 0]``.
 
     The targets of the C classes are ``(1 - smoothing) onehot(y) + smoothing / C``.
 
-    Ten classes do not fill whole vectors, but eight images do. So activations are transposed, and the results are
-    transposed back. Results of an incomplete group that are beyond the end of the batch are not used.
+    Ten classes do not fill whole vectors, but images do. So the activations of a group of images are transposed, and
+    the results are transposed back, in blocks of eight images. Lanes beyond the thread's last block are computed too,
+    but not written. Results of an incomplete block that are beyond the end of the batch are not used.
 
     Parameters
     ----------
@@ -125,36 +140,47 @@ def output_layer(
         Widths of the network.
     smoothing : float32
         Share of the targets that is uniform over all classes.
+    zero_group : Lanes
+        Zeros, one per image of a group. With four vectors of accumulators or more, no addition waits for another.
     """
     b2, W2, A1, dZ1, dlogits = model.b2, model.W2, buffers.A1, buffers.dZ1, buffers.dlogits
     hidden_lanes, class_lanes = len(model.b1), len(b2)
-    logits = hidden_lanes * 8  # they follow the hidden units in ``columns``
-    zeros8, zeros32 = zeros(8), zeros(4 * 8)
+    images = width(zero_group)
+    # In ``columns``, the classes follow the hidden units, and the labels follow the classes.
+    logits, labels = hidden_lanes * images, (hidden_lanes + class_lanes) * images
     one_over_N = np.float32(1) / np.float32(batch.size)
     true_target = (np.float32(1) - smoothing) * one_over_N
     uniform_target = smoothing * one_over_N / np.float32(sizes.classes)
-    for n in range(image_range[0], image_range[1], 8):
-        for h in range(0, hidden_lanes, 8):
-            transpose_eight(A1, n * hidden_lanes + h, hidden_lanes, columns, h * 8, 8)
+    for n in range(image_range[0], image_range[1], images):
+        end = min(n + images, image_range[1])
+        for i in range(n, end):
+            put(columns, labels + i - n, np.float32(at(y, at(order, batch.begin + i))))
+        for block in range(n, end, 8):
+            for h in range(0, hidden_lanes, 8):
+                place = h * images + block - n
+                transpose_eight(A1, block * hidden_lanes + h, hidden_lanes, columns, place, images)
 
-        softmax_of_columns(W2, b2, columns, logits, sizes.hidden, sizes.classes, class_lanes, one_over_N, zeros8)
+        softmax_of_columns(W2, b2, columns, logits, sizes.hidden, sizes.classes, class_lanes, one_over_N, zero_group)
+        label = load(columns, labels, zero_group)
+        for c in range(sizes.classes):
+            target = true_target * is_equal(label, np.float32(c)) + uniform_target
+            store(columns, logits + c * images, load(columns, logits + c * images, zero_group) - target)
         for c in range(sizes.classes, class_lanes):
-            store(columns, logits + c * 8, zeros8)
-        for i in range(n, min(n + 8, batch.size)):
-            columns[logits + y[order[batch.begin + i]] * 8 + i - n] -= true_target
-        if smoothing > 0:
-            for c in range(sizes.classes):
-                store(columns, logits + c * 8, load(columns, logits + c * 8, zeros8) - uniform_target)
+            store(columns, logits + c * images, zero_group)
 
         for h in range(0, sizes.hidden, 4):
-            four = zeros32
-            for c in range(sizes.classes):
-                four += outer_four(W2, h * class_lanes + c, class_lanes, load(columns, logits + c * 8, zeros8))
-            store(columns, h * 8, four * is_positive(load(columns, h * 8, zeros32)))
-        for h in range(0, hidden_lanes, 8):
-            transpose_eight(columns, h * 8, 8, dZ1, n * hidden_lanes + h, hidden_lanes)
-        for c in range(0, class_lanes, 8):
-            transpose_eight(columns, logits + c * 8, 8, dlogits, n * class_lanes + c, class_lanes)
+            four = outer_four(W2, h * class_lanes, class_lanes, load(columns, logits, zero_group))
+            for c in range(1, sizes.classes):
+                dlogit = load(columns, logits + c * images, zero_group)
+                four += outer_four(W2, h * class_lanes + c, class_lanes, dlogit)
+            store(columns, h * images, four * is_positive(load(columns, h * images, four)))
+        for block in range(n, end, 8):
+            for h in range(0, hidden_lanes, 8):
+                place = h * images + block - n
+                transpose_eight(columns, place, images, dZ1, block * hidden_lanes + h, hidden_lanes)
+            for c in range(0, class_lanes, 8):
+                place = logits + c * images + block - n
+                transpose_eight(columns, place, images, dlogits, block * class_lanes + c, class_lanes)
 
 
 @device_function
@@ -174,14 +200,14 @@ def sum_gradients(
     units : tuple of int
         Start and end of this thread's hidden units, multiples of eight. The thread that starts at 0 computes ``db2``.
     zero_classes, zero_rows : Lanes
-        Zeros, as wide as one row and as four rows of W2.
+        Zeros, as wide as one row of W2, and as the rows whose sums are in registers at the same time: four or eight.
     """
     A1, dZ1, dlogits, dW2 = buffers.A1, buffers.dZ1, buffers.dlogits, grads.W2
     hidden_lanes, class_lanes = len(grads.b1), len(grads.b2)
-    for h in range(units[0], units[1], 4):
+    for h in range(units[0], units[1], width(zero_rows) // width(zero_classes)):
         rows = zero_rows
         for n in range(batch.size):
-            rows += outer_four(A1, n * hidden_lanes + h, 1, load(dlogits, n * class_lanes, zero_classes))
+            rows += outer_rows(A1, n * hidden_lanes + h, load(dlogits, n * class_lanes, zero_classes), zero_rows)
         store(dW2, h * class_lanes, rows)
     zeros8 = zeros(8)
     for h in range(units[0], units[1], 8):

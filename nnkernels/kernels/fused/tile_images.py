@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from nnkernels.jit import ordered_kernel
 from nnkernels.kernels import simd
+from nnkernels.kernels.fused.model import BLOCK_PIXELS
 
-BLOCK_SIDE, BLOCK_PIXELS = 4, 16
+BLOCK_SIDE = 4
 RECORD_UNIT = 16  # bytes: the size of a block, and of the head of a record
 GRID_BYTES = 32  # bytes of a row of pixels that are read at once, for up to eight blocks
 PADDING = 1024  # bytes after the last record, which prefetching may address

@@ -14,7 +14,8 @@ are read and written once per batch, not once per image::
     gradient[h] += x[image] * dZ1[image, h]               for each image in the block's list
     W1[block, h] -= learning_rate * scale * gradient[h]   once per batch
 
-The forward pass makes these lists. It and the update visit images in the order of the batch, for any number of threads.
+The forward pass makes these lists, and copies the pixels into them, so that the update reads them one after another.
+It and the update visit images in the order of the batch, for any number of threads.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import numpy.typing as npt
 
 from nnkernels.jit import device_function, inlined
 from nnkernels.kernels.contract import UpdateRule
-from nnkernels.kernels.fused.model import MAX_BLOCKS, Batch, Buffers, PaddedParameters, TrainingSizes
+from nnkernels.kernels.fused.model import BLOCK_PIXELS, MAX_BLOCKS, Batch, Buffers, PaddedParameters, TrainingSizes
 from nnkernels.kernels.fused.partitions import WEIGHT_ROWS
 from nnkernels.kernels.fused.tile_images import RECORD_UNIT, TileImages
 from nnkernels.kernels.fused.update import moment_step
@@ -34,7 +35,7 @@ from nnkernels.kernels.simd import (
     TILE_VECTOR,
     add_to,
     at,
-    bit_count,
+    copy_sixteen,
     load,
     load_repeated,
     load_spread,
@@ -43,17 +44,15 @@ from nnkernels.kernels.simd import (
     prefetch,
     put,
     relu,
-    reversed_bits,
     store,
     tile_totals,
     width,
     zero_tile,
 )
-from nnkernels.team import partition
+from nnkernels.parameters import FloatArray
 
 MAX_PANEL_UNITS = 24  # sums of a panel: with them, eight of the 32 registers of AVX-512 are left for operands
 PREFETCH_DISTANCE = 4  # in images
-LIST_PREFETCH_DISTANCE = 8  # in entries
 
 
 @device_function
@@ -72,21 +71,16 @@ def first_layer(
     """Compute ``A1 = relu(scale X W1 + b1)``, with the parameters of ``nonzero_layer.first_layer``.
 
     ``images`` are records of blocks, and ``zero_panel`` is a tile. The lists of the blocks are written too, unless
-    ``buffers`` has none: an entry is the position of the pixels in the upper half, and the index of the image's row of
-    ``dZ1`` in the lower half.
+    ``buffers`` has none.
     """
     W1, b1, A1, records, starts = model.W1, model.b1, buffers.A1, images.records, images.starts
-    lists, counts = buffers.lists, buffers.counts
-    hidden_lanes, tile, capacity = len(b1), width(zero_panel), len(lists) // MAX_BLOCKS
+    hidden_lanes, tile = len(b1), width(zero_panel)
     units = tile // TILE_VECTOR
-    # A thread's images are consecutive, so its part of each list starts at its first image.
-    first, own_counts = image_range[0], image_range[0] // 8 * MAX_BLOCKS
-    if capacity > 0 and image_range[0] < image_range[1]:
-        for block in range(MAX_BLOCKS):
-            put(counts, own_counts + block, 0)
+    has_lists = len(buffers.list_images) > 0 and image_range[0] < image_range[1]
+    if has_lists:
+        _begin_lists(buffers, image_range)
     for p in range(sizes.panels):
         panel_start = p * sizes.rows * tile
-        writes_lists = p == 0 and capacity > 0
         for n in range(image_range[0], image_range[1]):
             # The record of a later image, and the start and label of an even later one. Most records have 5 lines.
             ahead = batch.begin + n + PREFETCH_DISTANCE
@@ -96,23 +90,80 @@ def first_layer(
                 prefetch(y, at(order, ahead + 2 * PREFETCH_DISTANCE), 1)
             position = np.intp(at(starts, at(order, batch.begin + n))) * RECORD_UNIT
             mask = mask_at(records, position)
-            # Every other image is visited backwards, since the weights of the blocks visited last are still in L1.
-            stride, flip = RECORD_UNIT, 0
-            if n & 1:
-                position += RECORD_UNIT * (bit_count(np.intp(mask)) + 1)
-                mask, stride, flip = reversed_bits(mask), -RECORD_UNIT, MAX_BLOCKS - 1
-            sums = zero_panel
-            while mask != 0:
-                block = lowest_bit(mask) ^ flip
-                mask &= mask - np.uint64(1)
-                position += stride
-                if writes_lists:
-                    count = at(counts, own_counts + block)
-                    put(lists, block * capacity + first + count, position << 32 | n * hidden_lanes)
-                    put(counts, own_counts + block, count + 1)
-                sums += load_repeated(records, position, zero_panel) * load(W1, panel_start + block * tile, zero_panel)
+            if p == 0 and has_lists:
+                sums = _sums_with_lists(buffers, W1, records, position, mask, n, image_range[0], zero_panel)
+            else:
+                sums = _sums(W1, panel_start, records, position, mask, zero_panel)
             totals = tile_totals(sums)
             store(A1, n * hidden_lanes + p * units, relu(scale * totals + load(b1, p * units, totals)))
+
+
+@inlined
+def _begin_lists(buffers: Buffers, image_range: tuple[int, int]) -> None:
+    """Begin a thread's part of each list, which starts at its first image, since its images are consecutive."""
+    group = image_range[0] // 8
+    put(buffers.part_ends, group, (image_range[1] + 7) // 8)
+    for block in range(MAX_BLOCKS):
+        put(buffers.counts, group * MAX_BLOCKS + block, 0)
+
+
+@inlined
+def _sums(
+    W1: FloatArray,
+    panel_start: int,
+    records: npt.NDArray[np.uint8],
+    position: np.intp,
+    mask: np.uint64,
+    zero_panel: Any,
+) -> Any:
+    """Return the sums of an image: for each unit of a panel, the products with the pixels of the inked blocks."""
+    sums = zero_panel
+    while mask != 0:
+        block = lowest_bit(mask)
+        mask &= mask - np.uint64(1)
+        position += RECORD_UNIT
+        sums += load_repeated(records, position, zero_panel) * load(
+            W1, panel_start + block * width(zero_panel), zero_panel
+        )
+    return sums
+
+
+@inlined
+def _sums_with_lists(
+    buffers: Buffers,
+    W1: FloatArray,
+    records: npt.NDArray[np.uint8],
+    position: np.intp,
+    mask: np.uint64,
+    n: int,
+    first: int,
+    zero_panel: Any,
+) -> Any:
+    """Compute the sums of the first panel, as in :func:`_sums`, and append image n to the lists of its inked blocks.
+
+    The thread's part of each list starts at image ``first``. One loop does both, because multiply-adds leave time for
+    the lists, and the end of each loop costs a misprediction. Whether lists are written is decided outside: inside, it
+    takes registers that the sums need.
+
+    Returns
+    -------
+    sums : Lanes
+        The sums.
+    """
+    list_images, list_pixels, counts = buffers.list_images, buffers.list_pixels, buffers.counts
+    capacity, own_counts = len(list_images) // MAX_BLOCKS, first // 8 * MAX_BLOCKS
+    sums = zero_panel
+    while mask != 0:
+        block = lowest_bit(mask)
+        mask &= mask - np.uint64(1)
+        position += RECORD_UNIT
+        count = at(counts, own_counts + block)
+        put(counts, own_counts + block, count + 1)
+        entry = block * capacity + first + count
+        put(list_images, entry, np.int32(n))
+        copy_sixteen(list_pixels, entry * BLOCK_PIXELS, records, position)
+        sums += load_repeated(records, position, zero_panel) * load(W1, block * width(zero_panel), zero_panel)
+    return sums
 
 
 @device_function
@@ -138,15 +189,15 @@ def sgd_update(
     buffers : Buffers
         ``dZ1`` and the lists are read.
     images : TileImages
-        The training images.
+        The training images; not used, since the lists contain pixels.
     order : ndarray of int64, shape (M,)
-        Indices of the images; not used, since the lists contain positions.
+        Indices of the images; not used either.
     batch : Batch
         The batch.
     ranges : ndarray of int64, shape (n_panels + 5, 2)
         This thread's part of the weights (see ``partitions.thread_partitions``).
     threads : int
-        Number of threads, which determines where the parts of the lists start.
+        Number of threads; not used.
     sizes : TrainingSizes
         Widths of the network.
     scale : float32
@@ -159,7 +210,7 @@ def sgd_update(
     tile, factor = width(zero_panel), -step * scale
     for p in range(sizes.panels):
         for block in range(ranges[WEIGHT_ROWS, 0], ranges[WEIGHT_ROWS, 1]):
-            images_of_block, gradient = _gradient(buffers, images, batch, block, p, threads, len(model.b1), zero_panel)
+            images_of_block, gradient = _gradient(buffers, batch, block, p, len(model.b1), zero_panel)
             if images_of_block:
                 add_to(model.W1, (p * sizes.rows + block) * tile, factor * gradient)
 
@@ -196,15 +247,15 @@ def moment_update(
     buffers : Buffers
         ``dZ1`` and the lists are read.
     images : TileImages
-        The training images.
+        The training images; not used, since the lists contain pixels.
     order : ndarray of int64, shape (M,)
-        Indices of the images; not used, since the lists contain positions.
+        Indices of the images; not used either.
     batch : Batch
         The batch.
     ranges : ndarray of int64, shape (n_panels + 5, 2)
         This thread's part of the weights (see ``partitions.thread_partitions``).
     threads : int
-        Number of threads, which determines where the parts of the lists start.
+        Number of threads; not used.
     sizes : TrainingSizes
         Widths of the network.
     scale : float32
@@ -223,7 +274,7 @@ def moment_update(
     for p in range(sizes.panels):
         for block in range(ranges[WEIGHT_ROWS, 0], ranges[WEIGHT_ROWS, 1]):
             start = (p * sizes.rows + block) * tile
-            _, gradient = _gradient(buffers, images, batch, block, p, threads, len(model.b1), zero_panel)
+            _, gradient = _gradient(buffers, batch, block, p, len(model.b1), zero_panel)
             # The gradient of one block at a time, in memory that stays in L1.
             store(grads.W1, own_gradient, scale * gradient)
             end = start + tile
@@ -231,30 +282,19 @@ def moment_update(
 
 
 @inlined
-def _gradient(
-    buffers: Buffers,
-    images: TileImages,
-    batch: Batch,
-    block: int,
-    panel: int,
-    threads: int,
-    hidden_lanes: int,
-    zero_panel: Any,
-) -> Any:
+def _gradient(buffers: Buffers, batch: Batch, block: int, panel: int, hidden_lanes: int, zero_panel: Any) -> Any:
     """Return the number of images in which a block is inked, and the sum of their outer products with ``dZ1``."""
-    lists, counts, dZ1, records = buffers.lists, buffers.counts, buffers.dZ1, images.records
-    list_start = block * (len(lists) // MAX_BLOCKS)
+    list_images, list_pixels, dZ1 = buffers.list_images, buffers.list_pixels, buffers.dZ1
+    counts, part_ends = buffers.counts, buffers.part_ends
+    list_start = block * (len(list_images) // MAX_BLOCKS)
     units = panel * (width(zero_panel) // TILE_VECTOR)
     gradient, images_of_block = zero_panel, 0
-    for thread in range(threads):
-        group, end = partition((batch.size + 7) // 8, thread, threads)
-        if group == end:
-            continue
+    group = 0
+    while 8 * group < batch.size:  # the parts of the threads, one after another
         count = at(counts, group * MAX_BLOCKS + block)
         images_of_block += count
         for k in range(list_start + 8 * group, list_start + 8 * group + count):
-            prefetch(records, at(lists, k + LIST_PREFETCH_DISTANCE) >> 32, 1)
-            entry = at(lists, k)
-            dZ = load_spread(dZ1, (entry & 0xFFFFFFFF) + units, zero_panel)
-            gradient += load_repeated(records, entry >> 32, zero_panel) * dZ
+            dZ = load_spread(dZ1, np.intp(at(list_images, k)) * hidden_lanes + units, zero_panel)
+            gradient += load_repeated(list_pixels, k * BLOCK_PIXELS, zero_panel) * dZ
+        group = at(part_ends, group)
     return images_of_block, gradient

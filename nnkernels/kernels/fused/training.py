@@ -20,7 +20,7 @@ from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, Trai
 from nnkernels.kernels.fused.output_layer import output_layer, sum_gradients
 from nnkernels.kernels.fused.partitions import MODEL_RANGES, UNITS
 from nnkernels.kernels.fused.update import moment_step, sgd_step
-from nnkernels.kernels.simd import zeros
+from nnkernels.kernels.simd import TILE_VECTOR, zero_tile, zeros
 from nnkernels.parameters import FloatArray
 from nnkernels.team import barrier_wait, partition
 
@@ -48,7 +48,12 @@ def training_kernel(layer: FirstLayer, panel: int, class_lanes: int, plain_sgd: 
     kernel : callable
         The kernel, compiled at its first call. ``entries.train_inplace`` passes its arguments.
     """
-    lanes_of_four_rows = 4 * class_lanes
+    group = layer.image_group
+    # Rows of W2: eight in vectors of sixteen, if these are faster and whole, or four in vectors of eight.
+    if layer.name == "tiles" and class_lanes % TILE_VECTOR == 0:
+        zeros_of_classes, row, rows = zero_tile, class_lanes // TILE_VECTOR, 8 * class_lanes // TILE_VECTOR
+    else:
+        zeros_of_classes, row, rows = zeros, class_lanes, 4 * class_lanes
     functions, zero_of_panel = layer.functions, layer.zero_panel
     first_layer, sgd_update, moment_update = functions.first_layer, functions.sgd_update, functions.moment_update
 
@@ -72,8 +77,8 @@ def training_kernel(layer: FirstLayer, panel: int, class_lanes: int, plain_sgd: 
         scale: np.float32,
         rule: UpdateRule,
     ) -> None:
-        zero_panel, zero_classes = zero_of_panel(panel), zeros(class_lanes)
-        zero_rows, zeros8 = zeros(lanes_of_four_rows), zeros(8)
+        zero_panel, zero_group, zeros8 = zero_of_panel(panel), zero_of_panel(group), zeros(8)
+        zero_classes, zero_rows = zeros_of_classes(row), zeros_of_classes(rows)
         columns, ranges = buffers.columns[thread], partitions[thread]
         units = ranges[UNITS, 0], ranges[UNITS, 1]
         phase = 0
@@ -86,7 +91,7 @@ def training_kernel(layer: FirstLayer, panel: int, class_lanes: int, plain_sgd: 
 
             first_layer(model, buffers, images, y, order, batch, image_range, sizes, scale, zero_panel)
             smoothing = np.float32(rule.label_smoothing)
-            output_layer(model, buffers, columns, y, order, batch, image_range, sizes, smoothing)
+            output_layer(model, buffers, columns, y, order, batch, image_range, sizes, smoothing, zero_group)
             phase = barrier_wait(barrier, threads, phase)
 
             sum_gradients(grads, buffers, batch, units, zero_classes, zero_rows)

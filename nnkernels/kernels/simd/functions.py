@@ -37,6 +37,18 @@ def is_positive(typingctx: Any, lanes: Any) -> Any:
 
 
 @intrinsic
+def is_equal(typingctx: Any, lanes: Any, value: Any) -> Any:
+    """``is_equal(z, x)``: 1 where ``z == x``, a float, otherwise 0."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        same = splat(builder, args[1], lanes.vector)
+        vectors = unpack(builder, args[0])
+        return pack(builder, [builder.uitofp(builder.fcmp_ordered("==", z, same), z.type) for z in vectors])
+
+    return lanes(lanes, types.float32), generate
+
+
+@intrinsic
 def sqrt(typingctx: Any, lanes: Any) -> Any:
     """``sqrt(z)``: the square root, correctly rounded."""
     return _elementwise(lanes, lambda builder, z: call(builder, f"llvm.sqrt.v{z.type.count}f32", [z], z.type))

@@ -138,6 +138,24 @@ def outer_four(typingctx: Any, array: Any, index: Any, stride: Any, lanes: Any) 
 
 
 @intrinsic
+def outer_rows(typingctx: Any, array: Any, index: Any, lanes: Any, like: Any) -> Any:
+    """``outer_rows(array, index, z, like)``: the outer product of ``array[index:]`` and lanes, row by row.
+
+    The width of ``like`` is that of the result, a multiple of the width of ``z``.
+    """
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        first = pointer(context, builder, array, args[0], args[1], FLOAT)
+        vectors, products = unpack(builder, args[2]), []
+        for i in range(like.width // lanes.width):
+            element = splat(builder, builder.load(builder.gep(first, [I32(i)]), align=4), lanes.vector)
+            products += [builder.fmul(element, vector, flags=FLAGS) for vector in vectors]
+        return pack(builder, products)
+
+    return like(array, types.intp, lanes, like), generate
+
+
+@intrinsic
 def at(typingctx: Any, array: Any, index: Any) -> Any:
     """``at(array, index)``: an element, without Numba's handling of negative indices, which takes two instructions."""
 

@@ -153,16 +153,6 @@ def lowest_bit(typingctx: Any, mask: Any) -> Any:
 
 
 @intrinsic
-def reversed_bits(typingctx: Any, mask: Any) -> Any:
-    """``reversed_bits(mask)``: a uint64 whose bit b is bit 63 - b of ``mask``."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.bitreverse(args[0])
-
-    return types.uint64(types.uint64), generate
-
-
-@intrinsic
 def mask_at(typingctx: Any, array: Any, index: Any) -> Any:
     """``mask_at(array, index)``: eight bytes of a uint8 array as a uint64."""
 
@@ -170,6 +160,19 @@ def mask_at(typingctx: Any, array: Any, index: Any) -> Any:
         return builder.load(pointer(context, builder, array, args[0], args[1], I64), align=8)
 
     return types.uint64(array, types.intp), generate
+
+
+@intrinsic
+def copy_sixteen(typingctx: Any, target: Any, at_target: Any, source: Any, at_source: Any) -> Any:
+    """``copy_sixteen(target, i, source, j)``: ``target[i:i + 16] = source[j:j + 16]``, of uint8 arrays."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        sixteen = ir.VectorType(I8, 16)
+        vector = builder.load(pointer(context, builder, source, args[2], args[3], sixteen), align=1)
+        builder.store(vector, pointer(context, builder, target, args[0], args[1], sixteen), align=1)
+        return context.get_dummy_value()
+
+    return types.void(target, types.intp, source, types.intp), generate
 
 
 @intrinsic
