@@ -22,11 +22,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.extending import _Intrinsic
 from numba.core.serialize import dumps
 
 from nnkernels.data.cache import cache_folder
@@ -162,9 +163,8 @@ class KernelCache(FunctionCache):
         return self._impl.rebuild(target_context, reduced) if stored_key == key else None
 
     def _file(self, sig: Any, codegen: Any) -> tuple[Path, Any]:
-        # Numba's key: the signature, the CPU, and hashes of the function and of the values in its closure.
-        key = self._index_key(sig, codegen)  # type: ignore[no-untyped-call]
-        closure = key[-1][-1]
+        closure = [_identity(cell.cell_contents) for cell in self._py_func.__closure__ or ()]
+        key = sig, codegen.magic_tuple(), _digest(self._py_func.__code__.co_code), closure
         return folder() / f"{self._prefix}-{_digest(repr((sig, closure)).encode())}.nbc", key
 
 
@@ -242,6 +242,19 @@ def _stamp(function: Callable[..., Any], path: Path) -> str:
     roots = getattr(package, "__path__", None)
     others = python_files(Path(roots[0])) if roots else sorted(path.parent.glob("*.py"))
     return digest_of([path, *others], path.parent)
+
+
+def _identity(value: Any) -> Any:
+    """Return what identifies a value in the closure of a function, in every process."""
+    # Numba's key has pickles of such values. But the pickle of an intrinsic contains a random number, and so does that
+    # of a nested function, which contains all that the function uses. Functions of this package need no pickle, because
+    # the folder of the cache is named after their sources.
+    if isinstance(value, _Intrinsic):
+        value = value._defn
+    if isinstance(value, FunctionType) and _resolved(value.__code__.co_filename) in machine_code().stamps:
+        cells = [_identity(cell.cell_contents) for cell in value.__closure__ or ()]
+        return value.__module__, value.__qualname__, value.__code__.co_firstlineno, cells
+    return dumps(value)  # type: ignore[no-untyped-call]
 
 
 @cache

@@ -86,6 +86,38 @@ def test_cache_is_inside_the_package_by_default(copy, warm):
     assert Path(warm["folder"]).parent == copy.root / "nnkernels" / "__pycache__" / "machine_code"
 
 
+# Kernels with other functions in their closures: intrinsics, and functions that a function returned.
+TRAIN_AND_EVALUATE = """
+import sys
+import numpy as np
+from numba.core.event import install_recorder
+from nnkernels.contenders.ours import KernelContender
+from nnkernels.data import LabelledImages
+from nnkernels.evaluation import Evaluator
+from nnkernels.parameters import initial_parameters
+from nnkernels.recipes import Optimizer, benchmark_recipe
+
+X = np.random.default_rng(0).integers(0, 2, (32, 784), np.uint8) * 255
+X[:, 400:] = 0  # for lists
+y = np.arange(32) % 10
+with install_recorder("numba:compile") as recorded:
+    for optimizer in ("sgd", "adam"):
+        contender = KernelContender("fused")
+        recipe = benchmark_recipe(Optimizer(optimizer))
+        contender.prepare(initial_parameters(0), LabelledImages(X, y), recipe)
+        contender.advance(np.arange(32), np.full(1, 0.1, np.float32))
+    Evaluator(X, y)(contender.parameters())
+print(len(recorded.buffer))
+"""
+
+
+@pytest.mark.parametrize("path", ["lists", "tiles"])
+def test_second_process_compiles_nothing(path):
+    environment = os.environ | {"NNKERNELS_FUSED_PATHS": path}
+    counts = [int(python("-c", TRAIN_AND_EVALUATE, folder=ROOT, environment=environment).stdout) for _ in range(2)]
+    assert counts[1] == 0, counts  # the first may have found its code in the cache of the tests
+
+
 # The hash
 
 
