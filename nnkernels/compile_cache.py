@@ -247,9 +247,6 @@ def _stamp(function: Callable[..., Any], path: Path) -> str:
 def _identity(value: Any) -> Any:
     """Return what identifies a value in the closure of a function, in every process.
 
-    Numba pickles such values. But the pickle of an intrinsic contains a random number, and so does that of a function
-    from another function, which contains all that it uses. The hashed sources determine those of this package.
-
     Parameters
     ----------
     value : object
@@ -260,6 +257,9 @@ def _identity(value: Any) -> Any:
     identity : object
         Equal for equal values. It can be pickled.
     """
+    # Numba's key has pickles of such values. But the pickle of an intrinsic contains a random number, and so does that
+    # of a nested function, which contains all that the function uses. Functions of this package need no pickle, because
+    # the folder of the cache is named after their sources.
     if isinstance(value, _Intrinsic):
         value = value._defn
     if isinstance(value, FunctionType) and _resolved(value.__code__.co_filename) in machine_code().stamps:

@@ -19,7 +19,7 @@ from importlib import import_module
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from bench import accuracy
+from bench import accuracy, sweeps
 from bench._common import selected_contenders
 from nnkernels import contenders
 from nnkernels.measure.asv_driver.plan import CLASSES, PROCESSES
@@ -35,6 +35,7 @@ def main(process: str, *settings: str) -> None:
     """Print a JSON object that maps each call to its value, or to null if it was skipped."""
     gate.IMAGES, gate.PREDICTED_TOGETHER, gate.PREDICTED_ALONE = 97, 257, 2
     step_times.SEGMENTS = 1  # the loops in Python take seconds
+    sweeps.SEEDS = 2  # one for each worker
     accuracy.accuracy_recipe = lambda _images: accuracy_recipe(60_000)
     values: dict[str, float | None] = {}
     for threads, _, files in (setting.partition("=") for setting in settings):

@@ -33,6 +33,7 @@ from nnkernels.measure.timing.scenarios import FURTHER_SCENARIOS, SCENARIOS, nam
 from nnkernels.measure.timing.threads import SETTINGS, cgroup_quota, thread_count
 from tests.forms import INSTALLED
 from tests.processes import python
+from tests.sweeps import require_distributed
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,6 +53,7 @@ HERE = [name for name in INSTALLED if contenders.entry(name).process == ""]
 # Contenders without a framework run every benchmark in one process, because they can change their number of threads.
 NO_FRAMEWORK = [name for name in ("fused", "numba", "numpy", "onnxruntime") if name in HERE]
 FRESH = "all=memory,startup"
+SWEEPS = "1=sweeps"
 TOGETHER = (
     "1=inference,kernels,large_data,limits,ratios,scaling,steps,training,transforms",
     "all=accuracy,inference,limits,other_work,scaling,training,transforms",
@@ -68,7 +70,7 @@ SLOW_CALLS = {
 
 
 def test_every_benchmark_file_is_run_by_these_tests() -> None:
-    called = {file for setting in (*TOGETHER, FRESH) for file in setting.partition("=")[2].split(",")}
+    called = {file for setting in (*TOGETHER, FRESH, SWEEPS) for file in setting.partition("=")[2].split(",")}
     assert called == {file.name for file in BENCH_FILES}
 
 
@@ -161,6 +163,14 @@ def test_every_benchmark_runs(small_digits: Dataset, data_folder: Path) -> None:
 @pytest.mark.parametrize("setting", SLOW_CALLS)
 def test_every_benchmark_runs_for_the_slow_contenders(setting: str, small_digits: Dataset, data_folder: Path) -> None:
     call_all([setting], ["numpy", *SLOW_CALLS[setting]], small_digits, data_folder)
+
+
+@pytest.mark.cluster
+def test_sweeps_on_a_cluster_and_in_local_processes_are_measured(small_digits: Dataset, data_folder: Path) -> None:
+    require_distributed()
+    measured = call_all([SWEEPS], ["fused"], small_digits, data_folder)
+    call = "sweeps.OnCluster.track_time_relative_to_local({!r}, {!r})"
+    assert measured == {call.format(clock, small_digits.name) for clock in ("whole sweep", "trainings")}
 
 
 @pytest.mark.parametrize(("module", "scenarios"), [(ratios, SCENARIOS), (other_work, FURTHER_SCENARIOS)])

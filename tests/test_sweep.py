@@ -30,9 +30,9 @@ from nnkernels.sweep.results import LOG, TABLE, TRAININGS, SweepFolder
 from nnkernels.sweep.run import missing, run
 from nnkernels.sweep.worker import keep_images, run_training, train_in_worker, train_on_cluster, versions
 from nnkernels.training import train
+from tests.sweeps import without_times
 
 RECIPES = [Recipe("one", epochs=2, hidden=4), Recipe("two", Optimizer("adam"), epochs=7, learning_rate=0.01, hidden=4)]
-TIMES = ("started", "seconds", "seconds_with_evaluation")
 
 
 def row_of(name, seed, error_rate, **changes):
@@ -60,10 +60,6 @@ def plan(part):
 @pytest.fixture
 def folder(tmp_path):
     return SweepFolder(tmp_path / "sweep")
-
-
-def without_times(row):
-    return {name: value for name, value in row.items() if name not in TIMES}
 
 
 # The plan
@@ -249,11 +245,12 @@ def test_interrupted_sweep_keeps_its_results_and_begins_no_more(plan, folder, in
 
 
 def test_error_of_a_training_names_it_and_keeps_the_other_results(part, folder, in_process):
-    recipes = [RECIPES[0], Recipe("smoothed", label_smoothing=0.1)]
+    recipes = [RECIPES[0].with_changes(name=f"good {number}", epochs=1) for number in range(6)]
+    recipes.insert(3, Recipe("smoothed", label_smoothing=0.1))
     plan = make_plan(part, recipes, seeds=(0,), names=("scikit-learn",))
     with pytest.raises(ConfigurationError, match=r"smoothed, scikit-learn, width 20.*label smoothing"):
-        run(plan, folder, local_pool(1))
-    assert len(SweepFolder(folder.path).rows) == 1
+        run(plan, folder, local_pool(len(recipes)))  # all are done at the same time
+    assert len(SweepFolder(folder.path).rows) == 6
 
 
 def test_sweep_needs_a_worker():
@@ -305,8 +302,12 @@ def test_lost_scheduler_and_killed_workers_end_in_a_message(part):
     cluster = ClusterPool(client, "tcp://there:8786", part.sha256, KilledWorker)
     assert cluster.size == 1  # until a worker arrives
     cluster.check()
+    lost = r"connection to the scheduler tcp://there:8786 was lost.*--resume"
+    client.nthreads = lambda: (_ for _ in ()).throw(OSError("closed"))
+    with pytest.raises(MeasurementError, match=lost):
+        _ = cluster.size
     client.status = "closed"
-    with pytest.raises(MeasurementError, match=r"connection to the scheduler tcp://there:8786 was lost.*--resume"):
+    with pytest.raises(MeasurementError, match=lost):
         cluster.check()
     for error, match in ((KilledWorker("task"), "killed by the same training"), (CancelledError(), "was lost")):
         future = Future()
@@ -334,44 +335,6 @@ def test_cluster_needs_dask_and_a_scheduler(monkeypatch, part):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingDependencyError, match=r"nnkernels\[cluster\]"):
         cluster_pool("tcp://h:1")
-
-
-@pytest.mark.slow
-def test_sweep_on_a_dask_cluster_with_a_killed_worker_equals_the_local_one(part, tmp_path, monkeypatch):
-    distributed = pytest.importorskip("distributed")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-    plan = make_plan(part, RECIPES, seeds=(0, 1, 2, 3), names=("numpy",))
-    with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started,
-        distributed.Client(started) as client,
-    ):
-
-        def kill_one(done, _total, _text):
-            if done == 2:
-                os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
-
-        folder, pool = SweepFolder(tmp_path / "cluster"), cluster_pool(started.scheduler_address)
-        assert run(plan, folder, pool, show=kill_one)
-        for training in plan.trainings:
-            row = without_times(folder.rows[training.key(plan.images)])
-            assert without_times(run_training(training, plan.dataset)).items() <= row.items()
-        client.wait_for_workers(2)
-        # Every process has received the images once, the restarted one too.
-        assert list(client.run(_loads).values()) == [[plan.dataset.sha256]] * 2
-        lost = SweepFolder(tmp_path / "lost")
-
-        def end_cluster(done, _total, _text):
-            if done == 1:
-                started.close()
-
-        with pytest.raises(MeasurementError, match=r"connection to the scheduler .* was lost"):
-            run(plan, lost, pool, show=end_cluster)
-        assert lost.rows
-        assert SweepFolder(lost.path).rows == lost.rows
-
-
-def _loads():
-    return list(worker.loads)
 
 
 # The folder

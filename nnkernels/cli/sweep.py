@@ -20,7 +20,7 @@ def sweep(
         str,
         typer.Option(
             metavar="A,B|FILE.toml",
-            help="Recipes by name, or a file of tables [[recipe]] with a name, a base, and what differs from it.",
+            help="Recipes by name, or a file of tables [\\[recipe]] with a name, a base, and what differs from it.",
         ),
     ] = "adam",
     seeds: Annotated[int, typer.Option(help="Number of seeds.")] = 3,
@@ -47,7 +47,8 @@ def sweep(
         typer.Option(
             metavar="ADDRESS",
             help="Train on the workers of the Dask scheduler at this address, such as tcp://host:8786, instead of this "
-            "machine. Dask pickles: use only clusters that you trust.",
+            "machine. Start it with `dask scheduler`, and workers with `dask worker ADDRESS --nthreads 1`, all with the "
+            "versions of this environment. Dask pickles: use only clusters that you trust, or TLS.",
         ),
     ] = None,
     folder: Annotated[

@@ -39,8 +39,12 @@ class ClusterPool:
 
     @property
     def size(self) -> int:
-        """The number of workers at this moment, at least 1."""
-        return max(1, len(self.client.nthreads())) if self.client.status == "running" else 1
+        """The number of workers at this moment, at least 1. A MeasurementError says that the scheduler was lost."""
+        self.check()
+        try:
+            return max(1, len(self.client.nthreads()))
+        except OSError:  # it was lost, and the client does not know yet
+            raise self._lost() from None
 
     def submit(self, training: Training) -> Future[Result]:
         """Begin a training as soon as a worker is free.
@@ -143,8 +147,7 @@ def cluster_pool(address: str) -> OpenPool:
                     f"the workers of {address} have {sorted(threads.values())} threads; expected at least one worker, "
                     "with one thread each, because a training uses one: `dask worker ADDRESS --nthreads 1`"
                 )
-            plugin = _images_plugin(distributed, dataset)
-            client.register_plugin(plugin)
+            _send_images(distributed, client, address, dataset)
             yield ClusterPool(client, address, dataset.sha256, distributed.KilledWorker)
         finally:
             client.close(timeout=5)
@@ -152,8 +155,8 @@ def cluster_pool(address: str) -> OpenPool:
     return open_pool
 
 
-def _images_plugin(distributed: Any, dataset: Dataset) -> Any:
-    """Return a plugin of Dask that keeps the images in every worker, once per process."""
+def _send_images(distributed: Any, client: Any, address: str, dataset: Dataset) -> None:
+    """Send the images to every worker process once, also to those that start later."""
 
     class Images(distributed.WorkerPlugin):  # type: ignore[misc]  # distributed has no types here
         name = f"nnkernels images {dataset.sha256}"
@@ -162,4 +165,10 @@ def _images_plugin(distributed: Any, dataset: Dataset) -> Any:
         def setup(self, worker: Any) -> None:
             keep_images(dataset)
 
-    return Images()
+    try:
+        client.register_plugin(Images())
+    except Exception as error:  # whatever a worker raised, such as ModuleNotFoundError
+        raise ConfigurationError(
+            f"a worker of {address} cannot take the images ({one_line(error)}); install the same versions of nnkernels "
+            "and its packages everywhere"
+        ) from error

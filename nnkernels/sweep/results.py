@@ -98,8 +98,8 @@ class SweepFolder:
         return "network" in row and (row["network"] is None or (self.path / row["network"]).is_file())
 
     def merge(self) -> None:
-        """Move all results to the table."""
-        rows = sorted(self.rows.values(), key=lambda row: (row["started"], row["key"]))
+        """Move all results to the table, in an order that does not depend on when and where the trainings ran."""
+        rows = sorted(self.rows.values(), key=lambda row: (row["seed"], row["recipe"]["name"], row["key"]))
         write_text(self.path / LOG, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows))
         if find_spec("pyarrow") is not None:
             write_parquet(rows, self.path / TABLE)

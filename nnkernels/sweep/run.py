@@ -119,10 +119,14 @@ def _results(pool: Pool, waiting: Waiting, stop: StopRequest) -> Iterator[tuple[
         if not running:
             return
         done, _ = wait(running, timeout=1, return_when=FIRST_COMPLETED)
-        for future in done:
+        for future in sorted(done, key=_failed):  # an error ends the sweep, so results that have arrived come first
             yield running.pop(future), pool.result(future)
         if not done:
             pool.check()
+
+
+def _failed(future: Future[Result]) -> bool:
+    return future.cancelled() or future.exception() is not None
 
 
 def _text(row: Result) -> str:

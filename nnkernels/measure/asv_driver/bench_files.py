@@ -112,6 +112,7 @@ BENCH_FILES = (
     ),
     BenchFile("memory", "memory: peak of an epoch", "all"),
     BenchFile("transforms", "transforms: deskewing and augmentation", planned={"standard": [EACH_BENCHMARK]}),
+    BenchFile("sweeps", "sweeps: a Dask cluster against local processes", planned={"standard": [EACH_BENCHMARK]}),
     BenchFile("scaling", "scaling: batch size, width, images, threads", planned={"full": [EACH_CONTENDER]}),
     BenchFile("ratios", "ratios: all contenders in turns", planned={"quick": []}, interleaved=True),
     BenchFile(

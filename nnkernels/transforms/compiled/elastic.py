@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from nnkernels.jit import exact_kernel, inlined
 from nnkernels.transforms.compiled.affine import Ranges, random_map
-from nnkernels.transforms.compiled.operations import LANES, sum_rows
-from nnkernels.transforms.compiled.random_numbers import random_block
+from nnkernels.transforms.compiled.operations import LANES, ROWS, sum_rows
+from nnkernels.transforms.compiled.random_numbers import fill_random
 from nnkernels.transforms.compiled.sampling import ONE, frame, new_scratch, pack, sample_displaced
 
 FIRST_BLOCK = 3  # the blocks before it determine the affine map
@@ -30,8 +30,8 @@ class Filter(NamedTuple):
     ----------
     stride : int
         Width rounded up to a multiple of ``LANES``.
-    rows : ndarray of float32, shape (height * height,)
-        The matrix with which columns are multiplied.
+    rows : ndarray of float32, shape (padded_height * height,)
+        The matrix with which columns are multiplied. It has rows of zeros up to a multiple of ``ROWS``.
     columns : ndarray of float32, shape (width * stride,)
         The matrix with which rows are multiplied. Its rows are padded with zeros.
     """
@@ -46,18 +46,21 @@ class Fields(NamedTuple):
 
     Attributes
     ----------
-    random : ndarray of uint64, shape (4,)
+    state : ndarray of uint64, shape (4, n_blocks)
+        Random numbers while they are drawn.
+    random : ndarray of uint64, shape at least (2 * height * width / 8,)
         Random numbers.
-    bytes : ndarray of uint8, shape (32,)
+    bytes : ndarray of uint8, shape at least (2 * height * width,)
         The same memory.
     noise : ndarray of float32, shape at least (2 * height * width + stride,)
         The noise of x, followed by that of y.
-    smoothed, total : ndarray of float32, shape (stride,)
-        A row of the noise after smoothing its columns, and after smoothing it as well.
+    smoothed, total : ndarray of float32, shape (ROWS * stride,)
+        Rows of the noise after smoothing its columns, and after smoothing these rows as well.
     x, y : ndarray of int32, shape (height * width + stride,)
         The displacements, in fixed point. Their last ``stride`` elements are not used.
     """
 
+    state: npt.NDArray[np.uint64]
     random: npt.NDArray[np.uint64]
     bytes: npt.NDArray[np.uint8]
     noise: FloatArray
@@ -85,7 +88,9 @@ def gaussian_filter(height: int, width: int, sigma: float) -> Filter:
     stride = -(-width // LANES) * LANES
     columns = np.zeros((width, stride), np.float32)
     columns[:, :width] = _circulant(width, sigma)
-    return Filter(stride, _circulant(height, sigma).ravel(), columns.ravel())
+    rows = np.zeros((-(-height // ROWS) * ROWS, height), np.float32)
+    rows[:height] = _circulant(height, sigma)
+    return Filter(stride, rows.ravel(), columns.ravel())
 
 
 def _circulant(length: int, sigma: float) -> FloatArray:
@@ -114,12 +119,12 @@ def new_fields(height: int, width: int, weights: Filter) -> Fields:
     fields : Fields
         The memory.
     """
-    random, stride, size = np.zeros(BLOCK_BYTES // 8, np.uint64), weights.stride, height * width
-    noise = np.zeros(_blocks(height, width) * BLOCK_BYTES + stride, np.float32)
+    count, stride, size = _blocks(height, width) * BLOCK_BYTES, weights.stride, height * width
+    random, noise = np.zeros(count // 8, np.uint64), np.zeros(count + stride, np.float32)
+    smoothed, total = np.zeros(ROWS * stride, np.float32), np.zeros(ROWS * stride, np.float32)
     x, y = np.zeros(size + stride, np.int32), np.zeros(size + stride, np.int32)
-    return Fields(
-        random, random.view(np.uint8), noise, np.zeros(stride, np.float32), np.zeros(stride, np.float32), x, y
-    )
+    state = np.zeros((4, _blocks(height, width)), np.uint64)
+    return Fields(state, random, random.view(np.uint8), noise, smoothed, total, x, y)
 
 
 @inlined
@@ -156,19 +161,17 @@ def draw_fields(
         The size of the image.
     """
     random, numbers, noise = fields.random, fields.bytes, fields.noise
-    for block in range(_blocks(height, width)):
-        random[0], random[1], random[2], random[3] = random_block(seed, epoch, image, FIRST_BLOCK + block)
-        first = block * BLOCK_BYTES
-        for k in range(len(numbers)):
-            noise[np.uint64(first + k)] = np.float32(np.int32(2 * np.int32(numbers[np.uint64(k)])) - np.int32(255))
+    fill_random(random, fields.state, seed, epoch, image, FIRST_BLOCK)
+    for k in range(len(numbers)):
+        noise[np.uint64(k)] = np.float32(np.int32(2 * np.int32(numbers[np.uint64(k)])) - np.int32(255))
     factor = np.float32(alpha * ONE / 256)
-    for i in range(height):
-        _smooth_row(fields, weights, height, width, i, 0, factor, fields.x)
-        _smooth_row(fields, weights, height, width, i, height * width, factor, fields.y)
+    for i in range(0, height, ROWS):
+        _smooth_rows(fields, weights, height, width, i, 0, factor, fields.x)
+        _smooth_rows(fields, weights, height, width, i, height * width, factor, fields.y)
 
 
 @inlined
-def _smooth_row(
+def _smooth_rows(
     fields: Fields,
     weights: Filter,
     height: int,
@@ -178,16 +181,17 @@ def _smooth_row(
     factor: np.float32,
     out: npt.NDArray[np.int32],
 ) -> None:
-    """Compute a row of displacements from the noise that begins at ``first``."""
+    """Compute the rows of displacements from ``i`` on, at most ``ROWS``, from the noise that begins at ``first``."""
     smoothed, total, stride = fields.smoothed, fields.total, weights.stride
     for j in range(0, stride, LANES):  # columns after the last one are not used
-        sum_rows(smoothed, j, weights.rows, i * height, fields.noise, first + j, width, height)
+        sum_rows(smoothed, j, stride, weights.rows, i * height, height, fields.noise, first + j, width, height)
     for j in range(0, stride, LANES):
-        sum_rows(total, j, smoothed, 0, weights.columns, j, stride, width)
-    # Up to LANES - 1 elements after the row are overwritten. The next row follows them.
-    start = i * width
-    for k in range(stride):
-        out[np.uint64(start + k)] = np.int32(total[np.uint64(k)] * factor)
+        sum_rows(total, j, stride, smoothed, 0, stride, weights.columns, j, stride, width)
+    for row in range(min(ROWS, height - i)):
+        # Up to LANES - 1 elements after the row are overwritten. The next row follows them.
+        source, target = row * stride, (i + row) * width
+        for k in range(stride):
+            out[np.uint64(target + k)] = np.int32(total[np.uint64(source + k)] * factor)
 
 
 @exact_kernel

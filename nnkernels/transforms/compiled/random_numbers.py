@@ -12,6 +12,7 @@ J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel Random Numbers: As
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from nnkernels.jit import inlined
 from nnkernels.transforms.compiled.operations import multiply_high
@@ -39,15 +40,60 @@ def random_block(seed: np.uint64, epoch: np.uint64, image: np.uint64, block: int
     numbers : tuple of uint64
         Four numbers.
     """
-    a, b, c, d = np.uint64(block), image, np.uint64(0), np.uint64(0)
+    numbers = np.uint64(block), image, np.uint64(0), np.uint64(0)
     first_key, second_key = seed, epoch
     for _ in range(ROUNDS):
-        high, low = multiply_high(FIRST_MULTIPLIER, a), np.uint64(FIRST_MULTIPLIER * a)
-        other_high, other_low = multiply_high(SECOND_MULTIPLIER, c), np.uint64(SECOND_MULTIPLIER * c)
-        a, b = np.uint64(other_high ^ b ^ first_key), other_low
-        c, d = np.uint64(high ^ d ^ second_key), low
+        numbers = _round(numbers, first_key, second_key)
         first_key, second_key = np.uint64(first_key + FIRST_WEYL), np.uint64(second_key + SECOND_WEYL)
-    return a, b, c, d
+    return numbers
+
+
+@inlined
+def fill_random(
+    out: npt.NDArray[np.uint64],
+    state: npt.NDArray[np.uint64],
+    seed: np.uint64,
+    epoch: np.uint64,
+    image: np.uint64,
+    first_block: int,
+) -> None:
+    """Write consecutive blocks of the stream of an image.
+
+    All blocks go through a round before any goes through the next, because the products of a block wait for each other.
+
+    Parameters
+    ----------
+    out : ndarray of uint64, shape (4 * n_blocks,)
+        The numbers.
+    state : ndarray of uint64, shape (4, n_blocks)
+        A buffer.
+    seed, epoch, image : uint64
+        What the stream depends on.
+    first_block : int
+        Number of the first block.
+    """
+    a, b, c, d = state[0], state[1], state[2], state[3]
+    for k in range(len(a)):
+        i = np.uint64(k)
+        a[i], b[i], c[i], d[i] = np.uint64(first_block + k), image, np.uint64(0), np.uint64(0)
+    first_key, second_key = seed, epoch
+    for _ in range(ROUNDS):
+        for k in range(len(a)):
+            i = np.uint64(k)
+            a[i], b[i], c[i], d[i] = _round((a[i], b[i], c[i], d[i]), first_key, second_key)
+        first_key, second_key = np.uint64(first_key + FIRST_WEYL), np.uint64(second_key + SECOND_WEYL)
+    for k in range(len(a)):
+        i, first = np.uint64(k), 4 * k
+        out[np.uint64(first)], out[np.uint64(first + 1)] = a[i], b[i]
+        out[np.uint64(first + 2)], out[np.uint64(first + 3)] = c[i], d[i]
+
+
+@inlined
+def _round(numbers: Block, first_key: np.uint64, second_key: np.uint64) -> Block:
+    a, b, c, d = numbers
+    high, low = multiply_high(FIRST_MULTIPLIER, a), np.uint64(FIRST_MULTIPLIER * a)
+    other_high, other_low = multiply_high(SECOND_MULTIPLIER, c), np.uint64(SECOND_MULTIPLIER * c)
+    return np.uint64(other_high ^ b ^ first_key), other_low, np.uint64(high ^ d ^ second_key), low
 
 
 @inlined
