@@ -381,8 +381,15 @@ def test_run_of_other_code_is_not_recorded_and_another_design_begins_anew(clean,
 @pytest.fixture
 def recorded(tmp_path):
     """A checkout with a recorded accuracy run, and a README with an empty block."""
+    write_recorded(tmp_path)
+    (tmp_path / "README.md").write_text(f"before\n{report.section(None)}\nafter\n")
+    return tmp_path
+
+
+def write_recorded(root):
+    """Write a recorded accuracy run into a checkout."""
     written = run_of(rows_of_all())
-    folder = tmp_path / FOLDER / written.record.run_id
+    folder = root / FOLDER / written.record.run_id
     results = SweepFolder(folder)
     for number, one in enumerate(written.rows):
         times = {"started": "2026", "seconds_with_evaluation": 3.0}
@@ -391,8 +398,6 @@ def recorded(tmp_path):
     results.merge()
     write_epochs(folder, written.epochs)
     write_record(folder, written.record)
-    (tmp_path / "README.md").write_text(f"before\n{report.section(None)}\nafter\n")
-    return tmp_path
 
 
 def test_block_of_the_readme_is_the_table_and_a_caption(recorded):
@@ -421,6 +426,24 @@ def test_figures_are_drawn_once_for_the_same_numbers(recorded, monkeypatch):
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
     monkeypatch.setattr(plots, "save_figure", lambda *_, **__: pytest.fail("drawn again"))
     assert draw_accuracy(recorded / "results", found) == drawn
+
+
+def damage_epochs(folder):
+    write_epochs(folder, [InterleavedRun("1", "mnist", {}, {})])
+
+
+@pytest.mark.parametrize(
+    ("damage", "match"),
+    [
+        (lambda folder: (folder / "run.json").write_text('{"version": 1}'), r"run\.json: damaged"),
+        (lambda folder: (folder / "trainings.jsonl").write_text("{}"), r"has a damaged result \(.*restore it from git"),
+        (damage_epochs, r"epochs\.json: lacks times of fused@1 or keras-fit@1; .*restore it from git"),
+    ],
+)
+def test_damaged_run_is_refused(recorded, damage, match):
+    damage(recorded / FOLDER / record().run_id)
+    with pytest.raises(ResultsError, match=match):
+        published_accuracy(recorded)
 
 
 def test_difference_of_zero_has_no_sign_of_less():

@@ -19,6 +19,7 @@ from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError, DataError, InferenceOnlyError, MeasurementError, MissingDependencyError
 from nnkernels.evaluation import evaluate
+from nnkernels.interchange import load_network
 from nnkernels.recipes import RECIPE_NAMES, Optimizer, Recipe, named_recipe, recipe_from_record
 from nnkernels.sweep import expected_time, pool, worker
 from nnkernels.sweep.cluster import ClusterPool, cluster_pool
@@ -205,6 +206,28 @@ def test_sweep_trains_what_is_missing_and_merges_it(plan, folder, in_process, pa
     assert len(SweepFolder(folder.path).rows) == 6
 
 
+def test_networks_are_kept_if_wanted_and_missing_ones_are_trained_again(part, folder, in_process):
+    deskewed = RECIPES[1].with_changes(name="upright", deskew=True)
+    diverged = Recipe("diverged", learning_rate=1e30, epochs=2, hidden=4)
+    recipes = [RECIPES[0], deskewed, diverged]
+    plan = make_plan(part, recipes, seeds=(0,), names=("numpy",))
+    wanted = make_plan(part, recipes, seeds=(0,), names=("numpy",), networks=True)
+    with np.errstate(all="ignore"):
+        assert run(plan, folder, local_pool(1))
+        assert [training for _key, training in missing(wanted, folder)] == list(plan.trainings)
+        assert run(wanted, folder, local_pool(1), resume=True)
+    one, upright, lost = (folder.rows[training.key(plan.images)] for training in wanted.trainings)
+    assert lost["network"] is None  # its parameters are not finite
+    for row, recipe in ((one, RECIPES[0]), (upright, deskewed)):
+        network = load_network(folder.path / row["network"])
+        assert network.preprocessing.deskew == recipe.deskew
+        features = network.preprocessing.features(plan.dataset.X_test)
+        assert evaluate(network.parameters, features, plan.dataset.y_test)[1] == row["error_rate"]
+    assert not missing(wanted, SweepFolder(folder.path))
+    (folder.path / one["network"]).unlink()
+    assert [training.recipe for _key, training in missing(wanted, SweepFolder(folder.path))] == [RECIPES[0]]
+
+
 def test_parquet_table_has_the_same_rows(plan, folder, in_process):
     pd = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
@@ -359,6 +382,7 @@ def test_result_is_there_as_soon_as_it_is_written(folder):
         (LOG, json.dumps(ROW | {"seed": True}) + "\n"),
         (LOG, json.dumps(ROW | {"recipe": {"name": "one", "epochs": 2.5}}) + "\n"),
         (LOG, json.dumps(ROW | {"data": {}}) + "\n"),
+        (LOG, json.dumps(ROW | {"network": "../../elsewhere.safetensors"}) + "\n"),
         (LOG, json.dumps(ROW | {"curve": {}}) + "\n"),
         (LOG, json.dumps(ROW | {"curve": ROW["curve"] | {"error_rate": [0.5]}}) + "\n"),
         (LOG, json.dumps(ROW | {"curve": ROW["curve"] | {"train_error_rate": [0.5, 1.5]}}) + "\n"),

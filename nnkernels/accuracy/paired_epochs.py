@@ -23,7 +23,8 @@ from nnkernels.training import batch_order, distortion, recipe_images
 from nnkernels.transforms import deskew
 
 SCENARIO = "epoch with transforms"
-SETTING = "1"  # the number of threads, as in the labels of an interleaved run
+THREADS = 1
+LABELS = OURS_LABEL, FIT_LABEL = f"{OURS}@{THREADS}", f"{FIT}@{THREADS}"  # as in any interleaved run
 
 
 def time_epochs_in_worker(recipe: Recipe, turns: int, seed: int) -> InterleavedRun:
@@ -82,19 +83,19 @@ def time_epochs(dataset: Dataset, recipe: Recipe, turns: int, seed: int) -> Inte
     import numba
 
     tasks: dict[str, Task] = {}
-    created = [contenders.create(name) for name in (OURS, FIT)]
-    for name, contender in zip((OURS, FIT), created, strict=True):
-        contender.use_threads(int(SETTING))
-        numba.set_num_threads(int(SETTING))  # of the transforms, whatever the contender computes with
+    created = {name: contenders.create(name) for name in (OURS, FIT)}
+    for label, (name, contender) in zip(LABELS, created.items(), strict=True):
+        contender.use_threads(THREADS)
+        numba.set_num_threads(THREADS)  # of the transforms, whatever the contender computes with
         gate.require(name, contender, dataset, recipe)
-        tasks[f"{name}@{SETTING}"] = _Epochs(contender, dataset.training, recipe, seed).task()
+        tasks[label] = _Epochs(contender, dataset.training, recipe, seed).task()
     for task in tasks.values():
         task.before()
         task.warm_up()
     seconds, conditions = alternate(tasks, turns, seed=seed)
-    for contender in created:
+    for contender in created.values():
         contender.close()
-    return InterleavedRun(SETTING, dataset.name, {SCENARIO: seconds}, {}, {SCENARIO: conditions})
+    return InterleavedRun(str(THREADS), dataset.name, {SCENARIO: seconds}, {}, {SCENARIO: conditions})
 
 
 def speed_up(measured: list[InterleavedRun]) -> Estimate:
@@ -113,7 +114,7 @@ def speed_up(measured: list[InterleavedRun]) -> Estimate:
     ratios = []
     for one in measured:
         seconds = one.undisturbed(SCENARIO)
-        ratios.append(log_ratios(seconds[f"{FIT}@{SETTING}"], seconds[f"{OURS}@{SETTING}"]))
+        ratios.append(log_ratios(seconds[FIT_LABEL], seconds[OURS_LABEL]))
     return student(process_means(ratios)).exp()
 
 
@@ -130,7 +131,7 @@ def seconds_per_epoch(measured: list[InterleavedRun]) -> Estimate:
     seconds : Estimate
         The geometric mean, with the interval over the processes.
     """
-    logs = [np.log(one.undisturbed(SCENARIO)[f"{OURS}@{SETTING}"]) for one in measured]
+    logs = [np.log(one.undisturbed(SCENARIO)[OURS_LABEL]) for one in measured]
     return student(process_means(logs)).exp()
 
 
@@ -150,7 +151,7 @@ class _Epochs:
         return Task(self.train, units=1, before=self.draw, warm_up=self.train)
 
     def draw(self) -> None:
-        self.contender.use_threads(int(SETTING))
+        self.contender.use_threads(THREADS)
         self.number = next(self.numbers)
         self.order = batch_order(self.seed, self.number, self.images)
         self.learning_rates = self.recipe.learning_rates(self.number, self.images)

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from nnkernels.accuracy.paired_epochs import LABELS, SCENARIO
 from nnkernels.errors import ConfigurationError, DataError, ResultsError
 from nnkernels.files import write_json
 from nnkernels.measure.records.conformance import check_origin, conforming
@@ -150,7 +151,13 @@ def read_epochs(folder: Path) -> list[InterleavedRun]:
     ResultsError
         If the file is damaged or has another format version.
     """
-    return read_interleaved(folder / EPOCHS, "processes") if (folder / EPOCHS).exists() else []
+    if not (folder / EPOCHS).exists():
+        return []
+    epochs = read_interleaved(folder / EPOCHS, "processes")
+    for measured in epochs:
+        if not set(LABELS) <= measured.seconds.get(SCENARIO, {}).keys():
+            raise ResultsError(f"{folder / EPOCHS}: lacks times of {' or '.join(LABELS)}; {REMEDY}")
+    return epochs
 
 
 def read_accuracy_run(folder: Path) -> AccuracyRun:
@@ -175,7 +182,7 @@ def read_accuracy_run(folder: Path) -> AccuracyRun:
     try:
         rows = list(SweepFolder(folder).rows.values())
     except DataError as error:
-        raise ResultsError(f"{error}. {REMEDY}") from error
+        raise ResultsError(f"{folder}: has a damaged result ({error}); {REMEDY}") from error
     return AccuracyRun(folder, record, rows, read_epochs(folder))
 
 

@@ -69,7 +69,7 @@ class SweepFolder:
             Its result. Parameters in ``network`` are replaced by the path of their file, relative to the folder.
         """
         if row.get("network") is not None:
-            name = f"{NETWORKS}/{key}.safetensors"
+            name = _network_file(key)
             preprocessing = Preprocessing(deskew=row["recipe"]["deskew"])
             save_parameters(row["network"], self.path / name, preprocessing=preprocessing)
             row = {**row, "network": name}
@@ -116,6 +116,8 @@ class SweepFolder:
                 raise _damaged(where, f"{name} is {str(row.get(name))[:80]}")
         if not _KEY.fullmatch(row["key"]):  # it becomes the name of a file
             raise _damaged(where, f"its key is {row['key'][:80]!r}")
+        if row.get("network") not in (None, _network_file(row["key"])):
+            raise _damaged(where, f"its network is {str(row['network'])[:80]}")
         if not isinstance(row["data"].get("name"), str):
             raise _damaged(where, "its data has no name")
         if not _is_curve(*(row["curve"].get(name) for name in ("epoch", "error_rate", "train_error_rate"))):
@@ -125,6 +127,10 @@ class SweepFolder:
         except ConfigurationError as error:
             raise _damaged(where, str(error)) from error
         self.rows[row["key"]] = row
+
+
+def _network_file(key: str) -> str:
+    return f"{NETWORKS}/{key}.safetensors"
 
 
 def _is_curve(epochs: Any, *rates: Any) -> bool:

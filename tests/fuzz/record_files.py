@@ -160,6 +160,23 @@ def _read_sweep(folder: Path) -> object:
     return ranking(SweepFolder(folder).rows.values())
 
 
+def _accuracy() -> Files:
+    from nnkernels.accuracy.record import FOLDER
+    from tests.test_accuracy import record, write_recorded
+
+    found = made(write_recorded)
+    pins = {"version": 2, "accuracy": record().run_id}
+    files = {name: content for name, content in found.items() if name.startswith(FOLDER.as_posix())}
+    return files | {"results/published.json": json.dumps(pins).encode()}
+
+
+def _read_accuracy(root: Path) -> object:
+    from nnkernels.report.accuracy import section
+    from nnkernels.report.accuracy_runs import published_accuracy
+
+    return section(published_accuracy(root))
+
+
 def _history() -> Files:
     names = ("machine/machine.json", "machine/result.json")
     contents = ({"machine": "machine"}, {"commit_hash": "0" * 40, "results": {}})
@@ -191,5 +208,6 @@ def record_readers() -> list[Reader]:
         ),
         Reader("mistakes", ("report.dashboard.mistakes",), _read_mistakes, _mistakes),
         Reader("sweep", ("sweep.results",), _read_sweep, _sweep),
+        Reader("accuracy run", ("accuracy.record", "report.runs"), _read_accuracy, _accuracy),
         Reader("asv's history", ("report.asv_pages",), _read_history, _history),
     ]
