@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.kernels.fused.model import Layout
+from nnkernels.kernels.fused.layout import Layout
 from nnkernels.kernels.fused.tile_images import BLOCK_PIXELS, pixels_of_blocks
 from nnkernels.kernels.fused.tile_layer import MAX_PANEL_UNITS
 from nnkernels.kernels.simd import lanes_for
