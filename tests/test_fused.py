@@ -18,7 +18,7 @@ from nnkernels.data import LabelledImages
 from nnkernels.errors import DataError
 from nnkernels.kernels.contract import OptimizerState, initial_state, update_rule
 from nnkernels.kernels.fused import entries, paths, prediction
-from nnkernels.kernels.fused.model import Layout
+from nnkernels.kernels.fused.layout import Layout
 from nnkernels.kernels.fused.nonzero import PADDING, NonzeroImages, pack_nonzero, unpack_nonzero
 from nnkernels.kernels.fused.partitions import MODEL_RANGES, UNITS, WEIGHT_ROWS, thread_partitions
 from nnkernels.kernels.fused.tile_images import pack_tiles

@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.jit import ordered_kernel
+from nnkernels.kernels.fused.buffers import aligned_zeros
 from nnkernels.kernels.fused.fixed_point import DIGITS, digits, fixed_point
-from nnkernels.kernels.fused.model import aligned_zeros
 from nnkernels.kernels.fused.output_layer import softmax_of_columns
 from nnkernels.kernels.fused.quads import QUADS_OF_MASK, last_nonzero_quads, partial_quad
 from nnkernels.kernels.simd import (

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from nnkernels.jit import JIT_ENABLED
 from nnkernels.kernels import numba_kernels
 from nnkernels.kernels.contract import SGD, OptimizerState, UpdateRule, decay_factors, step_sizes
+from nnkernels.kernels.fused.buffers import MAX_BLOCKS, TrainingSizes, training_buffers
 from nnkernels.kernels.fused.evaluation import PackedEvaluation
 from nnkernels.kernels.fused.first_layers import PackedImages, first_layer_of
-from nnkernels.kernels.fused.model import MAX_BLOCKS, TrainingSizes, training_buffers
 from nnkernels.kernels.fused.nonzero import MAX_INPUTS, pack_nonzero
 from nnkernels.kernels.fused.partitions import thread_partitions
 from nnkernels.kernels.fused.paths import TILES, training_path

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from nnkernels.jit import device_function, ordered_kernel
 from nnkernels.kernels import simd
+from nnkernels.kernels.fused.buffers import Batch, Buffers, TrainingSizes, aligned_zeros
 from nnkernels.kernels.fused.first_layers import FirstLayer
-from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes, aligned_zeros
+from nnkernels.kernels.fused.layout import PaddedParameters
 from nnkernels.kernels.fused.output_layer import logits_of_columns
 from nnkernels.kernels.simd import at, is_positive, load, maximum, store, transpose_eight, zeros
 from nnkernels.parameters import FloatArray, Parameters

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.kernels.fused import dense_layer, nonzero_layer, tile_layer
-from nnkernels.kernels.fused.model import TILE_GROUP, Layout
+from nnkernels.kernels.fused.buffers import TILE_GROUP
+from nnkernels.kernels.fused.layout import Layout
 from nnkernels.kernels.fused.nonzero import NonzeroImages, unpack_nonzero
 from nnkernels.kernels.fused.tile_images import TileImages, unpack_tiles
 from nnkernels.kernels.fused.tile_layout import tile_layout

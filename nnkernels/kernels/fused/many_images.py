@@ -41,7 +41,7 @@ def many_images_kernel(panel_lanes: int, panels: int, class_lanes: int, pixel_sc
     kernel : callable
         ``kernel(weights, X, probs, start, end)`` writes the probabilities of groups ``start`` to ``end - 1`` of the
         images ``X`` (N, D), uint8 or float32, to ``probs`` (N, C). ``weights`` is the memory of a
-        :class:`~nnkernels.kernels.fused.model.PaddedParameters`.
+        :class:`~nnkernels.kernels.fused.layout.PaddedParameters`.
     """
     hidden_lanes = panels * panel_lanes
     table, floats = BIT_POSITIONS, byte_features(pixel_scale)

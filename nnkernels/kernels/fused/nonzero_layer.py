@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.jit import device_function
-from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
+from nnkernels.kernels.fused.buffers import Batch, Buffers, TrainingSizes
+from nnkernels.kernels.fused.layout import PaddedParameters
 from nnkernels.kernels.fused.nonzero import NonzeroImages
 from nnkernels.kernels.fused.row_updates import row_updates
 from nnkernels.kernels.simd import (

@@ -45,7 +45,7 @@ def one_image_kernel(
     kernel : callable
         ``kernel(weights, X, probs)`` writes the probabilities to ``probs`` (1, C) and returns True if ``X`` (N, D) is
         one image with the width of the network. Otherwise it does nothing and returns False. ``weights`` is the memory
-        of a :class:`~nnkernels.kernels.fused.model.PaddedParameters`. Arrays of other types raise a TypeError.
+        of a :class:`~nnkernels.kernels.fused.layout.PaddedParameters`. Arrays of other types raise a TypeError.
     """
     hidden_lanes = panels * panel_lanes
     list_length, units = LIST_CAPACITY + PADDING, hidden_lanes + class_lanes

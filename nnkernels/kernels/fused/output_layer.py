@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from nnkernels.jit import device_function, inlined
 from nnkernels.kernels import simd
-from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
+from nnkernels.kernels.fused.buffers import Batch, Buffers, TrainingSizes
+from nnkernels.kernels.fused.layout import PaddedParameters
 from nnkernels.kernels.simd import (
     at,
     is_equal,
@@ -69,7 +70,7 @@ def softmax_of_columns(
     Parameters
     ----------
     W2, b2 : ndarray of float32
-        As in :class:`~nnkernels.kernels.fused.model.PaddedParameters`.
+        As in :class:`~nnkernels.kernels.fused.layout.PaddedParameters`.
     columns : ndarray of float32, shape (size,)
         Rows of these images, updated in place. The first rows are the hidden units. The probabilities are written from
         index ``logits`` on, one row per class.

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.kernels.fused.model import Layout
+from nnkernels.kernels.fused.layout import Layout
 from nnkernels.kernels.simd import VECTOR
 from nnkernels.team import partition
 

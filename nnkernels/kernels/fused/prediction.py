@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.kernels.fused import byte_products
+from nnkernels.kernels.fused.buffers import aligned_zeros
+from nnkernels.kernels.fused.layout import Layout
 from nnkernels.kernels.fused.many_images import GROUP_SIZE, PANEL_LANES, many_images_kernel
-from nnkernels.kernels.fused.model import Layout, aligned_zeros
 from nnkernels.kernels.fused.one_image import one_image_kernel
 from nnkernels.kernels.fused.paths import is_permitted
 from nnkernels.parameters import FloatArray, Parameters

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from nnkernels.jit import device_function
 from nnkernels.kernels.contract import UpdateRule
-from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
+from nnkernels.kernels.fused.buffers import Batch, Buffers, TrainingSizes
+from nnkernels.kernels.fused.layout import PaddedParameters
 from nnkernels.kernels.fused.partitions import MODEL_RANGES, WEIGHT_ROWS
 from nnkernels.kernels.fused.update import moment_step
 from nnkernels.kernels.simd import zeros

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nnkernels.jit import ordered_kernel
 from nnkernels.kernels import simd
-from nnkernels.kernels.fused.model import BLOCK_PIXELS
+from nnkernels.kernels.fused.buffers import BLOCK_PIXELS
 
 BLOCK_SIDE = 4
 RECORD_UNIT = 16  # bytes: the size of a block, and of the head of a record

@@ -27,7 +27,8 @@ import numpy.typing as npt
 
 from nnkernels.jit import device_function, inlined
 from nnkernels.kernels.contract import UpdateRule
-from nnkernels.kernels.fused.model import BLOCK_PIXELS, MAX_BLOCKS, Batch, Buffers, PaddedParameters, TrainingSizes
+from nnkernels.kernels.fused.buffers import BLOCK_PIXELS, MAX_BLOCKS, Batch, Buffers, TrainingSizes
+from nnkernels.kernels.fused.layout import PaddedParameters
 from nnkernels.kernels.fused.partitions import WEIGHT_ROWS
 from nnkernels.kernels.fused.tile_images import RECORD_UNIT, TileImages
 from nnkernels.kernels.fused.update import moment_step

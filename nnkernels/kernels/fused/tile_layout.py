@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from nnkernels.kernels.fused.model import BLOCK_PIXELS, Layout
+from nnkernels.kernels.fused.buffers import BLOCK_PIXELS
+from nnkernels.kernels.fused.layout import Layout
 from nnkernels.kernels.fused.tile_images import pixels_of_blocks
 from nnkernels.kernels.fused.tile_layer import MAX_PANEL_UNITS
 from nnkernels.kernels.simd import lanes_for

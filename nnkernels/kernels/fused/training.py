@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from nnkernels.jit import ordered_kernel
 from nnkernels.kernels.contract import UpdateRule
+from nnkernels.kernels.fused.buffers import Batch, Buffers, TrainingSizes
 from nnkernels.kernels.fused.first_layers import FirstLayer
-from nnkernels.kernels.fused.model import Batch, Buffers, PaddedParameters, TrainingSizes
+from nnkernels.kernels.fused.layout import PaddedParameters
 from nnkernels.kernels.fused.output_layer import output_layer, sum_gradients
 from nnkernels.kernels.fused.partitions import MODEL_RANGES, UNITS
 from nnkernels.kernels.fused.update import moment_step, sgd_step

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.jit import exact_kernel, inlined
+from nnkernels.transforms.compiled.framing import frame, new_scratch, pack
 from nnkernels.transforms.compiled.random_numbers import random_block, symmetric
-from nnkernels.transforms.compiled.sampling import Map, affine_map, frame, new_scratch, pack, sample
+from nnkernels.transforms.compiled.sampling import Map, affine_map, sample
 
 Ranges = tuple[float, float, float, float]
 MARGIN = 1 / 16  # pixels, for the rounding of positions

@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from nnkernels.jit import exact_kernel, inlined
 from nnkernels.transforms.compiled.affine import Ranges, random_map
+from nnkernels.transforms.compiled.framing import frame, new_scratch, pack
 from nnkernels.transforms.compiled.operations import LANES, ROWS, sum_rows
 from nnkernels.transforms.compiled.random_numbers import fill_random
-from nnkernels.transforms.compiled.sampling import ONE, frame, new_scratch, pack, sample_displaced
+from nnkernels.transforms.compiled.sampling import ONE, sample_displaced
 
 FIRST_BLOCK = 3  # the blocks before it determine the affine map
 BLOCK_BYTES = 32

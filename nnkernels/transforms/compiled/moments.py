@@ -6,17 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnkernels.jit import exact_kernel, inlined
-from nnkernels.transforms.compiled.sampling import (
-    BORDER,
-    InkRows,
-    Map,
-    Scratch,
-    affine_map,
-    frame,
-    new_scratch,
-    pack,
-    sample,
-)
+from nnkernels.transforms.compiled.framing import BORDER, InkRows, Scratch, frame, new_scratch, pack
+from nnkernels.transforms.compiled.sampling import Map, affine_map, sample
 
 # Pixels per row. The most slanted digit of MNIST has 1.9. Without a limit, a flat stroke would be torn apart.
 STEEPEST = 2.0
