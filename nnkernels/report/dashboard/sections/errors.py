@@ -15,7 +15,7 @@ from nnkernels.report.dashboard.recorded_errors import RecordedErrors, SharedMis
 from nnkernels.report.dashboard.section import Section
 from nnkernels.report.layout import Column
 
-DIGITS = 32  # the page has to stay small; the record and the walkthrough have all of them
+DIGITS = 24  # the page has to stay small; the record and the walkthrough have all of them
 READINGS = 3  # of each class
 
 
@@ -92,9 +92,10 @@ def _reliability_spec(found: RecordedErrors) -> dict[str, Any]:
         for one in found.bins
     ]
     scale = alt.Scale(domain=[0, 100])
-    x = alt.X("confidence:Q", scale=scale, title="probability of the answer (%)", axis=alt.Axis(tickCount=5))
+    axis = alt.Axis(values=[0, 25, 50, 75, 100], grid=False)  # the diagonal is the only line that is needed
+    x = alt.X("confidence:Q", scale=scale, title="probability of the answer (%)", axis=axis)
     title = "right answers (%)"
-    y = alt.Y("accuracy:Q", scale=scale, title=title, axis=alt.Axis(tickCount=5))
+    y = alt.Y("accuracy:Q", scale=scale, title=title, axis=axis)
     base = alt.Chart(alt.InlineData(values=values))
     ends = [{"confidence": end, "accuracy": end} for end in (0, 100)]
     diagonal = alt.Chart(alt.InlineData(values=ends)).mark_line(strokeDash=[4, 4], color=palette.SOFT, aria=False)
