@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     __version__: str
-    from nnkernels import contenders, interchange, kernels, plots, steps
+    from nnkernels import contenders, interchange, kernels, plots, steps, transforms
+    from nnkernels.accuracy.calibration import expected_calibration_error, reliability
+    from nnkernels.accuracy.errors import Answers, answers
+    from nnkernels.accuracy.recorded import recorded_accuracy
     from nnkernels.chunked import train_from_file
     from nnkernels.comparing.pair import Comparison, compare
     from nnkernels.data import Dataset, LabelledImages, load_mnist
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 # What lies where; a module is its own home.
 _HOMES = {
+    "Answers": "nnkernels.accuracy.errors",
     "Comparison": "nnkernels.comparing.pair",
     "Dataset": "nnkernels.data",
     "History": "nnkernels.history",
@@ -38,12 +42,14 @@ _HOMES = {
     "Parameters": "nnkernels.parameters",
     "Preprocessing": "nnkernels.interchange",
     "Recipe": "nnkernels.recipes",
+    "answers": "nnkernels.accuracy.errors",
     "batch_order": "nnkernels.training",
     "check_softmax": "nnkernels.grading",
     "check_update": "nnkernels.grading",
     "compare": "nnkernels.comparing.pair",
     "contenders": "nnkernels.contenders",
     "evaluate": "nnkernels.evaluation",
+    "expected_calibration_error": "nnkernels.accuracy.calibration",
     "gradcheck": "nnkernels.grading",
     "initial_parameters": "nnkernels.parameters",
     "interchange": "nnkernels.interchange",
@@ -53,14 +59,18 @@ _HOMES = {
     "load_parameters": "nnkernels.interchange",
     "named_recipe": "nnkernels.recipes",
     "plots": "nnkernels.plots",
+    "recorded_accuracy": "nnkernels.accuracy.recorded",
+    "reliability": "nnkernels.accuracy.calibration",
     "save_parameters": "nnkernels.interchange",
     "steps": "nnkernels.steps",
     "train": "nnkernels.training",
     "train_from_file": "nnkernels.chunked",
+    "transforms": "nnkernels.transforms",
     "verify": "nnkernels.measure.correctness.verification",
 }
 
 __all__ = [
+    "Answers",
     "Comparison",
     "Dataset",
     "History",
@@ -72,12 +82,14 @@ __all__ = [
     "Preprocessing",
     "Recipe",
     "__version__",
+    "answers",
     "batch_order",
     "check_softmax",
     "check_update",
     "compare",
     "contenders",
     "evaluate",
+    "expected_calibration_error",
     "gradcheck",
     "initial_parameters",
     "interchange",
@@ -87,10 +99,13 @@ __all__ = [
     "load_parameters",
     "named_recipe",
     "plots",
+    "recorded_accuracy",
+    "reliability",
     "save_parameters",
     "steps",
     "train",
     "train_from_file",
+    "transforms",
     "verify",
 ]
 

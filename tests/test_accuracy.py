@@ -13,9 +13,11 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from nnkernels import cli, contenders, plots
+from nnkernels.accuracy import recorded as recording
 from nnkernels.accuracy import run as running
 from nnkernels.accuracy.design import FIRST_SEED, FIT, KERAS, OURS, Design, further_stage, stages, standard_design
 from nnkernels.accuracy.equivalence import MARGIN, planned_seeds, verdict
+from nnkernels.accuracy.errors import answers, kept_networks
 from nnkernels.accuracy.paired_epochs import SCENARIO, speed_up, time_epochs
 from nnkernels.accuracy.record import FOLDER, AccuracyRecord, AccuracyRun, write_epochs, write_record
 from nnkernels.accuracy.run import run_accuracy
@@ -43,7 +45,7 @@ from nnkernels.sweep.results import SweepFolder
 from nnkernels.training import batch_order
 from nnkernels.transforms import augment, deskew
 from tests import synthetic
-from tests.test_sweep import InProcess
+from tests.in_process_pool import InProcess
 
 ADAM = Recipe("adam", Optimizer("adam"), batch_size=64, learning_rate=0.003, hidden=4)
 PLAIN = ADAM.with_changes(name="plain-best", epochs=1)
@@ -337,6 +339,10 @@ def test_run_trains_every_stage_and_keeps_loadable_networks(clean, small_digits)
         assert network.preprocessing.deskew
         features = network.preprocessing.features(small_digits.X_test)
         assert evaluate(network.parameters, features, small_digits.y_test)[1] == one["error_rate"]
+    networks = kept_networks(measured)
+    assert list(networks) == ["seed 100", "seed 101", "seed 102"]
+    errors = answers(networks, small_digits.test).wrong.mean(axis=1)
+    assert errors.tolist() == [one["error_rate"] for one in sorted(kept, key=lambda one: one["seed"])]
     assert len(measured.epochs) == TINY.processes
     # The backends that stand in for the contenders differ by rounding only.
     paired = paired_errors(rows, BEST)
@@ -416,6 +422,24 @@ def test_block_of_the_readme_is_the_table_and_a_caption(recorded):
     ratio = np.exp(np.mean([np.log(120) / 2, np.log(11)]))
     assert f"fused trains best in 1.50 s [1.50, 1.50], transforms included, {ratio:.1f} [" in block
     assert "Run `20260101T000000Z-abababab`." in block
+
+
+def test_notebooks_get_the_numbers_of_the_summary(recorded, tmp_path_factory, monkeypatch):
+    monkeypatch.setattr(recording, "find_root", lambda: recorded)
+    found, summary = recording.recorded_accuracy(), published_accuracy(recorded)
+    assert found is not None
+    assert summary is not None
+    assert found.run_id == summary.run.record.run_id
+    assert list(found.recipes.index) == ["plain-best", "best"]
+    plain = found.recipes.loc["plain-best"]
+    assert (plain["low"], plain["accuracy"], plain["high"]) == pytest.approx((96.29, 97.6, 98.91), abs=0.005)
+    assert (plain["keras"], plain["difference"]) == pytest.approx((97.9, 0.1))
+    assert plain["verdict"] == "undecided"
+    assert list(found.widths.index) == [result.recipe.hidden for result in summary.widths]
+    assert np.isnan(found.widths.loc[3, "keras"])
+    assert found.networks == {}  # none are kept in these made-up results
+    monkeypatch.setattr(recording, "find_root", lambda: tmp_path_factory.mktemp("empty"))
+    assert recording.recorded_accuracy() is None
 
 
 def test_figures_are_drawn_once_for_the_same_numbers(recorded, monkeypatch):

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from nnkernels import kernels
 from nnkernels.accuracy.calibration import checked_answers
+from nnkernels.accuracy.record import AccuracyRun
 from nnkernels.data import LabelledImages
 from nnkernels.data.dataset import digest
 from nnkernels.errors import DataError
@@ -26,6 +27,8 @@ from nnkernels.evaluation import probabilities
 from nnkernels.interchange import Network, load_network
 from nnkernels.statistics import Estimate, student
 from nnkernels.transforms import deskew
+
+FOLDER = "errors"  # in the folder of an accuracy run
 
 Indices = npt.NDArray[np.int64]
 
@@ -189,6 +192,28 @@ def load_networks(paths: Sequence[Path]) -> dict[str, Network]:
         names[content] = name
         networks[name] = network
     return networks
+
+
+def kept_networks(run: AccuracyRun) -> dict[str, Network]:
+    """Load the networks that an accuracy run has kept.
+
+    Parameters
+    ----------
+    run : AccuracyRun
+        The run.
+
+    Returns
+    -------
+    networks : dict of str to Network
+        By seed, such as ``seed 100``, in the order of the seeds.
+
+    Raises
+    ------
+    DataError
+        If a file is missing or damaged.
+    """
+    rows = sorted((row for row in run.rows if row.get("network")), key=lambda row: int(row["seed"]))
+    return {f"seed {row['seed']}": load_network(run.folder / row["network"]) for row in rows}
 
 
 def answers(networks: Mapping[str, Network], images: LabelledImages) -> Answers:

@@ -177,8 +177,11 @@ def _bench_accuracy(data: DataRequest, machine: str, processes: int | None, rest
     from functools import partial
 
     from nnkernels.accuracy.design import standard_design
+    from nnkernels.accuracy.errors import FOLDER, kept_networks
     from nnkernels.accuracy.run import run_accuracy
     from nnkernels.accuracy.summary import summarise_accuracy
+    from nnkernels.learn.errors_report import write_report
+    from nnkernels.learn.errors_terminal import sentences
     from nnkernels.learn.terminal import counting_progress
     from nnkernels.measure.asv_driver.workspace import open_workspace
     from nnkernels.measure.timing.threads import available_cpus
@@ -197,6 +200,10 @@ def _bench_accuracy(data: DataRequest, machine: str, processes: int | None, rest
         design = replace(design, processes=processes)
     measured = run_accuracy(workspace, dataset, design, available_cpus(), partial(counting_progress, err), machine)
     show_accuracy(out, summarise_accuracy(measured))
+    with err.status("predicting the images, drawing figures"):
+        errors = write_report(kept_networks(measured), dataset, "test", measured.folder / FOLDER)
+    for sentence in sentences(errors):
+        out.print(sentence, highlight=False, markup=False)
     out.print(f"run   {measured.folder}", highlight=False, soft_wrap=True)
     if measured.record.unrecorded != workspace.unrecorded:
         note(f"not recorded: {measured.record.unrecorded}")

@@ -30,7 +30,7 @@ from nnkernels.statistics import Estimate
 
 RECORD, IMAGES, DIGITS = "errors.json", "errors.csv", "errors_digits.png"
 VERSION = 1
-CONFUSIONS = 30  # pairs in the record
+CONFUSIONS = 100  # pairs in the record: all of ten digits
 
 
 @dataclass(frozen=True)

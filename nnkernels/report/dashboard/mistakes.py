@@ -148,7 +148,7 @@ def _checked(content: Any, sprite: bytes, parameters: Parameters) -> Mistakes:
         raise ValueError(f"it has {len(digits)} digits, {total} misclassified of {test_images}")
     rows = -(-len(digits) // columns)
     expected = (columns * IMAGE_SIZE, rows * IMAGE_SIZE)
-    if digits and _png_size(sprite) != expected:
+    if digits and png_size(sprite) != expected:
         raise ValueError(f"{SPRITE} is not a picture of {expected[0]} x {expected[1]} pixels")
     return Mistakes(test_images, total, digits, names, columns, sprite)
 
@@ -166,8 +166,19 @@ def _mistake(content: Any) -> Mistake:
     return found
 
 
-def _png_size(content: bytes) -> tuple[int, int] | None:
-    """Return the width and the height of a PNG; None if it is none."""
+def png_size(content: bytes) -> tuple[int, int] | None:
+    """Return the size of a PNG.
+
+    Parameters
+    ----------
+    content : bytes
+        The content of the file.
+
+    Returns
+    -------
+    size : tuple of int or None
+        Width and height in pixels; None if it is no PNG.
+    """
     if len(content) < _PNG_HEADER.size:
         return None
     signature, _length, chunk, width, height = _PNG_HEADER.unpack_from(content)

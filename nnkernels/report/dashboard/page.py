@@ -15,7 +15,7 @@ from nnkernels.report.dashboard.charts import Chart
 from nnkernels.report.dashboard.collection import Collection
 from nnkernels.report.dashboard.section import Section
 
-SECTIONS = ("answer", "compare", "accuracy", "samples", "history", "machines", "network", "method")
+SECTIONS = ("answer", "compare", "accuracy", "errors", "samples", "history", "machines", "network", "method")
 BROWSER_FONT = "system-ui, sans-serif"
 _TEMPLATES = files("nnkernels.report") / "templates" / "dashboard"
 
