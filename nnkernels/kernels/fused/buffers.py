@@ -15,7 +15,7 @@ from nnkernels.parameters import FloatArray
 
 FLOATS_PER_LINE = CACHE_LINE // 4
 BLOCK_PIXELS = 16  # pixels of a block of an image in tiles
-TILE_GROUP = 32  # images of a group in the output layer, with tiles; otherwise eight
+TILE_GROUP = 16  # images of a group in the output layer, with tiles; otherwise eight
 MAX_BLOCKS = 64  # bits of the mask of an image in tiles
 _thread_local = threading.local()
 
