@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -177,6 +178,31 @@ def _read_accuracy(root: Path) -> object:
     return section(published_accuracy(root))
 
 
+def _errors() -> Files:
+    from nnkernels.accuracy.errors import FOLDER as ERRORS
+    from nnkernels.accuracy.record import FOLDER
+    from nnkernels.data import Dataset, load_mnist
+    from nnkernels.interchange import Network, Preprocessing
+    from nnkernels.learn import errors_report
+    from nnkernels.parameters import initial_parameters
+    from tests.test_accuracy import record
+
+    networks = {f"{seed}.npz": Network(initial_parameters(seed), Preprocessing()) for seed in range(3)}
+    digits = load_mnist("mnist-5k")
+    few = Dataset(digits.X_train[:60], digits.y_train[:60], digits.X_test[:30], digits.y_test[:30])
+    with mock.patch.object(errors_report, "save_figures"):
+        found = made(lambda folder: errors_report.write_report(networks, few, "test", folder))
+    return _accuracy() | {f"{FOLDER.as_posix()}/{record().run_id}/{ERRORS}/{name}": found[name] for name in found}
+
+
+def _read_errors(root: Path) -> object:
+    from nnkernels.report.dashboard.digit_strip import digit_strip
+    from nnkernels.report.dashboard.recorded_errors import read_errors
+
+    found = read_errors(root)
+    return digit_strip(found.sprite, found.columns, 3) if found.digits else ""
+
+
 def _history() -> Files:
     names = ("machine/machine.json", "machine/result.json")
     contents = ({"machine": "machine"}, {"commit_hash": "0" * 40, "results": {}})
@@ -209,5 +235,11 @@ def record_readers() -> list[Reader]:
         Reader("mistakes", ("report.dashboard.mistakes",), _read_mistakes, _mistakes),
         Reader("sweep", ("sweep.results",), _read_sweep, _sweep),
         Reader("accuracy run", ("accuracy.record", "report.runs"), _read_accuracy, _accuracy),
+        Reader(
+            "errors of an accuracy run",
+            ("report.dashboard.recorded_errors", "transforms.image_files"),
+            _read_errors,
+            _errors,
+        ),
         Reader("asv's history", ("report.asv_pages",), _read_history, _history),
     ]

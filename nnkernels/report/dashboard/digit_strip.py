@@ -6,19 +6,20 @@ import base64
 import io
 
 import numpy as np
+import numpy.typing as npt
 
 from nnkernels.transforms.photo import IMAGE_SIZE
 
 GREYS = 16  # four bits a pixel
 
 
-def digit_strip(sprite: bytes, columns: int, count: int) -> str:
+def digit_strip(sprite: npt.NDArray[np.uint8], columns: int, count: int) -> str:
     """Return the first digits of a picture as a strip of one row, in fewer greys.
 
     Parameters
     ----------
-    sprite : bytes
-        A PNG with digits in rows, without gaps.
+    sprite : ndarray of uint8, shape (height, width)
+        Digits in rows, without gaps.
     columns : int
         The number of digits in a row of the picture.
     count : int
@@ -31,8 +32,7 @@ def digit_strip(sprite: bytes, columns: int, count: int) -> str:
     """
     from PIL import Image
 
-    pixels = np.asarray(Image.open(io.BytesIO(sprite)).convert("L"))
-    cells = pixels.reshape(-1, IMAGE_SIZE, columns, IMAGE_SIZE).swapaxes(1, 2).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
+    cells = sprite.reshape(-1, IMAGE_SIZE, columns, IMAGE_SIZE).swapaxes(1, 2).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
     strip = Image.fromarray(np.round(np.hstack(list(cells[:count])) / 255 * (GREYS - 1)).astype(np.uint8))
     strip.putpalette(bytes(round(level * 255 / (GREYS - 1)) for level in range(GREYS) for _channel in range(3)))
     buffer = io.BytesIO()

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from nnkernels.accuracy.errors import FOLDER
-from nnkernels.errors import ResultsError, one_line
+from nnkernels.errors import DataError, ResultsError, one_line
 from nnkernels.files import MALFORMED, read_json
 from nnkernels.report.accuracy_runs import published_accuracy
-from nnkernels.report.dashboard.mistakes import png_size
 from nnkernels.statistics import Estimate
+from nnkernels.transforms.image_files import read_grayscale
 from nnkernels.transforms.photo import IMAGE_SIZE
 
 VERSION = 1
@@ -95,8 +98,8 @@ class RecordedErrors:
         The latter, in the order of the picture.
     columns : int
         Digits in a row of the picture.
-    sprite : bytes
-        The picture, a PNG; empty if there are no digits.
+    sprite : ndarray of uint8, shape (height, width)
+        The picture; empty if there are no digits.
     """
 
     run_id: str
@@ -115,7 +118,7 @@ class RecordedErrors:
     wrong_in_all: int
     digits: tuple[SharedMistake, ...]
     columns: int
-    sprite: bytes
+    sprite: npt.NDArray[np.uint8]
 
 
 def read_errors(root: Path) -> RecordedErrors:
@@ -145,16 +148,17 @@ def read_errors(root: Path) -> RecordedErrors:
     command = f"`nnkernels errors {run}/networks/*.safetensors --out {run}/{FOLDER}`"
     try:
         content = read_json(folder / RECORD)
-        sprite = (folder / SPRITE).read_bytes() if content["digits"] else b""
+        (folder / SPRITE).stat()  # whether it is there
+        sprite = read_grayscale(folder / SPRITE) if content["digits"] else np.empty((0, 0), np.uint8)
         return _checked(content, sprite, place.name)
     except OSError as error:
         raise ResultsError(f"{run}: the errors of its networks are not recorded; {command} records them") from error
-    except MALFORMED as error:
+    except (DataError, *MALFORMED) as error:
         reason = f"damaged ({one_line(error)}); {command} records it again"
         raise ResultsError(f"{run}/{FOLDER}/{RECORD}: {reason}") from error
 
 
-def _checked(content: Any, sprite: bytes, run_id: str) -> RecordedErrors:
+def _checked(content: Any, sprite: npt.NDArray[np.uint8], run_id: str) -> RecordedErrors:
     if content["version"] != VERSION:
         raise ValueError(f"its version is {content['version']!r}, expected {VERSION}")
     names = tuple(map(str, content["class_names"]))
@@ -162,9 +166,9 @@ def _checked(content: Any, sprite: bytes, run_id: str) -> RecordedErrors:
     digits = tuple(_mistake(one, len(names), networks) for one in content["digits"])
     if networks < 1 or columns < 1 or len(content["error_by_class"]) != len(names):
         raise ValueError(f"it has {networks} networks, {columns} columns and {len(names)} classes")
-    expected = (columns * IMAGE_SIZE, -(-len(digits) // columns) * IMAGE_SIZE)
-    if digits and png_size(sprite) != expected:
-        raise ValueError(f"{SPRITE} is not a picture of {expected[0]} x {expected[1]} pixels")
+    expected = (-(-len(digits) // columns) * IMAGE_SIZE, columns * IMAGE_SIZE)
+    if digits and sprite.shape != expected:
+        raise ValueError(f"{SPRITE} is not a picture of {expected[1]} x {expected[0]} pixels")
     calibration = content["calibration"]
     return RecordedErrors(
         run_id,
