@@ -98,7 +98,8 @@ def test_verify_does_not_truncate_reason_of_failure(monkeypatch: pytest.MonkeyPa
     ]
     missing = {"jax-scan": "pip install 'nnkernels[peers]'"}
     monkeypatch.setattr(
-        "nnkernels.measure.asv_driver.run.choose_contenders", lambda names: ([one.contender for one in judged], missing)
+        "nnkernels.measure.asv_driver.request.choose_contenders",
+        lambda names: ([one.contender for one in judged], missing),
     )
     monkeypatch.setattr(verification, "verify_all", lambda names, dataset: judged)
     text = output_of(monkeypatch, width, "verify", "--data", "mnist-5k")

@@ -47,7 +47,7 @@ def verify(
     """
     if mutants or record:
         _verify_mutants(contenders or [], data, mutants, jobs, record)
-    from nnkernels.measure.asv_driver.run import choose_contenders
+    from nnkernels.measure.asv_driver.request import choose_contenders
     from nnkernels.measure.correctness import verification
     from nnkernels.report.gate import show_gate
 
@@ -129,7 +129,8 @@ def bench(
 ) -> None:
     """Measure speed and accuracy with asv, record the run, and print the speed-up of each contender."""
     from nnkernels.measure.asv_driver import plan
-    from nnkernels.measure.asv_driver.run import Request, run_benchmarks
+    from nnkernels.measure.asv_driver.request import Request
+    from nnkernels.measure.asv_driver.run import run_benchmarks
     from nnkernels.measure.asv_driver.workspace import open_workspace
     from nnkernels.measure.records import environment
     from nnkernels.report.headline import headline
