@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from nnkernels import cli
 from nnkernels.measure.correctness import verification
-from nnkernels.measure.correctness.gate import GateResult
+from nnkernels.measure.correctness.gate_result import GateResult
 from nnkernels.report import glance, tables
 from nnkernels.report.runs import find_run, run_folders
 from nnkernels.report.summary import Summary, summarise
