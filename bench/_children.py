@@ -18,7 +18,7 @@ from nnkernels import kernels
 from nnkernels.data import Dataset
 from nnkernels.data.dataset import PARTS
 from nnkernels.errors import MeasurementError
-from nnkernels.measure.correctness import gate
+from nnkernels.measure.correctness import gate, gate_training
 from nnkernels.measure.timing.threads import thread_count
 
 from ._common import BACKENDS, OPTIONS
@@ -29,7 +29,7 @@ SAMPLES = OPTIONS.samples or 3
 # fails, its number is discarded.
 CHECK_WITH_GATE = """
 from nnkernels.data import Dataset
-from nnkernels.measure.correctness import gate
+from nnkernels.measure.correctness import gate, gate_training
 gate.require(name, contender, Dataset(X, y, np.load(f"{folder}/X_test.npy"), np.load(f"{folder}/y_test.npy")))
 """
 
@@ -104,7 +104,7 @@ def few_images(data: Dataset) -> Dataset:
         The first images of each part.
     """
     return Dataset(
-        *(part[: gate.IMAGES] for part in (data.X_train, data.y_train)),
+        *(part[: gate_training.IMAGES] for part in (data.X_train, data.y_train)),
         *(part[: gate.PREDICTED_IMAGES] for part in (data.X_test, data.y_test)),
     )
 

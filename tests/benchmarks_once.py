@@ -23,7 +23,7 @@ from bench import accuracy, sweeps
 from bench._common import selected_contenders
 from nnkernels import contenders
 from nnkernels.measure.asv_driver.plan import CLASSES, PROCESSES
-from nnkernels.measure.correctness import gate
+from nnkernels.measure.correctness import gate, gate_training
 from nnkernels.measure.timing import step_times
 from nnkernels.recipes import accuracy_recipe
 
@@ -33,7 +33,7 @@ CHEAPEST = {"batch_size": 2048, "hidden": 20, "images": 1000}
 
 def main(process: str, *settings: str) -> None:
     """Print a JSON object that maps each call to its value, or to null if it was skipped."""
-    gate.IMAGES, gate.PREDICTED_TOGETHER, gate.PREDICTED_ALONE = 97, 257, 2
+    gate_training.IMAGES, gate.PREDICTED_TOGETHER, gate.PREDICTED_ALONE = 97, 257, 2
     step_times.SEGMENTS = 1  # the loops in Python take seconds
     sweeps.SEEDS = 2  # one for each worker
     accuracy.accuracy_recipe = lambda _images: accuracy_recipe(60_000)

@@ -28,7 +28,7 @@ from nnkernels.errors import ConfigurationError, UnknownNameError
 from nnkernels.measure.asv_driver.bench_files import BENCH_FILES
 from nnkernels.measure.asv_driver.options import BenchOptions
 from nnkernels.measure.asv_driver.plan import CLASSES, PROCESSES, PROFILES, make_plan, profile
-from nnkernels.measure.asv_driver.run import Request, choose_contenders
+from nnkernels.measure.asv_driver.request import Request, choose_contenders
 from nnkernels.measure.timing.scenarios import FURTHER_SCENARIOS, SCENARIOS, names
 from nnkernels.measure.timing.threads import SETTINGS, cgroup_quota, thread_count
 from tests.forms import INSTALLED

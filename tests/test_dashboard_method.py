@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nnkernels.measure.correctness.gate import IMAGES, TOLERANCES
+from nnkernels.measure.correctness.gate_result import TOLERANCES
+from nnkernels.measure.correctness.gate_training import IMAGES
 from nnkernels.measure.regression.record import write_record
 from nnkernels.measure.regression.selftest import FOLDER
 from nnkernels.report.dashboard.github import commit_url, repository_url

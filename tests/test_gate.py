@@ -17,9 +17,10 @@ from nnkernels.kernels import numpy_kernels
 from nnkernels.kernels.contract import FUNCTIONS, initial_state
 from nnkernels.kernels.fused import paths
 from nnkernels.kernels.stepwise import training_entry
-from nnkernels.measure.correctness import from_file, gate, verification
+from nnkernels.measure.correctness import from_file, gate, gate_training, verification
 from nnkernels.measure.correctness.from_file import require_from_file
 from nnkernels.measure.correctness.gate import PREDICTED_TOGETHER
+from nnkernels.measure.correctness.gate_result import PREDICTION_TOLERANCE, TOLERANCES, GateResult
 from nnkernels.measure.correctness.oracle import nearest_kink, predict_float64, train_float64
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
@@ -83,7 +84,7 @@ def test_installed_contenders_that_only_predict_pass(name, small_digits):
     assert result.passed
     assert not result.trained
     assert (result.max_abs_difference, result.tolerance) == (0, 0)
-    assert 0 < result.prediction_difference < gate.PREDICTION_TOLERANCE
+    assert 0 < result.prediction_difference < PREDICTION_TOLERANCE
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_verify_checks_each_path_that_this_cpu_may_take(setting, features, expec
 
     def prepare_only(name, contender, dataset, recipe):  # training would compile for seconds
         contender.prepare(initial_parameters(0), dataset.training, benchmark_recipe())
-        return gate.GateResult(name, "sgd", 32, 0.0, 1e-5, 0.0, path=gate._path(contender))
+        return GateResult(name, "sgd", 32, 0.0, 1e-5, 0.0, path=gate._path(contender))
 
     monkeypatch.setattr(verification, "_compare", prepare_only)
     results = verification.verify("fused", small_digits)
@@ -140,9 +141,9 @@ def test_large_batches_are_checked_one_after_another():
     ones = Dataset(
         np.ones((5000, 784), np.uint8), np.ones(5000, np.uint8), np.ones((1, 784), np.uint8), np.ones(1, np.uint8)
     )
-    order, _start, rates = gate._training(ones, benchmark_recipe(batch_size=1024), 3)
+    order, _start, rates = gate_training.training_from(ones, benchmark_recipe(batch_size=1024), 3)
     assert (len(order), len(rates)) == (4097, 5)
-    order, _start, rates = gate._training(ones, benchmark_recipe(batch_size=32), 3)
+    order, _start, rates = gate_training.training_from(ones, benchmark_recipe(batch_size=32), 3)
     assert (len(order), len(rates)) == (2049, 65)
 
 
@@ -541,7 +542,7 @@ def test_gate_rejects_wrong_answer_to_extreme_inputs(small_digits):
     mutant = Mutant(forward=forward)
     result = gate.compare_with_oracle("suspect", mutant, small_digits)
     assert result.max_abs_difference <= result.tolerance  # rounding hides it on digits
-    assert result.prediction_difference <= gate.PREDICTION_TOLERANCE
+    assert result.prediction_difference <= PREDICTION_TOLERANCE
     assert not result.passed
     assert "Extreme inputs: logits up to 1e4" in assert_rejected(mutant, small_digits)
 
@@ -578,7 +579,7 @@ class MisplacesPixelsOfOddImages(Mutant):
 def test_extreme_inputs_reveal_what_digits_do_not(mutant, message, small_digits):
     result = gate.compare_with_oracle("suspect", mutant(), small_digits)
     assert result.max_abs_difference <= result.tolerance
-    assert result.prediction_difference <= gate.PREDICTION_TOLERANCE
+    assert result.prediction_difference <= PREDICTION_TOLERANCE
     assert message in result.extremes
 
 
@@ -690,7 +691,7 @@ def test_gate_compares_promise_of_same_bits_with_training_on_one_thread(small_di
 @pytest.mark.parametrize("differences", [(np.nan, 0.0), (0.0, np.nan), (np.inf, 0.0), (1e-4, 0.0), (0.0, 1e-4)])
 def test_nan_and_large_differences_fail(differences):
     parameters, predictions = differences
-    assert not gate.GateResult("suspect", "sgd", 32, parameters, 1e-5, predictions).passed
+    assert not GateResult("suspect", "sgd", 32, parameters, 1e-5, predictions).passed
 
 
 # Contenders that only predict are judged by their predictions
@@ -722,7 +723,7 @@ def test_gate_does_not_train_prediction_only_contender(only_predicts, small_digi
     result = gate.require("suspect", OnlyPredicts(), small_digits)
     assert (result.optimizer, result.trained) == ("inference only", False)
     assert (result.max_abs_difference, result.tolerance) == (0, 0)
-    assert 0 < result.prediction_difference < gate.PREDICTION_TOLERANCE
+    assert 0 < result.prediction_difference < PREDICTION_TOLERANCE
 
 
 @pytest.mark.parametrize(
@@ -834,14 +835,14 @@ def test_difference_near_relu_kink_is_checked_again_from_another_start(batch_siz
 @pytest.fixture
 def files(small_digits, tmp_path):
     """The files of the gate's images and labels."""
-    np.save(tmp_path / "images.npy", small_digits.X_train[: gate.IMAGES])
-    np.save(tmp_path / "labels.npy", small_digits.y_train[: gate.IMAGES])
+    np.save(tmp_path / "images.npy", small_digits.X_train[: gate_training.IMAGES])
+    np.save(tmp_path / "labels.npy", small_digits.y_train[: gate_training.IMAGES])
     return tmp_path / "images.npy", tmp_path / "labels.npy"
 
 
 @pytest.mark.parametrize("name", kernels.names())
 def test_own_backends_pass_from_file(name, files):
-    assert 0 < require_from_file(name, contenders.create(name), *files) < gate.TOLERANCES["sgd"]
+    assert 0 < require_from_file(name, contenders.create(name), *files) < TOLERANCES["sgd"]
 
 
 class PreparesOnce(Mutant):

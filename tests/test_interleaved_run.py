@@ -10,7 +10,7 @@ import pytest
 from nnkernels import contenders
 from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import Dataset
-from nnkernels.measure.correctness import gate
+from nnkernels.measure.correctness import gate, gate_training
 from nnkernels.measure.timing import interleaved_measuring, time_to_accuracy
 from nnkernels.measure.timing.interleaved_measuring import run_interleaved
 from nnkernels.measure.timing.interleaving import Task, alternate
@@ -84,7 +84,7 @@ def labels(measured):
 @pytest.fixture
 def short_gate(monkeypatch):
     """Let the gate train on a few batches: these tests do not depend on its accuracy."""
-    monkeypatch.setattr(gate, "IMAGES", 97)
+    monkeypatch.setattr(gate_training, "IMAGES", 97)
     monkeypatch.setattr(gate, "PREDICTED_TOGETHER", 257)
 
 
@@ -164,13 +164,15 @@ def test_reference_passes_gate_of_each_further_scenario(scenario, small_digits):
 
 def test_oracle_trains_once_per_recipe(small_digits, monkeypatch):
     trainings = []
-    train = gate.train_float64
-    monkeypatch.setattr(gate, "train_float64", lambda *given, **more: trainings.append(given) or train(*given, **more))
+    train = gate_training.train_float64
+    monkeypatch.setattr(
+        gate_training, "train_float64", lambda *given, **more: trainings.append(given) or train(*given, **more)
+    )
     data = Dataset(*(getattr(small_digits, part)[:64] for part in ("X_train", "y_train", "X_test", "y_test")))
     for recipe in (SGD, SGD, WIDE.recipe):
         assert gate.require("numpy", Ours(), data, recipe).passed
     assert len(trainings) == 2
-    assert not gate._trained_by_oracle(data, SGD, gate.SEEDS[0], 64).W1.flags.writeable
+    assert not gate_training.trained_by_oracle(data, SGD, gate_training.SEEDS[0], 64).W1.flags.writeable
 
 
 def test_contender_of_whole_epochs_takes_part_only_where_allowed(register_contenders, small_digits):

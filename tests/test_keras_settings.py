@@ -29,11 +29,11 @@ before_all = dict(os.environ)
 from nnkernels import load_mnist
 from nnkernels.contenders import create
 from nnkernels.interchange import from_keras, keras_optimizer, load_parameters, save_parameters, to_keras
-from nnkernels.measure.correctness import gate, verification
+from nnkernels.measure.correctness import gate, gate_training, verification
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, benchmark_recipe
 
-gate.IMAGES, gate.PREDICTED_ALONE = 97, 2  # the first steps show whether settings reach a contender
+gate_training.IMAGES, gate.PREDICTED_ALONE = 97, 2  # the first steps show whether settings reach a contender
 OWN = ("CUDA_VISIBLE_DEVICES", "KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL")
 data = load_mnist()
 create("keras-graph").close()  # imports Keras on TensorFlow

@@ -15,7 +15,7 @@ from nnkernels.comparing.claim import run_claim
 from nnkernels.comparing.pair import compare
 from nnkernels.contenders.jax_sparse import CHUNK, nonzero_lists
 from nnkernels.errors import ConfigurationError, DataError, InferenceOnlyError
-from nnkernels.measure.correctness.gate import INFERENCE_ONLY, GateResult
+from nnkernels.measure.correctness.gate_result import INFERENCE_ONLY, GateResult
 from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import Recipe
 from nnkernels.report.gate import show_gate

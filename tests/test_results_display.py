@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from nnkernels import cli
 from nnkernels.measure.correctness import verification
-from nnkernels.measure.correctness.gate import GateResult
+from nnkernels.measure.correctness.gate_result import GateResult
 from nnkernels.report import glance, tables
 from nnkernels.report.runs import find_run, run_folders
 from nnkernels.report.summary import Summary, summarise
@@ -98,7 +98,8 @@ def test_verify_does_not_truncate_reason_of_failure(monkeypatch: pytest.MonkeyPa
     ]
     missing = {"jax-scan": "pip install 'nnkernels[peers]'"}
     monkeypatch.setattr(
-        "nnkernels.measure.asv_driver.run.choose_contenders", lambda names: ([one.contender for one in judged], missing)
+        "nnkernels.measure.asv_driver.request.choose_contenders",
+        lambda names: ([one.contender for one in judged], missing),
     )
     monkeypatch.setattr(verification, "verify_all", lambda names, dataset: judged)
     text = output_of(monkeypatch, width, "verify", "--data", "mnist-5k")

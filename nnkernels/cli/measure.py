@@ -48,7 +48,7 @@ def verify(
     """
     if mutants or record:
         _verify_mutants(contenders or [], data, mutants, jobs, record)
-    from nnkernels.measure.asv_driver.run import choose_contenders
+    from nnkernels.measure.asv_driver.request import choose_contenders
     from nnkernels.measure.correctness import verification
     from nnkernels.report.gate import show_gate
 
@@ -138,7 +138,8 @@ def bench(
     if profile == plan.ACCURACY:
         _bench_accuracy(data, machine, rounds, bool(contenders or threads))
         return
-    from nnkernels.measure.asv_driver.run import Request, run_benchmarks
+    from nnkernels.measure.asv_driver.request import Request
+    from nnkernels.measure.asv_driver.run import run_benchmarks
     from nnkernels.measure.asv_driver.workspace import open_workspace
     from nnkernels.measure.records import environment
     from nnkernels.report.headline import headline

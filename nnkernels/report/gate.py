@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from nnkernels.measure.correctness.gate import IMAGES, PREDICTION_TOLERANCE, GateResult
+from nnkernels.measure.correctness.gate_result import PREDICTION_TOLERANCE, GateResult
+from nnkernels.measure.correctness.gate_training import IMAGES
 from nnkernels.report.layout import Column, show
 
 

@@ -14,8 +14,8 @@ from nnkernels.data import Dataset
 from nnkernels.evaluation import Evaluator
 from nnkernels.jit import JIT_ENABLED
 from nnkernels.kernels import Backend
-from nnkernels.measure.correctness import gate
 from nnkernels.measure.correctness.extremes import INF, NAN, ROWS, Row, blank_parameters, is_close, padded
+from nnkernels.measure.correctness.gate_training import IMAGES, parameters_of_oracle
 from nnkernels.measure.correctness.oracle import predict_float64
 from nnkernels.parameters import Parameters
 
@@ -71,8 +71,8 @@ def first_wrong_evaluation(contender: KernelContender, dataset: Dataset) -> str:
     wrong : str
         What was evaluated, the result and the expected one; empty if all results are right.
     """
-    X, y = dataset.X_train[: gate.IMAGES], dataset.y_train[: gate.IMAGES]
-    params = gate.parameters_of_oracle(dataset)
+    X, y = dataset.X_train[:IMAGES], dataset.y_train[:IMAGES]
+    params = parameters_of_oracle(dataset)
     evaluate = Evaluator(X, y, contender.backend)
     loss, error_rate = evaluate(params)
     probs = predict_float64(params, X / 255.0)

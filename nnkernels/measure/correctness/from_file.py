@@ -10,7 +10,8 @@ from nnkernels.chunked import epoch_chunks, train_from_file
 from nnkernels.contenders import Contender
 from nnkernels.data.dataset import CLASSES
 from nnkernels.errors import GateError
-from nnkernels.measure.correctness.gate import SEEDS, TOLERANCES
+from nnkernels.measure.correctness.gate_result import TOLERANCES
+from nnkernels.measure.correctness.gate_training import SEEDS
 from nnkernels.measure.correctness.oracle import train_float64
 from nnkernels.parameters import initial_parameters, max_abs_difference
 from nnkernels.recipes import benchmark_recipe

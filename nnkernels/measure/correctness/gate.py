@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
-
 import numpy as np
 import numpy.typing as npt
 
@@ -15,97 +12,29 @@ from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError, GateError
 from nnkernels.history import History
 from nnkernels.kept_parameters import keep_average
-from nnkernels.kernels.fused.paths import with_path
 from nnkernels.measure.correctness.contender_extremes import first_wrong_answer
-from nnkernels.measure.correctness.oracle import nearest_kink, predict_float64, train_float64
-from nnkernels.parameters import Parameters, initial_parameters, max_abs_difference
+from nnkernels.measure.correctness.gate_result import INFERENCE_ONLY, PREDICTION_TOLERANCE, TOLERANCES, GateResult
+from nnkernels.measure.correctness.gate_training import (
+    SEEDS,
+    number_of_images,
+    parameters_of_oracle,
+    problem_for_oracle,
+    trained_by_oracle,
+    training_from,
+)
+from nnkernels.measure.correctness.oracle import nearest_kink, predict_float64
+from nnkernels.parameters import max_abs_difference
 from nnkernels.recipes import Recipe, benchmark_recipe
 
-IMAGES = 2049  # at batch size 32: 64 full batches and a batch of one image
-# Two for each call of `advance`, so that whatever a batch leaves behind shows in the next. Large ones need more images.
-MIN_FULL_BATCHES = 4
-SEEDS = (3, 4, 5)  # of the initial parameters; later seeds are used only if a ReLU input came too near 0
 # Rounding in float32 may change the sign of a ReLU input smaller than this. In this training, NumPy's inputs differ
 # from the oracle's by about 1e-7, and one changed sign moves parameters by up to 3e-3.
 KINK = 2e-6
-
-# For each optimizer, the largest allowed absolute difference of any parameter from the oracle's.
-# Measured for float32 NumPy with 40 seeds at batch sizes 1, 8, 32, 256 and 1,024: at most 1.5e-6 for SGD, 1.7e-6 for
-# momentum (except for one changed ReLU sign at batch size 8) and 1.4e-6 for Adam. Keras' Adam: 4.4e-6 at batch size 1.
-TOLERANCES = {"sgd": 1e-5, "momentum": 1e-5, "adam": 3e-5}
-# The same for any probability. Measured for all contenders with four recipes on one machine: at most 4.6e-7.
-PREDICTION_TOLERANCE = 3e-6
 PREDICTED_IMAGES = 257  # number of different images
 # Some contenders use several threads only for many images. So one call predicts as many images as are timed, plus one,
 # a number that threads cannot share evenly. Keras' `predict` takes seconds for so many images, because it works in
 # batches of 32. So it predicts only the different ones.
 PREDICTED_TOGETHER = 10_001
 PREDICTED_ALONE = 8
-INFERENCE_ONLY = "inference only"
-
-
-@dataclass(frozen=True)
-class GateResult:
-    """Differences of a contender from the oracle after the gate's training.
-
-    Attributes
-    ----------
-    contender : str
-        Name of the contender.
-    optimizer : str
-        Name of the optimizer; ``inference only`` if the contender cannot train.
-    batch_size : int
-        Batch size of the training.
-    max_abs_difference : float
-        Largest absolute difference of any parameter from the oracle's. If the contender cannot train, the difference
-        from the parameters that it was given.
-    tolerance : float
-        Largest allowed value of ``max_abs_difference``.
-    prediction_difference : float
-        Largest absolute difference of any probability from float64 probabilities, both computed from the contender's
-        own parameters.
-    error : str
-        The error that prevented a comparison; empty if there was none.
-    extremes : str
-        Description of the first wrong result in the extreme-input table; empty if there is none. The table applies to
-        this package's own contenders only, because frameworks do not guarantee these results.
-    threads_difference : float
-        Largest absolute difference of any parameter from a training run on one thread. It must be 0. It is computed
-        only for backends that declare the same bits on any number of threads, and is 0 for all others.
-    path : str
-        The path by which the contender was trained, if its backend has several and says so.
-    evaluation : str
-        Description of the first wrong evaluation of parameters; empty if there is none or if it was not checked. It is
-        checked by ``verification.verify`` only.
-    """
-
-    contender: str
-    optimizer: str
-    batch_size: int
-    max_abs_difference: float
-    tolerance: float
-    prediction_difference: float
-    error: str = ""
-    extremes: str = ""
-    threads_difference: float = 0.0
-    path: str = ""
-    evaluation: str = ""
-
-    @property
-    def label(self) -> str:
-        """The contender, with its path if that is known."""
-        return with_path(self.contender, self.path)
-
-    @property
-    def trained(self) -> bool:
-        """Whether the contender was trained. If not, only its predictions were compared."""
-        return self.optimizer != INFERENCE_ONLY
-
-    @property
-    def passed(self) -> bool:
-        """Whether both differences are within tolerance (NaN is not), and no further check failed."""
-        within = self.max_abs_difference <= self.tolerance and self.prediction_difference <= PREDICTION_TOLERANCE
-        return within and not self.extremes and not self.evaluation and self.threads_difference == 0
 
 
 def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | None = None) -> GateResult:
@@ -149,9 +78,9 @@ def compare_with_oracle(name: str, contender: Contender, dataset: Dataset, recip
 
 def _compare(name: str, contender: Contender, dataset: Dataset, recipe: Recipe, seed: int) -> tuple[GateResult, bool]:
     """Compare from one seed; also return whether a changed ReLU sign may explain the difference of the parameters."""
-    order, start, learning_rates = _training(dataset, recipe, seed)
+    order, start, learning_rates = training_from(dataset, recipe, seed)
     cut = len(learning_rates) // 2
-    expected = _trained_by_oracle(dataset, recipe, seed, len(order))
+    expected = trained_by_oracle(dataset, recipe, seed, len(order))
     trains, images = _trains(name), dataset.X_test[:PREDICTED_IMAGES]
     extremes = ""
     if trains:
@@ -183,7 +112,7 @@ def _compare(name: str, contender: Contender, dataset: Dataset, recipe: Recipe, 
         path=_path(contender),
     )
     differs = trains and not result.max_abs_difference <= result.tolerance
-    return result, differs and nearest_kink(*_for_oracle(dataset, recipe, seed)) < KINK
+    return result, differs and nearest_kink(*problem_for_oracle(dataset, recipe, seed)) < KINK
 
 
 def _path(contender: Contender) -> str:
@@ -191,63 +120,6 @@ def _path(contender: Contender) -> str:
         return ""
     path_of = getattr(contender.backend, "path_of", None)
     return str(path_of(contender.packed.images)) if path_of else ""
-
-
-def _training(
-    dataset: Dataset, recipe: Recipe, seed: int
-) -> tuple[npt.NDArray[np.int64], Parameters, npt.NDArray[np.float32]]:
-    """Return the training from a seed: image order, initial parameters, and the learning rate of each batch."""
-    # The images are shuffled, so a contender that ignores the order fails.
-    order = np.random.default_rng(seed).permutation(len(dataset.X_train))[: _images(recipe.batch_size)]
-    learning_rates = recipe.learning_rates(0, len(order))
-    learning_rates[len(learning_rates) // 2 :] /= 2
-    start = initial_parameters(seed, dataset.X_train.shape[1], recipe.hidden, dataset.classes)
-    return order, start, learning_rates
-
-
-def _images(batch_size: int) -> int:
-    return max(IMAGES, MIN_FULL_BATCHES * batch_size + 1)
-
-
-def _for_oracle(
-    dataset: Dataset, recipe: Recipe, seed: int
-) -> tuple[Parameters, npt.NDArray[np.float64], npt.NDArray[np.uint8], Recipe, npt.NDArray[np.float32]]:
-    """Return the arguments of the oracle for the training from a seed."""
-    order, start, learning_rates = _training(dataset, recipe, seed)
-    return start, dataset.X_train[order] / 255.0, dataset.y_train[order], recipe, learning_rates
-
-
-@lru_cache(maxsize=8)
-def _trained_by_oracle(dataset: Dataset, recipe: Recipe, seed: int, images: int) -> Parameters:
-    """Return the oracle's trained parameters, cached and read-only, since successive contenders share them."""
-    problem = _for_oracle(dataset, recipe, seed)
-    batches = len(problem[-1])
-    expected = train_float64(*problem, averaged_after=(batches // 2, batches) if recipe.averaged_epochs else ())
-    for array in expected:
-        array.flags.writeable = False
-    return expected
-
-
-def parameters_of_oracle(dataset: Dataset, recipe: Recipe | None = None, seed: int = SEEDS[0]) -> Parameters:
-    """Return parameters that the oracle has trained.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        The source of the images.
-    recipe : Recipe, optional
-        The training recipe; by default, gradient descent as it is benchmarked.
-    seed : int
-        Seed of the initial parameters.
-
-    Returns
-    -------
-    params : Parameters
-        The trained parameters, rounded to float32.
-    """
-    recipe = recipe or benchmark_recipe()
-    images = min(_images(recipe.batch_size), len(dataset.X_train))
-    return Parameters(*(array.astype(np.float32) for array in _trained_by_oracle(dataset, recipe, seed, images)))
 
 
 def _train(
@@ -316,7 +188,7 @@ def require(name: str, contender: Contender, dataset: Dataset, recipe: Recipe | 
             "forward pass."
         )
     if not result.passed:
-        images = min(_images(result.batch_size), len(dataset.X_train))
+        images = min(number_of_images(result.batch_size), len(dataset.X_train))
         raise GateError(
             f"{result.label} differs from the float64 oracle: after {images} images ({result.optimizer}, batch size "
             f"{result.batch_size}), its parameters differ by up to {result.max_abs_difference:.3g} (tolerance "

@@ -14,7 +14,8 @@ from nnkernels.data import Dataset
 from nnkernels.errors import one_line
 from nnkernels.kernels.fused.paths import only_path, training_paths
 from nnkernels.measure.correctness.evaluations import first_wrong_evaluation, has_evaluation
-from nnkernels.measure.correctness.gate import TOLERANCES, GateResult, compare_with_oracle
+from nnkernels.measure.correctness.gate import compare_with_oracle
+from nnkernels.measure.correctness.gate_result import TOLERANCES, GateResult
 from nnkernels.recipes import Recipe, benchmark_recipe
 
 

@@ -19,6 +19,8 @@ from nnkernels.measure.correctness import gate
 from nnkernels.measure.correctness.composed import require_functions
 from nnkernels.measure.correctness.evaluations import first_wrong_evaluation
 from nnkernels.measure.correctness.from_file import require_from_file
+from nnkernels.measure.correctness.gate_result import PREDICTION_TOLERANCE, GateResult
+from nnkernels.measure.correctness.gate_training import IMAGES
 from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
 from nnkernels.transforms import as_features
 
@@ -141,8 +143,8 @@ def _failed_evaluation(contender: KernelContender, dataset: Dataset) -> dict[str
 def _failed_from_file(backend: str, contender: Contender, dataset: Dataset) -> dict[str, float | str]:
     with TemporaryDirectory() as folder:
         images, labels = Path(folder, "images.npy"), Path(folder, "labels.npy")
-        np.save(images, dataset.X_train[: gate.IMAGES])
-        np.save(labels, dataset.y_train[: gate.IMAGES])
+        np.save(images, dataset.X_train[:IMAGES])
+        np.save(labels, dataset.y_train[:IMAGES])
         try:
             require_from_file(backend, contender, images, labels)
         except GateError as error:
@@ -154,11 +156,11 @@ def _number(value: float) -> float | str:
     return value if np.isfinite(value) else str(value)  # JSON has neither NaN nor infinity
 
 
-def _failed_comparisons(result: gate.GateResult) -> dict[str, float | str]:
+def _failed_comparisons(result: GateResult) -> dict[str, float | str]:
     checks: dict[str, float | str] = {}
     if not result.max_abs_difference <= result.tolerance:
         checks["parameters"] = _number(result.max_abs_difference)
-    if not result.prediction_difference <= gate.PREDICTION_TOLERANCE:
+    if not result.prediction_difference <= PREDICTION_TOLERANCE:
         checks["predictions"] = _number(result.prediction_difference)
     if result.extremes:
         checks["extremes"] = result.extremes

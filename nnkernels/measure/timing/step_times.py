@@ -14,6 +14,7 @@ from nnkernels.data import Dataset
 from nnkernels.errors import one_line
 from nnkernels.measure.correctness import gate
 from nnkernels.measure.correctness.compiled import require_compiled
+from nnkernels.measure.correctness.gate_result import GateResult
 from nnkernels.measure.timing.interleaved_run import InterleavedRun
 from nnkernels.measure.timing.interleaving import Task, alternate
 from nnkernels.measure.timing.tasks import SEED
@@ -45,7 +46,7 @@ def label(step: Step) -> str:
     return f"{step.name}@{step.threads}"
 
 
-def check_step(step: Step, contender: Contender, dataset: Dataset) -> gate.GateResult:
+def check_step(step: Step, contender: Contender, dataset: Dataset) -> GateResult:
     """Check a step with the gate of all contenders. A slow step is checked on fewer images.
 
     Parameters

@@ -148,14 +148,18 @@ def read_errors(root: Path) -> RecordedErrors:
     command = f"`nnkernels errors {run}/networks/*.safetensors --out {run}/{FOLDER}`"
     try:
         content = read_json(folder / RECORD)
-        (folder / SPRITE).stat()  # whether it is there
-        sprite = read_grayscale(folder / SPRITE) if content["digits"] else np.empty((0, 0), np.uint8)
+        sprite = _picture(folder / SPRITE) if content["digits"] else np.empty((0, 0), np.uint8)
         return _checked(content, sprite, place.name)
     except OSError as error:
         raise ResultsError(f"{run}: the errors of its networks are not recorded; {command} records them") from error
     except (DataError, *MALFORMED) as error:
         reason = f"damaged ({one_line(error)}); {command} records it again"
         raise ResultsError(f"{run}/{FOLDER}/{RECORD}: {reason}") from error
+
+
+def _picture(path: Path) -> npt.NDArray[np.uint8]:
+    path.stat()  # its absence is another error than damage
+    return read_grayscale(path)
 
 
 def _checked(content: Any, sprite: npt.NDArray[np.uint8], run_id: str) -> RecordedErrors:

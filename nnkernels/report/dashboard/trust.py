@@ -8,7 +8,8 @@ from pathlib import Path
 
 from nnkernels import contenders
 from nnkernels.errors import ResultsError
-from nnkernels.measure.correctness.gate import IMAGES, PREDICTION_TOLERANCE, TOLERANCES
+from nnkernels.measure.correctness.gate_result import PREDICTION_TOLERANCE, TOLERANCES
+from nnkernels.measure.correctness.gate_training import IMAGES
 from nnkernels.measure.mutants import record as mutants_record
 from nnkernels.measure.mutants.record import Score
 from nnkernels.measure.regression.criteria import Criterion, check_criteria
