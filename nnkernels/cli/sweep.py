@@ -47,8 +47,8 @@ def sweep(
         typer.Option(
             metavar="ADDRESS",
             help="Train on the workers of the Dask scheduler at this address, such as tcp://host:8786, instead of this "
-            "machine. Start it with `dask scheduler`, and workers with `dask worker ADDRESS --nthreads 1`, all with the "
-            "versions of this environment. Dask pickles: use only clusters that you trust, or TLS.",
+            "machine. Start it with `dask scheduler`, and workers with `dask worker ADDRESS --nthreads 1`, all with "
+            "the versions of this environment. Dask pickles: use only clusters that you trust, or TLS.",
         ),
     ] = None,
     folder: Annotated[
