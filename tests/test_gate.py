@@ -22,6 +22,7 @@ from nnkernels.measure.correctness.from_file import require_from_file
 from nnkernels.measure.correctness.gate import PREDICTED_TOGETHER
 from nnkernels.measure.correctness.gate_result import PREDICTION_TOLERANCE, TOLERANCES, GateResult
 from nnkernels.measure.correctness.oracle import nearest_kink, predict_float64, train_float64
+from nnkernels.measure.mutants.gates import TRAININGS
 from nnkernels.parameters import Parameters, initial_parameters
 from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
 from tests import reference
@@ -61,8 +62,7 @@ def test_installed_contenders_pass(name, optimizer, small_digits):
 
 def regularized(optimizer):
     """Return the gate's recipe with weight decay and label smoothing that show in 65 steps, and with averaging."""
-    rule = Optimizer(optimizer, weight_decay=0.2)
-    return benchmark_recipe(rule).with_changes(label_smoothing=0.1, averaged_epochs=1)
+    return TRAININGS[f"regularized {optimizer}"].recipe
 
 
 @pytest.mark.parametrize(
@@ -379,8 +379,11 @@ class Regularizes(Mutant):
         return grads
 
     def replace_parameters(self, parameters):
+        predict = self._predict
         if self.mistake != "no averaging":
             super().replace_parameters(parameters)
+        if self.mistake == "predictions of before the averaging":
+            self._predict = predict
 
     def advance(self, order, learning_rates):
         for batch, rate in enumerate(learning_rates):
@@ -402,6 +405,7 @@ def test_unchanged_regularized_mutant_passes(small_digits):
         "no label smoothing",
         "smoothing over the other classes",
         "no averaging",
+        "predictions of before the averaging",
     ],
 )
 def test_gate_rejects_wrong_weight_decay_label_smoothing_and_averaging(mistake, small_digits):

@@ -78,6 +78,7 @@ class _Checks:
         yield from self.subnormal_weights()
         yield from self.weights_of_different_magnitudes()
         yield from self.blank_images()
+        yield from self.decay_before_the_step()
         yield from self.no_images()
         yield from self.changing_learning_rates("changing learning rates", self.inputs)
         yield from self.changing_learning_rates(f"{ODD_SIDE} x {ODD_SIDE} pixels", ODD_SIDE**2)
@@ -241,6 +242,18 @@ class _Checks:
         kept, rounding = 1 - 0.5 * weight_decay, 2e-7 if weight_decay else 0.0
         if not all(is_close(found[i], kept * start[i], rtol=rounding, atol=0) for i in (0, 1)):
             yield "blank images: W1 or b1 changed by a gradient, although the gradient of ReLU at 0 is 0"
+
+    def decay_before_the_step(self) -> Iterator[str]:
+        """Check a step that halves the parameters first; if it halved them afterwards, it would be half as long."""
+        if not self.recipe.optimizer.weight_decay:
+            return
+        rate = 0.5 / self.recipe.optimizer.weight_decay
+        X = np.random.default_rng(SEED).integers(0, 256, (9, self.inputs), np.uint8)
+        start, y = initial_parameters(SEED, *self.sizes), np.arange(len(X)) % self.classes
+        found, expected = self.train(start, X, y, rate), self.expected(start, X, y, rate)
+        for name in ("W2", "b2"):  # their gradients are too large for rounding to change the direction of Adam's step
+            if not is_close(getattr(found, name), getattr(expected, name), rtol=0, atol=1e-3 * rate):
+                yield f"weight decay: after one step, {name} has {worst(getattr(found, name), getattr(expected, name))}"
 
     def no_images(self) -> Iterator[str]:
         start = initial_parameters(SEED, *self.sizes)

@@ -140,7 +140,10 @@ def _train(
     if recipe.averaged_epochs:
         if not isinstance(contender, contenders.ReplacesParameters):
             raise ConfigurationError("it cannot replace its parameters, which the averaging of the recipe needs")
-        contender.replace_parameters(keep_average(history, 2, contender.parameters()))
+        mean = keep_average(history, 2, contender.parameters())
+        # Anything that it caches from the parameters is outdated after their replacement.
+        contender.predict(np.zeros((1, len(mean.W1)), np.uint8))
+        contender.replace_parameters(mean)
 
 
 def _prediction_difference(

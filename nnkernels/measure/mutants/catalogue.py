@@ -18,6 +18,7 @@ CATALOGUES = (
     "numba",
     "fused_training",
     "fused_tiles",
+    "fused_regularized",
     "fused_prediction",
     "fused_bytes",
     "fused_evaluation",

@@ -21,7 +21,7 @@ from nnkernels.measure.correctness.evaluations import first_wrong_evaluation
 from nnkernels.measure.correctness.from_file import require_from_file
 from nnkernels.measure.correctness.gate_result import PREDICTION_TOLERANCE, GateResult
 from nnkernels.measure.correctness.gate_training import IMAGES
-from nnkernels.recipes import Optimizer, Recipe, benchmark_recipe
+from nnkernels.recipes import OPTIMIZER_NAMES, Optimizer, OptimizerName, Recipe, benchmark_recipe
 from nnkernels.transforms import as_features
 
 FUNCTIONS, FROM_FILE = "kernels", "from file"
@@ -47,12 +47,19 @@ class Training:
     threads: int = 1
 
 
+def _regularized(optimizer: OptimizerName) -> Training:
+    """Return a training with weight decay and label smoothing that show in 65 steps, and with averaging."""
+    recipe = benchmark_recipe(Optimizer(optimizer, weight_decay=0.2))
+    return Training(recipe.with_changes(label_smoothing=0.1, averaged_epochs=1))
+
+
 _LARGE = benchmark_recipe(batch_size=1024)
 TRAININGS = {
     "sgd": Training(benchmark_recipe()),
     "sgd on 2 threads": Training(benchmark_recipe(), 2),
     "momentum": Training(benchmark_recipe(Optimizer("momentum"))),
     "adam": Training(benchmark_recipe(Optimizer("adam"))),
+    **{f"regularized {name}": _regularized(name) for name in OPTIMIZER_NAMES},
     "batch 1,024": Training(_LARGE),
     "batch 1,024 on 2 threads": Training(_LARGE, 2),
     "batch 1,024 on 3 threads": Training(_LARGE, 3),
