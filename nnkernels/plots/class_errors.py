@@ -64,6 +64,8 @@ def class_errors(
                 ha="center",
                 size=TICK_SIZE,
                 color=INK,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},  # over the line of all images
+                zorder=4,
             )
     axes.axhline(100 * overall.value, color=MUTED, linestyle=(0, (4, 3)), linewidth=1.4)
     axes.annotate(
