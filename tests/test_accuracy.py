@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections import Counter
 from contextlib import nullcontext
@@ -13,6 +14,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from nnkernels import cli, contenders, plots
+from nnkernels.accuracy import design
 from nnkernels.accuracy import recorded as recording
 from nnkernels.accuracy import run as running
 from nnkernels.accuracy.design import FIRST_SEED, FIT, KERAS, OURS, Design, further_stage, stages, standard_design
@@ -506,6 +508,23 @@ def test_page_has_the_tables_and_the_chart_of_widths(recorded):
     html = render(Collection(recorded, (), ())).html
     assert shown.caption.split(". ")[0] in html
     assert "accuracy-widths" in html
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_bench_records_what_the_kept_networks_get_wrong(clean, data_folder, small_digits, monkeypatch):
+    monkeypatch.setenv("NNKERNELS_DATA", str(data_folder))
+    monkeypatch.setattr(workspace, "open_workspace", lambda: clean)
+    monkeypatch.setattr(design, "standard_design", lambda _images: TINY)
+    monkeypatch.setattr("nnkernels.learn.errors_report.save_figures", lambda *_: None)
+    answer = CliRunner().invoke(cli.app, ["bench", "--profile", "accuracy"])
+    assert answer.exit_code == 0
+    assert "3 networks on 256 test images" in answer.output
+    (folder,) = (clean.root / FOLDER).iterdir()
+    errors = json.loads((folder / "errors" / "errors.json").read_text("utf-8"))
+    rows = SweepFolder(folder).rows.values()
+    kept = {f"seed {one['seed']}": one["error_rate"] for one in rows if one.get("network")}
+    assert {one["file"]: one["error_rate"] for one in errors["networks"]} == kept
+    assert errors["images"] == len(small_digits.X_test)
 
 
 def test_bench_refuses_other_contenders_for_this_profile():
