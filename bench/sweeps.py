@@ -88,7 +88,7 @@ def _ratios(data: Dataset) -> Ratios:
 def _cluster() -> Iterator[str]:
     """Start a cluster, and yield the address of its scheduler."""
     distributed = import_module("distributed")
-    with distributed.LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=":0") as cluster:
         yield cluster.scheduler_address
 
 

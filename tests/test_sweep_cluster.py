@@ -48,7 +48,7 @@ def two_workers(distributed, monkeypatch):
     """A cluster of two workers, whose nannies restart them, and a client."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as started,
         distributed.Client(started) as client,
     ):
         yield client
