@@ -13,13 +13,15 @@ FloatArray = npt.NDArray[np.float64]
 ByteArray = npt.NDArray[np.uint8]
 
 
-def deskewed(image: ByteArray) -> FloatArray:
-    """Deskew an image.
+def deskewed(image: ByteArray, normalize_size: bool = False) -> FloatArray:
+    """Deskew an image, and normalise its size.
 
     Parameters
     ----------
     image : ndarray of uint8, shape (H, W)
         An image with ink in two rows, and with a slant of less than 2 pixels per row.
+    normalize_size : bool
+        Whether the digit is scaled to standard deviations of 0.2 of the height and 0.15 of the width.
 
     Returns
     -------
@@ -30,9 +32,13 @@ def deskewed(image: ByteArray) -> FloatArray:
     mass = image / image.sum()
     y, x = np.sum(mass * rows), np.sum(mass * columns)
     slant = np.sum(mass * (rows - y) * (columns - x)) / np.sum(mass * (rows - y) ** 2)
-    y_centre, x_centre = (side // 2 for side in image.shape)
-    offset = [y - y_centre, x - x_centre - slant * y_centre]
-    return _resampled(image, np.array([[1, 0], [slant, 1]]), np.array(offset))
+    shear, steps = np.array([[1, 0], [slant, 1]]), np.ones(2)
+    if normalize_size:
+        upright = columns - x - slant * (rows - y)
+        deviations = np.sqrt([np.sum(mass * (rows - y) ** 2), np.sum(mass * upright**2)])
+        steps = np.clip(deviations / (np.array([0.2, 0.15]) * image.shape), 0.4, 2)
+    matrix, centre = shear * steps, np.array(image.shape) // 2
+    return _resampled(image, matrix, np.array([y, x]) - matrix @ centre)
 
 
 def augmented(image: ByteArray, used: Augmentation, seed: int, epoch: int, number: int) -> FloatArray:

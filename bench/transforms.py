@@ -25,7 +25,8 @@ ByteArray = npt.NDArray[np.uint8]
 
 AFFINE = Augmentation(rotation_radians=0.1, scale=0.1, shear=0.1, shift_pixels=0.6)
 ELASTIC = Augmentation(0.1, 0.1, 0.1, 0.6, elastic_alpha=20, elastic_sigma=4)
-TRANSFORMS = ("deskew", "affine", "elastic")
+TRANSFORMS = ("deskew", "normalize-size", "affine", "elastic")
+DESKEWING = {"deskew": False, "normalize-size": True}
 IMPLEMENTATIONS = ("nnkernels", "scipy")
 SCIPY_IMAGES = 500  # each takes a tenth of a millisecond or more
 CHECKED_IMAGES = 50
@@ -33,16 +34,16 @@ SAMPLES = OPTIONS.samples or 7
 
 
 def _by_nnkernels(transform: str, X: ByteArray, epoch: int, out: ByteArray) -> None:
-    if transform == "deskew":
-        deskew(X, out)
+    if transform in DESKEWING:
+        deskew(X, out, normalize_size=DESKEWING[transform])
     else:
         augment(X, AFFINE if transform == "affine" else ELASTIC, seed=0, epoch=epoch, out=out)
 
 
 def _by_scipy(transform: str, X: ByteArray, epoch: int, out: ByteArray) -> None:
     for number, image in enumerate(X):
-        if transform == "deskew":
-            result = deskewed(image)
+        if transform in DESKEWING:
+            result = deskewed(image, DESKEWING[transform])
         else:
             result = augmented(image, AFFINE if transform == "affine" else ELASTIC, 0, epoch, number)
         out[number] = np.floor(result + 0.5)
@@ -69,8 +70,9 @@ def _images(dataset_name: str) -> ByteArray:
 
 
 class Transforms:
-    """Deskewing, random affine maps, and affine maps with elastic distortion, of uint8 images in memory.
+    """Transforms of uint8 images in memory.
 
+    These are deskewing, deskewing that also normalises the size, random affine maps, and those with elastic distortion.
     SciPy's functions transform one image per call, on one thread.
     """
 

@@ -52,7 +52,12 @@ from tests.in_process_pool import InProcess
 ADAM = Recipe("adam", Optimizer("adam"), batch_size=64, learning_rate=0.003, hidden=4)
 PLAIN = ADAM.with_changes(name="plain-best", epochs=1)
 BEST = ADAM.with_changes(
-    name="best", epochs=3, deskew=True, augmentation=Augmentation(shift_pixels=0.5), averaged_epochs=2
+    name="best",
+    epochs=3,
+    deskew=True,
+    normalize_size=True,
+    augmentation=Augmentation(shift_pixels=0.5),
+    averaged_epochs=2,
 )
 TINY = Design(
     (PLAIN, BEST),
@@ -303,7 +308,7 @@ def test_both_contenders_get_the_images_order_and_rates_of_a_training(small_digi
     entries = {name: Entry(lambda name=name: Recording(given[name]), "") for name in given}
     monkeypatch.setattr(contenders, "_entries", lambda: known | entries)
     measured = time_epochs(small_digits, BEST, turns=2, seed=5)
-    upright = deskew(small_digits.X_train)
+    upright = deskew(small_digits.X_train, normalize_size=True)
     for log in given.values():
         epochs = log[-9:]  # the last three epochs: the gate trained before
         assert [what for what, _ in epochs] == ["images", "order", "rates"] * 3
@@ -338,7 +343,7 @@ def test_run_trains_every_stage_and_keeps_loadable_networks(clean, small_digits)
     assert len(kept) == 3
     for one in kept:
         network = load_network(measured.folder / one["network"])
-        assert network.preprocessing.deskew
+        assert network.preprocessing.normalize_size
         features = network.preprocessing.features(small_digits.X_test)
         assert evaluate(network.parameters, features, small_digits.y_test)[1] == one["error_rate"]
     networks = kept_networks(measured)

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from nnkernels.training import train
 from nnkernels.transforms import deskew
 
 UPRIGHT = Preprocessing(deskew=True)
+EQUALLY_LARGE = Preprocessing(deskew=True, normalize_size=True)
 AUGMENTED = Recipe(
     "test", Optimizer("adam"), epochs=2, learning_rate=0.01, deskew=True, augmentation=Augmentation(shear=0.2)
 )
@@ -38,23 +40,24 @@ def data(small_digits):
     return LabelledImages(small_digits.X_train[:200], small_digits.y_train[:200])
 
 
-def expected_probs(params, X):
-    return predict_float64(params, deskew(X) / 255)
+def expected_probs(params, X, record=UPRIGHT):
+    return predict_float64(params, deskew(X, normalize_size=record.normalize_size) / 255)
 
 
 # Files
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
-@pytest.mark.parametrize("record", [UPRIGHT, Preprocessing(mean=0.1307, deviation=0.3081, deskew=True)])
+@pytest.mark.parametrize("record", [UPRIGHT, Preprocessing(mean=0.1307, deviation=0.3081, deskew=True), EQUALLY_LARGE])
 def test_file_states_deskewing(tmp_path, params, small_digits, suffix, record):
     path = tmp_path / f"p{suffix}"
     save_parameters(params, path, preprocessing=record)
     network = load_network(path)
-    assert network.preprocessing == UPRIGHT  # the normalisation is folded
+    assert network.preprocessing == record.deskewing  # the scaling is folded
     X = small_digits.X_test[:50]
     features = network.preprocessing.features(X, np.float64)
-    np.testing.assert_allclose(features, deskew(X) / 255, rtol=1e-15)
+    deskewed = deskew(X, normalize_size=record.normalize_size)
+    np.testing.assert_allclose(features, deskewed / 255, rtol=1e-15)
     expected = predict_float64(params, (features - record.mean) / record.deviation)
     np.testing.assert_allclose(predict_float64(network.parameters, features), expected, rtol=0, atol=1e-5)
     # Parameters alone cannot state it, so whoever loads them has to confirm it.
@@ -96,8 +99,15 @@ def test_forms_that_cannot_deskew_refuse(tmp_path, params, form, convert):
 
 @pytest.mark.parametrize("value", [1, "yes", None])
 def test_deskewing_is_true_or_false(value):
-    with pytest.raises(ConfigurationError, match="deskew is "):
-        Preprocessing(deskew=value)
+    for name in ("deskew", "normalize_size"):
+        with pytest.raises(ConfigurationError, match=f"{name} is "):
+            Preprocessing(**{name: value})
+
+
+@pytest.mark.parametrize("kind", [Preprocessing, partial(Recipe, "test")])
+def test_sizes_are_normalised_by_deskewing(kind):
+    with pytest.raises(ConfigurationError, match="normalize_size is a part of deskewing; set deskew to True"):
+        kind(normalize_size=True)
 
 
 # nnkernels train and predict
@@ -122,8 +132,8 @@ def test_trained_network_states_its_deskewing_and_predict_applies_it(small_digit
     assert trained.history.recipe == named_recipe("best", 500).with_changes(epochs=1)
     metrics = write_report(trained, part, tmp_path)
     params, preprocessing = load_network(tmp_path / "parameters.safetensors")
-    assert preprocessing == UPRIGHT
-    wrong = expected_probs(params, part.X_test).argmax(axis=1) != part.y_test
+    assert preprocessing == EQUALLY_LARGE
+    wrong = expected_probs(params, part.X_test, preprocessing).argmax(axis=1) != part.y_test
     assert metrics["test"]["error_rate"] == pytest.approx(wrong.mean())
     assert 0 < wrong.mean() < 0.9
 
@@ -134,18 +144,21 @@ def test_trained_network_states_its_deskewing_and_predict_applies_it(small_digit
     Image.fromarray(255 - slanted).resize((140, 140)).save(picture)
     (seen,), _ = pictures.predict_pictures([picture], params)
     (upright,), _ = pictures.predict_pictures([picture], params, preprocessing)
-    np.testing.assert_array_equal(upright.digit.pixels, deskew(seen.digit.pixels[np.newaxis])[0])
+    expected = deskew(seen.digit.pixels[np.newaxis], normalize_size=True)[0]
+    np.testing.assert_array_equal(upright.digit.pixels, expected)
     assert (upright.digit.pixels != seen.digit.pixels).any()
-    np.testing.assert_allclose(upright.probs, expected_probs(params, seen.digit.pixels[np.newaxis])[0], atol=1e-6)
+    expected_answer = expected_probs(params, seen.digit.pixels[np.newaxis], preprocessing)[0]
+    np.testing.assert_allclose(upright.probs, expected_answer, atol=1e-6)
 
     used = []
     monkeypatch.setattr(pictures, "predict_pictures", lambda *given: used.append(given) or ([], []))
     weights = ["--weights", str(tmp_path / "parameters.safetensors")]
     assert CliRunner().invoke(app, ["predict", str(picture), *weights]).exit_code == 0
-    assert used[0][2] == UPRIGHT
+    assert used[0][2] == EQUALLY_LARGE
     save_parameters(params, tmp_path / "plain.safetensors")
     plain = ["--weights", str(tmp_path / "plain.safetensors")]
-    for options, expected in (([], Preprocessing()), (["--deskew"], UPRIGHT)):
+    stated = {"": Preprocessing(), "--deskew": UPRIGHT, "--deskew --normalize-size": EQUALLY_LARGE}
+    for options, expected in ((text.split(), record) for text, record in stated.items()):
         assert CliRunner().invoke(app, ["predict", str(picture), *plain, *options]).exit_code == 0
         assert used[-1][2] == expected
 
@@ -172,10 +185,11 @@ def classifier(**options):
     return MLPClassifier(backend="numpy", random_state=4, **options)
 
 
-def test_classifier_deskews_pixels_as_its_record_says(params, small_digits):
+@pytest.mark.parametrize("record", [UPRIGHT, EQUALLY_LARGE])
+def test_classifier_deskews_pixels_as_its_record_says(params, small_digits, record):
     X = small_digits.X_test[:40]
-    ours = MLPClassifier.from_parameters(params, preprocessing=UPRIGHT, backend="numpy")
-    np.testing.assert_allclose(ours.predict_proba(X), expected_probs(params, X), rtol=0, atol=1e-6)
+    ours = MLPClassifier.from_parameters(params, preprocessing=record, backend="numpy")
+    np.testing.assert_allclose(ours.predict_proba(X), expected_probs(params, X, record), rtol=0, atol=1e-6)
     np.testing.assert_array_equal(ours.predict_proba(X), ours.predict_proba(X.astype(np.int64)))
     for floats in (X / 255, X.astype(bool)):
         with pytest.raises(SampleError, match="only pixels can be deskewed; pass integers from 0 to 255"):
@@ -184,16 +198,17 @@ def test_classifier_deskews_pixels_as_its_record_says(params, small_digits):
         MLPClassifier.from_parameters(initial_parameters(0, 7), preprocessing=UPRIGHT).predict(X[:, :7])
 
 
-@pytest.mark.parametrize("recipe", [AUGMENTED, AUGMENTED.with_changes(augmentation=None)])
+@pytest.mark.parametrize("recipe", [AUGMENTED, AUGMENTED.with_changes(augmentation=None, normalize_size=True)])
 def test_classifier_with_a_recipe_equals_train(recipe, data, small_digits, tmp_path):
     contender = KernelContender("numpy")
     train(contender, data, recipe, seed=4)
     ours = classifier(recipe=recipe).fit(data.X, data.y)
     assert max_abs_difference(ours.params_, contender.parameters()) == 0
     assert ours.history_.recipe == recipe
-    assert ours.preprocessing_ == UPRIGHT
+    assert ours.preprocessing_ == Preprocessing.of_recipe(recipe)
     X = small_digits.X_test[:40]
-    np.testing.assert_allclose(ours.predict_proba(X), expected_probs(ours.params_, X), rtol=0, atol=1e-6)
+    expected = expected_probs(ours.params_, X, ours.preprocessing_)
+    np.testing.assert_allclose(ours.predict_proba(X), expected, rtol=0, atol=1e-6)
     save_parameters(ours.params_, tmp_path / "p.npz", preprocessing=ours.preprocessing_)
     again = load_network(tmp_path / "p.npz")
     reloaded = MLPClassifier.from_parameters(*again[:1], preprocessing=again.preprocessing, backend="numpy")
@@ -201,7 +216,7 @@ def test_classifier_with_a_recipe_equals_train(recipe, data, small_digits, tmp_p
     # Parameters alone cannot state it here either.
     with pytest.raises(ConfigurationError, match="deskews its images, which parameters cannot state"):
         from_sklearn(ours)
-    assert max_abs_difference(from_sklearn(ours, preprocessing=UPRIGHT), ours.params_) == 0
+    assert max_abs_difference(from_sklearn(ours, preprocessing=ours.preprocessing_), ours.params_) == 0
 
 
 def test_record_and_recipe_may_both_ask_for_deskewing(data):

@@ -19,7 +19,7 @@ from nnkernels.contenders.ours import KernelContender
 from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError, DataError, InferenceOnlyError, MeasurementError, MissingDependencyError
 from nnkernels.evaluation import evaluate
-from nnkernels.interchange import load_network
+from nnkernels.interchange import Preprocessing, load_network
 from nnkernels.recipes import RECIPE_NAMES, Optimizer, Recipe, named_recipe, recipe_from_record
 from nnkernels.sweep import expected_time, pool, worker
 from nnkernels.sweep.cluster import ClusterPool, cluster_pool
@@ -207,7 +207,7 @@ def test_sweep_trains_what_is_missing_and_merges_it(plan, folder, in_process, pa
 
 
 def test_networks_are_kept_if_wanted_and_missing_ones_are_trained_again(part, folder, in_process):
-    deskewed = RECIPES[1].with_changes(name="upright", deskew=True)
+    deskewed = RECIPES[1].with_changes(name="upright", deskew=True, normalize_size=True)
     diverged = Recipe("diverged", learning_rate=1e30, epochs=2, hidden=4)
     recipes = [RECIPES[0], deskewed, diverged]
     plan = make_plan(part, recipes, seeds=(0,), names=("numpy",))
@@ -220,7 +220,7 @@ def test_networks_are_kept_if_wanted_and_missing_ones_are_trained_again(part, fo
     assert lost["network"] is None  # its parameters are not finite
     for row, recipe in ((one, RECIPES[0]), (upright, deskewed)):
         network = load_network(folder.path / row["network"])
-        assert network.preprocessing.deskew == recipe.deskew
+        assert network.preprocessing == Preprocessing.of_recipe(recipe)
         features = network.preprocessing.features(plan.dataset.X_test)
         assert evaluate(network.parameters, features, plan.dataset.y_test)[1] == row["error_rate"]
     assert not missing(wanted, SweepFolder(folder.path))

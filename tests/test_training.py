@@ -372,8 +372,11 @@ def test_training_on_distorted_images_equals_training_on_each_epochs_images_by_h
 
 
 def test_training_on_deskewed_images_deskews_all_images_once(small_digits):
-    recipe = DISTORTED.with_changes(deskew=True)
-    upright = [LabelledImages(deskew(part.X), part.y) for part in (small_digits.training, small_digits.test)]
+    recipe = DISTORTED.with_changes(deskew=True, normalize_size=True)
+    upright = [
+        LabelledImages(deskew(part.X, normalize_size=True), part.y)
+        for part in (small_digits.training, small_digits.test)
+    ]
     trained, on_upright = (contenders.create("numpy") for _ in range(2))
     history = train(trained, small_digits.training, recipe, validation=small_digits.test)
     expected = train(on_upright, upright[0], DISTORTED, validation=upright[1])

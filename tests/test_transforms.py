@@ -59,9 +59,35 @@ def test_images_of_any_size_agree_with_scipy(shape: tuple[int, int], used: Augme
     assert largest_difference(augment(noise, used, seed=SEED, epoch=EPOCH), noise, used) <= ROUNDING
 
 
-def test_deskewed_digits_agree_with_scipy(images: np.ndarray) -> None:
-    expected = np.array([deskewed(image) for image in images])
-    assert np.abs(deskew(images) - expected).max() <= ROUNDING
+@pytest.mark.parametrize("normalize_size", [False, True])
+def test_deskewed_digits_agree_with_scipy(images: np.ndarray, normalize_size: bool) -> None:
+    expected = np.array([deskewed(image, normalize_size) for image in images])
+    assert np.abs(deskew(images, normalize_size=normalize_size) - expected).max() <= ROUNDING
+
+
+@pytest.mark.parametrize("shape", [(4, 9), (17, 5), (8, 40), (61, 33)])
+def test_deskewed_images_of_any_size_agree_with_scipy(shape: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (20, *shape)).astype(np.uint8)  # ink at every edge
+    sparse = np.where(noise > 200, noise, 0).astype(np.uint8)
+    sparse[:, [0, -1], 0] = 255  # ink in two rows
+    for images, normalize_size in ((noise, False), (noise, True), (sparse, True)):
+        expected = np.array([deskewed(image, normalize_size) for image in images])
+        assert np.abs(deskew(images, normalize_size=normalize_size) - expected).max() <= ROUNDING
+
+
+def test_digits_of_normalised_size_are_equally_large(images: np.ndarray) -> None:
+    mass = deskew(images, normalize_size=True).astype(np.float64)
+    mass /= mass.sum(axis=(1, 2), keepdims=True)
+    rows, columns = np.indices((28, 28)) - 14
+    height, width = (np.sqrt((mass * places**2).sum(axis=(1, 2))) / 28 for places in (rows, columns))
+    assert np.abs(np.quantile(height, [0.1, 0.5, 0.9]) - 0.2).max() < 0.005  # the edge cuts off a little
+    assert np.abs(np.quantile(width, [0.3, 0.5, 0.9]) - 0.15).max() < 0.005  # and ones remain narrow
+    # Two sizes of the same digit become nearly the same image.
+    digits = images[width > 0.14]  # ones remain narrow
+    large, small = np.kron(digits, np.ones((2, 2), np.uint8)), np.pad(digits, ((0, 0), (14, 14), (14, 14)))
+    before = np.abs(large.astype(int) - small).mean()
+    after = np.abs(deskew(large, normalize_size=True).astype(int) - deskew(small, normalize_size=True)).mean()
+    assert after < 0.3 * before  # edges are drawn differently
 
 
 def test_deskewed_digits_are_upright_and_centred(images: np.ndarray) -> None:
@@ -81,13 +107,16 @@ def test_single_pixel_is_centred(shape: tuple[int, int]) -> None:
     expected = np.zeros_like(image)
     expected[0, shape[0] // 2, shape[1] // 2] = 99
     np.testing.assert_array_equal(deskew(image), expected)
+    large = deskew(image, normalize_size=True)
+    assert np.unravel_index(large.argmax(), large.shape) == (0, shape[0] // 2, shape[1] // 2)
+    assert large.max() == 99
 
 
-@given(IMAGES)
-def test_deskewing_survives_any_image(image: np.ndarray) -> None:
-    result = deskew(image)
+@given(IMAGES, st.booleans())
+def test_deskewing_survives_any_image(image: np.ndarray, normalize_size: bool) -> None:
+    result = deskew(image, normalize_size=normalize_size)
     assert (result.shape, result.dtype) == (image.shape, np.uint8)
-    np.testing.assert_array_equal(result[:1], deskew(image[:1]))
+    np.testing.assert_array_equal(result[:1], deskew(image[:1], normalize_size=normalize_size))
     assert (result[~image.any(axis=(1, 2))] == 0).all()
 
 

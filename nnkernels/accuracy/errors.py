@@ -26,7 +26,6 @@ from nnkernels.errors import DataError
 from nnkernels.evaluation import probabilities
 from nnkernels.interchange import Network, load_network
 from nnkernels.statistics import Estimate, student
-from nnkernels.transforms import deskew
 
 FOLDER = "errors"  # in the folder of an accuracy run
 
@@ -244,9 +243,7 @@ def answers(networks: Mapping[str, Network], images: LabelledImages) -> Answers:
                 f"{name} has {shape[0]} inputs and {shape[1]} outputs; the data set has {features} pixels and "
                 f"{classes} classes"
             )
-    seen = {False: images.X}
-    if any(network.preprocessing.deskew for network in networks.values()):
-        seen[True] = deskew(images.X)
+    seen = {how: how.deskewed(images.X) for how in {preprocessing for _params, preprocessing in networks.values()}}
     judge = kernels.load("numpy")
-    probs = [probabilities(judge, params, seen[how.deskew]) for params, how in networks.values()]
+    probs = [probabilities(judge, params, seen[how]) for params, how in networks.values()]
     return Answers(images.y, np.stack(probs) if probs else np.empty((0, len(images.X), classes)))

@@ -158,7 +158,7 @@ class _Epochs:
 
     def train(self) -> None:
         if len(self.share):
-            deskew(self.share)
+            deskew(self.share, normalize_size=self.recipe.normalize_size)
         if self.distort:
             self.distort(self.number)
         self.contender.advance(self.order, self.learning_rates)

@@ -128,6 +128,10 @@ def predict(
         bool | None,
         typer.Option("--deskew", help="The weights were trained on deskewed images (default: as stated by the file)."),
     ] = None,
+    normalize_size: Annotated[
+        bool | None,
+        typer.Option("--normalize-size", help="Deskewing also normalised the size of the digits, as for `best`."),
+    ] = None,
     activation: Annotated[
         str | None,
         typer.Option(help="Activation of the hidden layer, relu, for files that do not state it."),
@@ -151,14 +155,18 @@ def predict(
             activation=activation,
             input_range=None if input_range is None else numbers(input_range, "--input-range"),
             preprocessing=None
-            if mean is deviation is deskew is None
+            if mean is deviation is deskew is normalize_size is None
             else Preprocessing(
-                mean=mean or 0.0, deviation=1.0 if deviation is None else deviation, deskew=bool(deskew)
+                mean=mean or 0.0,
+                deviation=1.0 if deviation is None else deviation,
+                deskew=bool(deskew),
+                normalize_size=bool(normalize_size),
             ),
         )
-    elif (input_range, mean, deviation, deskew, activation) != (None,) * 5:
+    elif (input_range, mean, deviation, deskew, normalize_size, activation) != (None,) * 6:
         raise ConfigurationError(
-            "--input-range, --mean, --deviation, --deskew and --activation describe the file of --weights"
+            "--input-range, --mean, --deviation, --deskew, --normalize-size and --activation describe the file of "
+            "--weights"
         )
     else:
         with err.status("loading the cached network, or training it once"):

@@ -96,14 +96,18 @@ def validate(params: Mapping[str, Any]) -> HyperParameters:
         raise HyperParameterError(f"validation_fraction is {fraction}; expected a fraction of at least 0 and below 1")
     recipe = _recipe(params) if params["recipe"] is None else _given_recipe(params)
     preprocessing = validate_preprocessing(params["preprocessing"])
-    preprocessing = replace(preprocessing, deskew=preprocessing.deskew or recipe.deskew)
+    preprocessing = replace(
+        preprocessing,
+        deskew=preprocessing.deskew or recipe.deskew,
+        normalize_size=preprocessing.normalize_size or recipe.normalize_size,
+    )
     if recipe.augmentation or recipe.deskew:
         if not preprocessing.scaling.is_default:
             raise HyperParameterError(
                 f"the recipe {recipe.name!r} distorts or deskews pixels, which are then scaled by 1/255; set "
                 "preprocessing to None"
             )
-        recipe = recipe.with_changes(deskew=preprocessing.deskew)
+        recipe = recipe.with_changes(deskew=preprocessing.deskew, normalize_size=preprocessing.normalize_size)
     if recipe.patience is not None and (params["warm_start"] or not fraction):
         raise HyperParameterError(
             f"the recipe {recipe.name!r} stops early; set validation_fraction, for example to 0.1, and leave "

@@ -129,7 +129,7 @@ def load_parameters(
     if agreed.deskew and preprocessing is None:
         raise DataError(
             f"{path}: its network was trained on deskewed images, which parameters cannot state; pass "
-            f"preprocessing={agreed}, and deskew the images (nnkernels.transforms.deskew). `nnkernels predict` and "
+            f"preprocessing={agreed}, and deskew the images (Preprocessing.deskewed). `nnkernels predict` and "
             "nnkernels.load_network apply it"
         )
     return params
@@ -171,7 +171,7 @@ def load_network(
         As :func:`load_parameters`.
     """
     params, agreed = _load(Path(path), activation, stated_preprocessing(input_range, preprocessing))
-    return Network(params, Preprocessing(deskew=agreed.deskew))
+    return Network(params, agreed.deskewing)
 
 
 def _load(path: Path, activation: str | None, stated: Preprocessing | None) -> tuple[Parameters, Preprocessing]:

@@ -13,10 +13,11 @@ import numpy.typing as npt
 from nnkernels.data.pixels import MAX_PIXEL, PIXEL_SCALE, as_images
 from nnkernels.errors import ConfigurationError, DataError
 from nnkernels.parameters import FloatArray
+from nnkernels.recipes import Recipe
 from nnkernels.transforms import deskew
 
 _NUMBERS = ("scale", "mean", "deviation")
-_DESKEW = "deskew"
+_SWITCHES = ("deskew", "normalize_size")
 
 
 @dataclass(frozen=True)
@@ -36,29 +37,35 @@ class Preprocessing:
         The standard deviation that divides the result, not 0.
     deskew : bool, default: False
         Whether the images are deskewed first, see :func:`nnkernels.transforms.deskew`.
+    normalize_size : bool, default: False
+        Whether deskewing also normalises the size of the digits.
 
     Raises
     ------
     ConfigurationError
-        If a value is not a finite number, if a scale or deviation is 0, if mean and deviation differ in length, or if
-        deskew is not a bool.
+        If a value is not a finite number, if a scale or deviation is 0, if mean and deviation differ in length, if
+        deskew or normalize_size is not a bool, or if sizes are to be normalised without deskewing.
 
     Examples
     --------
     PyTorch's MNIST example uses ``ToTensor`` and ``Normalize((0.1307,), (0.3081,))``:
 
     >>> Preprocessing(mean=0.1307, deviation=0.3081)
-    Preprocessing(scale=0.00392156862745098, mean=0.1307, deviation=0.3081, deskew=False)
+    Preprocessing(scale=0.00392156862745098, mean=0.1307, deviation=0.3081, deskew=False, normalize_size=False)
     """
 
     scale: float = PIXEL_SCALE
     mean: float | tuple[float, ...] = 0.0
     deviation: float | tuple[float, ...] = 1.0
     deskew: bool = False
+    normalize_size: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.deskew, bool):
-            raise ConfigurationError(f"preprocessing: deskew is {self.deskew!r}; expected True or False")
+        for name in _SWITCHES:
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigurationError(f"preprocessing: {name} is {getattr(self, name)!r}; expected True or False")
+        if self.normalize_size and not self.deskew:
+            raise ConfigurationError("preprocessing: normalize_size is a part of deskewing; set deskew to True, too")
         for name in _NUMBERS:
             value = _checked(name, getattr(self, name))
             object.__setattr__(self, name, value)
@@ -98,6 +105,22 @@ class Preprocessing:
         return cls(scale=scale, mean=-low)
 
     @classmethod
+    def of_recipe(cls, recipe: Recipe) -> Self:
+        """Return the preprocessing of the networks that a recipe trains.
+
+        Parameters
+        ----------
+        recipe : Recipe
+            The recipe.
+
+        Returns
+        -------
+        preprocessing : Preprocessing
+            Pixels / 255, after the deskewing of the recipe.
+        """
+        return cls(deskew=recipe.deskew, normalize_size=recipe.normalize_size)
+
+    @classmethod
     def from_json(cls, text: str, where: str) -> Self:
         """Return the record that :meth:`to_json` wrote.
 
@@ -120,7 +143,7 @@ class Preprocessing:
         """
         try:
             record = json.loads(text)
-            unknown = sorted(set(record) - {*_NUMBERS, _DESKEW})
+            unknown = sorted(set(record) - {*_NUMBERS, *_SWITCHES})
             if not unknown:
                 return cls(**record)
         except (ConfigurationError, TypeError, ValueError) as error:
@@ -131,14 +154,14 @@ class Preprocessing:
         )
 
     def to_json(self) -> str:
-        """Return the record as JSON text, the same for equal records. It names deskewing only if there is any.
+        """Return the record as JSON text, the same for equal records. Steps that are not taken are left out.
 
         Returns
         -------
         text : str
             A JSON object in one line.
         """
-        steps = {_DESKEW: True} if self.deskew else {}
+        steps = {name: True for name in _SWITCHES if getattr(self, name)}
         return json.dumps({**steps, **{name: getattr(self, name) for name in _NUMBERS}})
 
     @property
@@ -149,7 +172,12 @@ class Preprocessing:
     @property
     def scaling(self) -> Preprocessing:
         """The preprocessing without deskewing, which can be folded into the first layer."""
-        return replace(self, deskew=False)
+        return replace(self, deskew=False, normalize_size=False)
+
+    @property
+    def deskewing(self) -> Preprocessing:
+        """The preprocessing without :attr:`scaling`, which remains when that is folded into the first layer."""
+        return Preprocessing(deskew=self.deskew, normalize_size=self.normalize_size)
 
     def require_no_deskewing(self, what: str) -> None:
         """Check that images are not deskewed, for a form of the network that cannot do so.
@@ -168,7 +196,7 @@ class Preprocessing:
             raise ConfigurationError(
                 f"{what} cannot deskew images, and this network was trained on deskewed ones; save it as .safetensors "
                 "or .npz, which record it. Or leave deskewing out of the preprocessing, and deskew the images yourself "
-                "before they reach the network (nnkernels.transforms.deskew)"
+                "before they reach the network (Preprocessing.deskewed)"
             )
 
     def affine(self) -> tuple[FloatArray, FloatArray]:
@@ -183,6 +211,26 @@ class Preprocessing:
         unit = 1.0 if self.scale == PIXEL_SCALE else MAX_PIXEL * self.scale
         mean, deviation = np.asarray(self.mean, np.float64), np.asarray(self.deviation, np.float64)
         return np.asarray(unit / deviation), np.asarray(-mean / deviation)
+
+    def deskewed(self, images: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Deskew images if the record says so.
+
+        Parameters
+        ----------
+        images : ndarray, shape (N, D)
+            The images; uint8 if they are to be deskewed.
+
+        Returns
+        -------
+        deskewed : ndarray, shape (N, D)
+            The deskewed images, or `images`.
+
+        Raises
+        ------
+        DataError
+            If images cannot be deskewed.
+        """
+        return deskew(images, normalize_size=self.normalize_size) if self.deskew else images
 
     def features(self, pixels: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> FloatArray:
         """Convert pixels to features, as for training such weights.
@@ -205,7 +253,7 @@ class Preprocessing:
             If images cannot be deskewed.
         """
         if self.deskew:
-            pixels = deskew(as_images(pixels))
+            pixels = self.deskewed(as_images(pixels))
         features: FloatArray = (np.asarray(pixels, np.float64) * self.scale - self.mean) / self.deviation
         return features.astype(dtype)
 

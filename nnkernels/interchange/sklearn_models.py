@@ -64,7 +64,7 @@ def from_sklearn(
         if own.deskew and stated is None:
             raise ConfigurationError(
                 f"{where}: deskews its images, which parameters cannot state; pass preprocessing={own}, and deskew the "
-                "images of its parameters (nnkernels.transforms.deskew)"
+                "images of its parameters (Preprocessing.deskewed)"
             )
         stated = own
     steps = [step for member in members for step in _steps(member, where)]

@@ -180,7 +180,12 @@ def _record(report: ErrorReport, networks: Mapping[str, Network]) -> dict[str, A
     return {
         "version": VERSION,
         "networks": [
-            {"file": name, "deskew": network.preprocessing.deskew, "error_rate": float(error)}
+            {
+                "file": name,
+                "deskew": network.preprocessing.deskew,
+                "normalize_size": network.preprocessing.normalize_size,
+                "error_rate": float(error),
+            }
             for (name, network), error in zip(networks.items(), errors, strict=True)
         ],
         "judge": report.judge,

@@ -19,7 +19,7 @@ from nnkernels.learn.training_request import DEFAULT_BACKEND, DEFAULT_RECIPE
 from nnkernels.parameters import FloatArray, Parameters
 from nnkernels.recipes import named_recipe
 from nnkernels.training import train
-from nnkernels.transforms import as_features, deskew
+from nnkernels.transforms import as_features
 from nnkernels.transforms.image_files import STANDARD_INPUT, source_name
 from nnkernels.transforms.photo import Digit, read_digit
 
@@ -173,8 +173,8 @@ def predict_pictures(
         except DataError as error:
             unread.append(UnreadPicture(path, str(error)))
             continue
-        if preprocessing and preprocessing.deskew:
-            digit = digit._replace(pixels=deskew(digit.pixels[np.newaxis])[0])
+        if preprocessing:
+            digit = digit._replace(pixels=preprocessing.deskewed(digit.pixels[np.newaxis])[0])
         probs = forward(params, as_features(digit.pixels[np.newaxis], params.W1.dtype)).probs[0]
         predictions.append(PicturePrediction(path, digit, probs))
     return predictions, unread

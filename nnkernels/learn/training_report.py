@@ -52,7 +52,7 @@ def write_report(trained: TrainingResult, dataset: Dataset, folder: Path) -> dic
             (folder / name).unlink(missing_ok=True)
         discard_mistakes(folder)
     else:
-        preprocessing = Preprocessing(deskew=recipe.deskew)
+        preprocessing = Preprocessing.of_recipe(recipe)
         save_parameters(trained.parameters, folder / WEIGHTS, preprocessing=preprocessing)
         record_mistakes(predictions, dataset, folder)
     write_text(folder / HISTORY, trained.history.to_frame().to_csv(index=False))

@@ -37,7 +37,8 @@ ACCURATE = (
         epochs=300,
         learning_rate=0.001,
         deskew=True,
-        augmentation=Augmentation(rotation_radians=0.1, scale=0.1, shear=0.1, shift_pixels=0.8),
+        normalize_size=True,
+        augmentation=Augmentation(rotation_radians=0.1, scale=0.05, shear=0.1, shift_pixels=0.8),
         averaged_epochs=150,
     ),
 )

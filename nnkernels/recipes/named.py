@@ -43,7 +43,7 @@ def named_recipe(name: str, images: int) -> Recipe:
 
     ``plain-best``, ``augmented-best`` and ``best`` aim at the highest accuracy that 20 hidden units can reach.
     ``plain-best`` sees the images as they are; ``augmented-best`` is trained on randomly distorted ones; ``best`` also
-    deskews all images, in training and afterwards.
+    deskews all images, in training and afterwards, and normalises the size of the digits.
 
     Parameters
     ----------

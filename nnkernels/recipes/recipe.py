@@ -40,6 +40,8 @@ class Recipe:
         Number of steps in which the learning rate rises linearly from zero, before the schedule begins.
     deskew : bool
         Whether the network sees deskewed images, in training and afterwards (see :func:`nnkernels.transforms.deskew`).
+    normalize_size : bool
+        Whether deskewing also normalises the size of the digits.
     augmentation : Augmentation or None
         Random distortions of the training images, new ones in each epoch. Images for evaluation are not distorted.
     label_smoothing : float
@@ -57,7 +59,8 @@ class Recipe:
     Raises
     ------
     ConfigurationError
-        If a value is out of range, or if the recipe has both averaging and early stopping.
+        If a value is out of range, or if the recipe has both averaging and early stopping, or normalises
+        sizes without deskewing.
     UnknownNameError
         If there is no such schedule.
 
@@ -76,6 +79,7 @@ class Recipe:
     hidden: int = 20
     warmup_steps: int = 0
     deskew: bool = False
+    normalize_size: bool = False
     augmentation: Augmentation | None = None
     label_smoothing: float = 0.0
     averaged_epochs: int = 0
@@ -99,6 +103,8 @@ class Recipe:
             )
         if self.patience is not None and self.patience < 1:
             raise ConfigurationError(f"patience is {self.patience}; expected at least 1, or None")
+        if self.normalize_size and not self.deskew:
+            raise ConfigurationError("normalize_size is a part of deskewing; set deskew to True, too")
         if self.averaged_epochs and self.patience is not None:
             raise ConfigurationError(
                 "averaged_epochs and patience exclude each other: the average is that of the last of a fixed number of "

@@ -14,7 +14,7 @@ from nnkernels.recipes.recipe import Recipe
 _KINDS: dict[str, tuple[type, ...]] = {
     "name": (str,),
     "schedule": (str,),
-    "deskew": (bool,),
+    **dict.fromkeys(("deskew", "normalize_size"), (bool,)),
     "patience": (int, type(None)),
     "optimizer": (Mapping, str, Optimizer),
     "augmentation": (Mapping, Augmentation, type(None)),

@@ -70,7 +70,7 @@ class SweepFolder:
         """
         if row.get("network") is not None:
             name = _network_file(key)
-            preprocessing = Preprocessing(deskew=row["recipe"]["deskew"])
+            preprocessing = Preprocessing.of_recipe(recipe_from_record(row["recipe"]))
             save_parameters(row["network"], self.path / name, preprocessing=preprocessing)
             row = {**row, "network": name}
         record = {"version": VERSION, "key": key, **row}
