@@ -14,7 +14,7 @@ ByteArray = npt.NDArray[np.uint8]
 
 
 def deskewed(image: ByteArray, normalize_size: bool = False) -> FloatArray:
-    """Deskew an image, and normalise its size.
+    """Deskew an image, and normalise its size if asked.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ class InProcess:
     kills = 0
 
     def __init__(self, workers, context, initializer, arguments):
-        worker._dataset = arguments[0]
+        worker._dataset = worker.read_images(arguments[0])
         self.submitted = 0
 
     def __enter__(self):

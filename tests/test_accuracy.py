@@ -14,7 +14,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from nnkernels import cli, contenders, plots
-from nnkernels.accuracy import design
+from nnkernels.accuracy import design, paired_epochs
 from nnkernels.accuracy import recorded as recording
 from nnkernels.accuracy import run as running
 from nnkernels.accuracy.design import FIRST_SEED, FIT, KERAS, OURS, Design, further_stage, stages, standard_design
@@ -44,7 +44,7 @@ from nnkernels.report.runs import pin, pin_accuracy, published_ids
 from nnkernels.statistics import Estimate
 from nnkernels.sweep import pool, worker
 from nnkernels.sweep.results import SweepFolder
-from nnkernels.training import batch_order
+from nnkernels.training import batch_order, recipe_images
 from nnkernels.transforms import augment, deskew
 from tests import synthetic
 from tests.in_process_pool import InProcess
@@ -307,8 +307,17 @@ def test_both_contenders_get_the_images_order_and_rates_of_a_training(small_digi
     known = contenders._entries()
     entries = {name: Entry(lambda name=name: Recording(given[name]), "") for name in given}
     monkeypatch.setattr(contenders, "_entries", lambda: known | entries)
+    transformed = []
+    monkeypatch.setattr(
+        paired_epochs,
+        "recipe_images",
+        lambda recipe, data: transformed.append(data.X) or recipe_images(recipe, data),
+    )
     measured = time_epochs(small_digits, BEST, turns=2, seed=5)
     upright = deskew(small_digits.X_train, normalize_size=True)
+    shares = [len(images) for images in transformed if len(images) < len(upright)]
+    assert len(shares) >= 2 * 3  # in both clocks, each epoch transforms its share of the images
+    assert set(shares) == {-(-len(upright) // BEST.epochs)}
     for log in given.values():
         epochs = log[-9:]  # the last three epochs: the gate trained before
         assert [what for what, _ in epochs] == ["images", "order", "rates"] * 3
@@ -418,7 +427,7 @@ def test_block_of_the_readme_is_the_table_and_a_caption(recorded):
     assert found is not None
     block = report.section(found)
     lines = block.splitlines()
-    assert len(lines) == 10  # with two recipes; the README has room for three
+    assert len(lines) == 12  # with two recipes; the README has room for three
     assert lines[2].startswith("| recipe | seeds | accuracy | training | time | keras-graph | difference | verdict |")
     assert "| plain-best | 3 (1) | 97.60 % [96.29, 98.91] | 98.80 % | 3.00 s | 97.90 % | +0.10 | undecided |" in lines
     low, high = (
@@ -429,6 +438,43 @@ def test_block_of_the_readme_is_the_table_and_a_caption(recorded):
     ratio = np.exp(np.mean([np.log(120) / 2, np.log(11)]))
     assert f"fused trains best in 1.50 s [1.50, 1.50], transforms included, {ratio:.1f} [" in block
     assert "Run `20260101T000000Z-abababab`." in block
+
+
+def test_results_from_before_an_attribute_of_recipes_are_summarised():
+    rows = rows_of_all()
+    recipes = [*(one["recipe"] for one in rows), *(older := [asdict(PLAIN), asdict(BEST)])]
+    for recipe in recipes:  # no recipe had such images
+        del recipe["normalize_size"]
+        recipe["deskew"] = False
+    run = run_of(rows)
+    found = summarise_accuracy(replace(run, record=replace(run.record, recipes=older)))
+    expected = summarise_accuracy(run_of(rows_of_all()))
+    assert [one.error for one in found.recipes] == [one.error for one in expected.recipes]
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "expected"),
+    [
+        ((0.96, 0.975, 0.981), "The 97.90 % that the write-up reports for Keras lie between 4 units (97.50 %) and 64"),
+        ((0.96, 0.981, 0.978), "lie between 3 units (96.00 %) and 4 units (98.10 %)"),
+        ((0.96, 0.961, 0.97), None),
+        ((0.98, 0.981, 0.982), None),
+    ],
+)
+def test_widths_tell_where_the_claimed_accuracy_comes_from(accuracies, expected):
+    rows = [one for one in rows_of_all() if one["recipe"]["name"] != ADAM.name]
+    for width, found in zip((3, 4, 64), accuracies, strict=True):
+        rows += [row(ADAM.with_changes(hidden=width), OURS, seed, 1 - found) for seed in (0, 1)]
+    rows += [row(ADAM, KERAS, seed, 0.04) for seed in (0, 1)]
+    text = report.width_answer(summarise_accuracy(run_of(rows)))
+    assert text.startswith("With 4 hidden units and the recipe adam, the test accuracy is ")
+    assert f"{100 * accuracies[1]:.2f} % [" in text
+    assert "and 96.00 % [96.00, 96.00] with keras-graph." in text
+    assert text.endswith(
+        "with 4 hidden units, by deskewed digits of the same size, distorted copies, and a long "
+        "training with averaging."
+    )
+    assert expected in text if expected else "write-up" not in text
 
 
 def test_notebooks_get_the_numbers_of_the_summary(recorded, tmp_path_factory, monkeypatch):
@@ -509,7 +555,8 @@ def test_page_has_the_tables_and_the_chart_of_widths(recorded):
     found = published_accuracy(recorded)
     assert found is not None
     shown = accurate_recipes(found)
-    assert shown.chart.sentence.endswith("from 16.72 % (3) down to 2.55 % (20).")
+    assert "from 16.72 % (3) down to 2.55 % (20). " in shown.chart.sentence
+    assert shown.chart.sentence.endswith(report.width_answer(found))
     html = render(Collection(recorded, (), ())).html
     assert shown.caption.split(". ")[0] in html
     assert "accuracy-widths" in html

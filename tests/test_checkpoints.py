@@ -190,7 +190,7 @@ recipes = st.builds(
     augmentation=st.none() | st.builds(Augmentation, **{name: st.floats(0.5, limit) for name, limit in LIMITS.items()}),
     label_smoothing=fractions,
     averaged_epochs=st.sampled_from([0, 1]),
-) | st.builds(Recipe, name=texts, patience=counts)
+) | st.builds(Recipe, name=texts, patience=counts, deskew=st.booleans())
 
 
 @given(recipe=recipes, seed=st.integers(0, 2**128), images=counts, identity=st.dictionaries(texts, texts))

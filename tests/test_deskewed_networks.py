@@ -225,6 +225,11 @@ def test_record_and_recipe_may_both_ask_for_deskewing(data):
         other = classifier(recipe=recipe, preprocessing=UPRIGHT).fit(data.X, data.y)
         assert max_abs_difference(once.params_, other.params_) == 0
         assert other.preprocessing_ == UPRIGHT
+    equally_large = classifier(recipe=AUGMENTED.with_changes(normalize_size=True)).fit(data.X, data.y)
+    for recipe in (AUGMENTED, AUGMENTED.with_changes(deskew=False)):
+        other = classifier(recipe=recipe, preprocessing=EQUALLY_LARGE).fit(data.X, data.y)
+        assert max_abs_difference(equally_large.params_, other.params_) == 0
+        assert other.preprocessing_ == EQUALLY_LARGE
 
 
 @pytest.mark.parametrize(

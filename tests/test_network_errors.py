@@ -47,7 +47,7 @@ def trained(digits, seed):
 def files(digits, tmp_path_factory):
     folder = tmp_path_factory.mktemp("networks")
     for seed in range(3):
-        preprocessing = Preprocessing(deskew=seed == 1)
+        preprocessing = Preprocessing(deskew=seed > 0, normalize_size=seed == 2)
         save_parameters(trained(digits, seed), folder / f"seed-{seed}" / "net.safetensors", preprocessing=preprocessing)
     return sorted(folder.glob("*/net.safetensors"))
 
@@ -115,7 +115,7 @@ def test_each_network_sees_the_images_that_its_file_demands(files, digits):
     found = answers(networks, images)
     forward = kernels.load("numpy").forward
     for probs, (seed, network) in zip(found.probs, enumerate(networks.values()), strict=True):
-        seen = deskew(images.X) if seed == 1 else images.X
+        seen = deskew(images.X, normalize_size=seed == 2) if seed else images.X
         np.testing.assert_allclose(probs, forward(network.parameters, as_features(seen, np.float32)).probs, atol=1e-6)
     straight = forward(networks["seed-1/net.safetensors"].parameters, as_features(images.X, np.float32)).probs
     assert np.abs(straight - found.probs[1]).max() > 0.1
@@ -160,7 +160,8 @@ def test_report_records_what_the_networks_get_wrong(files, small, tmp_path, monk
     found = answers(networks, small.test)
     assert record["error_rate"]["value"] == pytest.approx(found.wrong.mean())
     assert [one["file"] for one in record["networks"]] == list(networks)
-    assert [one["deskew"] for one in record["networks"]] == [False, True, False]
+    assert [one["deskew"] for one in record["networks"]] == [False, True, True]
+    assert [one["normalize_size"] for one in record["networks"]] == [False, False, True]
     error = expected_calibration_error(found.probs, found.y)
     assert record["calibration"]["expected_calibration_error"]["width"]["value"] == pytest.approx(error.value)
     assert sum(one["count"] for one in record["calibration"]["bins"]) == 3 * 400

@@ -8,7 +8,7 @@ import signal
 import sys
 from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -465,14 +465,19 @@ def test_short_training_measures_a_time(plan):
     assert 0 < expected_time._measured(plan.trainings[0], plan.dataset) < 60
 
 
-def test_worker_ignores_control_c(monkeypatch, part):
+@pytest.mark.parametrize("names", [None, tuple("abcdefghijkl")])
+def test_worker_reads_its_images_and_ignores_control_c(monkeypatch, part, tmp_path, names):
+    sent = replace(part, classes=12, class_names=names, X_validation=part.X_test[:5], y_validation=part.y_test[:5])
+    worker.write_images(sent, tmp_path / "images.npz")
     monkeypatch.setattr(worker, "_dataset", None)
     before = signal.getsignal(signal.SIGINT)
     try:
-        worker.start_worker(part)
+        worker.start_worker(tmp_path / "images.npz")
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+    received = worker.images_in_worker()
+    assert (received.sha256, received.classes, received.class_names) == (sent.sha256, 12, names)
     assert train_in_worker(Training("numpy", RECIPES[0], 0))["epochs_done"] == 2
 
 

@@ -16,8 +16,12 @@ BEST = "best"
 RECIPES = ("plain-best", "augmented-best", BEST)
 # Plain Adam: the width alone decides.
 WIDTH_RECIPE = "adam"
-# The recipes were chosen with lower seeds. With fresh ones, luck in that choice is not part of the result.
+# The recipes were chosen with seeds below 25, so luck in that choice is not part of the result. An interrupted run of
+# earlier recipes had the seeds 100 to 109 as well, see results/search/README.md.
 FIRST_SEED = 100
+# Test accuracies of the write-up's two models, as fractions. It calls them equivalent.
+CLAIMED_KERAS = {"the write-up's Keras": 0.979}
+CLAIMS = {"the write-up's own network": 0.913, **CLAIMED_KERAS}
 MINUTES = 80  # on two cores, for the display
 
 

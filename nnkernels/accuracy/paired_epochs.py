@@ -20,7 +20,6 @@ from nnkernels.recipes import Recipe
 from nnkernels.statistics import Estimate, process_means, student
 from nnkernels.sweep.worker import images_in_worker
 from nnkernels.training import batch_order, distortion, recipe_images
-from nnkernels.transforms import deskew
 
 SCENARIO = "epoch with transforms"
 THREADS = 1
@@ -144,7 +143,8 @@ class _Epochs:
         contender.prepare(initial_parameters(seed, data.X.shape[1], recipe.hidden, data.classes), seen, recipe)
         self.distort = distortion(contender, seen, recipe, seed) if recipe.augmentation else None
         # Images are deskewed once for all epochs, so each epoch bears its share of that.
-        self.share = data.X[: -(-self.images // recipe.epochs)] if recipe.deskew else data.X[:0]
+        count = -(-self.images // recipe.epochs) if recipe.deskew else 0
+        self.share = LabelledImages(data.X[:count], data.y[:count], data.classes)
         self.numbers = itertools.count()
 
     def task(self) -> Task:
@@ -157,8 +157,8 @@ class _Epochs:
         self.learning_rates = self.recipe.learning_rates(self.number, self.images)
 
     def train(self) -> None:
-        if len(self.share):
-            deskew(self.share, normalize_size=self.recipe.normalize_size)
+        if len(self.share.X):
+            recipe_images(self.recipe, self.share)
         if self.distort:
             self.distort(self.number)
         self.contender.advance(self.order, self.learning_rates)

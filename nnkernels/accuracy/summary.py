@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -176,8 +176,7 @@ def rows_of(rows: Iterable[Row], recipe: Recipe, contender: str) -> list[Row]:
     rows : list of dict
         Ordered by seed.
     """
-    record = asdict(recipe)
-    chosen = [row for row in rows if row["contender"] == contender and row["recipe"] == record]
+    chosen = [row for row in rows if row["contender"] == contender and recipe_from_record(row["recipe"]) == recipe]
     return sorted(chosen, key=lambda row: int(row["seed"]))
 
 

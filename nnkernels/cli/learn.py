@@ -130,7 +130,10 @@ def predict(
     ] = None,
     normalize_size: Annotated[
         bool | None,
-        typer.Option("--normalize-size", help="Deskewing also normalised the size of the digits, as for `best`."),
+        typer.Option(
+            "--normalize-size",
+            help="With --deskew: the size of the digits was normalised as well (default: as stated by the file).",
+        ),
     ] = None,
     activation: Annotated[
         str | None,
@@ -149,6 +152,8 @@ def predict(
 
     files = pictures.find_pictures(images)
     preprocessing = None
+    if normalize_size and not deskew:
+        raise ConfigurationError("--normalize-size is a part of deskewing; add --deskew")
     if weights:
         params, preprocessing = load_network(
             weights,

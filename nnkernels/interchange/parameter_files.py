@@ -26,7 +26,7 @@ class Network(NamedTuple):
     parameters : Parameters
         For features that are pixels / 255 of the images as they are, or of deskewed images.
     preprocessing : Preprocessing
-        ``Preprocessing()`` or ``Preprocessing(deskew=True)``. Anything else is folded into the parameters.
+        How images are deskewed, if they are. Anything else is folded into the parameters.
     """
 
     parameters: Parameters
@@ -102,8 +102,8 @@ def load_parameters(
         model that divides its input by about 255 takes ``(0, 255)``, and a model without normalisation ``(0, 1)``.
     preprocessing : Preprocessing, optional
         The preprocessing of the features that the model was trained on, instead of `input_range`. If it was trained on
-        deskewed images, pass the record with ``deskew=True``, and deskew the images of the returned parameters, or use
-        :func:`load_network`.
+        deskewed images, pass the record with ``deskew=True`` (and ``normalize_size=True`` if their size was
+        normalised), and deskew the images of the returned parameters, or use :func:`load_network`.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def load_network(
     input_range: Sequence[float] | None = None,
     preprocessing: Preprocessing | None = None,
 ) -> Network:
-    """Load parameters from a file, and whether they are for deskewed images.
+    """Load parameters from a file, and how images are deskewed for them.
 
     Parameters
     ----------

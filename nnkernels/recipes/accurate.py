@@ -1,7 +1,8 @@
 """The recipes of the accuracy benchmark. They are frozen.
 
-Their values were chosen by the last 10,000 training images alone, from the trainings in ``results/search/``: three
-seeds for each candidate, and five fresh ones for the finalists. Test images played no part.
+Their values were chosen by the last 10,000 training images alone, from the trainings in ``results/search/``: mostly
+three seeds for each candidate, and five fresh ones for the finalists of ``plain-best`` and ``best``. Test images chose
+no value, but a look at them made the search go on; the README there lists each look.
 """
 
 from __future__ import annotations

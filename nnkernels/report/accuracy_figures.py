@@ -6,14 +6,12 @@ import json
 from pathlib import Path
 
 from nnkernels import plots
-from nnkernels.accuracy.design import OURS
+from nnkernels.accuracy.design import CLAIMED_KERAS, OURS
 from nnkernels.accuracy.summary import AccuracySummary, rows_of
 from nnkernels.report.kept_figures import draw_unless_same
 from nnkernels.sweep.results import Row
 
 FOLDER = Path("figures", "accuracy")
-# The test accuracy of the "equivalent" network in the write-up.
-CLAIMED = {"the write-up's Keras": 0.979}
 _COLUMNS = ("contender", "seed", "recipe", "error_rate", "train_error_rate", "curve")
 
 
@@ -39,7 +37,7 @@ def draw_accuracy(results: Path, summary: AccuracySummary) -> list[Path]:
         draw_unless_same(
             results / FOLDER / "widths.png",
             _numbers(widths),
-            lambda: plots.accuracy_by_width(widths, references=CLAIMED),
+            lambda: plots.accuracy_by_width(widths, references=CLAIMED_KERAS),
         ),
         draw_unless_same(results / FOLDER / "curves.png", _numbers(recipes), lambda: plots.sweep_curves(recipes)),
     ]

@@ -82,13 +82,12 @@ def show_recipes(console: Console) -> None:
 
 
 def _text(value: object) -> str:
-    """Return a value of a recipe; of a record only what differs from its default."""
-    if isinstance(value, recipes.Optimizer):
-        return value.name
-    if isinstance(value, Augmentation):
-        given = ((field.name, getattr(value, field.name)) for field in fields(value))
-        default = Augmentation()
-        return ", ".join(f"{name} {number:g}" for name, number in given if number != getattr(default, name))
+    """Return a value of a recipe; of a record its name, and what differs from its default."""
+    if isinstance(value, recipes.Optimizer | Augmentation):
+        default = type(value)()
+        given = [(field.name, getattr(value, field.name)) for field in fields(value) if field.name != "name"]
+        changed = [f"{name} {number:g}" for name, number in given if number != getattr(default, name)]
+        return ", ".join([value.name, *changed] if isinstance(value, recipes.Optimizer) else changed)
     return str(value)
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 import numpy as np
 
 from nnkernels.data import Dataset
+from nnkernels.recipes import recipe_from_record
 from nnkernels.sweep.plan import Plan, Training
 from nnkernels.sweep.results import SweepFolder
 from nnkernels.sweep.run import missing
@@ -38,7 +39,9 @@ def expected_seconds(plan: Plan, folder: SweepFolder, workers: int) -> float:
     """
     known: dict[str, list[float]] = {}
     for row in folder.rows.values():
-        known.setdefault(_combination(row["contender"], row["recipe"]), []).append(row["seconds_with_evaluation"])
+        known.setdefault(_combination(row["contender"], asdict(recipe_from_record(row["recipe"]))), []).append(
+            row["seconds_with_evaluation"]
+        )
     measured: dict[Training, float] = {}
     total = 0.0
     for _key, training in missing(plan, folder):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError
 from nnkernels.sweep.plan import Training
-from nnkernels.sweep.worker import start_worker, train_in_worker
+from nnkernels.sweep.worker import start_worker, train_in_worker, write_images
 
 Result = dict[str, Any]
 
@@ -177,10 +179,13 @@ def worker_processes(workers: int, dataset: Dataset) -> Iterator[ProcessPoolExec
     others = set(multiprocessing.active_children())
     # A new process for each worker: a fork would inherit the threads of Numba and TensorFlow.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, start_worker, (dataset,)) as executor:
-        try:
-            yield executor
-        except (KeyboardInterrupt, SystemExit):
-            for process in set(multiprocessing.active_children()) - others:
-                process.terminate()
-            raise
+    with tempfile.TemporaryDirectory(prefix="nnkernels-") as folder:
+        path = Path(folder, "images.npz")
+        write_images(dataset, path)
+        with ProcessPoolExecutor(workers, context, start_worker, (path,)) as executor:
+            try:
+                yield executor
+            except (KeyboardInterrupt, SystemExit):
+                for process in set(multiprocessing.active_children()) - others:
+                    process.terminate()
+                raise

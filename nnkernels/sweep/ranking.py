@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
+from nnkernels.recipes import recipe_from_record
 from nnkernels.statistics import Estimate, student
 from nnkernels.sweep.results import Row
 
@@ -58,7 +60,8 @@ def combinations(rows: Iterable[Row], except_for: Collection[str] = ()) -> list[
     """
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        recipe = {name: value for name, value in row["recipe"].items() if name not in except_for}
+        record = asdict(recipe_from_record(row["recipe"]))  # results of older versions lack newer attributes
+        recipe = {name: value for name, value in record.items() if name not in except_for}
         same = json.dumps([recipe, row["contender"], row["judge"], row["data"]], sort_keys=True)
         groups.setdefault(same, []).append(row)
     return list(groups.values())

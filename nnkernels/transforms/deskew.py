@@ -13,7 +13,7 @@ from nnkernels.transforms.batches import batch_of, run_on_threads
 def deskew(
     images: npt.NDArray[Any], out: npt.NDArray[np.uint8] | None = None, *, normalize_size: bool = False
 ) -> npt.NDArray[np.uint8]:
-    """Remove the slant of digits, and move their centre of mass to the centre of the image; normalise their size.
+    """Remove the slant of digits, centre them by their mass, and normalise their size if asked.
 
     With the mean (x, y) of the positions of the ink, weighted by its amount, and the slant s = cov(x, y) / var(y), the
     pixel in row i and column j of the result is interpolated bilinearly at the row ``y + b (i - H // 2)`` and the
@@ -28,7 +28,8 @@ def deskew(
 
     The slant is limited to 2 pixels per row. Outside the image there are zeros. Results are computed in integers and
     rounded to the nearest, halves upwards; they differ by at most 1 from exact interpolation for images of up to 100 x
-    100 pixels. A blank image is unchanged, and a single pixel is moved to the centre.
+    100 pixels. A blank image is unchanged. A single pixel is moved to the centre; with
+    `normalize_size` it becomes a spot of 5 x 5 pixels.
 
     Parameters
     ----------

@@ -74,7 +74,7 @@ def _widths_chart(summary: AccuracySummary) -> Chart:
         sentence=(
             f"Test error of {narrow.recipe.name} by number of hidden units, with 95 % intervals over seeds: from "
             f"{formats.rate(narrow.error.value)} ({narrow.recipe.hidden}) down to {formats.rate(wide.error.value)} "
-            f"({wide.recipe.hidden})."
+            f"({wide.recipe.hidden}). {accuracy.width_answer(summary)}"
         ),
         alternative=(
             "Test error in percent with 95 % intervals over seeds, a row for each number of hidden units, a point for "

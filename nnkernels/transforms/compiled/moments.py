@@ -16,6 +16,7 @@ STEEPEST = 2.0
 # Standard deviations of the rows and columns of the ink after normalisation of size, as shares of height and width.
 HEIGHT, WIDTH = 0.2, 0.15
 # Pixels of the image per pixel of the result. A thin stroke, such as a one, would otherwise fill the image.
+# Bilinear interpolation at steps of up to two pixels still uses every pixel.
 SMALLEST_STEP, LARGEST_STEP = 0.4, 2.0
 
 
@@ -33,7 +34,7 @@ def _column_variance(ink: InkRows, width: int, scratch: Scratch, mass: int, x_me
 
 @inlined
 def _step(variance: float, deviation: float) -> float:
-    """Return how many pixels of the image a pixel of the result covers, so that the ink has a standard deviation."""
+    """Return how many pixels of the image a pixel of the result covers for a standard deviation, within the limits."""
     return min(max(math.sqrt(max(variance, 0.0)) / deviation, SMALLEST_STEP), LARGEST_STEP)
 
 
