@@ -15,7 +15,7 @@ from nnkernels.errors import ConfigurationError
 
 PROFILE_HELP = (
     "What to measure: quick (3 minutes), headline (5 minutes, for results pooled from several hours), standard "
-    "(30 minutes), full (150 minutes, resumable) or accuracy (under 2 hours, resumable: how accurate the network can "
+    "(30 minutes), full (150 minutes, resumable) or accuracy (40 minutes, resumable: how accurate the network can "
     "be, and whether Keras reaches the same)."
 )
 

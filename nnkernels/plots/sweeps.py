@@ -218,10 +218,12 @@ def _draw_references(axes: Axes, references: Mapping[str, float]) -> None:
         axes.axhline(100 * accuracy, color=MUTED, linewidth=1.3, linestyle=(0, (2, 2)), zorder=1)
         axes.annotate(
             plain(f"{name}: {percent(accuracy)}"),
-            (0, 100 * accuracy),
+            (1, 100 * accuracy),
             xycoords=axes.get_yaxis_transform(),
-            xytext=(4, 5),
+            xytext=(-4, -5),
             textcoords="offset points",
+            horizontalalignment="right",
+            verticalalignment="top",
             size=NOTE_SIZE,
             color=MUTED,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0},
