@@ -86,6 +86,17 @@ def test_drawing_does_not_depend_on_fonts_of_system_nor_on_earlier_drawings() ->
     assert alone.stdout == charts.static_svg(CHART, 320)
 
 
+def test_points_of_samples_are_circles() -> None:
+    values = [{"x": number, "y": number % 3} for number in range(5)]
+    axes = {name: {"field": name, "type": "quantitative"} for name in ("x", "y")}
+    mark = {"type": "point", "shape": "circle", "filled": True, "size": 16}
+    spec = {"mark": mark, "data": {"values": values}, "encoding": axes}
+    svg = ElementTree.fromstring(charts.static_svg(Chart("points", "", "", "", spec), charts.NARROW))
+    circles = list(svg.iter("{http://www.w3.org/2000/svg}circle"))
+    assert [circle.get("r") for circle in circles] == ["2"] * 5
+    assert len({circle.get("transform") for circle in circles}) == 5
+
+
 def test_ids_are_unique_within_page() -> None:
     clipped = {
         "mark": {"type": "point", "clip": True},

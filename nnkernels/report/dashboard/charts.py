@@ -25,6 +25,8 @@ _DROPPED = re.compile(
 )
 _INVISIBLE = re.compile(r'<path class="(?:background|foreground)"(?:(?!fill=|stroke=)[^>])*/>')
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
+# Vega draws a point as two arcs. A chart of samples has hundreds of points.
+_POINT = re.compile(r'd="M([\d.]+),0A\1,\1,0,1,1,-\1,0A\1,\1,0,1,1,\1,0"')
 _TAG = re.compile(r"<[^>]+>")
 _ID = re.compile(r'(id="|url\(#|href="#)([A-Za-z_]+)(\d+)')
 
@@ -200,6 +202,10 @@ def _compact(svg: str, prefix: str) -> str:
 
     def clean(match: re.Match[str]) -> str:
         tag = _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), match[0])
-        return _ID.sub(renumber, _DROPPED.sub("", tag))
+        tag = _ID.sub(renumber, _DROPPED.sub("", tag))
+        point = _POINT.search(tag)
+        if point and tag.startswith("<path ") and tag.endswith("/>"):
+            return tag.replace("<path ", "<circle ").replace(point[0], f'r="{point[1]}"')
+        return tag
 
     return _TAG.sub(clean, _INVISIBLE.sub("", svg)).replace("<svg ", f'<svg font-size="{FONT_SIZE}px" ', 1)
