@@ -156,7 +156,7 @@ def test_every_benchmark_runs(small_digits: Dataset, data_folder: Path) -> None:
         assert sum(f"'{threads}'" in label for label in limits) == 1 + 3 + 2 * 2
     assert sum(label.startswith("steps.Steps.track_epoch(") for label in measured) == len(steps.STEPS)
     transforms = [label for label in measured if label.startswith("transforms.")]
-    assert len(transforms) == 3 * 3  # SciPy on one thread, and ours at both settings
+    assert len(transforms) == 4 * 3  # SciPy on one thread, and ours at both settings
 
 
 @pytest.mark.slow
