@@ -58,11 +58,9 @@ def recipe_images(recipe: Recipe, data: LabelledImages) -> LabelledImages:
     images : LabelledImages
         Deskewed images if the recipe deskews, otherwise ``data``.
     """
-    return (
-        LabelledImages(deskew(data.X, normalize_size=recipe.normalize_size), data.y, data.classes)
-        if recipe.deskew
-        else data
-    )
+    if not recipe.deskew:
+        return data
+    return LabelledImages(deskew(data.X, normalize_size=recipe.normalize_size), data.y, data.classes)
 
 
 def train(

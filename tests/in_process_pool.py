@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 
-from nnkernels.sweep import worker
+from nnkernels.sweep import images, worker
 
 
 class InProcess:
@@ -12,7 +12,7 @@ class InProcess:
     kills = 0
 
     def __init__(self, workers, context, initializer, arguments):
-        worker._dataset = worker.read_images(arguments[0])
+        worker._dataset = images.read_images(arguments[0])
         self.submitted = 0
 
     def __enter__(self):

@@ -455,8 +455,11 @@ def test_results_from_before_an_attribute_of_recipes_are_summarised():
 @pytest.mark.parametrize(
     ("accuracies", "expected"),
     [
-        ((0.96, 0.975, 0.981), "The 97.90 % that the write-up reports for Keras lie between 4 units (97.50 %) and 64"),
-        ((0.96, 0.981, 0.978), "lie between 3 units (96.00 %) and 4 units (98.10 %)"),
+        (
+            (0.96, 0.975, 0.981),
+            "The 97.9 % that the write-up reports for Keras lies between the accuracies of 4 units (97.50 %) and 64",
+        ),
+        ((0.96, 0.981, 0.978), "lies between the accuracies of 3 units (96.00 %) and 4 units (98.10 %)"),
         ((0.96, 0.961, 0.97), None),
         ((0.98, 0.981, 0.982), None),
     ],
@@ -471,8 +474,8 @@ def test_widths_tell_where_the_claimed_accuracy_comes_from(accuracies, expected)
     assert f"{100 * accuracies[1]:.2f} % [" in text
     assert "and 96.00 % [96.00, 96.00] with keras-graph." in text
     assert text.endswith(
-        "with 4 hidden units, by deskewed digits of the same size, distorted copies, and a long "
-        "training with averaging."
+        "with 4 hidden units, thanks to deskewed digits of the same size, distorted copies, and long training with "
+        "averaged weights."
     )
     assert expected in text if expected else "write-up" not in text
 

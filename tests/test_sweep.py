@@ -24,6 +24,7 @@ from nnkernels.recipes import RECIPE_NAMES, Optimizer, Recipe, named_recipe, rec
 from nnkernels.sweep import expected_time, pool, worker
 from nnkernels.sweep.cluster import ClusterPool, cluster_pool
 from nnkernels.sweep.expected_time import expected_seconds
+from nnkernels.sweep.images import write_images
 from nnkernels.sweep.plan import Training, make_plan, read_recipes
 from nnkernels.sweep.pool import local_pool
 from nnkernels.sweep.ranking import combinations, labels, ranking
@@ -468,7 +469,7 @@ def test_short_training_measures_a_time(plan):
 @pytest.mark.parametrize("names", [None, tuple("abcdefghijkl")])
 def test_worker_reads_its_images_and_ignores_control_c(monkeypatch, part, tmp_path, names):
     sent = replace(part, classes=12, class_names=names, X_validation=part.X_test[:5], y_validation=part.y_test[:5])
-    worker.write_images(sent, tmp_path / "images.npz")
+    write_images(sent, tmp_path / "images.npz")
     monkeypatch.setattr(worker, "_dataset", None)
     before = signal.getsignal(signal.SIGINT)
     try:

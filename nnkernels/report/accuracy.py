@@ -110,12 +110,12 @@ def width_answer(summary: AccuracySummary) -> str:
             for result in summary.widths[place - 1 : place + 1]
         )
         sentences.append(
-            f"The {formats.rate(claimed)} that the write-up reports for Keras lie between {narrow} and {wide}: they "
-            "need a wider network."
+            f"The {100 * claimed:g} % that the write-up reports for Keras lies between the accuracies of {narrow} and "
+            f"{wide}: it takes a wider network."
         )
     sentences.append(
-        f"{BEST} reaches {accuracy(best.error)} with {best.recipe.hidden} hidden units, by deskewed digits of the same "
-        "size, distorted copies, and a long training with averaging."
+        f"{BEST} reaches {accuracy(best.error)} with {best.recipe.hidden} hidden units, thanks to deskewed digits of "
+        "the same size, distorted copies, and long training with averaged weights."
     )
     return " ".join(sentences)
 

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 from nnkernels.data import Dataset
 from nnkernels.errors import ConfigurationError
+from nnkernels.sweep.images import write_images
 from nnkernels.sweep.plan import Training
-from nnkernels.sweep.worker import start_worker, train_in_worker, write_images
+from nnkernels.sweep.worker import start_worker, train_in_worker
 
 Result = dict[str, Any]
 

@@ -6,7 +6,7 @@ import math
 import platform
 import signal
 import time
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from nnkernels.measure.asv_driver import workspace
 from nnkernels.measure.records import provenance
 from nnkernels.parameters import Parameters
 from nnkernels.process_settings import preserved_thread_counts
+from nnkernels.sweep.images import read_images
 from nnkernels.sweep.plan import Training
 from nnkernels.training import train
 
@@ -31,41 +32,6 @@ _images: dict[str, Dataset] = {}  # of a process of a cluster, by their hashes
 loads: list[str] = []  # the hashes, in the order in which this process received the images
 
 
-def write_images(dataset: Dataset, path: Path) -> None:
-    """Write the images for worker processes on this machine.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        Training images, and as test images those on which trainings are judged.
-    path : Path
-        The file, an ``.npz`` archive that is not compressed.
-    """
-    values = {field.name: getattr(dataset, field.name) for field in fields(Dataset) if field.name != "origin"}
-    np.savez(path, allow_pickle=False, **{name: value for name, value in values.items() if value is not None})
-
-
-def read_images(path: Path) -> Dataset:
-    """Read what :func:`write_images` has written.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    dataset : Dataset
-        The images.
-    """
-    with np.load(path, allow_pickle=False) as archive:
-        values: dict[str, Any] = dict(archive)
-    values["classes"] = int(values["classes"])
-    if "class_names" in values:
-        values["class_names"] = tuple(values["class_names"].tolist())
-    return Dataset(**values)
-
-
 def start_worker(path: Path) -> None:
     """Prepare a worker process: read the images, and leave Ctrl-C to the main process.
 
@@ -74,7 +40,7 @@ def start_worker(path: Path) -> None:
     Parameters
     ----------
     path : Path
-        What :func:`write_images` has written.
+        What :func:`~nnkernels.sweep.images.write_images` has written.
     """
     global _dataset
     signal.signal(signal.SIGINT, signal.SIG_IGN)

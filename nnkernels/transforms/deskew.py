@@ -28,8 +28,8 @@ def deskew(
 
     The slant is limited to 2 pixels per row. Outside the image there are zeros. Results are computed in integers and
     rounded to the nearest, halves upwards; they differ by at most 1 from exact interpolation for images of up to 100 x
-    100 pixels. A blank image is unchanged. A single pixel is moved to the centre; with
-    `normalize_size` it becomes a spot of 5 x 5 pixels.
+    100 pixels. A blank image is unchanged. A single pixel is moved to the centre; with `normalize_size`
+    it becomes a spot of 5 x 5 pixels.
 
     Parameters
     ----------

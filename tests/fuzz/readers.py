@@ -60,7 +60,7 @@ NOT_READERS = {
     "measure.records.process_files": "files of its own child processes, written atomically",
     "measure.asv_driver.files": "files of asv, written by its own child process",
     "measure.records.environment": "Keras' settings, of which an unreadable file has none",
-    "sweep.worker": "arrays of its own parent process",
+    "sweep.images": "arrays of its own parent process",
     "interchange.keras_import": "Keras' settings, as the reason why it could not be imported",
 }
 

@@ -16,7 +16,7 @@ STEEPEST = 2.0
 # Standard deviations of the rows and columns of the ink after normalisation of size, as shares of height and width.
 HEIGHT, WIDTH = 0.2, 0.15
 # Pixels of the image per pixel of the result. A thin stroke, such as a one, would otherwise fill the image.
-# Bilinear interpolation at steps of up to two pixels still uses every pixel.
+# With steps of more than two, bilinear interpolation would skip pixels.
 SMALLEST_STEP, LARGEST_STEP = 0.4, 2.0
 
 
